@@ -1,0 +1,90 @@
+# What a developer runs; .ci/run calls `make check`. pip's settings (index, proxy) come from the environment alone.
+#
+#   make setup    the development environment in .venv
+#   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
+#   make test     the tests, in parallel
+#   make check    all that CI demands
+#   make bench    the benchmarks
+#   make protos   writes protos/outline.json from the installed flyteidl2
+#   make docs     writes the generated parts of docs/
+#
+# PYTHON=/path/to/python chooses the Python; VENV=dir another environment.
+
+VENV ?= .venv
+PYTEST_ARGS ?=
+ARGS ?=
+PYTHON ?=
+export PYTHON
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt
+PINS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check lint types imports realtime bench protos protos-check docs docs-check clean
+
+help:
+	@sed -n 's/^#   make/  make/p' Makefile
+
+# One environment, three stamps: serving needs neither the tests' packages nor the checkers.
+$(VENV)/.stamp-python: constraints.txt scripts/venv.sh
+	@sh scripts/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-serve: $(VENV)/.stamp-python $(PINS)
+	@echo "Installing what serving needs"
+	@$(PIP) -e '.[serve]'
+	@sh scripts/install_fast.sh $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-test: $(VENV)/.stamp-serve
+	@echo "Installing what the tests need"
+	@$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-test
+	@echo "Installing what the checks need"
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.stamp-dev
+
+serve: $(VENV)/.stamp-serve
+	@$(BIN)/flyteapps serve $(ARGS)
+
+test: $(VENV)/.stamp-test
+	@$(BIN)/python -m pytest -n auto -m "not realtime" $(PYTEST_ARGS)
+
+check: lint types imports protos-check docs-check test realtime
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.stamp-dev
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: $(VENV)/.stamp-dev
+	$(BIN)/lint-imports --no-cache
+
+# Exit status 5 is pytest's "no tests were collected".
+realtime: $(VENV)/.stamp-test
+	@$(BIN)/python -m pytest -m realtime $(PYTEST_ARGS) || [ $$? -eq 5 ]
+
+bench: $(VENV)/.stamp-test
+	@for each in benchmarks/bench_*.py; do [ -e "$$each" ] || { echo "no benchmarks yet"; break; }; $(BIN)/python "$$each" || exit 1; done
+
+protos: $(VENV)/.stamp-serve
+	@$(BIN)/python protos/outline.py
+
+protos-check: $(VENV)/.stamp-serve
+	@$(BIN)/python protos/outline.py --check
+
+docs: $(VENV)/.stamp-serve
+	@for each in docs/generate_*.py; do [ -e "$$each" ] || { echo "docs: nothing is generated yet"; break; }; $(BIN)/python "$$each" || exit 1; done
+
+docs-check: $(VENV)/.stamp-serve
+	@for each in docs/generate_*.py; do [ -e "$$each" ] || { echo "docs: nothing is generated yet"; break; }; $(BIN)/python "$$each" --check || exit 1; done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist build

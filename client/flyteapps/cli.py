@@ -1,0 +1,90 @@
+"""The command `flyteapps`: a dispatcher over the entry points of the group `flyteapps.commands`.
+
+Rules of this file: the standard library only, and no command is imported before it is asked for, so that `flyteapps
+--help` is quick and works in a bare install. A command is a callable that takes the arguments after its name and
+returns an exit status (None is 0). This file doesn't know the commands, only the extras that some of them need.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from flyteapps import __version__
+
+Command = Callable[[list[str]], int | None]
+
+GROUP = "flyteapps.commands"
+
+USAGE_ERROR = 2
+
+#: Extra that brings what a command needs; a command of another distribution has none here.
+EXTRA_OF_COMMAND = {"serve": "serve", "verify": "contract"}
+
+#: One line for `--help`, without importing the command.
+SUMMARY_OF_COMMAND = {
+    "serve": "run a stand-in control plane that the Flyte SDK and CLI can deploy to",
+    "verify": "check that a control plane keeps the contract",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command that `argv` (without the program's name) asks for, and returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if arguments else USAGE_ERROR
+    if arguments[0] in ("-V", "--version"):
+        print(f"flyteapps {__version__}")
+        return 0
+    name, *rest = arguments
+    commands = _commands()
+    if name not in commands:
+        kind = "option" if name.startswith("-") else "command"
+        return _refuse(f"no such {kind}: {name}. The commands are: {', '.join(commands) or 'none'}")
+    try:
+        command = cast("Command", commands[name].load())
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0].startswith("flyteapps"):
+            raise  # not a missing extra: ours is broken
+        return _refuse(_missing(name, error))
+    return command(rest) or 0
+
+
+def _commands() -> dict[str, EntryPoint]:
+    """The installed commands by name, sorted."""
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+def _help() -> str:
+    commands = _commands()
+    width = max((len(name) for name in commands), default=0)
+    lines = [f"  {name:<{width}}  {SUMMARY_OF_COMMAND.get(name, '')}".rstrip() for name in commands]
+    return "\n".join(
+        [
+            "Usage: flyteapps [--help] [--version] COMMAND [ARGS]...",
+            "",
+            "Commands:",
+            *(lines or ["  (none is installed)"]),
+            "",
+            "flyteapps COMMAND --help says more about one.",
+        ]
+    )
+
+
+def _missing(name: str, error: ModuleNotFoundError) -> str:
+    cause = f"`{name}` can't start, the module {error.name or error} is not installed"
+    extra = EXTRA_OF_COMMAND.get(name)
+    return f"{cause}: pip install 'flyteapps[{extra}]'" if extra else cause
+
+
+def _refuse(message: str) -> int:
+    print(f"flyteapps: {message}", file=sys.stderr)
+    return USAGE_ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The dispatcher `flyteapps`: what it says without importing a command, and how it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+
+import pytest
+from flyteapps import __version__, cli
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three commands are installed: one that works, one whose extra is missing, one that is broken."""
+    values = {
+        "echo": f"{__name__}:echo",
+        "serve": "module_of_an_extra_that_is_not_there:main",
+        "broken": "flyteapps.no_such_room:main",
+    }
+    found: Mapping[str, EntryPoint] = {name: EntryPoint(name, value, cli.GROUP) for name, value in values.items()}
+    monkeypatch.setattr(cli, "entry_points", lambda group: tuple(found.values()) if group == cli.GROUP else ())
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _this_module())
+
+
+def _this_module() -> object:
+    module = type(sys)(__name__)
+    module.__dict__["echo"] = echo
+    return module
+
+
+def echo(arguments: list[str]) -> int | None:
+    """A command that exits with the number that it is given."""
+    return int(arguments[0]) if arguments else None
+
+
+@pytest.mark.usefixtures("commands")
+class TestDispatch:
+    def test_a_command_gets_the_arguments_after_its_name_and_gives_the_exit_status(self) -> None:
+        assert cli.main(["echo", "7"]) == 7
+        assert cli.main(["echo"]) == 0
+
+    def test_help_lists_the_commands_and_imports_none(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["--help"]) == 0
+        printed = capsys.readouterr().out
+        assert "echo" in printed
+        assert "run a stand-in control plane" in printed
+
+    def test_no_command_is_a_usage_error_that_prints_the_help(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main([]) == 2
+        assert "Usage: flyteapps" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("asked", ["nope", "--nope"])
+    def test_an_unknown_command_is_refused_with_the_known_ones(
+        self, asked: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main([asked]) == 2
+        printed = capsys.readouterr()
+        assert not printed.out
+        assert asked in printed.err
+        assert "broken, echo, serve" in printed.err
+
+    def test_a_missing_extra_says_what_to_install(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["serve", "--port", "1"]) == 2
+        assert "pip install 'flyteapps[serve]'" in capsys.readouterr().err
+
+    def test_a_missing_module_of_our_own_is_not_blamed_on_an_extra(self) -> None:
+        with pytest.raises(ModuleNotFoundError, match="no_such_room"):
+            cli.main(["broken"])
+
+
+def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"flyteapps {__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """The dispatcher loads neither protobuf nor a stub, a server or another of our packages."""
+    heavy = ("google.protobuf", "flyteidl2", "connectrpc", "pyqwest", "yaml", "typer", "rich", "flyteapps_fake", "pytest")
+    program = (
+        "import sys; from flyteapps import cli; cli.main(['--help']);"
+        f"sys.exit(', '.join(name for name in {heavy!r} if name in sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "serve" in ran.stdout
