@@ -55,7 +55,7 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto -m "not realtime" $(PYTEST_ARGS)
 
-check: lint types imports protos-check docs-check test realtime
+check: lint types imports protos-check docs-check realtime test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -69,7 +69,7 @@ imports: $(VENV)/.stamp-dev
 
 # Exit status 5 is pytest's "no tests were collected".
 realtime: $(VENV)/.stamp-test
-	@$(BIN)/python -m pytest -m realtime $(PYTEST_ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/python -m pytest -m realtime -q $(PYTEST_ARGS) || [ $$? -eq 5 ]
 
 bench: $(VENV)/.stamp-test
 	@for each in benchmarks/bench_*.py; do [ -e "$$each" ] || { echo "no benchmarks yet"; break; }; $(BIN)/python "$$each" || exit 1; done

@@ -9,7 +9,10 @@ import outline
 import pytest
 
 DOCTORED = {
-    "field flyteidl2.app.Spec.cluster": ("17, string", "field flyteidl2.app.Spec.cluster was (17, string), is (16, string)"),
+    "field flyteidl2.app.Spec.cluster": (
+        "17, string",
+        "field flyteidl2.app.Spec.cluster was (17, string), is (16, string)",
+    ),
     "field flyteidl2.app.Spec.gone": ("99, bool", "field flyteidl2.app.Spec.gone (99, bool) is gone"),
     "field flyteidl2.app.Spec.cluster_pool": (None, "field flyteidl2.app.Spec.cluster_pool (6, string) is new"),
     "method flyteidl2.app.AppService.Restart": (
