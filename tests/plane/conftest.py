@@ -1,0 +1,55 @@
+"""Fixtures of the tests of the plane: a fresh plane on the manual clock, and a client's desk at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+
+from flyteapps_fake.control_plane import FakeControlPlane
+
+from .desk import Desk
+
+
+class Refusal:
+    """`with refusal(code) as refused:` expects that error and keeps it in `refused.error`."""
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self.error: ConnectError
+
+    def __enter__(self) -> Refusal:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if error is None:
+            pytest.fail(f"expected {self._code.name}, but the call succeeded")
+        if not isinstance(error, ConnectError):
+            return False
+        assert error.code is self._code, f"expected {self._code.name}, got {error.code.name}: {error.message}"
+        self.error = error
+        return True
+
+    @property
+    def message(self) -> str:
+        """What the error says."""
+        return self.error.message
+
+
+@pytest.fixture
+def plane() -> Iterator[FakeControlPlane]:
+    """A plane of org acme on the manual clock; fails the test that leaves a stream open."""
+    with FakeControlPlane(clock="manual", org="acme") as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def desk(plane: FakeControlPlane) -> Iterator[Desk]:
+    """A client's desk at the plane."""
+    client = Desk(plane)
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,267 @@
+"""CONTRACT, section Create (CR-1 to CR-6)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from connectrpc.code import Code
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_fake.control_plane import FakeControlPlane
+
+from .conftest import Refusal
+from .desk import INVALID, STOP, Desk, app_of, kind, new_app, statuses
+
+
+def test_a_new_app_has_revision_1(desk: Desk) -> None:
+    """CR-1: the app is stored with revision 1 and returned, whatever revision was sent."""
+    app = new_app()
+    app.metadata.revision = 7
+    assert desk.create(app).metadata.revision == 1
+    assert desk.get().metadata.revision == 1
+
+
+def test_the_clients_status_is_ignored(desk: Desk) -> None:
+    """CR-1: the plane owns the status."""
+    app = new_app()
+    app.status.current_replicas = 9
+    app.status.assigned_cluster = "mine"
+    app.status.ingress.public_url = "http://evil.example"
+    app.status.conditions.add(deployment_status=model.Status.DEPLOYMENT_STATUS_ACTIVE)
+    status = desk.create(app).status
+    assert status.current_replicas == 0
+    assert status.assigned_cluster != "mine"
+    assert "evil" not in status.ingress.public_url
+    assert status.conditions[-1].deployment_status == model.Status.DEPLOYMENT_STATUS_ASSIGNED
+
+
+def test_an_existing_app_is_left_alone(desk: Desk) -> None:
+    """CR-2: ALREADY_EXISTS, and the stored app is unchanged."""
+    before = desk.create()
+    with Refusal(Code.ALREADY_EXISTS):
+        desk.create(new_app(image="img:2"))
+    assert desk.get() == before
+
+
+def test_the_spec_comes_back_as_sent(desk: Desk) -> None:
+    """CR-3: save ingress and creator no field of the spec is touched or filled in."""
+    app = new_app()
+    app.metadata.labels["team"] = "red"
+    app.metadata.code_bundle_uri = "s3://bundle"
+    app.metadata.source_code.link = "http://source"
+    app.spec.container.env.add(key="K", value="V")
+    app.spec.container.resources.requests.add(name=1, value="100m")
+    app.spec.autoscaling.replicas.max = 3
+    app.spec.cluster_pool = "default"
+    app.spec.timeouts.request_timeout.seconds = 30
+    app.spec.links.add(path="/docs", title="Docs", is_relative=True)
+    app.spec.profile.short_description = "short"
+    app.spec.runtime_metadata.version = "2.12"
+    app.spec.inputs.items.add(name="x", string_value="y")
+    app.spec.security_context.allow_anonymous = True
+    sent = model.App.FromString(app.SerializeToString())
+    created = desk.create(app)
+    assert created == desk.get()
+    assert created.metadata.labels == sent.metadata.labels
+    assert created.metadata.code_bundle_uri == "s3://bundle"
+    assert created.metadata.source_code.link == "http://source"
+    for field in ("ingress", "creator"):
+        assert created.spec.HasField(field)
+        created.spec.ClearField(field)
+    assert created.spec == sent.spec
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["absent", "default"])
+def test_an_ingress_without_content_is_filled(desk: Desk, sent: bool) -> None:
+    """CR-3: where ingress is absent or the default message, one with a generated subdomain is stored."""
+    app = new_app()
+    if sent:
+        app.spec.ingress.SetInParent()
+    created = desk.create(app)
+    subdomain = created.spec.ingress.subdomain
+    assert created.spec.ingress == model.IngressConfig(subdomain=subdomain)
+    assert created.status.ingress.public_url == f"http://{subdomain}.apps.localhost"
+
+
+def test_an_ingress_with_content_is_kept(desk: Desk) -> None:
+    """CR-3: where any field is set it is stored exactly as sent, and the generated host shows in the status alone."""
+    app = new_app()
+    app.spec.ingress.private = True
+    created = desk.create(app)
+    assert created.spec.ingress == model.IngressConfig(private=True)
+    assert re.fullmatch(r"http://demo-[0-9a-z]{8}\.apps\.localhost", created.status.ingress.public_url)
+
+
+def test_a_creator_that_was_sent_is_kept(desk: Desk) -> None:
+    """CR-3: only an empty creator is replaced by the caller."""
+    app = new_app()
+    app.spec.creator.user.id.subject = "ada"
+    assert desk.create(app).spec.creator.user.id.subject == "ada"
+
+
+def test_an_app_that_shall_run_begins_unassigned_and_is_shown_assigned(desk: Desk) -> None:
+    """CR-4, LE-6: the first condition is UNASSIGNED; readers and the answer of Create see ASSIGNED."""
+    created = desk.create()
+    assert statuses(created) == ["UNASSIGNED", "ASSIGNED"]
+    assert statuses(desk.get()) == ["UNASSIGNED", "ASSIGNED"]
+
+
+@pytest.mark.parametrize("state", [0, 2, 3], ids=["unspecified", "started", "active"])
+def test_an_app_that_shall_run_becomes_active(desk: Desk, state: int) -> None:
+    """CR-4, UP-5: UNSPECIFIED, STARTED and ACTIVE all run, no state is skipped, UNASSIGNED and STOPPED stay away."""
+    app = desk.running(state=state)
+    seen = [s for i, s in enumerate(statuses(app)) if i == 0 or s != statuses(app)[i - 1]]
+    assert seen == ["UNASSIGNED", "ASSIGNED", "PENDING", "DEPLOYING", "ACTIVE"]
+    assert app.status.current_replicas == 1
+    assert app.spec.desired_state == state
+    assert app.status.k8s_metadata.namespace == "proj-dev"
+    assert app.status.assigned_cluster and app.status.last_assigned_cluster == app.status.assigned_cluster
+    assert app.status.HasField("last_started_at")
+
+
+def test_a_default_start_takes_about_a_second(desk: Desk) -> None:
+    """The healthy scenario: an app is active within two seconds of the plane's time, and not at once."""
+    desk.create()
+    assert statuses(desk.get())[-1] == "ASSIGNED"
+    desk.plane.advance(2.0)
+    assert statuses(desk.get())[-1] == "ACTIVE"
+
+
+def test_an_app_that_shall_not_run_is_stopped(desk: Desk) -> None:
+    """CR-4: with desired state STOPPED the first and only condition is STOPPED."""
+    assert statuses(desk.create(new_app(state=STOP))) == ["STOPPED"]
+    desk.settle()
+    app = desk.get()
+    assert statuses(app) == ["STOPPED"]
+    assert app.status.assigned_cluster == "" and app.status.current_replicas == 0
+
+
+def test_a_restart_never_shows_unassigned_or_stopped(desk: Desk) -> None:
+    """CR-4: watchers of a stopped app that is started again see neither UNASSIGNED nor STOPPED as the last one."""
+    desk.running()
+    desk.stop()
+    desk.settle()
+    stream = desk.watch()
+    stream.drain()
+    app = desk.get()
+    app.spec.desired_state = model.Spec.DESIRED_STATE_STARTED
+    desk.update(app)
+    desk.settle()
+    events = stream.drain()
+    assert {kind(e) for e in events} == {"update"}
+    last = [statuses(app_of(e))[-1] for e in events]
+    assert not {"UNASSIGNED", "STOPPED"} & set(last)
+    assert last[-1] == "ACTIVE"
+
+
+def test_a_deleted_id_starts_over(desk: Desk) -> None:
+    """CR-5, CR-6: the same id has revision 1 again, its first conditions, and a subdomain of its own."""
+    first = desk.create(new_app(state=STOP))
+    desk.delete()
+    second = desk.create(new_app())
+    assert second.metadata.revision == 1
+    assert statuses(second) == ["UNASSIGNED", "ASSIGNED"]
+    assert second.status.created_at.ToNanoseconds() > first.status.created_at.ToNanoseconds()
+    assert second.spec.ingress.subdomain != first.spec.ingress.subdomain
+
+
+def test_a_generated_subdomain_is_one_dns_label(desk: Desk) -> None:
+    """CR-6: lower-case name, hyphen, 8 characters; different for ids that differ in case or project alone."""
+    subdomains = [
+        desk.create(app).spec.ingress.subdomain
+        for app in (new_app("My-App"), new_app("my-app"), new_app("my-app", project="p2"))
+    ]
+    assert len(set(subdomains)) == 3
+    for subdomain in subdomains:
+        assert re.fullmatch(r"my-app-[0-9a-z]{8}", subdomain)
+
+
+def test_a_subdomain_depends_on_the_seed_and_the_id_alone() -> None:
+    """CR-6: planes of one seed give one app the same subdomain, of another seed another."""
+
+    def subdomain(seed: int, *before: str) -> str:
+        with FakeControlPlane(clock="manual", org="acme", seed=seed) as plane:
+            desk = Desk(plane)
+            for name in before:
+                desk.create(name=name)
+            return desk.create().spec.ingress.subdomain
+
+    assert subdomain(1) == subdomain(1, "other") != subdomain(2)
+
+
+def test_the_public_url_follows_the_settings() -> None:
+    """CR-6: SCHEME://SUBDOMAIN.BASE_DOMAIN:PORT, and cname_url is https of the cname."""
+    with FakeControlPlane(
+        clock="manual", ingress_scheme="https", base_domain="example.org", ingress_port=8443
+    ) as plane:
+        app = new_app()
+        app.spec.ingress.subdomain = "blue"
+        app.spec.ingress.cname = "blue.example.com"
+        ingress = Desk(plane).create(app).status.ingress
+        assert ingress.public_url == "https://blue.example.org:8443"
+        assert ingress.cname_url == "https://blue.example.com"
+
+
+def test_the_url_survives_updates_and_stops(desk: Desk) -> None:
+    """CR-6: the public URL is the same from creation to stop."""
+    url = desk.running().status.ingress.public_url
+    app = desk.get()
+    app.spec.container.image = "img:2"
+    assert desk.update(app).status.ingress.public_url == url
+    desk.stop()
+    desk.settle()
+    assert desk.get().status.ingress.public_url == url
+
+
+@pytest.mark.parametrize("field", ["subdomain", "cname"])
+def test_a_taken_host_is_a_failed_precondition(desk: Desk, field: str) -> None:
+    """CR-6: another app's subdomain or cname is refused on Create and Update, free again once that app is gone."""
+
+    def claim(name: str, state: int = STOP) -> model.App:
+        app = new_app(name, state=state)
+        setattr(app.spec.ingress, field, "blue.example.com" if field == "cname" else "blue")
+        return app
+
+    desk.create(claim("one"))
+    with Refusal(Code.FAILED_PRECONDITION):
+        desk.create(claim("two"))
+    desk.create(new_app("two"))
+    with Refusal(Code.FAILED_PRECONDITION):
+        desk.update(claim("two"))
+    assert desk.get("two").metadata.revision == 1
+    desk.delete("one")
+    assert desk.update(claim("two")).metadata.revision == 2
+
+
+@pytest.mark.parametrize("subdomain", ["a_b", "-a", "a.b", "x" * 64, "ä", "a b"])
+def test_a_subdomain_is_a_dns_label(desk: Desk, subdomain: str) -> None:
+    """CR-6: what isn't a DNS name is INVALID_ARGUMENT."""
+    app = new_app()
+    app.spec.ingress.subdomain = subdomain
+    with Refusal(INVALID):
+        desk.create(app)
+
+
+@pytest.mark.parametrize("cname", ["a_b.example", "-a.example", "a..b", "http://a.example", "a b"])
+def test_a_cname_is_a_dns_name(desk: Desk, cname: str) -> None:
+    """CR-6: what isn't a DNS name is INVALID_ARGUMENT."""
+    app = new_app()
+    app.spec.ingress.cname = cname
+    with Refusal(INVALID):
+        desk.create(app)
+
+
+def test_duplicate_inputs_are_refused(desk: Desk) -> None:
+    """SP-4: two inputs of one name are INVALID_ARGUMENT."""
+    app = new_app()
+    app.spec.inputs.items.add(name="x", string_value="1")
+    app.spec.inputs.items.add(name="x", string_value="2")
+    with Refusal(INVALID):
+        desk.create(app)
+
+
+def test_no_two_writes_share_a_time(desk: Desk) -> None:
+    """Times: apps created without any time passing still have increasing times of creation."""
+    times = [desk.create(name=f"a{i}").status.created_at.ToNanoseconds() for i in range(5)]
+    assert times == sorted(set(times))

@@ -1,0 +1,200 @@
+"""CONTRACT, section Identity, validation, wire (ID-1 to ID-4)."""
+
+from __future__ import annotations
+
+import pytest
+from buf.validate import validate_pb2
+from connectrpc.code import Code
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common import identifier_pb2
+
+from flyteapps_fake.control_plane import FakeControlPlane
+
+from .conftest import Refusal
+from .desk import INVALID, NOT_FOUND, Desk, app_id, kind, new_app, project
+
+
+def test_every_part_of_the_id_counts(desk: Desk) -> None:
+    """ID-1: apps that differ in name, project or domain alone are different apps."""
+    for app in (new_app("a"), new_app("b"), new_app("a", project="p2"), new_app("a", domain="d2")):
+        desk.create(app)
+    assert len(desk.list().apps) == 4
+    assert desk.get("a", project="p2").metadata.id.project == "p2"
+
+
+def test_ids_are_case_sensitive(desk: Desk) -> None:
+    """ID-1: `Demo` is not `demo`."""
+    desk.create(new_app("demo"))
+    with Refusal(NOT_FOUND):
+        desk.get("Demo")
+    desk.create(new_app("Demo"))
+    assert desk.get("Demo").metadata.id.name == "Demo"
+
+
+def test_an_empty_org_is_the_planes_own_everywhere(desk: Desk) -> None:
+    """ID-1: an empty org in any place of a request means the plane's own, and a returned app always carries it."""
+    assert desk.create().metadata.id.org == "acme"
+    assert desk.get().metadata.id.org == "acme"
+    assert desk.get(org="acme").metadata.id.org == "acme"
+    cluster = desk.get().status.assigned_cluster
+    assert desk.names(org="") == ["demo"]
+    assert desk.names(project=project()) == ["demo"]
+    assert desk.names(cluster_id=identifier_pb2.ClusterIdentifier(name=cluster)) == ["demo"]
+    assert desk.names() == ["demo"]
+    assert [kind(e) for e in desk.watch(org="").drain()] == ["create"]
+    assert [kind(e) for e in desk.watch().drain()] == ["create"]
+
+
+def test_another_org_reads_nothing_and_creates_nothing(desk: Desk) -> None:
+    """ID-1: reads of another org find nothing; a Create there says which org the plane serves and what to do."""
+    desk.create()
+    with Refusal(NOT_FOUND):
+        desk.get(org="other")
+    assert desk.names(org="other") == []
+    assert desk.names(project=project(organization="other")) == []
+    assert desk.watch(org="other").drain() == []
+    with Refusal(NOT_FOUND) as refused:
+        desk.create(new_app("two", org="other"))
+    assert "this plane serves org" in refused.message and "acme" in refused.message
+    assert "--org" in refused.message
+
+
+def test_an_unconfigured_plane_takes_the_first_org_that_a_request_names() -> None:
+    """ID-1: without a configured org the first one named before the first app is the plane's, and stays so."""
+    with FakeControlPlane(clock="manual") as plane:
+        desk = Desk(plane)
+        with Refusal(NOT_FOUND):
+            desk.get(org="first")
+        assert desk.create().metadata.id.org == "first"
+        with Refusal(NOT_FOUND):
+            desk.create(new_app("two", org="second"))
+
+
+def test_an_unconfigured_plane_takes_the_first_apps_org() -> None:
+    """ID-1: where no request named one before, the first app's org is the plane's."""
+    with FakeControlPlane(clock="manual") as plane:
+        assert Desk(plane).create(new_app(org="mine")).metadata.id.org == "mine"
+        assert plane.org == "mine"
+
+
+def test_an_unconfigured_plane_that_hears_of_no_org_is_flyte() -> None:
+    """ID-1: if the first app names no org either, it is "flyte", and another one comes too late."""
+    with FakeControlPlane(clock="manual") as plane:
+        desk = Desk(plane)
+        assert desk.create().metadata.id.org == "flyte"
+        with Refusal(NOT_FOUND):
+            desk.get(org="late")
+        assert plane.org == "flyte"
+
+
+def test_every_offending_field_is_named(desk: Desk) -> None:
+    """ID-2: a violation names all offending paths, carries Violations as a detail and changes nothing."""
+    app = new_app("not_a_name")
+    app.metadata.id.project = ""
+    app.spec.ClearField("container")
+    with Refusal(INVALID) as refused:
+        desk.create(app)
+    for path in ("app.metadata.id.name", "app.metadata.id.project", "app_payload"):
+        assert path in refused.message
+    violations = validate_pb2.Violations()
+    assert any(detail.Unpack(violations) for detail in refused.error.details)
+    assert len(violations.violations) >= 3
+    assert desk.names() == []
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "a.b", "a b", "x" * 31, "ä"])
+def test_bad_names_are_refused(desk: Desk, name: str) -> None:
+    """ID-2: a name has 1 to 30 letters, digits and inner hyphens."""
+    with Refusal(INVALID):
+        desk.create(new_app(name))
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 30, "A-1", "9", "a--b"])
+def test_good_names_are_taken(desk: Desk, name: str) -> None:
+    """ID-2: whatever the rule of the message allows is an app."""
+    assert desk.create(new_app(name)).metadata.id.name == name
+
+
+def test_requests_without_their_oneof_are_refused(desk: Desk) -> None:
+    """ID-2: a Get without an identifier and a Create without an app are invalid."""
+    with Refusal(INVALID):
+        desk.stub.get(rpc.GetRequest())
+    with Refusal(INVALID):
+        desk.stub.create(rpc.CreateRequest())
+    with Refusal(INVALID):
+        desk.stub.update(rpc.UpdateRequest())
+    with Refusal(INVALID):
+        desk.stub.delete(rpc.DeleteRequest())
+
+
+def test_a_reason_is_at_most_100_characters(desk: Desk) -> None:
+    """ID-2: the limit of UpdateRequest.reason holds, and nothing is changed by a longer one."""
+    app = desk.create()
+    app.spec.container.image = "img:2"
+    with Refusal(INVALID):
+        desk.update(app, reason="r" * 101)
+    assert desk.get().metadata.revision == 1
+    assert desk.update(app, reason="r" * 100).metadata.revision == 2
+
+
+def test_unchecked_fields_are_unchecked(desk: Desk) -> None:
+    """ID-2: a container without an image and labels of any shape are legal."""
+    app = new_app(image="")
+    app.metadata.labels["any thing!"] = "é"
+    assert desk.create(app).metadata.labels["any thing!"] == "é"
+
+
+UNKNOWN = b"\xfa\x3f\x03abc"  # field 1023 of wire type 2
+
+
+def test_unknown_fields_of_a_spec_are_kept_and_count(desk: Desk) -> None:
+    """ID-3: unknown binary fields are stored, returned and compared."""
+    app = new_app()
+    app.spec.MergeFromString(UNKNOWN)
+    assert UNKNOWN in desk.create(app).spec.SerializeToString()
+    stored = desk.get()
+    assert UNKNOWN in stored.spec.SerializeToString()
+    with Refusal(Code.ABORTED):
+        desk.update(stored)
+    plain = new_app()
+    plain.spec.creator.CopyFrom(stored.spec.creator)
+    assert desk.update(plain).metadata.revision == 2
+
+
+def test_an_app_over_its_limit_is_refused(desk: Desk) -> None:
+    """ID-3: an app over 1.5 MiB is RESOURCE_EXHAUSTED, on Create and on Update; one below is stored."""
+    with Refusal(Code.RESOURCE_EXHAUSTED):
+        desk.create(new_app(image="i" * (3 << 19)))
+    app = desk.create(new_app(image="i" * (1 << 20)))
+    app.spec.container.image = "i" * (3 << 19)
+    with Refusal(Code.RESOURCE_EXHAUSTED):
+        desk.update(app)
+    assert desk.get().metadata.revision == 1
+
+
+def test_what_the_plane_returns_is_valid_input(desk: Desk) -> None:
+    """ID-4: a whole returned app, status included, can be sent back at every stage of its life."""
+    app = desk.create()
+    for step in range(20):
+        app.spec.container.image = f"img:{step + 2}"
+        app = desk.update(app)
+        desk.plane.advance(0.25)
+        app = desk.get()
+    assert app.metadata.revision == 21
+
+
+def test_the_caller_is_anonymous(desk: Desk) -> None:
+    """ID-4: without authentication the creator is the configured subject, and an actor is complete or unset."""
+    app = desk.running()
+    assert app.spec.creator.user.id.subject == "anonymous"
+    for condition in app.status.conditions:
+        assert not condition.HasField("actor") or condition.actor.user.id.subject == "anonymous"
+    with FakeControlPlane(clock="manual", subject="ada") as plane:
+        assert Desk(plane).create().spec.creator.user.id.subject == "ada"
+
+
+def test_a_bad_watch_is_refused_at_once(desk: Desk) -> None:
+    """ID-2: a watch of an invalid id never opens."""
+    with pytest.raises(Exception, match="name"):
+        desk.watch(app_id=app_id("not_a_name"))
+    assert desk.plane.open_streams() == 0
