@@ -94,9 +94,8 @@ def main(arguments: Sequence[str]) -> int:
     moved = list(differences(json.loads(OUTLINE_FILE.read_text(encoding="utf-8")), installed))
     for sentence in moved:
         print(sentence)
-    print(
-        f"protos: {len(moved)} difference{'' if len(moved) == 1 else 's'} between outline.json and the installed flyteidl2, of {len(installed)} lines"
-    )
+    counted = "1 difference" if len(moved) == 1 else f"{len(moved)} differences"
+    print(f"protos: {counted} between outline.json and the installed flyteidl2 ({len(installed)} lines)")
     return 1 if moved else 0
 
 
