@@ -1,0 +1,308 @@
+"""FakeControlPlane: one stand-in, put together from its rooms, entered under one lock.
+
+It owns no socket and no thread. Whoever calls it, or blocks on one of its
+streams, moves its clock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from flyteidl2.app.app_payload_pb2 import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+    UpdateRequest,
+    WatchRequest,
+)
+from google.protobuf.message import Message
+
+from flyteapps_fake.cluster.reactor import Reactor
+from flyteapps_fake.plane import reads, writes
+from flyteapps_fake.plane.apps import AppKey
+from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, RealtimeClock, VirtualClock
+from flyteapps_fake.plane.commits import State
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.events import Event, Subscription
+from flyteapps_fake.plane.operations import Operation
+from flyteapps_fake.plane.pacer import Pacer
+from flyteapps_fake.plane.validation import check
+from flyteapps_fake.plane.wire import field
+from flyteapps_fake.settings import ClockMode, Settings
+
+if TYPE_CHECKING:
+    from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
+
+    from flyteapps_fake.transports.direct import DirectTransport
+    from flyteapps_fake.transports.embedded_server import EmbeddedServer
+
+_REALTIME_FLOOR = 300 * MILLISECOND
+"""Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
+
+
+class LeakedStreams(AssertionError):
+    """A stream of the plane was still open when the plane was closed."""
+
+
+class FakeControlPlane:
+    """A control plane for apps, in memory, in this process.
+
+    Takes the fields of `Settings`. Use it as a context manager, sync or async:
+    it fails at exit with `LeakedStreams` if a test left a stream open.
+    """
+
+    def __init__(
+        self,
+        *,
+        org: str | None = None,
+        seed: int = 0,
+        clock: ClockMode = "auto",
+        speed: float = 1.0,
+        base_domain: str = "apps.localhost",
+        ingress_scheme: str = "http",
+        ingress_port: int | None = None,
+        subject: str = "anonymous",
+        watch_buffer: int = 1_000,
+        real: Callable[[], float] = time.monotonic,
+    ) -> None:
+        settings = Settings(
+            org=org,
+            seed=seed,
+            clock=clock,
+            speed=speed,
+            base_domain=base_domain,
+            ingress_scheme=ingress_scheme,
+            ingress_port=ingress_port,
+            subject=subject,
+            watch_buffer=watch_buffer,
+        )
+        self._setup(settings, real)
+
+    @classmethod
+    def of(cls, settings: Settings, real: Callable[[], float] = time.monotonic) -> Self:
+        """A plane with those settings."""
+        plane = cls.__new__(cls)
+        plane._setup(settings, real)
+        return plane
+
+    def _setup(self, settings: Settings, real: Callable[[], float]) -> None:
+        self.settings = settings
+        self.on_schedule: list[Callable[[], None]] = []
+        self._lock = threading.RLock()
+        self._agenda = Agenda()
+        self._realtime = RealtimeClock(settings.speed, real) if settings.clock == "realtime" else None
+        self._state = State(settings, self._realtime or VirtualClock())
+        self._pacer: Pacer | None = None
+        if settings.clock == "auto":
+            self._pacer = Pacer(self._state.store, self._state.events, self._agenda, real)
+        floor = int(_REALTIME_FLOOR * settings.speed) if self._realtime is not None else 0
+        self._reactor = Reactor(self._state, self._agenda, floor)
+        self._state.on_event = self._on_event
+        self._gone: RpcError | None = None
+        self._servers: list[EmbeddedServer] = []
+
+    @property
+    def org(self) -> str:
+        """The plane's own org; "flyte" as long as nothing has decided it."""
+        return self._state.organization.name
+
+    def call(self, operation: Operation, request: Message) -> bytes:
+        """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
+        with self._lock:
+            self.run_due()
+            self._state.organization.fill(request)
+            check(request)
+            match request:
+                case GetRequest():
+                    record = reads.get(self._state, request)
+                    self._read(record.key)
+                    return field(1, record.encoded)
+                case ListRequest():
+                    encoded, page = reads.list_(self._state, request)
+                    for record in page:
+                        self._read(record.key)
+                    return encoded
+                case CreateRequest():
+                    return self._written(writes.create(self._state, request))
+                case UpdateRequest():
+                    return self._written(writes.update(self._state, request))
+                case DeleteRequest():
+                    writes.delete(self._state, request)
+                    self._settle()
+                    return b""
+                case _:
+                    raise _unimplemented(operation)
+
+    def open(self, operation: Operation, request: Message) -> Subscription:
+        """A server-streaming RPC: its subscription. Raises RpcError."""
+        with self._lock:
+            if self._gone is not None:
+                raise self._gone
+            self.run_due()
+            self._state.organization.fill(request)
+            check(request)
+            if not isinstance(request, WatchRequest):
+                raise _unimplemented(operation)
+            subscription = reads.watch(self._state, request)
+            if self._pacer is not None:
+                subscription.on_sent = self._sent
+                self._pacer.opened(subscription)
+            return subscription
+
+    def find_by_host(self, host: str) -> bytes | None:
+        """The encoded App that answers under a host name (without port); None where none does."""
+        with self._lock:
+            key = self._state.hosts.owner(host)
+            record = self._state.store.get(key) if key is not None else None
+            return record.encoded if record is not None else None
+
+    def run_due(self) -> None:
+        """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`."""
+        with self._lock:
+            if self._pacer is not None:
+                for key in self._pacer.due():
+                    self._step(self._pacer, key)
+            elif self._realtime is not None:
+                self._fire_until(self._realtime.now())
+
+    def next_due(self) -> float | None:
+        """Real seconds until `run_due` has something to do; None where nothing is scheduled."""
+        with self._lock:
+            if self._pacer is not None:
+                return self._pacer.next_gate()
+            due = self._agenda.next_due()
+            if self._realtime is None or due is None:
+                return None
+            return self._realtime.real_seconds_until(due)
+
+    def advance(self, seconds: float) -> None:
+        """Moves a `manual` clock, firing all that becomes due on the way, in order."""
+        if self.settings.clock != "manual":
+            raise ValueError(f"the clock is {self.settings.clock}: only a manual one can be advanced")
+        if seconds < 0:
+            raise ValueError(f"time never goes back: {seconds} seconds")
+        with self._lock:
+            self._fire_until(self._state.clock.now() + round(seconds * SECOND))
+
+    def now_ns(self) -> int:
+        """The plane's time in nanoseconds since 1970."""
+        with self._lock:
+            return self._state.clock.now()
+
+    def end_streams(self, message: str) -> None:
+        """Ends every open stream with UNAVAILABLE and refuses new ones: the plane is going away."""
+        with self._lock:
+            self._gone = RpcError(Code.UNAVAILABLE, message)
+            self._state.events.end(self._gone)
+
+    def open_streams(self) -> int:
+        """How many streams are open."""
+        with self._lock:
+            return len(self._state.events)
+
+    def transport(self) -> DirectTransport:
+        """The plane as a transport for a client in this process: no socket, no bytes on a wire."""
+        from flyteapps_fake.transports.direct import DirectTransport
+
+        return DirectTransport(self)
+
+    def stub(self) -> AppServiceClientSync:
+        """flyteidl2's generated sync client, talking to this plane directly."""
+        from flyteapps_fake.transports.direct import sync_stub
+
+        return sync_stub(self)
+
+    def async_stub(self) -> AppServiceClient:
+        """flyteidl2's generated async client, talking to this plane directly."""
+        from flyteapps_fake.transports.direct import async_stub
+
+        return async_stub(self)
+
+    def serve(self) -> EmbeddedServer:
+        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed."""
+        from flyteapps_fake.transports.embedded_server import EmbeddedServer
+
+        server = EmbeddedServer(self)
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """Stops what `serve` started."""
+        while self._servers:
+            self._servers.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        left = self.open_streams()
+        self.end_streams("the plane was closed")
+        if left and error is None:
+            raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def _written(self, key: AppKey) -> bytes:
+        self._settle()
+        if self._pacer is not None:
+            self._pacer.written(key)
+        return field(1, self._state.require(key).encoded)
+
+    def _read(self, key: AppKey) -> None:
+        if self._pacer is not None:
+            self._pacer.read(key)
+            self._scheduled()
+
+    def _sent(self, subscription: Subscription) -> None:
+        with self._lock:
+            if self._pacer is not None:
+                self._pacer.sent(subscription)
+                self.run_due()
+                self._scheduled()
+
+    def _on_event(self, event: Event) -> None:
+        if self._pacer is not None:
+            self._pacer.on_event(event)
+        self._reactor.on_event(event)
+
+    def _settle(self) -> None:
+        self._state.react()
+        self._scheduled()
+
+    def _scheduled(self) -> None:
+        for listener in self.on_schedule:
+            listener()
+
+    def _step(self, pacer: Pacer, key: AppKey) -> None:
+        timer = self._agenda.take(key)
+        if timer is not None:
+            self._state.clock.jump(timer.due)
+            timer.action()
+            self._settle()
+        pacer.stepped(key)
+
+    def _fire_until(self, target: int) -> None:
+        while (due := self._agenda.next_due()) is not None and due <= target:
+            timer = self._agenda.pop()
+            self._state.clock.jump(due)
+            timer.action()
+            self._settle()
+        self._state.clock.jump(target)
+
+
+def _unimplemented(operation: Operation) -> RpcError:
+    return RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} is not offered by this stand-in yet")

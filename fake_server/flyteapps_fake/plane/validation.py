@@ -1,0 +1,53 @@
+"""The checks of a message before anything is decided: the rules written in the protos, and the sizes.
+
+The rules themselves are never repeated here.
+"""
+
+from __future__ import annotations
+
+import protovalidate
+from buf.validate import validate_pb2
+from google.protobuf.message import Message
+
+from flyteapps_fake.plane.errors import Code, RpcError
+
+MAX_REQUEST = 4 * 1024 * 1024
+MAX_APP = 3 * 1024 * 1024 // 2
+"""An UpdateEvent holds two apps and clients receive 4 MiB."""
+
+_validator = protovalidate.Validator()
+
+
+def check(request: Message) -> None:
+    """Refuses a request that breaks a `buf.validate` rule, naming every offending field."""
+    found = _validator.collect_violations(request)
+    if not found:
+        return
+    encoded = protovalidate.ValidationError("", found).to_proto().to_binary()
+    violations = validate_pb2.Violations.FromString(encoded)
+    named = "; ".join(f"{_path(v.field)}: {v.message}" for v in violations.violations)
+    raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
+
+
+def check_size(encoded: bytes, name: str) -> None:
+    """Refuses an app that an UpdateEvent could not carry twice."""
+    if len(encoded) > MAX_APP:
+        raise RpcError(
+            Code.RESOURCE_EXHAUSTED,
+            f"app {name} has {len(encoded):,} bytes; a plane stores at most {MAX_APP:,} (1.5 MiB) an app",
+        )
+
+
+def _path(path: validate_pb2.FieldPath) -> str:
+    parts: list[str] = []
+    for element in path.elements:
+        part = element.field_name
+        match element.WhichOneof("subscript"):
+            case "index":
+                part += f"[{element.index}]"
+            case "string_key":
+                part += f"[{element.string_key!r}]"
+            case _:
+                pass
+        parts.append(part)
+    return ".".join(parts)

@@ -1,0 +1,236 @@
+"""The plane without a wire: flyteidl2's generated clients whose calls enter the plane in this process.
+
+Responses are parsed from the plane's bytes, so every caller owns its messages.
+Whoever waits here for an event moves an `auto` clock meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from connectrpc.code import Code as ConnectCode
+from connectrpc.errors import ConnectError
+from connectrpc.method import MethodInfo
+from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
+from google.protobuf.message import Message
+
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.operations import OPERATIONS, Operation
+
+if TYPE_CHECKING:
+    from flyteapps_fake.control_plane import FakeControlPlane
+
+Req = TypeVar("Req", bound=Message)
+Res = TypeVar("Res", bound=Message)
+
+
+def connect_error(error: RpcError) -> ConnectError:
+    """The plane's refusal as connectrpc's error."""
+    return ConnectError(ConnectCode(error.code.name.lower()), error.message, error.details)
+
+
+def _operation(method: MethodInfo[Any, Any]) -> Operation:
+    return OPERATIONS[f"/{method.service_name}/{method.name}"]
+
+
+def _own(request: Req) -> Req:
+    copy = type(request)()
+    copy.CopyFrom(request)
+    return copy
+
+
+class DirectTransport:
+    """Calls of one plane in this process, sync and async."""
+
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self._plane = plane
+
+    def unary(self, method: MethodInfo[Req, Res], request: Req) -> Res:
+        """One unary call. Raises ConnectError."""
+        try:
+            return method.output.FromString(self._plane.call(_operation(method), _own(request)))
+        except RpcError as error:
+            raise connect_error(error) from error
+
+    def stream(self, method: MethodInfo[Req, Res], request: Req, timeout: float | None = None) -> DirectStream[Res]:
+        """An open server stream, read by blocking; `timeout` in real seconds. Raises ConnectError."""
+        return DirectStream(self._plane, method, request, timeout)
+
+    def async_stream(
+        self, method: MethodInfo[Req, Res], request: Req, timeout: float | None = None
+    ) -> AsyncDirectStream[Res]:
+        """An open server stream, read by awaiting; `timeout` in real seconds. Raises ConnectError."""
+        return AsyncDirectStream(self._plane, method, request, timeout)
+
+
+class _OpenStream(Generic[Res]):
+    """What both kinds of streams share: the subscription, its deadline and its end."""
+
+    def __init__(
+        self, plane: FakeControlPlane, method: MethodInfo[Any, Res], request: Message, timeout: float | None
+    ) -> None:
+        self._plane = plane
+        self._output: type[Res] = method.output
+        self._deadline = time.monotonic() + timeout if timeout else None
+        try:
+            self._subscription = plane.open(_operation(method), _own(request))
+        except RpcError as error:
+            raise connect_error(error) from error
+
+    def close(self) -> None:
+        """Frees the stream."""
+        self._subscription.close()
+
+    def __del__(self) -> None:
+        subscription = getattr(self, "_subscription", None)
+        if subscription is not None:
+            subscription.close()
+
+    def _next(self) -> Res | None:
+        try:
+            encoded = self._subscription.take()
+        except RpcError as error:
+            self.close()
+            raise connect_error(error) from error
+        if encoded is not None:
+            return self._output.FromString(encoded)
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.close()
+            raise ConnectError(ConnectCode.DEADLINE_EXCEEDED, "the deadline passed while waiting for an event")
+        return None
+
+    def _pause(self) -> float | None:
+        """Says that somebody waits here; gives how long to sleep at most, None for until woken."""
+        self._subscription.sent()
+        self._plane.run_due()
+        waits = [wait for wait in (self._plane.next_due(), self._left()) if wait is not None]
+        return min(waits) if waits else None
+
+    def _left(self) -> float | None:
+        return max(0.0, self._deadline - time.monotonic()) if self._deadline is not None else None
+
+
+class DirectStream(_OpenStream[Res]):
+    """An open stream, read by blocking."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Res:
+        woken = threading.Event()
+        self._subscription.wake = woken.set
+        while not self._subscription.closed:
+            woken.clear()
+            message = self._next()
+            if message is not None:
+                return message
+            pause = self._pause()
+            if self._subscription.idle():
+                woken.wait(pause)
+        raise StopIteration
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncDirectStream(_OpenStream[Res]):
+    """An open stream, read by awaiting."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Res:
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        self._subscription.wake = lambda: loop.call_soon_threadsafe(woken.set)
+        while not self._subscription.closed:
+            woken.clear()
+            message = self._next()
+            if message is not None:
+                return message
+            pause = self._pause()
+            if self._subscription.idle():
+                try:
+                    await asyncio.wait_for(woken.wait(), pause)
+                except TimeoutError:
+                    pass
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Frees the stream."""
+        self.close()
+
+
+def _seconds(timeout_ms: int | None) -> float | None:
+    return timeout_ms / 1_000 if timeout_ms else None
+
+
+class _SyncStub(AppServiceClientSync):
+    def __init__(self, transport: DirectTransport) -> None:
+        super().__init__("http://in-process")
+        self._transport = transport
+
+    def execute_unary(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+        use_get: bool = False,
+    ) -> Any:
+        return self._transport.unary(method, request)
+
+    def execute_server_stream(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+    ) -> Iterator[Any]:
+        return self._transport.stream(method, request, _seconds(timeout_ms))
+
+
+class _AsyncStub(AppServiceClient):
+    def __init__(self, transport: DirectTransport) -> None:
+        super().__init__("http://in-process")
+        self._transport = transport
+
+    async def execute_unary(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+        use_get: bool = False,
+    ) -> Any:
+        return self._transport.unary(method, request)
+
+    def execute_server_stream(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+    ) -> AsyncIterator[Any]:
+        return self._transport.async_stream(method, request, _seconds(timeout_ms))
+
+
+def sync_stub(plane: FakeControlPlane) -> AppServiceClientSync:
+    """The generated sync client over the plane."""
+    return _SyncStub(DirectTransport(plane))
+
+
+def async_stub(plane: FakeControlPlane) -> AppServiceClient:
+    """The generated async client over the plane."""
+    return _AsyncStub(DirectTransport(plane))

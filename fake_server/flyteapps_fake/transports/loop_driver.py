@@ -1,0 +1,50 @@
+"""Moves a plane's clock on an asyncio loop: one timer, set to when the plane next has something to do."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flyteapps_fake.control_plane import FakeControlPlane
+
+
+class LoopDriver:
+    """Calls the plane's `run_due` in time, as long as it is started."""
+
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self._plane = plane
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._asked = False
+
+    def start(self) -> None:
+        """Starts on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._plane.on_schedule.append(self._ask)
+        self._arm()
+
+    def stop(self) -> None:
+        """Stops; a second call does nothing."""
+        if self._loop is not None:
+            self._plane.on_schedule.remove(self._ask)
+            self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _ask(self) -> None:
+        if self._loop is not None and not self._asked:
+            self._asked = True
+            self._loop.call_soon_threadsafe(self._arm)
+
+    def _arm(self) -> None:
+        self._asked = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._loop is not None:
+            seconds = self._plane.next_due()
+            if seconds is not None:
+                self._timer = self._loop.call_later(seconds, self._fire)
+
+    def _fire(self) -> None:
+        self._plane.run_due()
+        self._arm()
