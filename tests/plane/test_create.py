@@ -234,7 +234,7 @@ def test_a_taken_host_is_a_failed_precondition(desk: Desk, field: str) -> None:
     assert desk.update(claim("two")).metadata.revision == 2
 
 
-@pytest.mark.parametrize("subdomain", ["a_b", "-a", "a.b", "x" * 64, "ä", "a b"])
+@pytest.mark.parametrize("subdomain", ["a_b", "-a", "a..b", "x" * 64, "ä", "a b"])
 def test_a_subdomain_is_a_dns_label(desk: Desk, subdomain: str) -> None:
     """CR-6: what isn't a DNS name is INVALID_ARGUMENT."""
     app = new_app()

@@ -20,6 +20,11 @@ def where(function: str, field: str, *values: str) -> list_pb2.Filter:
     return list_pb2.Filter(function=list_pb2.Filter.Function.Value(function), field=field, values=values)
 
 
+def _label(item: list_pb2.Filter) -> str:
+    """What a filter is called in a test's id."""
+    return f"{item.field}-{list_pb2.Filter.Function.Name(item.function)}"
+
+
 def page(desk: Desk, token: str = "", limit: int = 2, **more: Any) -> tuple[list[str], str]:
     """The names on one page, and the token of the next."""
     answer = desk.list(list_pb2.ListRequest(limit=limit, token=token, **more))
@@ -105,7 +110,7 @@ def test_scope_by_consumed_artifact(desk: Desk) -> None:
         ([where("EQUAL", "name", "job"), where("EQUAL", "created_by", "anonymous")], []),
         ([where("EXISTS", "labels.team"), where("EQUAL", "desired_state", "DESIRED_STATE_STOPPED")], ["web-B"]),
     ],
-    ids=lambda v: "+".join(f"{f.field}-{list_pb2.Filter.Function.Name(f.function)}" for f in v) if v else "none",
+    ids=lambda v: "+".join(v if not v or isinstance(v[0], str) else [_label(f) for f in v]) or "none",
 )
 def test_filters(three: Desk, filters: list[list_pb2.Filter], expected: list[str]) -> None:
     """LI-2: each field with each of its functions; all filters must hold."""
@@ -261,8 +266,9 @@ def test_pages_under_writes(desk: Desk, key: str, direction: int) -> None:
             break
         if seen[-1].startswith("a") and seen[-1] in ("a1", "a3", "a5", "a7"):
             desk.delete(seen[-1])
-        desk.create(name=f"new{step}", state=STOP)
-        desk.create(name=f"0new{step}", state=STOP)
+        if step < 8:
+            desk.create(name=f"new{step}", state=STOP)
+            desk.create(name=f"0new{step}", state=STOP)
         step += 1
         assert step < 50
     kept = [f"a{i}" for i in (0, 2, 4, 6, 8, 9)]
