@@ -1,0 +1,31 @@
+"""What a server is started with, as one value that travels to the child process by environment. No behaviour."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+CHILD_VARIABLE = "FLYTEAPPS_CHILD"
+DEFAULT_CONSOLE_PORT = 8080
+DEFAULT_PORT = 8090
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeConfig:
+    """`settings` are the fields of Settings; `console_port` None: no console of its own port."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    console_port: int | None = DEFAULT_CONSOLE_PORT
+    log_format: Literal["text", "json"] = "text"
+    quiet: bool = False
+    control: str | None = None
+    settings: dict[str, Any]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ServeConfig:
+        return cls(**json.loads(text))

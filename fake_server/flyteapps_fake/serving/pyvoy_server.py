@@ -1,0 +1,124 @@
+"""The fast server: Envoy with the application inside, as a child process of ours.
+
+The parent catches the signals, has the child end its streams, then stops it: SIGTERM to Envoy would cut the sockets
+before the application hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pyvoy import PyvoyServer
+
+from flyteapps_fake.serving.config import CHILD_VARIABLE, ServeConfig
+from flyteapps_fake.serving.signals import stop_requested
+
+DRAIN_SECONDS = 1.3
+STOP_SECONDS = 0.5
+MAX_STREAMS = 1_000_000
+
+
+class TunedServer(PyvoyServer):
+    """pyvoy with our listener: one owner of the port, and streams that may idle."""
+
+    def get_envoy_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = super().get_envoy_config()
+        for listener in config["static_resources"]["listeners"]:
+            listener["enable_reuse_port"] = False
+            for chain in listener["filter_chains"]:
+                for part in chain["filters"]:
+                    http = part["typed_config"]
+                    if not http["@type"].endswith("HttpConnectionManager"):
+                        continue
+                    http["stream_idle_timeout"] = "0s"
+                    http["request_headers_timeout"] = "10s"
+                    http["http2_protocol_options"] = {"max_concurrent_streams": MAX_STREAMS}
+        return config
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+
+class _Control:
+    """The parent's end of the socket to the child."""
+
+    def __init__(self) -> None:
+        self.console_port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.drained = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        while line := await reader.readline():
+            word, _, rest = line.decode().strip().partition(" ")
+            if word == "ready" and not self.console_port.done():
+                self.console_port.set_result(int(rest))
+            elif word == "drained":
+                self.drained.set()
+
+    async def drain(self) -> None:
+        if self._writer is None:
+            return
+        with contextlib.suppress(OSError, TimeoutError):
+            self._writer.write(b"drain\n")
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.drained.wait()
+
+
+async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], None]) -> int:
+    """Serve until a signal comes; the exit status. `listening` hears the ports."""
+    with tempfile.TemporaryDirectory(prefix="flyteapps-") as folder:
+        path = os.path.join(folder, "control")
+        control = _Control()
+        listener = await asyncio.start_unix_server(control.serve, path)
+        stop = stop_requested()
+        child = replace(config, control=path)
+        server = TunedServer(
+            "flyteapps_fake.serving.child:app",
+            address=config.host,
+            port=config.port,
+            lifespan=True,
+            env={CHILD_VARIABLE: child.to_json()},
+            stdout=None,
+            stderr=None,
+        )
+        # Ctrl-C reaches the whole process group: Envoy inherits it blocked, so that we drain first.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            starting = asyncio.create_task(server.start())
+            await asyncio.sleep(0)
+            while server.pid is None and not starting.done():
+                await asyncio.sleep(0.005)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            await starting
+            async with asyncio.timeout(10):
+                console_port = await control.console_port
+            listening(server.listener_port, console_port or None)
+            ended = asyncio.create_task(server.wait())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return 1
+            await control.drain()
+            return 0
+        finally:
+            await _stop(server)
+            listener.close()
+
+
+async def _stop(server: TunedServer) -> None:
+    stopping = asyncio.create_task(server.stop())
+    await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+    if not stopping.done() and server.pid is not None:
+        os.kill(server.pid, signal.SIGKILL)
+    await stopping

@@ -1,0 +1,319 @@
+"""The one ASGI front, the same on pyvoy and on hypercorn: routing by path, the fast path of unary calls, lifespan.
+
+Fast: binary protobuf over Connect and gRPC, plain or gzip. A unary call never suspends, so its deadline has no bearing.
+The rest goes to connectrpc's application; pages of the console and uploads have rooms of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.transports.endpoints import Unary, app_of, stream_operations, unary_endpoints
+from flyteapps_fake.transports.neighbours import neighbour_endpoints
+from flyteapps_fake.transports.streams import LiveStream, Sweeper
+from flyteapps_fake.transports.uploads import UPLOADS, Uploads
+from flyteapps_fake.transports.wire import (
+    MAX_REQUEST,
+    Encoded,
+    HeaderList,
+    Receive,
+    Scope,
+    Send,
+    decode,
+    gunzip,
+    read_body,
+    refuse,
+    respond,
+    too_large,
+)
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from flyteapps_fake.control_plane import FakeControlPlane
+    from flyteapps_fake.transports.connect import Application
+
+Server = Literal["pyvoy", "hypercorn"]
+GRPC_TYPES = frozenset((b"application/grpc", b"application/grpc+proto"))
+ACCEPTS = frozenset((b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding"))
+OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLine:
+    """One answered call."""
+
+    method: str
+    app: str
+    code: str
+    ms: float
+
+
+Page = Callable[[str, str, str, str], tuple[int, bytes, bytes]]
+"""(HTTP method, host, path, query string) -> (status, content type, body): what a browser gets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppOptions:
+    """What the server tells the front.
+
+    `server`: whose receive() the streams read. `page`: answers what is no RPC.
+    `on_startup`, `on_shutdown`: run inside the loop, before the first and after
+    the last request.
+    """
+
+    server: Server
+    console_port: int | None = None
+    access_log: Callable[[AccessLine], None] | None = None
+    page: Page | None = None
+    on_startup: Callable[[Front], Awaitable[None]] | None = None
+    on_shutdown: Callable[[Front], Awaitable[None]] | None = None
+
+
+class Front:
+    """An ASGI application over one plane."""
+
+    def __init__(self, plane: FakeControlPlane, options: AppOptions) -> None:
+        self.plane = plane
+        self.options = options
+        self.uploads = Uploads()
+        self.unary: dict[str, Unary] = {
+            **unary_endpoints(plane),
+            **neighbour_endpoints(plane, self.uploads),
+        }
+        self.streams = stream_operations()
+        self.sweeper = Sweeper()
+        self._rest: Application | None = None
+        self._log = options.access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"this server speaks HTTP, not {scope['type']}")
+        path: str = scope["path"]
+        endpoint = self.unary.get(path)
+        if endpoint is not None:
+            await self._unary(endpoint, scope, receive, send)
+        elif path in self.streams:
+            await self._through_connectrpc(path, scope, receive, send)
+        else:
+            await self._other(path, scope, receive, send)
+
+    async def _unary(self, endpoint: Unary, scope: Scope, receive: Receive, send: Send) -> None:
+        content_type = encoding = b""
+        grpc_encoding = b"identity"
+        host = b"localhost"
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-encoding":
+                encoding = value
+            elif name == b"grpc-encoding":
+                grpc_encoding = value
+            elif name == b"host" or name == b":authority":
+                host = value
+        if scope["method"] == "POST":
+            grpc = content_type in GRPC_TYPES
+            if (grpc and grpc_encoding in (b"identity", b"gzip")) or (
+                content_type == b"application/proto" and encoding in (b"", b"identity", b"gzip")
+            ):
+                await self._fast(endpoint, grpc, content_type, grpc_encoding if grpc else encoding, host, receive, send)
+                return
+        await self._through_connectrpc(endpoint.path, scope, receive, send)
+
+    async def _fast(
+        self,
+        endpoint: Unary,
+        grpc: bool,
+        content_type: bytes,
+        encoding: bytes,
+        host: bytes,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        started = time.perf_counter() if self._log else 0.0
+        request: Message | None = None
+        code = "OK"
+        try:
+            body = await read_body(receive)
+            if body is None:
+                return
+            if grpc:
+                body = _unframe(body, encoding)
+            elif encoding == b"gzip" and body:
+                body = gunzip(body)
+            if len(body) > MAX_REQUEST:
+                raise too_large()
+            request = decode(endpoint.request, body)
+            answer = endpoint.call(request, "http://" + host.decode("latin-1"))
+        except Exception as error:
+            refusal = _refusal(error)
+            code = refusal.code.name
+            await refuse(send, content_type.decode(), refusal)
+        else:
+            headers = [(b"content-type", content_type)]
+            if grpc:
+                body = b"\0" + len(answer).to_bytes(4, "big") + answer
+                await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+                await send({"type": "http.response.trailers", "headers": OK_TRAILERS, "more_trailers": False})
+            else:
+                headers.append((b"content-length", b"%d" % len(answer)))
+                await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
+                await send({"type": "http.response.body", "body": answer, "more_body": False})
+        if self._log:
+            self._line(endpoint.path, request, code, started)
+
+    async def _through_connectrpc(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        from flyteapps_fake.transports.connect import EXCHANGE, LIVE, Application, Exchange
+
+        if self._rest is None:
+            self._rest = Application(self.plane, self.unary, self.streams)
+        started = time.perf_counter()
+        content_type = _header(scope, b"content-type")
+        exchange = Exchange("http://" + (_header(scope, b"host") or "localhost"))
+        EXCHANGE.set(exchange)
+        live = None
+        try:
+            body = await read_body(receive)
+            if body is None:
+                return
+            live = LiveStream(receive, body, polled=self.options.server == "pyvoy")
+            LIVE.set(live)
+            if path in self.streams:
+                self.sweeper.streams.add(live)
+            headers = [pair for pair in scope["headers"] if pair[0] not in ACCEPTS]
+            status = _Status(send)
+            await self._rest({**scope, "headers": headers}, live.receive, status)
+            code = exchange.code or ("OK" if status.value == 200 else f"HTTP_{status.value}")
+        except RpcError as error:
+            code = error.code.name
+            await refuse(send, content_type, error)
+        except Exception as error:
+            code = "CANCELED" if live is not None and live.gone else _refusal(error).code.name
+        finally:
+            if live is not None:
+                self.sweeper.streams.discard(live)
+        if self._log:
+            self._line(path, exchange.request, code, started)
+
+    async def _other(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        content_type = _header(scope, b"content-type")
+        if path.startswith(UPLOADS):
+            status, text = await self.uploads.put(scope, receive)
+            await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
+            return
+        grpc = content_type.startswith("application/grpc")
+        if not grpc and self.options.page is not None and not _looks_like_rpc(path, content_type):
+            page = self.options.page(
+                scope["method"], _header(scope, b"host"), path, scope.get("query_string", b"").decode("latin-1")
+            )
+            await respond(send, page[0], page[2], page[1])
+            return
+        started = time.perf_counter()
+        message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
+        refusal = RpcError(Code.UNIMPLEMENTED, message)
+        await refuse(send, content_type, refusal, None if grpc else 404)
+        if self._log:
+            self._line(path, None, refusal.code.name, started)
+
+    def _line(self, path: str, request: Message | None, code: str, started: float) -> None:
+        if self._log:
+            ms = (time.perf_counter() - started) * 1000
+            self._log(AccessLine(path.rpartition(".")[2], app_of(request), code, ms))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        from flyteapps_fake.transports.loop_driver import LoopDriver
+
+        driver = LoopDriver(self.plane)
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                try:
+                    driver.start()
+                    self.sweeper.start()
+                    if self.options.on_startup is not None:
+                        await self.options.on_startup(self)
+                except Exception as error:
+                    traceback.print_exc()
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.drain()
+                if self.options.on_shutdown is not None:
+                    await self.options.on_shutdown(self)
+                await self.sweeper.stop()
+                driver.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def drain(self, seconds: float = 1.0) -> None:
+        """End every stream by UNAVAILABLE, and give their last bytes time to leave."""
+        self.plane.end_streams("the server is shutting down")
+        until = time.monotonic() + seconds
+        while self.sweeper.streams and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+
+
+class _Status:
+    """A send that remembers the HTTP status."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.value = 0
+
+    async def __call__(self, event: object) -> None:
+        message: dict[str, object] = event  # type: ignore[assignment]
+        if message["type"] == "http.response.start":
+            self.value = message["status"]  # type: ignore[assignment]
+        elif isinstance(message.get("body"), Encoded):
+            message["body"] = bytes(message["body"])  # type: ignore[arg-type]
+        await self._send(message)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    for key, value in scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return ""
+
+
+def _looks_like_rpc(path: str, content_type: str) -> bool:
+    service, _, method = path.strip("/").partition("/")
+    return "." in service and bool(method) and "/" not in method and content_type.startswith("application/")
+
+
+def _unframe(body: bytes, encoding: bytes) -> bytes:
+    """The one message of a gRPC request body."""
+    if len(body) < 5:
+        raise RpcError(Code.INVALID_ARGUMENT, "the request holds no gRPC message")
+    size = int.from_bytes(body[1:5], "big")
+    if len(body) != size + 5:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the gRPC message says {size} bytes, {len(body) - 5} came")
+    if body[0] & 1:
+        if encoding != b"gzip":
+            raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
+        return gunzip(body[5:])
+    return body[5:]
+
+
+def _refusal(error: Exception) -> RpcError:
+    if isinstance(error, RpcError):
+        return error
+    traceback.print_exception(error, file=sys.stderr)
+    return RpcError(Code.INTERNAL, f"a defect of the stand-in: {type(error).__name__}: {error}")
+
+
+def build_app(plane: FakeControlPlane, options: AppOptions) -> Front:
+    """The ASGI application that serves `plane`."""
+    return Front(plane, options)

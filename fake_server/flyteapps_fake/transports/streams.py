@@ -1,0 +1,146 @@
+"""Server streams on an event loop: one waiting task each, one sweeper for all, which notices clients that left.
+
+On pyvoy receive() returns at once after the end of the body, for ever: nobody may wait on it, the sweeper polls it.
+On hypercorn receive() waits for the client to leave, and connectrpc itself waits there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.operations import Operation
+from flyteapps_fake.transports.wire import Encoded, Event, Receive, encoded
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from flyteapps_fake.control_plane import FakeControlPlane
+
+SWEEP_SECONDS = 1.0
+BATCH = 256
+
+
+class LiveStream:
+    """One open stream: whether its client is there, and the wake of its task."""
+
+    def __init__(self, receive: Receive, body: bytes, polled: bool) -> None:
+        self.gone = False
+        self.task = asyncio.current_task()
+        self._receive = receive
+        self._body: bytes | None = body
+        self._polled = polled
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._event = asyncio.Event()
+
+    async def receive(self) -> Event:
+        """What connectrpc reads: the body once, then nothing until the client leaves."""
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if self._polled:
+            await self._loop.create_future()
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            self.left()
+        return event
+
+    def left(self) -> None:
+        self.gone = True
+        self._event.set()
+
+    def wake(self) -> None:
+        """Look again; from any thread, also from within the plane."""
+        if threading.get_ident() == self._thread:
+            self._event.set()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    def rearm(self) -> None:
+        self._event.clear()
+
+    async def present(self) -> bool:
+        """Whether the client is still there."""
+        if self._polled and not self.gone:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                self.gone = True
+        elif not self.gone:
+            await asyncio.sleep(0)
+        return not self.gone
+
+    async def wait(self, until: float | None) -> None:
+        """Until woken; DEADLINE_EXCEEDED where the loop's time reaches `until` before."""
+        if until is None:
+            await self._event.wait()
+            return
+        try:
+            async with asyncio.timeout_at(until):
+                await self._event.wait()
+        except TimeoutError:
+            raise RpcError(Code.DEADLINE_EXCEEDED, "the stream's deadline has passed") from None
+
+
+class Sweeper:
+    """Looks every second at all streams of a loop, and ends those whose client left."""
+
+    def __init__(self) -> None:
+        self.streams: set[LiveStream] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="flyteapps-sweeper")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for number, stream in enumerate(list(self.streams)):
+                if stream not in self.streams:
+                    continue
+                if stream.gone:  # seen a second ago and still here: it hangs in a send
+                    if stream.task is not None:
+                        stream.task.cancel()
+                elif not await stream.present():
+                    stream.left()
+                if number % BATCH == BATCH - 1:
+                    await asyncio.sleep(0)
+
+
+async def pump(
+    plane: FakeControlPlane,
+    operation: Operation,
+    request: Message,
+    live: LiveStream,
+    until: float | None,
+) -> AsyncIterator[Encoded]:
+    """The messages of one subscription, until its client leaves; raises the RpcError that ends it."""
+    subscription = plane.open(operation, request)
+    try:
+        subscription.wake = live.wake
+        count = 0
+        while True:
+            live.rearm()
+            if live.gone:
+                return
+            item = subscription.take()
+            if item is not None:
+                yield encoded(item, operation.response)
+                count += 1
+                if count % BATCH == 0:
+                    await asyncio.sleep(0)
+                continue
+            if not await live.present():
+                return
+            subscription.sent()
+            await live.wait(until)
+    finally:
+        subscription.close()

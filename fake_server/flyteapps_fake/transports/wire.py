@@ -1,0 +1,184 @@
+"""Bytes on the wire: caps, bounded gunzip, and how a refusal looks in each protocol. No routing, no sockets.
+
+Everything here refuses by RpcError, so that the front answers every protocol alike.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import quote
+
+from google.protobuf.message import DecodeError, Message
+
+from flyteapps_fake.plane.errors import Code, RpcError
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+HeaderList = list[tuple[bytes, bytes]]
+
+MAX_REQUEST = 4 * 1024 * 1024
+"""Bytes that a request may have, decompressed."""
+
+HTTP_STATUS: dict[Code, int] = {
+    Code.CANCELED: 499,
+    Code.UNKNOWN: 500,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.DATA_LOSS: 500,
+    Code.UNAUTHENTICATED: 401,
+}
+"""The HTTP status of a refused unary Connect call."""
+
+
+class Encoded(bytes):
+    """A message that is encoded already; connectrpc's binary codec takes it for a message."""
+
+    message_type: type[Message]
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
+        return self
+
+
+def encoded(data: bytes, message_type: type[Message]) -> Encoded:
+    item = Encoded(data)
+    item.message_type = message_type
+    return item
+
+
+def too_large() -> RpcError:
+    return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_REQUEST} bytes after decompression")
+
+
+def gunzip(data: bytes) -> bytes:
+    """`data` decompressed, never more than the cap of it."""
+    parts: list[bytes] = []
+    left = MAX_REQUEST + 1
+    try:
+        while data:
+            member = zlib.decompressobj(31)
+            part = member.decompress(data, left)
+            parts.append(part)
+            left -= len(part)
+            if left <= 0:
+                raise too_large()
+            if not member.eof:
+                raise RpcError(Code.INVALID_ARGUMENT, "the request's gzip data ends early")
+            data = member.unused_data
+    except zlib.error as error:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the request is not valid gzip: {error}") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def decode(message_type: type[Message], data: bytes) -> Message:
+    """The message of `data`; bytes that are none are the caller's mistake."""
+    try:
+        return message_type.FromString(data)
+    except DecodeError:
+        raise undecodable(message_type) from None
+
+
+def undecodable(message_type: type[Message]) -> RpcError:
+    name = message_type.DESCRIPTOR.full_name
+    return RpcError(Code.INVALID_ARGUMENT, f"the request can't be decoded as {name}")
+
+
+async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | None:
+    """The whole body, counted while it arrives; None where the client left before its end."""
+    event = await receive()
+    if event["type"] != "http.request":
+        return None
+    body: bytes = event.get("body", b"")
+    if len(body) > cap:
+        raise too_large()
+    if not event.get("more_body", False):
+        return body
+    chunks, size = [body], len(body)
+    while event.get("more_body", False):
+        event = await receive()
+        if event["type"] != "http.request":
+            return None
+        chunk: bytes = event.get("body", b"")
+        size += len(chunk)
+        if size > cap:
+            raise too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def connect_error(error: RpcError) -> bytes:
+    """A refusal as Connect's JSON."""
+    answer: dict[str, Any] = {"code": error.code.name.lower(), "message": error.message}
+    if error.details:
+        answer["details"] = [
+            {
+                "type": detail.DESCRIPTOR.full_name,
+                "value": b64encode(detail.SerializeToString()).decode().rstrip("="),
+            }
+            for detail in error.details
+        ]
+    return json.dumps(answer).encode()
+
+
+def grpc_trailers(error: RpcError) -> HeaderList:
+    """A refusal as gRPC's trailers."""
+    trailers = [
+        (b"grpc-status", str(int(error.code)).encode()),
+        (b"grpc-message", quote(error.message, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~\"").encode()),
+    ]
+    if error.details:
+        status = b64encode(_status(error)).decode().rstrip("=")
+        trailers.append((b"grpc-status-details-bin", status.encode()))
+    return trailers
+
+
+def _status(error: RpcError) -> bytes:
+    from google.protobuf.any_pb2 import Any as AnyMessage
+    from google.rpc.status_pb2 import Status
+
+    def pack(details: Iterable[Message]) -> Iterable[AnyMessage]:
+        for detail in details:
+            packed = AnyMessage()
+            packed.Pack(detail)
+            yield packed
+
+    return Status(code=int(error.code), message=error.message, details=list(pack(error.details))).SerializeToString()
+
+
+async def respond(send: Send, status: int, body: bytes, content_type: bytes, extra: HeaderList | None = None) -> None:
+    """A whole HTTP answer without trailers."""
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *(extra or ())]
+    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def refuse(send: Send, content_type: str, error: RpcError, status: int | None = None) -> None:
+    """Answer `error` in the protocol that the request's `content_type` speaks."""
+    if content_type.startswith("application/grpc-web"):
+        trailer = b"".join(k + b": " + v + b"\r\n" for k, v in grpc_trailers(error))
+        await respond(send, 200, b"\x80" + len(trailer).to_bytes(4, "big") + trailer, content_type.encode())
+    elif content_type.startswith("application/grpc"):
+        headers = [(b"content-type", content_type.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.trailers", "headers": grpc_trailers(error), "more_trailers": False})
+    elif content_type.startswith("application/connect+") and status is None:
+        end = b'{"error":' + connect_error(error) + b"}"
+        await respond(send, 200, b"\x02" + len(end).to_bytes(4, "big") + end, content_type.encode())
+    else:
+        await respond(send, status or HTTP_STATUS[error.code], connect_error(error), b"application/json")
