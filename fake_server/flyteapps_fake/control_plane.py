@@ -45,7 +45,7 @@ _REALTIME_FLOOR = 300 * MILLISECOND
 """Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
 
 
-class LeakedStreams(AssertionError):
+class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as a test's failure does
     """A stream of the plane was still open when the plane was closed."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, Status
 from flyteidl2.core.tasks_pb2 import Container
+from google.protobuf.struct_pb2 import Struct
 
 from flyteapps_fake.plane.clock import MILLISECOND
 from flyteapps_fake.plane.lifecycle import ACTIVE, DEPLOYING, FAILED, PENDING, STOPPED
@@ -80,12 +81,9 @@ def _environment(app: App) -> list[tuple[str, str]]:
     if app.spec.HasField("container"):
         return _of_container(app.spec.container)
     pod = app.spec.pod
-    spec = pod.pod_spec
-    containers = spec["containers"] if "containers" in spec else ()
-    for container in containers or ():
-        if not pod.primary_container_name or _get(container, "name") == pod.primary_container_name:
-            variables = _get(container, "env") or ()
-            return [(str(_get(v, "name")), str(_get(v, "value") or "")) for v in variables]
+    for container in _items(pod.pod_spec, "containers"):
+        if not pod.primary_container_name or _text(container, "name") == pod.primary_container_name:
+            return [(_text(variable, "name"), _text(variable, "value")) for variable in _items(container, "env")]
     return []
 
 
@@ -93,7 +91,10 @@ def _of_container(container: Container) -> list[tuple[str, str]]:
     return [(pair.key, pair.value) for pair in container.env]
 
 
-def _get(struct: object, key: str) -> object:
-    from google.protobuf.struct_pb2 import Struct
+def _items(struct: Struct, key: str) -> list[Struct]:
+    values = struct.fields[key].list_value.values if key in struct.fields else ()
+    return [value.struct_value for value in values]
 
-    return struct[key] if isinstance(struct, Struct) and key in struct else None
+
+def _text(struct: Struct, key: str) -> str:
+    return struct.fields[key].string_value if key in struct.fields else ""

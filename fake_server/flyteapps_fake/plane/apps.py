@@ -38,10 +38,10 @@ class AppRecord:
 
     __slots__ = ("cluster", "created_at", "desired_state", "encoded", "incarnation", "key", "revision", "status")
 
-    def __init__(self, key: AppKey, app: App, created_at: int, incarnation: int) -> None:
+    def __init__(self, key: AppKey, app: App, incarnation: int) -> None:
         self.key = key
         self.encoded = encode(app)
-        self.created_at = created_at
+        self.created_at = from_timestamp(app.status.created_at)
         self.incarnation = incarnation
         self.revision = app.metadata.revision
         self.cluster = sys.intern(app.status.assigned_cluster)

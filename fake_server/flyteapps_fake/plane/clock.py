@@ -55,10 +55,10 @@ class RealtimeClock(Clock):
     """Runs by itself at `speed` virtual seconds a second."""
 
     def __init__(self, speed: float, real: Callable[[], float] = time.monotonic, start: int | None = None) -> None:
-        super().__init__(time.time_ns() if start is None else start)
+        self._origin = time.time_ns() if start is None else start
+        super().__init__(self._origin)
         self.speed = speed
         self._real = real
-        self._origin = self._now
         self._started = real()
 
     def now(self) -> int:

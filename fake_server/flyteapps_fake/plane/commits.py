@@ -59,10 +59,7 @@ class State:
             key = old.key if old is not None else AppKey.of(app.metadata.id)
             if old is None:
                 self._incarnations[key] = self.next_incarnation(key)
-                created_at = self.clock.now() if not app.status.HasField("created_at") else _created_at(app)
-            else:
-                created_at = old.created_at
-            new = AppRecord(key, app, created_at, self._incarnations[key])
+            new = AppRecord(key, app, self._incarnations[key])
         self.store.put(old, new)
         event = Event(old, new)
         self.events.publish(event)
@@ -81,12 +78,6 @@ class State:
                     self.on_event(event)
         finally:
             self._reacting = False
-
-
-def _created_at(app: App) -> int:
-    from flyteapps_fake.plane.clock import from_timestamp
-
-    return from_timestamp(app.status.created_at)
 
 
 def append_condition(app: App, condition: Condition, cause: Cause, now: int) -> None:

@@ -16,8 +16,8 @@ from flyteidl2.app.app_payload_pb2 import (
     UpdateStatusRequest,
     WatchRequest,
 )
-from flyteidl2.common.identity_pb2 import EnrichedIdentity, User
 from flyteidl2.common.identifier_pb2 import UserIdentifier
+from flyteidl2.common.identity_pb2 import EnrichedIdentity, User
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError

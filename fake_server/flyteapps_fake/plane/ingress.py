@@ -15,7 +15,8 @@ from flyteapps_fake.plane.apps import AppKey
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.settings import Settings
 
-_DNS_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}

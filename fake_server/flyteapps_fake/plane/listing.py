@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from flyteidl2.app.app_payload_pb2 import ListRequest
+from flyteidl2.common.list_pb2 import ListRequest as Query
 from flyteidl2.common.list_pb2 import Sort
 
 from flyteapps_fake.plane.apps import SORT_KEYS, AppKey, AppRecord, AppStore, Scope, SortValue
@@ -90,10 +91,7 @@ def list_apps(store: AppStore, tokens: Tokens, own_org: str, request: ListReques
     return encoded, page
 
 
-def _orders(query: object) -> list[Order]:
-    from flyteidl2.common.list_pb2 import ListRequest as Query
-
-    assert isinstance(query, Query)
+def _orders(query: Query) -> list[Order]:
     sorts = list(query.sort_by_fields)
     if not sorts and query.HasField("sort_by"):
         sorts = [query.sort_by]
@@ -127,7 +125,7 @@ def _consumer(request: ListRequest, own_org: str) -> Callable[[AppRecord], bool]
     def consumes(record: AppRecord) -> bool:
         for item in record.parse().spec.inputs.items:
             if item.WhichOneof("value") == "artifact_id":
-                key, version = item.artifact_id.artifact_key, item.artifact_id.version
+                key, version = item.artifact_id.key, item.artifact_id.version
                 same = (key.project, key.domain, key.name) == (wanted.project, wanted.domain, wanted.name)
                 if same and key.org in ("", own_org) and wanted.version in ("", version):
                     return True

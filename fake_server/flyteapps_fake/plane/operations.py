@@ -30,17 +30,13 @@ class Operation:
 
 
 CREATE = Operation(APP_SERVICE, "Create", app_payload_pb2.CreateRequest, app_payload_pb2.CreateResponse)
-GET = Operation(
-    APP_SERVICE, "Get", app_payload_pb2.GetRequest, app_payload_pb2.GetResponse, no_side_effects=True
-)
+GET = Operation(APP_SERVICE, "Get", app_payload_pb2.GetRequest, app_payload_pb2.GetResponse, no_side_effects=True)
 UPDATE = Operation(APP_SERVICE, "Update", app_payload_pb2.UpdateRequest, app_payload_pb2.UpdateResponse)
 UPDATE_STATUS = Operation(
     APP_SERVICE, "UpdateStatus", app_payload_pb2.UpdateStatusRequest, app_payload_pb2.UpdateStatusResponse
 )
 DELETE = Operation(APP_SERVICE, "Delete", app_payload_pb2.DeleteRequest, app_payload_pb2.DeleteResponse)
-LIST = Operation(
-    APP_SERVICE, "List", app_payload_pb2.ListRequest, app_payload_pb2.ListResponse, no_side_effects=True
-)
+LIST = Operation(APP_SERVICE, "List", app_payload_pb2.ListRequest, app_payload_pb2.ListResponse, no_side_effects=True)
 WATCH = Operation(
     APP_SERVICE,
     "Watch",

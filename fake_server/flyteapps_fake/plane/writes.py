@@ -5,7 +5,7 @@ Requests come with their org filled in and validated.
 
 from __future__ import annotations
 
-from flyteidl2.app.app_definition_pb2 import App, Condition, IngressConfig, Meta
+from flyteidl2.app.app_definition_pb2 import App, Condition, IngressConfig, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
 
 from flyteapps_fake.plane.apps import AppKey
@@ -26,6 +26,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     sent = request.app
     key = AppKey.of(sent.metadata.id)
     state.organization.require(key.org)
+    _check_inputs(sent.spec)
     if state.store.get(key) is not None:
         raise RpcError(Code.ALREADY_EXISTS, f"app {key} already exists; Update changes it")
     generated = generated_subdomain(state.settings.seed, key, state.next_incarnation(key))
@@ -64,13 +65,16 @@ def update(state: State, request: UpdateRequest) -> AppKey:
             f"{UNCHANGED} app {key} has moved on: the update is for revision {sent.metadata.revision}, "
             f"the stored revision is {old.revision}",
         )
+    _check_inputs(sent.spec)
     stored = old.parse()
     app = App(metadata=sent.metadata, spec=sent.spec, status=stored.status)
     if is_default(app):
         app.spec.ingress.CopyFrom(stored.spec.ingress)
     app.spec.creator.CopyFrom(stored.spec.creator)
     if encode(app.spec) == encode(stored.spec) and _described(app.metadata) == _described(stored.metadata):
-        raise RpcError(Code.ABORTED, f"{UNCHANGED} it changes nothing of app {key}, which is at revision {old.revision}")
+        raise RpcError(
+            Code.ABORTED, f"{UNCHANGED} it changes nothing of app {key}, which is at revision {old.revision}"
+        )
     app.metadata.revision = old.revision + 1
     generated = generated_subdomain(state.settings.seed, key, old.incarnation)
     ingress = state.hosts.plan(key, app.spec.ingress, generated)
@@ -106,11 +110,21 @@ def delete(state: State, request: DeleteRequest) -> None:
     state.hosts.move(key, old.parse().status.ingress, None)
 
 
-def _condition_after_update(app: App) -> int | None:
+def _condition_after_update(app: App) -> Status.DeploymentStatus | None:
     last = app.status.conditions[-1].deployment_status
     if not shall_run(app.spec.desired_state):
         return PENDING if app.status.assigned_cluster else STOPPED
     return None if last in (UNASSIGNED, ASSIGNED) else PENDING
+
+
+def _check_inputs(spec: Spec) -> None:
+    names: set[str] = set()
+    for index, item in enumerate(spec.inputs.items):
+        if item.name in names:
+            raise RpcError(
+                Code.INVALID_ARGUMENT, f"app.spec.inputs.items[{index}].name: {item.name!r} is there a second time"
+            )
+        names.add(item.name)
 
 
 def _described(metadata: Meta) -> bytes:

@@ -7,6 +7,7 @@ Whoever waits here for an event moves an `auto` clock meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -18,7 +19,7 @@ from connectrpc.method import MethodInfo
 from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 from google.protobuf.message import Message
 
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
@@ -149,7 +150,11 @@ class AsyncDirectStream(_OpenStream[Res]):
     async def __anext__(self) -> Res:
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
-        self._subscription.wake = lambda: loop.call_soon_threadsafe(woken.set)
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        self._subscription.wake = wake
         while not self._subscription.closed:
             woken.clear()
             message = self._next()
@@ -157,10 +162,8 @@ class AsyncDirectStream(_OpenStream[Res]):
                 return message
             pause = self._pause()
             if self._subscription.idle():
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), pause)
-                except TimeoutError:
-                    pass
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
@@ -174,7 +177,7 @@ def _seconds(timeout_ms: int | None) -> float | None:
 
 class _SyncStub(AppServiceClientSync):
     def __init__(self, transport: DirectTransport) -> None:
-        super().__init__("http://in-process")
+        super().__init__("http://in-process")  # pyright: ignore[reportUnknownMemberType]  # untyped codec upstream
         self._transport = transport
 
     def execute_unary(
@@ -201,7 +204,7 @@ class _SyncStub(AppServiceClientSync):
 
 class _AsyncStub(AppServiceClient):
     def __init__(self, transport: DirectTransport) -> None:
-        super().__init__("http://in-process")
+        super().__init__("http://in-process")  # pyright: ignore[reportUnknownMemberType]  # untyped codec upstream
         self._transport = transport
 
     async def execute_unary(

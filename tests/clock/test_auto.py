@@ -1,0 +1,220 @@
+"""The auto clock: the cases that hang a clock that jumps whenever somebody waits. Real time is a number here."""
+
+from __future__ import annotations
+
+from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
+from flyteidl2.app.app_payload_pb2 import (
+    CreateRequest,
+    CreateResponse,
+    GetRequest,
+    GetResponse,
+    ListRequest,
+    UpdateRequest,
+    UpdateResponse,
+    WatchRequest,
+    WatchResponse,
+)
+from flyteidl2.common.identifier_pb2 import ProjectIdentifier
+from flyteidl2.core.tasks_pb2 import Container
+
+from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.plane.events import Subscription
+from flyteapps_fake.plane.operations import CREATE, GET, LIST, UPDATE, WATCH
+
+ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
+ASSIGNED = Status.DEPLOYMENT_STATUS_ASSIGNED
+
+
+class Bench:
+    """A plane on the auto clock whose real time is moved by hand."""
+
+    def __init__(self) -> None:
+        self.real = 0.0
+        self.plane = FakeControlPlane(real=lambda: self.real)
+
+    def later(self, seconds: float) -> None:
+        """Real time passes; the plane looks every 10 ms, as a driver would."""
+        end = self.real + seconds
+        while self.real < end:
+            self.real += 0.01
+            self.plane.run_due()
+
+    def create(self, name: str = "a") -> App:
+        app = App(metadata=Meta(id=identifier(name)), spec=Spec(container=Container(image="x")))
+        return CreateResponse.FromString(self.plane.call(CREATE, CreateRequest(app=app))).app
+
+    def touch(self, app: App, image: str) -> App:
+        app.spec.container.image = image
+        return UpdateResponse.FromString(self.plane.call(UPDATE, UpdateRequest(app=app))).app
+
+    def status(self, name: str = "a") -> int:
+        """What the app shows, read past the plane's own counting of reads."""
+        with self.plane._lock:  # pyright: ignore[reportPrivateUsage]  # a Get would count as polling
+            record = next(r for r in self.plane._state.store.members(("org",)) if r.key.name == name)  # pyright: ignore[reportPrivateUsage]
+            return record.status
+
+    def get(self, name: str = "a") -> int:
+        app = GetResponse.FromString(self.plane.call(GET, GetRequest(app_id=identifier(name)))).app
+        return app.status.conditions[-1].deployment_status
+
+    def watch(self, name: str = "a") -> Subscription:
+        return self.plane.open(WATCH, WatchRequest(app_id=identifier(name)))
+
+    def watch_project(self) -> Subscription:
+        return self.plane.open(WATCH, WatchRequest(project=ProjectIdentifier(name="p", domain="d")))
+
+
+def identifier(name: str) -> Identifier:
+    return Identifier(project="p", domain="d", name=name)
+
+
+def read_all(watcher: Subscription) -> list[int]:
+    """What a client that is there reads until nothing comes at once: the statuses, in order."""
+    seen: list[int] = []
+    while True:
+        item = watcher.take()
+        if item is None:
+            watcher.sent()
+            if watcher.idle():
+                return seen
+            continue
+        response = WatchResponse.FromString(item)
+        app = response.update_event.updated_app if response.HasField("update_event") else response.create_event.app
+        seen.append(app.status.conditions[-1].deployment_status)
+
+
+def test_one_write_and_a_later_watch_move_at_once() -> None:
+    """The SDK's plain serve needs no real time: Create, then Watch, then every state in order."""
+    bench = Bench()
+    bench.create()
+    assert read_all(bench.watch()) == [
+        ASSIGNED,
+        Status.DEPLOYMENT_STATUS_PENDING,
+        Status.DEPLOYMENT_STATUS_DEPLOYING,
+        Status.DEPLOYMENT_STATUS_DEPLOYING,
+        ACTIVE,
+    ]
+
+
+def test_nobody_waits_and_time_stands_still() -> None:
+    """An hour of real time moves nothing where no one watches or polls."""
+    bench = Bench()
+    bench.create()
+    before = bench.plane.now_ns()
+    bench.real += 3600
+    bench.plane.run_due()
+    assert (bench.status(), bench.plane.now_ns()) == (ASSIGNED, before)
+
+
+def test_four_serves_of_one_app_each_see_it_become_active() -> None:
+    """With several writes and watchers nothing moves until the last watcher had 300 ms to open."""
+    bench = Bench()
+    app = bench.create()
+    watchers = [bench.watch()]
+    assert bench.status() == ASSIGNED
+    for image in ("y", "z", "q"):
+        app = bench.touch(app, image)
+        bench.later(0.12)
+        watcher = bench.watch()
+        assert ACTIVE not in read_all(watcher), "moved before this client could watch"
+        watchers.append(watcher)
+    for _ in range(60):
+        bench.later(0.01)
+        for watcher in watchers:
+            read_all(watcher)
+    assert bench.status() == ACTIVE
+
+
+def test_a_console_that_watches_the_project_does_not_outrun_a_serve() -> None:
+    """A project watch waits 300 ms after the write, so that the writer's own Watch opens first."""
+    bench = Bench()
+    console = bench.watch_project()
+    read_all(console)
+    bench.create()
+    for _ in range(28):
+        bench.later(0.01)
+        read_all(console)
+        assert bench.status() == ASSIGNED
+    own = bench.watch()
+    assert read_all(own)[-1] == ACTIVE
+
+
+def test_a_project_watch_alone_moves_its_apps_after_the_quiet_time() -> None:
+    """A client that only watches the project sees its app become active, without any other help."""
+    bench = Bench()
+    console = bench.watch_project()
+    read_all(console)
+    bench.create()
+    seen: list[int] = []
+    for _ in range(40):
+        bench.later(0.01)
+        seen += read_all(console)
+    assert seen[-1] == ACTIVE
+
+
+def test_polling_every_millisecond_moves_a_step_every_50_ms() -> None:
+    """Get as fast as it goes reaches ACTIVE, and sees each state on the way."""
+    bench = Bench()
+    bench.create()
+    seen: list[int] = []
+    for _ in range(400):
+        bench.real += 0.001
+        seen.append(bench.get())
+    assert list(dict.fromkeys(seen)) == [
+        ASSIGNED,
+        Status.DEPLOYMENT_STATUS_PENDING,
+        Status.DEPLOYMENT_STATUS_DEPLOYING,
+        ACTIVE,
+    ]
+    assert seen.index(Status.DEPLOYMENT_STATUS_PENDING) >= 50
+
+
+def test_polling_goes_on_while_another_client_is_busy() -> None:
+    """Writes to other apps every 10 ms do not hold up an app that is polled."""
+    bench = Bench()
+    bench.create()
+    busy = bench.create("busy")
+    for i in range(40):
+        bench.later(0.01)
+        busy = bench.touch(busy, f"image-{i}")
+        bench.get()
+    assert bench.status() == ACTIVE
+
+
+def test_a_get_of_three_apps_does_not_move_them_before_their_watches() -> None:
+    """One read is no polling: a watch opened later still sees the app become active."""
+    bench = Bench()
+    for name in "abc":
+        bench.create(name)
+    for name in "abc":
+        bench.get(name)
+    bench.later(0.2)
+    for name in "abc":
+        assert bench.status(name) == ASSIGNED
+        seen = read_all(bench.watch(name))
+        assert (seen[0], seen[-1]) == (ASSIGNED, ACTIVE)
+
+
+def test_polling_by_list_moves_what_the_list_returns() -> None:
+    """Two Lists without an event between are polling, too."""
+    bench = Bench()
+    bench.create()
+    for _ in range(40):
+        bench.later(0.01)
+        bench.plane.call(LIST, ListRequest())
+    assert bench.status() == ACTIVE
+
+
+def test_a_watcher_whose_client_is_gone_moves_nothing() -> None:
+    """A stream that nobody confirms any more does not count as waiting once it has to be confirmed again."""
+    bench = Bench()
+    gone = bench.watch()
+    read_all(gone)
+    bench.create()
+    while gone.take() is not None:
+        pass
+    bench.later(5)
+    assert bench.status() == ASSIGNED
+    assert read_all(bench.watch())[-1] == ASSIGNED
+    bench.later(0.4)
+    assert bench.status() == ASSIGNED, "nobody confirmed after the quiet time"
