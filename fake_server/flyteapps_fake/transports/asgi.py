@@ -27,6 +27,7 @@ from flyteapps_fake.transports.wire import (
     Scope,
     Send,
     decode,
+    discard,
     gunzip,
     read_body,
     refuse,
@@ -190,7 +191,7 @@ class Front:
             live = LiveStream(receive, body, polled=self.options.server == "pyvoy")
             LIVE.set(live)
             if path in self.streams:
-                self.sweeper.streams.add(live)
+                self.sweeper.add(live)
             headers = [pair for pair in scope["headers"] if pair[0] not in ACCEPTS]
             status = _Status(send)
             await self._rest({**scope, "headers": headers}, live.receive, status)
@@ -220,6 +221,7 @@ class Front:
             await respond(send, page[0], page[2], page[1])
             return
         started = time.perf_counter()
+        await discard(receive)  # hypercorn breaks the connection where an answer overtakes the request
         message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
         refusal = RpcError(Code.UNIMPLEMENTED, message)
         await refuse(send, content_type, refusal, None if grpc else 404)
@@ -259,7 +261,7 @@ class Front:
 
     async def drain(self, seconds: float = 1.0) -> None:
         """End every stream by UNAVAILABLE, and give their last bytes time to leave."""
-        self.plane.end_streams("the server is shutting down")
+        self.sweeper.end("the server is shutting down")
         until = time.monotonic() + seconds
         while self.sweeper.streams and time.monotonic() < until:
             await asyncio.sleep(0.01)

@@ -29,6 +29,7 @@ class LiveStream:
 
     def __init__(self, receive: Receive, body: bytes, polled: bool) -> None:
         self.gone = False
+        self.ending: str | None = None
         self.task = asyncio.current_task()
         self._receive = receive
         self._body: bytes | None = body
@@ -51,6 +52,11 @@ class LiveStream:
 
     def left(self) -> None:
         self.gone = True
+        self._event.set()
+
+    def end(self, message: str) -> None:
+        """Have the stream end with UNAVAILABLE."""
+        self.ending = message
         self._event.set()
 
     def wake(self) -> None:
@@ -91,6 +97,18 @@ class Sweeper:
     def __init__(self) -> None:
         self.streams: set[LiveStream] = set()
         self._task: asyncio.Task[None] | None = None
+        self._ending: str | None = None
+
+    def add(self, stream: LiveStream) -> None:
+        self.streams.add(stream)
+        if self._ending is not None:
+            stream.end(self._ending)
+
+    def end(self, message: str) -> None:
+        """End all streams, and those that come after, with UNAVAILABLE."""
+        self._ending = message
+        for stream in self.streams:
+            stream.end(message)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="flyteapps-sweeper")
@@ -131,6 +149,8 @@ async def pump(
             live.rearm()
             if live.gone:
                 return
+            if live.ending is not None:
+                raise RpcError(Code.UNAVAILABLE, live.ending)
             item = subscription.take()
             if item is not None:
                 yield encoded(item, operation.response)

@@ -25,6 +25,9 @@ HeaderList = list[tuple[bytes, bytes]]
 MAX_REQUEST = 4 * 1024 * 1024
 """Bytes that a request may have, decompressed."""
 
+MAX_DISCARD = 64 * 1024 * 1024
+"""Bytes of a refused request that are read before the answer."""
+
 HTTP_STATUS: dict[Code, int] = {
     Code.CANCELED: 499,
     Code.UNKNOWN: 500,
@@ -98,6 +101,15 @@ def undecodable(message_type: type[Message]) -> RpcError:
     return RpcError(Code.INVALID_ARGUMENT, f"the request can't be decoded as {name}")
 
 
+async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
+    """Read the rest of a body, keep nothing of it, and give up where there is too much."""
+    while cap > 0:
+        event = await receive()
+        if event["type"] != "http.request" or not event.get("more_body", False):
+            return
+        cap -= len(event.get("body", b""))
+
+
 async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | None:
     """The whole body, counted while it arrives; None where the client left before its end."""
     event = await receive()
@@ -105,6 +117,8 @@ async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | Non
         return None
     body: bytes = event.get("body", b"")
     if len(body) > cap:
+        if event.get("more_body", False):
+            await discard(receive)
         raise too_large()
     if not event.get("more_body", False):
         return body
@@ -116,6 +130,8 @@ async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | Non
         chunk: bytes = event.get("body", b"")
         size += len(chunk)
         if size > cap:
+            if event.get("more_body", False):
+                await discard(receive)
             raise too_large()
         chunks.append(chunk)
     return b"".join(chunks)
@@ -142,12 +158,13 @@ def grpc_trailers(error: RpcError) -> HeaderList:
         (b"grpc-message", quote(error.message, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~\"").encode()),
     ]
     if error.details:
-        status = b64encode(_status(error)).decode().rstrip("=")
+        status = b64encode(status_details(error)).decode().rstrip("=")
         trailers.append((b"grpc-status-details-bin", status.encode()))
     return trailers
 
 
-def _status(error: RpcError) -> bytes:
+def status_details(error: RpcError) -> bytes:
+    """A refusal as an encoded google.rpc.Status, for grpc-status-details-bin."""
     from google.protobuf.any_pb2 import Any as AnyMessage
     from google.rpc.status_pb2 import Status
 
