@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports realtime bench protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime bench protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -55,7 +55,7 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto -m "not realtime" $(PYTEST_ARGS)
 
-check: lint types imports protos-check docs-check realtime test
+check: lint types imports bare protos-check docs-check realtime test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -67,12 +67,16 @@ types: $(VENV)/.stamp-dev
 imports: $(VENV)/.stamp-dev
 	$(BIN)/lint-imports --no-cache
 
+# A plain install, from a wheel: the command works, and says which extra is missing.
+bare: $(VENV)/.stamp-python
+	@sh scripts/bare_install.sh $(VENV)
+
 # Exit status 5 is pytest's "no tests were collected".
 realtime: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -m realtime -q $(PYTEST_ARGS) || [ $$? -eq 5 ]
 
 bench: $(VENV)/.stamp-test
-	@for each in benchmarks/bench_*.py; do [ -e "$$each" ] || { echo "no benchmarks yet"; break; }; $(BIN)/python "$$each" || exit 1; done
+	@for each in tests/benchmarks/bench_*.py; do [ -e "$$each" ] || { echo "no benchmarks yet"; break; }; $(BIN)/python "$$each" || exit 1; done
 
 protos: $(VENV)/.stamp-serve
 	@$(BIN)/python protos/outline.py
