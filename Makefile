@@ -8,12 +8,12 @@
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
 #
-# PYTHON=/path/to/python chooses the Python; VENV=dir another environment.
+# PYTHON=/path/to/python3.12 chooses the Python, with an environment of its own (.venv-python3.12); VENV=dir chooses that.
 
-VENV ?= .venv
+PYTHON ?=
+VENV ?= .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 PYTEST_ARGS ?=
 ARGS ?=
-PYTHON ?=
 export PYTHON
 
 BIN := $(VENV)/bin

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the virtual environment $1 with a Python from 3.14 down to 3.11, and brings its pip to the pinned version.
+# Makes the virtual environment $1 with a Python from 3.14 down to 3.11, and brings its pip to the pinned version. One
+# that is there and runs is kept.
 # PYTHON (environment) overrides the search. A candidate counts only if it runs: pyenv leaves shims that don't.
 set -eu
 venv=$1
@@ -8,6 +9,15 @@ here=$(dirname "$0")/..
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 supported() { case $1 in 3.11 | 3.12 | 3.13 | 3.14) true ;; *) false ;; esac; }
 complete() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+pip=$(sed -n 's/^pip==//p' "$here/constraints.txt")
+bring_pip() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "pip==$pip"; }
+
+if [ -e "$venv/bin/python" ] && version=$(version_of "$venv/bin/python") && supported "$version" &&
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    bring_pip
+    exit
+fi
 
 found= found_version= incomplete= incomplete_version=
 for candidate in ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3 python}; do
@@ -37,7 +47,6 @@ if [ -z "$found" ]; then
     exit 1
 fi
 
-pip=$(sed -n 's/^pip==//p' "$here/constraints.txt")
 echo "Making $venv with $found (Python $found_version) and pip $pip"
 "$found" -m venv --clear "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check "pip==$pip"
+bring_pip
