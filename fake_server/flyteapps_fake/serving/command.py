@@ -7,7 +7,7 @@ import importlib.util
 import socket
 import sys
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -16,18 +16,18 @@ from flyteapps_fake.serving.banner import banner
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
 
 
-class ServerKind(str, Enum):
+class ServerKind(StrEnum):
     auto = "auto"
     pyvoy = "pyvoy"
     portable = "portable"
 
 
-class Clock(str, Enum):
+class Clock(StrEnum):
     realtime = "realtime"
     auto = "auto"
 
 
-class LogFormat(str, Enum):
+class LogFormat(StrEnum):
     text = "text"
     json = "json"
 

@@ -14,6 +14,7 @@ from flyteapps_fake.serving.signals import stop_requested
 from flyteapps_fake.transports.asgi import Front
 from flyteapps_fake.transports.hypercorn_config import hypercorn_config, listening_socket
 
+
 async def run_portable(config: ServeConfig, listening: Callable[[int, int | None], None]) -> int:
     """Serve until a signal comes; the exit status. `listening` hears the ports."""
     stop = stop_requested()

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.endpoints import Unary, app_of, stream_operations, unary_endpoints
@@ -21,7 +21,7 @@ from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
     MAX_REQUEST,
-    Encoded,
+    Event,
     HeaderList,
     Receive,
     Scope,
@@ -193,8 +193,8 @@ class Front:
             if path in self.streams:
                 self.sweeper.add(live)
             headers = [pair for pair in scope["headers"] if pair[0] not in ACCEPTS]
-            status = _Status(send)
-            await self._rest({**scope, "headers": headers}, live.receive, status)
+            status = _Answer(send, live)
+            await self._rest(cast("Any", {**scope, "headers": headers}), cast("Any", live.receive), cast("Any", status))
             code = exchange.code or ("OK" if status.value == 200 else f"HTTP_{status.value}")
         except RpcError as error:
             code = error.code.name
@@ -267,20 +267,19 @@ class Front:
             await asyncio.sleep(0.01)
 
 
-class _Status:
-    """A send that remembers the HTTP status."""
+class _Answer:
+    """A send that remembers the HTTP status, and drops what a client that left would not get: hypercorn hangs there."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, live: LiveStream) -> None:
         self._send = send
+        self._live = live
         self.value = 0
 
-    async def __call__(self, event: object) -> None:
-        message: dict[str, object] = event  # type: ignore[assignment]
-        if message["type"] == "http.response.start":
-            self.value = message["status"]  # type: ignore[assignment]
-        elif isinstance(message.get("body"), Encoded):
-            message["body"] = bytes(message["body"])  # type: ignore[arg-type]
-        await self._send(message)
+    async def __call__(self, event: Event) -> None:
+        if event["type"] == "http.response.start":
+            self.value = event["status"]
+        if not self._live.gone:
+            await self._send(event)
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -22,7 +22,7 @@ from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.transports.endpoints import Unary
 from flyteapps_fake.transports.streams import LiveStream, pump
-from flyteapps_fake.transports.wire import Encoded, encoded, gunzip, too_large, undecodable, MAX_REQUEST
+from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, encoded, gunzip, too_large, undecodable
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
