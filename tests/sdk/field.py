@@ -1,0 +1,139 @@
+"""A user in the field: the unmodified SDK in processes of its own, with a HOME and a working directory of its own.
+
+Nothing of this project is on the path of those processes. Every wait is for something to happen, never a fixed time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+FLOWS = Path(__file__).parent / "flows"
+START_SECONDS = 30.0
+FLOW_SECONDS = 90.0
+CLI = "from flyte.cli.main import main; main()"
+
+
+class Server:
+    """A `flyteapps serve` of its own on free ports of the loopback, its access lines in a file."""
+
+    def __init__(self, folder: Path, options: Sequence[str]) -> None:
+        self._log = folder / "server.log"
+        command = [sys.executable, "-m", "flyteapps.cli", "serve", "--port", "0", "--console-port", "0"]
+        # PYTEST_ADDOPTS and the FLYTEAPPS_... of whoever runs the tests must not configure the server.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("FLYTEAPPS_")}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--log-format", "json", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**env, "PYTHONUNBUFFERED": "1"},
+            )
+        self._said = b""
+        try:
+            self.port = int(self._wait_for(rb"API at http://[^:]+:(\d+)"))
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for(self, pattern: bytes) -> bytes:
+        """Reads what the server says until the pattern's group is there."""
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + START_SECONDS
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while (found := re.search(pattern, self._said)) is None:
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                chunk = os.read(self._process.stdout.fileno(), 65536) if ready else b""
+                if not chunk:
+                    raise AssertionError(f"the server did not start: {self._said!r} {self._log.read_text()}")
+                self._said += chunk
+        return cast("bytes", found.group(1))
+
+    def calls(self) -> list[str]:
+        """The access lines so far, as `METHOD CODE`, in order of their end."""
+        assert self._process.stdout is not None
+        os.set_blocking(self._process.stdout.fileno(), False)
+        while chunk := self._process.stdout.read():
+            self._said += chunk
+        lines = self._said.decode().splitlines() + self._log.read_text().splitlines()
+        entries = [json.loads(line) for line in lines if line.startswith("{")]
+        return [f"{entry['method'].rpartition('/')[2]} {entry['code']}" for entry in entries]
+
+    def wait_for_calls(self, call: str, count: int) -> None:
+        """Waits until so many calls are logged, and no more of the method than these."""
+        deadline = time.monotonic() + 10.0
+        while self.calls().count(call) < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        method = call.split()[0]
+        assert [c for c in self.calls() if c.split()[0] == method] == [call] * count
+
+    def stop(self) -> int:
+        """Ends the server as Ctrl-C does; its exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            return self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+
+
+class User:
+    """Somebody with the SDK, a configuration file, and nothing else."""
+
+    def __init__(self, folder: Path, endpoint: str, *, org: str | None = None, project: str | None = "proj") -> None:
+        self.folder = folder / "work"
+        self._home = folder / "home"
+        self.folder.mkdir()
+        self._home.mkdir()
+        task = {"org": org, "project": project, "domain": "dev" if project else None}
+        lines = ["admin:", f"  endpoint: dns:///{endpoint}", "  insecure: true", "image:", "  builder: remote"]
+        lines += ["task:", *(f"  {key}: {value}" for key, value in task.items() if value)] if any(task.values()) else []
+        (self.folder / "config.yaml").write_text("\n".join(lines) + "\n")
+
+    def bring(self, flow: str) -> None:
+        """Puts a file of flows/ into the working directory."""
+        shutil.copy(FLOWS / f"{flow}.py", self.folder)
+
+    def python(self, flow: str) -> str:
+        """Runs a flow, which must succeed, and returns what it printed."""
+        self.bring(flow)
+        return self._run([sys.executable, f"{flow}.py"], 0)
+
+    def flyte(self, *arguments: str, code: int = 0) -> str:
+        """Runs the CLI, which must exit with the code, and returns what it printed, without line breaks and frames."""
+        output = self._run([sys.executable, "-c", CLI, *arguments], code)
+        return " ".join(re.sub(r"[│╭╮╰╯─┌┐└┘┃┏┓┗┛]", " ", output).split())
+
+    def _run(self, command: list[str], code: int) -> str:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._home),
+            "COLUMNS": "400",
+            "NO_COLOR": "1",
+            "TERM": "dumb",
+            "PYTHONWARNINGS": "default",
+            "DO_NOT_TRACK": "1",  # no test reports to the SDK's makers
+        }
+        done = subprocess.run(
+            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=FLOW_SECONDS, check=False
+        )
+        output = done.stdout + done.stderr
+        assert done.returncode == code, f"{command} exited with {done.returncode}:\n{output}"
+        return output

@@ -1,0 +1,42 @@
+"""What the flows share: an app without a bundle, and a poll."""
+
+import time
+from collections.abc import Callable
+
+import flyte
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from flyte.remote import App
+from flyteidl2.app import app_definition_pb2 as model
+
+
+def init() -> None:
+    flyte.init_from_config("config.yaml")
+
+
+def make(name: str, stopped: bool = False, image: str = "img:1") -> App:
+    """Creates an app by the SDK's low-level call."""
+    pb2 = model.App(metadata=model.Meta(id=model.Identifier(project="proj", domain="dev", name=name)))
+    pb2.spec.container.image = image
+    pb2.spec.ingress.SetInParent()
+    pb2.spec.desired_state = model.Spec.DESIRED_STATE_STOPPED if stopped else model.Spec.DESIRED_STATE_ACTIVE
+    return App.create(pb2)
+
+
+def until(name: str, reached: Callable[[App], bool]) -> App:
+    """Polls, as a script without a watch does."""
+    deadline = time.monotonic() + 20
+    while not reached(app := App.get(name)):
+        assert time.monotonic() < deadline, app
+        time.sleep(0.02)
+    return app
+
+
+def refused(code: Code, call: Callable[[], object]) -> str:
+    """The message of the error that the call must raise."""
+    try:
+        call()
+    except ConnectError as error:
+        assert error.code is code, error
+        return error.message
+    raise AssertionError(f"{code} expected")

@@ -1,0 +1,18 @@
+"""An app with an image that has to be built, shaped as the SDK's own first example."""
+
+import flyte
+import flyte.app
+
+image = (
+    flyte.Image.from_debian_base(python_version=(3, 12))
+    .with_pip_packages("streamlit==1.41.1")
+    .with_pip_packages("flyte", pre=True, extra_args="--prerelease=allow")
+)
+
+app = flyte.app.AppEnvironment(
+    name="streamlit-hello",
+    image=image,
+    args="streamlit hello --server.port 8080",
+    port=8080,
+    resources=flyte.Resources(cpu="1", memory="1Gi"),
+)

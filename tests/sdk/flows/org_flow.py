@@ -1,0 +1,16 @@
+"""A configured org travels with every request and comes back with every app."""
+
+from common import init
+from flyte.app import AppEnvironment
+from flyte.remote import App
+
+import flyte
+
+init()
+served = flyte.serve(AppEnvironment(name="ours", image="ghcr.io/x/y:1", args="run"))
+assert served.is_active() and served.pb2.metadata.id.org == "acme", served.pb2.metadata
+assert [app.name for app in App.listall()] == ["ours"]
+served.deactivate(wait=True)
+App.delete("ours")
+assert list(App.listall()) == []
+print("done")
