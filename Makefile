@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime bench protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -77,6 +77,9 @@ realtime: $(VENV)/.stamp-test
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do [ -e "$$each" ] || { echo "no benchmarks yet"; break; }; $(BIN)/python "$$each" || exit 1; done
+
+bench-smoke: $(VENV)/.stamp-test
+	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" --smoke || exit 1; done
 
 protos: $(VENV)/.stamp-serve
 	@$(BIN)/python protos/outline.py
