@@ -26,7 +26,8 @@ assert pathlib.Path(importlib.util.find_spec('$package').origin).with_name('py.t
 " || fail "the wheel lacks $package or its py.typed"
 done
 "$bin/python" -c 'import flyteapps'
-"$bin/flyteapps" --help | grep -q '  serve ' || fail "flyteapps --help doesn't list serve"
+said=$("$bin/flyteapps" --help)
+case $said in *"  serve "*) ;; *) fail "flyteapps --help doesn't list serve: $said" ;; esac
 status=0
 said=$("$bin/flyteapps" serve 2>&1) || status=$?
 [ "$status" -eq 2 ] || fail "flyteapps serve ended with $status, not 2: $said"

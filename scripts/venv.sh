@@ -38,8 +38,8 @@ if [ -z "$found" ] && [ -n "$incomplete" ]; then
 fi
 if [ -z "$found" ]; then
     if [ -n "${PYTHON:-}" ]; then
-        version=$(version_of "$PYTHON") || version="nothing that runs"
-        echo "PYTHON=$PYTHON is ${version}; Python 3.11, 3.12, 3.13 or 3.14 is needed." >&2
+        version=$(version_of "$PYTHON") && seen="is Python $version" || seen="is no Python that runs"
+        echo "PYTHON=$PYTHON $seen: one of 3.11, 3.12, 3.13, 3.14 is needed." >&2
     else
         echo "No Python from 3.14 down to 3.11 that runs was found on PATH. Install one (Debian, Ubuntu: apt install python3 python3-venv)," >&2
         echo "or name one: make PYTHON=/path/to/python" >&2
