@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
-
-from hypercorn.asyncio import serve
 
 from flyteapps_fake.serving.assembly import assemble
 from flyteapps_fake.serving.config import ServeConfig
 from flyteapps_fake.serving.signals import stop_requested
 from flyteapps_fake.transports.asgi import Front
-from flyteapps_fake.transports.hypercorn_config import hypercorn_config, listening_socket
+from flyteapps_fake.transports.hypercorn_config import listening_socket, serve_front
 
 
 async def run_portable(config: ServeConfig, listening: Callable[[int, int | None], None]) -> int:
@@ -26,9 +23,5 @@ async def run_portable(config: ServeConfig, listening: Callable[[int, int | None
 
     front = assemble(config, "hypercorn", started)
 
-    async def stopped() -> None:
-        await stop.wait()
-        await front.drain()
-
-    await serve(cast("Any", front), hypercorn_config(sock), shutdown_trigger=stopped)
+    await serve_front(front, sock, stop.wait)
     return 0

@@ -13,7 +13,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from pyvoy import PyvoyServer
 
@@ -29,7 +29,7 @@ class TunedServer(PyvoyServer):
     """pyvoy with our listener: one owner of the port, and streams that may idle."""
 
     def get_envoy_config(self) -> dict[str, Any]:
-        config: dict[str, Any] = super().get_envoy_config()
+        config = cast("dict[str, Any]", super().get_envoy_config())  # pyright: ignore[reportUnknownMemberType] - a bare dict
         for listener in config["static_resources"]["listeners"]:
             listener["enable_reuse_port"] = False
             for chain in listener["filter_chains"]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from connectrpc.code import Code as ConnectCode
 from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
-from connectrpc.request import RequestContext
 from connectrpc.server import ConnectASGIApplication, Endpoint
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from google.protobuf.message import DecodeError, Message
@@ -100,7 +99,7 @@ class BoundedGzip:
             raise _refused(error) from None
 
 
-def _method(service: str, method: str, request: type[Message], response: type[Message], safe: bool) -> MethodInfo:
+def _method(service: str, method: str, request: type[Message], response: type[Message], safe: bool) -> Any:
     return MethodInfo(
         name=method,
         service_name=service,
@@ -110,8 +109,8 @@ def _method(service: str, method: str, request: type[Message], response: type[Me
     )
 
 
-def _unary(endpoint: Unary) -> Callable[[Message, RequestContext], Awaitable[Any]]:
-    async def answer(request: Message, ctx: RequestContext) -> Any:
+def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
+    async def answer(request: Message, ctx: Any) -> Any:
         exchange = EXCHANGE.get()
         exchange.request = request
         if request.ByteSize() > MAX_REQUEST:
@@ -124,8 +123,8 @@ def _unary(endpoint: Unary) -> Callable[[Message, RequestContext], Awaitable[Any
     return answer
 
 
-def _stream(plane: FakeControlPlane, operation: Operation) -> Callable[[Message, RequestContext], AsyncIterator[Any]]:
-    async def answer(request: Message, ctx: RequestContext) -> AsyncIterator[Any]:
+def _stream(plane: FakeControlPlane, operation: Operation) -> Callable[[Message, Any], AsyncIterator[Any]]:
+    async def answer(request: Message, ctx: Any) -> AsyncIterator[Any]:
         exchange = EXCHANGE.get()
         exchange.request = request
         live = LIVE.get()
@@ -161,7 +160,7 @@ class Application(ConnectASGIApplication[None]):
         for path, op in streams.items():
             info = _method(op.service, op.method, op.request, op.response, False)
             table[path] = Endpoint.server_stream(method=info, function=_stream(plane, op))
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - its generics are left open
             service=None,
             endpoints=lambda _: table,
             compressions=[cast("Any", BoundedGzip())],

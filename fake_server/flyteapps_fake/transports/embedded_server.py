@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import grpc
-from hypercorn.asyncio import serve
 
 from flyteapps_fake.transports.asgi import AppOptions, Front, build_app
 from flyteapps_fake.transports.grpc_sync import SyncServicer
-from flyteapps_fake.transports.hypercorn_config import hypercorn_config, listening_socket
+from flyteapps_fake.transports.hypercorn_config import listening_socket, serve_front
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -38,8 +38,7 @@ class EmbeddedServer:
         self._stop = asyncio.Event()
         self._closed = False
         self._front = build_app(plane, AppOptions(server="hypercorn", on_startup=self._on_startup))
-        config = hypercorn_config(sock)
-        self._thread = threading.Thread(target=self._run, args=(config,), name="flyteapps-server", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(sock,), name="flyteapps-server", daemon=True)
         self._servicer = SyncServicer(plane)
         self._pool = ThreadPoolExecutor(GRPC_THREADS, thread_name_prefix="flyteapps-grpc")
         self._grpc = grpc.server(self._pool, options=(("grpc.so_reuseport", 0),))
@@ -78,19 +77,12 @@ class EmbeddedServer:
     async def _on_startup(self, front: Front) -> None:
         self._started.set_result(None)
 
-    def _run(self, config: Any) -> None:
+    def _run(self, sock: socket.socket) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(self._serve(config))
+                runner.run(serve_front(self._front, sock, self._stop.wait))
         except BaseException as error:
             if not self._started.done():
                 self._started.set_exception(error)
             else:
                 raise
-
-    async def _serve(self, config: Any) -> None:
-        async def stopped() -> None:
-            await self._stop.wait()
-            await self._front.drain()
-
-        await serve(cast("Any", self._front), config, shutdown_trigger=stopped)

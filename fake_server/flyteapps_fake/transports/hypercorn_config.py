@@ -1,10 +1,16 @@
-"""How hypercorn is set up wherever it stands before the front. Nothing else may know hypercorn's options."""
+"""hypercorn before the front, for `serve` and for `plane.serve()`. Nothing else may know hypercorn."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
+import hypercorn.asyncio
 from hypercorn.config import Config
+
+if TYPE_CHECKING:
+    from flyteapps_fake.transports.asgi import Front
 
 MAX_STREAMS = 100_000
 
@@ -22,7 +28,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return sock
 
 
-def hypercorn_config(sock: socket.socket) -> Config:
+def _config(sock: socket.socket) -> Config:
     """hypercorn on `sock`, which it owns from now on."""
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
@@ -34,3 +40,14 @@ def hypercorn_config(sock: socket.socket) -> Config:
     config.keep_alive_max_requests = 10_000_000
     config.include_server_header = False
     return config
+
+
+async def serve_front(front: Front, sock: socket.socket, stop: Callable[[], Awaitable[Any]]) -> None:
+    """Serve `front` on `sock` until `stop` returns; its streams end first."""
+
+    async def stopped() -> None:
+        await stop()
+        await front.drain()
+
+    serve: Any = hypercorn.asyncio.serve  # pyright: ignore[reportUnknownMemberType] - its types are left open
+    await serve(front, _config(sock), shutdown_trigger=stopped, mode="asgi")
