@@ -1,0 +1,67 @@
+"""A `flyteapps serve` in a process of its own, for tests: its ports, what it printed, and a clean stop."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+PATIENCE = 20.0
+
+
+def eventually(true: Callable[[], bool], what: str) -> None:
+    """Wait until `true()`; fail with `what` where it never is."""
+    until = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < until, what
+        time.sleep(0.01)
+
+
+class ServerProcess:
+    """One running server."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "flyteapps_fake.serving.command", "--port", "0", "--console-port", "0"]
+        self.process = subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        eventually(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "no banner")
+        ports = re.findall(r"http://localhost:(\d+)", self.output)
+        assert len(ports) == 2, self.output
+        self.port, self.console_port = int(ports[0]), int(ports[1])
+
+    @property
+    def output(self) -> str:
+        return "".join(self._lines)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Signal it: its exit status, and the seconds it took."""
+        started = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        seconds = time.monotonic() - started
+        self._reader.join(PATIENCE)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status, seconds
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.append(line)

@@ -1,0 +1,132 @@
+"""The command: ports, stopping, access lines."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from flyteidl2.app import app_service_pb2_grpc
+from flyteidl2.app.app_service_connect import AppServiceClientSync
+
+from .messages import create, get, watch
+from .server_process import ServerProcess, eventually
+
+HOLD = """
+import sys, grpc
+from flyteidl2.app import app_definition_pb2 as d, app_payload_pb2 as p, app_service_pb2_grpc as g
+stub = g.AppServiceStub(grpc.insecure_channel(sys.argv[1]))
+request = p.WatchRequest(app_id=d.Identifier(org="flyte", project="p", domain="development", name="held"))
+calls = [stub.Watch(request) for _ in range(5)]
+for call in calls:
+    next(call)
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end open streams with UNAVAILABLE within 2 s, and the exit status is 0."""
+    server = ServerProcess("--server", kind)
+    ends: list[object] = []
+    opened = threading.Semaphore(0)
+
+    def over_connect() -> None:
+        try:
+            with AppServiceClientSync(server.url) as client:
+                for _ in client.watch(watch("a")):
+                    opened.release()
+        except ConnectError as error:
+            ends.append(error.code)
+
+    def over_grpc() -> None:
+        try:
+            with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                for _ in app_service_pb2_grpc.AppServiceStub(channel).Watch(watch("a")):
+                    opened.release()
+        except grpc.RpcError as error:
+            ends.append(error.code())  # type: ignore[attr-defined]
+
+    try:
+        with AppServiceClientSync(server.url) as client:
+            client.create(create("a"))
+        threads = [threading.Thread(target=over_connect), threading.Thread(target=over_grpc)]
+        for thread in threads:
+            thread.start()
+        assert opened.acquire(timeout=10)
+        assert opened.acquire(timeout=10)
+    finally:
+        status, seconds = server.stop(number)
+    for thread in threads:
+        thread.join(10)
+    assert status == 0, server.output
+    assert seconds < 2
+    assert set(ends) == {Code.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE}
+    assert "Traceback" not in server.output, server.output
+
+
+def test_a_client_that_dies_frees_its_streams(kind: str) -> None:
+    """The streams of a client that was killed end within 5 s, though nothing happens on them."""
+    server = ServerProcess("--server", kind, "--log-format", "json")
+    try:
+        with AppServiceClientSync(server.url) as client:
+            client.create(create("held"))
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, f"127.0.0.1:{server.port}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "open\n"
+            holder.kill()
+        eventually(lambda: server.output.count('"CANCELED"') == 5, "streams leaked")
+    finally:
+        server.stop()
+    row = json.loads(next(line for line in server.output.splitlines() if line.startswith("{")))
+    assert (row["method"], row["app"], row["code"]) == ("AppService/Create", "held", "OK")
+
+
+def test_quiet_says_nothing_of_calls(kind: str) -> None:
+    """--quiet prints no access lines."""
+    server = ServerProcess("--server", kind, "-q")
+    try:
+        with AppServiceClientSync(server.url) as client, pytest.raises(ConnectError):
+            client.get(get("a"))
+    finally:
+        server.stop()
+    assert "AppService" not in server.output
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flyteapps_fake.serving.command", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("option", ["--port", "--console-port"])
+def test_a_taken_port_is_named(kind: str, option: str) -> None:
+    """A taken port ends the command with status 1 and a message that names it and the option."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        other = "--console-port" if option == "--port" else "--port"
+        ended = run("--server", kind, option, str(port), other, "0")
+    assert ended.returncode == 1
+    assert str(port) in ended.stderr
+    assert option in ended.stderr
+
+
+def test_a_wrong_setting_is_named() -> None:
+    """A setting that can't be is status 1 with a plain message."""
+    ended = run("--port", "0", "--console-port", "0", "--speed", "0")
+    assert ended.returncode == 1
+    assert "speed" in ended.stderr
+    assert "Traceback" not in ended.stderr

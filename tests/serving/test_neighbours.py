@@ -1,0 +1,68 @@
+"""The services beside AppService, uploads, and pages."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import httpx
+from flyteidl2.app.app_service_connect import AppServiceClientSync
+from flyteidl2.auth.identity_connect import IdentityServiceClientSync
+from flyteidl2.auth.identity_pb2 import UserInfoRequest
+from flyteidl2.cluster.payload_pb2 import SelectClusterRequest, SelectClusterResponse
+from flyteidl2.cluster.service_connect import ClusterServiceClientSync
+from flyteidl2.dataproxy.dataproxy_service_connect import DataProxyServiceClientSync
+from flyteidl2.dataproxy.dataproxy_service_pb2 import CreateUploadLocationRequest
+from flyteidl2.imagebuilder.payload_pb2 import GetImageRequest
+from flyteidl2.imagebuilder.service_connect import ImageServiceClientSync
+from flyteidl2.project.project_service_connect import ProjectServiceClientSync
+from flyteidl2.project.project_service_pb2 import ListProjectsRequest
+
+from .messages import create
+from .server_process import ServerProcess
+
+
+def test_an_upload_is_checked(server: ServerProcess) -> None:
+    """A signed URL takes the file with the digest that it was made for, and nothing else."""
+    body = b"bundle" * 1000
+    md5 = hashlib.md5(body).digest()
+    with DataProxyServiceClientSync(server.url) as client:
+        location = client.create_upload_location(
+            CreateUploadLocationRequest(project="p", domain="d", filename="fast 1.tar.gz", content_md5=md5)
+        )
+    assert location.signed_url.startswith(server.url + "/")
+    assert location.native_url.startswith("s3://")
+    headers = {"content-md5": base64.b64encode(md5).decode()}
+    assert httpx.put(location.signed_url, content=b"other", headers=headers).status_code == 400
+    assert httpx.put(location.signed_url + "0", content=body, headers=headers).status_code == 403
+    assert httpx.put(location.signed_url, content=body, headers=headers).status_code == 200
+
+
+def test_the_small_neighbours(server: ServerProcess) -> None:
+    """SelectCluster names this server, UserInfo the subject, GetImage an image, ListProjects a project."""
+    with ClusterServiceClientSync(server.url) as cluster:
+        assert cluster.select_cluster(SelectClusterRequest()) == SelectClusterResponse()
+    with IdentityServiceClientSync(server.url) as identity:
+        assert identity.user_info(UserInfoRequest()).subject == "anonymous"
+    request = GetImageRequest()
+    request.id.name = "flyte:abc"
+    with ImageServiceClientSync(server.url) as images:
+        assert images.get_image(request).image.fqin
+    with ProjectServiceClientSync(server.url) as projects:
+        assert projects.list_projects(ListProjectsRequest()).projects.projects
+
+
+def test_pages(server: ServerProcess) -> None:
+    """The console's URL shows the app's state on both ports; its public URL says which app answered."""
+    with AppServiceClientSync(server.url) as client:
+        app = client.create(create("paged")).app
+    for port in (server.port, server.console_port):
+        page = httpx.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/paged")
+        assert page.json()["metadata"]["id"]["name"] == "paged"
+        assert httpx.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
+    public = httpx.URL(app.status.ingress.public_url)
+    assert public.port == server.console_port
+    for port in (server.port, server.console_port):
+        page = httpx.get(f"http://127.0.0.1:{port}/any", headers={"host": f"{public.host}:{public.port}"})
+        assert page.status_code == 200
+        assert "flyte/p/development/paged" in page.text
