@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from connectrpc.code import Code
+from flyteidl2.app.app_definition_pb2 import Spec
 
 from .conftest import Refusal
 from .desk import NOT_FOUND, STOP, Desk, kind, new_app, statuses
@@ -44,7 +45,7 @@ def test_the_desired_state_counts(desk: Desk) -> None:
 def test_a_stopped_app_that_shall_run_again_is_not_deleted(desk: Desk) -> None:
     """DE-2: the desired state counts, not the reached one."""
     app = desk.create(state=STOP)
-    app.spec.desired_state = 3
+    app.spec.desired_state = Spec.DESIRED_STATE_ACTIVE
     desk.update(app)
     with Refusal(Code.FAILED_PRECONDITION):
         desk.delete()

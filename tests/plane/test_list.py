@@ -17,7 +17,7 @@ ASC, DESC = list_pb2.Sort.ASCENDING, list_pb2.Sort.DESCENDING
 
 def where(function: str, field: str, *values: str) -> list_pb2.Filter:
     """A filter."""
-    return list_pb2.Filter(function=list_pb2.Filter.Function.Value(function), field=field, values=values)
+    return list_pb2.Filter(function=function, field=field, values=values)
 
 
 def _label(item: list_pb2.Filter) -> str:

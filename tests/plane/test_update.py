@@ -7,7 +7,7 @@ from connectrpc.code import Code
 from flyteidl2.app import app_definition_pb2 as model
 
 from .conftest import Refusal
-from .desk import ABORT_OPENING, NOT_FOUND, RUN, STARTED, STOP, Desk, app_of, new_app, statuses
+from .desk import ABORT_OPENING, NOT_FOUND, RUN, STARTED, Desk, app_of, new_app, statuses
 
 
 def test_an_absent_app_is_not_found(desk: Desk) -> None:

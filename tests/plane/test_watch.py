@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
@@ -77,7 +79,7 @@ def test_a_cluster_sees_its_apps_come_and_go(desk: Desk) -> None:
 
 
 def test_every_commit_is_one_event_in_order(desk: Desk) -> None:
-    """WA-3, WA-5, LE-6: creation, assignment, each step of the start, an update, the stop: nothing merged or missing."""
+    """WA-3, WA-5, LE-6: creation, assignment, each step, an update, the stop: nothing merged or missing."""
     stream = desk.watch(app_id=app_id())
     desk.create()
     desk.settle()
@@ -92,7 +94,7 @@ def test_every_commit_is_one_event_in_order(desk: Desk) -> None:
     assert [kind(e) for e in events] == ["create", *["update"] * (len(events) - 2), "delete"]
     assert statuses(app_of(events[0])) == ["UNASSIGNED"]
     seen = [statuses(app_of(e)) for e in events[:-1]]
-    assert all(len(after) - len(before) in (0, 1) for before, after in zip(seen, seen[1:], strict=False))
+    assert all(len(after) - len(before) in (0, 1) for before, after in pairwise(seen))
     last = [s[-1] for i, s in enumerate(seen) if i == 0 or s[-1] != seen[i - 1][-1]]
     start = ["PENDING", "DEPLOYING", "ACTIVE"]
     assert last == ["UNASSIGNED", "ASSIGNED", *start, *start, "PENDING", "STOPPED"]
@@ -126,7 +128,7 @@ def test_an_update_event_holds_the_state_before(desk: Desk) -> None:
 
 
 def test_a_creation_is_a_first_sight(desk: Desk) -> None:
-    """WA-7, WA-9: an absent app can be watched; each incarnation begins with a CreateEvent, ends with the last state."""
+    """WA-7, WA-9: an absent app can be watched; each incarnation is a CreateEvent first, the last state last."""
     stream = desk.watch(app_id=app_id())
     assert stream.drain() == []
     desk.create(state=STOP)

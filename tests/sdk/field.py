@@ -77,7 +77,8 @@ class Server:
         while self.calls().count(call) < count and time.monotonic() < deadline:
             time.sleep(0.02)
         method = call.split()[0]
-        assert [c for c in self.calls() if c.split()[0] == method] == [call] * count
+        seen = [c for c in self.calls() if c.split()[0] == method]
+        assert seen == [call] * count, f"expected {count} times {call}, saw {seen}"
 
     def stop(self) -> int:
         """Ends the server as Ctrl-C does; its exit status."""

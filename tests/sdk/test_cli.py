@@ -27,7 +27,7 @@ def test_the_cli_serves_shows_updates_and_deletes(server: Server, user: User) ->
 
 
 def test_variables_of_a_serve_never_reach_the_plane(user: User) -> None:
-    """`flyte serve -e` changes the handle in the SDK alone (pinned); the environment of the app does reach the plane."""
+    """`flyte serve -e` changes the SDK's handle alone (pinned); the environment of the app does reach the plane."""
     user.bring("my_app")
     user.flyte("serve", "-e", "LATE=1", "my_app.py", "env")
     shown = user.flyte("get", "app", "my-app")

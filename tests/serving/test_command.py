@@ -89,7 +89,7 @@ def test_a_client_that_dies_frees_its_streams(kind: str) -> None:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "open\n"
             holder.kill()
-        eventually(lambda: server.output.count('"CANCELED"') == 5, "streams leaked")
+        eventually(lambda: server.output.count('"CANCELED"') == 5, f"streams leaked: {server.output}")
     finally:
         server.stop()
     row = json.loads(next(line for line in server.output.splitlines() if line.startswith("{")))

@@ -49,5 +49,5 @@ async def serve_front(front: Front, sock: socket.socket, stop: Callable[[], Awai
         await stop()
         await front.drain()
 
-    serve: Any = hypercorn.asyncio.serve  # pyright: ignore[reportUnknownMemberType] - its types are left open
+    serve = cast("Any", hypercorn.asyncio.serve)  # pyright: ignore[reportUnknownMemberType] - its types are left open
     await serve(front, _config(sock), shutdown_trigger=stopped, mode="asgi")

@@ -1,4 +1,6 @@
 """A life by the methods of App: watch, deactivate, activate, both ephemeral contexts, replace, delete."""
+# The SDK's types don't say what flyte.serve returns.
+# pyright: basic, reportAttributeAccessIssue=false
 
 import asyncio
 

@@ -1,8 +1,9 @@
 """App.listall with every option."""
+# The SDK's types don't say what flyte.serve returns.
+# pyright: basic, reportAttributeAccessIssue=false
 
-from common import init, make, until
+from common import init, make, refused, until
 from connectrpc.code import Code
-from connectrpc.errors import ConnectError
 from flyte.remote import App
 
 init()
@@ -31,12 +32,7 @@ assert names(created_by_subject="nobody") == []
 assert names(created_by_subject="anonymous", in_status="stopped", sort_by=("name", "asc"), limit=1) == ["a"]
 for sort_key in ("updated_at", "status_phase", "revision"):
     assert sorted(names(sort_by=(sort_key, "asc"))) == ["a", "b", "c"]
-try:
-    names(sort_by=("nothing", "asc"))
-except ConnectError as error:
-    assert error.code is Code.INVALID_ARGUMENT, error
-else:
-    raise AssertionError("an unknown sort key was taken")
+assert refused(Code.INVALID_ARGUMENT, lambda: names(sort_by=("nothing", "asc")))
 
 for i in range(120):
     make(f"x{i}", stopped=True)

@@ -1,4 +1,6 @@
 """An app to serve from the command line."""
+# The SDK's types don't say what flyte.serve returns.
+# pyright: basic, reportAttributeAccessIssue=false
 
 import flyte.app
 

@@ -1,10 +1,11 @@
 """A configured org travels with every request and comes back with every app."""
+# The SDK's types don't say what flyte.serve returns.
+# pyright: basic, reportAttributeAccessIssue=false
 
+import flyte
 from common import init
 from flyte.app import AppEnvironment
 from flyte.remote import App
-
-import flyte
 
 init()
 served = flyte.serve(AppEnvironment(name="ours", image="ghcr.io/x/y:1", args="run"))
