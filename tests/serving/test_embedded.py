@@ -82,7 +82,8 @@ async def test_the_asyncio_handlers() -> None:
                 servicer.end("the server is shutting down")
                 with pytest.raises(grpc.RpcError) as ended:
                     async with asyncio.timeout(10):
-                        await call.read()
+                        async for _ in call:
+                            pass
                 assert ended.value.code() == grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
         finally:
             await server.stop(0)

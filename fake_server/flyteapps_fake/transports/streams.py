@@ -37,6 +37,7 @@ class LiveStream:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._event = asyncio.Event()
+        self._poll: asyncio.Task[None] | None = None
 
     async def receive(self) -> Event:
         """What connectrpc reads: the body once, then nothing until the client leaves."""
@@ -72,12 +73,20 @@ class LiveStream:
     async def present(self) -> bool:
         """Whether the client is still there."""
         if self._polled and not self.gone:
-            event = await self._receive()
-            if event["type"] == "http.disconnect":
-                self.gone = True
+            if self._poll is None:  # one at a time, and never cancelled: pyvoy forgets the other one
+                self._poll = asyncio.create_task(self._look())
+            await asyncio.shield(self._poll)
         elif not self.gone:
             await asyncio.sleep(0)
         return not self.gone
+
+    async def _look(self) -> None:
+        try:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                self.left()
+        finally:
+            self._poll = None
 
     async def wait(self, until: float | None) -> None:
         """Until woken; DEADLINE_EXCEEDED where the loop's time reaches `until` before."""
@@ -121,6 +130,13 @@ class Sweeper:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            import io
+
+            f = open("/tmp/w/dbg", "a")
+            print("sweep", [(x.gone, x._poll) for x in self.streams], file=f)
+            for x in self.streams:
+                x.task.print_stack(file=f)
+            f.close()
             for number, stream in enumerate(list(self.streams)):
                 if stream not in self.streams:
                     continue
