@@ -55,7 +55,7 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto -m "not realtime" $(PYTEST_ARGS)
 
-check: lint types imports bare protos-check docs-check realtime test
+check: lint types imports bare protos-check docs-check realtime bench-smoke test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
