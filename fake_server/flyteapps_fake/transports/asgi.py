@@ -184,6 +184,7 @@ class Front:
         exchange = Exchange("http://" + (_header(scope, b"host") or "localhost"))
         EXCHANGE.set(exchange)
         live = None
+        code = "CANCELED"  # also where the server cancels the handler of a client that left
         try:
             body = await read_body(receive)
             if body is None:
@@ -204,7 +205,6 @@ class Front:
         finally:
             if live is not None:
                 self.sweeper.streams.discard(live)
-        if self._log:
             self._line(path, exchange.request, code, started)
 
     async def _other(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:

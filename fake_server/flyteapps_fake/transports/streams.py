@@ -130,13 +130,6 @@ class Sweeper:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            import io
-
-            f = open("/tmp/w/dbg", "a")
-            print("sweep", [(x.gone, x._poll) for x in self.streams], file=f)
-            for x in self.streams:
-                x.task.print_stack(file=f)
-            f.close()
             for number, stream in enumerate(list(self.streams)):
                 if stream not in self.streams:
                     continue
