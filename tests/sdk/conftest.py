@@ -15,7 +15,7 @@ CLOCK = os.environ.get("FLYTEAPPS_TEST_CLOCK", "auto")
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers with options; each must end cleanly by the end of the test."""
+    """Starts servers with options; each must end cleanly and without a complaint by the end of the test."""
     servers: list[Server] = []
 
     def begin(*options: str) -> Server:
@@ -26,6 +26,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield begin
     assert [server.stop() for server in servers] == [0] * len(servers)
+    assert "".join(server.complaints() for server in servers) == ""
 
 
 @pytest.fixture

@@ -80,6 +80,10 @@ class Server:
         seen = [c for c in self.calls() if c.split()[0] == method]
         assert seen == [call] * count, f"expected {count} times {call}, saw {seen}"
 
+    def complaints(self) -> str:
+        """What the server wrote to stderr, save access lines: nothing, as long as all is well."""
+        return "".join(line for line in self._log.read_text().splitlines(keepends=True) if not line.startswith("{"))
+
     def stop(self) -> int:
         """Ends the server as Ctrl-C does; its exit status."""
         if self._process.poll() is None:
