@@ -81,9 +81,7 @@ async def test_the_asyncio_handlers() -> None:
                         break
                 servicer.end("the server is shutting down")
                 with pytest.raises(grpc.RpcError) as ended:
-                    async with asyncio.timeout(10):
-                        async for _ in call:
-                            pass
+                    await asyncio.wait_for(anext(aiter(call)), 10)
                 assert ended.value.code() == grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
         finally:
             await server.stop(0)

@@ -279,7 +279,10 @@ class _Answer:
         if event["type"] == "http.response.start":
             self.value = event["status"]
         if not self._live.gone:
-            await self._send(event)
+            try:
+                await self._send(event)
+            except Exception:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
+                self._live.left()
 
 
 def _header(scope: Scope, name: bytes) -> str:
