@@ -85,6 +85,8 @@ class LiveStream:
             event = await self._receive()
             if event["type"] == "http.disconnect":
                 self.left()
+        except Exception:  # a server's own error for a client that left must not end the sweeper
+            self.left()
         finally:
             self._poll = None
 
