@@ -77,7 +77,7 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_help_imports_nothing_heavy() -> None:
     """The dispatcher loads neither protobuf nor a stub, a server or another of our packages."""
-    heavy = ("google.protobuf", "connectrpc", "pyqwest", "yaml", "typer", "rich", "flyteapps_fake", "pytest")
+    heavy = ("google.protobuf", "connectrpc", "pyqwest", "yaml", "click", "rich", "flyteapps_fake", "pytest")
     program = (
         "import sys; from flyteapps import cli; cli.main(['--help']);"
         f"sys.exit(', '.join(name for name in {heavy!r} if name in sys.modules) or 0)"

@@ -1,4 +1,7 @@
-"""`flyteapps serve`: options, checks of the ports, choice of the server. Imports nothing heavy before they are done."""
+"""`flyteapps serve`: options, checks of the ports, choice of the server. Imports nothing heavy before they are done.
+
+Each option is a variable FLYTEAPPS_... too. click rather than typer, which imports pydantic: 60 ms of every start.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +10,27 @@ import importlib.util
 import socket
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Annotated
+from functools import partial
+from typing import Literal
 
-import typer
+import click
 
 from flyteapps_fake.serving.banner import banner
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
 
+Server = Literal["auto", "pyvoy", "portable"]
 
-class ServerKind(StrEnum):
-    auto = "auto"
-    pyvoy = "pyvoy"
-    portable = "portable"
-
-
-class Clock(StrEnum):
-    realtime = "realtime"
-    auto = "auto"
-
-
-class LogFormat(StrEnum):
-    text = "text"
-    json = "json"
+_option = partial(click.option, show_default=True)
+_port = partial(_option, type=click.IntRange(0, 65_535), metavar="PORT")
 
 
 def _complain(message: str) -> None:
     print(f"flyteapps: {message}", file=sys.stderr, flush=True)
 
 
-def _fail(message: str) -> typer.Exit:
+def _fail(message: str) -> click.exceptions.Exit:
     _complain(message)
-    return typer.Exit(1)
+    return click.exceptions.Exit(1)
 
 
 def _free(host: str, port: int) -> bool:
@@ -53,52 +45,55 @@ def _free(host: str, port: int) -> bool:
     return True
 
 
-def _choose(kind: ServerKind) -> str:
+def _choose(kind: Server) -> str:
     installed = importlib.util.find_spec("pyvoy") is not None and sys.platform != "win32"
-    if kind is ServerKind.pyvoy and not installed:
+    if kind == "pyvoy" and not installed:
         raise _fail("pyvoy is not installed; `pip install 'flyteapps[fast]'`, or use --server portable")
-    if kind is ServerKind.portable or not installed:
+    if kind == "portable" or not installed:
         if importlib.util.find_spec("hypercorn") is None:
             raise _fail("no server is installed; `pip install 'flyteapps[serve]'`")
         return "portable"
     return "pyvoy"
 
 
+@click.command()
+@_option("--host", default="127.0.0.1", help="Address to listen on.")
+@_port("--port", default=DEFAULT_PORT, help="Port of the API; 0 takes a free one.")
+@_port("--console-port", show_default=f"{DEFAULT_CONSOLE_PORT}, if free", help="Port of the console.")
+@_option("--org", show_default="the first that a request names", help="The plane's own org.")
+@_option("--base-domain", default="apps.localhost", help="Domain of the apps' public URLs.")
+@_option("--ingress-scheme", default="http", help="Scheme of the apps' public URLs.")
+@_port("--ingress-port", show_default="the console's", help="Port of the apps' public URLs.")
+@_option("--seed", type=int, default=0, help="Seed of every random draw.")
+@_option(
+    "--clock",
+    type=click.Choice(["realtime", "auto"]),
+    default="realtime",
+    help="How time passes: by itself, or as soon as somebody waits for an app.",
+)
+@_option("--speed", type=float, default=1.0, help="Seconds of the plane a real second (realtime).")
+@_option("--server", type=click.Choice(["auto", "pyvoy", "portable"]), default="auto", help="What serves.")
+@_option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the access lines.")
+@_option("--quiet", "-q", is_flag=True, help="No access lines.")
 def serve(
-    host: Annotated[str, typer.Option(envvar="FLYTEAPPS_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="FLYTEAPPS_PORT", help="Port of the API; 0 takes a free one.")] = (
-        DEFAULT_PORT
-    ),
-    console_port: Annotated[
-        int | None,
-        typer.Option(envvar="FLYTEAPPS_CONSOLE_PORT", help="Port of the console's pages.  [default: 8080, if free]"),
-    ] = None,
-    org: Annotated[
-        str | None,
-        typer.Option(envvar="FLYTEAPPS_ORG", help="The plane's own org.  [default: the first that a request names]"),
-    ] = None,
-    base_domain: Annotated[
-        str, typer.Option(envvar="FLYTEAPPS_BASE_DOMAIN", help="Domain of the apps' public URLs.")
-    ] = "apps.localhost",
-    ingress_scheme: Annotated[
-        str, typer.Option(envvar="FLYTEAPPS_INGRESS_SCHEME", help="Scheme of the apps' public URLs.")
-    ] = "http",
-    ingress_port: Annotated[
-        int | None,
-        typer.Option(envvar="FLYTEAPPS_INGRESS_PORT", help="Port of the public URLs.  [default: the console's]"),
-    ] = None,
-    seed: Annotated[int, typer.Option(envvar="FLYTEAPPS_SEED", help="Seed of every random draw.")] = 0,
-    clock: Annotated[Clock, typer.Option(envvar="FLYTEAPPS_CLOCK", help="How time passes.")] = Clock.realtime,
-    speed: Annotated[
-        float, typer.Option(envvar="FLYTEAPPS_SPEED", help="Seconds of the plane a real second (realtime).")
-    ] = 1.0,
-    server: Annotated[ServerKind, typer.Option(envvar="FLYTEAPPS_SERVER", help="Server.")] = ServerKind.auto,
-    log_format: Annotated[LogFormat, typer.Option(envvar="FLYTEAPPS_LOG_FORMAT", help="Access lines.")] = (
-        LogFormat.text
-    ),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", envvar="FLYTEAPPS_QUIET", help="No access lines.")] = False,
+    host: str,
+    port: int,
+    console_port: int | None,
+    org: str | None,
+    base_domain: str,
+    ingress_scheme: str,
+    ingress_port: int | None,
+    seed: int,
+    clock: Literal["realtime", "auto"],
+    speed: float,
+    server: Server,
+    log_format: Literal["text", "json"],
+    quiet: bool,
 ) -> None:
-    """Serve a stand-in of the Flyte apps control plane."""
+    """Serve a stand-in of the Flyte apps control plane.
+
+    Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT.
+    """
     chosen = _choose(server)
     if port and not _free(host, port):
         raise _fail(f"port {port} of {host} is taken; choose another by --port, such as --port {port + 1}")
@@ -114,7 +109,7 @@ def serve(
         "ingress_scheme": ingress_scheme,
         "ingress_port": ingress_port,
         "seed": seed,
-        "clock": clock.value,
+        "clock": clock,
         "speed": speed,
     }
     from flyteapps_fake.settings import Settings
@@ -127,13 +122,13 @@ def serve(
         host=host,
         port=port,
         console_port=console,
-        log_format=log_format.value,
+        log_format=log_format,
         quiet=quiet,
         settings=settings,
     )
 
     def listening(port: int, console_port: int | None) -> None:
-        print(banner(host, port, console_port, chosen, clock.value), flush=True)
+        print(banner(host, port, console_port, chosen, clock), flush=True)
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run
@@ -143,15 +138,13 @@ def serve(
         status = asyncio.run(run(config, listening))
     except Exception as error:
         raise _fail(f"the server did not start: {error}") from None
-    raise typer.Exit(status)
+    raise click.exceptions.Exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own); the exit status."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(serve)
     try:
-        app(args=None if argv is None else list(argv), prog_name="flyteapps serve", standalone_mode=True)
+        serve(args=argv, prog_name="flyteapps serve", auto_envvar_prefix="FLYTEAPPS")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
