@@ -115,8 +115,9 @@ class FakeControlPlane:
         """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
         with self._lock:
             self.run_due()
-            self._state.organization.fill(request)
+            named = self._state.organization.fill(request)
             check(request)
+            self._state.organization.adopt(named)
             match request:
                 case GetRequest():
                     record = reads.get(self._state, request)
@@ -144,8 +145,9 @@ class FakeControlPlane:
             if self._gone is not None:
                 raise self._gone
             self.run_due()
-            self._state.organization.fill(request)
+            named = self._state.organization.fill(request)
             check(request)
+            self._state.organization.adopt(named)
             if not isinstance(request, WatchRequest):
                 raise _unimplemented(operation)
             subscription = reads.watch(self._state, request)

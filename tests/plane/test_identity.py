@@ -70,6 +70,15 @@ def test_an_unconfigured_plane_takes_the_first_org_that_a_request_names() -> Non
             desk.create(new_app("two", org="second"))
 
 
+def test_an_invalid_request_does_not_decide_the_org() -> None:
+    """ID-2: a request that breaks a rule changes nothing, the plane's org included."""
+    with FakeControlPlane(clock="manual") as plane:
+        desk = Desk(plane)
+        with Refusal(INVALID):
+            desk.create(new_app("no dns label!", org="typo"))
+        assert desk.create().metadata.id.org == "flyte"
+
+
 def test_an_unconfigured_plane_takes_the_first_apps_org() -> None:
     """ID-1: where no request named one before, the first app's org is the plane's."""
     with FakeControlPlane(clock="manual") as plane:

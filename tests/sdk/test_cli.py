@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .field import Server, User
 
 
@@ -43,3 +45,12 @@ def test_deploy_update_and_delete(server: Server, user: User) -> None:
     user.flyte("delete", "app", "my-app")
     user.flyte("get", "app", "my-app", code=1)
     assert "my-app" in user.flyte("delete", "app", "my-app"), "an absent app is deleted, too, says the SDK"
+
+
+def test_get_app_without_a_project(server: Server, user: User, tmp_path: Path) -> None:
+    """Where neither project nor org is configured, get app names no scope and shows every app of the plane."""
+    user.bring("my_app")
+    user.flyte("deploy", "my_app.py", "env")
+    (tmp_path / "other").mkdir()
+    other = User(tmp_path / "other", f"127.0.0.1:{server.port}", project=None)
+    assert "my-app" in other.flyte("get", "app")

@@ -39,14 +39,21 @@ class Organization:
         """Fixes the org, as the first stored app does."""
         self._name = self.name
 
-    def fill(self, request: Message) -> None:
-        """Replaces every empty org of the request by the plane's own; the first request that names one decides it."""
-        for holder, attribute in _places(request):
-            named: str = getattr(holder, attribute)
-            if named:
-                self._name = self._name or named
-            else:
-                setattr(holder, attribute, self.name)
+    def fill(self, request: Message) -> str:
+        """Replaces an empty org of the request by the plane's own; the org that the request names, "" for none."""
+        place = _place(request)
+        if place is None:
+            return ""
+        holder, attribute = place
+        named: str = getattr(holder, attribute)
+        if not named:
+            setattr(holder, attribute, self.name)
+        return named
+
+    def adopt(self, named: str) -> None:
+        """The first valid request that names an org decides it."""
+        if named and not self._name:
+            self._name = named
 
     def require(self, org: str) -> None:
         """Refuses what another org would have to store."""
@@ -62,37 +69,35 @@ def user(subject: str) -> EnrichedIdentity:
     return EnrichedIdentity(user=User(id=UserIdentifier(subject=subject)))
 
 
-def _places(request: Message) -> list[tuple[Message, str]]:
+def _place(request: Message) -> tuple[Message, str] | None:
     match request:
         case CreateRequest() | UpdateRequest() | UpdateStatusRequest():
-            return [(request.app.metadata.id, "org")] if request.app.metadata.HasField("id") else []
-        case DeleteRequest():
-            return [(request.app_id, "org")] if request.HasField("app_id") else []
-        case GetRequest():
-            return [(request.app_id, "org")] if request.HasField("app_id") else []
+            return (request.app.metadata.id, "org") if request.app.metadata.HasField("id") else None
+        case DeleteRequest() | GetRequest():
+            return (request.app_id, "org") if request.HasField("app_id") else None
         case LeaseRequest():
-            return [(request.id, "organization")] if request.HasField("id") else []
+            return (request.id, "organization") if request.HasField("id") else None
         case TailLogsRequest():
             if request.HasField("app_id"):
-                return [(request.app_id, "org")]
-            return [(request.replica_id.app_id, "org")] if request.replica_id.HasField("app_id") else []
+                return request.app_id, "org"
+            return (request.replica_id.app_id, "org") if request.replica_id.HasField("app_id") else None
         case ListRequest():
             return _scope(request, request.WhichOneof("filter_by"))
         case WatchRequest():
             return _scope(request, request.WhichOneof("target"))
         case _:
-            return []
+            return None
 
 
-def _scope(request: ListRequest | WatchRequest, member: str | None) -> list[tuple[Message, str]]:
+def _scope(request: ListRequest | WatchRequest, member: str | None) -> tuple[Message, str] | None:
     match member:
         case "cluster_id":
-            return [(request.cluster_id, "organization")]
+            return request.cluster_id, "organization"
         case "project":
-            return [(request.project, "organization")]
+            return request.project, "organization"
         case "app_id" if isinstance(request, WatchRequest):
-            return [(request.app_id, "org")]
+            return request.app_id, "org"
         case "artifact":
-            return []
+            return None
         case _:
-            return [(request, "org")]
+            return request, "org"
