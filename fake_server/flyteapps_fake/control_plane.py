@@ -6,7 +6,6 @@ streams, moves its clock.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -93,10 +92,10 @@ class FakeControlPlane:
     def _setup(self, settings: Settings, real: Callable[[], float]) -> None:
         self.settings = settings
         self.on_schedule: list[Callable[[], None]] = []
-        self._lock = threading.RLock()
         self._agenda = Agenda()
         self._realtime = RealtimeClock(settings.speed, real) if settings.clock == "realtime" else None
         self._state = State(settings, self._realtime or VirtualClock())
+        self._lock = self._state.lock
         self._pacer: Pacer | None = None
         if settings.clock == "auto":
             self._pacer = Pacer(self._state.store, self._state.events, self._agenda, real)

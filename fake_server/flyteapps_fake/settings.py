@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from flyteapps_fake.plane.hostname import is_hostname
+
 ClockMode = Literal["realtime", "auto", "manual"]
 
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
@@ -41,5 +43,11 @@ class Settings:
             raise ValueError("org must not be empty; leave it out to take it from the first request")
         if not self.subject:
             raise ValueError("subject must not be empty")
+        if self.ingress_scheme not in ("http", "https"):
+            raise ValueError(f"ingress_scheme must be http or https, not {self.ingress_scheme!r}")
+        if not is_hostname(self.base_domain):
+            raise ValueError(f"base_domain must be a DNS name such as apps.localhost, not {self.base_domain!r}")
+        if self.ingress_port is not None and not 0 < self.ingress_port < 65_536:
+            raise ValueError(f"ingress_port must be from 1 to 65535, not {self.ingress_port}")
         if self.watch_buffer < 1:
             raise ValueError(f"watch_buffer must be at least 1 event, not {self.watch_buffer}")

@@ -243,7 +243,7 @@ def test_a_subdomain_is_a_dns_label(desk: Desk, subdomain: str) -> None:
         desk.create(app)
 
 
-@pytest.mark.parametrize("cname", ["a_b.example", "-a.example", "a..b", "http://a.example", "a b"])
+@pytest.mark.parametrize("cname", ["a_b.example", "-a.example", "a..b", "http://a.example", "a b", "\u212a.example"])
 def test_a_cname_is_a_dns_name(desk: Desk, cname: str) -> None:
     """CR-6: what isn't a DNS name is INVALID_ARGUMENT."""
     app = new_app()

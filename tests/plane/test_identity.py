@@ -11,7 +11,7 @@ from flyteidl2.common import identifier_pb2
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import Refusal
-from .desk import INVALID, NOT_FOUND, Desk, app_id, kind, new_app, project
+from .desk import INVALID, NOT_FOUND, Desk, app_id, kind, new_app, project, statuses
 
 
 def test_every_part_of_the_id_counts(desk: Desk) -> None:
@@ -207,3 +207,42 @@ def test_a_bad_watch_is_refused_at_once(desk: Desk) -> None:
     with pytest.raises(Exception, match="name"):
         desk.watch(app_id=app_id("not_a_name"))
     assert desk.plane.open_streams() == 0
+
+
+def test_an_app_of_the_largest_size_can_live_and_end(desk: Desk) -> None:
+    """ID-3: the cap counts what the client sent: an app as large as can be still starts, stops and goes."""
+    app = new_app(image="x")
+    rest = app.metadata.ByteSize() + app.spec.ByteSize()
+    app.spec.container.image = "x" * (3 * 1024 * 1024 // 2 - rest - 200)  # the org, a creator and an ingress come along
+    desk.create(app)
+    desk.settle()
+    desk.stop()
+    desk.settle()
+    assert statuses(desk.get())[-1] == "STOPPED"
+    desk.delete()
+
+
+def test_a_long_word_of_a_client_does_not_grow_in_messages(desk: Desk) -> None:
+    """ID-3: names that a client made up are shown short in the plane's messages, so that events stay under 4 MiB."""
+    app = new_app()
+    app.metadata.labels["flyteapps.dev/scenario"] = "x" * 500_000
+    desk.create(app)
+    desk.settle()
+    last = desk.get().status.conditions[-1]
+    assert last.message.startswith("Unknown scenario 'xxx") and len(last.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("ingress_scheme", "ftp"),
+        ("base_domain", ""),
+        ("base_domain", "a b"),
+        ("base_domain", "apps.localhost:80"),
+        ("ingress_port", 65_536),
+    ],
+)
+def test_settings_that_make_no_url_are_refused(field: str, value: object) -> None:
+    """CR-6: what public URLs are built from is checked when the plane is made, by name."""
+    with pytest.raises(ValueError, match=field):
+        FakeControlPlane(**{field: value})  # type: ignore[arg-type]  # what is wrong is the point

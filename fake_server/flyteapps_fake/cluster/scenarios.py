@@ -14,6 +14,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from flyteapps_fake.plane.clock import MILLISECOND
 from flyteapps_fake.plane.lifecycle import ACTIVE, DEPLOYING, FAILED, PENDING, STOPPED
+from flyteapps_fake.plane.validation import quoted
 
 LABEL = "flyteapps.dev/scenario"
 VARIABLE = "FLYTEAPPS_SCENARIO"
@@ -66,7 +67,7 @@ def steps_of(app: App) -> tuple[Step, ...]:
     known = SCENARIOS.get(name)
     if known is not None:
         return known
-    message = f"Unknown scenario {name!r}; known ones: {', '.join(sorted(SCENARIOS))}"
+    message = f"Unknown scenario {quoted(name)}; known ones: {', '.join(sorted(SCENARIOS))}"
     return (*_STARTING[:1], Step(DEPLOYING, _NONE, message, 200 * MILLISECOND))
 
 

@@ -6,6 +6,7 @@ Decisions are made elsewhere (writes, leases, status); here they become fact.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -31,9 +32,11 @@ class State:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
+        self.lock = threading.RLock()
+        """Whoever enters the plane holds it."""
         self.organization = Organization(settings.org)
         self.store = AppStore()
-        self.events = EventLog(settings.watch_buffer)
+        self.events = EventLog(settings.watch_buffer, self.lock)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(settings.seed, epoch=0)
         self.on_event: Callable[[Event], None] | None = None

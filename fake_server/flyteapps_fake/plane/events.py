@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Scope, scopes_of
 from flyteapps_fake.plane.errors import Code, RpcError
@@ -81,12 +82,14 @@ class Subscription:
             self.on_sent(self)
 
     def idle(self) -> bool:
-        """Whether there is nothing to take."""
-        return not (self._snapshot or self._queue or self._end)
+        """Whether there is nothing to take, nor will be unless something happens."""
+        return not (self._snapshot or self._queue or self._end or self.closed)
 
     def close(self) -> None:
-        """Frees the subscription; a second call does nothing."""
-        self._log.remove(self)
+        """Frees the subscription, and has whoever waits on it look again; a second call does nothing."""
+        if not self.closed:
+            self._log.remove(self)
+            self.notify()
 
     def push(self, event: Event, kind: int) -> None:
         if self._end is not None:
@@ -107,16 +110,22 @@ class Subscription:
             self.notify()
 
     def notify(self) -> None:
-        """Has the transport look again."""
+        """Has the transport look again; one whose event loop is gone never will, and must not undo a commit."""
         if self.wake is not None:
-            self.wake()
+            try:
+                self.wake()
+            except RuntimeError:
+                self.wake = None
+                self.close()
 
 
 class EventLog:
     """Fans each event out to the subscriptions of its scopes; keeps nothing itself."""
 
-    def __init__(self, buffer: int) -> None:
+    def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
         self._buffer = buffer
+        self._lock = lock
+        """The plane's own: subscriptions are opened and fed under it, but closed from anywhere."""
         self._subscriptions: dict[WatchScope | None, dict[Subscription, None]] = {}
         self._opened = 0
 
@@ -130,13 +139,14 @@ class EventLog:
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
-        subscription.closed = True
-        subscription.waiting = False
-        members = self._subscriptions.get(subscription.scope)
-        if members is not None:
-            members.pop(subscription, None)
-            if not members:
-                self._subscriptions.pop(subscription.scope, None)
+        with self._lock:
+            subscription.closed = True
+            subscription.waiting = False
+            members = self._subscriptions.get(subscription.scope)
+            if members is not None:
+                members.pop(subscription, None)
+                if not members:
+                    self._subscriptions.pop(subscription.scope, None)
 
     def publish(self, event: Event) -> None:
         """Hands the event to everybody who watches it."""

@@ -6,18 +6,14 @@ A host belongs to one app at a time.
 from __future__ import annotations
 
 import hashlib
-import re
 from urllib.parse import urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Ingress, IngressConfig
 
 from flyteapps_fake.plane.apps import AppKey
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.hostname import is_hostname
 from flyteapps_fake.settings import Settings
-
-_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
-
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -43,7 +39,7 @@ class Hosts:
     def plan(self, key: AppKey, config: IngressConfig, generated: str) -> Ingress:
         """The ingress that an app with that configuration gets; refuses a bad or taken name, changes nothing."""
         for what, name in (("subdomain", config.subdomain), ("cname", config.cname)):
-            if name and not _DNS_NAME.match(name.lower()):
+            if name and not is_hostname(name):
                 raise RpcError(Code.INVALID_ARGUMENT, f"app.spec.ingress.{what}: {name!r} is not a DNS name")
         ingress = Ingress(public_url=self.url(config.subdomain or generated))
         if config.cname:

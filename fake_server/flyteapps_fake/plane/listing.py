@@ -57,7 +57,7 @@ class Tokens:
         except (binascii.Error, ValueError):
             raw = b""
         mac, body = raw[:16], raw[16:]
-        if not hmac.compare_digest(mac, self._mac(body)):
+        if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token or not hmac.compare_digest(mac, self._mac(body)):
             raise RpcError(Code.INVALID_ARGUMENT, "request.token: not a token of this plane, or from before a reset")
         made_for, values, key = json.loads(body)
         if made_for != query:

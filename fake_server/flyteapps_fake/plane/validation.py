@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import protovalidate
 from buf.validate import validate_pb2
+from flyteidl2.app.app_definition_pb2 import App
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 
 MAX_REQUEST = 4 * 1024 * 1024
 MAX_APP = 3 * 1024 * 1024 // 2
-"""An UpdateEvent holds two apps and clients receive 4 MiB."""
+"""An UpdateEvent holds two apps and clients receive 4 MiB: this much from the client leaves room for the status."""
+
+LONGEST_QUOTE = 80
 
 _validator = protovalidate.Validator()
 
@@ -29,13 +32,19 @@ def check(request: Message) -> None:
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
 
 
-def check_size(encoded: bytes, name: str) -> None:
-    """Refuses an app that an UpdateEvent could not carry twice."""
-    if len(encoded) > MAX_APP:
+def check_size(app: App, name: str) -> None:
+    """Refuses an app that an UpdateEvent could not carry twice; the plane's own part, the status, doesn't count."""
+    size = app.metadata.ByteSize() + app.spec.ByteSize()
+    if size > MAX_APP:
         raise RpcError(
             Code.RESOURCE_EXHAUSTED,
-            f"app {name} has {len(encoded):,} bytes; a plane stores at most {MAX_APP:,} (1.5 MiB) an app",
+            f"app {name} has {size:,} bytes; a plane stores at most {MAX_APP:,} (1.5 MiB) an app",
         )
+
+
+def quoted(text: str) -> str:
+    """A client's word as a message of the plane's shows it: never longer than a line."""
+    return repr(text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "...")
 
 
 def _path(path: validate_pb2.FieldPath) -> str:

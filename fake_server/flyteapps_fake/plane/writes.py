@@ -15,7 +15,7 @@ from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.identity import user
 from flyteapps_fake.plane.ingress import generated_subdomain, is_default
 from flyteapps_fake.plane.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED, Cause, shall_run
-from flyteapps_fake.plane.validation import check_size
+from flyteapps_fake.plane.validation import check_size, quoted
 from flyteapps_fake.plane.wire import encode
 
 UNCHANGED = "Either the change has already been applied, or"
@@ -37,7 +37,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     if not app.spec.creator.WhichOneof("principal"):
         app.spec.creator.CopyFrom(user(state.settings.subject))
     app.status.ingress.CopyFrom(state.hosts.plan(key, app.spec.ingress, generated))
-    check_size(encode(app), str(key))
+    check_size(app, str(key))
     now = state.clock.tick()
     app.status.created_at.CopyFrom(timestamp(now))
     app.status.last_updated_at.CopyFrom(timestamp(now))
@@ -80,7 +80,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
     ingress = state.hosts.plan(key, app.spec.ingress, generated)
     ingress.vpc_url = stored.status.ingress.vpc_url
     app.status.ingress.CopyFrom(ingress)
-    check_size(encode(app), str(key))
+    check_size(app, str(key))
     now = state.clock.tick()
     app.status.last_updated_at.CopyFrom(timestamp(now))
     target = _condition_after_update(app)
@@ -122,7 +122,8 @@ def _check_inputs(spec: Spec) -> None:
     for index, item in enumerate(spec.inputs.items):
         if item.name in names:
             raise RpcError(
-                Code.INVALID_ARGUMENT, f"app.spec.inputs.items[{index}].name: {item.name!r} is there a second time"
+                Code.INVALID_ARGUMENT,
+                f"app.spec.inputs.items[{index}].name: {quoted(item.name)} is there a second time",
             )
         names.add(item.name)
 
@@ -136,7 +137,7 @@ def _described(metadata: Meta) -> bytes:
 
 def _unassigned_message(app: App) -> str:
     if app.spec.cluster:
-        return f"Waiting for cluster {app.spec.cluster!r} to lease it"
+        return f"Waiting for cluster {quoted(app.spec.cluster)} to lease it"
     if app.spec.cluster_pool not in ("", "default"):
-        return f"Waiting: no cluster serves pool {app.spec.cluster_pool!r} yet"
+        return f"Waiting: no cluster serves pool {quoted(app.spec.cluster_pool)} yet"
     return "Waiting for a cluster to lease it"

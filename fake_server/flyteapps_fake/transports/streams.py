@@ -64,7 +64,7 @@ class LiveStream:
         """Look again; from any thread, also from within the plane."""
         if threading.get_ident() == self._thread:
             self._event.set()
-        elif not self._loop.is_closed():
+        else:
             self._loop.call_soon_threadsafe(self._event.set)
 
     def rearm(self) -> None:
