@@ -20,6 +20,8 @@ GROUP = "flyteapps.commands"
 
 USAGE_ERROR = 2
 
+INTERRUPTED = 130
+
 #: Extra that brings what a command needs; a command of another distribution has none here.
 EXTRA_OF_COMMAND = {"serve": "serve", "verify": "contract"}
 
@@ -46,11 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"no such {kind}: {name}. The commands are: {', '.join(commands) or 'none'}")
     try:
         command = cast("Command", commands[name].load())
+        return command(rest) or 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0].startswith("flyteapps"):
             raise  # not a missing extra: ours is broken
         return _refuse(_missing(name, error))
-    return command(rest) or 0
 
 
 def _commands() -> dict[str, EntryPoint]:

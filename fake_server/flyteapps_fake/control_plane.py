@@ -155,6 +155,11 @@ class FakeControlPlane:
                 self._pacer.opened(subscription)
             return subscription
 
+    def projects(self) -> set[str]:
+        """The names of the projects that hold an app."""
+        with self._lock:
+            return self._state.store.projects()
+
     def find_by_host(self, host: str) -> bytes | None:
         """The encoded App that answers under a host name (without port); None where none does."""
         with self._lock:

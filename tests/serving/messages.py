@@ -10,12 +10,13 @@ def identifier(name: str) -> definition.Identifier:
     return definition.Identifier(org="flyte", project="p", domain="development", name=name)
 
 
-def create(name: str) -> payload.CreateRequest:
-    """A request that creates the app `name`, meant to run."""
+def create(name: str, stopped: bool = False) -> payload.CreateRequest:
+    """A request that creates the app `name`, meant to run unless `stopped`."""
     app = definition.App(metadata=definition.Meta(id=identifier(name)))
     app.spec.container.image = "example.invalid/image"
     app.spec.ingress.SetInParent()
-    app.spec.desired_state = definition.Spec.DESIRED_STATE_ACTIVE
+    states = definition.Spec
+    app.spec.desired_state = states.DESIRED_STATE_STOPPED if stopped else states.DESIRED_STATE_ACTIVE
     return payload.CreateRequest(app=app)
 
 

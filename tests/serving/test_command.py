@@ -130,3 +130,31 @@ def test_a_wrong_setting_is_named() -> None:
     assert ended.returncode == 1
     assert "speed" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "word"),
+    [("no.such.host.invalid", "--host no.such.host.invalid"), ("192.0.2.1", "can't listen on 192.0.2.1")],
+)
+def test_a_host_that_is_not_ours_is_named(host: str, word: str) -> None:
+    """What can't be listened on for another reason than a taken port is said as such."""
+    ended = run("--host", host, "--port", "0", "--console-port", "8471")
+    assert ended.returncode == 1
+    assert word in ended.stderr and "taken" not in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_a_host_may_be_a_name(kind: str) -> None:
+    """--host takes a name, too."""
+    server = ServerProcess("--server", kind, "--host", "localhost")
+    try:
+        with AppServiceClientSync(server.url) as client:
+            assert client.create(create("a")).app.metadata.revision == 1
+    finally:
+        assert server.stop()[0] == 0
+
+
+def test_one_port_for_both_is_refused() -> None:
+    """The API and the console can't share a port."""
+    ended = run("--port", "8471", "--console-port", "8471")
+    assert ended.returncode == 1
+    assert "both 8471" in ended.stderr

@@ -16,10 +16,10 @@ from flyteidl2.dataproxy.dataproxy_service_pb2 import CreateUploadLocationReques
 from flyteidl2.imagebuilder.payload_pb2 import GetImageRequest
 from flyteidl2.imagebuilder.service_connect import ImageServiceClientSync
 from flyteidl2.project.project_service_connect import ProjectServiceClientSync
-from flyteidl2.project.project_service_pb2 import ListProjectsRequest
+from flyteidl2.project.project_service_pb2 import GetProjectRequest, ListProjectsRequest
 
-from .messages import create
-from .server_process import ServerProcess
+from .messages import create, get
+from .server_process import ServerProcess, eventually
 
 
 def test_an_upload_is_checked(server: ServerProcess) -> None:
@@ -49,7 +49,8 @@ def test_the_small_neighbours(server: ServerProcess) -> None:
     with ImageServiceClientSync(server.url) as images:
         assert images.get_image(request).image.fqin
     with ProjectServiceClientSync(server.url) as projects:
-        assert projects.list_projects(ListProjectsRequest()).projects.projects
+        names = [each.name for each in projects.list_projects(ListProjectsRequest()).projects.projects]
+        assert projects.get_project(GetProjectRequest(id=names[0])).project.name == names[0]
 
 
 def test_pages(server: ServerProcess) -> None:
@@ -62,7 +63,23 @@ def test_pages(server: ServerProcess) -> None:
         assert httpx.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
     public = httpx.URL(app.status.ingress.public_url)
     assert public.port == server.console_port
+
+
+def test_the_page_of_an_app(server: ServerProcess) -> None:
+    """A public URL leads to a page that says which app answers: 200 if it is active, else 503, and 404 for nobody's."""
+    with AppServiceClientSync(server.url) as client:
+        hosts: list[str] = []
+        for request in (create("running"), create("stopped", stopped=True)):
+            client.create(request)
+            app = client.get(get(request.app.metadata.id.name)).app
+            hosts.append(httpx.URL(app.status.ingress.public_url).host)
+
+    def page(host: str, port: int) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{port}/any", headers={"host": f"{host}:{server.console_port}"})
+
     for port in (server.port, server.console_port):
-        page = httpx.get(f"http://127.0.0.1:{port}/any", headers={"host": f"{public.host}:{public.port}"})
-        assert page.status_code == 200
-        assert "flyte/p/development/paged" in page.text
+        eventually(lambda port=port: page(hosts[0], port).status_code == 200, "the app does not become active")
+        assert "flyte/p/development/running" in page(hosts[0], port).text
+        assert page(hosts[1], port).status_code == 503
+        assert "It is STOPPED" in page(hosts[1], port).text
+        assert page("nobody.apps.localhost", port).status_code == 404

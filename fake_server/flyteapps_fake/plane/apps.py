@@ -140,6 +140,10 @@ class AppStore:
             indexes[sort_key] = found
         return found
 
+    def projects(self) -> set[str]:
+        """The names of the projects that hold an app."""
+        return {scope[1] for scope in self._members if scope[0] == "project"}
+
     def members(self, scope: Scope) -> Iterator[AppRecord]:
         """The scope's apps in order of creation, then id."""
         index = self.index(scope, "created_at")

@@ -60,7 +60,8 @@ class Organization:
         if org != self.name:
             raise RpcError(
                 Code.NOT_FOUND,
-                f"this plane serves org {self.name!r}, not {org!r}: start one with --org {org}, or reset this one",
+                f"this plane serves org {self.name!r}, not {org!r}: start one with --org {org}, "
+                "or reset or restart this one, which takes the first org that it hears of",
             )
 
 

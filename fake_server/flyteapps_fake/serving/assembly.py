@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.serving.access_log import access_log
 from flyteapps_fake.serving.config import ServeConfig
-from flyteapps_fake.serving.console import console_socket, pages, serve_console
+from flyteapps_fake.serving.console import pages, serve_console
 from flyteapps_fake.settings import Settings
 from flyteapps_fake.transports.asgi import AppOptions, Front, Server, build_app
+from flyteapps_fake.transports.listener import listening_socket
 
 Hook = Callable[[Front], Awaitable[None]]
 
@@ -22,12 +23,12 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
     fields = dict(config.settings)
     console_port = config.console_port
     if console_port is not None:
-        sock = console_socket(config.host, console_port)
+        sock = listening_socket(config.host, console_port)
         console_port = sock.getsockname()[1]
     if fields.get("ingress_port") is None:
         fields["ingress_port"] = console_port or config.port or None
     plane = FakeControlPlane.of(Settings(**fields))
-    page = pages(plane)
+    page = pages(plane, plane.settings.base_domain)
     listeners: list[asyncio.Server] = []
 
     async def on_startup(front: Front) -> None:

@@ -6,6 +6,7 @@ Each option is a variable FLYTEAPPS_... too. click rather than typer, which impo
 from __future__ import annotations
 
 import asyncio
+import errno
 import importlib.util
 import socket
 import sys
@@ -17,10 +18,22 @@ import click
 
 from flyteapps_fake.serving.banner import banner
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
+from flyteapps_fake.transports.listener import listening_socket
 
 Server = Literal["auto", "pyvoy", "portable"]
 
-_option = partial(click.option, show_default=True)
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C ended before it listened."""
+
+
+class _Option(click.Option):
+    """An option whose errors name its variable, too: the value may have come from there."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        return f"{super().get_error_hint(ctx)} or FLYTEAPPS_{(self.name or '').upper()}"
+
+
+_option = partial(click.option, cls=_Option, show_default=True)
 _port = partial(_option, type=click.IntRange(0, 65_535), metavar="PORT")
 
 
@@ -33,16 +46,25 @@ def _fail(message: str) -> click.exceptions.Exit:
     return click.exceptions.Exit(1)
 
 
-def _free(host: str, port: int) -> bool:
-    """Whether a server of ours could listen there now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-            sock.listen(1)
-        except OSError:
+def _resolve(host: str) -> str:
+    """The address that `host` stands for: Envoy listens on addresses alone."""
+    try:
+        found = socket.getaddrinfo(host.strip("[]") or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise _fail(f"--host {host}: {error.strerror}; give an address of this machine, such as 127.0.0.1") from None
+    addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
+    return str(addresses[0][4][0])
+
+
+def _taken(address: str, port: int) -> bool:
+    """Whether something else listens there; an address that can't be listened on at all ends the command."""
+    try:
+        with listening_socket(address, port):
             return False
-    return True
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return True
+        raise _fail(f"can't listen on {address}, port {port}: {error.strerror}") from None
 
 
 def _choose(kind: Server) -> str:
@@ -57,10 +79,10 @@ def _choose(kind: Server) -> str:
 
 
 @click.command()
-@_option("--host", default="127.0.0.1", help="Address to listen on.")
+@_option("--host", default="127.0.0.1", help="Address or name to listen on.")
 @_port("--port", default=DEFAULT_PORT, help="Port of the API; 0 takes a free one.")
 @_port("--console-port", show_default=f"{DEFAULT_CONSOLE_PORT}, if free", help="Port of the console.")
-@_option("--org", show_default="the first that a request names", help="The plane's own org.")
+@_option("--org", show_default="the first that a request names", help="The only org that the plane serves.")
 @_option("--base-domain", default="apps.localhost", help="Domain of the apps' public URLs.")
 @_option("--ingress-scheme", default="http", help="Scheme of the apps' public URLs.")
 @_port("--ingress-port", show_default="the console's", help="Port of the apps' public URLs.")
@@ -71,8 +93,15 @@ def _choose(kind: Server) -> str:
     default="realtime",
     help="How time passes: by itself, or as soon as somebody waits for an app.",
 )
-@_option("--speed", type=float, default=1.0, help="Seconds of the plane a real second (realtime).")
-@_option("--server", type=click.Choice(["auto", "pyvoy", "portable"]), default="auto", help="What serves.")
+@_option(
+    "--speed", type=float, default=1.0, help="How many seconds of the plane pass in a real one, on the realtime clock."
+)
+@_option(
+    "--server",
+    type=click.Choice(["auto", "pyvoy", "portable"]),
+    default="auto",
+    help="The HTTP server; auto takes pyvoy where it is installed.",
+)
 @_option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the access lines.")
 @_option("--quiet", "-q", is_flag=True, help="No access lines.")
 def serve(
@@ -95,14 +124,6 @@ def serve(
     Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT.
     """
     chosen = _choose(server)
-    if port and not _free(host, port):
-        raise _fail(f"port {port} of {host} is taken; choose another by --port, such as --port {port + 1}")
-    console: int | None = DEFAULT_CONSOLE_PORT if console_port is None else console_port
-    if console and (console == port or not _free(host, console)):
-        if console_port is not None:
-            raise _fail(f"the console's port {console} of {host} is taken; choose another by --console-port")
-        _complain(f"port {console} is taken: no console there (--console-port chooses another), see /v2/ on the API's")
-        console = None
     settings = {
         "org": org or None,
         "base_domain": base_domain,
@@ -118,8 +139,22 @@ def serve(
         Settings(**settings)  # type: ignore[arg-type]
     except ValueError as error:
         raise _fail(str(error)) from None
+    address = _resolve(host)
+    if port and port == console_port:
+        raise _fail(f"--port and --console-port are both {port}: the API and the console need one each")
+    if port and _taken(address, port):
+        raise _fail(f"port {port} of {host} is taken; choose another by --port, such as --port {port % 65_535 + 1}")
+    console: int | None = DEFAULT_CONSOLE_PORT if console_port is None else console_port
+    if console and (console == port or _taken(address, console)):
+        if console_port is not None:
+            raise _fail(f"the console's port {console} of {host} is taken; choose another by --console-port")
+        _complain(
+            f"port {console} is taken by another program, so the console's pages are on port {port}: "
+            f"in links that the SDK prints, put {port} for {console}"
+        )
+        console = None
     config = ServeConfig(
-        host=host,
+        host=address,
         port=port,
         console_port=console,
         log_format=log_format,
@@ -128,7 +163,7 @@ def serve(
     )
 
     def listening(port: int, console_port: int | None) -> None:
-        print(banner(host, port, console_port, chosen, clock), flush=True)
+        print(banner(address, port, console_port, chosen, clock), flush=True)
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run
@@ -136,6 +171,8 @@ def serve(
         from flyteapps_fake.serving.portable_server import run_portable as run
     try:
         status = asyncio.run(run(config, listening))
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     except Exception as error:
         raise _fail(f"the server did not start: {error}") from None
     raise click.exceptions.Exit(status)

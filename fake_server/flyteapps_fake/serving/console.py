@@ -26,13 +26,17 @@ LONGEST_HEAD = 16 * 1024
 PATIENCE = 5.0
 
 
-def pages(plane: FakeControlPlane) -> Page:
-    """What answers every request that is no RPC."""
+def pages(plane: FakeControlPlane, base_domain: str) -> Page:
+    """What answers every request that is no RPC; hosts under `base_domain` are apps'."""
+    apps_domain = f".{base_domain.lower()}"
 
     def page(method: str, host: str, path: str, query: str) -> tuple[int, bytes, bytes]:
-        found = plane.find_by_host(host.partition(":")[0].lower()) if host else None
+        name = host.partition(":")[0].lower()
+        found = plane.find_by_host(name) if name else None
         if found is not None:
-            return 200, HTML, _ingress(found, host, path)
+            return _ingress(found, host, path)
+        if name.endswith(apps_domain):
+            return 404, TEXT, f"no app has the host {host}\n".encode()
         if method not in ("GET", "HEAD"):
             return 405, TEXT, b"GET only\n"
         parts = [unquote(part) for part in path.strip("/").split("/")]
@@ -42,7 +46,7 @@ def pages(plane: FakeControlPlane) -> Page:
             case [""] | ["v2"]:
                 return 200, TEXT, b"flyteapps: a stand-in of the Flyte apps control plane is running here.\n"
             case _:
-                return 404, TEXT, f"{path}: no such page, and no app has the host {host}\n".encode()
+                return 404, TEXT, f"{path}: no such page\n".encode()
 
     return page
 
@@ -60,32 +64,23 @@ def _app(plane: FakeControlPlane, domain: str, project: str, name: str) -> tuple
     return 200, JSON, MessageToJson(answer.app).encode()  # type: ignore[attr-defined]
 
 
-def _ingress(found: bytes, host: str, path: str) -> bytes:
+def _ingress(found: bytes, host: str, path: str) -> tuple[int, bytes, bytes]:
     from flyteidl2.app.app_definition_pb2 import App
 
-    identifier = App.FromString(found).metadata.id
+    from flyteapps_fake.plane.lifecycle import ACTIVE, status_name
+
+    app = App.FromString(found)
+    identifier, last = app.metadata.id, app.status.conditions[-1].deployment_status
+    state = status_name(last).removeprefix("DEPLOYMENT_STATUS_")
     name = "/".join((identifier.org, identifier.project, identifier.domain, identifier.name))
-    return (
+    body = (
         f"<!doctype html><title>{html.escape(identifier.name)}</title>"
         f"<h1>{html.escape(identifier.name)}</h1>"
         f"<p>This is the app {html.escape(name)} of a stand-in control plane: it has an address, but nothing runs.</p>"
+        f"<p>It is {state}.</p>"
         f"<p>You asked for {html.escape(path)} of {html.escape(host)}.</p>\n"
-    ).encode()
-
-
-def console_socket(host: str, port: int) -> socket.socket:
-    """A listening socket for the console; OSError where the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(128)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    )
+    return (200 if last == ACTIVE else 503), HTML, body.encode()
 
 
 async def serve_console(sock: socket.socket, page: Page) -> asyncio.Server:

@@ -9,7 +9,8 @@ from flyteapps_fake.serving.assembly import assemble
 from flyteapps_fake.serving.config import ServeConfig
 from flyteapps_fake.serving.signals import stop_requested
 from flyteapps_fake.transports.asgi import Front
-from flyteapps_fake.transports.hypercorn_config import listening_socket, serve_front
+from flyteapps_fake.transports.hypercorn_config import serve_front
+from flyteapps_fake.transports.listener import listening_socket
 
 
 async def run_portable(config: ServeConfig, listening: Callable[[int, int | None], None]) -> int:

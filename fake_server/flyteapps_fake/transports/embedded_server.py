@@ -1,24 +1,24 @@
-"""What `plane.serve()` starts: the front on hypercorn in a thread with its own loop, and grpcio's threaded server."""
+"""What `plane.serve()` starts: the front on hypercorn in a thread with its own loop and, where it is there, grpcio."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
-
-import grpc
+from concurrent.futures import Future
+from importlib.util import find_spec
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from flyteapps_fake.transports.asgi import AppOptions, Front, build_app
-from flyteapps_fake.transports.grpc_sync import SyncServicer
-from flyteapps_fake.transports.hypercorn_config import listening_socket, serve_front
+from flyteapps_fake.transports.hypercorn_config import serve_front
+from flyteapps_fake.transports.listener import listening_socket
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
+    from flyteapps_fake.transports.grpc_server import GrpcServer
 
 HOST = "127.0.0.1"
-GRPC_THREADS = 256
 PATIENCE = 10.0
 
 
@@ -26,8 +26,9 @@ class EmbeddedServer:
     """Two loopback ports over one plane, in this process.
 
     `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps
-    serve`), `grpc_port` is grpcio's own server. `url` and `grpc_target` are what
-    clients take. `close()` ends open streams with UNAVAILABLE.
+    serve`), `grpc_port` is grpcio's own server (extra `grpc`). `url` and
+    `grpc_target` are what clients take. Closing it, by `close()` or as a context
+    manager, ends open streams with UNAVAILABLE; closing the plane closes it.
     """
 
     def __init__(self, plane: FakeControlPlane) -> None:
@@ -39,12 +40,11 @@ class EmbeddedServer:
         self._closed = False
         self._front = build_app(plane, AppOptions(server="hypercorn", on_startup=self._on_startup))
         self._thread = threading.Thread(target=self._run, args=(sock,), name="flyteapps-server", daemon=True)
-        self._servicer = SyncServicer(plane)
-        self._pool = ThreadPoolExecutor(GRPC_THREADS, thread_name_prefix="flyteapps-grpc")
-        self._grpc = grpc.server(self._pool, options=(("grpc.so_reuseport", 0),))
-        self._grpc.add_generic_rpc_handlers(self._servicer.handlers())
-        self.grpc_port: int = self._grpc.add_insecure_port(f"{HOST}:0")
-        self._grpc.start()
+        self._grpc: GrpcServer | None = None
+        if find_spec("grpc") is not None:
+            from flyteapps_fake.transports.grpc_server import GrpcServer
+
+            self._grpc = GrpcServer(plane, HOST)
         self._thread.start()
         try:
             self._started.result(PATIENCE)
@@ -58,6 +58,13 @@ class EmbeddedServer:
         return f"http://{HOST}:{self.port}"
 
     @property
+    def grpc_port(self) -> int:
+        """grpcio's port. RuntimeError where grpcio isn't installed; `port` speaks gRPC all the same."""
+        if self._grpc is None:
+            raise RuntimeError("grpcio is not installed: pip install 'flyteapps[grpc]'")
+        return self._grpc.port
+
+    @property
     def grpc_target(self) -> str:
         """The target for gRPC channels."""
         return f"{HOST}:{self.grpc_port}"
@@ -67,12 +74,19 @@ class EmbeddedServer:
         if self._closed:
             return
         self._closed = True
-        self._servicer.end("the server is shutting down")
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._grpc.stop(0.5).wait(PATIENCE)
+        if self._grpc is not None:
+            self._grpc.close(PATIENCE)
         self._thread.join(PATIENCE)
-        self._pool.shutdown(wait=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     async def _on_startup(self, front: Front) -> None:
         self._started.set_result(None)

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
 MAX_STREAMS = 100_000
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A bound socket that asyncio gives TCP_NODELAY (its proto must be TCP's own, or each call takes 42 ms)."""
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(1024)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
 def _config(sock: socket.socket) -> Config:
     """hypercorn on `sock`, which it owns from now on."""
     config = Config()

@@ -20,6 +20,7 @@ from flyteapps_fake.transports.uploads import Uploads
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
 
+DEFAULT_PROJECT = "demo"
 DEFAULT_SECONDS = 900
 DOMAINS = ("development", "staging", "production")
 
@@ -30,7 +31,7 @@ class Neighbours:
     def __init__(self, plane: FakeControlPlane, uploads: Uploads) -> None:
         self._plane = plane
         self._uploads = uploads
-        self._projects: dict[str, None] = {"flytesnacks": None}
+        self._uploaded_to: set[str] = set()
 
     def select_cluster(self, request: cluster_pb2.SelectClusterRequest, origin: str) -> Message:
         """The empty message: this same server."""
@@ -39,7 +40,7 @@ class Neighbours:
     def upload_location(self, request: dataproxy_pb2.CreateUploadLocationRequest, origin: str) -> Message:
         if not request.project or not request.domain:
             raise RpcError(Code.INVALID_ARGUMENT, "project and domain must not be empty")
-        self._projects.setdefault(request.project)
+        self._uploaded_to.add(request.project)
         root = request.filename_root or (request.content_md5.hex() or "unnamed")
         name = request.filename or hashlib.sha256(root.encode()).hexdigest()[:16]
         key = "/".join((request.project, request.domain, root, name.lstrip("/")))
@@ -65,12 +66,24 @@ class Neighbours:
 
     def list_projects(self, request: project_pb2.ListProjectsRequest, origin: str) -> Message:
         answer = project_pb2.ListProjectsResponse()
-        for name in sorted(self._projects):
-            project = answer.projects.projects.add(id=name, name=name, org=self._plane.org)
-            project.state = project_pb2.PROJECT_STATE_ACTIVE
-            for domain in DOMAINS:
-                project.domains.add(id=domain, name=domain)
+        answer.projects.projects.extend(self._project(name) for name in sorted(self._projects()))
         return answer
+
+    def get_project(self, request: project_pb2.GetProjectRequest, origin: str) -> Message:
+        if request.id not in self._projects():
+            raise RpcError(Code.NOT_FOUND, f"project {request.id!r} not found: no app or upload has named it yet")
+        return project_pb2.GetProjectResponse(project=self._project(request.id))
+
+    def _projects(self) -> set[str]:
+        """Every project is there once somebody names it; the first is so that a list is never empty."""
+        return {DEFAULT_PROJECT} | self._uploaded_to | self._plane.projects()
+
+    def _project(self, name: str) -> project_pb2.Project:
+        project = project_pb2.Project(id=name, name=name, org=self._plane.org)
+        project.state = project_pb2.PROJECT_STATE_ACTIVE
+        for domain in DOMAINS:
+            project.domains.add(id=domain, name=domain)
+        return project
 
 
 def _endpoint(
@@ -120,6 +133,13 @@ def neighbour_endpoints(plane: FakeControlPlane, uploads: Uploads) -> dict[str, 
             project_pb2.ListProjectsRequest,
             project_pb2.ListProjectsResponse,
             answers.list_projects,
+        ),
+        _endpoint(
+            "project.ProjectService",
+            "GetProject",
+            project_pb2.GetProjectRequest,
+            project_pb2.GetProjectResponse,
+            answers.get_project,
         ),
     )
     return {one.path: one for one in table}
