@@ -44,6 +44,10 @@ _REALTIME_FLOOR = 300 * MILLISECOND
 """Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
 
 
+_NOTICE_SECONDS = 2.0
+"""Real time until a server notices that a stream's client has left, at most."""
+
+
 class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as a test's failure does
     """A stream of the plane was still open when the plane was closed."""
 
@@ -248,11 +252,19 @@ class FakeControlPlane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if self._servers:
+            self._forget_left()
         left = self.open_streams()
+        self.close()
         self.end_streams("the plane was closed")
         if left and error is None:
             raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")
+
+    def _forget_left(self) -> None:
+        """Gives the streams of remote clients that were just closed the moment that it takes to notice."""
+        until = time.monotonic() + _NOTICE_SECONDS
+        while self.open_streams() and time.monotonic() < until:
+            time.sleep(0.005)
 
     async def __aenter__(self) -> Self:
         return self

@@ -24,12 +24,14 @@ def eventually(true: Callable[[], bool], what: str) -> None:
 class ServerProcess:
     """One running server."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, reading: bool = True) -> None:
+        """Starts it and waits for its banner; after that, unless `reading`, nobody reads what it prints."""
         command = [sys.executable, "-m", "flyteapps_fake.serving.command", "--port", "0", "--console-port", "0"]
         self.process = subprocess.Popen(
             [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._lines: list[str] = []
+        self._reading = reading
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         eventually(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "no banner")
@@ -65,3 +67,5 @@ class ServerProcess:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.append(line)
+            if not self._reading and "Ctrl-C" in line:
+                return

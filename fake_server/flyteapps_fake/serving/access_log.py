@@ -1,9 +1,14 @@
-"""One line per answered call: method, app, code, milliseconds; as text or as JSON."""
+"""One line per answered call: method, app, code, milliseconds; as text or as JSON.
+
+Written by a thread of its own: whoever reads the output may be slow, or have stopped; the calls must not wait for it.
+"""
 
 from __future__ import annotations
 
 import json
+import queue
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,26 +16,75 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flyteapps_fake.transports.asgi import AccessLine
 
+LONGEST_QUEUE = 10_000
+"""Lines that wait for the output; those that come after are dropped, and their number is said later."""
 
-def access_log(log_format: str, quiet: bool) -> Callable[[AccessLine], None] | None:
+
+def access_log(log_format: str, quiet: bool) -> AccessLog | None:
     """What writes the lines to standard output, None for a quiet server."""
-    if quiet:
-        return None
+    return None if quiet else AccessLog(_as_json if log_format == "json" else _as_text)
 
-    def text(line: AccessLine) -> None:
-        now = datetime.now().strftime("%H:%M:%S.%f")[:-3]
-        sys.stdout.write(f"{now} {line.method} {line.app or '-'} {line.code} {line.ms:.1f}ms\n")
-        sys.stdout.flush()
 
-    def as_json(line: AccessLine) -> None:
-        row = {
-            "time": datetime.now().astimezone().isoformat(timespec="milliseconds"),
-            "method": line.method,
-            "app": line.app,
-            "code": line.code,
-            "ms": round(line.ms, 2),
-        }
-        sys.stdout.write(json.dumps(row) + "\n")
-        sys.stdout.flush()
+class AccessLog:
+    """Takes lines from any thread, never waits."""
 
-    return as_json if log_format == "json" else text
+    def __init__(self, form: Callable[[datetime, AccessLine], str]) -> None:
+        self._form = form
+        self._lines: queue.Queue[tuple[datetime, AccessLine]] = queue.Queue(LONGEST_QUEUE)
+        self._dropped = 0
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, line: AccessLine) -> None:
+        """Has the line written."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="flyteapps-access-log", daemon=True)
+            self._thread.start()
+        try:
+            self._lines.put_nowait((datetime.now(), line))
+        except queue.Full:
+            self._dropped += 1
+
+    def flush(self, seconds: float) -> None:
+        """Waits until all lines are written, no longer than that."""
+        with self._lines.all_tasks_done:
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
+
+    def _run(self) -> None:
+        while True:
+            moment, line = self._lines.get()
+            try:
+                self._write(self._form(moment, line))
+                if self._dropped:
+                    dropped, self._dropped = self._dropped, 0
+                    print(f"flyteapps: {dropped} access lines were dropped, nobody read them", file=sys.stderr)
+            except (OSError, ValueError):
+                pass  # nobody reads any more: a closed pipe, a closed file
+            finally:
+                self._lines.task_done()
+
+    def _write(self, text: str) -> None:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        if self._lines.empty():
+            sys.stdout.flush()
+
+
+def _as_text(moment: datetime, line: AccessLine) -> str:
+    stamp = moment.strftime("%H:%M:%S.%f")[:-3]
+    return f"{stamp} {_plain(line.method)} {_plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
+
+
+def _as_json(moment: datetime, line: AccessLine) -> str:
+    row = {
+        "time": moment.astimezone().isoformat(timespec="milliseconds"),
+        "method": line.method,
+        "app": line.app,
+        "code": line.code,
+        "ms": round(line.ms, 2),
+    }
+    return json.dumps(row)
+
+
+def _plain(text: str) -> str:
+    """A client's word without what would end the line or move a terminal's cursor."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()

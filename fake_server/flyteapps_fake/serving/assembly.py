@@ -14,6 +14,9 @@ from flyteapps_fake.settings import Settings
 from flyteapps_fake.transports.asgi import AppOptions, Front, Server, build_app
 from flyteapps_fake.transports.listener import listening_socket
 
+FLUSH_SECONDS = 0.2
+"""For the last access lines to leave; a reader that has stopped doesn't keep the server."""
+
 Hook = Callable[[Front], Awaitable[None]]
 
 
@@ -29,6 +32,7 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
         fields["ingress_port"] = console_port or config.port or None
     plane = FakeControlPlane.of(Settings(**fields))
     page = pages(plane, plane.settings.base_domain)
+    log = access_log(config.log_format, config.quiet)
     listeners: list[asyncio.Server] = []
 
     async def on_startup(front: Front) -> None:
@@ -40,13 +44,15 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
     async def on_shutdown(front: Front) -> None:
         for listener in listeners:
             listener.close()
+        if log is not None:
+            await asyncio.to_thread(log.flush, FLUSH_SECONDS)
 
     return build_app(
         plane,
         AppOptions(
             server=server,
             console_port=console_port,
-            access_log=access_log(config.log_format, config.quiet),
+            access_log=log,
             page=page,
             on_startup=on_startup,
             on_shutdown=on_shutdown,

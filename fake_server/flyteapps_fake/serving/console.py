@@ -11,9 +11,10 @@ import socket
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import OPERATIONS
 from flyteapps_fake.transports.asgi import Page
+from flyteapps_fake.transports.wire import HTTP_STATUS
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -52,16 +53,16 @@ def pages(plane: FakeControlPlane, base_domain: str) -> Page:
 
 
 def _app(plane: FakeControlPlane, domain: str, project: str, name: str) -> tuple[int, bytes, bytes]:
-    from google.protobuf.json_format import MessageToJson
+    from flyteapps_fake.transports.connect import to_json
 
     request = GET_APP.request()
     identifier = request.app_id  # type: ignore[attr-defined]
     identifier.org, identifier.project, identifier.domain, identifier.name = plane.org, project, domain, name
     try:
         answer = GET_APP.response.FromString(plane.call(GET_APP, request))
+        return 200, JSON, to_json(answer.app)  # type: ignore[attr-defined]
     except RpcError as error:
-        return (404 if error.code == Code.NOT_FOUND else 400), TEXT, f"{error}\n".encode()
-    return 200, JSON, MessageToJson(answer.app).encode()  # type: ignore[attr-defined]
+        return HTTP_STATUS[error.code], TEXT, f"{error}\n".encode()
 
 
 def _ingress(found: bytes, host: str, path: str) -> tuple[int, bytes, bytes]:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,8 @@ from flyteapps_fake.serving.signals import stop_requested
 DRAIN_SECONDS = 1.3
 STOP_SECONDS = 0.5
 MAX_STREAMS = 1_000_000
+REQUEST_TIMEOUT = "60s"
+"""Until a whole request has come, an upload included; a stream may stay open as long as it likes."""
 
 
 class TunedServer(PyvoyServer):
@@ -39,6 +42,7 @@ class TunedServer(PyvoyServer):
                         continue
                     http["stream_idle_timeout"] = "0s"
                     http["request_headers_timeout"] = "10s"
+                    http["request_timeout"] = REQUEST_TIMEOUT
                     http["http2_protocol_options"] = {"max_concurrent_streams": MAX_STREAMS}
         return config
 
@@ -86,10 +90,12 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
             address=config.host,
             port=config.port,
             lifespan=True,
-            env={CHILD_VARIABLE: child.to_json()},
+            env={CHILD_VARIABLE: child.to_json(), "PYTHONSAFEPATH": "1"},
             stdout=None,
             stderr=None,
         )
+        # pyvoy asks Envoy for its port by urlopen, which a proxy of the environment must not see
+        os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1", "localhost")))
         # Ctrl-C reaches the whole process group: Envoy inherits it blocked, so that we drain first.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -108,6 +114,7 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
+                print("flyteapps: the server's process ended by itself", file=sys.stderr, flush=True)
                 return 1
             await control.drain()
             return 0

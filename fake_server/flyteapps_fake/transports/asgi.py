@@ -7,6 +7,7 @@ The rest goes to connectrpc's application; pages of the console and uploads have
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 import traceback
@@ -15,13 +16,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.transports.answer import Answer
 from flyteapps_fake.transports.endpoints import Unary, app_of, stream_operations, unary_endpoints
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
     MAX_REQUEST,
-    Event,
     HeaderList,
     Receive,
     Scope,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 Server = Literal["pyvoy", "hypercorn"]
 GRPC_TYPES = frozenset((b"application/grpc", b"application/grpc+proto"))
 ACCEPTS = frozenset((b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding"))
+GRPC_TIMEOUT = re.compile(r"[0-9]{1,8}[HMSmun]\Z")
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
 
 
@@ -99,8 +101,13 @@ class Front:
             await self._lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise RuntimeError(f"this server speaks HTTP, not {scope['type']}")
+            await send({"type": "websocket.close"})
+            return
         path: str = scope["path"]
+        if scope["http_version"].startswith("1") and _is_grpc(_header(scope, b"content-type")):
+            await discard(receive)
+            await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
+            return
         endpoint = self.unary.get(path)
         if endpoint is not None:
             await self._unary(endpoint, scope, receive, send)
@@ -147,6 +154,7 @@ class Front:
         try:
             body = await read_body(receive)
             if body is None:
+                self._line(endpoint.path, None, "CANCELED", started)
                 return
             if grpc:
                 body = _unframe(body, encoding)
@@ -183,7 +191,7 @@ class Front:
         content_type = _header(scope, b"content-type")
         exchange = Exchange("http://" + (_header(scope, b"host") or "localhost"))
         EXCHANGE.set(exchange)
-        live = None
+        live = answer = None
         code = "CANCELED"  # also where the server cancels the handler of a client that left
         try:
             body = await read_body(receive)
@@ -194,14 +202,17 @@ class Front:
             if path in self.streams:
                 self.sweeper.add(live)
             headers = [pair for pair in scope["headers"] if pair[0] not in ACCEPTS]
-            status = _Answer(send, live)
-            await self._rest(cast("Any", {**scope, "headers": headers}), cast("Any", live.receive), cast("Any", status))
-            code = exchange.code or ("OK" if status.value == 200 else f"HTTP_{status.value}")
-        except RpcError as error:
-            code = error.code.name
-            await refuse(send, content_type, error)
+            _check_headers(headers)
+            answer = Answer(send, live)
+            await self._rest(cast("Any", {**scope, "headers": headers}), cast("Any", live.receive), cast("Any", answer))
+            code = exchange.code or answer.code()
         except Exception as error:
-            code = "CANCELED" if live is not None and live.gone else _refusal(error).code.name
+            if live is not None and live.gone:
+                return
+            refusal = _unreadable(error) if exchange.request is None else _refusal(error)
+            code = refusal.code.name
+            if answer is None or not answer.status:
+                await refuse(send, content_type, refusal)
         finally:
             if live is not None:
                 self.sweeper.streams.discard(live)
@@ -215,10 +226,10 @@ class Front:
             return
         grpc = content_type.startswith("application/grpc")
         if not grpc and self.options.page is not None and not _looks_like_rpc(path, content_type):
-            page = self.options.page(
-                scope["method"], _header(scope, b"host"), path, scope.get("query_string", b"").decode("latin-1")
-            )
-            await respond(send, page[0], page[2], page[1])
+            method: str = scope["method"]
+            query = scope.get("query_string", b"").decode("latin-1")
+            status, kind, body = self.options.page(method, _header(scope, b"host"), path, query)
+            await respond(send, status, body, kind, head=method == "HEAD")
             return
         started = time.perf_counter()
         await discard(receive)  # hypercorn breaks the connection where an answer overtakes the request
@@ -267,24 +278,6 @@ class Front:
             await asyncio.sleep(0.01)
 
 
-class _Answer:
-    """A send that remembers the HTTP status, and drops what a client that left would not get: hypercorn hangs there."""
-
-    def __init__(self, send: Send, live: LiveStream) -> None:
-        self._send = send
-        self._live = live
-        self.value = 0
-
-    async def __call__(self, event: Event) -> None:
-        if event["type"] == "http.response.start":
-            self.value = event["status"]
-        if not self._live.gone:
-            try:
-                await self._send(event)
-            except Exception:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
-                self._live.left()
-
-
 def _header(scope: Scope, name: bytes) -> str:
     for key, value in scope["headers"]:
         if key == name:
@@ -292,9 +285,15 @@ def _header(scope: Scope, name: bytes) -> str:
     return ""
 
 
+def _is_grpc(content_type: str) -> bool:
+    return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
+
+
 def _looks_like_rpc(path: str, content_type: str) -> bool:
     service, _, method = path.strip("/").partition("/")
-    return "." in service and bool(method) and "/" not in method and content_type.startswith("application/")
+    if not method or "/" in method:
+        return False
+    return service.startswith("flyteidl2.") or content_type.startswith("application/")
 
 
 def _unframe(body: bytes, encoding: bytes) -> bytes:
@@ -309,6 +308,24 @@ def _unframe(body: bytes, encoding: bytes) -> bytes:
             raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
         return gunzip(body[5:])
     return body[5:]
+
+
+def _check_headers(headers: HeaderList) -> None:
+    """Refuses what connectrpc would call its own failure."""
+    for name, value in headers:
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            raise RpcError(Code.INVALID_ARGUMENT, f"the header {name.decode('latin-1')} is not UTF-8") from None
+        if name == b"grpc-timeout" and not GRPC_TIMEOUT.match(text):
+            raise RpcError(Code.INVALID_ARGUMENT, f"grpc-timeout {text!r}: give up to 8 digits and one of H M S m u n")
+
+
+def _unreadable(error: Exception) -> RpcError:
+    """A call that failed before its request was there: something about its headers."""
+    if isinstance(error, RpcError):
+        return error
+    return RpcError(Code.INVALID_ARGUMENT, f"the request's headers can't be read: {error}")
 
 
 def _refusal(error: Exception) -> RpcError:

@@ -14,10 +14,10 @@ from connectrpc.code import Code as ConnectCode
 from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
 from connectrpc.server import ConnectASGIApplication, Endpoint
-from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from google.protobuf.json_format import MessageToJson, Parse, ParseError, SerializeToJsonError
 from google.protobuf.message import DecodeError, Message
 
-from flyteapps_fake.plane.errors import RpcError
+from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.transports.endpoints import Unary
 from flyteapps_fake.transports.streams import LiveStream, pump
@@ -66,6 +66,14 @@ class BinaryCodec:
         return message
 
 
+def to_json(message: Message, indent: int | None = 2) -> bytes:
+    """The message as JSON. OUT_OF_RANGE where a number in it has no form there, as NaN in a Struct has none."""
+    try:
+        return MessageToJson(message, indent=indent).encode()
+    except (SerializeToJsonError, ValueError, UnicodeError) as error:
+        raise RpcError(Code.OUT_OF_RANGE, f"JSON can't carry this answer, binary can: {error}") from None
+
+
 class JsonCodec:
     """Drops unknown fields, as ID-3 says."""
 
@@ -75,7 +83,10 @@ class JsonCodec:
     def encode(self, message: Any) -> bytes:
         if isinstance(message, Encoded):
             message = message.message_type.FromString(message)
-        return MessageToJson(message, indent=None).encode()
+        try:
+            return to_json(message, indent=None)
+        except RpcError as error:
+            raise _refused(error) from None
 
     def decode(self, data: bytes | bytearray, message: Message) -> Message:
         try:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, quote
 
 from flyteapps_fake.transports.wire import Receive, Scope
 
@@ -15,6 +15,8 @@ UPLOADS = "/_flyteapps/uploads/"
 MAX_FILE = 256 * 1024 * 1024
 MAX_TOTAL = 4 * 1024 * 1024 * 1024
 LONGEST = 86_400
+LONGEST_STAMP = 12
+"""Digits of a number in a request that is worth reading."""
 
 
 class Uploads:
@@ -24,15 +26,20 @@ class Uploads:
         self.max_file = max_file
         self.max_total = max_total
         self.sizes: dict[str, int] = {}
+        """Bytes by file, those that are still arriving included."""
         self._secret = secrets.token_bytes(32)
 
     def sign(self, origin: str, key: str, md5: bytes, seconds: float) -> tuple[str, float]:
-        """A URL that takes the file with this digest, and the time until which it does."""
+        """A URL that takes the file with this digest, and the time until which it does.
+
+        The file's name is hashed: no client or proxy can then disagree about how it is written in a URL.
+        """
+        key = hashlib.sha256(key.encode()).hexdigest()
         expires = int(time.time() + min(max(seconds, 1), LONGEST))
         digest = base64.b64encode(md5).decode() if md5 else ""
         signature = self._signature(key, expires, digest)
         query = f"expires={expires}&md5={quote(digest, safe='')}&signature={signature}"
-        return f"{origin}{UPLOADS}{quote(key)}?{query}", expires
+        return f"{origin}{UPLOADS}{key}?{query}", expires
 
     def _signature(self, key: str, expires: int, digest: str) -> str:
         return hmac.new(self._secret, f"{key}\n{expires}\n{digest}".encode(), hashlib.sha256).hexdigest()
@@ -42,9 +49,10 @@ class Uploads:
         if scope["method"] != "PUT":
             return 405, "PUT a file here\n"
         query = {k: v[0] for k, v in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
-        key = unquote(scope["path"].removeprefix(UPLOADS)) if "%" in scope["path"] else scope["path"][len(UPLOADS) :]
+        key: str = scope["path"].removeprefix(UPLOADS)
         digest = query.get("md5", "")
-        expires = int(query["expires"]) if query.get("expires", "").isdecimal() else 0
+        stamp = query.get("expires", "")
+        expires = int(stamp) if stamp.isascii() and stamp.isdecimal() and len(stamp) <= LONGEST_STAMP else 0
         signature = self._signature(key, expires, digest)
         if not hmac.compare_digest(signature, query.get("signature", "").encode("ascii", "replace").decode()):
             return 403, "the URL's signature is wrong\n"
@@ -53,28 +61,40 @@ class Uploads:
         headers = dict(scope["headers"])
         stated = headers.get(b"content-md5", b"").decode("latin-1")
         length = headers.get(b"content-length", b"")
-        others = sum(self.sizes.values()) - self.sizes.get(key, 0)
-        cap = min(self.max_file, self.max_total - others)
-        if length.isdigit() and int(length) > cap:
-            return self._full(int(length))
-        found, size = hashlib.md5(usedforsecurity=False), 0
+        expected = int(length) if length.isdigit() and len(length) <= LONGEST_STAMP else 0
+        before = self.sizes.pop(key, 0)
+        if not self._fits(expected):
+            self.sizes[key] = before
+            return self._full(expected)
+        refusal = await self._receive(key, receive, {stated, digest} - {""})
+        if refusal is not None:
+            self.sizes.pop(key, None)
+            return refusal
+        return 200, ""
+
+    async def _receive(self, key: str, receive: Receive, digests: set[str]) -> tuple[int, str] | None:
+        found = hashlib.md5(usedforsecurity=False)
+        self.sizes[key] = 0
         while True:
             event = await receive()
             if event["type"] != "http.request":
                 return 400, "the file ended early\n"
             chunk: bytes = event.get("body", b"")
-            size += len(chunk)
-            if size > cap:
+            size = self.sizes[key] = self.sizes.get(key, 0) + len(chunk)
+            if not self._fits(size, key):
                 return self._full(size)
             found.update(chunk)
             if not event.get("more_body", False):
                 break
         actual = base64.b64encode(found.digest()).decode()
-        for expected in (stated, digest):
-            if expected and expected != actual:
+        for expected in digests:
+            if expected != actual:
                 return 400, f"BadDigest: the file's MD5 is {actual}, not {expected}\n"
-        self.sizes[key] = size
-        return 200, ""
+        return None
+
+    def _fits(self, size: int, key: str = "") -> bool:
+        others = sum(self.sizes.values()) - self.sizes.get(key, 0)
+        return size <= self.max_file and size + others <= self.max_total
 
     def _full(self, size: int) -> tuple[int, str]:
         if size > self.max_file:

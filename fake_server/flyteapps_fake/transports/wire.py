@@ -177,11 +177,11 @@ def status_details(error: RpcError) -> bytes:
     return Status(code=int(error.code), message=error.message, details=list(pack(error.details))).SerializeToString()
 
 
-async def respond(send: Send, status: int, body: bytes, content_type: bytes, extra: HeaderList | None = None) -> None:
-    """A whole HTTP answer without trailers."""
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *(extra or ())]
+async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:
+    """A whole HTTP answer without trailers; of a HEAD, without its body."""
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 
 
 async def refuse(send: Send, content_type: str, error: RpcError, status: int | None = None) -> None:
