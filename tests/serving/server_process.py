@@ -26,7 +26,7 @@ class ServerProcess:
 
     def __init__(self, *arguments: str, reading: bool = True) -> None:
         """Starts it and waits for its banner; after that, unless `reading`, nobody reads what it prints."""
-        command = [sys.executable, "-m", "flyteapps_fake.serving.command", "--port", "0", "--console-port", "0"]
+        command = [sys.executable, "-P", "-m", "flyteapps_fake.serving.command", "--port", "0", "--console-port", "0"]
         self.process = subprocess.Popen(
             [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from pathlib import Path
 
 import grpc
 import httpx
@@ -120,3 +121,14 @@ def test_a_stream_leaked_over_a_wire_fails_the_test(over: str) -> None:
     next(iter(stream))
     with pytest.raises(LeakedStreams), plane:
         pass
+
+
+def test_files_of_the_working_directory_are_not_imported(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of the user's that is called as one of the standard library doesn't get into the server."""
+    for name in ("html", "secrets", "signal"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the working directory')")
+    monkeypatch.chdir(tmp_path)
+    server = ServerProcess("--server", kind)
+    assert server.stop()[0] == 0, server.output

@@ -90,7 +90,7 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
             address=config.host,
             port=config.port,
             lifespan=True,
-            env={CHILD_VARIABLE: child.to_json(), "PYTHONSAFEPATH": "1"},
+            env={CHILD_VARIABLE: child.to_json()},
             stdout=None,
             stderr=None,
         )
@@ -99,10 +99,12 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
         # Ctrl-C reaches the whole process group: Envoy inherits it blocked, so that we drain first.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            starting = asyncio.create_task(server.start())
-            await asyncio.sleep(0)
-            while server.pid is None and not starting.done():
-                await asyncio.sleep(0.005)
+            # pyvoy's child imports from its working directory, where a user's html.py or secrets.py may lie
+            with contextlib.chdir(folder):
+                starting = asyncio.create_task(server.start())
+                await asyncio.sleep(0)
+                while server.pid is None and not starting.done():
+                    await asyncio.sleep(0.005)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
