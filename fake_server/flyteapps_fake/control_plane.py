@@ -177,7 +177,7 @@ class FakeControlPlane:
             if self._pacer is not None:
                 for key in self._pacer.due():
                     self._step(self._pacer, key)
-            elif self._realtime is not None:
+            elif self._realtime is not None and self._agenda.next_due() is not None:
                 self._fire_until(self._realtime.now())
 
     def next_due(self) -> float | None:

@@ -27,7 +27,11 @@ class AppKey(NamedTuple):
 
     @classmethod
     def of(cls, app_id: Identifier) -> AppKey:
-        return cls(sys.intern(app_id.org), sys.intern(app_id.project), sys.intern(app_id.domain), app_id.name)
+        return cls(app_id.org, app_id.project, app_id.domain, app_id.name)
+
+    def interned(self) -> AppKey:
+        """The same key whose texts are shared with those of other apps: for keeping."""
+        return AppKey(sys.intern(self.org), sys.intern(self.project), sys.intern(self.domain), self.name)
 
     def __str__(self) -> str:
         return "/".join(self)

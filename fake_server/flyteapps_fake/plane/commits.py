@@ -59,7 +59,7 @@ class State:
         """Makes `app` (None: its absence) the state, as one event; the clock has ticked for it."""
         new: AppRecord | None = None
         if app is not None:
-            key = old.key if old is not None else AppKey.of(app.metadata.id)
+            key = old.key if old is not None else AppKey.of(app.metadata.id).interned()
             if old is None:
                 self._incarnations[key] = self.next_incarnation(key)
             new = AppRecord(key, app, self._incarnations[key])

@@ -5,6 +5,9 @@ Runs before validation; it knows where each request carries an org, and nothing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 from flyteidl2.app.app_payload_pb2 import (
     CreateRequest,
@@ -24,6 +27,9 @@ from flyteapps_fake.plane.errors import Code, RpcError
 
 DEFAULT_ORG = "flyte"
 
+_Place = tuple[Message, str]
+"""A message of a request, and the name of its field that holds an org."""
+
 
 class Organization:
     """The plane's own org: the configured one, or the first that a request names."""
@@ -41,7 +47,7 @@ class Organization:
 
     def fill(self, request: Message) -> str:
         """Replaces an empty org of the request by the plane's own; the org that the request names, "" for none."""
-        place = _place(request)
+        place = _PLACES[type(request)](request)
         if place is None:
             return ""
         holder, attribute = place
@@ -70,28 +76,26 @@ def user(subject: str) -> EnrichedIdentity:
     return EnrichedIdentity(user=User(id=UserIdentifier(subject=subject)))
 
 
-def _place(request: Message) -> tuple[Message, str] | None:
-    match request:
-        case CreateRequest() | UpdateRequest() | UpdateStatusRequest():
-            return (request.app.metadata.id, "org") if request.app.metadata.HasField("id") else None
-        case DeleteRequest() | GetRequest():
-            return (request.app_id, "org") if request.HasField("app_id") else None
-        case LeaseRequest():
-            return (request.id, "organization") if request.HasField("id") else None
-        case TailLogsRequest():
-            if request.HasField("app_id"):
-                return request.app_id, "org"
-            return (request.replica_id.app_id, "org") if request.replica_id.HasField("app_id") else None
-        case ListRequest():
-            return _scope(request, request.WhichOneof("filter_by"))
-        case WatchRequest():
-            return _scope(request, request.WhichOneof("target"))
-        case _:
-            return None
+def _of_app(request: CreateRequest | UpdateRequest | UpdateStatusRequest) -> _Place | None:
+    return (request.app.metadata.id, "org") if request.app.metadata.HasField("id") else None
 
 
-def _scope(request: ListRequest | WatchRequest, member: str | None) -> tuple[Message, str] | None:
-    match member:
+def _of_id(request: GetRequest | DeleteRequest) -> _Place | None:
+    return (request.app_id, "org") if request.HasField("app_id") else None
+
+
+def _of_cluster(request: LeaseRequest) -> _Place | None:
+    return (request.id, "organization") if request.HasField("id") else None
+
+
+def _of_logs(request: TailLogsRequest) -> _Place | None:
+    if request.HasField("app_id"):
+        return request.app_id, "org"
+    return (request.replica_id.app_id, "org") if request.replica_id.HasField("app_id") else None
+
+
+def _of_scope(request: ListRequest | WatchRequest) -> _Place | None:
+    match request.WhichOneof("filter_by" if isinstance(request, ListRequest) else "target"):
         case "cluster_id":
             return request.cluster_id, "organization"
         case "project":
@@ -102,3 +106,16 @@ def _scope(request: ListRequest | WatchRequest, member: str | None) -> tuple[Mes
             return None
         case _:
             return request, "org"
+
+
+_PLACES: dict[type[Message], Callable[[Any], _Place | None]] = {
+    CreateRequest: _of_app,
+    UpdateRequest: _of_app,
+    UpdateStatusRequest: _of_app,
+    GetRequest: _of_id,
+    DeleteRequest: _of_id,
+    LeaseRequest: _of_cluster,
+    TailLogsRequest: _of_logs,
+    ListRequest: _of_scope,
+    WatchRequest: _of_scope,
+}

@@ -104,10 +104,6 @@ class Front:
             await send({"type": "websocket.close"})
             return
         path: str = scope["path"]
-        if scope["http_version"].startswith("1") and _is_grpc(_header(scope, b"content-type")):
-            await discard(receive)
-            await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
-            return
         endpoint = self.unary.get(path)
         if endpoint is not None:
             await self._unary(endpoint, scope, receive, send)
@@ -131,7 +127,7 @@ class Front:
                 host = value
         if scope["method"] == "POST":
             grpc = content_type in GRPC_TYPES
-            if (grpc and grpc_encoding in (b"identity", b"gzip")) or (
+            if (grpc and scope["http_version"] == "2" and grpc_encoding in (b"identity", b"gzip")) or (
                 content_type == b"application/proto" and encoding in (b"", b"identity", b"gzip")
             ):
                 await self._fast(endpoint, grpc, content_type, grpc_encoding if grpc else encoding, host, receive, send)
@@ -189,6 +185,10 @@ class Front:
             self._rest = Application(self.plane, self.unary, self.streams)
         started = time.perf_counter()
         content_type = _header(scope, b"content-type")
+        if _is_grpc(content_type) and scope["http_version"] != "2":
+            await discard(receive)
+            await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
+            return
         exchange = Exchange("http://" + (_header(scope, b"host") or "localhost"))
         EXCHANGE.set(exchange)
         live = answer = None
