@@ -132,12 +132,14 @@ class FakeControlPlane:
                         self._read(record.key)
                     return encoded
                 case CreateRequest():
-                    return self._written(writes.create(self._state, request))
+                    return self._written(self._create(request))
                 case UpdateRequest():
                     return self._written(writes.update(self._state, request))
                 case DeleteRequest():
-                    writes.delete(self._state, request)
+                    key = writes.delete(self._state, request)
                     self._settle()
+                    if self._pacer is not None:
+                        self._pacer.written(key)
                     return b""
                 case _:
                     raise _unimplemented(operation)
@@ -175,7 +177,7 @@ class FakeControlPlane:
         """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`."""
         with self._lock:
             if self._pacer is not None:
-                for key in self._pacer.due():
+                while (key := self._pacer.due()) is not None:
                     self._step(self._pacer, key)
             elif self._realtime is not None and self._agenda.next_due() is not None:
                 self._fire_until(self._realtime.now())
@@ -273,6 +275,14 @@ class FakeControlPlane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+    def _create(self, request: CreateRequest) -> AppKey:
+        try:
+            return writes.create(self._state, request)
+        except RpcError as error:
+            if error.code is Code.ALREADY_EXISTS and self._pacer is not None:
+                self._pacer.asked(AppKey.of(request.app.metadata.id))
+            raise
 
     def _written(self, key: AppKey) -> bytes:
         self._settle()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import (
     CreateRequest,
     CreateResponse,
+    DeleteRequest,
     GetRequest,
     GetResponse,
     ListRequest,
@@ -18,8 +20,10 @@ from flyteidl2.common.identifier_pb2 import ProjectIdentifier
 from flyteidl2.core.tasks_pb2 import Container
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.plane.apps import AppKey
+from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.events import Subscription
-from flyteapps_fake.plane.operations import CREATE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.plane.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
 
 ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
 ASSIGNED = Status.DEPLOYMENT_STATUS_ASSIGNED
@@ -81,6 +85,18 @@ def read_all(watcher: Subscription) -> list[int]:
         response = WatchResponse.FromString(item)
         app = response.update_event.updated_app if response.HasField("update_event") else response.create_event.app
         seen.append(app.status.conditions[-1].deployment_status)
+
+
+def follow(bench: Bench, watcher: Subscription) -> list[int]:
+    """What a client reads that waits until nothing comes for a second."""
+    seen = read_all(watcher)
+    quiet = 0.0
+    while quiet < 1.0:
+        bench.later(0.05)
+        more = read_all(watcher)
+        quiet = 0.0 if more else quiet + 0.05
+        seen += more
+    return seen
 
 
 def test_one_write_and_a_later_watch_move_at_once() -> None:
@@ -191,8 +207,77 @@ def test_a_get_of_three_apps_does_not_move_them_before_their_watches() -> None:
     bench.later(0.2)
     for name in "abc":
         assert bench.status(name) == ASSIGNED
-        seen = read_all(bench.watch(name))
+        seen = follow(bench, bench.watch(name))
         assert (seen[0], seen[-1]) == (ASSIGNED, ACTIVE)
+
+
+def test_serves_of_one_unchanged_app_each_see_it_become_active() -> None:
+    """A client whose Create was refused looks before it watches: until it had its time, the first one's watch waits."""
+    bench = Bench()
+    bench.create()
+    with pytest.raises(RpcError):
+        bench.create()
+    assert bench.get() == ASSIGNED
+    first = bench.watch()
+    assert read_all(first) == [ASSIGNED]
+    bench.later(0.12)
+    second = bench.watch()
+    assert read_all(second) == [ASSIGNED]
+    assert follow(bench, first)[-1] == ACTIVE
+    assert read_all(second)[-1] == ACTIVE
+
+
+def test_an_app_created_again_moves_at_once() -> None:
+    """What happened to an app of the same id before it was deleted doesn't slow down the new one."""
+    bench = Bench()
+    app = bench.create()
+    app = bench.touch(app, "y")
+    app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
+    bench.touch(app, "z")
+    bench.plane.call(DELETE, DeleteRequest(app_id=identifier("a")))
+    bench.create()
+    assert read_all(bench.watch())[-1] == ACTIVE
+
+
+def test_one_step_at_a_time_for_a_watch_of_many() -> None:
+    """A watcher of several apps waits for the next step only once it has got the one before."""
+    bench = Bench()
+    for name in "ab":
+        bench.create(name)
+    watcher = bench.watch_project()
+    while watcher.take() is not None:
+        pass
+    bench.real += 1
+    watcher.sent()
+    taken = [watcher.take(), watcher.take()]
+    assert taken[0] is not None and taken[1] is None
+
+
+def test_apps_that_nobody_awaits_cost_a_call_nothing() -> None:
+    """The gates that a call looks at are those of awaited apps, however many others move; no timer is kept for ever."""
+    bench = Bench()
+    for number in range(300):
+        app = bench.create(f"x{number}")
+        app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
+        bench.touch(app, "y")
+        bench.plane.call(DELETE, DeleteRequest(app_id=identifier(f"x{number}")))
+    assert len(bench.plane._agenda._heap) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
+    for number in range(50):
+        bench.create(f"y{number}")
+    asked: list[object] = []
+    pacer = bench.plane._pacer  # pyright: ignore[reportPrivateUsage]  # what must not be asked
+    assert pacer is not None
+    gate = pacer._gate  # pyright: ignore[reportPrivateUsage]
+
+    def counted(key: AppKey, now: float) -> float | None:
+        asked.append(key)
+        return gate(key, now)
+
+    pacer._gate = counted  # pyright: ignore[reportPrivateUsage]
+    bench.get("y1")
+    assert asked == []
+    read_all(bench.watch("y2"))
+    assert {str(key) for key in asked} == {"flyte/p/d/y2"}
 
 
 def test_polling_by_list_moves_what_the_list_returns() -> None:

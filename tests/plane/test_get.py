@@ -85,3 +85,14 @@ def test_an_unclear_ingress_is_invalid(desk: Desk) -> None:
         by_ingress(desk, public_url=one, cname_url="https://two.example.com")
     with Refusal(INVALID):
         by_ingress(desk, public_url=one, cname_url="https://nobody.example.com")
+
+
+def test_a_cname_under_the_base_domain_is_found(desk: Desk) -> None:
+    """GE-2: each of the app's own URLs leads to it, a cname that looks generated, too; port 0 is no port."""
+    app = new_app()
+    app.spec.ingress.cname = "vanity.apps.localhost"
+    ingress = desk.create(app).status.ingress
+    for url in (model.Ingress(cname_url=ingress.cname_url), model.Ingress(public_url=ingress.public_url), ingress):
+        assert desk.stub.get(rpc.GetRequest(ingress=url)).app.metadata.id.name == "demo"
+    with Refusal(NOT_FOUND):
+        desk.stub.get(rpc.GetRequest(ingress=model.Ingress(public_url=ingress.public_url + ":0")))

@@ -246,3 +246,17 @@ def test_settings_that_make_no_url_are_refused(field: str, value: object) -> Non
     """CR-6: what public URLs are built from is checked when the plane is made, by name."""
     with pytest.raises(ValueError, match=field):
         FakeControlPlane(**{field: value})  # type: ignore[arg-type]  # what is wrong is the point
+
+
+def test_a_refusal_is_short_whatever_it_speaks_of(desk: Desk) -> None:
+    """ID-2: codes and messages travel in trailers, so neither grows with the request."""
+    with Refusal(NOT_FOUND) as refused:
+        desk.get(project="p" * 100_000)
+    assert len(refused.message) < 3_000
+    app = new_app()
+    for _ in range(1_000):
+        app.spec.inputs.items.add()
+    with Refusal(INVALID) as refused:
+        desk.create(app)
+    assert len(refused.message) < 3_000
+    assert sum(len(detail.value) for detail in refused.error.details) < 6_000

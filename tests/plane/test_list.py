@@ -308,7 +308,12 @@ def test_the_total_counts_all_matches(three: Desk) -> None:
 
 
 def test_identities_without_enrichment(three: Desk) -> None:
-    """LI-7: disable_identity_enrichment leaves the ids alone."""
+    """LI-7: disable_identity_enrichment leaves the ids and drops what enriches them, which is there without it."""
+    rich = new_app("rich")
+    rich.spec.creator.user.id.subject = "ada"
+    rich.spec.creator.user.spec.email = "ada@example.org"
+    three.create(rich)
+    assert [app.spec.creator.user.spec.email for app in three.list().apps if app.metadata.id.name == "rich"] != [""]
     for app in three.list(disable_identity_enrichment=True).apps:
         user = app.spec.creator.user
         assert user.id.subject in ("anonymous", "ada")
@@ -321,3 +326,18 @@ def test_a_listed_app_is_the_stored_one(three: Desk) -> None:
     """LI-1: what List returns is what Get returns."""
     apps: list[model.App] = list(three.list(project=project()).apps)
     assert apps == [three.get("web-a"), three.get("web-B")]
+
+
+def test_a_state_that_has_no_name_breaks_no_list(desk: Desk) -> None:
+    """LI-2, ID-3: an app with a desired state of a later version is stored, and matches no name."""
+    app = new_app("later")
+    app.spec.desired_state = 99  # type: ignore[assignment]  # open enums take any number
+    desk.create(app)
+    assert desk.names(where("EQUAL", "desired_state", "DESIRED_STATE_ACTIVE")) == []
+    assert desk.names(where("NOT_EQUAL", "desired_state", "DESIRED_STATE_ACTIVE")) == ["later"]
+
+
+def test_digits_of_other_scripts_make_no_time(desk: Desk) -> None:
+    """LI-2: RFC 3339 knows ASCII digits alone."""
+    with Refusal(INVALID):
+        desk.names(where("EQUAL", "created_at", "2026-01-01T00:00:00.\u0661Z"))

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
 from flyteidl2.app.app_payload_pb2 import WatchResponse
 
 from flyteapps_fake import FakeControlPlane
@@ -67,3 +69,26 @@ def test_a_stream_of_a_closed_loop_breaks_no_write() -> None:
         assert plane.open_streams() == 1
         assert len(plane.stub().get(get("a")).app.status.conditions) > 3
         cast("DirectStream[WatchResponse]", other).close()
+
+
+async def test_a_loop_of_calls_starves_no_task() -> None:
+    """Awaiting a call gives other tasks their turn, as a call over a wire would."""
+    with FakeControlPlane() as plane:
+        stub = plane.async_stub()
+        await stub.create(create("a"))
+
+        async def poll() -> None:
+            while True:
+                await stub.get(get("a"))
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(poll(), 0.02)
+
+
+def test_a_request_in_process_has_the_same_cap() -> None:
+    """A request over 4 MiB is RESOURCE_EXHAUSTED without a wire, too."""
+    request = create("a")
+    request.app.spec.container.args.append("x" * (4 * 1024 * 1024))
+    with FakeControlPlane() as plane, pytest.raises(ConnectError, match="larger") as refused:
+        plane.stub().create(request)
+    assert refused.value.code is Code.RESOURCE_EXHAUSTED

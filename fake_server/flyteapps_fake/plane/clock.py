@@ -69,6 +69,10 @@ class RealtimeClock(Clock):
         return max(0.0, (due - self.now()) / SECOND / self.speed)
 
 
+FEW = 64
+"""Cancelled timers that are not worth looking for."""
+
+
 class Timer:
     """Something that becomes due. Progress is the next step of an app that starts or stops; all else is background."""
 
@@ -92,6 +96,7 @@ class Agenda:
     def __init__(self) -> None:
         self._heap: list[Timer] = []
         self._sequence = 0
+        self._dead = 0
         self.progress: dict[Hashable, Timer] = {}
 
     def call_at(self, due: int, owner: Hashable, action: Callable[[], None], *, progress: bool = True) -> Timer:
@@ -109,12 +114,13 @@ class Agenda:
         """Takes back the owner's progress timer, if it has one."""
         timer = self.progress.pop(owner, None)
         if timer is not None:
-            timer.cancelled = True
+            self._drop(timer)
 
     def next_due(self) -> int | None:
         """When the earliest timer is due."""
         while self._heap and self._heap[0].cancelled:
             heapq.heappop(self._heap)
+            self._dead -= 1
         return self._heap[0].due if self._heap else None
 
     def pop(self) -> Timer:
@@ -127,9 +133,18 @@ class Agenda:
         """Takes the owner's progress timer out of turn."""
         timer = self.progress.get(owner)
         if timer is not None:
-            timer.cancelled = True
+            self._drop(timer)
             self._forget(timer)
         return timer
+
+    def _drop(self, timer: Timer) -> None:
+        """Leaves a timer in the heap that is never fired, as long as such ones are not most of it."""
+        timer.cancelled = True
+        self._dead += 1
+        if self._dead > FEW and self._dead * 2 > len(self._heap):
+            self._heap = [each for each in self._heap if not each.cancelled]
+            heapq.heapify(self._heap)
+            self._dead = 0
 
     def _forget(self, timer: Timer) -> None:
         if self.progress.get(timer.owner) is timer:

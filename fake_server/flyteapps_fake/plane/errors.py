@@ -32,6 +32,10 @@ class Code(enum.IntEnum):
     UNAUTHENTICATED = 16
 
 
+LONGEST_MESSAGE = 2_000
+"""Characters: gRPC carries a message in trailers, of which clients take 8 to 16 KB."""
+
+
 class RpcError(Exception):
     """A call that the plane refused; nothing was changed by it.
 
@@ -40,6 +44,8 @@ class RpcError(Exception):
     """
 
     def __init__(self, code: Code, message: str, details: Iterable[Message] = ()) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[:LONGEST_MESSAGE]}... ({len(message) - LONGEST_MESSAGE} more characters)"
         super().__init__(message)
         self.code = code
         self.message = message

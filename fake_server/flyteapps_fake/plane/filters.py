@@ -53,7 +53,7 @@ _ENUM_FIELDS: dict[str, tuple[Iterable[str], Callable[[AppRecord], str]]] = {
     "status_phase": (Status.DeploymentStatus.keys(), lambda record: status_name(record.status)),
     "desired_state": (
         Spec.DesiredState.keys(),
-        lambda record: Spec.DesiredState.Name(Spec.DesiredState.ValueType(record.desired_state)),
+        lambda record: _state_name(record.desired_state),
     ),
 }
 _TIME_FIELDS: dict[str, Callable[[AppRecord, Lazy], int]] = {
@@ -156,7 +156,8 @@ _COMPARISONS: dict[int, Callable[[int, int], bool]] = {
     Filter.LESS_THAN_OR_EQUAL: lambda a, b: a <= b,
 }
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)\Z")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_STATES = frozenset(Spec.DesiredState.values())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -172,6 +173,11 @@ def parse_time(where: str, text: str) -> int:
         message = f"{where}: {text!r} is no RFC 3339 time, such as 2026-01-31T12:00:00Z"
         raise RpcError(Code.INVALID_ARGUMENT, message) from None
     return (moment - _EPOCH) // timedelta(seconds=1) * SECOND + int((fraction or "").ljust(9, "0"))
+
+
+def _state_name(number: int) -> str:
+    """The enum's name; a number that this version of it lacks is its own, and no filter's."""
+    return Spec.DesiredState.Name(Spec.DesiredState.ValueType(number)) if number in _STATES else str(number)
 
 
 def _subject(app: App) -> str:

@@ -30,6 +30,7 @@ class Hosts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._owners: dict[str, AppKey] = {}
+        self._own_port = settings.ingress_port or _DEFAULT_PORTS[settings.ingress_scheme]
 
     def url(self, subdomain: str) -> str:
         """The public URL under a subdomain."""
@@ -75,12 +76,11 @@ class Hosts:
         parts = urlsplit(url)
         host = parts.hostname or ""
         try:
-            port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+            port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
         except ValueError:
             return None
-        generated = host.endswith("." + self._settings.base_domain.lower())
-        own = self._settings.ingress_port or _DEFAULT_PORTS.get(self._settings.ingress_scheme)
-        return self.owner(host) if port == (own if generated else 443) else None
+        ports = {self._own_port} if host.endswith("." + self._settings.base_domain.lower()) else set[int]()
+        return self.owner(host) if port in ports | {_DEFAULT_PORTS["https"]} else None
 
 
 def hosts_of(ingress: Ingress) -> list[str]:

@@ -81,7 +81,8 @@ def list_apps(store: AppStore, tokens: Tokens, own_org: str, request: ListReques
     found = _sorted(store, scope, orders, after) if scope is not None else iter(())
     wanted = (r for r in found if consumes(r) and matches(r))
     page, more = _page(wanted, min(query.limit or DEFAULT_LIMIT, MAX_LIMIT))
-    encoded = b"".join(field(1, record.encoded) for record in page)
+    shown = _bare if request.disable_identity_enrichment else _whole
+    encoded = b"".join(field(1, shown(record)) for record in page)
     if more:
         last = page[-1]
         values = [SORT_KEYS[order.key](last) for order in orders]
@@ -89,6 +90,20 @@ def list_apps(store: AppStore, tokens: Tokens, own_org: str, request: ListReques
     if request.include_total_count and scope is not None:
         encoded += uint_field(3, sum(1 for r in store.members(scope) if consumes(r) and matches(r)))
     return encoded, page
+
+
+def _whole(record: AppRecord) -> bytes:
+    return record.encoded
+
+
+def _bare(record: AppRecord) -> bytes:
+    """The app whose identities are their ids alone."""
+    app = record.parse()
+    for identity in (app.spec.creator, *(condition.actor for condition in app.status.conditions)):
+        kind = identity.WhichOneof("principal")
+        if kind is not None:
+            getattr(identity, kind).ClearField("spec")
+    return encode(app)
 
 
 def _orders(query: Query) -> list[Order]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, AppStore
 from flyteapps_fake.plane.clock import Agenda
-from flyteapps_fake.plane.events import Event, EventLog, Subscription, app_scope
+from flyteapps_fake.plane.events import Event, EventLog, Subscription, WatchScope, app_scope
 
 QUIET = 0.3
 """Real seconds without a write to an app, or a new Watch of it, after which any watcher's waiting counts."""
+WIDE = ("org", "project", "cluster")
+"""Kinds of watches that see more than one app."""
 POLL_STEP = 0.05
 """Real seconds between two steps of an app that is polled."""
 
@@ -26,6 +28,8 @@ class _Moving:
     writes: int = 0
     last_write: int = 0
     disturbed_at: float = 0.0
+    asked: bool = False
+    """Somebody has looked at it since the write, and may be about to watch it."""
     reads: int = 0
     polled_at: float | None = None
 
@@ -39,6 +43,11 @@ class Pacer:
         self._agenda = agenda
         self._real = real
         self._moving: dict[AppKey, _Moving] = {}
+        self._keys: dict[WatchScope, AppKey] = {}
+        """The moving apps by the scope of a watch of that app alone."""
+        self._polled: set[AppKey] = set()
+        self._waiting: dict[WatchScope | None, set[Subscription]] = {}
+        """Subscriptions that waited when they were last heard of, by scope."""
         self._order = 0
 
     def on_event(self, event: Event) -> None:
@@ -52,54 +61,62 @@ class Pacer:
     def written(self, key: AppKey) -> None:
         """A write of that app was acknowledged."""
         if key not in self._agenda.progress:
-            self._moving.pop(key, None)
+            self._rests(key)
             return
         moving = self._moving.setdefault(key, _Moving())
+        self._keys[app_scope(key)] = key
+        self._polled.discard(key)
         self._order += 1
         moving.writes += 1
         moving.last_write = self._order
         moving.disturbed_at = self._real()
+        moving.asked = False
         moving.reads = 0
         moving.polled_at = None
+
+    def asked(self, key: AppKey) -> None:
+        """Somebody learnt of that app without changing it, by a read or a Create that was refused."""
+        moving = self._moving.get(key)
+        if moving is not None:
+            moving.asked = True
+            moving.disturbed_at = self._real()
 
     def read(self, key: AppKey) -> None:
         """A read gave that app to somebody."""
         moving = self._moving.get(key)
         if moving is not None:
+            self.asked(key)
             moving.reads += 1
             if moving.reads == 2 and moving.polled_at is None:
                 moving.polled_at = self._real()
+                self._polled.add(key)
 
     def opened(self, subscription: Subscription) -> None:
         """A Watch was opened."""
         self._order += 1
         subscription.opened = self._order
-        scope = subscription.scope
-        if scope is not None and scope[0] == "app":
-            for key in self._moving:
-                if app_scope(key) == scope:
-                    self._moving[key].disturbed_at = self._real()
+        key = self._keys.get(subscription.scope) if subscription.scope is not None else None
+        if key is not None:
+            self._moving[key].disturbed_at = self._real()
 
     def sent(self, subscription: Subscription) -> None:
         """A subscription's client has got everything, and is there."""
         subscription.waiting = subscription.idle()
         subscription.confirmed_at = self._real()
+        if subscription.waiting:
+            self._waiting.setdefault(subscription.scope, set()).add(subscription)
 
     def next_gate(self) -> float | None:
         """Real seconds until `due` may give an app; None while nobody waits."""
         now = self._real()
-        gates = [gate for key in self._moving if (gate := self._gate(key, now)) is not None]
+        gates = [gate for key in self._awaited() if (gate := self._gate(key, now)) is not None]
         return max(0.0, min(gates) - now) if gates else None
 
-    def due(self) -> list[AppKey]:
-        """The apps that may take a step now; asks watchers that were not heard of since to say that they are there."""
+    def due(self) -> AppKey | None:
+        """The app that takes a step now: of those whose gate is open, the one whose step is due first."""
         now = self._real()
-        ready: list[AppKey] = []
-        for key in list(self._moving):
-            gate = self._gate(key, now)
-            if gate is not None and gate <= now:
-                ready.append(key)
-        return ready
+        ready = [key for key in self._awaited() if (gate := self._gate(key, now)) is not None and gate <= now]
+        return min(ready, key=self._agenda.progress.__getitem__, default=None)
 
     def stepped(self, key: AppKey) -> None:
         """The app took a step; without a further one ahead it is at rest."""
@@ -107,9 +124,30 @@ class Pacer:
         if moving is None:
             return
         if key not in self._agenda.progress:
-            del self._moving[key]
+            self._rests(key)
         elif moving.polled_at is not None:
             moving.polled_at = self._real()
+
+    def _rests(self, key: AppKey) -> None:
+        self._polled.discard(key)
+        if self._moving.pop(key, None) is not None:
+            del self._keys[app_scope(key)]
+
+    def _awaited(self) -> set[AppKey]:
+        """The moving apps that somebody polls or may wait for; costs what is awaited, not what moves."""
+        keys = set(self._polled)
+        for scope, subscriptions in list(self._waiting.items()):
+            key = self._keys.get(scope) if scope is not None else None
+            if key is None and not (scope and scope[0] in WIDE and self._moving):
+                continue
+            subscriptions -= {each for each in subscriptions if not each.waiting}
+            if not subscriptions:
+                del self._waiting[scope]
+            elif key is not None:
+                keys.add(key)
+            else:
+                keys.update(self._moving)
+        return keys
 
     def _gate(self, key: AppKey, now: float) -> float | None:
         moving = self._moving[key]
@@ -131,7 +169,8 @@ class Pacer:
             return None
         scope = app_scope(record.key)
         own = [s for s in watchers if s.scope == scope]
-        if moving.writes == 1 and len(own) == 1 and own[0].waiting and own[0].opened > moving.last_write:
+        alone = moving.writes == 1 and not moving.asked and len(own) == 1
+        if alone and own[0].waiting and own[0].opened > moving.last_write:
             return own[0].confirmed_at
         gate = moving.disturbed_at + QUIET
         if gate > now or any(s.confirmed_at >= gate for s in waiting):

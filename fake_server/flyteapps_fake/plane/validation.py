@@ -12,11 +12,12 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 
-MAX_REQUEST = 4 * 1024 * 1024
 MAX_APP = 3 * 1024 * 1024 // 2
 """An UpdateEvent holds two apps and clients receive 4 MiB: this much from the client leaves room for the status."""
 
 LONGEST_QUOTE = 80
+MOST_VIOLATIONS = 16
+"""A refusal travels in trailers, of which clients take 8 to 16 KB; who has more to mend asks again."""
 
 _validator = protovalidate.Validator()
 
@@ -28,7 +29,10 @@ def check(request: Message) -> None:
         return
     encoded = protovalidate.ValidationError("", found).to_proto().to_binary()
     violations = validate_pb2.Violations.FromString(encoded)
+    left = len(violations.violations) - MOST_VIOLATIONS
+    del violations.violations[MOST_VIOLATIONS:]
     named = "; ".join(f"{_path(v.field)}: {v.message}" for v in violations.violations)
+    named += f"; and {left} more" if left > 0 else ""
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
 
 
@@ -55,7 +59,7 @@ def _path(path: validate_pb2.FieldPath) -> str:
             case "index":
                 part += f"[{element.index}]"
             case "string_key":
-                part += f"[{element.string_key!r}]"
+                part += f"[{quoted(element.string_key)}]"
             case _:
                 pass
         parts.append(part)

@@ -95,7 +95,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
     return key
 
 
-def delete(state: State, request: DeleteRequest) -> None:
+def delete(state: State, request: DeleteRequest) -> AppKey:
     """Removes an app that is stopped, shall stop, or was never assigned."""
     key = AppKey.of(request.app_id)
     old = state.require(key)
@@ -108,6 +108,7 @@ def delete(state: State, request: DeleteRequest) -> None:
     state.clock.tick()
     state.commit(old, None)
     state.hosts.move(key, old.parse().status.ingress, None)
+    return key
 
 
 def _condition_after_update(app: App) -> Status.DeploymentStatus | None:

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
+from flyteapps_fake.transports.wire import MAX_REQUEST, too_large
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -39,6 +40,8 @@ def _operation(method: MethodInfo[Any, Any]) -> Operation:
 
 
 def _own(request: Req) -> Req:
+    if request.ByteSize() > MAX_REQUEST:
+        raise connect_error(too_large())
     copy = type(request)()
     copy.CopyFrom(request)
     return copy
@@ -216,6 +219,7 @@ class _AsyncStub(AppServiceClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> Any:
+        await asyncio.sleep(0)  # as a call over a wire does: a loop of calls must not starve the other tasks
         return self._transport.unary(method, request)
 
     def execute_server_stream(

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.operations import OPERATIONS, Operation
+from flyteapps_fake.plane.operations import APP_SERVICE, OPERATIONS, Operation
 from flyteapps_fake.transports.wire import status_details
 
 if TYPE_CHECKING:
@@ -25,12 +25,27 @@ def identity(data: bytes) -> bytes:
 
 
 class SyncServicer:
-    """Handlers over one plane; `end` ends their streams."""
+    """Handlers over one plane; `end` ends their streams.
+
+    It is also a servicer of AppService, as grpcio's generated classes are: each
+    RPC is a method that takes a message and a context, and answers with messages.
+    """
 
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
         self._ending: str | None = None
         self._wakes: set[threading.Event] = set()
+
+    def __getattr__(self, name: str) -> Callable[[Any, grpc.ServicerContext], Any]:
+        operation = OPERATIONS.get(f"/{APP_SERVICE}/{name}")
+        if operation is None:
+            raise AttributeError(name)
+        parse = operation.response.FromString
+        if operation.streaming:
+            stream = self._stream(operation)
+            return lambda request, context: map(parse, stream(request, context))
+        unary = self._unary(operation)
+        return lambda request, context: parse(unary(request, context))
 
     def end(self, message: str) -> None:
         """End every stream, also those that come, with UNAVAILABLE."""
