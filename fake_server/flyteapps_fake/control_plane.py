@@ -44,8 +44,8 @@ _REALTIME_FLOOR = 300 * MILLISECOND
 """Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
 
 
-_NOTICE_SECONDS = 2.0
-"""Real time until a server notices that a stream's client has left, at most."""
+_NOTICE_SECONDS = 1.0
+"""Real time until a server in this process notices that a stream's client has left, at most."""
 
 
 class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as a test's failure does
@@ -254,8 +254,7 @@ class FakeControlPlane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._servers:
-            self._forget_left()
+        self._forget_left()
         left = self.open_streams()
         self.close()
         self.end_streams("the plane was closed")
@@ -263,7 +262,7 @@ class FakeControlPlane:
             raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")
 
     def _forget_left(self) -> None:
-        """Gives the streams of remote clients that were just closed the moment that it takes to notice."""
+        """Gives streams that a server or another thread is about to close the moment that it takes."""
         until = time.monotonic() + _NOTICE_SECONDS
         while self.open_streams() and time.monotonic() < until:
             time.sleep(0.005)
