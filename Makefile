@@ -87,10 +87,10 @@ protos: $(VENV)/.stamp-serve
 protos-check: $(VENV)/.stamp-serve
 	@$(BIN)/python protos/outline.py --check
 
-docs: $(VENV)/.stamp-serve
+docs: $(VENV)/.stamp-test
 	@for each in docs/generate_*.py; do $(BIN)/python "$$each" || exit 1; done
 
-docs-check: $(VENV)/.stamp-serve
+docs-check: $(VENV)/.stamp-test
 	@for each in docs/generate_*.py; do $(BIN)/python "$$each" --check || exit 1; done
 
 clean:

@@ -34,4 +34,7 @@ said=$("$bin/flyteapps" serve 2>&1) || status=$?
 case $said in *"pip install 'flyteapps[serve]'"*) ;; *) fail "flyteapps serve doesn't say which extra: $said" ;; esac
 echo 'def test_nothing(): pass' >test_nothing.py
 "$bin/python" -m pytest -q -W error -p no:cacheprovider test_nothing.py >pytest.log 2>&1 || fail "pytest: $(cat pytest.log)"
+echo 'def test_plane(plane): pass' >test_nothing.py
+said=$("$bin/python" -m pytest -q -p no:cacheprovider test_nothing.py 2>&1) && fail "the fixture plane works without the extra serve"
+case $said in *"pip install 'flyteapps[serve]'"*) ;; *) fail "the fixture plane doesn't say which extra: $said" ;; esac
 echo "bare install: the command works and names the missing extra"

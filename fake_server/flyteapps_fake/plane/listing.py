@@ -102,7 +102,10 @@ def _bare(record: AppRecord) -> bytes:
     for identity in (app.spec.creator, *(condition.actor for condition in app.status.conditions)):
         kind = identity.WhichOneof("principal")
         if kind is not None:
-            getattr(identity, kind).ClearField("spec")
+            principal = getattr(identity, kind)
+            for field, _ in principal.ListFields():
+                if field.name != "id":
+                    principal.ClearField(field.name)
     return encode(app)
 
 

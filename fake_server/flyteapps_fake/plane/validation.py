@@ -12,6 +12,8 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 
+MAX_REQUEST = 4 * 1024 * 1024
+"""Bytes that a request may have, decompressed."""
 MAX_APP = 3 * 1024 * 1024 // 2
 """An UpdateEvent holds two apps and clients receive 4 MiB: this much from the client leaves room for the status."""
 
@@ -23,7 +25,9 @@ _validator = protovalidate.Validator()
 
 
 def check(request: Message) -> None:
-    """Refuses a request that breaks a `buf.validate` rule, naming every offending field."""
+    """Refuses a request that is too large, or breaks a `buf.validate` rule, naming every offending field."""
+    if request.ByteSize() > MAX_REQUEST:
+        raise too_large()
     found = _validator.collect_violations(request)
     if not found:
         return
@@ -34,6 +38,11 @@ def check(request: Message) -> None:
     named = "; ".join(f"{_path(v.field)}: {v.message}" for v in violations.violations)
     named += f"; and {left} more" if left > 0 else ""
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
+
+
+def too_large() -> RpcError:
+    """What a request over the cap is answered with, wherever that is noticed."""
+    return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_REQUEST} bytes after decompression")
 
 
 def check_size(app: App, name: str) -> None:

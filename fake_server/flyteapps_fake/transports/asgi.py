@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import parse_qs
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.answer import Answer
@@ -27,6 +28,7 @@ from flyteapps_fake.transports.wire import (
     Receive,
     Scope,
     Send,
+    check_frame,
     decode,
     discard,
     gunzip,
@@ -46,6 +48,9 @@ Server = Literal["pyvoy", "hypercorn"]
 GRPC_TYPES = frozenset((b"application/grpc", b"application/grpc+proto"))
 ACCEPTS = frozenset((b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding"))
 GRPC_TIMEOUT = re.compile(r"[0-9]{1,8}[HMSmun]\Z")
+BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
+FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
+"""Content types whose bodies are frames: of a unary method, of a stream."""
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
 
 
@@ -203,6 +208,10 @@ class Front:
                 self.sweeper.add(live)
             headers = [pair for pair in scope["headers"] if pair[0] not in ACCEPTS]
             _check_headers(headers)
+            if scope["method"] == "GET":
+                _check_query(scope.get("query_string", b""))
+            elif content_type.startswith(FRAMED[path in self.streams]):
+                check_frame(body)
             answer = Answer(send, live)
             await self._rest(cast("Any", {**scope, "headers": headers}), cast("Any", live.receive), cast("Any", answer))
             code = exchange.code or answer.code()
@@ -298,16 +307,19 @@ def _looks_like_rpc(path: str, content_type: str) -> bool:
 
 def _unframe(body: bytes, encoding: bytes) -> bytes:
     """The one message of a gRPC request body."""
-    if len(body) < 5:
-        raise RpcError(Code.INVALID_ARGUMENT, "the request holds no gRPC message")
-    size = int.from_bytes(body[1:5], "big")
-    if len(body) != size + 5:
-        raise RpcError(Code.INVALID_ARGUMENT, f"the gRPC message says {size} bytes, {len(body) - 5} came")
+    check_frame(body)
     if body[0] & 1:
         if encoding != b"gzip":
             raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
         return gunzip(body[5:])
     return body[5:]
+
+
+def _check_query(query: bytes) -> None:
+    """Refuses a message of a Connect GET that is said to be base64 and isn't."""
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    if given.get("base64") == ["1"] and not all(BASE64.match(each.rstrip("=")) for each in given.get("message", ())):
+        raise RpcError(Code.INVALID_ARGUMENT, "the query's message is not base64")
 
 
 def _check_headers(headers: HeaderList) -> None:

@@ -6,6 +6,7 @@ Its codecs and its gzip are ours, so that a caller's mistake is INVALID_ARGUMENT
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
@@ -14,14 +15,15 @@ from connectrpc.code import Code as ConnectCode
 from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
 from connectrpc.server import ConnectASGIApplication, Endpoint
-from google.protobuf.json_format import MessageToJson, Parse, ParseError, SerializeToJsonError
+from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, SerializeToJsonError
 from google.protobuf.message import DecodeError, Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.transports.endpoints import Unary
+from flyteapps_fake.transports.json_shape import misfit
 from flyteapps_fake.transports.streams import LiveStream, pump
-from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, encoded, gunzip, too_large, undecodable
+from flyteapps_fake.transports.wire import Encoded, encoded, gunzip, undecodable
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -90,8 +92,11 @@ class JsonCodec:
 
     def decode(self, data: bytes | bytearray, message: Message) -> Message:
         try:
-            return Parse(bytes(data), message, ignore_unknown_fields=True)
-        except (ParseError, UnicodeDecodeError, RecursionError) as error:
+            parsed = json.loads(bytes(data))
+            if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
+                raise ParseError(wrong)
+            return ParseDict(parsed, message, ignore_unknown_fields=True)
+        except (ParseError, ValueError, RecursionError) as error:
             refusal = undecodable(type(message))
             raise _refused(RpcError(refusal.code, f"{refusal.message}: {error}")) from None
 
@@ -124,8 +129,6 @@ def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
     async def answer(request: Message, ctx: Any) -> Any:
         exchange = EXCHANGE.get()
         exchange.request = request
-        if request.ByteSize() > MAX_REQUEST:
-            raise _refused(too_large())
         try:
             return encoded(endpoint.call(request, exchange.origin), endpoint.response)
         except RpcError as error:

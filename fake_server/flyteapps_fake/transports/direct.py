@@ -21,7 +21,6 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
-from flyteapps_fake.transports.wire import MAX_REQUEST, too_large
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -40,8 +39,6 @@ def _operation(method: MethodInfo[Any, Any]) -> Operation:
 
 
 def _own(request: Req) -> Req:
-    if request.ByteSize() > MAX_REQUEST:
-        raise connect_error(too_large())
     copy = type(request)()
     copy.CopyFrom(request)
     return copy

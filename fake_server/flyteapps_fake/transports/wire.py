@@ -15,15 +15,13 @@ from urllib.parse import quote
 from google.protobuf.message import DecodeError, Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.validation import MAX_REQUEST, too_large
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 HeaderList = list[tuple[bytes, bytes]]
-
-MAX_REQUEST = 4 * 1024 * 1024
-"""Bytes that a request may have, decompressed."""
 
 MAX_DISCARD = 64 * 1024 * 1024
 """Bytes of a refused request that are read before the answer."""
@@ -64,10 +62,6 @@ def encoded(data: bytes, message_type: type[Message]) -> Encoded:
     return item
 
 
-def too_large() -> RpcError:
-    return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_REQUEST} bytes after decompression")
-
-
 def gunzip(data: bytes) -> bytes:
     """`data` decompressed, never more than the cap of it."""
     parts: list[bytes] = []
@@ -86,6 +80,15 @@ def gunzip(data: bytes) -> bytes:
     except zlib.error as error:
         raise RpcError(Code.INVALID_ARGUMENT, f"the request is not valid gzip: {error}") from None
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def check_frame(body: bytes) -> None:
+    """Refuses a body that isn't one length-prefixed message."""
+    if len(body) < 5:
+        raise RpcError(Code.INVALID_ARGUMENT, "the request holds no whole message: its frame's head has 5 bytes")
+    size = int.from_bytes(body[1:5], "big")
+    if len(body) != size + 5:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the request's frame says {size} bytes, {len(body) - 5} came")
 
 
 def decode(message_type: type[Message], data: bytes) -> Message:

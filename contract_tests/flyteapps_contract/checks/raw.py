@@ -1,0 +1,143 @@
+"""Bytes of one's own on the wire, and what comes back: for checks that no generated client can make.
+
+HTTP goes to `Link.http`, gRPC to `Link.raw_grpc`. A call that is not answered at all is Broken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pyqwest import FullResponse, ReadError, RemoteProtocolError, SyncClient, WriteError
+
+from flyteapps_contract.outcomes import Broken, Refused
+from flyteapps_contract.session import SERVICE, Session
+from flyteapps_contract.targets.target import CALL_SECONDS
+
+PROTO = "application/proto"
+JSON = "application/json"
+CONNECT_STREAM = "application/connect+proto"
+GRPC_WEB = "application/grpc-web+proto"
+
+COMPRESSED, END_OF_CONNECT, TRAILERS = 0x01, 0x02, 0x80
+"""Flags of a frame."""
+
+GRPC_CODES = {"0": "OK", "2": "UNKNOWN", "3": "INVALID_ARGUMENT", "8": "RESOURCE_EXHAUSTED", "12": "UNIMPLEMENTED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `code` is the RPC's, "" where the body tells none, "OK" where it went well."""
+
+    status: int
+    code: str
+    body: bytes
+
+
+def post(
+    s: Session, method: str, content: bytes, content_type: str, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """What a POST to that method of AppService is answered."""
+    path = method if "/" in method else f"{SERVICE}/{method}"
+    sent = {"content-type": content_type, **(headers or {})}
+    with _answered(f"POST {path} as {content_type}"):
+        response = SyncClient().post(f"{s.plane.link.http}/{path}", sent, content, timeout=CALL_SECONDS)
+    return _read(response)
+
+
+def get(s: Session, method: str, params: Mapping[str, str]) -> Answer:
+    """What a GET of that method of AppService is answered."""
+    with _answered(f"GET {method}"):
+        url = f"{s.plane.link.http}/{SERVICE}/{method}"
+        response = SyncClient().get(url, timeout=CALL_SECONDS, params=dict(params))
+    return _read(response)
+
+
+def frame(message: bytes, flags: int = 0) -> bytes:
+    """A message as Connect's streams, gRPC and gRPC-Web send it."""
+    return bytes((flags,)) + len(message).to_bytes(4, "big") + message
+
+
+def frames(body: bytes) -> list[tuple[int, bytes]]:
+    """The flags and the content of each frame."""
+    found: list[tuple[int, bytes]] = []
+    while body:
+        size = int.from_bytes(body[1:5], "big")
+        found.append((body[0], body[5 : 5 + size]))
+        body = body[5 + size :]
+    return found
+
+
+def grpc_call(s: Session, method: str, content: bytes, *, gzip: bool = False) -> bytes:
+    """The bytes that a gRPC call is answered with. Raises Refused."""
+    import grpc
+
+    from flyteapps_contract.targets.grpc_channel import refused
+
+    path = f"/{method}" if "/" in method else f"/{SERVICE}/{method}"
+    with grpc.insecure_channel(s.plane.link.raw_grpc) as channel:
+        call = cast("Any", channel).unary_unary(path)  # grpcio is untyped
+        try:
+            compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+            return call(content, timeout=CALL_SECONDS, compression=compression)
+        except grpc.RpcError as error:
+            raise refused(error) from error
+
+
+def grpc_code(s: Session, method: str, content: bytes, *, gzip: bool = False) -> str:
+    """The code that a gRPC call ends with, "OK" where it went well."""
+    try:
+        grpc_call(s, method, content, gzip=gzip)
+    except Refused as error:
+        return error.code
+    return "OK"
+
+
+@contextmanager
+def _answered(what: str) -> Generator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, ReadError, WriteError, RemoteProtocolError) as error:
+        raise Broken(f"{what}: no answer: {error!r}") from error
+
+
+def _read(response: FullResponse) -> Answer:
+    kind = response.headers.get("content-type", "")
+    body, code = response.content, "OK" if response.status == 200 else ""
+    if kind.startswith("application/grpc-web"):
+        status = response.headers.get("grpc-status", "")
+        for flags, content in frames(body):
+            if flags & TRAILERS:
+                status = _trailer(content, "grpc-status") or status
+        code = GRPC_CODES.get(status, f"grpc-status {status}")
+    elif kind.startswith("application/connect+"):
+        for flags, content in frames(body):
+            if flags & END_OF_CONNECT:
+                code = _code(content, "error")
+    elif response.status != 200:
+        code = _code(body)
+    return Answer(response.status, code, body)
+
+
+def _trailer(content: bytes, name: str) -> str:
+    for line in content.decode("latin-1").split("\r\n"):
+        key, _, value = line.partition(":")
+        if key.strip().lower() == name:
+            return value.strip()
+    return ""
+
+
+def _code(body: bytes, *inside: str) -> str:
+    """The code of Connect's error in the JSON, "OK" where there is none `inside`; "" where it can't be read."""
+    try:
+        error: Any = json.loads(body)
+        for name in inside:
+            if name not in error:
+                return "OK"
+            error = error[name]
+        return str(error["code"]).upper()
+    except (ValueError, TypeError, KeyError):
+        return ""

@@ -1,0 +1,61 @@
+"""The table of checks, filled by the decorator `check`. Nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from flyteapps_contract import checks
+from flyteapps_contract.catalogue import GUARANTEES
+
+if TYPE_CHECKING:
+    from flyteapps_contract.session import Session
+
+Body = Callable[["Session"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: the guarantees that it speaks of, its sentence, its body, what it needs of a target.
+
+    Each of `needs` is the name of a field of Offers.
+    """
+
+    name: str
+    guarantees: tuple[str, ...]
+    needs: tuple[str, ...]
+    sentence: str
+    body: Body
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Body]:
+    """Registers a check of these guarantees under its function's name."""
+
+    def register(body: Body) -> Body:
+        name = body.__name__
+        if name in CHECKS:
+            raise ValueError(f"two checks are called {name}")
+        if not body.__doc__:
+            raise ValueError(f"check {name} has no sentence that says what must hold")
+        CHECKS[name] = Check(name, guarantees, needs, " ".join(body.__doc__.split()), body)
+        return body
+
+    return register
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Every check, in the order of the contract."""
+    for module in sorted(each.name for each in iter_modules(checks.__path__)):
+        import_module(f"flyteapps_contract.checks.{module}")
+    order = {guarantee.id: number for number, guarantee in enumerate(GUARANTEES)}
+
+    def first(each: Check) -> int:
+        return min((order.get(guarantee, 0) for guarantee in each.guarantees), default=0)
+
+    return tuple(sorted(CHECKS.values(), key=first))

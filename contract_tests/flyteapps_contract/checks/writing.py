@@ -1,0 +1,204 @@
+"""What the checks of Watch write, and how they read it back; no check lives here.
+
+A history of stopped apps is moved by nothing but a client, so each write is exactly the event that it has to be.
+Reading is preparation: a stream that can't be read to the last write leaves a check unjudged. Streams may show apps
+of others (an org's, a fixed project's): they are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.common import identifier_pb2
+
+from flyteapps_contract.outcomes import Refused, StreamEnded, Unjudged
+from flyteapps_contract.session import ACTIVE, RUN, STOP, STOPPED, Seen, Session, Watcher, copy, preparing
+
+BURST, WRITERS = 1_500, 4
+"""Updates in a row, more than any buffer that a plane may keep for a stream, and the threads that send them."""
+BURST_SECONDS = 10
+"""What a burst may take where the run is limited to so many calls a second."""
+ROUNDS, STREAMS = 25, 12
+"""Rounds of four writes that race up to so many subscriptions."""
+QUIET = 0.05
+"""Real seconds in which what must not come would come, where no later event can show that it didn't."""
+
+
+class Writer:
+    """Writes stopped apps and remembers each write as the event that it has to be."""
+
+    def __init__(self, s: Session) -> None:
+        self._s = s
+        self.written: list[Seen] = []
+        self.now: dict[str, model.App] = {}
+        self._names: set[str] = set()
+
+    def create(self, name: str | None = None, **where: str) -> model.App:
+        """Creates a stopped app."""
+        app = self._s.given_stopped(name=name, **where)
+        self.written.append(Seen("create", app, None))
+        self.now[app.metadata.id.name] = app
+        self._names.add(app.metadata.id.name)
+        return app
+
+    def update(self, app: model.App) -> model.App:
+        """Changes a label of the app as it is now, whatever state of it is handed in."""
+        old = self.now[app.metadata.id.name]
+        new = copy(old)
+        new.metadata.labels["n"] = str(old.metadata.revision)
+        new = self._s.given_update(new)
+        self.written.append(Seen("update", new, old))
+        self.now[app.metadata.id.name] = new
+        return new
+
+    def update_often(self, app: model.App) -> None:
+        """Some updates in a row."""
+        for _ in range(ROUNDS):
+            self.update(app)
+
+    def delete(self, app: model.App) -> model.App:
+        """Deletes the app: its last state."""
+        last = self.now.pop(app.metadata.id.name)
+        self._s.given_deleted(last)
+        self.written.append(Seen("delete", last, None))
+        return last
+
+    def own(self, events: Sequence[Seen]) -> list[Seen]:
+        """Those of the apps written here."""
+        return [event for event in events if event.name in self._names]
+
+    def next(self, watcher: Watcher) -> Seen:
+        """The next event of an app written here, or of none at all, as an end marker would be."""
+        return watcher.until(lambda seen: seen.name in {*self._names, ""}, "an event of an app of this check")[-1]
+
+    def opened(self, **target: object) -> Watcher:
+        """A watch that is known to have begun: its snapshot showed the newest app."""
+        watcher = self._s.watch(**target)
+        newest = list(self.now)[-1]
+        with preparing("reading a snapshot"):
+            watcher.until(lambda seen: seen.name == newest, f"{newest} in the snapshot")
+        return watcher
+
+    def read(self, watcher: Watcher, last: model.App) -> list[Seen]:
+        """All that the stream showed of the apps written here, up to `last`, which was written once and last."""
+        with preparing("reading the stream up to the last write"):
+            watcher.until(lambda seen: seen.name == last.metadata.id.name, "the event of the last write")
+        return self.own(watcher.seen)
+
+
+class History:
+    """Creations, updates, deletions and a re-creation of some stopped apps, and what a watch of the project saw."""
+
+    def __init__(self, s: Session) -> None:
+        writer = Writer(s)
+        first = writer.create()
+        watcher = writer.opened()
+        second = writer.create()
+        for app in (first, second, second, first, second):
+            writer.update(app)
+        writer.delete(first)
+        writer.update(second)
+        again = writer.create(first.metadata.id.name)
+        writer.update(again)
+        writer.delete(again)
+        writer.delete(second)
+        writer.create(first.metadata.id.name)
+        self.seen = writer.read(watcher, writer.create())
+        self.written = writer.written
+
+
+class Race:
+    """Writes from another thread, and the streams that were opened while they came."""
+
+    def __init__(self, s: Session) -> None:
+        writer = Writer(s)
+        self.left, self.right = writer.create().metadata.id.name, writer.create().metadata.id.name
+
+        def write() -> None:
+            for _ in range(ROUNDS):
+                writer.update(writer.now[self.left])
+                writer.update(writer.now[self.right])
+                writer.delete(writer.create())
+
+        watchers: list[Watcher] = []
+        with ThreadPoolExecutor(1) as pool, preparing("opening streams while another thread writes"):
+            writing = pool.submit(write)
+            while not writing.done() and len(watchers) < STREAMS:
+                watchers.append(s.watch())
+                watchers[-1].next("a snapshot")
+            writing.result()
+        last = writer.create()
+        self.written = writer.written
+        self.streams = [writer.read(watcher, last) for watcher in watchers]
+
+    def first_of(self, stream: Sequence[Seen], name: str) -> Seen:
+        """How the stream showed the app first."""
+        for event in stream:
+            if event.name == name:
+                return event
+        raise Unjudged(f"the stream never showed {name}")
+
+
+def life(s: Session) -> list[Seen]:
+    """What a watch of the project saw of an app that was deployed, changed, stopped, started and deleted."""
+    anchor = s.given_stopped()
+    watcher = s.watch()
+    with preparing("reading a snapshot"):
+        watcher.until(lambda seen: seen.app == anchor, "the snapshot")
+    app = s.given_active()
+    for image, state, status in (("img:2", RUN, ACTIVE), ("img:2", STOP, STOPPED), ("img:2", RUN, ACTIVE)):
+        app.spec.container.image, app.spec.desired_state = image, state
+        app = s.given_update(app)
+        app = s.given_rest(app.metadata.id, status)
+    s.given_deleted(app)
+    last = s.given_stopped()
+    with preparing("reading the stream up to the last write"):
+        watcher.until(lambda seen: seen.name == last.metadata.id.name, "the event of the last write")
+    return [event for event in watcher.seen if event.name == app.metadata.id.name]
+
+
+def burst(s: Session, app: model.App) -> list[model.App]:
+    """The app after each of many updates, from several threads where the run has no limit of calls."""
+    rate = s.run.limits.calls_per_second
+    threads, count = (1, min(BURST, int(rate * BURST_SECONDS))) if rate else (WRITERS, BURST)
+
+    def write(part: int) -> list[model.App]:
+        new = copy(app)
+        new.metadata.revision = 0
+        answers: list[model.App] = []
+        for number in range(part, count, threads):
+            new.metadata.labels["n"] = f"burst-{number}"
+            answers.append(s.given_update(new))
+        return answers
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [answer for answers in pool.map(write, range(threads)) for answer in answers]
+
+
+def silent(watcher: Watcher) -> bool:
+    """Whether the stream shows nothing; a refusal shows nothing either."""
+    try:
+        return watcher.poll(QUIET) is None
+    except (Refused, StreamEnded):
+        return True
+
+
+def labelled(app: model.App) -> model.App:
+    """The app with a label that it didn't have."""
+    changed = copy(app)
+    changed.metadata.labels["n"] = "changed"
+    return changed
+
+
+def cluster_of(app: model.App) -> identifier_pb2.ClusterIdentifier:
+    """The cluster that the app is assigned to, as Watch takes it."""
+    if not app.status.assigned_cluster:
+        raise Unjudged("an active app has no assigned_cluster")
+    return identifier_pb2.ClusterIdentifier(organization=app.metadata.id.org, name=app.status.assigned_cluster)
+
+
+def next_of(watcher: Watcher, name: str) -> Seen:
+    """The next event of that app."""
+    return watcher.until(lambda seen: seen.name == name, f"an event of {name}")[-1]

@@ -1,0 +1,165 @@
+"""The laws of a watch stream, as pure functions over what a stream showed or should show; no session, no plane.
+
+A law takes the events in their order and returns the first thing that breaks it, "" where it holds. Each law judges
+one thing only: where an event can't be judged because it breaks another law, it is passed over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_contract.expectations import diff
+from flyteapps_contract.session import Seen
+
+Key = tuple[str, str, str, str]
+Mark = tuple[str, str, int, int]
+
+
+def key_of(app: model.App) -> Key:
+    """The app's id as something to sort and look up by."""
+    app_id = app.metadata.id
+    return (app_id.org, app_id.project, app_id.domain, app_id.name)
+
+
+def created_at(app: model.App) -> tuple[int, int]:
+    """When it was created, to compare by."""
+    stamp = app.status.created_at
+    return (stamp.seconds, stamp.nanos)
+
+
+def mark_of(kind: str, app: model.App) -> Mark:
+    """What tells one write of a stopped app from all others, whatever kind of event shows it.
+
+    A creation and an update leave a revision of an incarnation that no other write leaves. A deletion has none of its
+    own, and what it carries is another law's business: it is known by its name alone.
+    """
+    name = app.metadata.id.name
+    if kind == "delete":
+        return ("gone", name, 0, 0)
+    stamp = app.status.created_at
+    return ("write", name, app.metadata.revision, stamp.seconds * 10**9 + stamp.nanos)
+
+
+def marks(events: Iterable[Seen]) -> list[Mark]:
+    """The events' marks."""
+    return [mark_of(event.kind, event.app) for event in events]
+
+
+def in_snapshot_order(apps: Sequence[model.App]) -> list[str]:
+    """The names as a snapshot shows them: by created_at, then id."""
+    return [app.metadata.id.name for app in sorted(apps, key=lambda app: (created_at(app), key_of(app)))]
+
+
+def fold(events: Iterable[Seen]) -> dict[Key, model.App]:
+    """The apps that are there after these events."""
+    apps: dict[Key, model.App] = {}
+    for event in events:
+        if event.kind == "delete":
+            apps.pop(key_of(event.app), None)
+        else:
+            apps[key_of(event.app)] = event.app
+    return apps
+
+
+def first_sight_law(events: Sequence[Seen]) -> str:
+    """A CreateEvent exactly where the stream doesn't know the app, or knows it as deleted."""
+    there: set[Key] = set()
+    for at, event in enumerate(events):
+        key = key_of(event.app)
+        if event.kind == "create" and key in there:
+            return f"event {at}: a create event of {event.name}, which the stream had shown before"
+        if event.kind == "update" and key not in there:
+            return f"event {at}: an update event of {event.name}, which the stream had not shown as there"
+        if event.kind == "delete" and key not in there:
+            return f"event {at}: a delete event of {event.name}, which the stream had not shown as there"
+        if event.kind == "delete":
+            there.discard(key)
+        else:
+            there.add(key)
+    return ""
+
+
+def previous_law(events: Sequence[Seen]) -> str:
+    """An UpdateEvent's old_app is the app of the event before, of the same app."""
+    before: dict[Key, model.App] = {}
+    for at, event in enumerate(events):
+        known = before.get(key_of(event.app))
+        if event.kind == "update" and known is not None and event.old != known:
+            shown = "there is none" if event.old is None else diff(known, event.old)
+            return f"event {at}: old_app of {event.name} is not the app of the event before (-):\n{shown}"
+        before[key_of(event.app)] = event.app
+    return ""
+
+
+def last_state_law(events: Sequence[Seen]) -> str:
+    """A DeleteEvent carries the app as the event before left it."""
+    before: dict[Key, model.App] = {}
+    for at, event in enumerate(events):
+        known = before.get(key_of(event.app))
+        if event.kind == "delete" and known is not None and event.app != known:
+            return f"event {at}: the delete event of {event.name} is not its last state (-):\n{diff(known, event.app)}"
+        before[key_of(event.app)] = event.app
+    return ""
+
+
+def unique_law(events: Sequence[Seen]) -> str:
+    """No event shows twice: an app is another after each, and only an app that is there is deleted.
+
+    Every commit moves the plane's clock, so no two creations of an id look alike.
+    """
+    before: dict[Key, Seen] = {}
+    for at, event in enumerate(events):
+        last = before.get(key_of(event.app))
+        if last is not None and last.kind == event.kind and last.app == event.app:
+            return f"event {at}: the {event.kind} event of {event.name} came twice"
+        before[key_of(event.app)] = event
+    if any(event.app.spec.desired_state != model.Spec.DESIRED_STATE_STOPPED for event in events):
+        return ""  # the cluster moves those apps within a revision, so that a mark is no write of its own
+    return _repeated(mark for mark in marks(events) if mark[0] == "write")
+
+
+def step_law(events: Sequence[Seen]) -> str:
+    """No two commits are merged: from one event of an app to the next there is at most one new condition."""
+    before: dict[Key, model.App] = {}
+    for at, event in enumerate(events):
+        known = before.get(key_of(event.app))
+        if event.kind == "update" and known is not None:
+            more = len(event.app.status.conditions) - len(known.status.conditions)
+            if more > 1:
+                return f"event {at}: {event.name} has {more} more conditions than one event before"
+            if more == 0 and event.app == known:
+                return f"event {at}: an update event of {event.name} in which nothing changed"
+        before[key_of(event.app)] = event.app
+    return ""
+
+
+def order_law(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
+    """Every write is one event, and the events come in the order of the writes."""
+    for at, (shown, wrote) in enumerate(zip(seen, written, strict=False)):
+        if shown != wrote:
+            return f"event {at}: expected {_say(wrote)}, got {_say(shown)}"
+    if len(seen) != len(written):
+        return f"{len(written)} writes, but {len(seen)} events"
+    return ""
+
+
+def gapless_law(seen: Iterable[Mark], written: Iterable[Mark]) -> str:
+    """Every write is among the events; in which order, and how often beyond that, is not this law's business."""
+    missing = Counter(written) - Counter(seen)
+    if not missing:
+        return ""
+    first = next(iter(missing))
+    return f"{missing.total()} writes have no event, the first of them {_say(first)}"
+
+
+def _repeated(found: Iterable[Mark]) -> str:
+    twice = [mark for mark, count in Counter(found).items() if count > 1]
+    return f"the event of {_say(twice[0])} came more than once" if twice else ""
+
+
+def _say(mark: Mark) -> str:
+    kind, name, revision, _ = mark
+    return f"the deletion of {name}" if kind == "gone" else f"revision {revision} of {name}"

@@ -1,0 +1,94 @@
+"""How a call and a check can end. Nothing here calls a plane.
+
+`Refused` is what a plane answered; `Broken`, `Unjudged` and `NotOffered` are what a check says of a guarantee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from buf.validate.validate_pb2 import FieldPath, Violations
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+
+class Refused(Exception):  # noqa: N818  # an answer, not a fault of ours
+    """A call that ended with an error.
+
+    `code` is the name of the RPC code, such as "NOT_FOUND"; `message` what the
+    plane said; `details` the error details, packed.
+    """
+
+    def __init__(self, code: str, message: str, details: Iterable[AnyMessage] = ()) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.details = tuple(details)
+
+    def violations(self) -> list[str]:
+        """The field paths of the `buf.validate.Violations` among the details, such as "app.metadata.id"."""
+        paths: list[str] = []
+        for detail in self.details:
+            found = Violations()
+            if detail.TypeName() == Violations.DESCRIPTOR.full_name and detail.Unpack(found):
+                paths += [_path(each.field) for each in found.violations]
+        return paths
+
+
+class StreamEnded(Exception):  # noqa: N818  # an answer, not a fault of ours
+    """A stream that ended without an error."""
+
+
+class Broken(AssertionError):  # noqa: N818  # the verdict's own word
+    """The plane does not keep the guarantee; the text says what was expected and what came."""
+
+
+class Unjudged(Exception):  # noqa: N818  # the verdict's own word
+    """The check could not be brought to where it judges: its preparation failed."""
+
+
+class NotOffered(Exception):  # noqa: N818  # the verdict's own word
+    """The target lacks what the check needs; the text is the reason."""
+
+
+class CannotJudge(Exception):  # noqa: N818  # the verdict's own word
+    """A whole run can't judge: nothing answers, what answers is no plane, what was asked for makes no sense."""
+
+
+class Verdict(StrEnum):
+    """What a check, or all checks of a guarantee, came to."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    UNJUDGED = "not judged"
+    NOT_OFFERED = "not offered"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One check's verdict: the guarantees that it speaks of, why it isn't `holds`, and the seconds it took."""
+
+    check: str
+    guarantees: tuple[str, ...]
+    verdict: Verdict
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:
+    """A guarantee's verdict: broken if one check says so, then not judged, then holds; no check ran: not offered."""
+    found = {outcome.verdict for outcome in outcomes}
+    for verdict in (Verdict.BROKEN, Verdict.UNJUDGED, Verdict.HOLDS):
+        if verdict in found:
+            return verdict
+    return Verdict.NOT_OFFERED
+
+
+def _path(path: FieldPath) -> str:
+    parts: list[str] = []
+    for element in path.elements:
+        subscript = element.WhichOneof("subscript")
+        suffix = f"[{getattr(element, subscript)}]" if subscript else ""
+        parts.append(element.field_name + suffix)
+    return ".".join(parts)

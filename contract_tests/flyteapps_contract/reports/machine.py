@@ -1,0 +1,75 @@
+"""A run as JSON, and as the JUnit XML that CI servers read (one test case a guarantee)."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree
+
+from flyteapps_contract.outcomes import Outcome, Verdict
+from flyteapps_contract.reports.summary import Summary
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def as_json(summary: Summary) -> str:
+    """The run as one JSON object."""
+    guarantees = [
+        {
+            "id": line.guarantee.id,
+            "text": line.guarantee.text,
+            "evidence": list(line.guarantee.evidence),
+            "verdict": line.verdict.value,
+            "seconds": round(line.seconds, 3),
+            "checks": [_check(each) for each in line.outcomes if each.check],
+            "reason": "; ".join(each.reason for each in line.outcomes if not each.check),
+        }
+        for line in summary.lines
+    ]
+    counts = summary.counts()
+    whole = {
+        "target": summary.target,
+        "dialect": summary.dialect,
+        "prefix": summary.prefix,
+        "seconds": round(summary.seconds, 3),
+        "trouble": summary.trouble,
+        "exit_code": summary.exit_code,
+        "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+        "guarantees": guarantees,
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def _check(outcome: Outcome) -> dict[str, object]:
+    return {
+        "name": outcome.check,
+        "verdict": outcome.verdict.value,
+        "reason": outcome.reason,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def as_junit(summary: Summary) -> str:
+    """The run as JUnit XML."""
+    counts = summary.counts()
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"the contract on {summary.target}",
+        tests=str(len(summary.lines)),
+        failures=str(counts[Verdict.BROKEN]),
+        errors=str(counts[Verdict.UNJUDGED]),
+        skipped=str(counts[Verdict.NOT_OFFERED]),
+        time=f"{summary.seconds:.3f}",
+    )
+    tags = {Verdict.BROKEN: "failure", Verdict.UNJUDGED: "error", Verdict.NOT_OFFERED: "skipped"}
+    for line in summary.lines:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="flyteapps.contract", name=line.guarantee.id, time=f"{line.seconds:.3f}"
+        )
+        text = _NOT_XML.sub("?", "\n".join(line.reasons()))
+        if line.verdict in tags:
+            ElementTree.SubElement(case, tags[line.verdict], message=text.partition("\n")[0]).text = text
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,0 +1,70 @@
+"""A run's outcomes, guarantee by guarantee: what every report is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flyteapps_contract.catalogue import Guarantee
+from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One guarantee and what its checks came to."""
+
+    guarantee: Guarantee
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The guarantee's verdict."""
+        return verdict_of(self.outcomes)
+
+    @property
+    def seconds(self) -> float:
+        """How long its checks took."""
+        return sum(outcome.seconds for outcome in self.outcomes)
+
+    def reasons(self) -> list[str]:
+        """Why it isn't more than its verdict: the checks that decided it, and those that could not run."""
+        shown = [each for each in self.outcomes if each.reason and each.verdict in (self.verdict, Verdict.NOT_OFFERED)]
+        return [f"{each.check}: {each.reason}" if each.check else each.reason for each in shown]
+
+    def share(self) -> str:
+        """How many of its checks hold, such as "3 of 4"."""
+        held = sum(outcome.verdict is Verdict.HOLDS for outcome in self.outcomes)
+        return f"{held} of {len(self.outcomes)}" if any(each.check for each in self.outcomes) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A whole run. `trouble`: why it ended early, "" where it didn't."""
+
+    target: str
+    dialect: str
+    prefix: str
+    lines: Sequence[Line]
+    seconds: float
+    trouble: str = ""
+
+    def counts(self) -> Counter[Verdict]:
+        """How many guarantees came to which verdict."""
+        return Counter(line.verdict for line in self.lines)
+
+    @property
+    def exit_code(self) -> int:
+        """0 holds, 1 broken, 2 could not judge."""
+        counts = self.counts()
+        if counts[Verdict.BROKEN]:
+            return 1
+        return 2 if self.trouble or counts[Verdict.UNJUDGED] or not counts[Verdict.HOLDS] else 0
+
+
+def summarize(guarantees: Sequence[Guarantee], outcomes: Sequence[Outcome]) -> list[Line]:
+    """The guarantees with the outcomes that speak of them."""
+    return [
+        Line(guarantee, tuple(outcome for outcome in outcomes if guarantee.id in outcome.guarantees))
+        for guarantee in guarantees
+    ]

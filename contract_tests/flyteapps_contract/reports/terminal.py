@@ -1,0 +1,62 @@
+"""A run on a terminal: progress while it goes, then a table guarantee by guarantee, then one line to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from flyteapps_contract.outcomes import Outcome, Verdict
+from flyteapps_contract.reports.summary import Summary
+
+STYLES = {Verdict.HOLDS: "green", Verdict.BROKEN: "bold red", Verdict.UNJUDGED: "yellow", Verdict.NOT_OFFERED: "dim"}
+
+
+class Live:
+    """The bar that a run moves."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total)
+
+    def begin(self, check: str) -> None:
+        """Says which check runs now."""
+        self._progress.update(self._task, description=check)
+
+    def done(self, outcome: Outcome) -> None:
+        """Counts a check; what is broken is said at once."""
+        self._progress.advance(self._task)
+        if outcome.verdict is Verdict.BROKEN:
+            self._progress.console.print(Text(f"broken  {outcome.check}", style=STYLES[Verdict.BROKEN]))
+
+
+@contextmanager
+def live(console: Console, total: int) -> Generator[Live]:
+    """A bar with the time left, gone at the end; on anything but a terminal nothing is drawn."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield Live(progress, total)
+
+
+def show(console: Console, summary: Summary) -> None:
+    """Prints the table and the closing line."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("id", "verdict", "checks hold", "guarantee"):
+        table.add_column(heading, overflow="fold")
+    for line in summary.lines:
+        text = Text(line.guarantee.text)
+        for reason in line.reasons():
+            text.append(f"\n{reason}", style=STYLES[line.verdict])
+        table.add_row(line.guarantee.id, Text(line.verdict.value, style=STYLES[line.verdict]), line.share(), text)
+    console.print(table)
+    counts = summary.counts()
+    said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    console.print(
+        Text(f"\n{summary.target}, dialect {summary.dialect}: {said or 'nothing ran'} ({summary.seconds:.1f} s)")
+    )
+    if summary.trouble:
+        console.print(Text(summary.trouble, style=STYLES[Verdict.BROKEN]))

@@ -1,0 +1,55 @@
+"""Runs checks on a target and collects outcomes. It prints nothing; whoever calls it hears of each outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from flyteapps_contract.checks.registry import Check
+from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict
+from flyteapps_contract.session import Run, Session
+from flyteapps_contract.targets.target import Offers, Target
+
+
+def judge(target: Target, check: Check, run: Run) -> Outcome:
+    """One check's outcome on a plane of the target. Only what stops a whole run (Ctrl-C) is raised."""
+    started = time.monotonic()
+    reason = lacking(target.offers, check)
+    verdict = Verdict.NOT_OFFERED
+    if not reason:
+        verdict, reason = _attempt(target, check, run)
+    return Outcome(check.name, check.guarantees, verdict, reason, time.monotonic() - started)
+
+
+def lacking(offers: Offers, check: Check) -> str:
+    """Why the check can't run with these offers; "" where it can."""
+    return "; ".join(reason for need in check.needs if (reason := offers.lacks(need)))
+
+
+def judge_all(target: Target, checks: Iterable[Check], run: Run, until: float = float("inf")) -> Iterator[Outcome]:
+    """The outcomes, as they come. Checks that would start after the monotonic time `until` are not judged."""
+    for check in checks:
+        if time.monotonic() > until:
+            yield Outcome(check.name, check.guarantees, Verdict.UNJUDGED, "the time of this run was over")
+        else:
+            yield judge(target, check, run)
+
+
+def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
+    try:
+        with Session(target.plane(), run) as session:
+            check.body(session)
+    except Broken as broken:
+        return Verdict.BROKEN, str(broken)
+    except NotOffered as lack:
+        return Verdict.NOT_OFFERED, str(lack)
+    except Unjudged as failure:
+        return Verdict.UNJUDGED, str(failure)
+    except Refused as error:
+        return Verdict.BROKEN, f"a call that should succeed was refused with {error}"
+    except StreamEnded as end:
+        return Verdict.BROKEN, str(end)
+    return Verdict.HOLDS, ""
+
+
+Listener = Callable[[Outcome], None]

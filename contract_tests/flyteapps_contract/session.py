@@ -1,0 +1,455 @@
+"""One check's conversation with a plane: names of its own, calls, watches, waiting, and what has to be cleaned up.
+
+Words that begin with `given` prepare: where they fail, the check is not judged. All other calls raise Refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common import identifier_pb2, list_pb2
+from google.protobuf.message import Message
+
+from flyteapps_contract.expectations import expect, expect_equal
+from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
+from flyteapps_contract.targets.target import CALL_SECONDS, Inbox, Plane, Throttle
+
+SERVICE = "flyteidl2.app.AppService"
+PATIENCE = 20.0
+"""Real seconds that something expected may take."""
+GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+"""What a plane that died answers."""
+STEP = 1.0
+"""Virtual seconds that a movable clock is advanced while a check waits."""
+
+RUN = model.Spec.DESIRED_STATE_ACTIVE
+STARTED = model.Spec.DESIRED_STATE_STARTED
+UNSPECIFIED = model.Spec.DESIRED_STATE_UNSPECIFIED
+STOP = model.Spec.DESIRED_STATE_STOPPED
+
+ACTIVE = model.Status.DEPLOYMENT_STATUS_ACTIVE
+FAILED = model.Status.DEPLOYMENT_STATUS_FAILED
+STOPPED = model.Status.DEPLOYMENT_STATUS_STOPPED
+UNASSIGNED = model.Status.DEPLOYMENT_STATUS_UNASSIGNED
+ASSIGNED = model.Status.DEPLOYMENT_STATUS_ASSIGNED
+PENDING = model.Status.DEPLOYMENT_STATUS_PENDING
+DEPLOYING = model.Status.DEPLOYMENT_STATUS_DEPLOYING
+REST = (ACTIVE, FAILED, STOPPED)
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(slots=True, kw_only=True)
+class Limits:
+    """What a run may do to a plane that isn't ours: apps at once, calls a second (0: no limit)."""
+
+    apps: int = 0
+    calls_per_second: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """What the sessions of one run share: the prefix of every name, where apps go, the limits, what is left."""
+
+    prefix: str
+    org: str = ""
+    project: str = ""
+    domain: str = "development"
+    limits: Limits = field(default_factory=Limits)
+    count: int = 0
+    left: dict[str, model.Identifier] = field(default_factory=dict[str, model.Identifier])
+    """Apps that could not be cleaned up, by the text of their id."""
+
+    def number(self) -> int:
+        """A number that the run has not used."""
+        self.count += 1
+        return self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One event of a watch: its kind ("create", "update", "delete"), the app as it leaves it, and the one before."""
+
+    kind: str
+    app: model.App
+    old: model.App | None
+
+    @property
+    def name(self) -> str:
+        """The app's name."""
+        return self.app.metadata.id.name
+
+
+class Watcher:
+    """An open Watch; remembers what it saw."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.seen: list[Seen] = []
+
+    def poll(self, seconds: float = 0.0) -> Seen | None:
+        """The next event, None where none came in time. Raises Refused or StreamEnded at the stream's end."""
+        message = self._inbox.next(seconds)
+        if message is None:
+            return None
+        event = _seen(message)
+        self.seen.append(event)
+        return event
+
+    def next(self, what: str = "an event") -> Seen:
+        """The next event; Broken where none comes."""
+        try:
+            event = self.poll(PATIENCE)
+        except StreamEnded as end:
+            raise Broken(f"waiting for {what}: {end}") from end
+        if event is None:
+            raise Broken(f"waiting for {what}: nothing came within {PATIENCE:g} s")
+        return event
+
+    def until(self, wanted: Callable[[Seen], bool], what: str) -> list[Seen]:
+        """The events up to the first that is wanted, that one included; Broken where it doesn't come."""
+        events: list[Seen] = []
+        while not events or not wanted(events[-1]):
+            events.append(self.next(what))
+        return events
+
+    def end(self, what: str = "the stream's end") -> Refused | None:
+        """How the stream ends, None for an end without error; Broken where it stays open."""
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while time.monotonic() < deadline:
+                self.poll(PATIENCE)
+        except Refused as error:
+            return error
+        except StreamEnded:
+            return None
+        raise Broken(f"waiting for {what}: the stream stayed open for {PATIENCE:g} s")
+
+    def close(self) -> None:
+        """Ends the stream from this side."""
+        self._inbox.close()
+
+
+class Session:
+    """What a check is handed."""
+
+    def __init__(self, plane: Plane, run: Run) -> None:
+        self.plane = plane
+        self.offers = plane.offers
+        self.run = run
+        self.project = run.project or f"{run.prefix}-p{run.number()}"
+        self.domain = run.domain
+        self._throttle = Throttle(run.limits.calls_per_second)
+        self._created: dict[str, model.Identifier] = {}
+        self._watchers: list[Watcher] = []
+        self._marker: model.App | None = None
+
+    # ---- requests
+
+    def name(self, tail: str = "") -> str:
+        """A name that nobody else uses, ending in `tail`."""
+        return f"{self.run.prefix}-{self.run.number()}{tail}"
+
+    def id(self, name: str | None = None, **where: str) -> model.Identifier:
+        """An id in this session's project; without a name, a new one."""
+        places = {"org": self.run.org, "project": self.project, "domain": self.domain, **where}
+        return model.Identifier(name=name if name is not None else self.name(), **places)
+
+    def app(
+        self,
+        name: str | None = None,
+        *,
+        image: str = "img:1",
+        state: int = RUN,
+        labels: dict[str, str] | None = None,
+        **where: str,
+    ) -> model.App:
+        """A small valid app, not yet created; it shall run unless `state` says otherwise."""
+        app = model.App(metadata=model.Meta(id=self.id(name, **where), labels=labels))
+        app.spec.container.image = image
+        app.spec.container.args.append("serve")
+        app.spec.desired_state = state  # type: ignore[assignment]  # an enum value of protobuf is a plain int
+        return app
+
+    def scope(self, project: str | None = None) -> identifier_pb2.ProjectIdentifier:
+        """This session's project, as List and Watch take it."""
+        name = self.project if project is None else project
+        return identifier_pb2.ProjectIdentifier(organization=self.run.org, name=name, domain=self.domain)
+
+    # ---- calls; they raise Refused
+
+    def call(self, method: str, request: Message, response: type[M], *, seconds: float = CALL_SECONDS) -> M:
+        """One unary call of AppService."""
+        if isinstance(request, rpc.CreateRequest):
+            limit = self.run.limits.apps
+            if limit and len(self._created) >= limit:
+                raise NotOffered(f"needs more than the {limit} apps that this run may have at once")
+            self._created[_text(request.app.metadata.id)] = request.app.metadata.id
+        self._throttle.wait()
+        answer = self.plane.link.unary(SERVICE, method, request, response, seconds)
+        if not isinstance(answer, response):
+            raise Broken(f"{method} answered with {type(answer).__name__}")
+        if isinstance(request, rpc.DeleteRequest):
+            self._created.pop(_text(request.app_id), None)
+        return answer
+
+    def create(self, app: model.App) -> model.App:
+        """Create: the app as the plane returned it."""
+        return self.call("Create", rpc.CreateRequest(app=app), rpc.CreateResponse).app
+
+    def get(self, app_id: model.Identifier) -> model.App:
+        """Get by id."""
+        return self.call("Get", rpc.GetRequest(app_id=app_id), rpc.GetResponse).app
+
+    def get_by_ingress(self, **urls: str) -> model.App:
+        """Get by public_url, cname_url or vpc_url."""
+        return self.call("Get", rpc.GetRequest(ingress=model.Ingress(**urls)), rpc.GetResponse).app
+
+    def update(self, app: model.App, reason: str = "") -> model.App:
+        """Update: the app as the plane returned it."""
+        return self.call("Update", rpc.UpdateRequest(app=app, reason=reason), rpc.UpdateResponse).app
+
+    def delete(self, app_id: model.Identifier) -> None:
+        """Delete."""
+        self.call("Delete", rpc.DeleteRequest(app_id=app_id), rpc.DeleteResponse)
+
+    def list(self, query: list_pb2.ListRequest | None = None, **scope: Any) -> rpc.ListResponse:
+        """One page; without a scope, of this session's project."""
+        if not scope.keys() & {"org", "cluster_id", "project", "artifact"}:
+            scope["project"] = self.scope()
+        return self.call("List", rpc.ListRequest(request=query, **scope), rpc.ListResponse)
+
+    def names(self, query: list_pb2.ListRequest | None = None, **scope: Any) -> list[str]:
+        """The names on one page."""
+        return [app.metadata.id.name for app in self.list(query, **scope).apps]
+
+    def watch(self, **target: Any) -> Watcher:
+        """An open Watch, closed at the end of the check; without a target, of this session's project."""
+        request = rpc.WatchRequest(**(target or {"project": self.scope()}))
+        self._throttle.wait()
+        watcher = Watcher(self.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse))
+        self._watchers.append(watcher)
+        return watcher
+
+    def advance(self, seconds: float) -> None:
+        """Moves the plane's clock."""
+        self.plane.advance(seconds)
+
+    # ---- preparation; what fails here leaves the check unjudged
+
+    def given(self, app: model.App | None = None) -> model.App:
+        """An app that was just created, by default a small one that shall run."""
+        with preparing("Create"):
+            return self.create(app if app is not None else self.app())
+
+    def given_stopped(self, **options: Any) -> model.App:
+        """An app that was created as stopped: nothing moves it but a client."""
+        return self.given(self.app(state=STOP, **options))
+
+    def given_active(self, **options: Any) -> model.App:
+        """An app that is active and at rest."""
+        return self.given_rest(self.given(self.app(**options)).metadata.id, ACTIVE)
+
+    def given_rest(self, app_id: model.Identifier, status: int) -> model.App:
+        """The app, once its last condition has that status and, where it is FAILED or ACTIVE, nothing is under way."""
+        with preparing(f"waiting for {status_name(status)}"):
+            return self.until(app_id, lambda app: last_status(app) == status)
+
+    def given_update(self, app: model.App, reason: str = "") -> model.App:
+        """The app after an update that must work."""
+        with preparing("Update"):
+            return self.update(app, reason)
+
+    def given_deleted(self, app: model.App) -> None:
+        """The app is gone."""
+        with preparing("Delete"):
+            if app.spec.desired_state != STOP:
+                app = self.get(app.metadata.id)
+                app.spec.desired_state = STOP
+                self.update(app)
+            self.delete(app.metadata.id)
+
+    # ---- waiting
+
+    def until(self, app_id: model.Identifier, reached: Callable[[model.App], bool]) -> model.App:
+        """The app once `reached`; moves a clock that can be moved, else waits. Broken where it isn't in time."""
+        deadline = time.monotonic() + PATIENCE
+        watcher = None if self.offers.clock else self.watch(app_id=app_id)
+        try:
+            while not reached(app := self.get(app_id)):
+                if time.monotonic() > deadline:
+                    last = status_name(last_status(app))
+                    raise Broken(f"app {app_id.name} is still {last} after {PATIENCE:g} s of waiting")
+                if watcher is None:
+                    self.advance(STEP)
+                else:
+                    watcher.poll(STEP)
+            return app
+        finally:
+            if watcher is not None:
+                watcher.close()
+
+    # ---- nothing changed
+
+    @contextlib.contextmanager
+    def unchanged(self, *apps: model.App, absent: Iterable[model.Identifier] = ()) -> Generator[None]:
+        """Broken unless the body left the plane as it was.
+
+        `apps` are at rest; `absent` ids must stay absent. Read back by Get, by List, and by an open Watch:
+        a marker app is changed after the body, and nothing but its event may have come.
+        """
+        ids = [app.metadata.id for app in apps]
+        with preparing("reading the state before"):
+            marker = self._mark()
+            watcher = self.watch()
+            watcher.until(lambda seen: seen.name == marker.metadata.id.name, "the marker in the snapshot")
+            before = [self.get(app_id) for app_id in ids]
+            listed = self._listed()
+            before_marker = self._mark()
+            watcher.until(lambda seen: seen.app == before_marker, "the marker's change")
+        listed[_text(marker.metadata.id)] = before_marker
+        yield
+        after = self._mark()
+        for event in watcher.until(lambda seen: seen.name == marker.metadata.id.name, "the marker's change")[:-1]:
+            raise Broken(f"nothing should have changed, but a watch saw a {event.kind} event of {event.name}")
+        listed[_text(marker.metadata.id)] = after
+        for app_id, old in zip(ids, before, strict=True):
+            expect_equal(self.get(app_id), old, f"nothing should have changed, but Get of {app_id.name}")
+        for app_id in absent:
+            try:
+                self.get(app_id)
+            except Refused as error:
+                expect(error.code == "NOT_FOUND", f"Get of {app_id.name}: expected NOT_FOUND, got {error}")
+            else:
+                raise Broken(f"nothing should have changed, but app {app_id.name} exists")
+        found = self._listed()
+        expect_equal(sorted(found), sorted(listed), "nothing should have changed, but the ids in List")
+        for key, app in listed.items():
+            expect_equal(found[key], app, f"nothing should have changed, but the app {key} in List")
+
+    def _mark(self) -> model.App:
+        """Changes the marker app, which nothing else touches: a stopped one, so that it doesn't move by itself."""
+        if self._marker is None:
+            self._marker = self.create(self.app(self.name("-marker"), state=STOP))
+        changed = model.App()
+        changed.CopyFrom(self._marker)
+        changed.metadata.labels["mark"] = str(self.run.number())
+        self._marker = self.update(changed)
+        return self._marker
+
+    def _listed(self) -> dict[str, model.App]:
+        """This session's apps as List gives them, all pages."""
+        apps: dict[str, model.App] = {}
+        query = list_pb2.ListRequest(limit=1000)
+        while True:
+            page = self.list(query)
+            own = [app for app in page.apps if app.metadata.id.name.lower().startswith(self.run.prefix)]
+            apps.update((_text(app.metadata.id), app) for app in own)
+            if not page.token:
+                return apps
+            query.token = page.token
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Ends the watches and cleans up, last in first out; what can't be removed stays in `run.left`."""
+        for watcher in self._watchers:
+            watcher.close()
+        try:
+            if not self.offers.fresh:
+                self._clean_up()
+        finally:
+            self.run.left.update(self._created)
+            self.plane.close()
+
+    def _clean_up(self) -> None:
+        for key, app_id in reversed(list(self._created.items())):
+            try:
+                remove(self, app_id)
+            except Refused as error:
+                if error.code in GONE:
+                    return  # each further call would wait as long
+            else:
+                self._created.pop(key, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def remove(session: Session, app_id: model.Identifier) -> None:
+    """Stops and deletes an app; one that isn't there is fine. Raises Refused."""
+    try:
+        app = session.get(app_id)
+        if app.spec.desired_state != STOP:
+            app.metadata.revision = 0
+            app.spec.desired_state = STOP
+            session.update(app, "cleaned up")
+        session.delete(app_id)
+    except Refused as error:
+        if error.code not in ("NOT_FOUND", "INVALID_ARGUMENT"):
+            raise
+
+
+@contextlib.contextmanager
+def preparing(what: str) -> Generator[None]:
+    """Turns what fails in the body into Unjudged."""
+    try:
+        yield
+    except (Refused, Broken, StreamEnded) as error:
+        raise Unjudged(f"{what}: {error}") from error
+
+
+def last_status(app: model.App) -> int:
+    """The status of the last condition, UNSPECIFIED where there is none."""
+    return app.status.conditions[-1].deployment_status if app.status.conditions else 0
+
+
+def statuses(app: model.App) -> list[str]:
+    """The short names of the conditions' statuses, oldest first."""
+    return [status_name(condition.deployment_status) for condition in app.status.conditions]
+
+
+def status_name(status: int) -> str:
+    """The enum's name without its prefix, such as "ACTIVE"."""
+    try:
+        name = model.Status.DeploymentStatus.Name(model.Status.DeploymentStatus.ValueType(status))
+    except ValueError:
+        return str(status)
+    return name.removeprefix("DEPLOYMENT_STATUS_")
+
+
+def copy(app: model.App) -> model.App:
+    """An app of one's own."""
+    other = model.App()
+    other.CopyFrom(app)
+    return other
+
+
+def _seen(message: Message) -> Seen:
+    assert isinstance(message, rpc.WatchResponse)
+    match message.WhichOneof("event"):
+        case "create_event":
+            return Seen("create", message.create_event.app, None)
+        case "update_event":
+            event = message.update_event
+            return Seen("update", event.updated_app, event.old_app if event.HasField("old_app") else None)
+        case "delete_event":
+            return Seen("delete", message.delete_event.app, None)
+        case _:
+            raise Broken("a WatchResponse without an event")
+
+
+def _text(app_id: model.Identifier) -> str:
+    return "/".join((app_id.project, app_id.domain, app_id.name))

@@ -1,0 +1,150 @@
+"""A plane somewhere: host and port, Connect or gRPC, plaintext or TLS. Others may use it, too."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from flyteapps_contract.outcomes import CannotJudge
+from flyteapps_contract.targets.target import Link, Offers, Plane, Target
+
+Protocol = Literal["connect", "grpc"]
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a plane is: `host` without brackets."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @classmethod
+    def parse(cls, text: str, insecure: bool = False) -> Address:
+        """From `host:port`, `dns:///host:port`, `http://...` or `https://...`.
+
+        Without a scheme it is TLS, unless `insecure` or the host is this machine. Raises CannotJudge.
+        """
+        scheme, bare = "", text.removeprefix("dns:///")
+        if "://" in bare:
+            scheme = bare.partition("://")[0]
+        if scheme not in ("", "http", "https"):
+            raise CannotJudge(f"endpoint {text!r}: {scheme}:// is not spoken here; give host:port, http:// or https://")
+        try:
+            parts = urlsplit(bare if scheme else f"//{bare}")
+            host, port = parts.hostname or "", parts.port
+        except ValueError as error:
+            raise CannotJudge(f"endpoint {text!r}: {error}") from None
+        if not host or any(character.isspace() for character in bare):
+            raise CannotJudge(f"endpoint {text!r} names no host; give host:port, such as localhost:8090")
+        if parts.path.strip("/") or parts.query:
+            raise CannotJudge(f"endpoint {text!r} has a path; give it without {parts.path}")
+        tls = scheme == "https" or (not scheme and not insecure and not _local(host))
+        return cls(host, port or DEFAULT_PORTS["https" if tls else "http"], tls)
+
+    @property
+    def authority(self) -> str:
+        """`host:port`, an IPv6 host in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
+
+
+def _local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to get in: headers of every call, and a file with the certificates to trust (None: the system's)."""
+
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    ca_cert: Path | None = None
+
+
+class _SharedPlane(Plane):
+    def __init__(self, offers: Offers, link: Link) -> None:
+        self.offers = offers
+        self.link = link
+
+    def close(self) -> None:
+        self.link.close()
+
+
+class EndpointTarget(Target):
+    """One plane for all checks, with a link of its own each."""
+
+    def __init__(
+        self,
+        address: Address,
+        protocol: Protocol = "connect",
+        access: Access | None = None,
+        *,
+        org: str = "",
+        projects: bool = True,
+        failing: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = f"{address.authority} over {'gRPC' if protocol == 'grpc' else 'Connect'}"
+        self.address = address
+        self.protocol = protocol
+        self.access = access or Access()
+        self._roots = _read(self.access.ca_cert)
+        plain = not address.tls and not self.access.headers
+        self.offers = Offers(
+            projects=projects,
+            failing=dict(failing or {}),
+            http=plain and protocol == "connect",
+            raw_grpc=plain,
+            org=org,
+        )
+
+    def plane(self) -> Plane:
+        """The plane, through a link of its own."""
+        return _SharedPlane(self.offers, self.link())
+
+    def link(self) -> Link:
+        """A new link; the caller closes it."""
+        link = self._grpc() if self.protocol == "grpc" else self._connect()
+        link.http = self.address.url
+        link.raw_grpc = self.address.authority
+        return link
+
+    def _connect(self) -> Link:
+        from flyteidl2.app.app_service_connect import AppServiceClient
+        from pyqwest import Client, HTTPTransport
+
+        from flyteapps_contract.targets.connect import ConnectLink
+
+        http = Client(HTTPTransport(tls_ca_cert=self._roots)) if self._roots else None
+        return ConnectLink(AppServiceClient(self.address.url, http_client=http), self.access.headers)
+
+    def _grpc(self) -> Link:
+        try:
+            import grpc
+        except ModuleNotFoundError:
+            raise CannotJudge("--protocol grpc needs grpcio: pip install 'flyteapps[grpc]'") from None
+        from flyteapps_contract.targets.grpc_channel import GrpcLink
+
+        if not self.address.tls:
+            channel = grpc.insecure_channel(self.address.authority)
+        else:
+            channel = grpc.secure_channel(self.address.authority, grpc.ssl_channel_credentials(self._roots))
+        return GrpcLink(channel, self.access.headers)
+
+
+def _read(path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path is not None else None
+    except OSError as error:
+        raise CannotJudge(f"the file of certificates can't be read: {error}") from None

@@ -1,0 +1,75 @@
+"""A link over a grpcio channel (extra `grpc`)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, cast
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+
+from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.targets.target import Inbox, Link
+
+GRACE = 5.0
+
+
+class GrpcLink(Link):
+    """Calls through a channel; the link closes it."""
+
+    def __init__(self, channel: grpc.Channel, headers: Mapping[str, str] | None = None) -> None:
+        self._channel = channel
+        self._metadata = tuple((headers or {}).items())
+        self._readers: list[tuple[threading.Thread, Inbox]] = []
+
+    def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
+        """One call. Raises Refused."""
+        call: Any = self._channel.unary_unary(  # pyright: ignore[reportUnknownMemberType]  # grpcio is untyped
+            f"/{service}/{method}", type(request).SerializeToString, response.FromString
+        )
+        try:
+            return cast("Message", call(request, timeout=seconds, metadata=self._metadata))
+        except grpc.RpcError as error:
+            raise refused(error) from error
+
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+        """An open server stream."""
+        open_: Any = self._channel.unary_stream(  # pyright: ignore[reportUnknownMemberType]  # grpcio is untyped
+            f"/{service}/{method}", type(request).SerializeToString, response.FromString
+        )
+        call: Any = open_(request, metadata=self._metadata)
+
+        def read(inbox: Inbox) -> None:
+            try:
+                for message in call:
+                    inbox.put(message)
+            except grpc.RpcError as error:
+                inbox.end(refused(error))
+            else:
+                inbox.end(None)
+
+        inbox = Inbox(call.cancel)
+        reader = threading.Thread(target=read, args=(inbox,), name="flyteapps-contract-stream", daemon=True)
+        self._readers.append((reader, inbox))
+        reader.start()
+        return inbox
+
+    def close(self) -> None:
+        """Ends open streams, then the channel."""
+        for reader, inbox in self._readers:
+            inbox.close()
+            reader.join(GRACE)
+        self._channel.close()
+
+
+def refused(error: Any) -> Refused:
+    """grpcio's error as the suite's; details come from grpc-status-details-bin."""
+    details = [
+        detail
+        for key, value in (error.trailing_metadata() or ())
+        if key == "grpc-status-details-bin"
+        for detail in Status.FromString(value).details
+    ]
+    return Refused(error.code().name, error.details() or "", details)

@@ -1,0 +1,131 @@
+"""A link to a gRPC servicer inside grpcio-testing's server: no port, and no bytes on a wire.
+
+The servicer is an object with a method for each RPC, as grpcio's generated servicer classes have. Needs grpcio-testing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import Any
+
+import grpc
+import grpc_testing
+from flyteidl2.app import app_service_pb2
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+
+from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.targets.target import Inbox, Link
+
+GRACE = 5.0
+CALL = "x-contract-call"
+"""The metadata that tells a call from the others."""
+SERVICES = {each.full_name: each for each in app_service_pb2.DESCRIPTOR.services_by_name.values()}
+
+
+class _Context:
+    """A servicer's context that keeps the trailers, which the test server drops where a call is aborted."""
+
+    def __init__(self, context: Any, trailers: dict[str, Any]) -> None:
+        self._context = context
+        self._trailers = trailers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def set_trailing_metadata(self, trailers: Any) -> None:
+        """Keeps them under the number that the call came with."""
+        self._trailers[dict(self._context.invocation_metadata())[CALL]] = trailers
+        self._context.set_trailing_metadata(trailers)
+
+
+class _Recording:
+    """The servicer behind contexts that keep the trailers."""
+
+    def __init__(self, servicer: object, trailers: dict[str, Any]) -> None:
+        self._servicer = servicer
+        self._trailers = trailers
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._servicer, name)
+
+        def answer(request: Message, context: Any) -> Any:
+            return method(request, _Context(context, self._trailers))
+
+        return answer
+
+
+class ServicerLink(Link):
+    """Calls of a servicer of AppService."""
+
+    def __init__(self, servicer: object) -> None:
+        (service,) = SERVICES.values()
+        self._trailers: dict[str, Any] = {}
+        self._numbers = itertools.count()
+        self._server: Any = grpc_testing.server_from_dictionary(  # pyright: ignore[reportUnknownMemberType]  # untyped
+            {service: _Recording(servicer, self._trailers)}, grpc_testing.strict_real_time()
+        )
+        self._readers: list[tuple[threading.Thread, Inbox]] = []
+
+    def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
+        """One call. Raises Refused."""
+        number = str(next(self._numbers))
+        rpc = self._server.invoke_unary_unary(_method(service, method), ((CALL, number),), _own(request), seconds)
+        answer, _, code, message = rpc.termination()
+        trailers = self._trailers.pop(number, ())
+        if code is not grpc.StatusCode.OK:
+            raise _refused(code, message, trailers)
+        return answer
+
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+        """An open server stream."""
+        number = str(next(self._numbers))
+        rpc = self._server.invoke_unary_stream(_method(service, method), ((CALL, number),), _own(request), None)
+
+        def read(inbox: Inbox) -> None:
+            try:
+                while True:
+                    inbox.put(rpc.take_response())
+            except ValueError:  # no more responses
+                inbox.end(_end(rpc, self._trailers.pop(number, ())))
+
+        inbox = Inbox(rpc.cancel)
+        reader = threading.Thread(target=read, args=(inbox,), name="flyteapps-contract-stream", daemon=True)
+        self._readers.append((reader, inbox))
+        reader.start()
+        return inbox
+
+    def close(self) -> None:
+        """Cancels what is open."""
+        for reader, inbox in self._readers:
+            inbox.close()
+            reader.join(GRACE)
+
+
+def _own(request: Message) -> Message:
+    copy = type(request)()
+    copy.CopyFrom(request)
+    return copy
+
+
+def _method(service: str, method: str) -> Any:
+    return SERVICES[service].methods_by_name[method]
+
+
+def _end(rpc: Any, trailers: Any) -> Refused | None:
+    try:
+        _, code, message = rpc.termination()
+    except ValueError:  # cancelled by us
+        return None
+    return None if code is grpc.StatusCode.OK else _refused(code, message, trailers)
+
+
+def _refused(code: Any, message: str, trailers: Any) -> Refused:
+    found = [
+        detail
+        for key, value in trailers or ()
+        if key == "grpc-status-details-bin"
+        for detail in Status.FromString(value).details
+    ]
+    return Refused(code.name, message or "", found)

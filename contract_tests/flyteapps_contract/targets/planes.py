@@ -1,0 +1,93 @@
+"""Planes in this process, one for each check, from a factory: what somebody who writes a plane hands in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Protocol
+
+from connectrpc.client import ConnectClient
+
+from flyteapps_contract.outcomes import NotOffered
+from flyteapps_contract.targets.connect import ConnectLink
+from flyteapps_contract.targets.target import Link, Offers, Plane, Target
+
+
+class InProcess(Protocol):
+    """The least that a plane in process has: flyteidl2's generated async client to it."""
+
+    def async_stub(self) -> ConnectClient:
+        """A client of the plane."""
+        ...
+
+
+Factory = Callable[[], AbstractContextManager[InProcess]]
+
+
+class _OwnPlane(Plane):
+    def __init__(self, target: PlanesTarget) -> None:
+        self.offers = target.offers
+        self._target = target
+        self._stack = ExitStack()
+        self._plane = self._stack.enter_context(target.factory())
+        self.link = target.connect(self._plane, self._stack)
+        self._stack.callback(self.link.close)
+
+    def advance(self, seconds: float) -> None:
+        if not self.offers.clock:
+            super().advance(seconds)
+        self._target.move(self._plane, seconds)
+
+    def end(self) -> None:
+        self._target.shut(self._plane)
+
+    def another(self) -> Plane:
+        return _OwnPlane(self._target)
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def _direct(plane: InProcess, stack: ExitStack) -> Link:
+    return ConnectLink(plane.async_stub())
+
+
+class PlanesTarget(Target):
+    """A fresh plane of `factory` for every check.
+
+    `connect(plane, stack)` gives the link, by default to `plane.async_stub()`;
+    what it starts goes onto the stack. `move(plane, seconds)` moves a plane's clock,
+    None where it can't be moved; `shut(plane)` has the plane end its streams as at a shutdown.
+    """
+
+    def __init__(
+        self,
+        factory: Factory,
+        *,
+        name: str = "planes in process",
+        offers: Offers | None = None,
+        connect: Callable[[InProcess, ExitStack], Link] = _direct,
+        move: Callable[[InProcess, float], None] | None = None,
+        shut: Callable[[InProcess], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.factory = factory
+        self.connect = connect
+        self._move = move
+        self._shut = shut
+        self.offers = offers or Offers(fresh=True, clock=move is not None)
+
+    def plane(self) -> Plane:
+        """A fresh plane."""
+        return _OwnPlane(self)
+
+    def move(self, plane: InProcess, seconds: float) -> None:
+        """Moves a plane's clock."""
+        assert self._move is not None
+        self._move(plane, seconds)
+
+    def shut(self, plane: InProcess) -> None:
+        """Shuts a plane down."""
+        if self._shut is None:
+            raise NotOffered("the target can't shut a plane down")
+        self._shut(plane)

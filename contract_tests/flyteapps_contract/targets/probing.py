@@ -1,0 +1,93 @@
+"""Is there an apps plane at all? One List, and a sentence for each way in which the answer says no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common import list_pb2
+
+from flyteapps_contract.outcomes import CannotJudge, Refused
+from flyteapps_contract.session import SERVICE, Run
+from flyteapps_contract.targets.target import CALL_SECONDS, Link, Target
+
+PAGE = 1_000
+
+_SAYS: dict[str, str] = {
+    "UNAVAILABLE": "nothing answers there; is it running, and is it http:// or https://?",
+    "DEADLINE_EXCEEDED": "it takes the connection and never answers",
+    "UNAUTHENTICATED": "it needs authentication: give it by --header, such as --header 'authorization: Bearer ...'",
+    "PERMISSION_DENIED": "it does not let this caller list apps; give another by --header, or --org and --project",
+    "UNIMPLEMENTED": "something answers, but it is no plane that serves flyteidl2.app.AppService",
+}
+_NO_PLANE = "something answers, but not as a plane does"
+
+
+def probe(target: Target) -> None:
+    """Raises CannotJudge unless an apps plane answers."""
+    plane = target.plane()
+    try:
+        request = rpc.ListRequest(request=list_pb2.ListRequest(limit=1), org=target.offers.org)
+        plane.link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
+    except Refused as error:
+        if error.code in _SAYS or error.code in ("UNKNOWN", "INTERNAL", "NOT_FOUND"):
+            raise CannotJudge(f"{target.name}: {_SAYS.get(error.code, _NO_PLANE)} ({error})") from error
+    finally:
+        plane.close()
+
+
+def apps_with(link: Link, run: Run) -> Iterator[model.Identifier]:
+    """The ids of the org's apps (of the run's project, where one is fixed) whose names begin with the run's prefix."""
+    request = rpc.ListRequest(request=list_pb2.ListRequest(limit=PAGE))
+    if run.project:
+        request.project.organization, request.project.name, request.project.domain = run.org, run.project, run.domain
+    else:
+        request.org = run.org
+    while True:
+        page = link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
+        assert isinstance(page, rpc.ListResponse)
+        for app in page.apps:
+            if app.metadata.id.name.lower().startswith(f"{run.prefix.lower()}-"):
+                yield app.metadata.id
+        if not page.token:
+            return
+        request.request.token = page.token
+
+
+def require_unused(target: Target, run: Run) -> None:
+    """Raises CannotJudge where apps with the run's prefix exist already."""
+    plane = target.plane()
+    try:
+        found = next(apps_with(plane.link, run), None)
+    except Refused as error:
+        raise CannotJudge(f"{target.name}: can't tell whether the prefix {run.prefix} is free: {error}") from error
+    finally:
+        plane.close()
+    if found is not None:
+        raise CannotJudge(
+            f"apps whose names begin with {run.prefix}- exist already, such as {found.name}: choose another --prefix, "
+            f"or remove them by --clean {run.prefix}"
+        )
+
+
+def clean(target: Target, run: Run, said: Callable[[str], None]) -> list[model.Identifier]:
+    """Stops and deletes every app with the run's prefix; what could not be removed. Raises CannotJudge."""
+    from flyteapps_contract.session import Session, remove
+
+    left: list[model.Identifier] = []
+    with Session(target.plane(), run) as session:
+        try:
+            found = list(apps_with(session.plane.link, run))
+        except Refused as error:
+            raise CannotJudge(f"{target.name}: its apps can't be listed: {error}") from error
+        for app_id in found:
+            name = f"{app_id.project}/{app_id.domain}/{app_id.name}"
+            try:
+                remove(session, app_id)
+            except Refused as error:
+                left.append(app_id)
+                said(f"left {name}: {error}")
+            else:
+                said(f"removed {name}")
+    return left

@@ -1,0 +1,163 @@
+"""The seam between checks and what they judge: a Target gives Links, a Link calls and opens streams.
+
+Nothing here knows a protocol. Every link is used from one thread at a time, save `Inbox.put` and `Inbox.end`.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from google.protobuf.message import Message
+
+from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
+
+CALL_SECONDS = 10.0
+"""Real seconds that a unary call may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What a target offers to checks; each need of a check is one of these names.
+
+    `clock`: the plane's time can be moved. `fresh`: every check gets an empty
+    plane of its own, which nobody else uses. `cluster`: some cluster starts and
+    stops apps. `projects`: any project may be named. `failing`: labels that make
+    an app fail to deploy, empty where none are known. `http`: raw HTTP requests
+    can be sent to `Link.http`. `raw_grpc`: raw bytes can be sent to the gRPC
+    target `Link.raw_grpc`. `measured`: timed checks make sense here. `org`: the plane's org where it is
+    known beforehand, else "".
+    """
+
+    clock: bool = False
+    fresh: bool = False
+    cluster: bool = True
+    projects: bool = True
+    failing: dict[str, str] = field(default_factory=dict[str, str])
+    http: bool = False
+    raw_grpc: bool = False
+    measured: bool = False
+    org: str = ""
+
+    REASONS: ClassVar[dict[str, str]] = {
+        "clock": "the target's clock can't be moved",
+        "fresh": "needs an empty plane of its own",
+        "cluster": "no cluster starts apps here",
+        "projects": "needs projects of its own; a fixed one was given",
+        "failing": "no way is known to make an app fail here",
+        "http": "needs raw HTTP requests to an endpoint",
+        "raw_grpc": "needs raw gRPC bytes to an endpoint",
+        "measured": "timed; run by the benchmarks alone",
+    }
+
+    def lacks(self, need: str) -> str:
+        """Why a check with that need can't run here; "" where it can."""
+        return "" if getattr(self, need) else self.REASONS[need]
+
+
+class Inbox:
+    """The messages of one stream, filled from another thread."""
+
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        self._items: queue.SimpleQueue[Message | Exception] = queue.SimpleQueue()
+        self._cancel = cancel
+        self._ended: Exception | None = None
+
+    def put(self, message: Message) -> None:
+        """Adds a message that came."""
+        self._items.put(message)
+
+    def end(self, error: Refused | None) -> None:
+        """Says that the stream has ended."""
+        self._items.put(error if error is not None else StreamEnded("the stream ended without an error"))
+
+    def next(self, seconds: float) -> Message | None:
+        """The next message, None where none came in time. Raises Refused or StreamEnded once it has ended."""
+        if self._ended is not None:
+            raise self._ended
+        try:
+            item = self._items.get(timeout=seconds) if seconds > 0 else self._items.get_nowait()
+        except queue.Empty:
+            return None
+        if isinstance(item, Exception):
+            self._ended = item
+            raise item
+        return item
+
+    def close(self) -> None:
+        """Ends the stream from this side."""
+        self._cancel()
+
+
+class Link(ABC):
+    """One way to speak to a plane; `http` and `raw_grpc` say where, for checks that send bytes of their own."""
+
+    http: str = ""
+    raw_grpc: str = ""
+
+    @abstractmethod
+    def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
+        """One call. Raises Refused."""
+
+    @abstractmethod
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+        """An open server stream."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends what is open."""
+
+
+class Plane(ABC):
+    """What a check works on: a link, and the plane's clock where it is offered."""
+
+    offers: Offers
+    link: Link
+
+    def advance(self, seconds: float) -> None:
+        """Moves the plane's time."""
+        raise NotOffered(Offers.REASONS["clock"])
+
+    def end(self) -> None:
+        """Shuts the plane down, where it is the target's own (offers.fresh)."""
+        raise NotOffered(Offers.REASONS["fresh"])
+
+    def another(self) -> Plane:
+        """A second plane with the same settings, where planes are the target's own (offers.fresh)."""
+        raise NotOffered(Offers.REASONS["fresh"])
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives the plane back."""
+
+
+class Target(ABC):
+    """Something to judge. `name` is how a report calls it."""
+
+    name: str
+    dialect: str = "standard"
+    offers: Offers
+
+    @abstractmethod
+    def plane(self) -> Plane:
+        """What the next check works on; the caller closes it."""
+
+
+class Throttle:
+    """Keeps a link under so many calls a second; 0 is no limit."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1.0 / per_second if per_second else 0.0
+        self._free_at = 0.0
+
+    def wait(self) -> None:
+        """Blocks until the next call may go out."""
+        if self._gap:
+            now = time.monotonic()
+            if self._free_at > now:
+                time.sleep(self._free_at - now)
+            self._free_at = max(now, self._free_at) + self._gap

@@ -1,0 +1,228 @@
+"""`flyteapps verify`: the contract on an endpoint. Exit status 0 holds, 1 broken, 2 could not judge."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from flyteapps_contract.catalogue import GUARANTEES, Guarantee
+from flyteapps_contract.checks.registry import Check
+from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
+from flyteapps_contract.reports import machine, terminal
+from flyteapps_contract.reports.summary import Summary, summarize
+from flyteapps_contract.runner import judge, lacking
+from flyteapps_contract.session import Limits, Run
+from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
+from flyteapps_contract.targets.probing import clean, probe, require_unused
+from flyteapps_contract.targets.target import Target
+from flyteapps_contract.verification import checks_of, fresh_prefix, not_offered
+
+CANNOT_JUDGE = 2
+SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
+DIALECTS = ("standard",)
+
+
+@click.command()
+@click.argument("endpoint")
+@click.option("--only", multiple=True, metavar="ID", help="A guarantee (CR-2) or a section (CR); may be given again.")
+@click.option("--protocol", type=click.Choice(["connect", "grpc"]), default="connect", show_default=True)
+@click.option("--insecure", is_flag=True, help="Plaintext, where the endpoint names no scheme. Loopback always is.")
+@click.option("--ca-cert", type=click.Path(path_type=Path), help="File of the certificates to trust.")
+@click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Sent with every call; may be given again.")
+@click.option("--dialect", type=click.Choice(DIALECTS), default="standard", show_default=True)
+@click.option("--org", default="", help="The org.  [default: the plane's own]")
+@click.option("--project", default="", help="The only project to use.  [default: projects of its own]")
+@click.option("--domain", default="development", show_default=True, help="The domain.")
+@click.option("--failing-label", metavar="KEY=VALUE", help="A label that makes an app fail to deploy on this plane.")
+@click.option("--prefix", help="What the names of the apps begin with.  [default: drawn]")
+@click.option("--clean", "clean_prefix", metavar="PREFIX", help="Only remove what a run with that prefix left.")
+@click.option("--dry-run", is_flag=True, help="Call nothing: say which checks would run, and which not.")
+@click.option("--max-apps", type=click.IntRange(0), default=0, help="Apps at once, at most.  [default: no limit]")
+@click.option("--max-rate", type=click.FloatRange(0), default=0.0, help="Calls a second, at most.  [default: no limit]")
+@click.option("--max-seconds", type=click.FloatRange(0), default=0.0, help="Start no check later.  [default: no limit]")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML there.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON there.")
+def verify(
+    endpoint: str,
+    only: tuple[str, ...],
+    protocol: str,
+    insecure: bool,
+    ca_cert: Path | None,
+    header: tuple[str, ...],
+    dialect: str,
+    org: str,
+    project: str,
+    domain: str,
+    failing_label: str | None,
+    prefix: str | None,
+    clean_prefix: str | None,
+    dry_run: bool,
+    max_apps: int,
+    max_rate: float,
+    max_seconds: float,
+    junit: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Check that the control plane at ENDPOINT (host:port, or a URL without a path) keeps the contract.
+
+    The plane may be in use: only apps of this run are touched, their names begin with a prefix that nobody else has,
+    and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
+    """
+    guarantees = select(only)
+    target = EndpointTarget(
+        Address.parse(endpoint, insecure),
+        "grpc" if protocol == "grpc" else "connect",
+        Access(headers=_headers(header), ca_cert=ca_cert),
+        org=org,
+        projects=not project,
+        failing=_label(failing_label),
+    )
+    run = Run(
+        prefix=_prefix(clean_prefix or prefix or fresh_prefix()),
+        org=org,
+        project=project,
+        domain=domain,
+        limits=Limits(apps=max_apps, calls_per_second=max_rate),
+    )
+    if clean_prefix:
+        raise click.exceptions.Exit(CANNOT_JUDGE if clean(target, run, click.echo) else 0)
+    if dry_run:
+        _say_plan(target, guarantees)
+        return
+    probe(target)
+    if prefix:
+        require_unused(target, run)
+    console = Console()
+    summary = run_checks(target, guarantees, run, console, time.monotonic() + max_seconds if max_seconds else None)
+    terminal.show(console, summary)
+    for path, text in ((junit, machine.as_junit), (json_path, machine.as_json)):
+        if path is not None:
+            path.write_text(text(summary), encoding="utf-8")
+    raise click.exceptions.Exit(summary.exit_code)
+
+
+def run_checks(
+    target: Target, guarantees: Sequence[Guarantee], run: Run, console: Console, until: float | None = None
+) -> Summary:
+    """Judges the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
+    started = time.monotonic()
+    outcomes = [not_offered(each) for each in guarantees if not each.offered]
+    checks = _checks(guarantees)
+    trouble = ""
+    try:
+        with terminal.live(console, len(checks)) as bar:
+            for check in checks:
+                if until is not None and time.monotonic() > until:
+                    trouble = "the time of --max-seconds was over before all checks had run"
+                    break
+                bar.begin(check.name)
+                outcome = judge(target, check, run)
+                if outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED):
+                    outcome, trouble = _still_there(target, outcome)
+                outcomes.append(outcome)
+                bar.done(outcome)
+                if trouble:
+                    break
+    except KeyboardInterrupt:
+        trouble = "interrupted"
+    seen = {outcome.check for outcome in outcomes}
+    missed = [check for check in checks if check.name not in seen]
+    outcomes += [Outcome(check.name, check.guarantees, Verdict.UNJUDGED, trouble) for check in missed]
+    if run.left:
+        left = ", ".join(sorted(run.left))
+        trouble = f"{trouble}\nleft behind: {left}; remove it by: flyteapps verify ... --clean {run.prefix}".lstrip()
+    return Summary(
+        target=target.name,
+        dialect=target.dialect,
+        prefix=run.prefix,
+        lines=summarize(guarantees, outcomes),
+        seconds=time.monotonic() - started,
+        trouble=trouble,
+    )
+
+
+def select(only: Sequence[str]) -> list[Guarantee]:
+    """The guarantees of these ids and sections, all where none is given. Raises CannotJudge."""
+    wanted = [each.upper() for each in only]
+    known = {each.id for each in GUARANTEES} | {each.id.partition("-")[0] for each in GUARANTEES}
+    if unknown := [each for each in wanted if each not in known]:
+        ids = ", ".join(each.id for each in GUARANTEES)
+        raise CannotJudge(f"--only {unknown[0]}: no such guarantee; there are {ids}")
+    return [each for each in GUARANTEES if not wanted or {each.id, each.id.partition("-")[0]} & set(wanted)]
+
+
+def _checks(guarantees: Sequence[Guarantee]) -> list[Check]:
+    found = {check.name: check for each in guarantees if each.offered for check in checks_of(each.id)}
+    return list(found.values())
+
+
+def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
+    """The outcome, and "", where the plane still answers; else what it failed of is no verdict on a guarantee."""
+    try:
+        probe(target)
+    except CannotJudge as gone:
+        trouble = f"the plane was gone after {outcome.check}: {gone}"
+        return Outcome(outcome.check, outcome.guarantees, Verdict.UNJUDGED, trouble, outcome.seconds), trouble
+    return outcome, ""
+
+
+def _say_plan(target: Target, guarantees: Sequence[Guarantee]) -> None:
+    checks = _checks(guarantees)
+    for check in checks:
+        lack = lacking(target.offers, check)
+        click.echo(
+            f"{'not run' if lack else 'run':8} {','.join(check.guarantees):12} {check.sentence}{lack and f' [{lack}]'}"
+        )
+    for each in guarantees:
+        if not each.offered:
+            click.echo(f"{'not run':8} {each.id:12} {each.text} [{each.reason}]")
+    click.echo(f"nothing was called; {sum(not lacking(target.offers, each) for each in checks)} checks would run")
+
+
+def _headers(pairs: Sequence[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for pair in pairs:
+        name, colon, value = pair.partition(":")
+        if not colon or not name.strip():
+            raise CannotJudge(f"--header {pair!r}: give it as 'name: value'")
+        headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+def _label(text: str | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise CannotJudge(f"--failing-label {text!r}: give it as key=value")
+    return {key: value}
+
+
+def _prefix(text: str) -> str:
+    if not (SHORTEST_PREFIX <= len(text) <= LONGEST_PREFIX and text.isascii() and text.isalnum() and text.islower()):
+        raise CannotJudge(
+            f"prefix {text!r}: give {SHORTEST_PREFIX} to {LONGEST_PREFIX} lower-case letters and digits, "
+            "with at least one letter: names are at most 30 characters long"
+        )
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (by default the process's own); the exit status."""
+    try:
+        verify(args=argv, prog_name="flyteapps verify")
+    except CannotJudge as error:
+        print(f"flyteapps verify: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else CANNOT_JUDGE
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

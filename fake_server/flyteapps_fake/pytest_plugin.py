@@ -1,0 +1,30 @@
+"""Fixtures for people's own tests, registered by an entry point. Nothing heavy is imported until one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from flyteapps_fake.control_plane import FakeControlPlane
+
+
+@pytest.fixture
+def plane() -> Iterator[FakeControlPlane]:
+    """A fresh stand-in control plane on the auto clock; fails the test that leaves a stream open."""
+    try:
+        from flyteapps_fake.control_plane import FakeControlPlane
+    except ModuleNotFoundError as missing:
+        raise pytest.UsageError(
+            f"the fixture `plane` needs the module {missing.name}: pip install 'flyteapps[serve]'"
+        ) from None
+    with FakeControlPlane() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def plane_endpoint(plane: FakeControlPlane) -> str:
+    """That plane's address, such as "http://127.0.0.1:43210": Connect, gRPC-Web and gRPC, until the test ends."""
+    return plane.serve().url

@@ -1,0 +1,72 @@
+"""The stand-in as targets of the contract suite: in process, over Connect, over gRPC; each check gets its own plane."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import cast
+
+import grpc
+from flyteidl2.app.app_service_connect import AppServiceClient
+
+from flyteapps_contract.targets.connect import ConnectLink
+from flyteapps_contract.targets.grpc_channel import GrpcLink
+from flyteapps_contract.targets.grpc_servicer import ServicerLink
+from flyteapps_contract.targets.planes import InProcess, PlanesTarget
+from flyteapps_contract.targets.target import Link, Offers
+from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.transports.grpc_sync import SyncServicer
+
+FAILING = {"flyteapps.dev/scenario": "image-pull-error"}
+
+
+def _fresh() -> FakeControlPlane:
+    return FakeControlPlane(clock="manual")
+
+
+def _move(plane: InProcess, seconds: float) -> None:
+    cast("FakeControlPlane", plane).advance(seconds)
+
+
+def _shut(plane: InProcess) -> None:
+    cast("FakeControlPlane", plane).end_streams("the plane is shutting down")
+
+
+def _over_connect(plane: InProcess, stack: ExitStack) -> Link:
+    server = cast("FakeControlPlane", plane).serve()
+    link = ConnectLink(AppServiceClient(server.url))
+    link.http = server.url
+    link.raw_grpc = f"{server.url.removeprefix('http://')}"
+    return link
+
+
+def _over_grpc(plane: InProcess, stack: ExitStack) -> Link:
+    server = cast("FakeControlPlane", plane).serve()
+    return GrpcLink(grpc.insecure_channel(server.grpc_target))
+
+
+def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
+    return ServicerLink(SyncServicer(cast("FakeControlPlane", plane)))
+
+
+def in_process() -> PlanesTarget:
+    """Planes in this process, on the manual clock."""
+    offers = Offers(fresh=True, clock=True, failing=FAILING)
+    return PlanesTarget(_fresh, name="in process", offers=offers, move=_move, shut=_shut)
+
+
+def over_connect() -> PlanesTarget:
+    """The same behind the front, on real ports."""
+    offers = Offers(fresh=True, clock=True, failing=FAILING, http=True, raw_grpc=True)
+    return PlanesTarget(_fresh, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
+
+
+def over_grpc() -> PlanesTarget:
+    """The same behind grpcio's servicer, on real ports."""
+    offers = Offers(fresh=True, clock=True, failing=FAILING)
+    return PlanesTarget(_fresh, name="gRPC", offers=offers, connect=_over_grpc, move=_move, shut=_shut)
+
+
+def in_grpcio_testing() -> PlanesTarget:
+    """The same servicer in grpcio's test server, without a port."""
+    offers = Offers(fresh=True, clock=True, failing=FAILING)
+    return PlanesTarget(_fresh, name="grpcio-testing", offers=offers, connect=_to_servicer, move=_move, shut=_shut)
