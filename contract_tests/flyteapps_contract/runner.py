@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+import traceback
+from collections.abc import Iterable, Iterator
 
 from flyteapps_contract.checks.registry import Check
 from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict
@@ -49,7 +50,7 @@ def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
         return Verdict.BROKEN, f"a call that should succeed was refused with {error}"
     except StreamEnded as end:
         return Verdict.BROKEN, str(end)
+    except Exception as failure:  # a defect of the check, or of a plane in this process, must not end the run
+        where = traceback.extract_tb(failure.__traceback__)[-1]
+        return Verdict.UNJUDGED, f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
     return Verdict.HOLDS, ""
-
-
-Listener = Callable[[Outcome], None]

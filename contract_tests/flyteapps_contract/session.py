@@ -317,7 +317,8 @@ class Session:
         listed[_text(marker.metadata.id)] = before_marker
         yield
         after = self._mark()
-        for event in watcher.until(lambda seen: seen.name == marker.metadata.id.name, "the marker's change")[:-1]:
+        seen = watcher.until(lambda seen: seen.name == marker.metadata.id.name, "the marker's change")[:-1]
+        for event in filter(self._is_own, seen):
             raise Broken(f"nothing should have changed, but a watch saw a {event.kind} event of {event.name}")
         listed[_text(marker.metadata.id)] = after
         for app_id, old in zip(ids, before, strict=True):
@@ -344,14 +345,18 @@ class Session:
         self._marker = self.update(changed)
         return self._marker
 
+    def _is_own(self, seen: Seen | model.App) -> bool:
+        """Whether the app is of this run; in a fixed project others may be at work."""
+        name = seen.name if isinstance(seen, Seen) else seen.metadata.id.name
+        return self.offers.projects or name.lower().startswith(self.run.prefix)
+
     def _listed(self) -> dict[str, model.App]:
         """This session's apps as List gives them, all pages."""
         apps: dict[str, model.App] = {}
         query = list_pb2.ListRequest(limit=1000)
         while True:
             page = self.list(query)
-            own = [app for app in page.apps if app.metadata.id.name.lower().startswith(self.run.prefix)]
-            apps.update((_text(app.metadata.id), app) for app in own)
+            apps.update((_text(app.metadata.id), app) for app in page.apps if self._is_own(app))
             if not page.token:
                 return apps
             query.token = page.token
@@ -365,8 +370,8 @@ class Session:
         try:
             if not self.offers.fresh:
                 self._clean_up()
+                self.run.left.update(self._created)
         finally:
-            self.run.left.update(self._created)
             self.plane.close()
 
     def _clean_up(self) -> None:

@@ -32,13 +32,17 @@ class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
         self._ticks = 0
 
     def Create(self, request: rpc.CreateRequest, context: Any) -> rpc.CreateResponse:
-        """Any id is fine (ID-2), the status of the client is kept (CR-1), nothing is added to the spec (CR-3, ID-4)."""
+        """Any id is fine (ID-2), the status of the client is kept (CR-1), any host can be had twice (CR-6)."""
         with self._lock:
             if _key(request.app.metadata.id) in self._apps:
                 _refuse(context, grpc.StatusCode.ALREADY_EXISTS, "it exists")
             app = _copy(request.app)
             app.metadata.id.org = app.metadata.id.org or "flyte"
             app.metadata.revision = 1
+            if not app.spec.ingress.ByteSize():
+                app.spec.ingress.subdomain = app.metadata.id.name.lower()
+            if not app.spec.creator.WhichOneof("principal"):
+                app.spec.creator.user.id.subject = "somebody"
             app.status.created_at.nanos = self._tick()
             app.status.conditions.add(deployment_status=model.Status.DEPLOYMENT_STATUS_ACTIVE)  # CR-4
             self._apps[_key(app.metadata.id)] = app

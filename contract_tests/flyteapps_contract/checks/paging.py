@@ -33,6 +33,8 @@ STEADY_KEYS = ("created_at", "name")
 FEW, MANY = 100, 20_000
 ROUNDS = 41
 DEARER = 1.5
+TRIES = 3
+"""A machine that does other things, too, is given so many tries."""
 
 
 # ---- LI-4: pages
@@ -262,11 +264,15 @@ def a_page_costs_the_page_and_not_the_plane(s: Session) -> None:
         for key, direction, scope in itertools.product(listing.SORT_KEYS, (UP, DOWN), scopes):
             query = by(key, direction, limit=FEW)
             deep = altered(query, token=_token(crowded, query, MANY // FEW // 2, **scope))
-            few, first, middle = _medians((s, query), (crowded, query), (crowded, deep), **scope)
-            for place, cost in (("first", first), ("middle", middle)):
-                what = f"the {place} page by {order_of(query)} of {'an org' if scope else 'a project'}"
-                text = f"{cost * 1e6:.0f} us of CPU of {MANY} apps, {few * 1e6:.0f} us of {FEW}"
-                expect(cost <= DEARER * few, f"{what}: {text}")
+            for attempt in range(TRIES):
+                few, first, middle = _medians((s, query), (crowded, query), (crowded, deep), **scope)
+                if max(first, middle) <= DEARER * few:
+                    break
+                costs = (
+                    f"{first * 1e6:.0f} and {middle * 1e6:.0f} us of CPU of {MANY} apps, {few * 1e6:.0f} us of {FEW}"
+                )
+                what = f"the first and the middle page by {order_of(query)} of {'an org' if scope else 'a project'}"
+                expect(attempt < TRIES - 1, f"{what}: {costs}")
 
 
 # ---- words

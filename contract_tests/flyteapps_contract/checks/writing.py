@@ -24,6 +24,8 @@ ROUNDS, STREAMS = 25, 12
 """Rounds of four writes that race up to so many subscriptions."""
 QUIET = 0.05
 """Real seconds in which what must not come would come, where no later event can show that it didn't."""
+FEW = 10
+"""Events of others that are looked at for what must not come."""
 
 
 class Writer:
@@ -70,8 +72,8 @@ class Writer:
         return [event for event in events if event.name in self._names]
 
     def next(self, watcher: Watcher) -> Seen:
-        """The next event of an app written here, or of none at all, as an end marker would be."""
-        return watcher.until(lambda seen: seen.name in {*self._names, ""}, "an event of an app of this check")[-1]
+        """The next event of an app written here."""
+        return watcher.until(lambda seen: seen.name in self._names, "an event of an app of this check")[-1]
 
     def opened(self, **target: object) -> Watcher:
         """A watch that is known to have begun: its snapshot showed the newest app."""
@@ -190,6 +192,12 @@ def labelled(app: model.App) -> model.App:
     changed = copy(app)
     changed.metadata.labels["n"] = "changed"
     return changed
+
+
+def namesakes(s: Session, app: model.App) -> list[model.App]:
+    """Stopped apps of that name in another project and in another domain, not yet created."""
+    name = app.metadata.id.name
+    return [s.app(name, state=STOP, project=s.project + "x"), s.app(name, state=STOP, domain=s.domain + "x")]
 
 
 def cluster_of(app: model.App) -> identifier_pb2.ClusterIdentifier:

@@ -48,6 +48,11 @@ def marks(events: Iterable[Seen]) -> list[Mark]:
     return [mark_of(event.kind, event.app) for event in events]
 
 
+def ids(events: Iterable[Seen]) -> set[Key]:
+    """The ids that the events showed; an event without an app shows none."""
+    return {key_of(event.app) for event in events if event.name}
+
+
 def in_snapshot_order(apps: Sequence[model.App]) -> list[str]:
     """The names as a snapshot shows them: by created_at, then id."""
     return [app.metadata.id.name for app in sorted(apps, key=lambda app: (created_at(app), key_of(app)))]
@@ -65,32 +70,35 @@ def fold(events: Iterable[Seen]) -> dict[Key, model.App]:
 
 
 def first_sight_law(events: Sequence[Seen]) -> str:
-    """A CreateEvent exactly where the stream doesn't know the app, or knows it as deleted."""
-    there: set[Key] = set()
+    """A CreateEvent exactly where the stream shows an incarnation for the first time.
+
+    That is for targets that an app does not leave while it exists; an event that comes again is passed over.
+    """
+    shown: dict[tuple[Key, tuple[int, int]], Seen] = {}
     for at, event in enumerate(events):
-        key = key_of(event.app)
-        if event.kind == "create" and key in there:
+        incarnation = (key_of(event.app), created_at(event.app))
+        last = shown.get(incarnation)
+        if event.kind == "create" and last is not None and last.app != event.app:
             return f"event {at}: a create event of {event.name}, which the stream had shown before"
-        if event.kind == "update" and key not in there:
-            return f"event {at}: an update event of {event.name}, which the stream had not shown as there"
-        if event.kind == "delete" and key not in there:
-            return f"event {at}: a delete event of {event.name}, which the stream had not shown as there"
-        if event.kind == "delete":
-            there.discard(key)
-        else:
-            there.add(key)
+        if event.kind == "update" and last is None:
+            return f"event {at}: an update event of {event.name}, which the stream had not shown before"
+        shown[incarnation] = event
     return ""
 
 
 def previous_law(events: Sequence[Seen]) -> str:
-    """An UpdateEvent's old_app is the app of the event before, of the same app."""
-    before: dict[Key, model.App] = {}
+    """An UpdateEvent's old_app is the app of the event before, of the same app.
+
+    An event that comes again is passed over, and one that has to be a CreateEvent, after a deletion.
+    """
+    before: dict[Key, Seen] = {}
     for at, event in enumerate(events):
-        known = before.get(key_of(event.app))
-        if event.kind == "update" and known is not None and event.old != known:
-            shown = "there is none" if event.old is None else diff(known, event.old)
+        last = before.get(key_of(event.app))
+        judged = event.kind == "update" and last is not None and last.kind != "delete" and last.app != event.app
+        if judged and last is not None and event.old != last.app:
+            shown = "there is none" if event.old is None else diff(last.app, event.old)
             return f"event {at}: old_app of {event.name} is not the app of the event before (-):\n{shown}"
-        before[key_of(event.app)] = event.app
+        before[key_of(event.app)] = event
     return ""
 
 

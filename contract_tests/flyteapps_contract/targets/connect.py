@@ -31,8 +31,10 @@ class ConnectLink(Link):
         )
         try:
             return cast("Message", self._loop.call(call, seconds + 1))
-        except ConnectError as error:
-            raise refused(error) from error
+        except Refused:
+            raise
+        except Exception as error:  # a plane in this process may raise anything: its caller learns no code
+            raise _translate(error) from error
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
         """An open server stream."""

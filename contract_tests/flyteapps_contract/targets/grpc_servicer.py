@@ -110,7 +110,10 @@ def _own(request: Message) -> Message:
 
 
 def _method(service: str, method: str) -> Any:
-    return SERVICES[service].methods_by_name[method]
+    try:
+        return SERVICES[service].methods_by_name[method]
+    except KeyError:
+        raise Refused("UNIMPLEMENTED", f"{service} has no method {method}") from None
 
 
 def _end(rpc: Any, trailers: Any) -> Refused | None:

@@ -6,6 +6,7 @@ Nothing here knows a protocol. Every link is used from one thread at a time, sav
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -153,11 +154,14 @@ class Throttle:
     def __init__(self, per_second: float) -> None:
         self._gap = 1.0 / per_second if per_second else 0.0
         self._free_at = 0.0
+        self._lock = threading.Lock()
 
     def wait(self) -> None:
         """Blocks until the next call may go out."""
-        if self._gap:
+        if not self._gap:
+            return
+        with self._lock:
             now = time.monotonic()
-            if self._free_at > now:
-                time.sleep(self._free_at - now)
-            self._free_at = max(now, self._free_at) + self._gap
+            turn = max(now, self._free_at)
+            self._free_at = turn + self._gap
+        time.sleep(turn - now)

@@ -18,8 +18,8 @@ MAX_APP = 3 * 1024 * 1024 // 2
 """An UpdateEvent holds two apps and clients receive 4 MiB: this much from the client leaves room for the status."""
 
 LONGEST_QUOTE = 80
-MOST_VIOLATIONS = 16
-"""A refusal travels in trailers, of which clients take 8 to 16 KB; who has more to mend asks again."""
+MOST_DETAILS = 4_096
+"""Bytes of violations: a refusal travels in trailers, of which clients take 8 to 16 KB; who has more asks again."""
 
 _validator = protovalidate.Validator()
 
@@ -33,10 +33,14 @@ def check(request: Message) -> None:
         return
     encoded = protovalidate.ValidationError("", found).to_proto().to_binary()
     violations = validate_pb2.Violations.FromString(encoded)
-    left = len(violations.violations) - MOST_VIOLATIONS
-    del violations.violations[MOST_VIOLATIONS:]
-    named = "; ".join(f"{_path(v.field)}: {v.message}" for v in violations.violations)
-    named += f"; and {left} more" if left > 0 else ""
+    named, size = "", 0
+    for number, each in enumerate(violations.violations):
+        size += each.ByteSize()
+        if size > MOST_DETAILS:
+            named += f"; and {len(violations.violations) - number} more"
+            del violations.violations[number:]
+            break
+        named += f"{'; ' if named else ''}{_path(each.field)}: {each.message}"
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
 
 

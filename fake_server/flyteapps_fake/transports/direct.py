@@ -19,7 +19,7 @@ from connectrpc.method import MethodInfo
 from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 from google.protobuf.message import Message
 
-from flyteapps_fake.plane.errors import RpcError
+from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ def connect_error(error: RpcError) -> ConnectError:
 
 
 def _operation(method: MethodInfo[Any, Any]) -> Operation:
-    return OPERATIONS[f"/{method.service_name}/{method.name}"]
+    found = OPERATIONS.get(f"/{method.service_name}/{method.name}")
+    if found is None:
+        raise RpcError(Code.UNIMPLEMENTED, f"{method.service_name}/{method.name} is not offered in process")
+    return found
 
 
 def _own(request: Req) -> Req:

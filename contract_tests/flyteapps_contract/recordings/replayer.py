@@ -1,0 +1,144 @@
+"""Runs the calls of a recording on a target, and says where it answers otherwise.
+
+What may differ is given as rules, never guessed: see `Rules`. A step that can't be run here is said, not passed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+
+from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.recordings.recorder import await_status, drain, invoke, open_stream
+from flyteapps_contract.recordings.steps import METHODS, Step, groups, to_json, to_message
+from flyteapps_contract.targets.target import Inbox, Plane, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What may differ. `ignored`: paths such as "ok.app.status.ingress.public_url" or "events.*.k8s_metadata", where
+    `*` stands for any part. `messages`: whether the texts of errors have to be equal, too. `repeats`: whether a run of
+    equal consecutive events counts as one: how often a cluster writes a status is no behaviour.
+    """
+
+    ignored: tuple[str, ...] = ()
+    messages: bool = True
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a target answered otherwise; `path` is "" and `found` the reason where a step could not be run."""
+
+    group: str
+    step: str
+    path: str
+    recorded: Any
+    found: Any
+
+    def __str__(self) -> str:
+        if not self.path:
+            return f"{self.group} / {self.step}: not run: {self.found}"
+        return f"{self.group} / {self.step}: {self.path}: recorded {_short(self.recorded)}, found {_short(self.found)}"
+
+
+def replay(target: Target, steps: Iterable[Step], rules: Rules | None = None) -> list[Difference]:
+    """All differences, in the order of the steps; each group runs on a plane of the target's own.
+
+    Raises BadRecording for a request that is none.
+    """
+    found: list[Difference] = []
+    for _, members in groups(steps):
+        plane = target.plane()
+        try:
+            found += _group(plane, members, rules or Rules())
+        finally:
+            plane.close()
+    return found
+
+
+def _group(plane: Plane, steps: list[Step], rules: Rules) -> Iterator[Difference]:
+    streams: dict[str, Inbox] = {}
+    for step in steps:
+        answered = _run(plane, step, streams, rules)
+        if isinstance(answered, str):
+            yield Difference(step.group, step.name, "", None, answered)
+            continue
+        recorded = {key: value for key, value in step.fields.items() if key in ANSWERS}
+        if rules.repeats:
+            recorded, answered = _merged(recorded), _merged(answered)
+        if not rules.messages:
+            recorded.pop("message", None)
+            answered.pop("message", None)
+        for path, before, after in _compare(recorded, answered, ""):
+            if not any(fnmatchcase(path, pattern) for pattern in rules.ignored):
+                yield Difference(step.group, step.name, path, before, after)
+
+
+ANSWERS = ("ok", "error", "message", "details", "events", "end", "reached")
+
+
+def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> dict[str, Any] | str:
+    """What came back, or why the step could not be run."""
+    fields, where = step.fields, f"{step.group} / {step.name}"
+    match step.kind:
+        case "call" if not METHODS[fields["call"]].streaming:
+            request = to_message(fields["request"], METHODS[fields["call"]].request, where)
+            try:
+                return {"ok": to_json(invoke(plane, fields["call"], request))}
+            except Refused as error:
+                return {"error": error.code, "message": error.message, "details": len(error.details)}
+        case "call":
+            request = to_message(fields["request"], METHODS[fields["call"]].request, where)
+            return _drained(open_stream(plane, fields["call"], request), fields, rules)
+        case "open":
+            request = to_message(fields["request"], rpc.WatchRequest, where)
+            streams[fields["open"]] = open_stream(plane, "watch", request)
+            return {}
+        case "close":
+            opened = streams.pop(fields["close"], None)
+            return "no such stream was opened" if opened is None else _drained(opened, fields, rules)
+        case "wait":
+            app_id = cast("model.Identifier", to_message(fields["wait"], model.Identifier, where))
+            return {"reached": await_status(plane, app_id, fields["until_all_conditions"])}
+        case _:
+            return "raw HTTP requests are not replayed"
+
+
+def _drained(inbox: Inbox, fields: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    recorded = _merged(fields) if rules.repeats else fields
+    ends = fields["end"] != "DEADLINE_EXCEEDED"
+    events, end, message = drain(inbox, len(recorded["events"]), ends=ends, repeats=rules.repeats)
+    answered: dict[str, Any] = {"events": events, "end": end}
+    return answered | ({"message": message} if message else {})
+
+
+def _merged(answer: dict[str, Any]) -> dict[str, Any]:
+    events = cast("list[Any]", answer.get("events", []))
+    kept = [each for number, each in enumerate(events) if not number or each != events[number - 1]]
+    return {**answer, "events": kept} if "events" in answer else dict(answer)
+
+
+def _compare(recorded: Any, found: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(recorded, dict) and isinstance(found, dict):
+        before, after = cast("dict[str, Any]", recorded), cast("dict[str, Any]", found)
+        for key in dict.fromkeys((*before, *after)):
+            yield from _compare(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(recorded, list) and isinstance(found, list):
+        before, after = cast("list[Any]", recorded), cast("list[Any]", found)
+        for number in range(max(len(before), len(after))):
+            pair = [values[number] if number < len(values) else None for values in (before, after)]
+            yield from _compare(pair[0], pair[1], f"{path}.{number}")
+    elif recorded != found:
+        yield path, recorded, found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "..."

@@ -1,0 +1,136 @@
+"""Recordings: made of the stand-in, written, read, and replayed on planes that are the same and that are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common import list_pb2
+
+from flyteapps_contract.recordings.recorder import Recorder
+from flyteapps_contract.recordings.replayer import Rules, replay
+from flyteapps_contract.recordings.steps import BadRecording, Step, load, save
+
+from . import standins
+from .mutants import labels_are_merged, old_app_is_the_new_one
+
+
+def app(name: str = "a", **labels: str) -> model.App:
+    """A small app of a fixed id."""
+    made = model.App(
+        metadata=model.Meta(id=model.Identifier(org="o", project="p", domain="d", name=name), labels=labels)
+    )
+    made.spec.container.image = "img:1"
+    return made
+
+
+def record() -> list[Step]:
+    """The life of an app, a refusal, a list and a watch, and a second group on a plane of its own."""
+    steps: list[Step] = []
+    plane = standins.in_process().plane()
+    try:
+        life = Recorder(plane, "life")
+        life.call("create", "create", rpc.CreateRequest(app=app(team="red")))
+        life.call("create again", "create", rpc.CreateRequest(app=app()))
+        life.call("a bad name", "create", rpc.CreateRequest(app=app("no name")))
+        life.open("w", rpc.WatchRequest(app_id=app().metadata.id))
+        life.wait(app().metadata.id, "ACTIVE")
+        life.call("update", "update", rpc.UpdateRequest(app=app(size="big")))
+        life.call("list", "list", rpc.ListRequest(org="o", request=list_pb2.ListRequest(limit=1)))
+        life.close("w", 6)
+        life.call("lease", "update_status", rpc.UpdateStatusRequest(app=app()))
+        steps += life.steps
+    finally:
+        plane.close()
+    plane = standins.in_process().plane()
+    try:
+        empty = Recorder(plane, "empty")
+        empty.call("get", "get", rpc.GetRequest(app_id=app().metadata.id))
+        empty.open("nobody", rpc.WatchRequest(app_id=app().metadata.id))
+        empty.close("nobody", 0)
+        steps += empty.steps
+    finally:
+        plane.close()
+    return steps
+
+
+def test_a_recording_replays_without_a_difference(tmp_path: Path) -> None:
+    """What was recorded of the stand-in is what it answers again, in process and over gRPC, from a file."""
+    save(tmp_path / "life.jsonl", record())
+    steps = load(tmp_path / "life.jsonl")
+    assert [step.kind for step in steps].count("call") == 7
+    assert replay(standins.in_process(), steps) == []
+    assert replay(standins.over_grpc(), steps) == []
+
+
+def test_another_answer_is_found() -> None:
+    """A plane that answers otherwise differs in exactly the paths that it breaks, and rules can allow them."""
+    steps = record()
+    with labels_are_merged():
+        found = replay(standins.in_process(), steps)
+        allowed = Rules(ignored=("*.metadata.labels.team", "*.metadata.labels.team.*"))
+        assert replay(standins.in_process(), steps, allowed) == []
+    assert {each.path.rpartition(".metadata.")[2] for each in found} == {"labels.team"}
+    assert {each.step for each in found} == {"update", "list", "close w"}
+    with old_app_is_the_new_one():
+        found = replay(standins.in_process(), steps)
+    assert found and all(".old_app." in each.path for each in found), [str(each) for each in found]
+
+
+def test_rules_for_messages_and_repeats() -> None:
+    """Texts of errors, and repeated events, count only where the rules say so."""
+    steps = record()
+    reworded = [_with(step, message="other words") if "error" in step.fields else step for step in steps]
+    assert {each.path for each in replay(standins.in_process(), reworded)} == {"message"}
+    assert replay(standins.in_process(), reworded, Rules(messages=False)) == []
+    twice = [_twice(step) for step in steps]
+    assert replay(standins.in_process(), twice, Rules(repeats=True)) == []
+
+
+def test_what_can_not_be_run_is_said() -> None:
+    """A raw HTTP request, or the end of a stream that was never opened, is reported, not passed over."""
+    steps = [
+        Step("g", "raw", "http", {"http": {}}),
+        Step("g", "end", "close", {"close": "w", "events": [], "end": "OK"}),
+    ]
+    assert [str(each) for each in replay(standins.in_process(), steps)] == [
+        "g / raw: not run: raw HTTP requests are not replayed",
+        "g / end: not run: no such stream was opened",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("{", "no JSON"),
+        ("[]", "not an object"),
+        ('{"group": "g"}', "lacks `group` or `step`"),
+        ('{"group": "g", "step": "s"}', "this has none"),
+        ('{"group": "g", "step": "s", "call": "fly", "request": {}}', "no such call 'fly'"),
+    ],
+)
+def test_what_is_no_recording(line: str, word: str, tmp_path: Path) -> None:
+    """A broken line is named with its number."""
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"group": "g", "step": "s", "call": "get", "request": {}, "ok": {}}\n' + line + "\n")
+    with pytest.raises(BadRecording, match="line 2") as raised:
+        load(path)
+    assert word in str(raised.value)
+
+
+def test_a_request_that_is_none() -> None:
+    """A request with a field that its message lacks is named by its step."""
+    steps = [Step("g", "s", "call", {"call": "get", "request": {"nope": 1}, "ok": {}})]
+    with pytest.raises(BadRecording, match="g / s"):
+        replay(standins.in_process(), steps)
+
+
+def _with(step: Step, **fields: object) -> Step:
+    return Step(step.group, step.name, step.kind, {**step.fields, **fields})
+
+
+def _twice(step: Step) -> Step:
+    events = step.fields.get("events", [])
+    return _with(step, events=[each for each in events for _ in range(2)]) if events else step
