@@ -4,6 +4,7 @@
 #   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
 #   make test     the tests, in parallel
 #   make check    all that CI demands
+#   make verify   flyteapps verify on a flyteapps serve, in real time
 #   make bench    the benchmarks
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -55,7 +56,7 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-check: lint types imports bare protos-check docs-check realtime bench-smoke test
+check: lint types imports bare protos-check docs-check realtime verify bench-smoke test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -74,6 +75,9 @@ bare: $(VENV)/.stamp-python
 # What the SDK and CLI do, a second time on the wall clock.
 realtime: $(VENV)/.stamp-test
 	@FLYTEAPPS_TEST_CLOCK=realtime $(BIN)/python -m pytest -n auto -q tests/sdk
+
+verify: $(VENV)/.stamp-test
+	@$(BIN)/python tests/contract/verify_served.py
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done

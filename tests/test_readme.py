@@ -7,21 +7,57 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from flyteidl2.app.app_payload_pb2 import GetRequest
+
+from flyteapps_contract.recordings.recorder import Recorder
+from flyteapps_contract.recordings.steps import save
+from flyteapps_contract.targets.planes import PlanesTarget
+from flyteapps_fake.control_plane import FakeControlPlane
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+def _blocks(language: str, page: Path = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def _run(word: str, page: Path = README) -> dict[str, Any]:
+    """Runs the one example that holds the word; the names that it leaves."""
+    [example] = [block for block in _blocks("python", page) if word in block]
+    names: dict[str, Any] = {}
+    exec(compile(example, str(page), "exec"), names)
+    return names
 
 
 def test_the_embedding_example_passes() -> None:
     """The test function that the README shows is a test that passes."""
-    [example] = [block for block in _blocks("python") if "FakeControlPlane" in block]
-    names: dict[str, Any] = {}
-    exec(compile(example, str(README), "exec"), names)
-    names["test_an_app_is_created"]()
+    _run("test_an_app_is_created")["test_an_app_is_created"]()
+
+
+def test_the_contract_example_passes() -> None:
+    """The test that the README makes of the contract has a case a guarantee, and both pass."""
+    made = _run("contract_tests")["test_contract"]
+    [cases] = [mark.args[1] for mark in made.pytestmark]
+    assert cases == ["CR-2", "UP-1"]
+    for case in cases:
+        made(case)
+
+
+def test_the_replaying_example_finds_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recording of the stand-in is replayed as docs/recordings.md shows, without a difference."""
+    target = PlanesTarget(FakeControlPlane)
+    plane = target.plane()
+    recorder = Recorder(plane, "g")
+    recorder.call("none", "get", GetRequest(app_id={"project": "p", "domain": "d", "name": "a"}))
+    plane.close()
+    save(tmp_path / "recording.jsonl", recorder.steps)
+    monkeypatch.chdir(tmp_path)
+    _run("replay", README.parent / "docs" / "recordings.md")
+    assert capsys.readouterr().out == ""
 
 
 def test_the_configuration_is_what_the_sdk_reads() -> None:

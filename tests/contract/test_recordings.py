@@ -19,9 +19,8 @@ from .mutants import labels_are_merged, old_app_is_the_new_one
 
 def app(name: str = "a", **labels: str) -> model.App:
     """A small app of a fixed id."""
-    made = model.App(
-        metadata=model.Meta(id=model.Identifier(org="o", project="p", domain="d", name=name), labels=labels)
-    )
+    app_id = model.Identifier(org="o", project="p", domain="d", name=name)
+    made = model.App(metadata=model.Meta(id=app_id, labels=labels))
     made.spec.container.image = "img:1"
     return made
 

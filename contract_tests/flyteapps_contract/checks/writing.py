@@ -22,6 +22,8 @@ BURST_SECONDS = 10
 """What a burst may take where the run is limited to so many calls a second."""
 ROUNDS, STREAMS = 25, 12
 """Rounds of four writes that race up to so many subscriptions."""
+BETWEEN = 7
+"""Events of a stream, its snapshot included, before the next one is opened."""
 QUIET = 0.05
 """Real seconds in which what must not come would come, where no later event can show that it didn't."""
 FEW = 10
@@ -130,6 +132,9 @@ class Race:
             while not writing.done() and len(watchers) < STREAMS:
                 watchers.append(s.watch())
                 watchers[-1].next("a snapshot")
+                # some events on, so that streams begin all over the rounds, at each of their writes
+                while len(watchers[-1].seen) < BETWEEN and watchers[-1].poll(QUIET) is not None:
+                    pass
             writing.result()
         last = writer.create()
         self.written = writer.written
