@@ -1,4 +1,4 @@
-"""Create: rows CR-1 to CR-5; CR-6 is in `hosts`, which this imports so that it registers.
+"""Create: rows CR-1 to CR-5; CR-6 is in hosts.py.
 
 Apps are stopped where the row allows, so that nothing but the check changes them. A check that sends several invalid
 requests puts them into one `unchanged`.

@@ -1,4 +1,4 @@
-"""Identity and validation: rows ID-1 and ID-4; ID-2 is in `validation`, which this imports so that it registers.
+"""Identity: rows ID-1 and ID-4; ID-2 is in validation.py.
 
 The plane's own org is what an app shows that was created without one; other orgs are made from it.
 """
@@ -14,15 +14,12 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.auth import identity_pb2 as auth
 from flyteidl2.common import identifier_pb2, identity_pb2
 
-from flyteapps_contract.checks import validation
 from flyteapps_contract.checks.answers import all_apps, first_of, if_offered, no_refusal, or_not_found, stopped
 from flyteapps_contract.checks.registry import check
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded, Unjudged
 from flyteapps_contract.session import ACTIVE, FAILED, SERVICE, STOP, STOPPED, Session, copy, preparing
 from flyteapps_contract.targets.target import CALL_SECONDS
-
-__all__ = ["validation"]
 
 IDENTITY = "flyteidl2.auth.IdentityService"
 

@@ -1,4 +1,4 @@
-"""Update, what it writes and what it refuses: rows UP-1 to UP-4.
+"""Update, what it writes and what it refuses: rows UP-1 to UP-4; UP-5 to UP-7 are in update_conditions.py.
 
 Apps are stopped ones wherever the row allows: nothing but the check moves them.
 """
@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager
 
 from flyteidl2.app import app_definition_pb2 as model
 
-# the rows UP-5 to UP-7 belong to this room
-from flyteapps_contract.checks import update_conditions as update_conditions
 from flyteapps_contract.checks.registry import check
 from flyteapps_contract.checks.update_requests import DIFFERENCES, anew, foreign_status, rich
 from flyteapps_contract.expectations import Refusal, expect, expect_equal, expect_refusal

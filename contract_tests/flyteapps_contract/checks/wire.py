@@ -1,5 +1,4 @@
-"""The wire: row ID-3, for bytes that no generated client sends. Sizes and unknown fields are in `messages`, which this
-imports so that it registers.
+"""The wire: row ID-3, for bytes that no generated client sends. Sizes and unknown fields are in messages.py.
 
 Whatever was sent, `unchanged` afterwards asks the plane the usual way, so a plane that crashed is found out.
 """

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
@@ -66,10 +67,14 @@ class GrpcLink(Link):
 
 def refused(error: Any) -> Refused:
     """grpcio's error as the suite's; details come from grpc-status-details-bin."""
-    details = [
+    return Refused(error.code().name, error.details() or "", details_of(error.trailing_metadata()))
+
+
+def details_of(trailers: Any) -> list[AnyMessage]:
+    """The error details among a call's trailers."""
+    return [
         detail
-        for key, value in (error.trailing_metadata() or ())
+        for key, value in trailers or ()
         if key == "grpc-status-details-bin"
         for detail in Status.FromString(value).details
     ]
-    return Refused(error.code().name, error.details() or "", details)

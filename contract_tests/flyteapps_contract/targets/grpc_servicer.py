@@ -13,9 +13,9 @@ import grpc
 import grpc_testing
 from flyteidl2.app import app_service_pb2
 from google.protobuf.message import Message
-from google.rpc.status_pb2 import Status
 
 from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.targets.grpc_channel import details_of
 from flyteapps_contract.targets.target import Inbox, Link
 
 GRACE = 5.0
@@ -125,10 +125,4 @@ def _end(rpc: Any, trailers: Any) -> Refused | None:
 
 
 def _refused(code: Any, message: str, trailers: Any) -> Refused:
-    found = [
-        detail
-        for key, value in trailers or ()
-        if key == "grpc-status-details-bin"
-        for detail in Status.FromString(value).details
-    ]
-    return Refused(code.name, message or "", found)
+    return Refused(code.name, message or "", details_of(trailers))
