@@ -132,6 +132,14 @@ class Watcher:
             return None
         raise Broken(f"waiting for {what}: the stream stayed open for {PATIENCE:g} s")
 
+    def pause(self) -> None:
+        """Leaves on the wire what comes from now on, save one message."""
+        self._inbox.pause()
+
+    def resume(self) -> None:
+        """Reads on."""
+        self._inbox.resume()
+
     def close(self) -> None:
         """Ends the stream from this side."""
         self._inbox.close()

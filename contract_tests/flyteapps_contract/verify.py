@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -214,6 +216,10 @@ def _prefix(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own); the exit status."""
+    # a CI server ends a job by SIGTERM, and starts it with SIGINT ignored: both clean up what the run made
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, signal.default_int_handler)
     try:
         verify(args=argv, prog_name="flyteapps verify")
     except CannotJudge as error:

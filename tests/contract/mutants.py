@@ -397,6 +397,16 @@ def every_hundredth_event_is_lost() -> AbstractContextManager[Any]:
     return around(Subscription, "push", push)
 
 
+@mutant("WA-5")
+def a_full_buffer_drops_its_oldest() -> AbstractContextManager[Any]:
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        if len(self._queue) >= self._buffer:
+            self._queue.popleft()
+        real(self, event, kind)
+
+    return around(Subscription, "push", push)
+
+
 @mutant("WA-6")
 def old_app_is_the_new_one() -> AbstractContextManager[Any]:
     return around(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -25,8 +29,8 @@ from flyteapps_fake.transports.embedded_server import EmbeddedServer
 
 @pytest.fixture
 def plane() -> Iterator[FakeControlPlane]:
-    """A plane of org acme, without a clock that others could move."""
-    with FakeControlPlane(org="acme") as fresh:
+    """A plane of org acme on a fast clock of its own."""
+    with FakeControlPlane(org="acme", clock="realtime", speed=10.0) as fresh:
         yield fresh
 
 
@@ -184,6 +188,20 @@ def test_ctrl_c_cleans_up(plane: FakeControlPlane, server: EmbeddedServer, monke
 
     summary = judged(server, body, Run(prefix="fcbreak"), monkeypatch)
     assert (summary.exit_code, summary.trouble) == (2, "interrupted")
+    assert names(plane) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_cleanly(plane: FakeControlPlane, server: EmbeddedServer, number: int) -> None:
+    """A run in a process of its own that is told to end says so, exits with 2, and leaves no app."""
+    command = [sys.executable, "-m", "flyteapps.cli", "verify", server.url, "--only", "WA"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 20
+    while not names(plane) and time.monotonic() < deadline:
+        pass
+    running.send_signal(number)
+    said, _ = running.communicate(timeout=30)
+    assert running.returncode == 2 and "interrupted" in said, said
     assert names(plane) == []
 
 

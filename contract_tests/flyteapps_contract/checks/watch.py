@@ -15,6 +15,7 @@ from flyteapps_contract.checks import writing
 from flyteapps_contract.checks.registry import check
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.model import watching
+from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import RUN, STOP, STOPPED, Session, copy, preparing
 
 
@@ -242,6 +243,28 @@ def a_long_burst_is_shown_without_a_gap(s: Session) -> None:
     written = writing.burst(s, app)
     seen = writer.read(watcher, writer.create())
     _holds(watching.gapless_law(watching.marks(seen), [watching.mark_of("update", each) for each in written]))
+
+
+@check("WA-5", needs=("fresh",))
+def a_consumer_that_falls_behind_is_told(s: Session) -> None:
+    """A consumer that stops reading gets every event in the end, or RESOURCE_EXHAUSTED after a part without gaps."""
+    writer = writing.Writer(s)
+    app = writer.create()
+    watcher = writer.opened()
+    watcher.pause()
+    revisions = [each.metadata.revision for each in writing.burst(s, app)]
+    last = writer.create()
+    watcher.resume()
+    code = ""
+    try:
+        watcher.until(lambda seen: seen.name == last.metadata.id.name, "the event of the last write")
+    except Refused as error:
+        code = error.code
+    shown = [seen.app.metadata.revision for seen in watcher.seen if seen.name == app.metadata.id.name]
+    missing = sorted(set(range(1, shown[-1] + 1)) - set(shown))
+    expect(not missing, f"a consumer that had fallen behind was shown revision {shown[-1]}, but not {missing[:1]}")
+    if len(shown) <= len(revisions):
+        expect_equal(code, "RESOURCE_EXHAUSTED", "the code that a stream with missing events ended with")
 
 
 @check("WA-5")

@@ -46,6 +46,7 @@ class GrpcLink(Link):
             try:
                 for message in call:
                     inbox.put(message)
+                    inbox.wait_while_paused()
             except grpc.RpcError as error:
                 inbox.end(refused(error))
             else:

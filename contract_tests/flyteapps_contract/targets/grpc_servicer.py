@@ -87,6 +87,7 @@ class ServicerLink(Link):
             try:
                 while True:
                     inbox.put(rpc.take_response())
+                    inbox.wait_while_paused()
             except ValueError:  # no more responses
                 inbox.end(_end(rpc, self._trailers.pop(number, ())))
 

@@ -48,6 +48,8 @@ class LoopThread:
             try:
                 async for message in messages():
                     inbox.put(message)
+                    if inbox.paused:
+                        await asyncio.to_thread(inbox.wait_while_paused)
             except asyncio.CancelledError:
                 inbox.end(None)
             except Exception as failure:  # whatever the client raises is the stream's end

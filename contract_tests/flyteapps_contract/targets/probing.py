@@ -21,6 +21,7 @@ _SAYS: dict[str, str] = {
     "PERMISSION_DENIED": "it does not let this caller list apps; give another by --header, or --org and --project",
     "UNIMPLEMENTED": "something answers, but it is no plane that serves flyteidl2.app.AppService",
 }
+_UNTRUSTED = "its certificate is not trusted; name the file of the one that is by --ca-cert"
 _NO_PLANE = "something answers, but not as a plane does"
 
 
@@ -32,7 +33,8 @@ def probe(target: Target) -> None:
         plane.link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
     except Refused as error:
         if error.code in _SAYS or error.code in ("UNKNOWN", "INTERNAL", "NOT_FOUND"):
-            raise CannotJudge(f"{target.name}: {_SAYS.get(error.code, _NO_PLANE)} ({error})") from error
+            says = _UNTRUSTED if "certificate" in error.message.lower() else _SAYS.get(error.code, _NO_PLANE)
+            raise CannotJudge(f"{target.name}: {says} ({error})") from error
     finally:
         plane.close()
 

@@ -1,6 +1,6 @@
 """The seam between checks and what they judge: a Target gives Links, a Link calls and opens streams.
 
-Nothing here knows a protocol. Every link is used from one thread at a time, save `Inbox.put` and `Inbox.end`.
+Nothing here knows a protocol. `Link.unary` may be called from several threads at once.
 """
 
 from __future__ import annotations
@@ -67,6 +67,25 @@ class Inbox:
         self._items: queue.SimpleQueue[Message | Exception] = queue.SimpleQueue()
         self._cancel = cancel
         self._ended: Exception | None = None
+        self._reading = threading.Event()
+        self._reading.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the reader shall leave on the wire what comes."""
+        return not self._reading.is_set()
+
+    def pause(self) -> None:
+        """Has the reader stop after the message that it waits for."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        """Has the reader go on."""
+        self._reading.set()
+
+    def wait_while_paused(self) -> None:
+        """Blocks the reader; readers call it after each message."""
+        self._reading.wait()
 
     def put(self, message: Message) -> None:
         """Adds a message that came."""
@@ -91,6 +110,7 @@ class Inbox:
 
     def close(self) -> None:
         """Ends the stream from this side."""
+        self.resume()
         self._cancel()
 
 
