@@ -1,4 +1,4 @@
-"""A page of List on a plane of 20,000 apps against one of 100: the contract's LI-6, judged by the suite's own check.
+"""A page of List on a plane of 100,000 apps against one of 100: the contract's LI-6, judged by the suite's own check.
 
 Run with `make bench`; `--smoke` only makes sure that the check is there. Exits 1 where it doesn't hold.
 """

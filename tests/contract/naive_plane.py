@@ -19,7 +19,6 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app import app_service_pb2_grpc
 
 Key = tuple[str, str, str]
-THREADS = 64
 
 
 class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
@@ -141,7 +140,7 @@ class NaiveServer:
     """The plane behind a port of the loopback."""
 
     def __init__(self) -> None:
-        self._server = grpc.server(ThreadPoolExecutor(THREADS), options=(("grpc.so_reuseport", 0),))
+        self._server = grpc.server(ThreadPoolExecutor(64), options=(("grpc.so_reuseport", 0),))
         app_service_pb2_grpc.add_AppServiceServicer_to_server(NaivePlane(), self._server)
         self.port: int = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
