@@ -158,6 +158,7 @@ class FakeControlPlane:
             subscription = reads.watch(self._state, request)
             if self._pacer is not None:
                 subscription.on_sent = self._sent
+                subscription.on_closed = self._pacer.closed
                 self._pacer.opened(subscription)
             return subscription
 

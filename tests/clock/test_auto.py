@@ -303,3 +303,16 @@ def test_a_watcher_whose_client_is_gone_moves_nothing() -> None:
     assert read_all(bench.watch())[-1] == ASSIGNED
     bench.later(0.4)
     assert bench.status() == ASSIGNED, "nobody confirmed after the quiet time"
+
+
+def test_a_closed_watch_is_forgotten() -> None:
+    """Watches that waited for apps at rest leave nothing behind when they are closed."""
+    bench = Bench()
+    pacer = bench.plane._pacer  # pyright: ignore[reportPrivateUsage]  # what must not grow
+    assert pacer is not None
+    for number in range(20):
+        watchers = [bench.watch(f"absent-{number}"), bench.watch_project()]
+        for watcher in watchers:
+            read_all(watcher)
+            watcher.close()
+    assert not pacer._waiting and not pacer._wide  # pyright: ignore[reportPrivateUsage]

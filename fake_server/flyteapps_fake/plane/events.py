@@ -54,6 +54,7 @@ class Subscription:
         self.confirmed_at = 0.0
         self.opened = 0
         self.on_sent: Callable[[Subscription], None] | None = None
+        self.on_closed: Callable[[Subscription], None] | None = None
         self.closed = False
         self._log = log
         self._snapshot = deque(snapshot)
@@ -141,6 +142,8 @@ class EventLog:
     def remove(self, subscription: Subscription) -> None:
         with self._lock:
             subscription.closed = True
+            if subscription.on_closed is not None:
+                subscription.on_closed(subscription)
             subscription.waiting = False
             members = self._subscriptions.get(subscription.scope)
             if members is not None:

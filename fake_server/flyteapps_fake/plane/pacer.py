@@ -47,7 +47,9 @@ class Pacer:
         """The moving apps by the scope of a watch of that app alone."""
         self._polled: set[AppKey] = set()
         self._waiting: dict[WatchScope | None, set[Subscription]] = {}
-        """Subscriptions that waited when they were last heard of, by scope."""
+        """Open subscriptions that have waited, by scope."""
+        self._wide: set[WatchScope | None] = set()
+        """Those of these scopes that see more than one app."""
         self._order = 0
 
     def on_event(self, event: Event) -> None:
@@ -104,7 +106,10 @@ class Pacer:
         subscription.waiting = subscription.idle()
         subscription.confirmed_at = self._real()
         if subscription.waiting:
-            self._waiting.setdefault(subscription.scope, set()).add(subscription)
+            scope = subscription.scope
+            self._waiting.setdefault(scope, set()).add(subscription)
+            if scope is not None and scope[0] in WIDE:
+                self._wide.add(scope)
 
     def next_gate(self) -> float | None:
         """Real seconds until `due` may give an app; None while nobody waits."""
@@ -133,21 +138,26 @@ class Pacer:
         if self._moving.pop(key, None) is not None:
             del self._keys[app_scope(key)]
 
+    def closed(self, subscription: Subscription) -> None:
+        """A subscription was closed: nobody waits there any more."""
+        scope = subscription.scope
+        members = self._waiting.get(scope)
+        if members is not None:
+            members.discard(subscription)
+            if not members:
+                del self._waiting[scope]
+                self._wide.discard(scope)
+
     def _awaited(self) -> set[AppKey]:
         """The moving apps that somebody polls or may wait for; costs what is awaited, not what moves."""
         keys = set(self._polled)
-        for scope, subscriptions in list(self._waiting.items()):
-            key = self._keys.get(scope) if scope is not None else None
-            if key is None and not (scope and scope[0] in WIDE and self._moving):
-                continue
-            subscriptions -= {each for each in subscriptions if not each.waiting}
-            if not subscriptions:
-                del self._waiting[scope]
-            elif key is not None:
-                keys.add(key)
-            else:
-                keys.update(self._moving)
+        keys.update(self._keys[scope] for scope in self._keys.keys() & self._waiting.keys() if self._waits(scope))
+        if self._moving and any(map(self._waits, self._wide)):
+            keys.update(self._moving)
         return keys
+
+    def _waits(self, scope: WatchScope | None) -> bool:
+        return any(each.waiting for each in self._waiting[scope])
 
     def _gate(self, key: AppKey, now: float) -> float | None:
         moving = self._moving[key]
