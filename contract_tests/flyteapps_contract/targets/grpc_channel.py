@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,9 +11,8 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.targets.readers import Readers
 from flyteapps_contract.targets.target import Inbox, Link
-
-GRACE = 5.0
 
 
 class GrpcLink(Link):
@@ -23,7 +21,7 @@ class GrpcLink(Link):
     def __init__(self, channel: grpc.Channel, headers: Mapping[str, str] | None = None) -> None:
         self._channel = channel
         self._metadata = tuple((headers or {}).items())
-        self._readers: list[tuple[threading.Thread, Inbox]] = []
+        self._readers = Readers()
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
         """One call. Raises Refused."""
@@ -52,17 +50,11 @@ class GrpcLink(Link):
             else:
                 inbox.end(None)
 
-        inbox = Inbox(call.cancel)
-        reader = threading.Thread(target=read, args=(inbox,), name="flyteapps-contract-stream", daemon=True)
-        self._readers.append((reader, inbox))
-        reader.start()
-        return inbox
+        return self._readers.start(read, call.cancel)
 
     def close(self) -> None:
         """Ends open streams, then the channel."""
-        for reader, inbox in self._readers:
-            inbox.close()
-            reader.join(GRACE)
+        self._readers.close()
         self._channel.close()
 
 

@@ -6,7 +6,6 @@ The servicer is an object with a method for each RPC, as grpcio's generated serv
 from __future__ import annotations
 
 import itertools
-import threading
 from typing import Any
 
 import grpc
@@ -16,9 +15,9 @@ from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.targets.grpc_channel import details_of
+from flyteapps_contract.targets.readers import Readers
 from flyteapps_contract.targets.target import Inbox, Link
 
-GRACE = 5.0
 CALL = "x-contract-call"
 """The metadata that tells a call from the others."""
 SERVICES = {each.full_name: each for each in app_service_pb2.DESCRIPTOR.services_by_name.values()}
@@ -66,7 +65,7 @@ class ServicerLink(Link):
         self._server: Any = grpc_testing.server_from_dictionary(  # pyright: ignore[reportUnknownMemberType]  # untyped
             {service: _Recording(servicer, self._trailers)}, grpc_testing.strict_real_time()
         )
-        self._readers: list[tuple[threading.Thread, Inbox]] = []
+        self._readers = Readers()
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
         """One call. Raises Refused."""
@@ -91,17 +90,11 @@ class ServicerLink(Link):
             except ValueError:  # no more responses
                 inbox.end(_end(rpc, self._trailers.pop(number, ())))
 
-        inbox = Inbox(rpc.cancel)
-        reader = threading.Thread(target=read, args=(inbox,), name="flyteapps-contract-stream", daemon=True)
-        self._readers.append((reader, inbox))
-        reader.start()
-        return inbox
+        return self._readers.start(read, rpc.cancel)
 
     def close(self) -> None:
         """Cancels what is open."""
-        for reader, inbox in self._readers:
-            inbox.close()
-            reader.join(GRACE)
+        self._readers.close()
 
 
 def _own(request: Message) -> Message:
