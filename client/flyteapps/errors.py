@@ -1,0 +1,226 @@
+"""What the client raises: one tree, split by who can mend it.
+
+`CallerError`: the caller (a bad name, a conflict, a missing app, a wrong setting). `PlaneError`: the plane. `NetworkError`:
+what lies between. `WaitError`: a wait that can't end well. Rules of this file: exceptions alone; who makes them out of
+what came over a wire is `flyteapps.wire`. What a library raised is reachable as `__cause__` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class Code(IntEnum):
+    """The code of an RPC, with gRPC's numbers."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A field that breaks a rule: its path (`app.metadata.id.name`), what the rule is, and the rule's id."""
+
+    field: str
+    reason: str
+    rule: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
+class Error(Exception):
+    """The root of all that this package raises on purpose.
+
+    `code`: the RPC's code, None where no RPC failed. `message`: what happened, and what to do. `violations`: the fields
+    that the plane refused. `details`: error details that came along, as protobuf messages (Any where the type is
+    unknown here). `request_id`: the `x-request-id` of the call. `endpoint`: where it went. `app`: which app it was
+    about, "PROJECT/DOMAIN/NAME". `maybe_applied`: True where a write failed and the plane may have done it all the same.
+    """
+
+    default_code: ClassVar[Code | None] = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Code | None = None,
+        violations: Sequence[Violation] = (),
+        details: Sequence[Any] = (),
+        request_id: str = "",
+        endpoint: str = "",
+        app: str = "",
+        maybe_applied: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code if code is not None else self.default_code
+        self.violations = tuple(violations)
+        self.details = tuple(details)
+        self.request_id = request_id
+        self.endpoint = endpoint
+        self.app = app
+        self.maybe_applied = maybe_applied
+
+    def __str__(self) -> str:
+        about = [("app", self.app), ("endpoint", self.endpoint), ("request", self.request_id)]
+        notes = [f"{what} {value}" for what, value in about if value]
+        if self.code is not None:
+            notes.insert(0, self.code.name)
+        if self.maybe_applied:
+            notes.append("the plane may have applied it")
+        return f"{self.message} [{', '.join(notes)}]" if notes else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuilt, (type(self), self.__dict__.copy()))
+
+
+def _rebuilt(kind: type[Error], state: dict[str, Any]) -> Error:
+    """An error that went through pickle; details, being protobuf messages, come along."""
+    error = kind.__new__(kind, state["message"])
+    Exception.__init__(error, state["message"])
+    error.__dict__.update(state)
+    return error
+
+
+class CallerError(Error):
+    """The caller can mend it."""
+
+
+class ConfigError(CallerError):
+    """A setting is missing or wrong: an endpoint, a configuration file, an option."""
+
+
+class InvalidArgument(CallerError, ValueError):
+    """A request that breaks a rule; `violations` name the fields."""
+
+    default_code = Code.INVALID_ARGUMENT
+
+
+class AppNotFound(CallerError, LookupError):
+    """No such app (or no such org on this plane)."""
+
+    default_code = Code.NOT_FOUND
+
+
+class AppExists(CallerError):
+    """An app of that name exists."""
+
+    default_code = Code.ALREADY_EXISTS
+
+
+class Conflict(CallerError):
+    """ABORTED: the app is at another revision than the one that was updated, or the update would change nothing."""
+
+    default_code = Code.ABORTED
+
+
+class FailedPrecondition(CallerError):
+    """The app is in no state for this, such as deleting one that runs."""
+
+    default_code = Code.FAILED_PRECONDITION
+
+
+class PermissionDenied(CallerError):
+    """The plane knows the caller, and the caller may not do this."""
+
+    default_code = Code.PERMISSION_DENIED
+
+
+class Unauthenticated(CallerError):
+    """The plane doesn't know the caller."""
+
+    default_code = Code.UNAUTHENTICATED
+
+
+class PlaneError(Error):
+    """The plane failed, or can't do it."""
+
+
+class Overloaded(PlaneError):
+    """RESOURCE_EXHAUSTED: the plane has no room for this now, or the message is too large for it."""
+
+    default_code = Code.RESOURCE_EXHAUSTED
+
+
+class Unimplemented(PlaneError):
+    """The plane doesn't offer this method."""
+
+    default_code = Code.UNIMPLEMENTED
+
+
+class ProtocolError(PlaneError):
+    """What answered doesn't speak the protocol that the client speaks: another server, or rubbish on a stream."""
+
+
+class NetworkError(Error):
+    """What lies between the client and the plane failed: nothing answered, or the answer was lost."""
+
+
+class Unavailable(NetworkError, ConnectionError):
+    """UNAVAILABLE: no connection, or one that broke; also a plane that shuts down."""
+
+    default_code = Code.UNAVAILABLE
+
+
+class DeadlineExceeded(NetworkError, TimeoutError):
+    """No answer within `timeout`."""
+
+    default_code = Code.DEADLINE_EXCEEDED
+
+
+class WaitError(Error, RuntimeError):
+    """A wait that can't end well. A RuntimeError, as the Flyte SDK promises.
+
+    `last`: what was last seen of the app, a `flyteapps.App`; None where nothing was.
+    """
+
+    def __init__(self, message: str, *, last: Any = None, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.last = last
+
+
+class DeploymentFailed(WaitError):
+    """The app FAILED, or was stopped while it should become active.
+
+    `substate`: a `flyteapps.Substate`. `reason`: the message of the condition. `log_lines`: the app's last words, where
+    the plane gives logs.
+    """
+
+    def __init__(
+        self, message: str, *, substate: Any = None, reason: str = "", log_lines: Sequence[str] = (), **about: Any
+    ) -> None:
+        super().__init__(message, **about)
+        self.substate = substate
+        self.reason = reason
+        self.log_lines = tuple(log_lines)
+
+
+class AppDeleted(WaitError):
+    """The app was deleted while something waited for it."""
+
+
+class WatchStalled(WaitError):
+    """The plane could not be watched any longer: each attempt to open the stream or to read the app failed."""
+
+
+class WaitTimeout(WaitError, TimeoutError):
+    """The deadline of a wait passed; the plane was watched until then."""
