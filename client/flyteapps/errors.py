@@ -1,8 +1,8 @@
 """What the client raises: one tree, split by who can mend it.
 
-`CallerError`: the caller (a bad name, a conflict, a missing app, a wrong setting). `PlaneError`: the plane. `NetworkError`:
-what lies between. `WaitError`: a wait that can't end well. Rules of this file: exceptions alone; who makes them out of
-what came over a wire is `flyteapps.wire`. What a library raised is reachable as `__cause__` only.
+`CallerError`: the caller (a bad name, a conflict, a missing app, a wrong setting). `PlaneError`: the plane.
+`NetworkError`: what lies between. `WaitError`: a wait that can't end well. Rules of this file: exceptions alone; who
+makes them out of what came over a wire is `flyteapps.wire`. What a library raised is reachable as `__cause__` only.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Error(Exception):
     `code`: the RPC's code, None where no RPC failed. `message`: what happened, and what to do. `violations`: the fields
     that the plane refused. `details`: error details that came along, as protobuf messages (Any where the type is
     unknown here). `request_id`: the `x-request-id` of the call. `endpoint`: where it went. `app`: which app it was
-    about, "PROJECT/DOMAIN/NAME". `maybe_applied`: True where a write failed and the plane may have done it all the same.
+    about, "PROJECT/DOMAIN/NAME". `maybe_applied`: a write failed, and the plane may have done it all the same.
     """
 
     default_code: ClassVar[Code | None] = None

@@ -38,3 +38,35 @@ class DeploymentStatus(OpenIntEnum):
     DEPLOYING = 10
 
 
+class DesiredState(OpenIntEnum):
+    """Spec.DesiredState: where an app shall be. UNSPECIFIED, STARTED and ACTIVE all mean "run"."""
+
+    UNSPECIFIED = 0
+    STOPPED = 1
+    STARTED = 2
+    ACTIVE = 3
+
+
+class Substate(OpenIntEnum):
+    """Status.Substate: what qualifies a deployment status."""
+
+    UNSPECIFIED = 0
+    PULLING_IMAGE = 1
+    INITIALIZING = 2
+    WEBHOOK_ERROR = 3
+    IMAGE_PULL_ERROR = 4
+    SECRET_MOUNT_ERROR = 5
+    CRASH_LOOP = 6
+    OOM_KILLED = 7
+    RUNNING = 8
+    SCALED_TO_ZERO = 9
+    SCALING_FROM_ZERO = 10
+    SCALING_UP = 11
+    SCALING_DOWN = 12
+
+
+ACTIVE = frozenset({DeploymentStatus.ACTIVE, DeploymentStatus.STARTED})
+"""What counts as active, as in the Flyte SDK."""
+
+DEACTIVATED = frozenset({DeploymentStatus.UNASSIGNED, DeploymentStatus.STOPPED})
+"""What counts as deactivated, as in the Flyte SDK."""

@@ -53,19 +53,46 @@ class DirectTransport:
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    def unary(self, method: MethodInfo[Req, Res], request: Req) -> Res:
-        """One unary call. Raises ConnectError."""
+    def unary(
+        self,
+        method: MethodInfo[Req, Res],
+        request: Req,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Res:
+        """One unary call, over at once: `timeout` and `headers` have no meaning here. Raises ConnectError."""
         try:
             return method.output.FromString(self._plane.call(_operation(method), _own(request)))
         except RpcError as error:
             raise connect_error(error) from error
 
-    def stream(self, method: MethodInfo[Req, Res], request: Req, timeout: float | None = None) -> DirectStream[Res]:
+    async def async_unary(
+        self,
+        method: MethodInfo[Req, Res],
+        request: Req,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Res:
+        """The same, after other tasks had their turn: a loop of calls must not starve them."""
+        await asyncio.sleep(0)
+        return self.unary(method, request)
+
+    def stream(
+        self,
+        method: MethodInfo[Req, Res],
+        request: Req,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> DirectStream[Res]:
         """An open server stream, read by blocking; `timeout` in real seconds. Raises ConnectError."""
         return DirectStream(self._plane, method, request, timeout)
 
     def async_stream(
-        self, method: MethodInfo[Req, Res], request: Req, timeout: float | None = None
+        self,
+        method: MethodInfo[Req, Res],
+        request: Req,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncDirectStream[Res]:
         """An open server stream, read by awaiting; `timeout` in real seconds. Raises ConnectError."""
         return AsyncDirectStream(self._plane, method, request, timeout)
@@ -107,15 +134,17 @@ class _OpenStream(Generic[Res]):
             raise ConnectError(ConnectCode.DEADLINE_EXCEEDED, "the deadline passed while waiting for an event")
         return None
 
-    def _pause(self) -> float | None:
-        """Says that somebody waits here; gives how long to sleep at most, None for until woken."""
+    def _pause(self, until: float | None) -> float | None:
+        """Says that somebody waits here, until the monotonic clock shows `until`.
+
+        Gives how long to sleep at most, None for until woken. Raises TimeoutError once that time is over.
+        """
+        if until is not None and time.monotonic() >= until:
+            raise TimeoutError("no event came in time")
         self._subscription.sent()
         self._plane.run_due()
-        waits = [wait for wait in (self._plane.next_due(), self._left()) if wait is not None]
+        waits = [wait for wait in (self._plane.next_due(), _left(self._deadline), _left(until)) if wait is not None]
         return min(waits) if waits else None
-
-    def _left(self) -> float | None:
-        return max(0.0, self._deadline - time.monotonic()) if self._deadline is not None else None
 
 
 class DirectStream(_OpenStream[Res]):
@@ -125,6 +154,14 @@ class DirectStream(_OpenStream[Res]):
         return self
 
     def __next__(self) -> Res:
+        try:
+            return self.receive()
+        except EOFError:
+            raise StopIteration from None
+
+    def receive(self, timeout: float | None = None) -> Res:
+        """The next message. Raises TimeoutError where none came within `timeout` real seconds, EOFError at the end."""
+        until = time.monotonic() + timeout if timeout is not None else None
         woken = threading.Event()
         self._subscription.wake = woken.set
         while not self._subscription.closed:
@@ -132,10 +169,10 @@ class DirectStream(_OpenStream[Res]):
             message = self._next()
             if message is not None:
                 return message
-            pause = self._pause()
+            pause = self._pause(until)
             if self._subscription.idle():
                 woken.wait(pause)
-        raise StopIteration
+        raise EOFError("the stream was closed")
 
     def __enter__(self) -> Self:
         return self
@@ -151,6 +188,14 @@ class AsyncDirectStream(_OpenStream[Res]):
         return self
 
     async def __anext__(self) -> Res:
+        try:
+            return await self.receive()
+        except EOFError:
+            raise StopAsyncIteration from None
+
+    async def receive(self, timeout: float | None = None) -> Res:
+        """The next message. Raises TimeoutError where none came within `timeout` real seconds, EOFError at the end."""
+        until = time.monotonic() + timeout if timeout is not None else None
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
 
@@ -163,15 +208,19 @@ class AsyncDirectStream(_OpenStream[Res]):
             message = self._next()
             if message is not None:
                 return message
-            pause = self._pause()
+            pause = self._pause(until)
             if self._subscription.idle():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), pause)
-        raise StopAsyncIteration
+        raise EOFError("the stream was closed")
 
     async def aclose(self) -> None:
         """Frees the stream."""
         self.close()
+
+
+def _left(until: float | None) -> float | None:
+    return max(0.0, until - time.monotonic()) if until is not None else None
 
 
 def _seconds(timeout_ms: int | None) -> float | None:
@@ -219,8 +268,7 @@ class _AsyncStub(AppServiceClient):
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> Any:
-        await asyncio.sleep(0)  # as a call over a wire does: a loop of calls must not starve the other tasks
-        return self._transport.unary(method, request)
+        return await self._transport.async_unary(method, request)
 
     def execute_server_stream(
         self,

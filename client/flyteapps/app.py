@@ -1,0 +1,302 @@
+"""App: a handle of one app, with what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps import conditions
+from flyteapps.apps import Apps
+from flyteapps.call import calling, calling_by, iterating, iterating_by
+from flyteapps.default import default_client
+from flyteapps.drivers.awaiting import AwaitingDriver
+from flyteapps.drivers.blocking import BlockingDriver
+from flyteapps.flows.changes import ChangeKind, Seen, changes
+from flyteapps.flows.logs import LogLine, follow_logs
+from flyteapps.flows.switching import stop_for_good, switch
+from flyteapps.flows.verdicts import Baseline, WaitFor
+from flyteapps.flows.viewing import view_logs
+from flyteapps.flows.waiting import Waited, wait
+from flyteapps.operations import Flow, ItemFlow, mapped
+from flyteapps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
+
+if TYPE_CHECKING:
+    from flyteapps.client import Client
+
+
+def _default_apps() -> Apps:
+    return default_client().apps
+
+
+class App:
+    """One app, as the plane last showed it to this handle.
+
+    `pb2` is the `flyteidl2.app.App` itself. A handle follows its own writes and waits: they renew `pb2`. `waited` says
+    how the last wait ended, None before the first. Class methods use the default client (`flyteapps.init`), the others
+    the client that the handle came from. Every method that calls the plane blocks; its `.aio` is for asyncio. All of
+    them raise `flyteapps.Error`.
+    """
+
+    get = calling_by(Apps.get, _default_apps)
+    create = calling_by(Apps.create, _default_apps)
+    replace = calling_by(Apps.replace, _default_apps)
+    update = calling_by(Apps.update, _default_apps)
+    delete = calling_by(Apps.delete, _default_apps)
+    listall = iterating_by(Apps.listall, _default_apps)
+
+    def __init__(self, pb2: definition.App, client: Client | None = None) -> None:
+        """`client`: whose app it is; None is the default client."""
+        self.pb2 = pb2
+        self.waited: Waited | None = None
+        self._client = client
+        self._baseline: Baseline | None = None
+
+    @property
+    def client(self) -> Client:
+        """The client that this handle calls by. Raises ConfigError where there is none."""
+        if self._client is None:
+            self._client = default_client()
+        return self._client
+
+    @property
+    def _blocking(self) -> BlockingDriver:
+        return self.client._blocking  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @property
+    def _awaiting(self) -> AwaitingDriver:
+        return self.client._awaiting  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @property
+    def name(self) -> str:
+        """The name, unique within project and domain."""
+        return self.pb2.metadata.id.name
+
+    @property
+    def revision(self) -> int:
+        """1 when created, one more with each update; 0 on planes that don't count."""
+        return self.pb2.metadata.revision
+
+    @property
+    def endpoint(self) -> str:
+        """The public URL, "" before the plane has given one."""
+        return self.pb2.status.ingress.public_url
+
+    @property
+    def deployment_status(self) -> DeploymentStatus:
+        """Where the app is, by its last condition."""
+        return conditions.status(self.pb2)
+
+    @property
+    def substate(self) -> Substate:
+        """What qualifies the deployment status."""
+        return conditions.substate(self.pb2)
+
+    @property
+    def message(self) -> str:
+        """What the plane says about the deployment status."""
+        return conditions.message(self.pb2)
+
+    @property
+    def desired_state(self) -> DesiredState:
+        """Where the app shall be."""
+        return DesiredState(self.pb2.spec.desired_state)
+
+    @property
+    def url(self) -> str:
+        """The page of the app in the console."""
+        identifier = self.pb2.metadata.id
+        return self.client.console.app_url(identifier.project, identifier.domain, identifier.name)
+
+    def is_active(self) -> bool:
+        """Whether the deployment status is ACTIVE or STARTED, also with zero replicas."""
+        return self.deployment_status in ACTIVE
+
+    def is_deactivated(self) -> bool:
+        """Whether the deployment status is STOPPED or UNASSIGNED. An UNASSIGNED app can be about to start."""
+        return self.deployment_status in DEACTIVATED
+
+    @calling
+    def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Flow[App]:
+        """Waits until the app is active ("activated") or stopped ("deactivated"), and gives this handle, renewed.
+
+        After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
+        by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
+        """
+        baseline = self._baseline or Baseline.seen(self.pb2)
+        self.pb2, self.waited = yield from wait(self.client.settings, self.pb2.metadata.id, wait_for, baseline, timeout)
+        return self
+
+    @calling
+    def activate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
+        """Starts the app; `wait` until it is active. A failed one is started again, a running one left alone.
+
+        Gives this handle, renewed. `timeout` of the wait in seconds, by default the client's. Raises as `watch`, and
+        AppNotFound.
+        """
+        return (yield from self._switch("activated", wait, timeout))
+
+    @calling
+    def deactivate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
+        """Stops the app; `wait` until it is stopped. Gives this handle, renewed. Raises as `activate`."""
+        return (yield from self._switch("deactivated", wait, timeout))
+
+    def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
+        settings = self.client.settings
+        self.pb2, self._baseline = yield from switch(settings, self.pb2.metadata.id, target)
+        if waits:
+            self.pb2, self.waited = yield from wait(settings, self.pb2.metadata.id, target, self._baseline, timeout)
+        return self
+
+    @iterating
+    def events(self, timeout: float | None = None) -> ItemFlow[Change]:
+        """The changes of the app from what this handle shows on, for ever or for `timeout` seconds.
+
+        Each state comes once, and dropped streams are opened again; of what happened while none was open, the last
+        state is shown. This handle isn't renewed. Raises WatchStalled.
+        """
+        return mapped(changes(self.client.settings, self.pb2.metadata.id, self.pb2, timeout), self._change)
+
+    def _change(self, seen: Seen) -> Change:
+        old = App(seen.old, self._client) if seen.old is not None else None
+        return Change(seen.kind, App(seen.app, self._client), old)
+
+    @iterating
+    def logs(self, replica_name: str | None = None, follow: bool = True) -> ItemFlow[LogLine]:
+        """The log lines: the backlog, then, with `follow`, what comes, until no replica is left.
+
+        Raises AppNotFound where the app has never started, Unimplemented where the plane gives no logs.
+        """
+        return follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, follow)
+
+    @calling
+    def show_logs(
+        self,
+        max_lines: int = 30,
+        show_ts: bool = False,
+        raw: bool = False,
+        filter_system: bool = False,
+        replica_name: str | None = None,
+    ) -> Flow[None]:
+        """Prints the log lines as they come, until no replica is left or Ctrl-C.
+
+        On a terminal, and with rich installed, the last `max_lines` are shown in place, unless `raw`. `show_ts`: with
+        timestamps. `filter_system`: without the platform's own lines. Raises as `logs`.
+        """
+        flow = follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, True)
+        return (yield from view_logs(flow, max_lines, show_ts, raw, filter_system))
+
+    def ephemeral_ctx(self, timeout: float | None = None) -> AsyncEphemeral:
+        """`async with app.ephemeral_ctx():` starts the app, waits until it is active, and stops it at the end.
+
+        However the block is left, also where the start failed, the app ends stopped, and the first error is the one
+        that is raised. `timeout` of each wait in seconds.
+        """
+        return AsyncEphemeral(self, timeout)
+
+    def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral:
+        """`with app.ephemeral_ctx_sync():`, the same, blocking."""
+        return Ephemeral(self, timeout)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The app as a dictionary, as protobuf's JSON mapping has it (camelCase keys)."""
+        from google.protobuf.json_format import MessageToDict
+
+        return MessageToDict(self.pb2)
+
+    def to_json(self) -> str:
+        """The app as JSON, indented."""
+        from google.protobuf.json_format import MessageToJson
+
+        return MessageToJson(self.pb2)
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        yield "name", self.name
+        yield "revision", self.revision
+        yield "endpoint", self.endpoint
+        yield "deployment_status", self.deployment_status.name
+        if self.substate:
+            yield "substate", self.substate.name
+        yield "desired_state", self.desired_state.name
+
+    def __repr__(self) -> str:
+        return f"App({', '.join(f'{key}={value!r}' for key, value in self.__rich_repr__())})"
+
+    def _renew(self, app: definition.App | None) -> None:
+        if app is not None:
+            self.pb2, self._baseline = app, Baseline.seen(app)
+
+    def _stop_for_good(self, error: BaseException | None, timeout: float | None) -> Flow[None]:
+        """After an interruption the stop is only asked for, so that the way out is short."""
+        waits = error is None or isinstance(error, Exception)
+        self._renew((yield from stop_for_good(self.client.settings, self.pb2.metadata.id, waits, timeout)))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: `app` as it is now (of a deleted app: as it was last), `old` as it was before, None where unknown."""
+
+    kind: ChangeKind
+    app: App
+    old: App | None
+
+
+class Ephemeral:
+    """The context of `App.ephemeral_ctx_sync`."""
+
+    def __init__(self, app: App, timeout: float | None) -> None:
+        self._app = app
+        self._timeout = timeout
+
+    def __enter__(self) -> App:
+        try:
+            return self._app.activate(wait=True, timeout=self._timeout)
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
+        app = self._app
+        try:
+            app._blocking.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
+        except Exception as second:
+            if error is None:
+                raise
+            error.add_note(f"and the app could not be stopped: {second}")
+
+
+class AsyncEphemeral:
+    """The context of `App.ephemeral_ctx`."""
+
+    def __init__(self, app: App, timeout: float | None) -> None:
+        self._app = app
+        self._timeout = timeout
+
+    async def __aenter__(self) -> App:
+        try:
+            return await self._app.activate.aio(wait=True, timeout=self._timeout)
+        except BaseException as error:
+            await self._leave(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._leave(error)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        app = self._app
+        try:
+            await app._awaiting.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
+        except Exception as second:
+            if error is None:
+                raise
+            error.add_note(f"and the app could not be stopped: {second}")

@@ -1,0 +1,129 @@
+"""Apps: what can be done with the apps of a client, without a handle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps.call import calling, iterating
+from flyteapps.drivers.awaiting import AwaitingDriver
+from flyteapps.drivers.blocking import BlockingDriver
+from flyteapps.flows import writes
+from flyteapps.flows.listing import Query, list_apps
+from flyteapps.operations import Flow, ItemFlow, mapped
+from flyteapps.states import DeploymentStatus
+
+if TYPE_CHECKING:
+    from flyteapps.app import App
+    from flyteapps.client import Client
+
+CREATE_REASON = "created again by flyteapps"
+
+
+class Apps:
+    """The apps that a client reaches: `client.apps`. Every method raises `flyteapps.Error`; `.aio` is for asyncio."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def _blocking(self) -> BlockingDriver:
+        return self._client._blocking  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @property
+    def _awaiting(self) -> AwaitingDriver:
+        return self._client._awaiting  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @calling
+    def get(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[App]:
+        """The app of that name; project and domain are the client's where left out. Raises AppNotFound."""
+        settings = self._client.settings
+        return self._handle((yield from writes.get(settings, settings.identifier(name, project, domain))))
+
+    @calling
+    def create(self, app: definition.App) -> Flow[App]:
+        """Creates the app, or gives the app of that name this spec, as `replace` does.
+
+        Empty org, project and domain are the client's. An app that is there already, unchanged, is not written. Labels,
+        code_bundle_uri and source_code that the message leaves out stay as they are stored.
+        """
+        return self._written((yield from writes.create(self._client.settings, app, CREATE_REASON)))
+
+    @calling
+    def replace(
+        self,
+        name: str,
+        updated_app_spec: definition.Spec,
+        reason: str,
+        labels: Mapping[str, str] | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> Flow[App]:
+        """Gives an existing app another spec; an equal one is not written.
+
+        Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels where
+        None are given. Where another writer comes between, the app is read and written again, a few times. Raises
+        AppNotFound, Conflict.
+        """
+        settings = self._client.settings
+        identifier = settings.identifier(name, project, domain)
+        return self._written((yield from writes.replace(settings, identifier, updated_app_spec, reason, labels)))
+
+    @calling
+    def update(self, updated_app_proto: definition.App, reason: str) -> Flow[App]:
+        """Updates the app as the message says; its revision has to be the stored one, or 0 for any.
+
+        Raises Conflict where the app is at another revision or nothing would change, AppNotFound.
+        """
+        settings = self._client.settings
+        sent = definition.App()
+        sent.CopyFrom(updated_app_proto)
+        sent.metadata.id.CopyFrom(settings.completed(sent.metadata.id))
+        return self._written((yield from writes.update(settings, sent, reason)))
+
+    @calling
+    def delete(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[None]:
+        """Deletes the app; an absent one is no error. Raises FailedPrecondition where it runs: deactivate it first."""
+        settings = self._client.settings
+        yield from writes.delete(settings, settings.identifier(name, project, domain))
+
+    @iterating
+    def listall(
+        self,
+        created_by_subject: str | None = None,
+        sort_by: tuple[str, Literal["asc", "desc"]] | None = None,
+        limit: int | None = 100,
+        in_status: str | DeploymentStatus | Iterable[str | DeploymentStatus] | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        token: str = "",
+    ) -> ItemFlow[App]:
+        """The apps of the project (of the org, where no project is known), fetched as they are consumed.
+
+        `sort_by`: (key, "asc" or "desc") with created_at, updated_at, name, status_phase or revision; created_at
+        ascending by default. `limit`: at most so many, None for all. `in_status`: only apps in one of these, such as
+        "active". `token`: where an earlier iteration stopped (its `token`); with the same arguments otherwise.
+        """
+        query = Query(
+            created_by_subject=created_by_subject,
+            sort_by=sort_by,
+            limit=limit,
+            in_status=in_status,
+            project=project,
+            domain=domain,
+            token=token,
+        )
+        return mapped(list_apps(self._client.settings, query), self._handle)
+
+    def _handle(self, pb2: definition.App) -> App:
+        from flyteapps.app import App
+
+        return App(pb2, self._client)
+
+    def _written(self, written: writes.Written) -> App:
+        pb2, baseline = written
+        app = self._handle(pb2)
+        app._baseline = baseline  # pyright: ignore[reportPrivateUsage]  # one package
+        return app

@@ -1,0 +1,191 @@
+"""Client: one plane, with the settings of the calls to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+from connectrpc.errors import ConnectError
+
+from flyteapps.apps import Apps
+from flyteapps.console import Console
+from flyteapps.drivers.awaiting import AwaitingDriver
+from flyteapps.drivers.blocking import BlockingDriver
+from flyteapps.endpoint import Endpoint
+from flyteapps.errors import ConfigError, Error
+from flyteapps.operations import Open, Unary
+from flyteapps.retries import Retries, Waits
+from flyteapps.settings import Settings
+from flyteapps.transports.transport import Transport
+from flyteapps.wire import error_of
+
+if TYPE_CHECKING:
+    from flyteapps.config import Config
+
+Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
+
+IN_PROCESS = "in process"
+
+
+class Client:
+    """A client of one control plane, for threads and event loops alike.
+
+    `endpoint`: `host:port`, `dns:///host:port`, `http(s)://host:port`. Without a scheme the connection is by TLS unless
+    `insecure`. `org`, `project`, `domain`: defaults of all calls. `ca_cert`: a PEM file, or its bytes, to trust instead
+    of the system's. `insecure_skip_verify`: trusts the certificate that the plane shows first. `headers`: sent along
+    with every call. `timeout`: seconds for a whole call with its repetitions, None for none. `retries`: a Retries, or
+    how many attempts at most. `waits`: how waits behave. `protocol`: "connect" or "grpc", both by connectrpc, or
+    "grpcio", by grpcio (extra grpc). `http_version`: "1.1" or "2"; gRPC needs 2. `transport`: another way to a plane,
+    instead of an endpoint, such as `plane.transport()`. `console_endpoint`: where the
+    console is, if not where the endpoint says.
+
+    Raises ConfigError for what can't be meant. Nothing is connected before the first call; connections are closed by
+    `close` or `aclose`, or by the `with` of either kind.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        org: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        insecure: bool | None = None,
+        insecure_skip_verify: bool = False,
+        ca_cert: str | os.PathLike[str] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = 30.0,
+        retries: int | Retries | None = None,
+        waits: Waits | None = None,
+        protocol: Protocol = "connect",
+        http_version: str | None = None,
+        transport: Transport | None = None,
+        console_endpoint: str | None = None,
+    ) -> None:
+        if (endpoint is None) == (transport is None):
+            raise ConfigError('give either an endpoint, such as "localhost:8090", or a transport')
+        if timeout is not None and not timeout > 0:
+            raise ConfigError(f"timeout={timeout}: more than 0 seconds, or None for no limit")
+        where = Endpoint.parse(endpoint, insecure) if endpoint is not None else None
+        self.settings = Settings(
+            endpoint=where.url if where else IN_PROCESS,
+            org=org or "",
+            project=project or "",
+            domain=domain or "",
+            timeout=timeout,
+            headers=_checked(headers),
+            retries=Retries(attempts=retries) if isinstance(retries, int) else retries or Retries(),
+            waits=waits or Waits(),
+        )
+        if transport is not None:
+            self.transport = transport
+        else:
+            assert where is not None
+            self.transport = _transport(where, protocol, http_version, ca_cert, insecure_skip_verify)
+        self.console = Console(
+            endpoint or "localhost:8090", insecure=where is None or not where.secure, console_endpoint=console_endpoint
+        )
+        self.apps = Apps(self)
+        self._blocking = BlockingDriver(self.transport, self._translated)
+        self._awaiting = AwaitingDriver(self.transport, self._translated)
+
+    @classmethod
+    def from_config(
+        cls, config: Config, *, org: str | None = None, project: str | None = None, domain: str | None = None
+    ) -> Self:
+        """A client as a configuration says; arguments win over it. Raises ConfigError where it names no endpoint."""
+        if not config.endpoint:
+            where = f"{config.source} has no" if config.source else "no configuration file was found, so there is no"
+            raise ConfigError(f"{where} admin.endpoint; set it there, or by the variable FLYTE_ADMIN_ENDPOINT")
+        return cls(
+            config.endpoint,
+            org=org or config.org,
+            project=project or config.project,
+            domain=domain or config.domain,
+            insecure=config.insecure,
+            insecure_skip_verify=config.insecure_skip_verify,
+            ca_cert=config.ca_cert_file_path,
+            console_endpoint=config.console_endpoint,
+        )
+
+    def _translated(self, error: ConnectError, operation: Unary | Open) -> Error:
+        return error_of(error, operation, self.settings.endpoint)
+
+    def close(self) -> None:
+        """Closes the connections that blocking calls opened; streams that are open then end."""
+        close: Any = getattr(self.transport, "close", None)
+        if close is not None:
+            close()
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        close: Any = getattr(self.transport, "aclose", None)
+        if close is not None:
+            await close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        settings = self.settings
+        scope = "".join(
+            f", {name}={value!r}"
+            for name, value in (("org", settings.org), ("project", settings.project), ("domain", settings.domain))
+            if value
+        )
+        return f"Client({settings.endpoint!r}{scope})"
+
+
+def _checked(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The headers in lower case. Raises ConfigError for what no header can be."""
+    checked: dict[str, str] = {}
+    for name, value in (headers or {}).items():
+        if not name or not name.isascii() or any(c <= " " or c in '()<>@,;:\\"/[]?={}\x7f' for c in name):
+            raise ConfigError(f"headers: {name!r} is no name of a header")
+        if not value.isascii() or any(c in "\r\n\0" for c in value):
+            raise ConfigError(f"headers: the value of {name!r} may hold ASCII only, and no line ends")
+        checked[name.lower()] = value
+    return checked
+
+
+def _transport(
+    endpoint: Endpoint,
+    protocol: str,
+    http_version: str | None,
+    ca_cert: str | os.PathLike[str] | bytes | None,
+    skip_verify: bool,
+) -> Transport:
+    if protocol not in ("connect", "grpc", "grpcio"):
+        raise ConfigError(f'protocol={protocol!r}: "connect", "grpc" or "grpcio"')
+    if http_version not in (None, "1.1", "2"):
+        raise ConfigError(f'http_version={http_version!r}: "1.1" or "2"')
+    if protocol != "connect" and http_version == "1.1":
+        raise ConfigError(f'protocol={protocol!r} needs http_version="2"')
+    if not endpoint.secure and (ca_cert is not None or skip_verify):
+        raise ConfigError(f"{endpoint.url} is without TLS: ca_cert and insecure_skip_verify have no meaning there")
+    certificates = ca_cert if ca_cert is None or isinstance(ca_cert, bytes) else _read(ca_cert)
+    if protocol == "grpcio":
+        from flyteapps.transports.grpcio import GrpcioTransport
+
+        return GrpcioTransport(endpoint, certificates, skip_verify)
+    from flyteapps.transports.connect import ConnectTransport
+
+    return ConnectTransport(endpoint, protocol == "grpc", http_version, certificates, skip_verify)
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ConfigError(f"ca_cert: {os.fspath(path)} can't be read: {error.strerror}") from error

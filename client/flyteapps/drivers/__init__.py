@@ -1,0 +1,1 @@
+"""What runs a flow: blocking in this thread, or awaiting in an event loop."""

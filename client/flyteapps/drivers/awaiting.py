@@ -1,0 +1,165 @@
+"""Runs flows in the running event loop: no thread, no loop of its own.
+
+Cancellation is never thrown into a flow: it leaves through here, and the streams that the flow had open are closed on
+the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Generator
+from typing import Any, Generic, Self, TypeVar
+
+from connectrpc.errors import ConnectError
+
+from flyteapps.drivers.blocking import Translate
+from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
+from flyteapps.transports.transport import AsyncStream, Transport
+
+T = TypeVar("T")
+
+
+class AwaitingDriver:
+    """Performs operations over a transport, by awaiting."""
+
+    def __init__(self, transport: Transport, translate: Translate) -> None:
+        self._transport = transport
+        self._translate = translate
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Runs a flow to its end and gives what it returns. Raises what it raises."""
+        run = _Run(self._transport, self._translate)
+        try:
+            operation = next(flow)
+            while True:
+                try:
+                    result = await run.perform(operation)
+                except Exception as error:
+                    operation = flow.throw(error)
+                else:
+                    operation = flow.send(result)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            if run.streams:
+                await run.close()
+
+    def iterate(self, flow: ItemFlow[T]) -> AsyncItems[T]:
+        """The items that a flow emits, as they are consumed."""
+        return AsyncItems(flow, _Run(self._transport, self._translate))
+
+
+class _Run:
+    """One run of a flow: its open streams, and what each was opened by."""
+
+    __slots__ = ("streams", "translate", "transport")
+
+    def __init__(self, transport: Transport, translate: Translate) -> None:
+        self.transport = transport
+        self.translate = translate
+        self.streams: dict[AsyncStream[Any], Open] = {}
+
+    async def perform(self, operation: object) -> Any:
+        if type(operation) is Unary:
+            try:
+                return await self.transport.async_unary(
+                    operation.method, operation.request, operation.timeout, operation.headers
+                )
+            except ConnectError as error:
+                raise self.translate(error, operation) from error
+        if type(operation) is Now:
+            return time.monotonic()
+        if type(operation) is Next:
+            return await self._next(operation)
+        if type(operation) is Sleep:
+            return await asyncio.sleep(operation.seconds)
+        if type(operation) is Open:
+            try:
+                stream = self.transport.async_stream(operation.method, operation.request, None, operation.headers)
+            except ConnectError as error:
+                raise self.translate(error, operation) from error
+            self.streams[stream] = operation
+            return stream
+        if type(operation) is Close:
+            self.streams.pop(operation.stream, None)
+            return await operation.stream.aclose()
+        raise TypeError(f"not an operation: {operation!r}")
+
+    async def _next(self, operation: Next) -> Any:
+        try:
+            return await operation.stream.receive(operation.timeout)
+        except TimeoutError:
+            return Quiet.SILENCE
+        except EOFError:
+            return Quiet.END
+        except ConnectError as error:
+            raise self.translate(error, self.streams[operation.stream]) from error
+
+    async def close(self) -> None:
+        while self.streams:
+            await self.streams.popitem()[0].aclose()
+
+
+class AsyncItems(AsyncIterator[T], Generic[T]):
+    """What a flow emits, one by one; lazily, so that what isn't consumed isn't fetched.
+
+    Closed at its end, by `aclose()`, or as an async context manager; its streams are then closed. `token` as in Items.
+    """
+
+    def __init__(self, flow: Generator[Any, Any, None], run: _Run) -> None:
+        self._flow: Generator[Any, Any, None] | None = flow
+        self._run = run
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.token = ""
+
+    async def __anext__(self) -> T:
+        flow = self._flow
+        if flow is None:
+            raise StopAsyncIteration
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        try:
+            operation = next(flow)
+            while type(operation) is not Emit:
+                try:
+                    result = await self._run.perform(operation)
+                except Exception as error:
+                    operation = flow.throw(error)
+                else:
+                    operation = flow.send(result)
+        except StopIteration:
+            await self.aclose()
+            raise StopAsyncIteration from None
+        except BaseException:
+            await self.aclose()
+            raise
+        self.token = operation.token
+        return operation.item  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Emit of this flow
+
+    async def aclose(self) -> None:
+        """Ends the iteration; closing again does nothing."""
+        flow, self._flow = self._flow, None
+        if flow is not None:
+            await self._run.close()
+            flow.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        """Whoever leaves the loop by `break` need not close: the event loop does, as it does for generators."""
+        if self._flow is not None and self._run.streams and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_close_later, self._loop, self._run)
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+def _close_later(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
+    task = loop.create_task(run.close())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)

@@ -1,0 +1,153 @@
+"""Runs flows in the calling thread: no event loop, no thread of its own.
+
+Ctrl-C is never thrown into a flow: it leaves through here, and the streams that the flow had open are closed on the
+way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Generic, Self, TypeVar
+
+from connectrpc.errors import ConnectError
+
+from flyteapps.errors import Error
+from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
+from flyteapps.transports.transport import Stream, Transport
+
+T = TypeVar("T")
+
+Translate = Callable[[ConnectError, "Unary | Open"], Error]
+"""Makes the client's error of what a transport raised for an operation."""
+
+
+class BlockingDriver:
+    """Performs operations over a transport, by blocking."""
+
+    def __init__(self, transport: Transport, translate: Translate) -> None:
+        self._transport = transport
+        self._translate = translate
+
+    def run(self, flow: Flow[T]) -> T:
+        """Runs a flow to its end and gives what it returns. Raises what it raises."""
+        run = _Run(self._transport, self._translate)
+        try:
+            operation = next(flow)
+            while True:
+                try:
+                    result = run.perform(operation)
+                except Exception as error:
+                    operation = flow.throw(error)
+                else:
+                    operation = flow.send(result)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            if run.streams:
+                run.close()
+
+    def iterate(self, flow: ItemFlow[T]) -> Items[T]:
+        """The items that a flow emits, as they are consumed."""
+        return Items(flow, _Run(self._transport, self._translate))
+
+
+class _Run:
+    """One run of a flow: its open streams, and what each was opened by."""
+
+    __slots__ = ("streams", "translate", "transport")
+
+    def __init__(self, transport: Transport, translate: Translate) -> None:
+        self.transport = transport
+        self.translate = translate
+        self.streams: dict[Stream[Any], Open] = {}
+
+    def perform(self, operation: object) -> Any:
+        if type(operation) is Unary:
+            try:
+                return self.transport.unary(operation.method, operation.request, operation.timeout, operation.headers)
+            except ConnectError as error:
+                raise self.translate(error, operation) from error
+        if type(operation) is Now:
+            return time.monotonic()
+        if type(operation) is Next:
+            return self._next(operation)
+        if type(operation) is Sleep:
+            return time.sleep(operation.seconds)
+        if type(operation) is Open:
+            try:
+                stream = self.transport.stream(operation.method, operation.request, None, operation.headers)
+            except ConnectError as error:
+                raise self.translate(error, operation) from error
+            self.streams[stream] = operation
+            return stream
+        if type(operation) is Close:
+            self.streams.pop(operation.stream, None)
+            return operation.stream.close()
+        raise TypeError(f"not an operation: {operation!r}")
+
+    def _next(self, operation: Next) -> Any:
+        try:
+            return operation.stream.receive(operation.timeout)
+        except TimeoutError:
+            return Quiet.SILENCE
+        except EOFError:
+            return Quiet.END
+        except ConnectError as error:
+            raise self.translate(error, self.streams[operation.stream]) from error
+
+    def close(self) -> None:
+        while self.streams:
+            self.streams.popitem()[0].close()
+
+
+class Items(Iterator[T], Generic[T]):
+    """What a flow emits, one by one; lazily, so that what isn't consumed isn't fetched.
+
+    Closed at its end, by `close()`, or as a context manager; its streams are then closed.
+    """
+
+    def __init__(self, flow: Generator[Any, Any, None], run: _Run) -> None:
+        self._flow: Generator[Any, Any, None] | None = flow
+        self._run = run
+        self._answer: Any = None
+        self.token = ""
+
+    #: Where another iteration would go on (`listall(token=...)`): after the last item of a page the next page, before
+    #: that the page itself. "" at the start, and for what can't be resumed.
+    token: str
+
+    def __next__(self) -> T:
+        flow = self._flow
+        if flow is None:
+            raise StopIteration
+        try:
+            operation = next(flow)
+            while type(operation) is not Emit:
+                try:
+                    result = self._run.perform(operation)
+                except Exception as error:
+                    operation = flow.throw(error)
+                else:
+                    operation = flow.send(result)
+        except BaseException:
+            self.close()
+            raise
+        self.token = operation.token
+        return operation.item  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Emit of this flow
+
+    def close(self) -> None:
+        """Ends the iteration; closing again does nothing."""
+        flow, self._flow = self._flow, None
+        if flow is not None:
+            self._run.close()
+            flow.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()

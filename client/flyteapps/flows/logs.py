@@ -1,0 +1,152 @@
+"""The log lines of an app, followed over streams that end whenever its replicas change.
+
+Each new stream repeats the backlog; lines that were given are known by their timestamp, and not given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps.errors import AppNotFound, CallerError, Error, ProtocolError, Unimplemented
+from flyteapps.methods import tail_logs
+from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep
+from flyteapps.settings import Settings
+
+IDLE_STREAMS = 3
+"""So many streams in a row that bring nothing new end the iteration: no replica is left that could say something."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`timestamp` is None where the plane gives none; `originator`: "USER", "SYSTEM" or "UNKNOWN"; `message` has no
+    line end; `replica` is "" where the plane doesn't say."""
+
+    message: str
+    timestamp: datetime | None = None
+    originator: str = "UNKNOWN"
+    replica: str = ""
+
+    def __str__(self) -> str:
+        return f"[{self.replica}] {self.message}" if self.replica else self.message
+
+
+def request_of(identifier: definition.Identifier, replica: str | None) -> Any:
+    """The request for the logs of an app, or of one replica of it."""
+    from flyteidl2.app import app_logs_payload_pb2, replica_definition_pb2
+
+    if replica:
+        named = replica_definition_pb2.ReplicaIdentifier(app_id=identifier, name=replica)
+        return app_logs_payload_pb2.TailLogsRequest(replica_id=named)
+    return app_logs_payload_pb2.TailLogsRequest(app_id=identifier)
+
+
+def lines_of(response: Any) -> Iterator[LogLine]:
+    """The lines of one TailLogsResponse; none for a replica list."""
+    which = response.WhichOneof("resp")
+    groups = [response.log_lines] if which == "log_lines" else response.batches.logs if which == "batches" else []
+    for group in groups:
+        replica = group.replica_id.name
+        if group.structured_lines:
+            for line in group.structured_lines:
+                yield _structured(line, replica)
+        else:
+            for text in group.lines:
+                yield LogLine(text.rstrip("\n"), replica=replica)
+
+
+def _structured(line: Any, replica: str) -> LogLine:
+    from flyteidl2.logs.dataplane import payload_pb2
+
+    at = None
+    if line.HasField("timestamp"):
+        at = datetime.fromtimestamp(line.timestamp.seconds, UTC).replace(microsecond=line.timestamp.nanos // 1_000)
+    names = {value: name for name, value in payload_pb2.LogLineOriginator.items()}
+    return LogLine(line.message.rstrip("\n"), at, names.get(line.originator, "UNKNOWN"), replica)
+
+
+class Replay:
+    """Knows the lines that were given: of each replica the newest timestamp, and the messages at it."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, tuple[datetime, dict[str, int]]] = {}
+        self._again: dict[str, dict[str, int]] = {}
+
+    def reopened(self) -> None:
+        """A new stream begins: equal lines at the newest timestamp may come again."""
+        self._again = {replica: dict(messages) for replica, (_, messages) in self._newest.items()}
+
+    def is_new(self, line: LogLine) -> bool:
+        """Whether the line was not given before. One without a timestamp always counts as new."""
+        if line.timestamp is None:
+            return True
+        empty: tuple[datetime | None, dict[str, int]] = (None, {})
+        at, messages = self._newest.get(line.replica, empty)
+        if at is not None and line.timestamp < at:
+            return False
+        if line.timestamp == at:
+            again = self._again.get(line.replica, {})
+            if again.get(line.message, 0):
+                again[line.message] -= 1
+                return False
+        else:
+            messages = {}
+            self._again.pop(line.replica, None)
+        messages[line.message] = messages.get(line.message, 0) + 1
+        self._newest[line.replica] = (line.timestamp, messages)
+        return True
+
+
+def follow_logs(
+    settings: Settings, identifier: definition.Identifier, replica: str | None, follow: bool
+) -> ItemFlow[LogLine]:
+    """Emits the lines of an app as they come, until no replica is left, or the backlog is over where not `follow`.
+
+    Raises AppNotFound where there is nothing to read yet, Unimplemented where the plane gives no logs.
+    """
+    replay, given, idle, drops = Replay(), False, 0, 0
+    while True:
+        replay.reopened()
+        fresh = False
+        try:
+            stream = yield Open(tail_logs(), request_of(identifier, replica), settings.call_headers())
+            while (message := (yield Next(stream, None))) is not Quiet.END:
+                for line in lines_of(message):
+                    if replay.is_new(line):
+                        fresh = given = True
+                        yield Emit(line)
+            yield Close(stream)
+            drops = 0
+        except AppNotFound:
+            if given:
+                return  # the app was stopped or deleted meanwhile
+            raise
+        except Error as error:
+            drops += 1
+            if isinstance(error, CallerError | ProtocolError | Unimplemented) or drops > settings.retries.attempts:
+                raise
+        idle = 0 if fresh else idle + 1
+        if not follow or (idle >= IDLE_STREAMS and not drops):
+            return
+        yield Sleep(settings.retries.pause(max(idle, drops, 1)))
+
+
+def read_backlog(
+    settings: Settings, identifier: definition.Identifier, seconds: float, most: int
+) -> Flow[tuple[LogLine, ...]]:
+    """The last lines that the plane gives at once, at most `most`, within so many seconds. Raises Error."""
+    until: float = seconds + (yield Now())
+    stream = yield Open(tail_logs(), request_of(identifier, None), settings.call_headers())
+    lines: list[LogLine] = []
+    while True:
+        left = until - (yield Now())
+        message = (yield Next(stream, min(left, seconds / 4 if lines else left))) if left > 0 else Quiet.SILENCE
+        if isinstance(message, Quiet):
+            break
+        lines = [*lines, *lines_of(message)][-most:]
+    yield Close(stream)
+    return tuple(lines)

@@ -1,0 +1,61 @@
+"""Starting and stopping an app, whatever the handle at hand shows: the app is read before it is written."""
+
+from __future__ import annotations
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps import conditions
+from flyteapps.errors import AppDeleted, AppNotFound, Conflict
+from flyteapps.flows.verdicts import Baseline, WaitFor
+from flyteapps.flows.waiting import wait
+from flyteapps.flows.writes import ROUNDS, Written, get, update
+from flyteapps.operations import Flow, Sleep
+from flyteapps.settings import Settings
+from flyteapps.states import DeploymentStatus, DesiredState
+
+REASONS = {"activated": "activated by flyteapps", "deactivated": "deactivated by flyteapps"}
+
+
+def switch(settings: Settings, identifier: definition.Identifier, target: WaitFor) -> Flow[Written]:
+    """Has the app run, or stop. An app that does so already is not written. Raises AppNotFound, Conflict."""
+    for attempt in range(1, ROUNDS + 1):
+        stored = yield from get(settings, identifier)
+        wanted = _desired(stored, target)
+        if wanted is None:
+            return stored, Baseline.seen(stored)
+        changed = definition.App()
+        changed.CopyFrom(stored)
+        changed.spec.desired_state = wanted.value  # pyright: ignore[reportAttributeAccessIssue]  # an open enum
+        try:
+            return (yield from update(settings, changed, REASONS[target], before=stored))
+        except Conflict:
+            if attempt == ROUNDS:
+                raise
+        yield Sleep(settings.retries.pause(attempt))
+    raise AssertionError("the last round returns or raises")
+
+
+def _desired(stored: definition.App, target: WaitFor) -> DesiredState | None:
+    """The desired state to write, None where nothing is to be written.
+
+    A failed app is started again by a new revision: STARTED and ACTIVE both mean "run", and count as a change.
+    """
+    if target == "deactivated":
+        return DesiredState.STOPPED if conditions.shall_run(stored) else None
+    failed = conditions.status(stored) is DeploymentStatus.FAILED
+    if conditions.shall_run(stored) and not failed:
+        return None
+    return DesiredState.ACTIVE if stored.spec.desired_state == DesiredState.STARTED else DesiredState.STARTED
+
+
+def stop_for_good(
+    settings: Settings, identifier: definition.Identifier, waits: bool, timeout: float | None
+) -> Flow[definition.App | None]:
+    """Ends an ephemeral context: the app is stopped, or gone (None). Raises what `wait` raises, but AppDeleted."""
+    try:
+        app, baseline = yield from switch(settings, identifier, "deactivated")
+        if waits:
+            app, _ = yield from wait(settings, identifier, "deactivated", baseline, timeout)
+    except (AppNotFound, AppDeleted):
+        return None
+    return app

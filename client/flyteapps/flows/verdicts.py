@@ -1,0 +1,93 @@
+"""Whether what was seen of an app ends a wait. Pure: a baseline, a sight, a verdict.
+
+With revisions, a sight counts once its revision is at least the written one and its last condition isn't the one that
+stood before the write. Without, once its set of conditions is another than the one that the write returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, Self
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps import conditions
+from flyteapps.conditions import Fingerprint
+from flyteapps.states import DeploymentStatus
+
+WaitFor = Literal["activated", "deactivated"]
+
+
+class Verdict(Enum):
+    """What a sight says about a wait."""
+
+    REACHED = "the app is where it should be"
+    UNCHANGED = "it looks as if, but this may be what stood before the write"
+    FAILED = "it failed"
+    STOPPED = "it was stopped, so it won't become active"
+    REPLACED = "it was deleted and created anew"
+    WAITING = "not yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is known when a wait begins: older sights than this don't count.
+
+    `revision`: the least that counts, 0 without revisions. `stale`: the conditions that stood before the write, None
+    where nothing was written. `born`: the incarnation. `stopped`: whether the app was at rest, stopped, when the wait
+    began without a write: then STOPPED doesn't end it.
+    """
+
+    revision: int = 0
+    stale: Fingerprint | None = None
+    born: tuple[int, int] = (0, 0)
+    stopped: bool = False
+
+    @classmethod
+    def seen(cls, app: definition.App) -> Self:
+        """Nothing was written; the app was seen like this."""
+        return cls(app.metadata.revision, None, conditions.born(app), not conditions.shall_run(app))
+
+    @classmethod
+    def written(cls, after: definition.App, before: definition.App | None) -> Self:
+        """A write returned `after`; `before` is what was read before it, None where nothing was."""
+        if conditions.has_revisions(after):
+            stale = conditions.fingerprint(before) if before is not None else None
+        else:
+            stale = conditions.fingerprint(after) or (conditions.fingerprint(before) if before is not None else ())
+        return cls(after.metadata.revision, stale, conditions.born(after))
+
+    def judge(self, app: definition.App, target: WaitFor) -> Verdict:
+        """What this sight of the app says about a wait for the target."""
+        if self.born != (0, 0) and conditions.born(app) > self.born:
+            return Verdict.REPLACED
+        if app.metadata.revision < self.revision:
+            return Verdict.WAITING
+        return self._activated(app) if target == "activated" else self._deactivated(app)
+
+    def _activated(self, app: definition.App) -> Verdict:
+        status = conditions.status(app)
+        old = self._is_old(app)
+        if conditions.is_active(app) and conditions.shall_run(app):
+            return Verdict.UNCHANGED if old else Verdict.REACHED
+        if old:
+            return Verdict.WAITING
+        if status is DeploymentStatus.FAILED:
+            return Verdict.FAILED
+        if not conditions.shall_run(app) and not self.stopped:
+            return Verdict.STOPPED
+        return Verdict.WAITING
+
+    def _deactivated(self, app: definition.App) -> Verdict:
+        if conditions.shall_run(app):
+            return Verdict.WAITING
+        if conditions.status(app) in (DeploymentStatus.STOPPED, DeploymentStatus.UNASSIGNED):
+            return Verdict.REACHED
+        return Verdict.WAITING
+
+    def _is_old(self, app: definition.App) -> bool:
+        if self.stale is None:
+            return False
+        seen = conditions.fingerprint(app)
+        return seen[-1:] == self.stale[-1:] if conditions.has_revisions(app) else seen == self.stale

@@ -1,0 +1,93 @@
+"""Printing log lines: plainly, or, on a terminal that rich can drive, the last few in place."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from flyteapps.flows.logs import LogLine
+from flyteapps.operations import Emit, Flow, ItemFlow
+
+
+class View(Protocol):
+    """Where lines go."""
+
+    def show(self, line: str) -> None:
+        """Shows one more line."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the terminal as it should be."""
+        ...
+
+
+class Printed:
+    """Each line on standard output."""
+
+    def show(self, line: str) -> None:
+        print(line, flush=True)
+
+    def close(self) -> None:
+        pass
+
+
+class Live:
+    """The last lines, in place."""
+
+    def __init__(self, max_lines: int) -> None:
+        from rich.live import Live as RichLive
+        from rich.text import Text
+
+        self._text: Callable[[str], Any] = Text
+        self._lines: deque[str] = deque(maxlen=max(1, max_lines))
+        self._live = RichLive(Text(""), refresh_per_second=20)
+        self._live.start()
+
+    def show(self, line: str) -> None:
+        self._lines.append(line)
+        self._live.update(self._text("\n".join(self._lines)))
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+def view_logs(flow: ItemFlow[LogLine], max_lines: int, show_ts: bool, raw: bool, filter_system: bool) -> Flow[None]:
+    """Shows what the flow emits, until it ends."""
+    in_place = not raw and sys.stdout.isatty() and importlib.util.find_spec("rich") is not None
+    view: View = Live(max_lines) if in_place else Printed()
+    try:
+        answer: Any = None
+        operation = next(flow, None)
+        while operation is not None:
+            if isinstance(operation, Emit):
+                line: LogLine = operation.item
+                if not (filter_system and is_system(line)):
+                    view.show(formatted(line, show_ts))
+                step = flow.send
+                answer = None
+            else:
+                try:
+                    answer = yield operation
+                    step = flow.send
+                except Exception as error:
+                    answer, step = error, flow.throw
+            try:
+                operation = step(answer)
+            except StopIteration:
+                return
+    finally:
+        view.close()
+
+
+def is_system(line: LogLine) -> bool:
+    """Whether the platform says it, not the app."""
+    return line.originator == "SYSTEM" or "[flyte]" in line.message
+
+
+def formatted(line: LogLine, show_ts: bool) -> str:
+    """The line as it is printed."""
+    stamp = f"[{line.timestamp.isoformat()}] " if show_ts and line.timestamp is not None else ""
+    return f"{stamp}{line}"

@@ -1,0 +1,126 @@
+"""Waiting for an app to become active, or to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps import conditions
+from flyteapps.errors import AppDeleted, DeploymentFailed, InvalidArgument, WaitTimeout
+from flyteapps.flows.follow import Follow, Kind, Sight, stalled
+from flyteapps.flows.last_words import last_words
+from flyteapps.flows.verdicts import Baseline, Verdict, WaitFor
+from flyteapps.operations import Flow, Now
+from flyteapps.settings import Settings, label
+from flyteapps.states import Substate
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How a wait ended well.
+
+    `how`: "observed" where the plane showed that the state belongs to the write that was waited for; "settled" where it
+    only stayed unchanged for `Waits.settle` seconds, on a plane that can show old states. `scaled_to_zero`: the app is
+    active without a replica. `seconds`: how long it took.
+    """
+
+    how: str
+    scaled_to_zero: bool
+    seconds: float
+
+
+def wait(
+    settings: Settings, identifier: definition.Identifier, target: WaitFor, baseline: Baseline, timeout: float | None
+) -> Flow[tuple[definition.App, Waited]]:
+    """Waits for the target, and gives the app and how it got there.
+
+    `timeout` in seconds, None for the client's own. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
+    """
+    if target not in ("activated", "deactivated"):
+        raise InvalidArgument(f'wait_for={target!r}: "activated" or "deactivated"')
+    seconds = settings.waits.timeout if timeout is None else timeout
+    follow = Follow(settings, identifier)
+    started: float = yield Now()
+    deadline, settles = started + seconds, None
+    learnt = baseline
+    while True:
+        sight: Sight = yield from follow.next(min(deadline, settles or deadline))
+        now: float = yield Now()
+        if sight.kind is Kind.DELETED:
+            raise deleted(settings, identifier, sight.app)
+        if sight.kind is Kind.TIME and settles is not None and now >= settles:
+            sight = (yield from follow.read_now(deadline)) or sight
+            if sight.kind is Kind.DELETED:
+                raise deleted(settings, identifier, sight.app)
+            settles = None if sight.kind is Kind.TIME else settles
+        elif sight.kind is Kind.TIME:
+            yield from follow.close()
+            if follow.failing is not None:
+                raise stalled(settings, identifier, sight.app, seconds, follow.failing) from follow.failing
+            raise _timed_out(settings, identifier, target, seconds, sight.app)
+        app = sight.app
+        if app is None:
+            continue
+        learnt = _learn(learnt, app)
+        verdict = learnt.judge(app, target)
+        if verdict is Verdict.UNCHANGED and settles is not None and now >= settles:
+            verdict = Verdict.REACHED
+        elif verdict is Verdict.UNCHANGED:
+            settles = settles or now + settings.waits.settle
+            continue
+        if verdict is Verdict.REACHED:
+            yield from follow.close()
+            how = "observed" if settles is None or now < settles else "settled"
+            return app, Waited(how, conditions.substate(app) is Substate.SCALED_TO_ZERO, now - started)
+        settles = None
+        if verdict is Verdict.REPLACED:
+            yield from follow.close()
+            raise deleted(settings, identifier, app)
+        if verdict in (Verdict.FAILED, Verdict.STOPPED):
+            yield from follow.close()
+            raise (yield from _failed(settings, identifier, app, verdict))
+
+
+def _learn(baseline: Baseline, app: definition.App) -> Baseline:
+    """Where a write returned no conditions and the plane has no revisions, the first ones seen may be old."""
+    if baseline.stale == () and not conditions.has_revisions(app) and app.status.conditions:
+        return replace(baseline, stale=conditions.fingerprint(app))
+    return baseline
+
+
+def deleted(settings: Settings, identifier: definition.Identifier, last: definition.App | None) -> AppDeleted:
+    """The app is gone, or another of the same name stands in its place."""
+    return AppDeleted(
+        f"app {label(identifier)} was deleted while it was waited for; {conditions.describe(last)}",
+        last=last,
+        endpoint=settings.endpoint,
+        app=label(identifier),
+    )
+
+
+def _timed_out(
+    settings: Settings, identifier: definition.Identifier, target: str, seconds: float, last: definition.App | None
+) -> WaitTimeout:
+    return WaitTimeout(
+        f"app {label(identifier)} was not {target} within {seconds:g} s; {conditions.describe(last)}",
+        last=last,
+        endpoint=settings.endpoint,
+        app=label(identifier),
+    )
+
+
+def _failed(
+    settings: Settings, identifier: definition.Identifier, app: definition.App, verdict: Verdict
+) -> Flow[DeploymentFailed]:
+    what = "failed" if verdict is Verdict.FAILED else "was stopped while it should become active"
+    lines = (yield from last_words(settings, identifier)) if verdict is Verdict.FAILED else ()
+    return DeploymentFailed(
+        f"app {label(identifier)} {what}; {conditions.describe(app)}",
+        substate=conditions.substate(app),
+        reason=conditions.message(app),
+        log_lines=lines,
+        last=app,
+        endpoint=settings.endpoint,
+        app=label(identifier),
+    )

@@ -1,0 +1,76 @@
+"""What flows need to know of their client: defaults of requests, patience, and where errors say they come from."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps.errors import ConfigError, InvalidArgument, Violation
+from flyteapps.retries import Retries, Waits
+
+REQUEST_ID = "x-request-id"
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,28}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one client; `timeout` in seconds for a whole call, its repetitions included, None for none."""
+
+    endpoint: str = ""
+    org: str = ""
+    project: str = ""
+    domain: str = ""
+    timeout: float | None = 30.0
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    retries: Retries = field(default_factory=Retries)
+    waits: Waits = field(default_factory=Waits)
+
+    def call_headers(self) -> dict[str, str]:
+        """The headers of one call: the client's own, and a request id unless they hold one."""
+        return {REQUEST_ID: secrets.token_hex(8), **self.headers}
+
+    def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
+        """The id of an app, missing parts being the client's. Raises InvalidArgument and ConfigError."""
+        if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise bad_name(name)
+        return definition.Identifier(
+            org=self.org,
+            project=project or self.project or self._missing("project"),
+            domain=domain or self.domain or self._missing("domain"),
+            name=name,
+        )
+
+    def completed(self, identifier: definition.Identifier) -> definition.Identifier:
+        """An id whose empty parts are filled in. Raises as `identifier`."""
+        filled = self.identifier(identifier.name, identifier.project, identifier.domain)
+        filled.org = identifier.org or self.org
+        return filled
+
+    def _missing(self, what: str) -> str:
+        raise ConfigError(
+            f"no {what}: pass {what}=... to the call or to the client, or set task.{what} in the configuration file "
+            f"(variable FLYTE_TASK_{what.upper()})"
+        )
+
+
+def bad_name(name: object) -> InvalidArgument:
+    """What is wrong with a name that breaks the rules."""
+    if not isinstance(name, str):
+        reason = f"has to be a string, not {type(name).__name__}"
+    elif not name:
+        reason = "is empty"
+    elif len(name) > 30:
+        reason = f"has {len(name)} characters, 30 is the most"
+    else:
+        reason = "may hold letters, digits and hyphens only (ASCII), and no hyphen at either end"
+    return InvalidArgument(f"app name {name!r} {reason}", violations=[Violation("name", reason)])
+
+
+def label(identifier: definition.Identifier) -> str:
+    """How errors name an app: PROJECT/DOMAIN/NAME."""
+    return f"{identifier.project}/{identifier.domain}/{identifier.name}"

@@ -1,0 +1,1 @@
+"""Ways to a plane: each is a Transport, and knows nothing of flows."""

@@ -1,0 +1,194 @@
+"""The transport over connectrpc's clients: Connect and gRPC, blocking and awaiting.
+
+Each half is made by the first who needs it: who only blocks loads no event loop's client, and the other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cached_property
+from typing import Any, cast
+
+import pyqwest
+from connectrpc.client import ConnectClient, ConnectClientSync
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+from connectrpc.protocol import ProtocolType
+
+from flyteapps.endpoint import Endpoint
+from flyteapps.operations import Method
+from flyteapps.transports.http1 import Exchange, Http1Client
+from flyteapps.transports.inbox import InboxStream
+from flyteapps.transports.tasks import TaskStream, in_own_loop
+
+Headers = Mapping[str, str] | None
+
+
+class ConnectTransport:
+    """One endpoint, over connectrpc. `grpc`: by that protocol, which needs HTTP/2; else Connect."""
+
+    def __init__(
+        self, endpoint: Endpoint, grpc: bool, http_version: str | None, certificates: bytes | None, skip_verify: bool
+    ) -> None:
+        self._endpoint = endpoint
+        self._protocol = ProtocolType.GRPC if grpc else ProtocolType.CONNECT
+        self._http2 = grpc or http_version == "2"
+        self._http_version = (
+            pyqwest.HTTPVersion.HTTP2 if self._http2 else pyqwest.HTTPVersion.HTTP1 if http_version else None
+        )
+        self._certificates = certificates
+        self._skip_verify = skip_verify
+        self._lock = threading.Lock()
+
+    def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
+        """See Transport.unary."""
+        return self._blocking.execute_unary(
+            request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+        )
+
+    def stream(
+        self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
+    ) -> InboxStream:
+        """See Transport.stream."""
+        if self._http2:
+            return in_own_loop(lambda: self.async_stream(method, request, timeout, headers))
+        exchanges = _OneExchange(self._http1, timeout)
+        client = self._client_over(exchanges)
+
+        def messages() -> Iterator[Any]:
+            return client.execute_server_stream(
+                request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+            )
+
+        return InboxStream(messages, exchanges.sever)
+
+    async def async_unary(
+        self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
+    ) -> Any:
+        """See Transport.async_unary."""
+        try:
+            # connectrpc's own timeout makes a task of each call; this one is a timer
+            async with asyncio.timeout(timeout):
+                return await self._awaiting.execute_unary(request=request, method=method, headers=headers)
+        except TimeoutError as error:
+            raise ConnectError(Code.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s") from error
+        except ConnectError as error:
+            if (cancelled := _cancelled(error)) is not None:
+                raise cancelled from None
+            raise
+
+    def async_stream(
+        self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
+    ) -> TaskStream:
+        """See Transport.async_stream."""
+        client = self._awaiting
+
+        def messages() -> AsyncIterator[Any]:
+            return client.execute_server_stream(
+                request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+            )
+
+        return TaskStream(messages)
+
+    def close(self) -> None:
+        """Closes the idle connections of blocking calls."""
+        if "_http1" in self.__dict__:
+            self._http1.close()
+        if "_blocking_http2" in self.__dict__:
+            self._blocking_http2.close()
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        self.close()
+        if "_awaiting_http" in self.__dict__:
+            await self._awaiting_http.aclose()
+
+    @cached_property
+    def _blocking(self) -> ConnectClientSync:
+        if self._http2:
+            return self._client_over(pyqwest.SyncClient(self._blocking_http2))
+        return self._client_over(self._http1)
+
+    @cached_property
+    def _awaiting(self) -> ConnectClient:
+        return ConnectClient(
+            self._endpoint.url,
+            protocol=self._protocol,
+            accept_compression=(),
+            send_compression=None,
+            http_client=pyqwest.Client(self._awaiting_http),
+        )
+
+    @cached_property
+    def _http1(self) -> Http1Client:
+        return Http1Client(self._endpoint, self._context() if self._endpoint.secure else None)
+
+    @cached_property
+    def _blocking_http2(self) -> pyqwest.SyncHTTPTransport:
+        return pyqwest.SyncHTTPTransport(**self._options())
+
+    @cached_property
+    def _awaiting_http(self) -> pyqwest.HTTPTransport:
+        return pyqwest.HTTPTransport(**self._options())
+
+    def _client_over(self, http: Any) -> ConnectClientSync:
+        return ConnectClientSync(
+            self._endpoint.url,
+            protocol=self._protocol,
+            accept_compression=(),
+            send_compression=None,
+            http_client=cast("pyqwest.SyncClient", http),
+        )
+
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "http_version": self._http_version,
+            "enable_otel": False,
+            "follow_redirects": False,
+            "pool_max_idle_per_host": 100,
+            "connect_timeout": None,  # the call's own deadline counts
+        }
+        if self._endpoint.secure:
+            options |= {"tls_ca_cert": self._certificates, "tls_include_system_certs": self._certificates is None}
+        if self._endpoint.is_loopback:
+            # a proxy for the other scheme alone: the only way to have none, and none from the environment either
+            options["proxy"] = pyqwest.Proxy("http://127.0.0.1:9", scheme="http" if self._endpoint.secure else "https")
+        return options
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(
+            cadata=self._certificates.decode("latin-1") if self._certificates else None
+        )
+        if self._skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class _OneExchange:
+    """What connectrpc's client takes for an HTTP client: for one stream, which it can sever."""
+
+    def __init__(self, http: Http1Client, timeout: float | None) -> None:
+        self._exchange = Exchange(http, timeout)
+
+    def stream(
+        self, *, method: str, url: str, headers: pyqwest.Headers, content: Iterator[bytes], timeout: float | None
+    ) -> Exchange:
+        self._exchange.begin(method, url, headers.items(), b"".join(content))
+        return self._exchange
+
+    def sever(self) -> None:
+        self._exchange.sever()
+
+
+def _milliseconds(timeout: float | None) -> int | None:
+    return None if timeout is None else max(1, int(timeout * 1_000))
+
+
+def _cancelled(error: ConnectError) -> asyncio.CancelledError | None:
+    """The cancellation that connectrpc made an error of."""
+    cause = error.__cause__
+    return cause if isinstance(cause, asyncio.CancelledError) else None

@@ -1,0 +1,80 @@
+"""Reading a blocking stream with a deadline and a way out: a reader thread, and an inbox in front of it.
+
+What the reader is blocked in can't be interrupted, only severed: whoever makes an InboxStream says how.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+SLICE = 0.1
+"""Seconds: on Windows a lock that is waited for can't be interrupted by Ctrl-C."""
+
+JOIN = 1.0
+"""Seconds that the reader gets to end once it is severed."""
+
+
+class InboxStream:
+    """A Stream over a blocking iterator of messages. `sever` makes its `next` return or raise at once."""
+
+    def __init__(self, messages: Callable[[], Iterator[Any]], sever: Callable[[], None]) -> None:
+        self._messages = messages
+        self._sever = sever
+        self._items: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+        self._end: BaseException | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._read, name="flyteapps stream", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            for message in self._messages():
+                if self._closed:
+                    return
+                self._items.put((message, None))
+            end: BaseException = EOFError("the stream ended")
+        except BaseException as error:
+            end = error
+        self._items.put((None, end))
+
+    def receive(self, timeout: float | None = None) -> Any:
+        """See Stream.receive."""
+        if self._end is not None:
+            raise self._end
+        try:
+            message, end = self._take(timeout)
+        except queue.Empty:
+            raise TimeoutError(f"no message within {timeout} s") from None
+        if end is not None:
+            self._end = end
+            raise end
+        return message
+
+    def _take(self, timeout: float | None) -> tuple[Any, BaseException | None]:
+        if timeout is not None and timeout <= 0:
+            return self._items.get_nowait()
+        if sys.platform != "win32":
+            return self._items.get(timeout=timeout)
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = SLICE if until is None else min(SLICE, until - time.monotonic())
+            try:
+                return self._items.get(timeout=max(0.0, left))
+            except queue.Empty:
+                if until is not None and time.monotonic() >= until:
+                    raise
+
+    def close(self) -> None:
+        """See Stream.close."""
+        if self._closed:
+            return
+        self._closed = True
+        self._end = self._end or EOFError("the stream was closed")
+        self._sever()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(JOIN)
