@@ -72,13 +72,14 @@ class ConnectTransport:
         try:
             # connectrpc's own timeout makes a task of each call; this one is a timer
             async with asyncio.timeout(timeout):
-                return await self._awaiting.execute_unary(request=request, method=method, headers=headers)
+                try:
+                    return await self._awaiting.execute_unary(request=request, method=method, headers=headers)
+                except ConnectError as error:
+                    if (cancelled := _cancelled(error)) is not None:
+                        raise cancelled from None
+                    raise
         except TimeoutError as error:
             raise ConnectError(Code.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s") from error
-        except ConnectError as error:
-            if (cancelled := _cancelled(error)) is not None:
-                raise cancelled from None
-            raise
 
     def async_stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
