@@ -8,7 +8,7 @@ from flyteapps import conditions
 from flyteapps.errors import AppDeleted, AppNotFound, Conflict
 from flyteapps.flows.verdicts import Baseline, WaitFor
 from flyteapps.flows.waiting import wait
-from flyteapps.flows.writes import ROUNDS, Written, get, update
+from flyteapps.flows.writes import ROUNDS, Written, after_doubt, get, update
 from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
 from flyteapps.states import DeploymentStatus, DesiredState
@@ -18,8 +18,9 @@ REASONS = {"activated": "activated by flyteapps", "deactivated": "deactivated by
 
 def switch(settings: Settings, identifier: definition.Identifier, target: WaitFor) -> Flow[Written]:
     """Has the app run, or stop. An app that does so already is not written. Raises AppNotFound, Conflict."""
+    uncertain = False
     for attempt in range(1, ROUNDS + 1):
-        stored = yield from get(settings, identifier)
+        stored = yield from after_doubt(uncertain, get(settings, identifier))
         wanted = _desired(stored, target)
         if wanted is None:
             return stored, Baseline.seen(stored)
@@ -27,10 +28,11 @@ def switch(settings: Settings, identifier: definition.Identifier, target: WaitFo
         changed.CopyFrom(stored)
         changed.spec.desired_state = wanted.value  # pyright: ignore[reportAttributeAccessIssue]  # an open enum
         try:
-            return (yield from update(settings, changed, REASONS[target], before=stored))
-        except Conflict:
+            return (yield from after_doubt(uncertain, update(settings, changed, REASONS[target], before=stored)))
+        except Conflict as conflict:
             if attempt == ROUNDS:
                 raise
+            uncertain = uncertain or conflict.maybe_applied
         yield Sleep(settings.retries.pause(attempt))
     raise AssertionError("the last round returns or raises")
 

@@ -7,16 +7,19 @@ are reported.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
-from flyteapps.errors import AppExists, AppNotFound, Conflict
+from flyteapps.errors import AppExists, AppNotFound, Conflict, Error
 from flyteapps.flows.calls import call
 from flyteapps.flows.verdicts import Baseline
 from flyteapps.methods import CREATE, DELETE, GET, UPDATE
 from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
+
+T = TypeVar("T")
 
 ROUNDS = 5
 """How often a write that gave no revision reads and tries again after a conflict."""
@@ -31,19 +34,30 @@ def get(settings: Settings, identifier: definition.Identifier) -> Flow[definitio
     return response.app
 
 
+def after_doubt(uncertain: bool, flow: Flow[T]) -> Flow[T]:
+    """The same flow, after a write that may have been applied: its errors say so, too."""
+    try:
+        return (yield from flow)
+    except Error as error:
+        error.maybe_applied = error.maybe_applied or uncertain
+        raise
+
+
 def create(settings: Settings, app: definition.App, reason: str) -> Flow[Written]:
     """Creates the app, or replaces the one of that name. The caller's message is left as it is."""
     wanted = definition.App()
     wanted.CopyFrom(app)
     wanted.metadata.id.CopyFrom(settings.completed(app.metadata.id))
+    uncertain = False
     for attempt in range(1, ROUNDS + 1):
         try:
             response = yield from call(settings, CREATE, payload.CreateRequest(app=wanted))
             return response.app, Baseline.written(response.app, None)
-        except (AppExists, Conflict):
-            pass
+        except (AppExists, Conflict) as error:
+            uncertain = uncertain or error.maybe_applied
+        keep = not wanted.metadata.labels
         try:
-            return (yield from _replace(settings, wanted, reason, keep_labels=not wanted.metadata.labels))
+            return (yield from after_doubt(uncertain, _replace(settings, wanted, reason, keep_labels=keep)))
         except AppNotFound:  # deleted between the two
             if attempt == ROUNDS:
                 raise
@@ -63,18 +77,19 @@ def replace(
 
 
 def _replace(settings: Settings, wanted: definition.App, reason: str, *, keep_labels: bool) -> Flow[Written]:
-    refused_at = None
+    refused_at, uncertain = None, False
     for attempt in range(1, ROUNDS + 1):
-        stored = yield from get(settings, wanted.metadata.id)
+        stored = yield from after_doubt(uncertain, get(settings, wanted.metadata.id))
         merged = _merged(stored, wanted, keep_labels)
         if has_content_of(stored, merged) or (refused_at and refused_at == stored.metadata.revision):
             # in the second case nobody wrote: the plane itself finds nothing to change
             return stored, Baseline.seen(stored)
         try:
-            return (yield from update(settings, merged, reason, before=stored))
-        except Conflict:
+            return (yield from after_doubt(uncertain, update(settings, merged, reason, before=stored)))
+        except Conflict as conflict:
             if attempt == ROUNDS:
                 raise
+            uncertain = uncertain or conflict.maybe_applied
             refused_at = stored.metadata.revision
         yield Sleep(settings.retries.pause(attempt))
     raise AssertionError("the last round returns or raises")
@@ -129,7 +144,7 @@ def update(settings: Settings, app: definition.App, reason: str, before: definit
     except Conflict as conflict:
         if not conflict.maybe_applied:
             raise
-        stored = yield from get(settings, app.metadata.id)
+        stored = yield from after_doubt(True, get(settings, app.metadata.id))
         sent, there = app.metadata.revision, stored.metadata.revision
         if has_content_of(stored, app) and sent in (0, there - 1):
             return stored, Baseline.written(stored, before)

@@ -6,8 +6,10 @@ Each half is made by the first who needs it: who only blocks loads no event loop
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import ssl
-import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from typing import Any, cast
@@ -20,6 +22,7 @@ from connectrpc.protocol import ProtocolType
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.operations import Method
+from flyteapps.transports.hop import Hop
 from flyteapps.transports.http1 import Exchange, Http1Client
 from flyteapps.transports.inbox import InboxStream
 from flyteapps.transports.tasks import TaskStream, in_own_loop
@@ -41,12 +44,15 @@ class ConnectTransport:
         )
         self._certificates = certificates
         self._skip_verify = skip_verify
-        self._lock = threading.Lock()
+        self._hop = Hop()
 
     def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
         """See Transport.unary."""
-        return self._blocking.execute_unary(
-            request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+        client, milliseconds = self._blocking, _milliseconds(timeout)
+        if not self._http2:
+            return client.execute_unary(request=request, method=method, headers=headers, timeout_ms=milliseconds)
+        return self._hop.run(
+            lambda: client.execute_unary(request=request, method=method, headers=headers, timeout_ms=milliseconds)
         )
 
     def stream(
@@ -96,6 +102,7 @@ class ConnectTransport:
 
     def close(self) -> None:
         """Closes the idle connections of blocking calls."""
+        self._hop.close()
         if "_http1" in self.__dict__:
             self._http1.close()
         if "_blocking_http2" in self.__dict__:
@@ -133,6 +140,7 @@ class ConnectTransport:
 
     @cached_property
     def _awaiting_http(self) -> pyqwest.HTTPTransport:
+        _calm_at_exit()
         return pyqwest.HTTPTransport(**self._options())
 
     def _client_over(self, http: Any) -> ConnectClientSync:
@@ -183,6 +191,16 @@ class _OneExchange:
 
     def sever(self) -> None:
         self._exchange.sever()
+
+
+@functools.cache
+def _calm_at_exit() -> None:
+    """Gives pyqwest's threads the time to leave Python before the interpreter goes.
+
+    One that is just delivering a result would be ended inside of Rust, which aborts the process (status 134), in half of
+    the runs that end right after a refused call.
+    """
+    atexit.register(time.sleep, 0.02)
 
 
 def _milliseconds(timeout: float | None) -> int | None:

@@ -1,0 +1,93 @@
+"""A fresh plane and clients of it, over every way that there is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from flyteapps import Client, Retries
+from flyteapps_fake.control_plane import FakeControlPlane
+
+T = TypeVar("T")
+
+WAYS = ("direct", "connect", "connect-h2", "grpc", "grpcio")
+
+QUICK = Retries(attempts=4, initial=0.001, maximum=0.01, seed=1)
+
+SCOPE: dict[str, Any] = {"project": "demo", "domain": "development"}
+
+
+def client_of(plane: FakeControlPlane, way: str, **options: Any) -> Client:
+    """A client of the plane in one of the WAYS."""
+    options = {"retries": QUICK, **SCOPE, **options}
+    if way == "direct":
+        return Client(transport=plane.transport(), **options)
+    server = plane.serve()
+    if way == "grpcio":
+        return Client(server.grpc_target, insecure=True, protocol="grpcio", **options)
+    if way == "connect-h2":
+        return Client(server.url, http_version="2", **options)
+    return Client(server.url, protocol="grpc" if way == "grpc" else "connect", **options)
+
+
+@pytest.fixture(params=WAYS)
+def client(plane: FakeControlPlane, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A client of `plane`, once for each way."""
+    with client_of(plane, request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def direct(plane: FakeControlPlane) -> Client:
+    """A client of `plane` in this process."""
+    return client_of(plane, "direct")
+
+
+class Run:
+    """Calls a method of the client, blocking or awaiting, so that a test says once what must hold for both."""
+
+    def __init__(self, awaiting: bool) -> None:
+        self.awaiting = awaiting
+
+    def __call__(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self.awaiting:
+            return method(*args, **kwargs)
+        return asyncio.run(method.aio(*args, **kwargs))
+
+    def items(self, method: Any, *args: Any, most: int | None = None, **kwargs: Any) -> list[Any]:
+        """The first `most` items of an iteration, which is then closed."""
+        if not self.awaiting:
+            with method(*args, **kwargs) as items:
+                return [item for _, item in zip(range(most or 10**9), items, strict=False)]
+        return asyncio.run(self._items(method, most, args, kwargs))
+
+    async def _items(self, method: Any, most: int | None, args: Any, kwargs: Any) -> list[Any]:
+        found: list[Any] = []
+        async with method.aio(*args, **kwargs) as items:
+            while most is None or len(found) < most:
+                try:
+                    found.append(await anext(items))
+                except StopAsyncIteration:
+                    break
+        return found
+
+    def within(self, context: Any, awaiting_context: Any, body: Callable[[], T]) -> T:
+        """Runs a body within a context manager, its blocking or its awaiting form."""
+        if not self.awaiting:
+            with context():
+                return body()
+
+        async def go() -> T:
+            async with awaiting_context():
+                return body()
+
+        return asyncio.run(go())
+
+
+@pytest.fixture(params=["blocking", "awaiting"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Calls by blocking, and by awaiting."""
+    return Run(request.param == "awaiting")
