@@ -1,12 +1,28 @@
-"""What is probably wrong when no plane answers, told from what the libraries say: their texts are known here alone."""
+"""What is probably wrong when no plane answers, told from what the libraries say: their texts are known here alone.
+
+`certain`: the call can't have arrived. Rules of this file: it reads errors, and decides nothing but words and classes.
+"""
 
 from __future__ import annotations
 
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from connectrpc.errors import ConnectError
 
-from flyteapps.errors import Code, Error
+from flyteapps.errors import Code, ConfigError, Error, ProtocolError
+
+_PHRASES = {status.phrase: int(status) for status in HTTPStatus}
+
+_TLS_ALERT = "\x15\x03"
+
+
+class Rubbish(ConnectError):
+    """What came is no message of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +36,95 @@ class Trouble:
 
 def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
     """What to tell the caller, None where the plane itself has answered."""
+    causes = list(_causes(error))
+    said = " | ".join(f"{type(cause).__name__}: {cause}" for cause in [error, *causes])
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return _tls(said, endpoint)
+        if isinstance(cause, socket.gaierror):
+            return _unresolved(endpoint)
+        if isinstance(cause, ConnectionRefusedError):
+            return _refused(endpoint)
+    if "dns error" in said or "DNS resolution failed" in said or "Domain name not found" in said:
+        return _unresolved(endpoint)
+    if "Connection refused" in said:
+        return _refused(endpoint)
+    if any(text in said for text in ("peer certificate", "CERTIFICATE_VERIFY", "InvalidContentType", "SSL_ERROR_SSL")):
+        return _tls(said, endpoint)
+    if isinstance(error, Rubbish) or "DecodeError" in said or "Wire format was corrupt" in said:
+        return Trouble(f"{endpoint} sent what is no message of the protocol: {error.message}", ProtocolError)
+    if "missing grpc-status trailer" in said:
+        return Trouble(f"{endpoint} ended the call without a gRPC status: is it a gRPC server?", ProtocolError)
+    if "invalid content-type" in error.message or "received http2 header with status" in said:
+        return _other_server(error.message, endpoint)
+    if (trouble := _talks_otherwise(said, causes, endpoint)) is not None:
+        return trouble
+    if not error.details and error.message in _PHRASES:
+        return _http_status(_PHRASES[error.message], error.message, code, endpoint)
+    if code is Code.DEADLINE_EXCEEDED and causes:
+        return Trouble(f"{endpoint} gave no answer in time: is it a plane, and reachable? (`timeout` sets how long)")
     return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen, cause = {id(error)}, error.__cause__
+    while cause is not None and id(cause) not in seen:  # a cancelled call can be its own context
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _unresolved(endpoint: str) -> Trouble:
+    return Trouble(f"the host of {endpoint} is not known: check the endpoint's name", None, reached=False)
+
+
+def _refused(endpoint: str) -> Trouble:
+    return Trouble(f"nothing listens at {endpoint}: check the port, and that the plane runs", None, reached=False)
+
+
+def _tls(said: str, endpoint: str) -> Trouble:
+    if any(text in said.upper() for text in ("WRONG_VERSION_NUMBER", "INVALIDCONTENTTYPE", "RECORD_LAYER")):
+        what = "does not speak TLS: pass insecure=True, or write http://"
+    elif any(text in said for text in ("not valid for name", "Hostname mismatch", "doesn't match", "address mismatch")):
+        what = "has a certificate for another name: use the name that it was made for"
+    elif "CaUsedAsEndEntity" in said:
+        what = (
+            "has the certificate of an authority for its own, which this way can't take: make one for a server, or use "
+            'the blocking calls, or protocol="grpcio"'
+        )
+    else:
+        what = "has a certificate that is not trusted: give the authority's by ca_cert"
+    return Trouble(f"{endpoint} {what} ({said.rpartition(' | ')[2]})", ConfigError, reached=False)
+
+
+def _other_server(message: str, endpoint: str) -> Trouble:
+    return Trouble(f"{endpoint} is no Flyte plane, or not by this protocol: {message}", ProtocolError)
+
+
+def _talks_otherwise(said: str, causes: list[BaseException], endpoint: str) -> Trouble | None:
+    lines = [str(cause.args[0]) for cause in causes if type(cause) is http.client.BadStatusLine]
+    bad_line = bool(lines)
+    if any(_TLS_ALERT in line for line in lines):
+        return Trouble(f"{endpoint} speaks TLS: leave out insecure=True, or write https://", ConfigError, reached=False)
+    if bad_line or "invalid HTTP version" in said:
+        return Trouble(f"{endpoint} does not speak HTTP: is it a Flyte plane, and is the port right?", ProtocolError)
+    closed = ("RemoteDisconnected", "closed before message completed", "channel closed", "Connection reset")
+    if any(text in said for text in closed) and endpoint.startswith("http:"):
+        return Trouble(
+            f"{endpoint} closed the connection without an answer: it broke down, or speaks another protocol (if it is "
+            "a TLS port, leave out insecure=True)"
+        )
+    return None
+
+
+def _http_status(status: int, phrase: str, code: Code, endpoint: str) -> Trouble | None:
+    if status == HTTPStatus.NOT_FOUND:
+        return Trouble(f"{endpoint} answered 404 Not Found: it doesn't offer this method, or is no Flyte plane")
+    if status == HTTPStatus.BAD_REQUEST and endpoint.startswith("http:"):
+        return Trouble(
+            f"{endpoint} answered 400 Bad Request: it is no Flyte plane, or a TLS port (then leave out insecure=True)",
+            ProtocolError,
+        )
+    if code is Code.UNKNOWN:
+        return _other_server(f"it answered {status} {phrase}", endpoint)
+    return Trouble(f"{endpoint} answered {status} {phrase}")

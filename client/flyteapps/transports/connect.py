@@ -22,6 +22,8 @@ from connectrpc.protocol import ProtocolType
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.operations import Method
+from flyteapps.transports.certificates import shown_by
+from flyteapps.transports.frames import Checked, CheckedClient
 from flyteapps.transports.hop import Hop
 from flyteapps.transports.http1 import Exchange, Http1Client
 from flyteapps.transports.inbox import InboxStream
@@ -127,8 +129,11 @@ class ConnectTransport:
             protocol=self._protocol,
             accept_compression=(),
             send_compression=None,
-            http_client=pyqwest.Client(self._awaiting_http),
+            http_client=cast("pyqwest.Client", self._watched(pyqwest.Client(self._awaiting_http))),
         )
+
+    def _watched(self, client: pyqwest.Client) -> Any:
+        return client if self._protocol is ProtocolType.GRPC else CheckedClient(client)
 
     @cached_property
     def _http1(self) -> Http1Client:
@@ -161,7 +166,8 @@ class ConnectTransport:
             "connect_timeout": None,  # the call's own deadline counts
         }
         if self._endpoint.secure:
-            options |= {"tls_ca_cert": self._certificates, "tls_include_system_certs": self._certificates is None}
+            trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
+            options |= {"tls_ca_cert": trusted, "tls_include_system_certs": trusted is None}
         if self._endpoint.is_loopback:
             # a proxy for the other scheme alone: the only way to have none, and none from the environment either
             options["proxy"] = pyqwest.Proxy("http://127.0.0.1:9", scheme="http" if self._endpoint.secure else "https")
@@ -185,9 +191,13 @@ class _OneExchange:
 
     def stream(
         self, *, method: str, url: str, headers: pyqwest.Headers, content: Iterator[bytes], timeout: float | None
-    ) -> Exchange:
-        self._exchange.begin(method, url, headers.items(), b"".join(content))
-        return self._exchange
+    ) -> Checked:
+        try:
+            self._exchange.begin(method, url, headers.items(), b"".join(content))
+        except BaseException:
+            self._exchange.finish()
+            raise
+        return Checked(self._exchange)
 
     def sever(self) -> None:
         self._exchange.sever()
@@ -197,8 +207,8 @@ class _OneExchange:
 def _calm_at_exit() -> None:
     """Gives pyqwest's threads the time to leave Python before the interpreter goes.
 
-    One that is just delivering a result would be ended inside of Rust, which aborts the process (status 134), in half of
-    the runs that end right after a refused call.
+    One that is just delivering a result would be ended inside of Rust, which aborts the process (status 134): seen in
+    half of the runs that ended right after a refused call.
     """
     atexit.register(time.sleep, 0.02)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -15,6 +14,7 @@ from connectrpc.errors import ConnectError
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
 from flyteapps.operations import Method
+from flyteapps.transports.certificates import shown_by
 from flyteapps.transports.inbox import InboxStream
 from flyteapps.transports.tasks import TaskStream
 
@@ -35,10 +35,7 @@ class GrpcioTransport:
     def __init__(self, endpoint: Endpoint, certificates: bytes | None, skip_verify: bool) -> None:
         self._endpoint = endpoint
         self._certificates = certificates
-        if skip_verify:
-            # grpcio verifies always: what the plane shows first is what is trusted
-            shown = ssl.get_server_certificate((endpoint.host, endpoint.effective_port))
-            self._certificates = shown.encode()
+        self._skip_verify = skip_verify
         self._lock = threading.Lock()
         self._channel: Any = None
         self._channels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
@@ -126,7 +123,8 @@ class GrpcioTransport:
         options = [("grpc.enable_http_proxy", 0)] if self._endpoint.is_loopback else []
         if not self._endpoint.secure:
             return module.insecure_channel(self._endpoint.target, options=options)
-        credentials = grpc.ssl_channel_credentials(self._certificates)
+        trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
+        credentials = grpc.ssl_channel_credentials(trusted)
         return module.secure_channel(self._endpoint.target, credentials, options=options)
 
 

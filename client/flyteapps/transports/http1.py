@@ -13,6 +13,7 @@ import select
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -137,6 +138,7 @@ class Http1Client:
         self._endpoint = endpoint
         self._context = context
         self._idle: list[socket.socket] = []
+        weakref.finalize(self, _close_all, self._idle)  # a client that nobody closed leaves no socket either
         self._proxy = _proxy_for(endpoint)
 
     def post(self, url: str, headers: Headers, content: bytes, timeout: float | None = None) -> FullResponse:
@@ -190,8 +192,12 @@ class Http1Client:
 
     def close(self) -> None:
         """Closes what is idle."""
-        while self._idle:
-            self._idle.pop().close()
+        _close_all(self._idle)
+
+
+def _close_all(sockets: list[socket.socket]) -> None:
+    while sockets:
+        sockets.pop().close()
 
 
 def _has_ended(sock: socket.socket) -> bool:

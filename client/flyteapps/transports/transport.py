@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from connectrpc.method import MethodInfo
+from google.protobuf.message import Message
 
-Req = TypeVar("Req")
-Res = TypeVar("Res")
+Res = TypeVar("Res", bound=Message)
 Res_co = TypeVar("Res_co", covariant=True)
 
 

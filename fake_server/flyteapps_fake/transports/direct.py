@@ -55,8 +55,8 @@ class DirectTransport:
 
     def unary(
         self,
-        method: MethodInfo[Req, Res],
-        request: Req,
+        method: MethodInfo[Any, Res],
+        request: Any,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
@@ -68,8 +68,8 @@ class DirectTransport:
 
     async def async_unary(
         self,
-        method: MethodInfo[Req, Res],
-        request: Req,
+        method: MethodInfo[Any, Res],
+        request: Any,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
@@ -79,8 +79,8 @@ class DirectTransport:
 
     def stream(
         self,
-        method: MethodInfo[Req, Res],
-        request: Req,
+        method: MethodInfo[Any, Res],
+        request: Any,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> DirectStream[Res]:
@@ -89,8 +89,8 @@ class DirectTransport:
 
     def async_stream(
         self,
-        method: MethodInfo[Req, Res],
-        request: Req,
+        method: MethodInfo[Any, Res],
+        request: Any,
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncDirectStream[Res]:

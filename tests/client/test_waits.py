@@ -1,0 +1,180 @@
+"""Waiting, where the field's clients go wrong. On the manual clock a test decides what the plane does, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flyteidl2.app import app_payload_pb2 as payload
+
+from flyteapps import (
+    AppDeleted,
+    Client,
+    DeploymentFailed,
+    DeploymentStatus,
+    Substate,
+    WaitError,
+    Waits,
+    WaitTimeout,
+    WatchStalled,
+)
+from flyteapps_fake.control_plane import FakeControlPlane
+
+from .conftest import QUICK, SCOPE, Run, client_of
+from .faults import Cut, FaultyTransport, Plan
+from .messages import app, scenario, spec
+
+
+@pytest.fixture
+def slow() -> Iterator[FakeControlPlane]:
+    """A plane whose time stands still."""
+    with FakeControlPlane(clock="manual") as plane:
+        yield plane
+
+
+def test_active_before_the_watch_opens(client: Client, run: Run) -> None:
+    """The snapshot counts: an app that became active meanwhile ends the wait at once."""
+    made = run(client.apps.create, app())
+    other = run(client.apps.get, "hello")
+    run(other.watch)
+    assert made.deployment_status is DeploymentStatus.ASSIGNED
+    assert run(made.watch).deployment_status is DeploymentStatus.ACTIVE
+    assert made.waited is not None
+    assert (made.waited.how, made.waited.scaled_to_zero) == ("observed", False)
+
+
+def test_a_failed_deployment_is_told_at_once(client: Client, run: Run) -> None:
+    """With substate and message, as a RuntimeError."""
+    made = run(client.apps.create, app(**scenario("crash-loop")))
+    with pytest.raises(DeploymentFailed) as caught:
+        run(made.watch)
+    error = caught.value
+    assert isinstance(error, RuntimeError)
+    assert error.substate is Substate.CRASH_LOOP
+    assert error.reason == "Container exited with code 1"
+    assert error.app == "demo/development/hello"
+    assert error.last.metadata.revision == 1
+    assert "CRASH_LOOP" in str(error)
+
+
+def test_an_old_active_never_ends_a_wait_for_a_newer_write(slow: FakeControlPlane, run: Run) -> None:
+    """After an update the app is waited for anew, until the cluster has reported on that revision."""
+    client = client_of(slow, "direct", waits=Waits(timeout=0.3))
+    made = client.apps.create(app())
+    slow.advance(60)
+    assert client.apps.get("hello").is_active()
+    updated = client.apps.replace("hello", spec("example.org/hello:2"), "test")
+    with pytest.raises(WaitTimeout, match="PENDING"):
+        run(updated.watch)
+    slow.advance(60)
+    assert run(updated.watch).revision == 2
+    assert run(made.watch).revision == 2
+
+
+def test_a_deadline_ends_every_wait(client_slow: Client, run: Run) -> None:
+    """The error names the app, the time and what was last seen; the stream is closed."""
+    made = client_slow.apps.create(app())
+    with pytest.raises(
+        WaitTimeout, match=r"demo/development/hello was not activated within 0\.05 s; last seen"
+    ) as caught:
+        run(made.watch, timeout=0.05)
+    assert isinstance(caught.value, RuntimeError | TimeoutError)
+    assert caught.value.last.metadata.id.name == "hello"
+
+
+@pytest.fixture(params=["direct", "connect", "grpc", "grpcio"])
+def client_slow(slow: FakeControlPlane, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A client of the plane whose time stands still."""
+    with client_of(slow, request.param, waits=Waits(poll=0.05)) as made:
+        yield made
+
+
+def test_a_deletion_ends_the_wait(client_slow: Client, slow: FakeControlPlane, run: Run) -> None:
+    """An app that is gone is not waited for."""
+    made = client_slow.apps.create(app())
+    identifier = made.pb2.metadata.id
+    made.deactivate()
+    slow.stub().delete(payload.DeleteRequest(app_id=identifier))
+    with pytest.raises(AppDeleted):
+        run(made.watch)
+
+
+def test_an_app_created_anew_is_another(slow: FakeControlPlane, run: Run) -> None:
+    """Whoever waits for revision 2 isn't told of revision 1 of the next app of that name."""
+    client = client_of(slow, "direct")
+    made = client.apps.create(app())
+    made.deactivate()
+    client.apps.delete("hello")
+    client.apps.create(app())
+    slow.advance(60)
+    with pytest.raises(AppDeleted):
+        run(made.watch, "activated")
+
+
+def test_a_stop_by_somebody_else_ends_the_wait_for_active(slow: FakeControlPlane, run: Run) -> None:
+    """It won't become active; the error says that it was stopped."""
+    client = client_of(slow, "direct")
+    made = client.apps.create(app())
+    client.apps.get("hello").deactivate()
+    with pytest.raises(DeploymentFailed, match="stopped"):
+        run(made.watch)
+
+
+@pytest.mark.parametrize("how", ["clean", "UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED"])
+@pytest.mark.parametrize("position", range(6))
+def test_a_stream_dropped_at_any_position(run: Run, how: str, position: int) -> None:
+    """The wait goes on over another stream, and ends where it should."""
+    with FakeControlPlane() as plane:
+        plan = Plan(cuts=[Cut(position, how), Cut(0, how), Cut(1, how, repeat=True)])
+        client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, **SCOPE)
+        made = client.apps.create(app())
+        assert run(made.watch).is_active()
+        assert run(made.deactivate, wait=True).is_deactivated()
+
+
+def test_a_plane_that_cannot_be_watched_is_told_apart(run: Run, slow: FakeControlPlane) -> None:
+    """WatchStalled, after `Waits.stall`, with the reason as its cause."""
+    plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
+    made = client_of(slow, "direct").apps.create(app())
+    client = Client(transport=FaultyTransport(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.1), **SCOPE)
+    handle = type(made)(made.pb2, client)
+    with pytest.raises(WatchStalled, match="could not be watched") as caught:
+        run(handle.watch)
+    assert caught.value.__cause__ is not None
+
+
+def test_cancelling_a_wait_leaves_nothing_open(slow: FakeControlPlane) -> None:
+    """Cancellation is what leaves, at once; no task and no stream stay."""
+    client = client_of(slow, "direct")
+    made = client.apps.create(app())
+
+    async def go() -> None:
+        waiting = asyncio.create_task(made.watch.aio())
+        while not slow.open_streams():
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not slow.open_streams()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await made.watch.aio()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(go())
+
+
+def test_wait_errors_share_one_base() -> None:
+    """Who expects the SDK's RuntimeError catches them all."""
+    for kind in (DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout):
+        assert issubclass(kind, WaitError)
+        assert issubclass(kind, RuntimeError)
+
+
+def test_a_bad_target_is_refused(direct: Client, run: Run) -> None:
+    """The error names the two that there are."""
+    made: Any = direct.apps.create(app())
+    with pytest.raises(ValueError, match="deactivated"):
+        run(made.watch, "active")
