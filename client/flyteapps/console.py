@@ -8,23 +8,26 @@ from flyteapps.endpoint import Endpoint
 
 
 class Console:
-    """The console of a plane. `endpoint` as of a client; `console_endpoint`: where the console is, if elsewhere.
+    """The console of a plane, for links alone: nothing is asked of it.
 
-    The console of `localhost:8090`, the stand-in's own port, is `localhost:8080`. Raises ConfigError.
+    `endpoint`: that of the plane, in any form of `Endpoint.parse`. `insecure`: links begin with http://, else with
+    https://, whatever the endpoint's scheme, as in the Flyte SDK. `console_endpoint`: where the console is, if
+    elsewhere; its own scheme counts, and `insecure` where it is `dns` or none.
+
+    The console of `localhost:8090`, where Flyte's local planes listen, is `localhost:8080`. Raises ConfigError.
     """
 
     def __init__(self, endpoint: str, insecure: bool = False, console_endpoint: str | None = None) -> None:
-        scheme = "http" if insecure else "https"
         if console_endpoint:
-            self._domain = Endpoint.parse(console_endpoint, None if "://" in console_endpoint else insecure).url
+            says = console_endpoint.lower().startswith(("http://", "https://"))
+            where = Endpoint.parse(console_endpoint, None if says else insecure, what="console_endpoint")
+            self._http_domain = where.url
             return
         where = Endpoint.parse(endpoint)
-        authority = where.authority
-        if where.host == "localhost" and where.port == 8090:
-            authority = "localhost:8080"
-        self._domain = f"{scheme}://{authority}"
+        local = where.host.lower() == "localhost" and where.port == 8090
+        self._http_domain = f"{'http' if insecure else 'https'}://{'localhost:8080' if local else where.authority}"
 
     def app_url(self, project: str, domain: str, app_name: str) -> str:
         """The page of an app: HTTP_DOMAIN/v2/domain/DOMAIN/project/PROJECT/apps/NAME."""
-        parts = (quote(part, safe="") for part in (domain, project, app_name))
-        return "{}/v2/domain/{}/project/{}/apps/{}".format(self._domain, *parts)
+        where, whose, which = (quote(part, safe="") for part in (domain, project, app_name))
+        return f"{self._http_domain}/v2/domain/{where}/project/{whose}/apps/{which}"

@@ -1,0 +1,380 @@
+"""Config: what Flyte's configuration file and the FLYTE_ variables say about the plane.
+
+Rules of this file: the places, keys and variables are the Flyte SDK's, in its order; what can't be meant is a
+ConfigError that names file, line and key, never a silent default; what is of no business here is left alone. PyYAML is
+imported when a file is read. Values of authentication settings never get into a message.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from flyteapps.endpoint import Endpoint
+from flyteapps.errors import ConfigError
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
+
+_KEYS = (
+    "admin.endpoint",
+    "admin.insecure",
+    "admin.insecureSkipVerify",
+    "admin.caCertFilePath",
+    "task.org",
+    "task.project",
+    "task.domain",
+    "console.endpoint",
+)
+_AUTHENTICATION = {
+    "admin.command": ("FLYTE_AUTH_COMMAND",),
+    "admin.proxyCommand": ("FLYTE_AUTH_PROXY_COMMAND",),
+    "admin.clientId": (),
+    "admin.clientSecretLocation": (),
+    "admin.clientSecretEnvVar": (),
+    "admin.scopes": (),
+    "admin.authType": ("FLYTE_AUTH_TYPE",),
+    "admin.httpProxyURL": (),
+}
+_ALL = (*_KEYS, *_AUTHENTICATION)
+_SECTIONS = ("admin", "task", "console")
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+_TAG = "tag:yaml.org,2002:"
+_KINDS = {"int": "the number", "float": "the number", "bool": "the boolean", "timestamp": "the date"}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of a client; None where nothing was said.
+
+    `endpoint`: as written, and known to be one. `insecure`: without TLS; None leaves it to the endpoint's scheme.
+    `insecure_skip_verify`: trusts the certificate that the plane shows. `ca_cert_file_path`: an absolute path, that
+    existed. `org`, `project`, `domain`: defaults of calls. `console_endpoint`: where the console is, if elsewhere.
+    `source`: the absolute path of the file that was read.
+    """
+
+    endpoint: str | None = None
+    insecure: bool | None = None
+    insecure_skip_verify: bool = False
+    ca_cert_file_path: str | None = None
+    org: str | None = None
+    project: str | None = None
+    domain: str | None = None
+    console_endpoint: str | None = None
+    source: Path | None = None
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Reads the first configuration file there is, then the variables, which win.
+
+        `path`: this file, and no other. `environ`: instead of the process's variables; its HOME counts, too.
+        `directory`: instead of the working directory, which relative paths start from. A variable that is empty counts
+        as not set. No file at all is no error. Raises ConfigError.
+        """
+        places = _Places(os.environ if environ is None else environ, directory)
+        source = places.named(path, "the configuration file") if path is not None else places.first()
+        settings = _Settings(_read(source) if source else {}, places.environ)
+        settings.refuse_authentication()
+        insecure = settings.boolean("admin.insecure")
+        return cls(
+            endpoint=settings.endpoint("admin.endpoint", insecure),
+            insecure=insecure,
+            insecure_skip_verify=settings.boolean("admin.insecureSkipVerify") or False,
+            ca_cert_file_path=settings.file("admin.caCertFilePath", places),
+            org=settings.name("task.org"),
+            project=settings.name("task.project"),
+            domain=settings.name("task.domain"),
+            console_endpoint=settings.endpoint("console.endpoint", None),
+            source=source,
+        )
+
+
+class _Places:
+    """Where files are looked for."""
+
+    def __init__(self, environ: Mapping[str, str], directory: str | os.PathLike[str] | None) -> None:
+        self.environ = environ
+        try:
+            self._directory = Path(os.path.abspath(directory or os.curdir))
+        except OSError as error:
+            raise ConfigError(f"the working directory can't be used: {error.strerror}") from error
+
+    def absolute(self, path: str | os.PathLike[str]) -> Path:
+        """A path from the working directory on, ~ and ~/ being the home directory."""
+        parts = Path(path).parts
+        home = self._home() if parts[:1] == ("~",) else None
+        return home.joinpath(*parts[1:]) if home else self._directory / path
+
+    def named(self, path: object, what: str) -> Path:
+        """A file that somebody named, which has to be there."""
+        try:
+            found = self.absolute(os.fsdecode(path))  # pyright: ignore[reportArgumentType]  # what a caller gives
+        except TypeError as error:
+            raise ConfigError(f"{what} {path!r} should be the path of a file") from error
+        if not _is_there(found, what):
+            raise ConfigError(f"{what} {found} does not exist: name a YAML file, or nothing to have it looked for")
+        return found
+
+    def first(self) -> Path | None:
+        """The file that counts where nobody named one."""
+        for place in (Path("config.yaml"), Path(".flyte", "config.yaml")):
+            if _is_there(self._directory / place):
+                return self._directory / place
+        root = self._git_root()
+        if root and _is_there(root / ".flyte" / "config.yaml"):
+            return root / ".flyte" / "config.yaml"
+        for variable in ("UCTL_CONFIG", "FLYTECTL_CONFIG"):
+            if path := self.environ.get(variable):
+                return self.named(path, f"variable {variable}: the configuration file")
+        home = self._home()
+        for folder in (".union", ".flyte"):
+            if home and _is_there(home / folder / "config.yaml"):
+                return home / folder / "config.yaml"
+        return None
+
+    def _home(self) -> Path | None:
+        told = self.environ.get("USERPROFILE" if os.name == "nt" else "HOME")
+        try:
+            return Path(told) if told else Path.home()
+        except RuntimeError:
+            return None
+
+    def _git_root(self) -> Path | None:
+        """The work tree around the working directory, without the help of git.
+
+        Like git it takes no tree of a stranger, who could have put one into a folder above: its owner has to be this
+        user, root, or the owner of the working directory.
+        """
+        start = Path(os.path.realpath(self._directory))
+        for folder in (start, *start.parents):
+            mark = folder / ".git"
+            if os.path.isfile(mark) or os.path.lexists(mark / "HEAD"):
+                return folder if _is_trusted(mark, start) else None
+        return None
+
+
+def _is_trusted(mark: Path, start: Path) -> bool:
+    if os.name == "nt":
+        return True
+    try:
+        return mark.stat().st_uid in (0, os.geteuid(), start.stat().st_uid)
+    except OSError:
+        return False
+
+
+def _is_there(path: Path, what: str = "the configuration file", valid: str = "a YAML file") -> bool:
+    """Whether something is there to be read. Raises ConfigError for a directory, and where that can't be known."""
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:
+        raise ConfigError(f"{what} {str(path)!r} is no path: {error}") from error
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return False
+        raise ConfigError(f"{what} {path} can't be read: {error.strerror}") from error
+    if stat.S_ISDIR(mode):
+        raise ConfigError(f"{what} {path} is a directory: it should be {valid}")
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A setting that somebody made. `where`: the subject of a sentence about it; `kind`: YAML's type, or "str"."""
+
+    where: str
+    text: str
+    kind: str = "str"
+
+    def refuse(self, why: str) -> NoReturn:
+        """Says that the setting is wrong: `why` goes on from "FILE, line N: KEY"."""
+        raise ConfigError(f"{self.where} {why}")
+
+
+class _Settings:
+    """The settings of a file, under those of the variables."""
+
+    def __init__(self, entries: Mapping[str, _Given], environ: Mapping[str, str]) -> None:
+        self._entries = entries
+        self._environ = environ
+
+    def find(self, key: str, aliases: tuple[str, ...] = ()) -> _Given | None:
+        """What was said about a key; None where nothing, or nothing but an empty value."""
+        for variable in (*aliases, f"FLYTE_{key.upper().replace('.', '_')}"):
+            if text := self._environ.get(variable):
+                return _Given(f"variable {variable}", text)
+        return self._entries.get(key)
+
+    def refuse_authentication(self) -> None:
+        """Raises ConfigError for any setting of authentication."""
+        for key, aliases in _AUTHENTICATION.items():
+            if given := self.find(key, aliases):
+                given.refuse("is a setting of authentication, which is not supported yet: take it out")
+
+    def boolean(self, key: str) -> bool | None:
+        """True, False, or None where nothing was said."""
+        given = self.find(key)
+        if given is None:
+            return None
+        value = _BOOLEANS.get(given.text.lower()) if given.kind in ("str", "bool", "int") else None
+        if value is None:
+            given.refuse(f"is {_described(given)}: it should be true or false")
+        return value
+
+    def name(self, key: str) -> str | None:
+        """A name of an org, a project or a domain."""
+        given = self._text(key, "a name")
+        return given.text if given else None
+
+    def endpoint(self, key: str, insecure: bool | None) -> str | None:
+        """An endpoint, which `insecure` doesn't contradict."""
+        given = self._text(key, 'an endpoint, such as "localhost:8090"')
+        if given is None:
+            return None
+        Endpoint.parse(given.text, what=given.where)
+        try:
+            Endpoint.parse(given.text, insecure, what=given.where)
+        except ConfigError as error:
+            other = self.find("admin.insecure")
+            raise ConfigError(f"{error.message}; {other.where if other else 'the caller'} sets insecure") from None
+        return given.text
+
+    def file(self, key: str, places: _Places) -> str | None:
+        """The absolute path of a file that exists."""
+        given = self._text(key, "the path of a PEM file")
+        if given is None:
+            return None
+        path = places.absolute(given.text)
+        if not _is_there(path, f"{given.where}: the file", "a PEM file"):
+            given.refuse(f"names {path}, which does not exist: it should be the path of a PEM file")
+        return str(path)
+
+    def _text(self, key: str, valid: str) -> _Given | None:
+        given = self.find(key)
+        if given is None:
+            return None
+        if given.kind != "str":
+            quote = f', in quotes if that is one: "{given.text}"' if given.kind in _KINDS else ""
+            given.refuse(f"is {_described(given)}: it should be {valid}{quote}")
+        if given.text != given.text.strip() or not given.text.isprintable():
+            given.refuse(f"has a space at an end, or a control character: it should be {valid}")
+        return given
+
+
+def _described(given: _Given) -> str:
+    if given.kind in ("seq", "map"):
+        return "a list" if given.kind == "seq" else "a mapping"
+    text = given.text if len(given.text) <= 60 else f"{given.text[:60]}..."
+    if given.kind in _KINDS:
+        return f"{_KINDS[given.kind]} {text}"
+    return repr(text) if given.kind == "str" else f"{text!r} with the tag {given.kind}"
+
+
+def _read(path: Path) -> dict[str, _Given]:
+    """What a file says about the keys of this module, empty values left out. Raises ConfigError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"the configuration file {path} can't be read: {error.strerror}") from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: is not UTF-8, as a configuration file should be") from error
+    root = _composed(path, text)
+    if root is None:
+        return {}
+    entries: dict[str, _Given] = {}
+    sections = _pairs(path, root, f"{_line(path, root)}: the file", "", _SECTIONS)
+    for section in _SECTIONS:
+        if section not in sections:
+            continue
+        key, body = sections[section]
+        names = [name.removeprefix(f"{section}.") for name in _ALL if name.startswith(f"{section}.")]
+        pairs = _pairs(path, body, f"{_line(path, key)}: {section}", f"{section}.", names)
+        for name, (key, value) in pairs.items():
+            kind = value.tag.removeprefix(_TAG)
+            if name in names and value.value and kind != "null":
+                content = value.value if isinstance(value.value, str) else ""
+                entries[f"{section}.{name}"] = _Given(f"{_line(path, key)}: {section}.{name}", content, kind)
+    return entries
+
+
+def _composed(path: Path, text: str) -> Node | None:
+    """The tree of a YAML document; no value is made of it, so tags of other tools do no harm."""
+    import yaml
+    from yaml.reader import ReaderError
+
+    try:
+        return yaml.SafeLoader(text).get_single_node()
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{path}, line {line}: is not YAML: {error.reason}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: is not YAML: {error.problem or error.context}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two by numbers that PyYAML doesn't check
+        raise ConfigError(f"{path}: is not YAML: {error}") from error
+
+
+def _pairs(path: Path, root: Node, where: str, prefix: str, ours: Sequence[str]) -> dict[str, tuple[Node, Node]]:
+    """The keys of a mapping with their values, those that `<<` merges in included. Nothing is an empty mapping.
+
+    `where`: the subject of a sentence about the mapping; `prefix`: what its keys begin with. Raises ConfigError, also
+    for a key that stands there twice, and for one of ours in another spelling, such as `insecure_skip_verify`: every
+    reader would take it for ours.
+    """
+    from yaml.nodes import MappingNode, SequenceNode
+
+    spellings = {_spelled(name): name for name in ours}
+    pairs: dict[str, tuple[Node, Node]] = {}
+    seen: set[int] = set()
+    todo = [(where, root)]  # what comes first wins
+    while todo:
+        what, node = todo.pop(0)
+        if id(node) in seen or node.tag == f"{_TAG}null":
+            continue
+        seen.add(id(node))
+        if not isinstance(node, MappingNode):
+            raise ConfigError(f"{what} should be a mapping, with keys such as {', '.join(ours)}")
+        lines: dict[str, int] = {}
+        merged: list[tuple[str, Node]] = []
+        for key, value in node.value:
+            if key.tag not in (f"{_TAG}str", f"{_TAG}merge"):
+                continue
+            at = f"{_line(path, key)}: {prefix}{key.value}"
+            if key.value in lines:
+                raise ConfigError(f"{at} stands in line {lines[key.value]} as well: one of them has to go")
+            lines[key.value] = key.start_mark.line + 1
+            meant = spellings.get(_spelled(key.value), key.value)
+            if key.tag == f"{_TAG}merge":
+                merged += [(at, each) for each in (value.value if isinstance(value, SequenceNode) else [value])]
+            elif meant != key.value:
+                raise ConfigError(f"{at} should be spelled {prefix}{meant}")
+            else:
+                pairs.setdefault(key.value, (key, value))
+        todo[:0] = merged
+    return pairs
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _line(path: Path, node: Node) -> str:
+    return f"{path}, line {node.start_mark.line + 1}"
