@@ -77,7 +77,51 @@ _HOME = {
 
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = ["__version__", *sorted(_MODULE_OF)]  # names, all of them strings
+__all__ = [
+    "App",
+    "AppDeleted",
+    "AppExists",
+    "AppNotFound",
+    "AsyncStream",
+    "CallerError",
+    "Change",
+    "ChangeKind",
+    "Client",
+    "Code",
+    "Config",
+    "ConfigError",
+    "Conflict",
+    "Console",
+    "DeadlineExceeded",
+    "DeploymentFailed",
+    "DeploymentStatus",
+    "DesiredState",
+    "Error",
+    "FailedPrecondition",
+    "InvalidArgument",
+    "LogLine",
+    "NetworkError",
+    "Overloaded",
+    "PermissionDenied",
+    "PlaneError",
+    "ProtocolError",
+    "Retries",
+    "Stream",
+    "Substate",
+    "Transport",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "Violation",
+    "WaitError",
+    "WaitTimeout",
+    "Waited",
+    "Waits",
+    "WatchStalled",
+    "__version__",
+    "init",
+    "init_from_config",
+]
 
 
 def __getattr__(name: str) -> Any:

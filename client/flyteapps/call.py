@@ -116,9 +116,9 @@ class iterating(Generic[S, P, T]):  # noqa: N801  # a decorator, as property is
         return self if instance is None else Iteration(instance, self.flow)
 
 
+# A Call whose owner is looked up when it is called, so that looking at it is always possible. (Their docstrings are
+# those of the methods.)
 class _DefaultCall(Call[P, T]):
-    """A Call whose owner is looked up when it is called, so that looking at it is always possible."""
-
     __slots__ = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -129,8 +129,6 @@ class _DefaultCall(Call[P, T]):
 
 
 class _DefaultIteration(Iteration[P, T]):
-    """The same for a method that gives items."""
-
     __slots__ = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Items[T]:

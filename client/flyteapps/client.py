@@ -98,14 +98,15 @@ class Client:
         if not config.endpoint:
             where = f"{config.source} has no" if config.source else "no configuration file was found, so there is no"
             raise ConfigError(f"{where} admin.endpoint; set it there, or by the variable FLYTE_ADMIN_ENDPOINT")
+        tls = Endpoint.parse(config.endpoint, config.insecure).secure  # without, the SDK ignores certificates, too
         return cls(
             config.endpoint,
             org=org or config.org,
             project=project or config.project,
             domain=domain or config.domain,
             insecure=config.insecure,
-            insecure_skip_verify=config.insecure_skip_verify,
-            ca_cert=config.ca_cert_file_path,
+            insecure_skip_verify=config.insecure_skip_verify and tls,
+            ca_cert=config.ca_cert_file_path if tls else None,
             console_endpoint=config.console_endpoint,
         )
 
@@ -174,6 +175,7 @@ def _transport(
     if not endpoint.secure and (ca_cert is not None or skip_verify):
         raise ConfigError(f"{endpoint.url} is without TLS: ca_cert and insecure_skip_verify have no meaning there")
     certificates = ca_cert if ca_cert is None or isinstance(ca_cert, bytes) else _read(ca_cert)
+    skip_verify = skip_verify and certificates is None  # an authority that is named is worth more, as in the SDK
     if protocol == "grpcio":
         from flyteapps.transports.grpcio import GrpcioTransport
 

@@ -10,6 +10,7 @@ from flyteapps.errors import ConfigError
 
 if TYPE_CHECKING:
     from flyteapps.client import Client, Protocol
+    from flyteapps.config import Config
     from flyteapps.retries import Retries, Waits
     from flyteapps.transports.transport import Transport
 
@@ -72,7 +73,7 @@ def init(
 
 
 def init_from_config(
-    path_or_config: str | os.PathLike[str] | None = None,
+    path_or_config: str | os.PathLike[str] | Config | None = None,
     *,
     org: str | None = None,
     project: str | None = None,
@@ -86,7 +87,8 @@ def init_from_config(
     from flyteapps.client import Client
     from flyteapps.config import Config
 
-    return use(Client.from_config(Config.load(path_or_config), org=org, project=project, domain=domain))
+    config = path_or_config if isinstance(path_or_config, Config) else Config.load(path_or_config)
+    return use(Client.from_config(config, org=org, project=project, domain=domain))
 
 
 def use(client: Client | None) -> Client:

@@ -7,7 +7,7 @@ import datetime
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from cryptography import x509
@@ -19,7 +19,7 @@ Behaviour = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[int]:
+def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Generator[int]:
     """Serves a behaviour, each connection on a thread of its own; gives the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     accepted: list[socket.socket] = []
@@ -27,7 +27,11 @@ def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Itera
 
     def one(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            behave(context.wrap_socket(connection, server_side=True) if context else connection)
+            if context is None:
+                behave(connection)
+                return
+            with context.wrap_socket(connection, server_side=True) as encrypted:
+                behave(encrypted)
 
     def accept() -> None:
         while True:

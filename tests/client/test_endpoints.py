@@ -32,8 +32,13 @@ STREAM = "application/connect+proto"
 QUICK: dict[str, Any] = {"timeout": 5.0, "retries": Retries(attempts=2, initial=0, maximum=0), **SCOPE}
 
 
+def at(port: int, *, secure: bool = False, **options: Any) -> Client:
+    """A client of whatever listens there."""
+    return Client(f"{'https' if secure else 'http'}://127.0.0.1:{port}", **{**QUICK, **options})
+
+
 @pytest.fixture(params=["connect", "grpc"])
-def protocol(request: pytest.FixtureRequest) -> str:
+def protocol(request: pytest.FixtureRequest) -> Any:
     """Both protocols over connectrpc; grpcio says things its own way, and is tried below."""
     return request.param
 
@@ -55,8 +60,8 @@ def caught(run: Run, client: Client) -> Error:
         ("localhost:port", "port"),
         ("localhost:70000", "port"),
         ("user@localhost", "a user"),
-        ("", "no host"),
-        ("a:b:c", "colon"),
+        ("", "empty"),
+        ("a:b:c", "IPv6"),
     ],
 )
 def test_a_bad_endpoint_is_refused(endpoint: str, says: str) -> None:
@@ -93,11 +98,11 @@ def test_either_an_endpoint_or_a_transport() -> None:
         Client()
 
 
-def test_nothing_listens(run: Run, protocol: str) -> None:
+def test_nothing_listens(run: Run, protocol: Any) -> None:
     """The call surely didn't arrive: nothing may have been applied."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with Client(f"http://127.0.0.1:{port}", protocol=protocol, **QUICK) as client:  # pyright: ignore[reportArgumentType]
+    with at(port, protocol=protocol) as client:
         error = caught(run, client)
         with pytest.raises(Unavailable) as found:
             run(client.apps.delete, "hello")
@@ -106,22 +111,20 @@ def test_nothing_listens(run: Run, protocol: str) -> None:
     assert not found.value.maybe_applied
 
 
-def test_a_host_that_does_not_resolve(run: Run, protocol: str) -> None:
+def test_a_host_that_does_not_resolve(run: Run, protocol: Any) -> None:
     """The error says that the name is the trouble."""
-    with Client("http://no-such-host.invalid:80", protocol=protocol, **QUICK) as client:  # pyright: ignore[reportArgumentType]
+    with Client("http://no-such-host.invalid:80", protocol=protocol, **QUICK) as client:
         error = caught(run, client)
     assert isinstance(error, Unavailable)
     assert "is not known" in error.message
 
 
-def test_a_server_that_never_answers(run: Run, protocol: str) -> None:
+def test_a_server_that_never_answers(run: Run, protocol: Any) -> None:
     """The timeout ends the call."""
-    with servers.listening(servers.silent) as port:
-        options = {**QUICK, "timeout": 0.2}
-        with Client(f"http://127.0.0.1:{port}", protocol=protocol, **options) as client:  # pyright: ignore[reportArgumentType]
-            error = caught(run, client)
-            with pytest.raises(DeadlineExceeded) as found:
-                run(client.apps.delete, "hello")
+    with servers.listening(servers.silent) as port, at(port, protocol=protocol, timeout=0.2) as client:
+        error = caught(run, client)
+        with pytest.raises(DeadlineExceeded) as found:
+            run(client.apps.delete, "hello")
     assert isinstance(error, DeadlineExceeded)
     assert isinstance(error, TimeoutError)
     assert "no answer in time" in error.message
@@ -139,7 +142,7 @@ def test_a_server_that_trickles(run: Run) -> None:
             if stopped.wait(0.02):
                 return
 
-    with servers.listening(trickle) as port, Client(f"http://127.0.0.1:{port}", **{**QUICK, "timeout": 0.2}) as client:
+    with servers.listening(trickle) as port, at(port, timeout=0.2) as client:
         assert isinstance(caught(run, client), DeadlineExceeded)
         stopped.set()
 
@@ -160,7 +163,7 @@ def test_a_server_that_trickles(run: Run) -> None:
 )
 def test_a_server_that_speaks_something_else(run: Run, answer: bytes, kind: type[Error], says: str) -> None:
     """What answers is named, not what a library thinks of it."""
-    with servers.listening(servers.saying(answer)) as port, Client(f"http://127.0.0.1:{port}", **QUICK) as client:
+    with servers.listening(servers.saying(answer)) as port, at(port) as client:
         if says in ("speaks TLS", "does not speak HTTP") and run.awaiting:
             says, kind = "HTTP", ProtocolError  # hyper doesn't tell which bytes came
         error = caught(run, client)
@@ -168,12 +171,11 @@ def test_a_server_that_speaks_something_else(run: Run, answer: bytes, kind: type
     assert says in error.message
 
 
-def test_a_server_that_closes(run: Run, protocol: str) -> None:
+def test_a_server_that_closes(run: Run, protocol: Any) -> None:
     """A connection that ends without an answer: the call may have arrived."""
-    with servers.listening(servers.closing) as port:
-        with Client(f"http://127.0.0.1:{port}", protocol=protocol, **QUICK) as client:  # pyright: ignore[reportArgumentType]
-            with pytest.raises(Unavailable) as found:
-                run(client.apps.delete, "hello")
+    with servers.listening(servers.closing) as port, at(port, protocol=protocol) as client:
+        with pytest.raises(Unavailable) as found:
+            run(client.apps.delete, "hello")
     assert found.value.maybe_applied
     assert "closed the connection" in found.value.message
 
@@ -182,66 +184,65 @@ def test_a_server_that_closes(run: Run, protocol: str) -> None:
 def test_a_stream_of_rubbish(run: Run, then: str) -> None:
     """Bytes that are no frames end the wait with an error that says so."""
     answer = servers.chunked(STREAM, b"hello, this is no frame at all")
-    with servers.listening(servers.saying(answer, then=then)) as port:
-        with Client(f"http://127.0.0.1:{port}", **QUICK) as client:
-            handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
-            with pytest.raises(ProtocolError, match="no frames"):
-                run(handle.watch, timeout=5)
+    with servers.listening(servers.saying(answer, then=then)) as port, at(port) as client:
+        handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
+        with pytest.raises(ProtocolError, match="no frames"):
+            run(handle.watch, timeout=5)
 
 
 def test_a_stream_of_broken_messages(run: Run) -> None:
     """Frames that hold no message end it, too."""
     answer = servers.chunked(STREAM, b"\x00\x00\x00\x00\x03\xff\xff\xff")
-    with servers.listening(servers.saying(answer, then="wait")) as port:
-        with Client(f"http://127.0.0.1:{port}", **QUICK) as client:
-            handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
-            with pytest.raises(ProtocolError, match="no message"):
-                run(handle.watch, timeout=5)
+    with servers.listening(servers.saying(answer, then="wait")) as port, at(port) as client:
+        handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
+        with pytest.raises(ProtocolError, match="no message"):
+            run(handle.watch, timeout=5)
 
 
-def test_a_wait_on_a_server_that_never_answers(run: Run, protocol: str) -> None:
+def test_a_wait_on_a_server_that_never_answers(run: Run, protocol: Any) -> None:
     """The wait's own deadline ends it."""
-    with servers.listening(servers.silent) as port:
-        with Client(f"http://127.0.0.1:{port}", protocol=protocol, waits=Waits(poll=0.05), **QUICK) as client:  # pyright: ignore[reportArgumentType]
-            handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
-            with pytest.raises(RuntimeError, match="demo/development/hello"):
-                run(handle.watch, timeout=0.3)
+    with servers.listening(servers.silent) as port, at(port, protocol=protocol, waits=Waits(poll=0.05)) as client:
+        handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
+        with pytest.raises(RuntimeError, match="demo/development/hello"):
+            run(handle.watch, timeout=0.3)
 
 
 class TestTls:
     """TLS, trusted or not, and its confusion with plaintext."""
 
-    def test_tls_to_a_plaintext_port(self, run: Run, protocol: str) -> None:
+    def test_tls_to_a_plaintext_port(self, run: Run, protocol: Any) -> None:
         """The error says to leave TLS out."""
-        with servers.listening(servers.saying(servers.http("200 OK", CONNECT, b""))) as port:
-            with Client(f"https://127.0.0.1:{port}", protocol=protocol, **QUICK) as client:  # pyright: ignore[reportArgumentType]
-                error = caught(run, client)
+        with (
+            servers.listening(servers.saying(servers.http("200 OK", CONNECT, b""))) as port,
+            at(port, secure=True, protocol=protocol) as client,
+        ):
+            error = caught(run, client)
         assert isinstance(error, ConfigError), repr(error)
         assert "insecure=True" in error.message
 
-    def test_plaintext_to_a_tls_port(self, run: Run, protocol: str, tmp_path: Path) -> None:
+    def test_plaintext_to_a_tls_port(self, run: Run, protocol: Any, tmp_path: Path) -> None:
         """The error says to use TLS."""
         context, _ = servers.certificate(tmp_path)
-        with servers.listening(servers.silent, context) as port:
-            with Client(f"http://127.0.0.1:{port}", protocol=protocol, **QUICK) as client:  # pyright: ignore[reportArgumentType]
-                error = caught(run, client)
+        with servers.listening(servers.silent, context) as port, at(port, protocol=protocol) as client:
+            error = caught(run, client)
         assert "leave out insecure=True" in error.message, repr(error)
 
-    def test_an_untrusted_certificate(self, run: Run, protocol: str, tmp_path: Path) -> None:
+    def test_an_untrusted_certificate(self, run: Run, protocol: Any, tmp_path: Path) -> None:
         """The error names ca_cert."""
         context, _ = servers.certificate(tmp_path)
-        with servers.listening(servers.silent, context) as port:
-            with Client(f"https://127.0.0.1:{port}", protocol=protocol, **QUICK) as client:  # pyright: ignore[reportArgumentType]
-                error = caught(run, client)
+        with servers.listening(servers.silent, context) as port, at(port, secure=True, protocol=protocol) as client:
+            error = caught(run, client)
         assert isinstance(error, ConfigError), repr(error)
         assert "ca_cert" in error.message
 
-    def test_a_certificate_for_another_name(self, run: Run, protocol: str, tmp_path: Path) -> None:
+    def test_a_certificate_for_another_name(self, run: Run, protocol: Any, tmp_path: Path) -> None:
         """The error says that the name is wrong."""
         context, pem = servers.certificate(tmp_path, "plane.example")
-        with servers.listening(servers.silent, context) as port:
-            with Client(f"https://127.0.0.1:{port}", protocol=protocol, ca_cert=pem, **QUICK) as client:  # pyright: ignore[reportArgumentType]
-                error = caught(run, client)
+        with (
+            servers.listening(servers.silent, context) as port,
+            at(port, secure=True, protocol=protocol, ca_cert=pem) as client,
+        ):
+            error = caught(run, client)
         assert "another name" in error.message, repr(error)
 
     @pytest.mark.parametrize("how", ["ca_cert", "ca_cert file", "insecure_skip_verify"])
@@ -252,15 +253,14 @@ class TestTls:
         if how != "insecure_skip_verify":
             options = {"ca_cert": pem if how == "ca_cert" else tmp_path / "cert.pem"}
         answer = servers.http("404 Not Found", "application/json", b'{"code":"not_found","message":"a plane"}')
-        with servers.listening(servers.saying(answer), context) as port:
-            with Client(f"https://127.0.0.1:{port}", **options, **QUICK) as client:
-                error = caught(run, client)
+        with servers.listening(servers.saying(answer), context) as port, at(port, secure=True, **options) as client:
+            error = caught(run, client)
         assert error.message == "a plane", repr(error)
 
 
 def test_errors_of_libraries_are_causes_only(run: Run) -> None:
     """`__cause__` leads to what connectrpc raised; nothing of it is in the way."""
-    with servers.listening(servers.closing) as port, Client(f"http://127.0.0.1:{port}", **QUICK) as client:
+    with servers.listening(servers.closing) as port, at(port) as client:
         error = caught(run, client)
     assert isinstance(error, NetworkError)
     assert type(error.__cause__).__module__ == "connectrpc.errors"
