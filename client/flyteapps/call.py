@@ -116,26 +116,16 @@ class iterating(Generic[S, P, T]):  # noqa: N801  # a decorator, as property is
         return self if instance is None else Iteration(instance, self.flow)
 
 
-# A Call whose owner is looked up when it is called, so that looking at it is always possible. (Their docstrings are
-# those of the methods.)
-class _DefaultCall(Call[P, T]):
-    __slots__ = ()
+class _Late:
+    """Stands for an object that is found when it is used, so that looking at `App.get` is always possible."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        return Call[P, T](self._owner(), self.__wrapped__)(*args, **kwargs)
+    __slots__ = ("_find",)
 
-    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await Call[P, T](self._owner(), self.__wrapped__).aio(*args, **kwargs)
+    def __init__(self, find: Callable[[], Any]) -> None:
+        self._find = find
 
-
-class _DefaultIteration(Iteration[P, T]):
-    __slots__ = ()
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Items[T]:
-        return Iteration[P, T](self._owner(), self.__wrapped__)(*args, **kwargs)
-
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncItems[T]:
-        return Iteration[P, T](self._owner(), self.__wrapped__).aio(*args, **kwargs)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._find(), name)
 
 
 class calling_by(Generic[P, T]):  # noqa: N801  # a descriptor, as property is
@@ -143,11 +133,11 @@ class calling_by(Generic[P, T]):  # noqa: N801  # a descriptor, as property is
 
     def __init__(self, method: calling[Any, P, T], owner: Callable[[], Any]) -> None:
         self._flow = method.flow
-        self._owner = owner
+        self._owner = _Late(owner)
         functools.update_wrapper(cast("Any", self), method.flow)
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Call[P, T]:
-        return _DefaultCall(self._owner, self._flow)
+        return Call(self._owner, self._flow)
 
 
 class iterating_by(Generic[P, T]):  # noqa: N801  # a descriptor, as property is
@@ -155,8 +145,8 @@ class iterating_by(Generic[P, T]):  # noqa: N801  # a descriptor, as property is
 
     def __init__(self, method: iterating[Any, P, T], owner: Callable[[], Any]) -> None:
         self._flow = method.flow
-        self._owner = owner
+        self._owner = _Late(owner)
         functools.update_wrapper(cast("Any", self), method.flow)
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Iteration[P, T]:
-        return _DefaultIteration(self._owner, self._flow)
+        return Iteration(self._owner, self._flow)

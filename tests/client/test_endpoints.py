@@ -173,9 +173,12 @@ def test_a_server_that_speaks_something_else(run: Run, answer: bytes, kind: type
 
 def test_a_server_that_closes(run: Run, protocol: Any) -> None:
     """A connection that ends without an answer: the call may have arrived."""
-    with servers.listening(servers.closing) as port, at(port, protocol=protocol) as client:
-        with pytest.raises(Unavailable) as found:
-            run(client.apps.delete, "hello")
+    with (
+        servers.listening(servers.closing) as port,
+        at(port, protocol=protocol) as client,
+        pytest.raises(Unavailable) as found,
+    ):
+        run(client.apps.delete, "hello")
     assert found.value.maybe_applied
     assert "closed the connection" in found.value.message
 
