@@ -136,7 +136,8 @@ def test_an_example_of_the_client_runs(block: Block, wire: str, work: Path) -> N
     with FakeControlPlane() as plane:
         names: dict[str, Any] = {"__name__": "example", "connection": connection(plane, wire)}
         run_with_address(FIRST, names)
-        client = names["client"] = default_client()
+        client = default_client()
+        assert names["client"] is client
         run(SETUP, names)
         before = set(names)
         if block is not FIRST:
