@@ -15,6 +15,7 @@ from flyteapps.call import calling, calling_by, iterating, iterating_by
 from flyteapps.default import default_client
 from flyteapps.drivers.awaiting import AwaitingDriver
 from flyteapps.drivers.blocking import BlockingDriver
+from flyteapps.errors import WaitError
 from flyteapps.flows.changes import ChangeKind, Seen, changes
 from flyteapps.flows.logs import LogLine, follow_logs
 from flyteapps.flows.switching import stop_for_good, switch
@@ -126,8 +127,17 @@ class App:
         After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
         by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
         """
-        baseline = self._baseline or Baseline.seen(self.pb2)
-        self.pb2, self.waited = yield from wait(self.client.settings, self.pb2.metadata.id, wait_for, baseline, timeout)
+        return (yield from self._wait(wait_for, self._baseline or Baseline.seen(self.pb2), timeout))
+
+    def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
+        """Renews this handle by what the wait saw, also where it fails."""
+        settings = self.client.settings
+        try:
+            self.pb2, self.waited = yield from wait(settings, self.pb2.metadata.id, target, baseline, timeout)
+        except WaitError as error:
+            if error.last is not None:
+                self.pb2, error.last = error.last, App(error.last, self.client)
+            raise
         return self
 
     @calling
@@ -147,9 +157,7 @@ class App:
     def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
         settings = self.client.settings
         self.pb2, self._baseline = yield from switch(settings, self.pb2.metadata.id, target)
-        if waits:
-            self.pb2, self.waited = yield from wait(settings, self.pb2.metadata.id, target, self._baseline, timeout)
-        return self
+        return (yield from self._wait(target, self._baseline, timeout)) if waits else self
 
     @iterating
     def events(self, timeout: float | None = None) -> ItemFlow[Change]:
@@ -212,6 +220,9 @@ class App:
         from google.protobuf.json_format import MessageToJson
 
         return MessageToJson(self.pb2)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return App, (self.pb2,)  # a client is of its process
 
     def __rich_repr__(self) -> Iterator[tuple[str, object]]:
         yield "name", self.name

@@ -127,6 +127,9 @@ class _Late:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._find(), name)
 
+    def __repr__(self) -> str:
+        return "the default client"
+
 
 class calling_by(Generic[P, T]):  # noqa: N801  # a descriptor, as property is
     """A class's own way to another object's method: `App.get` is `Apps.get` of the default client."""

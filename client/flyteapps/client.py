@@ -114,13 +114,13 @@ class Client:
         return error_of(error, operation, self.settings.endpoint)
 
     def close(self) -> None:
-        """Closes the connections that blocking calls opened; streams that are open then end."""
+        """Closes the connections of blocking calls. Streams that are open stay; another call opens a new connection."""
         close: Any = getattr(self.transport, "close", None)
         if close is not None:
             close()
 
     async def aclose(self) -> None:
-        """Closes all connections."""
+        """Closes the connections of all calls, in the event loop that made them. Otherwise as `close`."""
         close: Any = getattr(self.transport, "aclose", None)
         if close is not None:
             await close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +24,7 @@ from flyteapps import (
 )
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import QUICK, SCOPE, Run, client_of
+from .conftest import QUICK, SCOPE, WAYS, Run, client_of
 from .faults import Cut, FaultyTransport, Plan
 from .messages import app, scenario, spec
 
@@ -55,7 +57,8 @@ def test_a_failed_deployment_is_told_at_once(client: Client, run: Run) -> None:
     assert error.substate is Substate.CRASH_LOOP
     assert error.reason == "Container exited with code 1"
     assert error.app == "demo/development/hello"
-    assert error.last.metadata.revision == 1
+    assert error.last.revision == made.revision == 1
+    assert made.deployment_status is DeploymentStatus.FAILED
     assert "CRASH_LOOP" in str(error)
 
 
@@ -81,7 +84,7 @@ def test_a_deadline_ends_every_wait(client_slow: Client, run: Run) -> None:
     ) as caught:
         run(made.watch, timeout=0.05)
     assert isinstance(caught.value, RuntimeError | TimeoutError)
-    assert caught.value.last.metadata.id.name == "hello"
+    assert caught.value.last.name == "hello"
 
 
 @pytest.fixture(params=["direct", "connect", "grpc", "grpcio"])
@@ -164,6 +167,46 @@ def test_cancelling_a_wait_leaves_nothing_open(slow: FakeControlPlane) -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(go())
+
+
+def test_who_stopped_an_app_can_wait_for_its_start(direct: Client, run: Run) -> None:
+    """By somebody else: STOPPED is where it was, not how it failed."""
+    made = direct.apps.create(app())
+    run(made.deactivate, wait=True)
+    with pytest.raises(WaitTimeout):
+        run(made.watch, timeout=0.05)
+    direct.apps.get("hello").activate()
+    assert run(made.watch).is_active()
+
+
+def test_an_error_survives_pickling(direct: Client) -> None:
+    """As test runners and process pools do; its handle then has no client."""
+    made = direct.apps.create(app(**scenario("crash-loop")))
+    with pytest.raises(DeploymentFailed) as caught:
+        made.watch()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.substate, again.app) == (str(caught.value), Substate.CRASH_LOOP, caught.value.app)
+    assert again.last.pb2 == made.pb2
+
+
+def test_an_iteration_can_be_closed_from_another_thread(client: Client) -> None:
+    """It then ends, as if there were nothing more."""
+    made = client.apps.create(app())
+    made.watch()
+    events = made.events()
+    closing = threading.Timer(0.05, events.close)
+    closing.start()
+    assert list(events) == []
+    closing.join()
+
+
+def test_a_closed_client_connects_anew(plane: FakeControlPlane, run: Run) -> None:
+    """Closing frees connections; it forbids nothing."""
+    for way in WAYS:
+        client = client_of(plane, way)
+        for _ in range(2):
+            run(client.apps.create, app())
+            client.close()
 
 
 def test_wait_errors_share_one_base() -> None:

@@ -87,6 +87,7 @@ class _Run:
         raise TypeError(f"not an operation: {operation!r}")
 
     async def _next(self, operation: Next) -> Any:
+        opened = self.streams[operation.stream]
         try:
             return await operation.stream.receive(operation.timeout)
         except TimeoutError:
@@ -94,7 +95,7 @@ class _Run:
         except EOFError:
             return Quiet.END
         except ConnectError as error:
-            raise self.translate(error, self.streams[operation.stream]) from error
+            raise self.translate(error, opened) from error
 
     async def close(self) -> None:
         while self.streams:

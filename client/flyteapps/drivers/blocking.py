@@ -6,6 +6,7 @@ way.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
@@ -87,6 +88,7 @@ class _Run:
         raise TypeError(f"not an operation: {operation!r}")
 
     def _next(self, operation: Next) -> Any:
+        opened = self.streams[operation.stream]
         try:
             return operation.stream.receive(operation.timeout)
         except TimeoutError:
@@ -94,7 +96,7 @@ class _Run:
         except EOFError:
             return Quiet.END
         except ConnectError as error:
-            raise self.translate(error, self.streams[operation.stream]) from error
+            raise self.translate(error, opened) from error
 
     def close(self) -> None:
         while self.streams:
@@ -127,8 +129,10 @@ class Items(Iterator[T], Generic[T]):
                 try:
                     result = self._run.perform(operation)
                 except Exception as error:
+                    self._still_open()
                     operation = flow.throw(error)
                 else:
+                    self._still_open()
                     operation = flow.send(result)
         except BaseException:
             self.close()
@@ -136,12 +140,19 @@ class Items(Iterator[T], Generic[T]):
         self.token = operation.token
         return operation.item  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Emit of this flow
 
+    def _still_open(self) -> None:
+        """Ends `next` where another thread closed the iteration meanwhile."""
+        if self._flow is None:
+            self._run.close()
+            raise StopIteration
+
     def close(self) -> None:
-        """Ends the iteration; closing again does nothing."""
+        """Ends the iteration, also one that waits in another thread; closing again does nothing."""
         flow, self._flow = self._flow, None
         if flow is not None:
             self._run.close()
-            flow.close()
+            with contextlib.suppress(ValueError):  # it is running, in another thread that ends it
+                flow.close()
 
     def __enter__(self) -> Self:
         return self

@@ -111,7 +111,7 @@ def follow_logs(
     replay, given, idle, drops = Replay(), False, 0, 0
     while True:
         replay.reopened()
-        fresh = False
+        fresh, stream = False, None
         try:
             stream = yield Open(tail_logs(), request_of(identifier, replica), settings.call_headers())
             while (message := (yield Next(stream, None))) is not Quiet.END:
@@ -119,7 +119,6 @@ def follow_logs(
                     if replay.is_new(line):
                         fresh = given = True
                         yield Emit(line)
-            yield Close(stream)
             drops = 0
         except AppNotFound:
             if given:
@@ -129,6 +128,8 @@ def follow_logs(
             drops += 1
             if isinstance(error, CallerError | ProtocolError | Unimplemented) or drops > settings.retries.attempts:
                 raise
+        if stream is not None:
+            yield Close(stream)
         idle = 0 if fresh else idle + 1
         if not follow or (idle >= IDLE_STREAMS and not drops):
             return

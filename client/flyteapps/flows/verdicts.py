@@ -35,8 +35,8 @@ class Baseline:
     """What is known when a wait begins: older sights than this don't count.
 
     `revision`: the least that counts, 0 without revisions. `stale`: the conditions that stood before the write, None
-    where nothing was written. `born`: the incarnation. `stopped`: whether the app was at rest, stopped, when the wait
-    began without a write: then STOPPED doesn't end it.
+    where nothing was written. `born`: the incarnation. `stopped`: whether the app should be stopped when the wait
+    began: who then waits for "activated" waits for somebody to start it.
     """
 
     revision: int = 0
@@ -56,7 +56,7 @@ class Baseline:
             stale = conditions.fingerprint(before) if before is not None else None
         else:
             stale = conditions.fingerprint(after) or (conditions.fingerprint(before) if before is not None else ())
-        return cls(after.metadata.revision, stale, conditions.born(after))
+        return cls(after.metadata.revision, stale, conditions.born(after), not conditions.shall_run(after))
 
     def judge(self, app: definition.App, target: WaitFor) -> Verdict:
         """What this sight of the app says about a wait for the target."""

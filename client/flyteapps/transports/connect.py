@@ -103,18 +103,20 @@ class ConnectTransport:
         return TaskStream(messages)
 
     def close(self) -> None:
-        """Closes the idle connections of blocking calls."""
+        """Closes the connections of blocking calls; streams that are open stay. Another call opens new ones."""
         self._hop.close()
-        if "_http1" in self.__dict__:
-            self._http1.close()
-        if "_blocking_http2" in self.__dict__:
-            self._blocking_http2.close()
+        made = self.__dict__  # what cached_property made; another call makes it anew
+        made.pop("_blocking", None)
+        for name in ("_http1", "_blocking_http2"):
+            if name in made:
+                made.pop(name).close()
 
     async def aclose(self) -> None:
         """Closes all connections."""
         self.close()
+        self.__dict__.pop("_awaiting", None)
         if "_awaiting_http" in self.__dict__:
-            await self._awaiting_http.aclose()
+            await self.__dict__.pop("_awaiting_http").aclose()
 
     @cached_property
     def _blocking(self) -> ConnectClientSync:

@@ -28,8 +28,7 @@ class InboxStream:
         self._items: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         self._end: BaseException | None = None
         self._closed = False
-        self._thread = threading.Thread(target=self._read, name="flyteapps stream", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def _read(self) -> None:
         try:
@@ -46,6 +45,9 @@ class InboxStream:
         """See Stream.receive."""
         if self._end is not None:
             raise self._end
+        if self._thread is None:  # not before somebody holds the stream who can close it
+            self._thread = threading.Thread(target=self._read, name="flyteapps stream", daemon=True)
+            self._thread.start()
         try:
             message, end = self._take(timeout)
         except queue.Empty:
@@ -76,5 +78,5 @@ class InboxStream:
         self._closed = True
         self._end = self._end or EOFError("the stream was closed")
         self._sever()
-        if threading.current_thread() is not self._thread:
+        if self._thread is not None and self._thread.ident and self._thread is not threading.current_thread():
             self._thread.join(JOIN)
