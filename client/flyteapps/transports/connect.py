@@ -9,6 +9,8 @@ import asyncio
 import atexit
 import functools
 import ssl
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
@@ -28,6 +30,9 @@ from flyteapps.transports.hop import Hop
 from flyteapps.transports.http1 import Exchange, Http1Client
 from flyteapps.transports.inbox import InboxStream
 from flyteapps.transports.tasks import TaskStream, in_own_loop
+
+SETTLING = 1.0
+"""Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
 
 Headers = Mapping[str, str] | None
 
@@ -207,12 +212,21 @@ class _OneExchange:
 
 @functools.cache
 def _calm_at_exit() -> None:
-    """Gives pyqwest's threads the time to leave Python before the interpreter goes.
+    """Lets pyqwest's threads leave Python before the interpreter goes.
 
     One that is just delivering a result would be ended inside of Rust, which aborts the process (status 134): seen in
     half of the runs that ended right after a refused call.
     """
-    atexit.register(time.sleep, 0.02)
+    atexit.register(_settle)
+
+
+def _settle() -> None:
+    until = time.monotonic() + SETTLING
+    while time.monotonic() < until:
+        time.sleep(0.001)  # gives the interpreter's lock away
+        known = {thread.ident for thread in threading.enumerate()}
+        if not sys._current_frames().keys() - known:  # pyright: ignore[reportPrivateUsage]  # documented, for such uses
+            return
 
 
 def _milliseconds(timeout: float | None) -> int | None:

@@ -15,6 +15,9 @@ from typing import Any
 SLICE = 0.1
 """Seconds: on Windows a lock that is waited for can't be interrupted by Ctrl-C."""
 
+STARTING = 0.1
+"""Seconds that a thread may take to start."""
+
 JOIN = 1.0
 """Seconds that the reader gets to end once it is severed."""
 
@@ -78,5 +81,11 @@ class InboxStream:
         self._closed = True
         self._end = self._end or EOFError("the stream was closed")
         self._sever()
-        if self._thread is not None and self._thread.ident and self._thread is not threading.current_thread():
-            self._thread.join(JOIN)
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
+        until = time.monotonic() + STARTING
+        while thread.ident is None and time.monotonic() < until:
+            time.sleep(0.001)  # whoever started it was interrupted while it starts
+        if thread.ident is not None:
+            thread.join(JOIN)
