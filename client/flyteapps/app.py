@@ -1,11 +1,13 @@
-"""App: a handle of one app, with what can be done with it."""
+"""App: a handle of one app, with what can be done with it.
+
+Flows are imported by the methods that use them: whoever only reads apps doesn't pay for waits and logs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flyteidl2.app import app_definition_pb2 as definition
 
@@ -13,20 +15,18 @@ from flyteapps import conditions
 from flyteapps.apps import Apps
 from flyteapps.call import calling, calling_by, iterating, iterating_by
 from flyteapps.default import default_client
-from flyteapps.drivers.awaiting import AwaitingDriver
-from flyteapps.drivers.blocking import BlockingDriver
 from flyteapps.errors import WaitError
-from flyteapps.flows.changes import ChangeKind, Seen, changes
-from flyteapps.flows.logs import LogLine, follow_logs
-from flyteapps.flows.switching import stop_for_good, switch
-from flyteapps.flows.verdicts import Baseline, WaitFor
-from flyteapps.flows.viewing import view_logs
-from flyteapps.flows.waiting import Waited, wait
 from flyteapps.operations import Flow, ItemFlow, mapped
 from flyteapps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
 
 if TYPE_CHECKING:
     from flyteapps.client import Client
+    from flyteapps.drivers.awaiting import AwaitingDriver
+    from flyteapps.drivers.blocking import BlockingDriver
+    from flyteapps.flows.changes import ChangeKind, Seen
+    from flyteapps.flows.logs import LogLine
+    from flyteapps.flows.verdicts import Baseline, WaitFor
+    from flyteapps.flows.waiting import Waited
 
 
 def _default_apps() -> Apps:
@@ -127,10 +127,14 @@ class App:
         After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
         by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
         """
+        from flyteapps.flows.verdicts import Baseline
+
         return (yield from self._wait(wait_for, self._baseline or Baseline.seen(self.pb2), timeout))
 
     def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
         """Renews this handle by what the wait saw, also where it fails."""
+        from flyteapps.flows.waiting import wait
+
         settings = self.client.settings
         try:
             self.pb2, self.waited = yield from wait(settings, self.pb2.metadata.id, target, baseline, timeout)
@@ -155,6 +159,8 @@ class App:
         return (yield from self._switch("deactivated", wait, timeout))
 
     def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
+        from flyteapps.flows.switching import switch
+
         settings = self.client.settings
         self.pb2, self._baseline = yield from switch(settings, self.pb2.metadata.id, target)
         return (yield from self._wait(target, self._baseline, timeout)) if waits else self
@@ -166,6 +172,8 @@ class App:
         Each state comes once, and dropped streams are opened again; of what happened while none was open, the last
         state is shown. This handle isn't renewed. Raises WatchStalled.
         """
+        from flyteapps.flows.changes import changes
+
         return mapped(changes(self.client.settings, self.pb2.metadata.id, self.pb2, timeout), self._change)
 
     def _change(self, seen: Seen) -> Change:
@@ -178,6 +186,8 @@ class App:
 
         Raises AppNotFound where the app has never started, Unimplemented where the plane gives no logs.
         """
+        from flyteapps.flows.logs import follow_logs
+
         return follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, follow)
 
     @calling
@@ -194,6 +204,9 @@ class App:
         On a terminal, and with rich installed, the last `max_lines` are shown in place, unless `raw`. `show_ts`: with
         timestamps. `filter_system`: without the platform's own lines. Raises as `logs`.
         """
+        from flyteapps.flows.logs import follow_logs
+        from flyteapps.flows.viewing import view_logs
+
         flow = follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, True)
         return (yield from view_logs(flow, max_lines, show_ts, raw, filter_system))
 
@@ -237,17 +250,20 @@ class App:
         return f"App({', '.join(f'{key}={value!r}' for key, value in self.__rich_repr__())})"
 
     def _renew(self, app: definition.App | None) -> None:
+        from flyteapps.flows.verdicts import Baseline
+
         if app is not None:
             self.pb2, self._baseline = app, Baseline.seen(app)
 
     def _stop_for_good(self, error: BaseException | None, timeout: float | None) -> Flow[None]:
         """After an interruption the stop is only asked for, so that the way out is short."""
+        from flyteapps.flows.switching import stop_for_good
+
         waits = error is None or isinstance(error, Exception)
         self._renew((yield from stop_for_good(self.client.settings, self.pb2.metadata.id, waits, timeout)))
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change: `app` as it is now (of a deleted app: as it was last), `old` as it was before, None where unknown."""
 
     kind: ChangeKind

@@ -1,4 +1,7 @@
-"""Apps: what can be done with the apps of a client, without a handle."""
+"""Apps: what can be done with the apps of a client, without a handle.
+
+Flows are imported by the methods that use them, save that of `get`: most processes use few of them.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,16 @@ from typing import TYPE_CHECKING, Literal
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps.call import calling, iterating
-from flyteapps.drivers.awaiting import AwaitingDriver
-from flyteapps.drivers.blocking import BlockingDriver
-from flyteapps.flows import writes
-from flyteapps.flows.listing import Query, list_apps
+from flyteapps.flows import reading
 from flyteapps.operations import Flow, ItemFlow, mapped
 from flyteapps.states import DeploymentStatus
 
 if TYPE_CHECKING:
     from flyteapps.app import App
     from flyteapps.client import Client
+    from flyteapps.drivers.awaiting import AwaitingDriver
+    from flyteapps.drivers.blocking import BlockingDriver
+    from flyteapps.flows.writes import Written
 
 CREATE_REASON = "created again by flyteapps"
 
@@ -40,7 +43,7 @@ class Apps:
     def get(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[App]:
         """The app of that name; project and domain are the client's where left out. Raises AppNotFound."""
         settings = self._client.settings
-        return self._handle((yield from writes.get(settings, settings.identifier(name, project, domain))))
+        return self._handle((yield from reading.get(settings, settings.identifier(name, project, domain))))
 
     @calling
     def create(self, app: definition.App) -> Flow[App]:
@@ -49,6 +52,8 @@ class Apps:
         Empty org, project and domain are the client's. An app that is there already, unchanged, is not written. Labels,
         code_bundle_uri and source_code that the message leaves out stay as they are stored.
         """
+        from flyteapps.flows import writes
+
         return self._written((yield from writes.create(self._client.settings, app, CREATE_REASON)))
 
     @calling
@@ -67,6 +72,8 @@ class Apps:
         None are given. Where another writer comes between, the app is read and written again, a few times. Raises
         AppNotFound, Conflict.
         """
+        from flyteapps.flows import writes
+
         settings = self._client.settings
         identifier = settings.identifier(name, project, domain)
         return self._written((yield from writes.replace(settings, identifier, updated_app_spec, reason, labels)))
@@ -77,6 +84,8 @@ class Apps:
 
         Raises Conflict where the app is at another revision or nothing would change, AppNotFound.
         """
+        from flyteapps.flows import writes
+
         settings = self._client.settings
         sent = definition.App()
         sent.CopyFrom(updated_app_proto)
@@ -86,6 +95,8 @@ class Apps:
     @calling
     def delete(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[None]:
         """Deletes the app; an absent one is no error. Raises FailedPrecondition where it runs: deactivate it first."""
+        from flyteapps.flows import writes
+
         settings = self._client.settings
         yield from writes.delete(settings, settings.identifier(name, project, domain))
 
@@ -106,6 +117,8 @@ class Apps:
         ascending by default. `limit`: at most so many, None for all. `in_status`: only apps in one of these, such as
         "active". `token`: where an earlier iteration stopped (its `token`); with the same arguments otherwise.
         """
+        from flyteapps.flows.listing import Query, list_apps
+
         query = Query(
             created_by_subject=created_by_subject,
             sort_by=sort_by,
@@ -122,7 +135,7 @@ class Apps:
 
         return App(pb2, self._client)
 
-    def _written(self, written: writes.Written) -> App:
+    def _written(self, written: Written) -> App:
         pb2, baseline = written
         app = self._handle(pb2)
         app._baseline = baseline  # pyright: ignore[reportPrivateUsage]  # one package

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from flyteapps.drivers.awaiting import AsyncItems, AwaitingDriver
-from flyteapps.drivers.blocking import BlockingDriver, Items
 from flyteapps.operations import Flow, ItemFlow
+
+if TYPE_CHECKING:
+    from flyteapps.drivers.awaiting import AsyncItems, AwaitingDriver
+    from flyteapps.drivers.blocking import BlockingDriver, Items
 
 P = ParamSpec("P")
 T = TypeVar("T")

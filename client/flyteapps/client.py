@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from connectrpc.errors import ConnectError
 
 from flyteapps.apps import Apps
-from flyteapps.console import Console
-from flyteapps.drivers.awaiting import AwaitingDriver
-from flyteapps.drivers.blocking import BlockingDriver
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError, Error
 from flyteapps.operations import Open, Unary
 from flyteapps.retries import Retries, Waits
 from flyteapps.settings import Settings
 from flyteapps.transports.transport import Transport
-from flyteapps.wire import error_of
 
 if TYPE_CHECKING:
     from flyteapps.config import Config
+    from flyteapps.console import Console
+    from flyteapps.drivers.awaiting import AwaitingDriver
+    from flyteapps.drivers.blocking import BlockingDriver
 
 Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
 
@@ -83,12 +83,8 @@ class Client:
         else:
             assert where is not None
             self.transport = _transport(where, protocol, http_version, ca_cert, insecure_skip_verify)
-        self.console = Console(
-            endpoint or "localhost:8090", insecure=where is None or not where.secure, console_endpoint=console_endpoint
-        )
+        self._console = endpoint or "localhost:8090", where is None or not where.secure, console_endpoint
         self.apps = Apps(self)
-        self._blocking = BlockingDriver(self.transport, self._translated)
-        self._awaiting = AwaitingDriver(self.transport, self._translated)
 
     @classmethod
     def from_config(
@@ -110,7 +106,28 @@ class Client:
             console_endpoint=config.console_endpoint,
         )
 
+    @cached_property
+    def _blocking(self) -> BlockingDriver:
+        from flyteapps.drivers.blocking import BlockingDriver
+
+        return BlockingDriver(self.transport, self._translated)
+
+    @cached_property
+    def _awaiting(self) -> AwaitingDriver:
+        from flyteapps.drivers.awaiting import AwaitingDriver
+
+        return AwaitingDriver(self.transport, self._translated)
+
+    @cached_property
+    def console(self) -> Console:
+        """Links to the console of this plane."""
+        from flyteapps import console as pages
+
+        return pages.Console(*self._console)
+
     def _translated(self, error: ConnectError, operation: Unary | Open) -> Error:
+        from flyteapps.wire import error_of
+
         return error_of(error, operation, self.settings.endpoint)
 
     def close(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,7 +32,7 @@ class Settings:
 
     def call_headers(self) -> dict[str, str]:
         """The headers of one call: the client's own, and a request id unless they hold one."""
-        return {REQUEST_ID: secrets.token_hex(8), **self.headers}
+        return {REQUEST_ID: os.urandom(8).hex(), **self.headers}
 
     def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
         """The id of an app, missing parts being the client's. Raises InvalidArgument and ConfigError."""

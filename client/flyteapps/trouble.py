@@ -15,14 +15,11 @@ from http import HTTPStatus
 from connectrpc.errors import ConnectError
 
 from flyteapps.errors import Code, ConfigError, Error, ProtocolError
+from flyteapps.transports.frames import Rubbish
 
 _PHRASES = {status.phrase: int(status) for status in HTTPStatus}
 
 _TLS_ALERT = "\x15\x03"
-
-
-class Rubbish(ConnectError):
-    """What came is no message of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from flyteapps.errors import Code, Error, Violation
 from flyteapps.methods import WRITES
 from flyteapps.operations import Open, Unary
 from flyteapps.settings import REQUEST_ID, label
-from flyteapps.trouble import explain
 
 CLASSES: dict[Code, type[Error]] = {
     Code.CANCELLED: errors.Unavailable,
@@ -51,6 +50,8 @@ def code_of(error: ConnectError) -> Code:
 
 def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Error:
     """The client's error for what a transport raised for an operation."""
+    from flyteapps.trouble import explain
+
     code = code_of(error)
     trouble = explain(error, code, endpoint)
     kind = trouble.kind if trouble and trouble.kind else CLASSES[code]

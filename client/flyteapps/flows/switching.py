@@ -6,9 +6,10 @@ from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.errors import AppDeleted, AppNotFound, Conflict
+from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline, WaitFor
 from flyteapps.flows.waiting import wait
-from flyteapps.flows.writes import ROUNDS, Written, after_doubt, get, update
+from flyteapps.flows.writes import ROUNDS, Written, after_doubt, update
 from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
 from flyteapps.states import DeploymentStatus, DesiredState

@@ -30,7 +30,7 @@ class Verdict(Enum):
     WAITING = "not yet"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Baseline:
     """What is known when a wait begins: older sights than this don't count.
 

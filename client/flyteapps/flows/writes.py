@@ -14,8 +14,9 @@ from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps.errors import AppExists, AppNotFound, Conflict, Error
 from flyteapps.flows.calls import call
+from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline
-from flyteapps.methods import CREATE, DELETE, GET, UPDATE
+from flyteapps.methods import CREATE, DELETE, UPDATE
 from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
 
@@ -26,12 +27,6 @@ ROUNDS = 5
 
 Written = tuple[definition.App, Baseline]
 """What a write gives: the app, and what a wait for that write has to know."""
-
-
-def get(settings: Settings, identifier: definition.Identifier) -> Flow[definition.App]:
-    """The app. Raises AppNotFound."""
-    response = yield from call(settings, GET, payload.GetRequest(app_id=identifier))
-    return response.app
 
 
 def after_doubt(uncertain: bool, flow: Flow[T]) -> Flow[T]:

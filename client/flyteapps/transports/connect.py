@@ -1,6 +1,6 @@
 """The transport over connectrpc's clients: Connect and gRPC, blocking and awaiting.
 
-Each half is made by the first who needs it: who only blocks loads no event loop's client, and the other way round.
+Each half is made, and what it needs imported, by the first who needs it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyqwest
 from connectrpc.client import ConnectClient, ConnectClientSync
@@ -24,15 +24,17 @@ from connectrpc.protocol import ProtocolType
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.operations import Method
-from flyteapps.transports.certificates import shown_by
 from flyteapps.transports.frames import Checked, CheckedClient
-from flyteapps.transports.hop import Hop
-from flyteapps.transports.http1 import Exchange, Http1Client
-from flyteapps.transports.inbox import InboxStream
-from flyteapps.transports.tasks import TaskStream, in_own_loop
+from flyteapps.transports.http1 import Exchange, Http1Client, pairs_of
+from flyteapps.transports.tasks import TaskStream
 
 SETTLING = 1.0
 """Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
+
+if TYPE_CHECKING:
+    from flyteapps.transports.hop import Hop
+    from flyteapps.transports.inbox import InboxStream
+    from flyteapps.transports.tasks import TaskStream
 
 Headers = Mapping[str, str] | None
 
@@ -51,13 +53,17 @@ class ConnectTransport:
         )
         self._certificates = certificates
         self._skip_verify = skip_verify
-        self._hop = Hop()
+        self._hop: Hop | None = None
 
     def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
         """See Transport.unary."""
         client, milliseconds = self._blocking, _milliseconds(timeout)
         if not self._http2:
             return client.execute_unary(request=request, method=method, headers=headers, timeout_ms=milliseconds)
+        if self._hop is None:
+            from flyteapps.transports.hop import Hop
+
+            self._hop = Hop()
         return self._hop.run(
             lambda: client.execute_unary(request=request, method=method, headers=headers, timeout_ms=milliseconds)
         )
@@ -67,7 +73,11 @@ class ConnectTransport:
     ) -> InboxStream:
         """See Transport.stream."""
         if self._http2:
+            from flyteapps.transports.tasks import in_own_loop
+
             return in_own_loop(lambda: self.async_stream(method, request, timeout, headers))
+        from flyteapps.transports.inbox import InboxStream
+
         exchanges = _OneExchange(self._http1, timeout)
         client = self._client_over(exchanges)
 
@@ -98,6 +108,8 @@ class ConnectTransport:
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> TaskStream:
         """See Transport.async_stream."""
+        from flyteapps.transports.tasks import TaskStream
+
         client = self._awaiting
 
         def messages() -> AsyncIterator[Any]:
@@ -109,7 +121,8 @@ class ConnectTransport:
 
     def close(self) -> None:
         """Closes the connections of blocking calls; streams that are open stay. Another call opens new ones."""
-        self._hop.close()
+        if self._hop is not None:
+            self._hop.close()
         made = self.__dict__  # what cached_property made; another call makes it anew
         made.pop("_blocking", None)
         for name in ("_http1", "_blocking_http2"):
@@ -173,6 +186,8 @@ class ConnectTransport:
             "connect_timeout": None,  # the call's own deadline counts
         }
         if self._endpoint.secure:
+            from flyteapps.transports.certificates import shown_by
+
             trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
             options |= {"tls_ca_cert": trusted, "tls_include_system_certs": trusted is None}
         if self._endpoint.is_loopback:
@@ -200,7 +215,7 @@ class _OneExchange:
         self, *, method: str, url: str, headers: pyqwest.Headers, content: Iterator[bytes], timeout: float | None
     ) -> Checked:
         try:
-            self._exchange.begin(method, url, headers.items(), b"".join(content))
+            self._exchange.begin(method, url, pairs_of(headers), b"".join(content))
         except BaseException:
             self._exchange.finish()
             raise

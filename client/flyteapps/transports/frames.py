@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import pyqwest
 from connectrpc.code import Code
-
-from flyteapps.trouble import Rubbish
+from connectrpc.errors import ConnectError
 
 OK = int(HTTPStatus.OK)
 
@@ -20,6 +19,10 @@ COMPRESSED, END = 1, 2
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a frame that nobody sends."""
+
+
+class Rubbish(ConnectError):
+    """What came is no message of the protocol."""
 
 
 class Frames:
