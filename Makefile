@@ -64,12 +64,13 @@ lint: $(VENV)/.stamp-dev
 
 types: $(VENV)/.stamp-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/mypy --config-file tests/client/mypy.ini tests/client/typed_sample.py
 
 imports: $(VENV)/.stamp-dev
 	$(BIN)/lint-imports --no-cache
 
-# A plain install, from a wheel: the command works, and says which extra is missing.
-bare: $(VENV)/.stamp-python
+# A plain install, from a wheel: the client works, typed, and the command says which extra is missing.
+bare: $(VENV)/.stamp-dev
 	@sh scripts/bare_install.sh $(VENV)
 
 # What the SDK and CLI do, a second time on the wall clock.
