@@ -5,6 +5,7 @@ Flows are imported by the methods that use them, save that of `get`: most proces
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -131,12 +132,18 @@ class Apps:
         return mapped(list_apps(self._client.settings, query), self._handle)
 
     def _handle(self, pb2: definition.App) -> App:
-        from flyteapps.app import App
-
-        return App(pb2, self._client)
+        return _app_type()(pb2, self._client)
 
     def _written(self, written: Written) -> App:
         pb2, baseline = written
         app = self._handle(pb2)
         app._baseline = baseline  # pyright: ignore[reportPrivateUsage]  # one package
         return app
+
+
+@functools.cache
+def _app_type() -> type[App]:
+    """App, whose module imports this one."""
+    from flyteapps.app import App
+
+    return App

@@ -62,12 +62,15 @@ class _Run:
 
     async def perform(self, operation: object) -> Any:
         if type(operation) is Unary:
+            started = time.monotonic()
             try:
                 return await self.transport.async_unary(
                     operation.method, operation.request, operation.timeout, operation.headers
                 )
             except ConnectError as error:
-                raise self.translate(error, operation) from error
+                translated = self.translate(error, operation)
+                translated.seconds = time.monotonic() - started
+                raise translated from error
         if type(operation) is Now:
             return time.monotonic()
         if type(operation) is Next:

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from flyteapps.errors import CallerError, Code, Error, ProtocolError
-from flyteapps.operations import Flow, Method, Now, Sleep, Unary
+from flyteapps.operations import Flow, Method, Sleep, Unary
 from flyteapps.settings import Settings
 
 REPEATED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})
@@ -21,7 +21,6 @@ def call(settings: Settings, method: Method, request: Message) -> Flow[Any]:
     """
     timeout = settings.timeout
     headers = settings.call_headers()
-    started = (yield Now()) if timeout is not None else 0.0
     left, attempt, uncertain = timeout, 1, False
     while True:
         try:
@@ -31,8 +30,8 @@ def call(settings: Settings, method: Method, request: Message) -> Flow[Any]:
             if error.code not in REPEATED or attempt == settings.retries.attempts or not _may_pass(error):
                 raise
             pause = settings.retries.pause(attempt)
-            if timeout is not None:
-                left = timeout - ((yield Now()) - started) - pause
+            if left is not None:
+                left -= error.seconds + pause
                 if left <= 0:
                     raise  # the error at hand says more than that the time is over
         yield Sleep(pause)

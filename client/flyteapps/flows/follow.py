@@ -75,7 +75,7 @@ class Follow:
         self._cause: Error | None = None
         self._absent = False  # whether its absence has been told
         self._ready: list[Sight] = []
-        self._read_at = 0.0
+        self._heard_at = 0.0
 
     def next(self, until: float) -> Flow[Sight]:
         """The next sight, or Kind.TIME once the clock shows `until`. Raises WatchStalled, and what can't pass."""
@@ -88,6 +88,7 @@ class Follow:
                 continue
             message = yield from self._receive(min(until, self._due()) - now)
             if message is not None:
+                self._heard_at = yield Now()
                 self._take(message)
             elif self._stream is not None and (yield Now()) >= self._due():
                 yield from self._read(until)
@@ -118,7 +119,7 @@ class Follow:
         """When the app is to be read unless something comes before."""
         lossy = self.last is not None and not conditions.has_revisions(self.last)
         poll = min(LOSSY_POLL, self._settings.waits.poll) if lossy else self._settings.waits.poll
-        return max(self._opened, self._read_at) + (poll if self._shown else min(GLANCE, poll))
+        return max(self._opened, self._heard_at) + (poll if self._shown else min(GLANCE, poll))
 
     def _open(self, until: float) -> Flow[None]:
         if self._drops:
@@ -178,7 +179,7 @@ class Follow:
         except Error as error:
             if not _passes(error):
                 raise
-            self._read_at = yield Now()
+            self._heard_at = yield Now()
             # no answer: the stream is dead, too, as far as we can tell
             yield from self._dropped(error)
             return False
@@ -186,7 +187,7 @@ class Follow:
             self._answered()
             self._saw(response.app)
         self._shown = True
-        self._read_at = yield Now()
+        self._heard_at = yield Now()
         return True
 
     def _take(self, message: payload.WatchResponse) -> None:

@@ -40,6 +40,8 @@ def wait(
     if target not in ("activated", "deactivated"):
         raise InvalidArgument(f'wait_for={target!r}: "activated" or "deactivated"')
     seconds = settings.waits.timeout if timeout is None else timeout
+    if not seconds >= 0:
+        raise InvalidArgument(f"timeout={timeout}: 0 or more seconds, or None for the client's own")
     follow = Follow(settings, identifier)
     started: float = yield Now()
     deadline, settles = started + seconds, None
@@ -64,14 +66,15 @@ def wait(
             continue
         learnt = _learn(learnt, app)
         verdict = learnt.judge(app, target)
-        if verdict is Verdict.UNCHANGED and settles is not None and now >= settles:
+        settled = verdict is Verdict.UNCHANGED and settles is not None and now >= settles
+        if settled:
             verdict = Verdict.REACHED
         elif verdict is Verdict.UNCHANGED:
             settles = settles or now + settings.waits.settle
             continue
         if verdict is Verdict.REACHED:
             yield from follow.close()
-            how = "observed" if settles is None or now < settles else "settled"
+            how = "settled" if settled else "observed"
             return app, Waited(how, conditions.substate(app) is Substate.SCALED_TO_ZERO, now - started)
         settles = None
         if verdict is Verdict.REPLACED:

@@ -1,0 +1,222 @@
+"""Starting and stopping: from any state, by stale handles, and around a block that may fail."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from flyteidl2.app import app_definition_pb2 as definition
+from flyteidl2.app import app_payload_pb2 as payload
+
+from flyteapps import App, AppNotFound, Client, DeploymentFailed, DeploymentStatus, DesiredState
+from flyteapps_fake.control_plane import FakeControlPlane
+
+from .conftest import QUICK, SCOPE, Run, client_of
+from .faults import FaultyTransport, Plan
+from .messages import app, scenario, spec
+
+STATES = ("active", "stopped", "unassigned", "pending", "failed", "never written")
+
+
+def in_state(client: Client, state: str) -> App:
+    """A handle of an app in that state."""
+    if state == "failed":
+        made = client.apps.create(app(**scenario("crash-loop")))
+        with pytest.raises(DeploymentFailed):
+            made.watch()
+        return client.apps.get("hello")
+    message = app()
+    if state == "unassigned":
+        message.spec.cluster_pool = "nobody serves this"
+    made = client.apps.create(message)
+    if state == "active":
+        return made.watch()
+    if state == "stopped":
+        return made.deactivate(wait=True)
+    if state == "pending":
+        made.watch()
+        return client.apps.replace("hello", spec("example.org/hello:2"), "test")
+    return made
+
+
+def at_rest(client: Client) -> App:
+    """The app as the plane has it."""
+    return client.apps.get("hello")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_context_ends_with_the_app_stopped(client: Client, run: Run, state: str) -> None:
+    """From whatever state it begins; within it the app is active, unless it fails again."""
+    handle = in_state(client, state)
+    states: list[DeploymentStatus] = []
+
+    def body() -> None:
+        states.append(at_rest(client).deployment_status)
+
+    if state in ("failed", "unassigned"):
+        kind: Any = DeploymentFailed if state == "failed" else TimeoutError
+        with pytest.raises(kind) as caught:
+            run.within(
+                lambda: handle.ephemeral_ctx_sync(timeout=30 if state == "failed" else 0.1),
+                lambda: handle.ephemeral_ctx(timeout=30 if state == "failed" else 0.1),
+                body,
+            )
+        assert not getattr(caught.value, "__notes__", [])
+        assert not states
+    else:
+        run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, body)
+        assert states == [DeploymentStatus.ACTIVE]
+    after = at_rest(client)
+    assert (after.desired_state, after.deployment_status) == (DesiredState.STOPPED, DeploymentStatus.STOPPED)
+    assert handle.revision == after.revision
+
+
+def test_the_first_error_is_kept(plane: FakeControlPlane, run: Run) -> None:
+    """What the block raised is raised; that the stop failed, too, is a note on it."""
+    plan = Plan()
+    client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, **SCOPE)
+    handle = client.apps.create(app())
+
+    def body() -> None:
+        plan.calls[:] = ["request lost"] * 100
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, body)
+    assert "could not be stopped" in caught.value.__notes__[0]
+    plan.calls.clear()
+    assert at_rest(client).is_active()
+
+
+def test_an_error_of_the_block_leaves_the_app_stopped(client: Client, run: Run) -> None:
+    """However it was left."""
+    handle = client.apps.create(app())
+
+    def body() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, body)
+    assert at_rest(client).deployment_status is DeploymentStatus.STOPPED
+
+
+def test_an_app_that_was_deleted_within_is_no_error(direct: Client, run: Run) -> None:
+    """It doesn't run: that is what the end of the context is for."""
+    handle = direct.apps.create(app())
+
+    def body() -> None:
+        other = direct.apps.get("hello")
+        other.deactivate(wait=True)
+        direct.apps.delete("hello")
+
+    run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, body)
+    with pytest.raises(AppNotFound):
+        direct.apps.get("hello")
+
+
+def test_a_cancelled_block_asks_for_the_stop_and_leaves(plane: FakeControlPlane) -> None:
+    """It doesn't wait for it."""
+    client = client_of(plane, "direct")
+
+    async def go() -> None:
+        handle = await client.apps.create.aio(app())
+        entered = asyncio.Event()
+
+        async def use() -> None:
+            async with handle.ephemeral_ctx():
+                entered.set()
+                await asyncio.Event().wait()
+
+        using = asyncio.create_task(use())
+        await entered.wait()
+        using.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await using
+        assert handle.desired_state is DesiredState.STOPPED
+
+    asyncio.run(go())
+    assert at_rest(client).desired_state is DesiredState.STOPPED
+
+
+def test_a_stale_handle_stops_the_app(client: Client, run: Run) -> None:
+    """Somebody updated it meanwhile: the handle reads before it writes."""
+    stale = client.apps.create(app())
+    stale.watch()
+    client.apps.replace("hello", spec("example.org/hello:2"), "somebody else")
+    assert run(stale.deactivate, wait=True).revision == 3
+    assert at_rest(client).deployment_status is DeploymentStatus.STOPPED
+
+
+def test_starting_twice_writes_once(client: Client, run: Run) -> None:
+    """An app that runs, or is about to, is left alone."""
+    handle = client.apps.create(app())
+    handle.deactivate(wait=True)
+    assert run(handle.activate).revision == 3
+    assert run(client.apps.get("hello").activate).revision == 3
+    assert run(handle.activate, wait=True).revision == 3
+
+
+def test_a_failed_app_is_started_anew(client: Client, run: Run) -> None:
+    """By another revision each time, which fails for itself."""
+    handle = in_state(client, "failed")
+    for revision in (2, 3):
+        with pytest.raises(DeploymentFailed) as caught:
+            run(handle.activate, wait=True)
+        assert caught.value.last.revision == revision == handle.revision
+
+
+def test_an_unassigned_app_is_stopped(direct: Client, run: Run) -> None:
+    """Though it looks deactivated, it would start as soon as a cluster takes it."""
+    handle = in_state(direct, "unassigned")
+    assert handle.is_deactivated()
+    run(handle.deactivate, wait=True)
+    assert at_rest(direct).desired_state is DesiredState.STOPPED
+
+
+def test_racing_replaces_all_succeed(plane: FakeControlPlane) -> None:
+    """Each reads and writes again after a conflict; the last one's spec is stored whole."""
+    client = client_of(plane, "connect")
+    client.apps.create(app())
+    images = [f"example.org/race:{number}" for number in range(6)]
+    start = threading.Barrier(len(images))
+    revisions: list[int] = []
+
+    def replace(image: str) -> None:
+        start.wait()
+        revisions.append(client.apps.replace("hello", spec(image), "race").revision)
+
+    threads = [threading.Thread(target=replace, args=(image,)) for image in images]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    assert sorted(revisions) == [2, 3, 4, 5, 6, 7]
+    assert at_rest(client_of(plane, "direct")).pb2.spec.container.image in images
+
+
+def test_an_app_without_ingress_can_be_created_again(plane: FakeControlPlane, run: Run) -> None:
+    """Where another plane stores none: the comparison takes that for equal."""
+    from .scripted import ScriptedTransport, state
+
+    stored = state((DeploymentStatus.ACTIVE, "ready"), revision=1)
+    assert not stored.spec.HasField("ingress")
+
+    def exists(_: Any) -> Any:
+        from connectrpc.code import Code
+        from connectrpc.errors import ConnectError
+
+        return ConnectError(Code.ALREADY_EXISTS, "it exists")
+
+    def got(_: Any) -> Any:
+        return payload.GetResponse(app=stored)
+
+    transport = ScriptedTransport({"Create": exists, "Get": got}, [])
+    wanted = definition.App()
+    wanted.CopyFrom(stored)
+    wanted.spec.ingress.SetInParent()
+    made = run(Client(transport=transport, retries=QUICK, **SCOPE).apps.create, wanted)
+    assert made.revision == 1
+    assert [name for name, _ in transport.calls] == ["Create", "Get"]
