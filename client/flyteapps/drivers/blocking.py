@@ -7,6 +7,7 @@ way.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
@@ -15,7 +16,7 @@ from connectrpc.errors import ConnectError
 
 from flyteapps.errors import Error
 from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
-from flyteapps.transports.transport import Stream, Transport
+from flyteapps.transports.transport import SLICE, Stream, Transport
 
 T = TypeVar("T")
 
@@ -77,7 +78,10 @@ class _Run:
         if type(operation) is Next:
             return self._next(operation)
         if type(operation) is Sleep:
-            return time.sleep(operation.seconds)
+            until = time.monotonic() + operation.seconds
+            while (left := until - time.monotonic()) > 0:
+                time.sleep(min(left, SLICE))
+            return None
         if type(operation) is Open:
             try:
                 stream = self.transport.stream(operation.method, operation.request, None, operation.headers)
@@ -92,14 +96,18 @@ class _Run:
 
     def _next(self, operation: Next) -> Any:
         opened = self.streams[operation.stream]
-        try:
-            return operation.stream.receive(operation.timeout)
-        except TimeoutError:
-            return Quiet.SILENCE
-        except EOFError:
-            return Quiet.END
-        except ConnectError as error:
-            raise self.translate(error, opened) from error
+        until = math.inf if operation.timeout is None else time.monotonic() + operation.timeout
+        while True:
+            left = until - time.monotonic()
+            try:
+                return operation.stream.receive(max(0.0, min(left, SLICE)))
+            except TimeoutError:
+                if left <= SLICE:
+                    return Quiet.SILENCE
+            except EOFError:
+                return Quiet.END
+            except ConnectError as error:
+                raise self.translate(error, opened) from error
 
     def close(self) -> None:
         while self.streams:

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from flyteapps.transports.transport import SLICE
+
 T = TypeVar("T")
 
 _MAIN = threading.main_thread()
@@ -63,7 +65,11 @@ class _Worker:
 
     def run(self, call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
         self._calls.put(call)
-        return self._results.get()
+        while True:
+            try:
+                return self._results.get(timeout=SLICE)
+            except queue.Empty:
+                continue  # so that a signal that came just before the wait is noticed
 
     def end(self) -> None:
         self._calls.put(None)

@@ -22,6 +22,7 @@ from pyqwest import FullResponse, Headers
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.settings import REQUEST_ID
+from flyteapps.transports.transport import SLICE
 
 CHUNK = 65_536
 
@@ -37,12 +38,15 @@ class DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if self._deadline is not None:
-            left = self._deadline - time.monotonic()
+        while True:
+            left = SLICE if self._deadline is None else self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError("the deadline passed while reading")
-            self._sock.settimeout(left)
-        return self._sock.recv_into(buffer)
+            self._sock.settimeout(min(left, SLICE))
+            try:
+                return self._sock.recv_into(buffer)
+            except TimeoutError:
+                continue  # in slices, so that a signal that came just before the wait is noticed
 
 
 class _Reading:

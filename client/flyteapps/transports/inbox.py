@@ -6,14 +6,10 @@ What the reader is blocked in can't be interrupted, only severed: whoever makes 
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-
-SLICE = 0.1
-"""Seconds: on Windows a lock that is waited for can't be interrupted by Ctrl-C."""
 
 STARTING = 0.1
 """Seconds that a thread may take to start."""
@@ -52,27 +48,13 @@ class InboxStream:
             self._thread = threading.Thread(target=self._read, name="flyteapps stream", daemon=True)
             self._thread.start()
         try:
-            message, end = self._take(timeout)
+            message, end = self._items.get(timeout=timeout) if timeout != 0 else self._items.get_nowait()
         except queue.Empty:
             raise TimeoutError(f"no message within {timeout} s") from None
         if end is not None:
             self._end = end
             raise end
         return message
-
-    def _take(self, timeout: float | None) -> tuple[Any, BaseException | None]:
-        if timeout is not None and timeout <= 0:
-            return self._items.get_nowait()
-        if sys.platform != "win32":
-            return self._items.get(timeout=timeout)
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = SLICE if until is None else min(SLICE, until - time.monotonic())
-            try:
-                return self._items.get(timeout=max(0.0, left))
-            except queue.Empty:
-                if until is not None and time.monotonic() >= until:
-                    raise
 
     def close(self) -> None:
         """See Stream.close."""

@@ -14,6 +14,10 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from connectrpc.method import MethodInfo
 from google.protobuf.message import Message
 
+SLICE = 0.1
+"""Seconds that whoever blocks waits in one go. A signal that comes in the instant before a thread begins to wait is
+noticed once it has waited: this is how late Ctrl-C can be."""
+
 Res = TypeVar("Res", bound=Message)
 Res_co = TypeVar("Res_co", covariant=True)
 
