@@ -87,8 +87,8 @@ def saying(answer: bytes, *, then: str = "close") -> Behaviour:
 
 def http(status: str, content_type: str, body: bytes, extra: str = "") -> bytes:
     """An HTTP response."""
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n{extra}\r\n"
-    return head.encode() + body
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
+    return f"{head}connection: close\r\n{extra}\r\n".encode() + body
 
 
 def chunked(content_type: str, *chunks: bytes) -> bytes:

@@ -162,13 +162,20 @@ def test_a_server_that_trickles(run: Run) -> None:
     ids=["html", "404", "302", "503", "400", "rubbish", "ssh", "tls alert"],
 )
 def test_a_server_that_speaks_something_else(run: Run, answer: bytes, kind: type[Error], says: str) -> None:
-    """What answers is named, not what a library thinks of it."""
-    with servers.listening(servers.saying(answer)) as port, at(port) as client:
+    """What answers is named, not what a library thinks of it; and it isn't asked again, unless it may be down."""
+    asked: list[None] = []
+
+    def behave(connection: socket.socket) -> None:
+        asked.append(None)
+        servers.saying(answer)(connection)
+
+    with servers.listening(behave) as port, at(port) as client:
         if says in ("speaks TLS", "does not speak HTTP") and run.awaiting:
             says, kind = "HTTP", ProtocolError  # hyper doesn't tell which bytes came
         error = caught(run, client)
     assert isinstance(error, kind), repr(error)
     assert says in error.message
+    assert len(asked) == (2 if "503" in says else 1)
 
 
 def test_a_server_that_closes(run: Run, protocol: Any) -> None:
