@@ -148,7 +148,8 @@ class Scene:
         self._tasks.append(task)
         await asyncio.wait((task,), timeout=self.left)
         if not task.done() or task.cancelled():
-            raise Broken(f"{what}: has not ended")
+            raise Broken(f"{what}: has not ended in time")
+        self._tasks = [each for each in self._tasks if each is not task]
         return task
 
     def _describe(self, error: BaseException) -> str:

@@ -103,7 +103,7 @@ async def two_replaces_race(s: Scene) -> None:
     racing = [s.begin(s.client.replace(name, spec, "a race")) for spec in specs]
     await asyncio.wait(racing, timeout=s.left)
     if not all(task.done() for task in racing):
-        raise Broken("two replaces that race: have not ended")
+        raise Broken("two replaces that race: have not ended in time")
     won = [number for number, task in enumerate(racing) if task.exception() is None]
     for task in racing:
         if isinstance(error := task.exception(), NotOffered):
