@@ -2,14 +2,12 @@
 
 The SDK's state is one for the whole process: it is judged in a process of its own (judge_sdk.py).
 """
-# Neither client is known to the type checker here: what is judged is what they do.
-# pyright: reportUnknownParameterType=false
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
+import importlib
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
@@ -18,18 +16,24 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from flyteidl2.app import app_definition_pb2 as model
 
+import flyteapps
 from flyteapps_contract.clients.adapter import Kind, WaitFor, blocking
 
 LONGEST = 20.0
 """Seconds of a wait without a deadline of its own: longer than a check, shorter than a test run."""
 
 
-def has_own_client() -> bool:
-    """Whether this project's client is there."""
-    return importlib.util.find_spec("flyteapps.client") is not None
-
-
 # ---- flyteapps
+
+OWN_KINDS: dict[type[flyteapps.Error], Kind] = {
+    flyteapps.DeploymentFailed: Kind.FAILED,
+    flyteapps.AppDeleted: Kind.DELETED,
+    flyteapps.WatchStalled: Kind.STALLED,
+    flyteapps.WaitTimeout: Kind.TIMEOUT,
+    flyteapps.AppNotFound: Kind.NOT_FOUND,
+    flyteapps.Conflict: Kind.CONFLICT,
+    flyteapps.NetworkError: Kind.NETWORK,
+}
 
 
 class Own:
@@ -38,15 +42,13 @@ class Own:
     deadlines = True
 
     def __init__(self, endpoint: str, project: str, domain: str) -> None:
-        self._errors: Any = importlib.import_module("flyteapps.errors")
-        flyteapps: Any = importlib.import_module("flyteapps")
-        self.client: Any = flyteapps.Client(endpoint, project=project, domain=domain, retries=4)
+        self.client = flyteapps.Client(endpoint, project=project, domain=domain)
 
     async def call(self, method: Any, *arguments: Any, **options: Any) -> Any:
         """How a method of the client is called."""
         return await method.aio(*arguments, **options)
 
-    def context(self, app: Any) -> AbstractAsyncContextManager[object]:
+    def context(self, app: flyteapps.App) -> AbstractAsyncContextManager[object]:
         """The ephemeral context of an app."""
         return app.ephemeral_ctx()
 
@@ -66,17 +68,7 @@ class Own:
         await self.call(self.client.apps.delete, name)
 
     def kind(self, error: BaseException) -> Kind | None:
-        kinds = {
-            "DeploymentFailed": Kind.FAILED,
-            "AppDeleted": Kind.DELETED,
-            "WatchStalled": Kind.STALLED,
-            "WaitTimeout": Kind.TIMEOUT,
-            "AppNotFound": Kind.NOT_FOUND,
-            "Conflict": Kind.CONFLICT,
-            "NetworkError": Kind.NETWORK,
-        }
-        found = [kind for name, kind in kinds.items() if isinstance(error, getattr(self._errors, name))]
-        return found[0] if found else Kind.OTHER
+        return next((kind for error_type, kind in OWN_KINDS.items() if isinstance(error, error_type)), Kind.OTHER)
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -85,7 +77,7 @@ class Own:
 class OwnHandle:
     """A flyteapps.App."""
 
-    def __init__(self, adapter: Own, app: Any) -> None:
+    def __init__(self, adapter: Own, app: flyteapps.App) -> None:
         self._adapter = adapter
         self._app = app
 
@@ -113,7 +105,7 @@ class OwnBlocking(Own):
         return await blocking(method, *arguments, **options)
 
     @contextlib.asynccontextmanager
-    async def context(self, app: Any) -> AsyncGenerator[object]:
+    async def context(self, app: flyteapps.App) -> AsyncGenerator[object]:
         """Entered and left in threads, as a caller without asyncio would in his own."""
         inner = app.ephemeral_ctx_sync()
         entered = await blocking(inner.__enter__)

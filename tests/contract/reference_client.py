@@ -49,6 +49,7 @@ class ReferenceClient:
 
     deadlines = True
     attempts = 4
+    handle: type[Handle]
     pause = 0.01
     silence = 0.2
     """Seconds without a message after which the app is read."""
@@ -90,13 +91,13 @@ class ReferenceClient:
 
     async def get(self, name: str) -> Handle:
         app = await self.read(name)
-        return Handle(self, app, Since(app.metadata.revision))
+        return self.handle(self, app, Since(app.metadata.revision))
 
     async def create(self, app: model.App) -> Handle:
         answer, _ = await self.call(lambda: self.stub.create(rpc.CreateRequest(app=app)))
         if isinstance(answer, ConnectError) and answer.code == Code.ALREADY_EXISTS:
             return await self.replace(app.metadata.id.name, app.spec, "created again")
-        return Handle(self, _or_raise(answer).app, Since(1))
+        return self.handle(self, _or_raise(answer).app, Since(1))
 
     def merged(self, stored: model.App, spec: model.Spec) -> model.App:
         """What a replace sends."""
@@ -117,30 +118,34 @@ class ReferenceClient:
         for _ in range(self.attempts):
             stored = await self.read(name)
             sent = change(stored)
-            if sent == stored:
+            if self.unchanged(sent, stored):
                 break
             with contextlib.suppress(Conflict):
-                return await self._write(sent, reason, stored)
+                return await self.write(sent, reason, stored)
         else:
             raise Conflict(Code.ABORTED, f"app {name}: somebody always writes first")
-        return Handle(self, stored, Since(stored.metadata.revision))
+        return self.handle(self, stored, Since(stored.metadata.revision))
+
+    def unchanged(self, sent: model.App, stored: model.App) -> bool:
+        """Whether there is nothing to write."""
+        return sent == stored
 
     async def update(self, app: model.App, reason: str) -> Handle:
-        return await self._write(app, reason, None)
+        return await self.write(app, reason, None)
 
     def landed(self, sent: model.App, stored: model.App) -> bool:
         """Whether what is stored is the attempt whose answer was lost."""
         return stored.metadata.revision == sent.metadata.revision + 1 and stored.spec == sent.spec
 
-    async def _write(self, app: model.App, reason: str, before: model.App | None) -> Handle:
+    async def write(self, app: model.App, reason: str, before: model.App | None) -> Handle:
         answer, lost = await self.call(lambda: self.stub.update(rpc.UpdateRequest(app=app, reason=reason)))
         if isinstance(answer, ConnectError) and answer.code == Code.ABORTED:
             stored = await self.read(app.metadata.id.name)
             if not lost or not self.landed(app, stored):
                 raise Conflict(answer.code, answer.message)
-            return Handle(self, stored, self.since(stored, before))
+            return self.handle(self, stored, self.since(stored, before))
         written = _or_raise(answer).app
-        return Handle(self, written, self.since(written, before))
+        return self.handle(self, written, self.since(written, before))
 
     async def delete(self, name: str) -> None:
         answer, _ = await self.call(lambda: self.stub.delete(rpc.DeleteRequest(app_id=self.id(name))))
@@ -151,7 +156,7 @@ class ReferenceClient:
 
     def since(self, written: model.App, before: model.App | None) -> Since:
         """What a wait for this write has to know."""
-        return Since(written.metadata.revision, _conditions(before or written))
+        return Since(written.metadata.revision, conditions(before or written))
 
     def reached(self, app: model.App, wait_for: WaitFor, since: Since) -> bool:
         """Whether this sight ends the wait well. Raises WaitError where it ends it badly."""
@@ -160,11 +165,15 @@ class ReferenceClient:
             return False
         if wait_for == "deactivated":
             return status == STOPPED and app.spec.desired_state == STOP
-        if _conditions(app)[-1:] == since.old[-1:]:
+        if conditions(app)[-1:] == since.old[-1:]:
             return False
         if status == FAILED:
-            raise WaitError(Kind.FAILED, app.metadata.id.name)
+            return self.failed(app)
         return status in RUNNING
+
+    def failed(self, app: model.App) -> bool:
+        """A FAILED of the write that is waited for."""
+        raise WaitError(Kind.FAILED, app.metadata.id.name)
 
     def sighted(self, message: rpc.WatchResponse) -> model.App | None:
         """The app in a message. Raises WaitError where it is gone."""
@@ -176,7 +185,7 @@ class ReferenceClient:
         deadline = time.monotonic() + (seconds if seconds is not None else 60.0)
         while True:
             async with self.opened(name) as messages:
-                while (message := await self._next(messages, name, deadline)) is not None:
+                while (message := await self.next(messages, name, deadline)) is not None:
                     app = self.sighted(message) if isinstance(message, rpc.WatchResponse) else message
                     if app is not None and self.reached(app, wait_for, since):
                         return app
@@ -186,7 +195,7 @@ class ReferenceClient:
     def dropped(self, name: str) -> None:
         """The stream has ended: another is opened."""
 
-    async def _next(self, messages: asyncio.Queue[Any], name: str, deadline: float) -> Any:
+    async def next(self, messages: asyncio.Queue[Any], name: str, deadline: float) -> Any:
         left = deadline - time.monotonic()
         if left <= 0:
             raise WaitError(Kind.TIMEOUT, name)
@@ -203,6 +212,10 @@ class ReferenceClient:
             if error.code == Code.NOT_FOUND:
                 raise WaitError(Kind.DELETED, name) from error
             return None
+
+    async def leave(self, handle: Handle) -> None:
+        """Ends a context in which all went well."""
+        await handle.deactivate(wait=True)
 
     async def after_error(self, handle: Handle, error: BaseException) -> None:
         """Ends a context in which something was raised: that is what its caller has to learn."""
@@ -236,25 +249,25 @@ class Handle:
     """One app."""
 
     def __init__(self, client: ReferenceClient, app: model.App, since: Since) -> None:
-        self.app = app
-        self._client = client
-        self._since = since
+        self.app = self.got = app
+        self.client = client
+        self.since = since
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
         return self.app.metadata.id.name
 
     async def activate(self, *, wait: bool, seconds: float | None = None) -> object:
-        return await self._switch("activated", wait, seconds)
+        return await self.switch("activated", wait, seconds)
 
     async def deactivate(self, *, wait: bool, seconds: float | None = None) -> object:
-        return await self._switch("deactivated", wait, seconds)
+        return await self.switch("deactivated", wait, seconds)
 
     async def watch(self, wait_for: WaitFor, *, seconds: float | None = None) -> object:
-        self.app = await self._client.wait(self._name, wait_for, self._since, seconds)
+        self.app = await self.client.wait(self.name, wait_for, self.since, seconds)
         return self
 
-    async def _switch(self, wait_for: WaitFor, wait: bool, seconds: float | None) -> object:
+    async def switch(self, wait_for: WaitFor, wait: bool, seconds: float | None) -> object:
         def change(stored: model.App) -> model.App:
             sent = copy(stored)
             if wait_for == "deactivated":
@@ -264,8 +277,8 @@ class Handle:
                 sent.spec.desired_state = RUN if again else STARTED
             return sent
 
-        written = await self._client.rewrite(self._name, change, f"to be {wait_for}")
-        self.app, self._since = written.app, written._since
+        written = await self.client.rewrite(self.name, change, f"to be {wait_for}")
+        self.app, self.since = written.app, written.since
         return await self.watch(wait_for, seconds=seconds) if wait else self
 
     @contextlib.asynccontextmanager
@@ -273,12 +286,15 @@ class Handle:
         try:
             yield await self.activate(wait=True)
         except BaseException as error:
-            await self._client.after_error(self, error)
+            await self.client.after_error(self, error)
             raise
-        await self.deactivate(wait=True)
+        await self.client.leave(self)
 
 
-def _conditions(app: model.App) -> tuple[bytes, ...]:
+ReferenceClient.handle = Handle
+
+
+def conditions(app: model.App) -> tuple[bytes, ...]:
     return tuple(each.SerializeToString(deterministic=True) for each in app.status.conditions)
 
 

@@ -81,6 +81,7 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
             for task in going:
                 task.cancel()
             loop.run_until_complete(asyncio.wait(going, timeout=GRACE))
+        loop.run_until_complete(asyncio.sleep(0))
         loop.run_until_complete(loop.shutdown_asyncgens())
         return result
     finally:

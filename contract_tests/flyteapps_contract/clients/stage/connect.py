@@ -56,6 +56,8 @@ def unary_request(request: Request, kind: type[M]) -> M:
 
 def stream_request(request: Request, kind: type[M]) -> M:
     """The one message that opens a server stream. Raises Refused."""
+    if len(request.body) < PREFIX:
+        raise Refused("INVALID_ARGUMENT", "the request holds no message")
     flags, body = request.body[0], request.body[PREFIX:]
     encoding = request.headers.get("connect-content-encoding", "") if flags & COMPRESSED else ""
     return _decoded(body, encoding, _is_json(request), kind)

@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
+LINE_END = b"\r\n"
+SETTLING = 5
+"""Rounds of the loop in which a connection that was just accepted comes to its protocol and ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Listener:
         self._serve = serve
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
+        self._closed = False
 
     async def start(self) -> str:
         """Begins to listen; the URL."""
@@ -85,39 +89,54 @@ class Listener:
 
     async def close(self) -> None:
         """Stops listening, cuts what is connected, and waits for all of it."""
+        self._closed = True
         if self._server is not None:
             self._server.close()
-        tasks = list(self._connections)
-        for task, writer in self._connections.items():
-            writer.transport.abort()
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._connections:
+            for task, writer in self._connections.items():
+                writer.transport.abort()
+                task.cancel()
+            await asyncio.wait(list(self._connections))
+        for _ in range(SETTLING):
+            await asyncio.sleep(0)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closed:
+            writer.transport.abort()
+            return
         task = asyncio.get_running_loop().create_task(self._converse(reader, writer))
         self._connections[task] = writer
         task.add_done_callback(lambda done: self._connections.pop(done, None))
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while (request := await _read_request(reader)) is not None:
-                exchange = Exchange(request, reader, writer)
-                await self._serve(exchange)
-                if exchange.last:
-                    break
-        writer.close()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await writer.wait_closed()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while (request := await _read_request(reader)) is not None:
+                    exchange = Exchange(request, reader, writer)
+                    await self._serve(exchange)
+                    if exchange.last:
+                        break
+        finally:
+            await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, asyncio.CancelledError):
+        await writer.wait_closed()
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request of the connection; None where the client has closed it."""
-    start = await reader.readline()
-    if not start.strip():
+    """The next request of the connection; None where the client has closed it. Raises IncompleteReadError."""
+    try:
+        start = (await reader.readuntil(LINE_END)).strip()
+    except asyncio.IncompleteReadError as end:
+        if end.partial:
+            raise
         return None
     method, target, _ = start.decode("latin-1").split(" ", 2)
     headers: dict[str, str] = {}
-    while line := (await reader.readline()).strip():
+    while line := (await reader.readuntil(LINE_END)).strip():
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
     if headers.get("transfer-encoding", "").lower() == "chunked":
@@ -127,9 +146,9 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
     pieces: list[bytes] = []
-    while size := int((await reader.readline()).partition(b";")[0], 16):
+    while size := int((await reader.readuntil(LINE_END)).partition(b";")[0], 16):
         pieces.append(await reader.readexactly(size))
-        await reader.readline()
-    while (await reader.readline()).strip():  # trailers
+        await reader.readuntil(LINE_END)
+    while (await reader.readuntil(LINE_END)).strip():  # trailers
         pass
     return b"".join(pieces)
