@@ -1,13 +1,18 @@
-"""The contract as a test of somebody's own plane: one test a guarantee. The suite is imported when used."""
+"""The contract as a test of somebody's own plane, or client: one test a guarantee, or a law.
+
+The suite is imported when used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from flyteapps_contract.clients.adapter import ClientFactory
+    from flyteapps_contract.outcomes import Outcome
     from flyteapps_contract.targets.target import Target
 
 
@@ -20,20 +25,47 @@ def contract_tests(target: Callable[[], Target], *, only: tuple[str, ...] = ()) 
     """
     from flyteapps_contract.catalogue import GUARANTEES
 
-    ids = [each.id for each in GUARANTEES if not only or each.id in only]
-    if unknown := set(only) - set(ids):
-        raise ValueError(f"no such guarantee: {', '.join(sorted(unknown))}")
-
-    @pytest.mark.parametrize("guarantee", ids)
+    @pytest.mark.parametrize("guarantee", _chosen([each.id for each in GUARANTEES], only))
     def test_contract(guarantee: str) -> None:
-        from flyteapps_contract.outcomes import Verdict, verdict_of
         from flyteapps_contract.verification import outcomes_of
 
-        outcomes = outcomes_of(target(), guarantee)
-        text = "\n".join(f"{each.check}: {each.verdict}: {each.reason}" for each in outcomes if each.reason)
-        verdict = verdict_of(outcomes)
-        if verdict is Verdict.NOT_OFFERED:
-            pytest.skip(f"not offered: {text}")
-        assert verdict is Verdict.HOLDS, f"{guarantee} {verdict}\n{text}"
+        _require_held(guarantee, outcomes_of(target(), guarantee))
 
     return test_contract
+
+
+def client_tests(
+    factory: ClientFactory, *, only: tuple[str, ...] = (), seconds: float | None = None
+) -> Callable[[str], None]:
+    """The same for a client of AppService, one case a client law.
+
+    `factory` makes an adapter of the client (flyteapps_contract.clients.adapter) for an endpoint, a project and a
+    domain, once a check. `seconds`: real time for each check, 10 by default; a hang counts as broken.
+    """
+    from flyteapps_contract.clients.laws import LAWS
+
+    @pytest.mark.parametrize("law", _chosen([each.id for each in LAWS], only))
+    def test_client(law: str) -> None:
+        from flyteapps_contract.clients.judging import client_outcomes_of
+        from flyteapps_contract.clients.scene import PATIENCE
+
+        _require_held(law, client_outcomes_of(factory, law, PATIENCE if seconds is None else seconds))
+
+    return test_client
+
+
+def _chosen(ids: list[str], only: tuple[str, ...]) -> list[str]:
+    if unknown := set(only) - set(ids):
+        raise ValueError(f"no such guarantee: {', '.join(sorted(unknown))}")
+    return [each for each in ids if not only or each in only]
+
+
+def _require_held(id_: str, outcomes: Sequence[Outcome]) -> None:
+    """Fails the test, or skips it, unless all is well."""
+    from flyteapps_contract.outcomes import Verdict, verdict_of
+
+    text = "\n".join(f"{each.check}: {each.verdict}: {each.reason}" for each in outcomes if each.reason)
+    verdict = verdict_of(outcomes)
+    if verdict is Verdict.NOT_OFFERED:
+        pytest.skip(f"not offered: {text}")
+    assert verdict is Verdict.HOLDS, f"{id_} {verdict}\n{text}"

@@ -1,0 +1,67 @@
+"""The table of client checks, filled by the decorator `law`. Nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from flyteapps_contract.clients import checks
+from flyteapps_contract.clients.laws import LAWS
+
+if TYPE_CHECKING:
+    from flyteapps_contract.clients.scene import Scene
+
+Body = Callable[["Scene"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCheck:
+    """One check: the law that it speaks of, its sentence, its body."""
+
+    name: str
+    law: str
+    sentence: str
+    body: Body
+
+
+CHECKS: dict[str, ClientCheck] = {}
+
+
+def law(law_id: str) -> Callable[[Body], Body]:
+    """Registers a check of this law under its function's name."""
+
+    def register(body: Body) -> Body:
+        name = body.__name__
+        if name in CHECKS:
+            raise ValueError(f"two client checks are called {name}")
+        if not body.__doc__:
+            raise ValueError(f"client check {name} has no sentence that says what must hold")
+        CHECKS[name] = ClientCheck(name, law_id, " ".join(body.__doc__.split()), body)
+        return body
+
+    return register
+
+
+def all_client_checks() -> tuple[ClientCheck, ...]:
+    """Every check, in the order of the laws."""
+    for module in sorted(each.name for each in iter_modules(checks.__path__)):
+        import_module(f"{checks.__name__}.{module}")
+    order = {each.id: number for number, each in enumerate(LAWS)}
+    return tuple(sorted(CHECKS.values(), key=lambda each: order.get(each.law, 0)))
+
+
+def client_checks_of(law_id: str) -> list[ClientCheck]:
+    """The checks that speak of the law."""
+    return [each for each in all_client_checks() if each.law == law_id]
+
+
+def client_gaps() -> list[str]:
+    """What doesn't fit: a law without a check, a check without a law."""
+    known = {each.id for each in LAWS}
+    found = [f"law {each} has no check" for each in sorted(known - {check.law for check in all_client_checks()})]
+    return found + [
+        f"check {each.name} speaks of {each.law}, no law" for each in CHECKS.values() if each.law not in known
+    ]

@@ -1,0 +1,84 @@
+"""Cues: what shall go wrong, on which call of which method. Each is used once, or as often as it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Action = Callable[[], object]
+
+
+class How(StrEnum):
+    """How an answer or a stream is lost."""
+
+    CLEANLY = "ended without an error"
+    UNAVAILABLE = "ended with UNAVAILABLE"
+    CUT = "was cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A stream that ends once it has sent so many messages; 0 is before its snapshot. `then` happens in the gap."""
+
+    after: int
+    how: How
+    then: Action | None = None
+
+
+class Meeting:
+    """Calls that wait for one another: so many of them, or a second."""
+
+    LONGEST = 1.0
+
+    def __init__(self, size: int) -> None:
+        self._missing = size
+        self._complete = asyncio.Event()
+
+    async def join(self) -> None:
+        """Returns when all are there, or nobody came in time."""
+        self._missing -= 1
+        if self._missing <= 0:
+            self._complete.set()
+        try:
+            await asyncio.wait_for(self._complete.wait(), self.LONGEST)
+        except TimeoutError:
+            self._complete.set()
+
+
+@dataclass(slots=True, kw_only=True)
+class Cue:
+    """What happens to a call.
+
+    In this order: `meet` others; do `before`; answer `refuse` (a code) and commit nothing; commit; do `after`; lose the
+    answer as `lose` says. `after` is done on a refusal by `refuse`, too. Of a Watch: `drop`, or be `silent` for ever.
+    """
+
+    method: str
+    app: str = ""
+    times: int = 1
+    meet: Meeting | None = None
+    before: Action | None = None
+    refuse: str = ""
+    after: Action | None = None
+    lose: How | None = None
+    drop: Drop | None = None
+    silent: bool = False
+
+
+@dataclass(slots=True)
+class Cues:
+    """The cues that are left, in the order in which they were given."""
+
+    left: list[Cue] = field(default_factory=list[Cue])
+
+    def take(self, method: str, app: str) -> Cue | None:
+        """The cue for this call, if there is one."""
+        for cue in self.left:
+            if cue.method == method and cue.app in ("", app):
+                cue.times -= 1
+                if cue.times <= 0:
+                    self.left.remove(cue)
+                return cue
+        return None

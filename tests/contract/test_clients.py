@@ -1,0 +1,63 @@
+"""The client laws on clients: the reference client and this project's own hold, the SDK breaks what docs/ says."""
+
+from __future__ import annotations
+
+import pytest
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_contract.clients.adapter import ClientFactory
+from flyteapps_contract.clients.judging import client_outcomes_of, judge_client
+from flyteapps_contract.clients.laws import LAWS
+from flyteapps_contract.clients.registry import all_client_checks, client_gaps
+from flyteapps_contract.outcomes import NotOffered, Verdict, verdict_of
+from flyteapps_contract.plugin import client_tests
+
+from . import client_adapters
+from .client_mutants import MUTANTS
+from .judge_sdk import SDK_BREAKS, sdk_outcomes
+from .reference_client import Handle, ReferenceClient
+
+HANGS = 1.0
+"""Seconds for each check of a wrong client: some of them hang."""
+
+test_reference = client_tests(ReferenceClient)
+test_flyteapps = client_tests(client_adapters.Own)
+test_flyteapps_blocking = client_tests(client_adapters.OwnBlocking)
+
+
+def test_every_law_has_a_check_and_every_check_a_law() -> None:
+    """The laws and the checks fit."""
+    assert client_gaps() == []
+
+
+def test_the_sdk_breaks_what_is_known() -> None:
+    """The unmodified SDK breaks exactly these laws, and nothing of it goes unjudged."""
+    outcomes = sdk_outcomes()
+    verdicts = {law.id: verdict_of([each for each in outcomes if law.id in each.guarantees]) for law in LAWS}
+    expected = {law.id: Verdict.BROKEN if law.id in SDK_BREAKS else Verdict.HOLDS for law in LAWS}
+    assert verdicts == expected, [f"{each.check}: {each.reason}" for each in outcomes]
+
+
+@pytest.mark.parametrize(("law", "wrong"), MUTANTS, ids=[f"{law}-{kind.__name__}" for law, kind in MUTANTS])
+def test_a_wrong_client_is_found(law: str, wrong: ClientFactory) -> None:
+    """A check of the law that it breaks says broken."""
+    outcomes = client_outcomes_of(wrong, law, HANGS)
+    assert verdict_of(outcomes) is Verdict.BROKEN, [f"{each.check}: {each.verdict} {each.reason}" for each in outcomes]
+
+
+def test_there_are_wrong_clients_for_every_law() -> None:
+    """No law without a client that was caught breaking it."""
+    assert {law for law, _ in MUTANTS} == {law.id for law in LAWS}
+
+
+def test_what_a_client_can_not_do_is_not_offered() -> None:
+    """An adapter says what its client lacks: those checks are not offered, the others are judged."""
+
+    class CreatesNothing(ReferenceClient):
+        async def create(self, app: model.App) -> Handle:
+            raise NotOffered("it creates nothing")
+
+    found = {each.check: each.verdict for each in judge_client(CreatesNothing, all_client_checks())}
+    lacking = {check for check, verdict in found.items() if verdict is Verdict.NOT_OFFERED}
+    assert {"create_where_no_ingress_is_stored", "a_lost_create_is_a_success"} <= lacking
+    assert set(found.values()) == {Verdict.HOLDS, Verdict.NOT_OFFERED}
