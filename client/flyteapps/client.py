@@ -192,6 +192,8 @@ def _transport(
     if not endpoint.secure and (ca_cert is not None or skip_verify):
         raise ConfigError(f"{endpoint.url} is without TLS: ca_cert and insecure_skip_verify have no meaning there")
     certificates = ca_cert if ca_cert is None or isinstance(ca_cert, bytes) else _read(ca_cert)
+    if certificates is not None:
+        _check(certificates)
     skip_verify = skip_verify and certificates is None  # an authority that is named is worth more, as in the SDK
     if protocol == "grpcio":
         from flyteapps.transports.grpcio import GrpcioTransport
@@ -208,3 +210,12 @@ def _read(path: str | os.PathLike[str]) -> bytes:
             return file.read()
     except OSError as error:
         raise ConfigError(f"ca_cert: {os.fspath(path)} can't be read: {error.strerror}") from error
+
+
+def _check(certificates: bytes) -> None:
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigError(f"ca_cert: holds no certificates in PEM ({error})") from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flyteidl2.app import app_definition_pb2 as definition
+from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps import (
     App,
@@ -21,6 +22,7 @@ from flyteapps import (
     Retries,
     Unavailable,
     Waits,
+    methods,
 )
 
 from . import servers
@@ -82,6 +84,8 @@ def test_a_bad_endpoint_is_refused(endpoint: str, says: str) -> None:
         ({"headers": {"a b": "c"}}, "header"),
         ({"headers": {"a": "b\r\nc: d"}}, "header"),
         ({"ca_cert": "/nowhere.pem"}, "ca_cert"),
+        ({"ca_cert": b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"}, "PEM"),
+        ({"ca_cert": b"\xff"}, "PEM"),
         ({"insecure": True, "ca_cert": b"x"}, "TLS"),
         ({"insecure": True, "insecure_skip_verify": True}, "TLS"),
     ],
@@ -266,6 +270,22 @@ class TestTls:
         with servers.listening(servers.saying(answer), context) as port, at(port, secure=True, **options) as client:
             error = caught(run, client)
         assert error.message == "a plane", repr(error)
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plaintext", "tls"])
+def test_a_blocking_stream_can_be_closed_before_it_has_begun(protocol: Any, secure: bool, tmp_path: Path) -> None:
+    """At once, with its thread, while the server says nothing."""
+    context, pem = servers.certificate(tmp_path) if secure else (None, None)
+    with servers.listening(servers.silent, context) as port:
+        client = at(port, secure=secure, protocol=protocol, **({"ca_cert": pem} if secure else {}))
+        stream = client.transport.stream(methods.WATCH, payload.WatchRequest())
+        with pytest.raises(TimeoutError):
+            stream.receive(0.2)
+        stream.close()
+        assert not [thread for thread in threading.enumerate() if thread.name == "flyteapps stream"]
+        with pytest.raises(EOFError):
+            stream.receive(0)
+        client.close()
 
 
 def test_errors_of_libraries_are_causes_only(run: Run) -> None:

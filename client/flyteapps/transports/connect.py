@@ -199,6 +199,7 @@ class ConnectTransport:
         context = ssl.create_default_context(
             cadata=self._certificates.decode("latin-1") if self._certificates else None
         )
+        context.set_alpn_protocols(["http/1.1"])
         if self._skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

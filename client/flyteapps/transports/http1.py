@@ -26,6 +26,12 @@ from flyteapps.transports.transport import SLICE
 
 CHUNK = 65_536
 
+CONNECTING = 10.0
+"""Seconds that connecting may take where nothing else limits it: nothing can interrupt it."""
+
+KEPT = 100
+"""Idle connections that are kept at most."""
+
 
 class DeadlineReader(io.RawIOBase):
     """Reads a socket until a deadline on the monotonic clock, however slowly the bytes come."""
@@ -76,7 +82,8 @@ class Exchange:
     def begin(self, method: str, url: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
         """Sends the request, and reads up to the end of the response's headers."""
         head = self._client.head_of(method, url, headers, len(content))
-        sock = self._sock = self._client.connection(self._left())
+        left = self._left()
+        sock = self._sock = self._client.connection(CONNECTING if left is None else left)
         if self._severed:
             raise ConnectionAbortedError("closed")
         sock.settimeout(self._left())
@@ -192,8 +199,11 @@ class Http1Client:
             raise
 
     def give_back(self, sock: socket.socket) -> None:
-        """Keeps a connection for the next call."""
-        self._idle.append(sock)
+        """Keeps a connection for the next call, unless enough are kept."""
+        if len(self._idle) < KEPT:
+            self._idle.append(sock)
+        else:
+            sock.close()
 
     def close(self) -> None:
         """Closes what is idle."""
