@@ -15,7 +15,7 @@ from flyteapps import conditions
 from flyteapps.apps import Apps
 from flyteapps.call import calling, calling_by, iterating, iterating_by
 from flyteapps.default import default_client
-from flyteapps.errors import WaitError
+from flyteapps.errors import AppDeleted, AppNotFound, WaitError
 from flyteapps.operations import Flow, ItemFlow, mapped
 from flyteapps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
 
@@ -249,18 +249,16 @@ class App:
     def __repr__(self) -> str:
         return f"App({', '.join(f'{key}={value!r}' for key, value in self.__rich_repr__())})"
 
-    def _renew(self, app: definition.App | None) -> None:
-        from flyteapps.flows.verdicts import Baseline
-
-        if app is not None:
-            self.pb2, self._baseline = app, Baseline.seen(app)
-
     def _stop_for_good(self, error: BaseException | None, timeout: float | None) -> Flow[None]:
-        """After an interruption the stop is only asked for, so that the way out is short."""
-        from flyteapps.flows.switching import stop_for_good
+        """Ends a context: the app is stopped, or gone.
 
+        After an interruption the stop is only asked for, so that the way out is short.
+        """
         waits = error is None or isinstance(error, Exception)
-        self._renew((yield from stop_for_good(self.client.settings, self.pb2.metadata.id, waits, timeout)))
+        try:
+            yield from self._switch("deactivated", waits, timeout)
+        except (AppNotFound, AppDeleted):
+            return
 
 
 class Change(NamedTuple):

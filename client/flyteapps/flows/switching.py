@@ -5,10 +5,9 @@ from __future__ import annotations
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
-from flyteapps.errors import AppDeleted, AppNotFound, Conflict
+from flyteapps.errors import Conflict
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline, WaitFor
-from flyteapps.flows.waiting import wait
 from flyteapps.flows.writes import ROUNDS, Written, after_doubt, update
 from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
@@ -49,16 +48,3 @@ def _desired(stored: definition.App, target: WaitFor) -> DesiredState | None:
     if conditions.shall_run(stored) and not failed:
         return None
     return DesiredState.ACTIVE if stored.spec.desired_state == DesiredState.STARTED else DesiredState.STARTED
-
-
-def stop_for_good(
-    settings: Settings, identifier: definition.Identifier, waits: bool, timeout: float | None
-) -> Flow[definition.App | None]:
-    """Ends an ephemeral context: the app is stopped, or gone (None). Raises what `wait` raises, but AppDeleted."""
-    try:
-        app, baseline = yield from switch(settings, identifier, "deactivated")
-        if waits:
-            app, _ = yield from wait(settings, identifier, "deactivated", baseline, timeout)
-    except (AppNotFound, AppDeleted):
-        return None
-    return app
