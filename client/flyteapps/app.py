@@ -137,7 +137,7 @@ class App:
 
         settings = self.client.settings
         try:
-            self.pb2, self.waited = yield from wait(settings, self.pb2.metadata.id, target, baseline, timeout)
+            self.pb2, self.waited = yield from wait(settings, self.pb2, target, baseline, timeout)
         except WaitError as error:
             if error.last is not None:
                 self.pb2, error.last = error.last, App(error.last, self.client)

@@ -272,6 +272,25 @@ class TestTls:
         assert error.message == "a plane", repr(error)
 
 
+def test_a_connection_that_was_closed_meanwhile_is_not_used(run: Run) -> None:
+    """A server may close what it answered on; the next call takes another connection, and not an attempt."""
+    closed = threading.Semaphore(0)
+
+    def once(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        body = b'{"code":"not_found","message":"a plane"}'
+        head = f"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        connection.shutdown(socket.SHUT_RDWR)
+        connection.close()
+        closed.release()
+
+    with servers.listening(once) as port, at(port, retries=1) as client:
+        for _ in range(5):
+            assert caught(run, client).message == "a plane"
+            assert closed.acquire(timeout=30)
+
+
 @pytest.mark.parametrize("secure", [False, True], ids=["plaintext", "tls"])
 def test_a_blocking_stream_can_be_closed_before_it_has_begun(protocol: Any, secure: bool, tmp_path: Path) -> None:
     """At once, with its thread, while the server says nothing."""

@@ -31,9 +31,9 @@ class Waited:
 
 
 def wait(
-    settings: Settings, identifier: definition.Identifier, target: WaitFor, baseline: Baseline, timeout: float | None
+    settings: Settings, known: definition.App, target: WaitFor, baseline: Baseline, timeout: float | None
 ) -> Flow[tuple[definition.App, Waited]]:
-    """Waits for the target, and gives the app and how it got there.
+    """Waits until the known app has reached the target, and gives it and how it got there.
 
     `timeout` in seconds, None for the client's own. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
     """
@@ -42,6 +42,7 @@ def wait(
     seconds = settings.waits.timeout if timeout is None else timeout
     if not seconds >= 0:
         raise InvalidArgument(f"timeout={timeout}: 0 or more seconds, or None for the client's own")
+    identifier = known.metadata.id
     follow = Follow(settings, identifier)
     started: float = yield Now()
     deadline, settles = started + seconds, None
@@ -58,9 +59,10 @@ def wait(
             settles = None if sight.kind is Kind.TIME else settles
         elif sight.kind is Kind.TIME:
             yield from follow.close()
+            last = sight.app or known
             if follow.failing is not None:
-                raise stalled(settings, identifier, sight.app, seconds, follow.failing) from follow.failing
-            raise _timed_out(settings, identifier, target, seconds, sight.app)
+                raise stalled(settings, identifier, last, seconds, follow.failing) from follow.failing
+            raise _timed_out(settings, identifier, target, seconds, last)
         app = sight.app
         if app is None:
             continue
