@@ -122,6 +122,8 @@ def run_checks(
     try:
         with terminal.live(console, len(checks)) as bar:
             for check in checks:
+                if _signalled.is_set():
+                    raise KeyboardInterrupt
                 if until is not None and time.monotonic() > until:
                     trouble = "the time of --max-seconds was over before all checks had run"
                     break
@@ -219,10 +221,11 @@ def _prefix(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own); the exit status."""
+    _signalled.clear()
     # a CI server ends a job by SIGTERM, and starts it with SIGINT ignored: both clean up what the run made
     for number in (signal.SIGINT, signal.SIGTERM):
         if threading.current_thread() is threading.main_thread():
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _on_signal)
     try:
         verify(args=argv, prog_name="flyteapps verify")
     except CannotJudge as error:
@@ -231,6 +234,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else CANNOT_JUDGE
     return 0
+
+
+_signalled = threading.Event()
+
+
+def _on_signal(_number: int, _frame: object) -> NoReturn:
+    """Interrupts; and is remembered, since what is raised within a callback of the interpreter's own is lost."""
+    _signalled.set()
+    raise KeyboardInterrupt
 
 
 def command(argv: Sequence[str] | None = None) -> NoReturn:
