@@ -26,7 +26,7 @@ SDK_BREAKS = {
     "CL-6": "DeleteEvents are ignored",
     "CL-7": "App.watch has no timeout",
     "CL-8": "a context leaves by the handle that it was entered with",
-    "CL-9": "so does one whose entry failed; and the error of the exit hides the first",
+    "CL-9": "a context whose entry failed does, too; and the error of an exit hides the first one",
     "CL-10": "App.replace asserts that the stored spec has an ingress",
     "CL-12": "App.replace sends id, revision and labels alone",
     "CL-15": "a retried Update meets its own first attempt, and is ABORTED",

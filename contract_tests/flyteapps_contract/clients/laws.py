@@ -1,6 +1,6 @@
 """The client laws: what any client of AppService owes its callers. An id names one law for ever.
 
-Evidence "sdk": the Flyte SDK was seen to break it, or relies on it; "proto", "oss", "chosen" as in the catalogue.
+Evidence "sdk": the Flyte SDK was seen to break it, or relies on it; the other marks are those of the catalogue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LAWS: tuple[Guarantee, ...] = (
         "CL-2",
         "An old ACTIVE never ends a wait for a newer write: not one that a lagging plane still shows, not one that "
         "arrives late, not one of a plane without revisions.",
-        ("sdk", "oss"),
+        ("sdk", "hosted", "oss"),
     ),
     Guarantee(
         "CL-3",
@@ -25,7 +25,7 @@ LAWS: tuple[Guarantee, ...] = (
         ("sdk",),
     ),
     Guarantee("CL-4", "FAILED ends a wait at once, with an error that names the app.", ("sdk", "chosen")),
-    Guarantee("CL-5", "An old FAILED, from before the write, doesn't fail the wait.", ("sdk", "chosen")),
+    Guarantee("CL-5", "An old FAILED, from before the write, doesn't fail the wait.", ("hosted",)),
     Guarantee("CL-6", "An app that is deleted while it is waited for is an error, not a hang.", ("sdk", "chosen")),
     Guarantee("CL-7", "A wait has a deadline, which holds whatever the plane does.", ("sdk", "chosen")),
     Guarantee(

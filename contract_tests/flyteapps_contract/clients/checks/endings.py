@@ -36,7 +36,7 @@ async def failed_ends_the_wait(s: Scene) -> None:
 
 @law("CL-4")
 async def failed_before_the_watch_opens(s: Scene) -> None:
-    """So does an app that failed between the write and the watch."""
+    """An app that failed between the write and the watch ends the wait with such an error, too."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
@@ -102,7 +102,7 @@ async def deleted_while_waiting(s: Scene) -> None:
 
 @law("CL-6")
 async def deleted_before_the_watch_opens(s: Scene) -> None:
-    """So does an app that was deleted between the write and the watch, whose stream stays empty."""
+    """An app that was deleted between the write and the watch, whose stream stays empty, ends the wait likewise."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
@@ -113,7 +113,7 @@ async def deleted_before_the_watch_opens(s: Scene) -> None:
 
 @law("CL-6")
 async def deleted_while_the_stream_is_gone(s: Scene) -> None:
-    """So does an app that was deleted after the stream had dropped and before the next one opened."""
+    """An app that was deleted after its stream had dropped, before the next one opened, ends the wait likewise."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)

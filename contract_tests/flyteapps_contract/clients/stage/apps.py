@@ -36,6 +36,10 @@ class Apps:
         stored = self._apps.get(name)
         return copy(stored) if stored is not None else None
 
+    def named(self, name: str) -> list[model.App]:
+        """The app of that name, as far as there is one; with "" all of them."""
+        return [copy(app) for each, app in self._apps.items() if name in ("", each)]
+
     def require(self, name: str) -> model.App:
         """The same. Raises Refused with NOT_FOUND."""
         if (stored := self.find(name)) is None:

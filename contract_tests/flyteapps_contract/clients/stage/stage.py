@@ -108,7 +108,7 @@ class Stage:
         drop = cue.drop or Drop(-1, How.CUT)
         self.viewers.append(viewer)
         try:
-            if drop.after != 0 and (app := self.apps.find(viewer.app)) is not None:
+            for app in self.apps.named(viewer.app) if drop.after != 0 else ():
                 yield rpc.WatchResponse(create_event=rpc.CreateEvent(app=app))
                 viewer.sent += 1
             viewer.ready = True

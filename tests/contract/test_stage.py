@@ -1,0 +1,136 @@
+"""The stage of the client checks: by itself it does what is right, so that clients meet what is on cue and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+from connectrpc.code import Code
+from connectrpc.codec import proto_json_codec
+from connectrpc.errors import ConnectError
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.app.app_service_connect import AppServiceClient
+
+from flyteapps_contract.clients.stage.cues import Drop, How
+from flyteapps_contract.clients.stage.journal import LEFT
+from flyteapps_contract.clients.stage.stage import Stage
+from flyteapps_contract.clients.stage.theatre import Theatre
+from flyteapps_contract.session import ACTIVE, RUN, STOP, statuses
+
+APP_ID = model.Identifier(project="p", domain="d", name="one")
+
+
+def app(image: str = "img:1", state: model.Spec.DesiredState = RUN) -> model.App:
+    """A small app."""
+    message = model.App(metadata=model.Meta(id=APP_ID))
+    message.spec.container.image = image
+    message.spec.desired_state = state
+    return message
+
+
+@pytest.fixture
+async def theatre() -> AsyncIterator[Theatre]:
+    """A theatre in which nothing has failed by the end."""
+    async with Theatre() as open_theatre:
+        yield open_theatre
+    assert open_theatre.failures == []
+
+
+@pytest.fixture
+def stage(theatre: Theatre) -> Stage:
+    """The stage of the project that these tests use."""
+    return theatre.stage(APP_ID.project)
+
+
+@pytest.fixture
+async def client(theatre: Theatre) -> AsyncIterator[AppServiceClient]:
+    """A raw client of the theatre."""
+    async with AppServiceClient(theatre.url) as raw:
+        yield raw
+
+
+async def test_codecs(theatre: Theatre) -> None:
+    """Binary and JSON, plain and compressed, POST and GET are answered alike, errors too."""
+    async with (
+        AppServiceClient(theatre.url) as binary,
+        AppServiceClient(theatre.url, codec=proto_json_codec()) as as_json,
+        AppServiceClient(theatre.url, send_compression=None) as plain,
+    ):
+        created = (await plain.create(rpc.CreateRequest(app=app()))).app
+        for client in (binary, as_json, plain):
+            for use_get in (False, True):
+                assert (await client.get(rpc.GetRequest(app_id=APP_ID), use_get=use_get)).app == created
+            with pytest.raises(ConnectError, match="exists") as refused:
+                await client.create(rpc.CreateRequest(app=app()))
+            assert refused.value.code is Code.ALREADY_EXISTS
+            events = client.watch(rpc.WatchRequest(app_id=APP_ID))
+            assert (await anext(events)).create_event.app == created
+            await events.aclose()  # pyright: ignore[reportAttributeAccessIssue]  # a generator, typed as an iterator
+
+
+async def test_a_client_that_leaves_is_gone(stage: Stage, client: AppServiceClient) -> None:
+    """A stream whose client went away is freed, and the journal says how it ended."""
+    await client.create(rpc.CreateRequest(app=app()))
+    events = client.watch(rpc.WatchRequest(app_id=APP_ID))
+    await anext(events)
+    assert len(stage.viewers) == 1
+    await events.aclose()  # pyright: ignore[reportAttributeAccessIssue]  # a generator, typed as an iterator
+    await asyncio.wait_for(stage.deserted(), 5)
+    await asyncio.wait_for(stage.until(lambda: stage.journal.of("Watch")[0].outcome == LEFT), 5)
+
+
+async def test_events_follow_the_snapshot(stage: Stage, client: AppServiceClient) -> None:
+    """Each report is one event, in order, each with the app before it; a dropped stream ends where it was told to."""
+    await client.create(rpc.CreateRequest(app=app()))
+    stage.cue("Watch", drop=Drop(3, How.CLEANLY))
+    shown = [event async for event in _reported(stage, client)]
+    assert [event.WhichOneof("event") for event in shown] == ["create_event", "update_event", "update_event"]
+    assert shown[1].update_event.old_app == shown[0].create_event.app
+    assert shown[2].update_event.old_app == shown[1].update_event.updated_app
+    assert statuses(shown[2].update_event.updated_app) == ["UNASSIGNED", "ASSIGNED", "ACTIVE", "PENDING"]
+
+
+async def _reported(stage: Stage, client: AppServiceClient) -> AsyncIterator[rpc.WatchResponse]:
+    async for event in client.watch(rpc.WatchRequest(app_id=APP_ID)):
+        yield event
+        if event.HasField("create_event"):
+            stage.apps.report("one", ACTIVE)
+            await client.update(rpc.UpdateRequest(app=app(state=STOP), reason="enough"))
+
+
+@pytest.mark.parametrize("how", How)
+async def test_ways_to_drop(how: How, stage: Stage, client: AppServiceClient) -> None:
+    """A stream ends without an error, with UNAVAILABLE, or as a broken connection, which is UNAVAILABLE, too."""
+    await client.create(rpc.CreateRequest(app=app()))
+    stage.cue("Watch", drop=Drop(1, how))
+    seen: list[rpc.WatchResponse] = []
+    code: Code | None = None
+    try:
+        async for event in client.watch(rpc.WatchRequest(app_id=APP_ID)):
+            seen.append(event)
+    except ConnectError as error:
+        code = error.code
+    assert len(seen) == 1
+    assert code is (None if how is How.CLEANLY else Code.UNAVAILABLE)
+
+
+async def test_a_lost_answer_is_committed(stage: Stage, client: AppServiceClient) -> None:
+    """A response that is lost belongs to a write that was done; one that is refused on cue to none."""
+    stage.cue("Create", lose=How.CUT)
+    with pytest.raises(ConnectError):
+        await client.create(rpc.CreateRequest(app=app()))
+    assert stage.apps.require("one").metadata.revision == 1
+    stage.cue("Update", refuse="UNAVAILABLE")
+    with pytest.raises(ConnectError):
+        await client.update(rpc.UpdateRequest(app=app(image="img:2")))
+    assert stage.apps.require("one").metadata.revision == 1
+
+
+async def test_no_thread(theatre: Theatre, client: AppServiceClient) -> None:
+    """A theatre needs no thread: it lives on the loop of its check."""
+    before = threading.active_count()
+    await client.create(rpc.CreateRequest(app=app()))
+    assert threading.active_count() == before
