@@ -1,0 +1,82 @@
+"""How calls are tried again: the flow by itself, driven by hand."""
+
+from __future__ import annotations
+
+import pytest
+from flyteidl2.app import app_payload_pb2 as payload
+
+from flyteapps import ConfigError, Error, InvalidArgument, Overloaded, Retries, Unavailable, Waits
+from flyteapps.flows.calls import call
+from flyteapps.methods import GET
+from flyteapps.operations import Sleep, Unary
+from flyteapps.settings import Settings
+
+
+def failing(settings: Settings, error: Error, seconds: float = 0.0) -> tuple[list[float | None], list[float]]:
+    """The timeouts of all attempts and the pauses between them, of a call that always fails."""
+    timeouts: list[float | None] = []
+    pauses: list[float] = []
+    flow = call(settings, GET, payload.GetRequest())
+    operation = next(flow)
+    with pytest.raises(type(error)):
+        while True:
+            if isinstance(operation, Sleep):
+                pauses.append(operation.seconds)
+                operation = flow.send(None)
+                continue
+            assert isinstance(operation, Unary)
+            timeouts.append(operation.timeout)
+            error.seconds = seconds
+            operation = flow.throw(error)
+    return timeouts, pauses
+
+
+def test_pauses_grow_and_are_drawn() -> None:
+    """Full jitter: anywhere between nothing and the exponential bound, which has a cap."""
+    retries = Retries(initial=0.1, maximum=1.0, seed=7)
+    for repetition, bound in enumerate((0.1, 0.2, 0.4, 0.8, 1.0, 1.0), 1):
+        drawn = [retries.pause(repetition) for _ in range(500)]
+        assert 0 <= min(drawn) < bound * 0.1
+        assert bound * 0.9 < max(drawn) <= bound
+
+
+def test_the_same_seed_gives_the_same_pauses() -> None:
+    """So that a test that depends on them can be run again."""
+    one, two = (Settings(retries=Retries(attempts=6, seed=3), timeout=None) for _ in range(2))
+    assert failing(one, Unavailable("down"))[1] == failing(two, Unavailable("down"))[1]
+    other = Settings(retries=Retries(attempts=6, seed=4), timeout=None)
+    assert failing(one, Unavailable("down"))[1] != failing(other, Unavailable("down"))[1]
+
+
+def test_a_call_is_tried_as_often_as_said() -> None:
+    """The first attempt counts."""
+    for attempts in (1, 2, 5):
+        timeouts, pauses = failing(Settings(retries=Retries(attempts=attempts), timeout=None), Overloaded("busy"))
+        assert timeouts == [None] * attempts
+        assert len(pauses) == attempts - 1
+
+
+def test_all_attempts_share_one_timeout() -> None:
+    """What is left is what an attempt gets; none is begun after the end."""
+    retries = Retries(attempts=10, initial=0, maximum=0)
+    timeouts, _ = failing(Settings(retries=retries, timeout=1.0), Unavailable("down"), seconds=0.3)
+    assert timeouts == pytest.approx([1.0, 0.7, 0.4, 0.1])
+
+
+def test_what_the_caller_has_to_mend_is_not_tried_again() -> None:
+    """Nor is it waited for."""
+    assert failing(Settings(), InvalidArgument("no")) == ([30.0], [])
+
+
+@pytest.mark.parametrize("options", [{"attempts": 0}, {"initial": -1}, {"initial": 2, "maximum": 1}])
+def test_bad_retries_are_refused(options: dict[str, float]) -> None:
+    """The error shows all three."""
+    with pytest.raises(ConfigError, match="at least one attempt"):
+        Retries(**options)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", ["timeout", "settle", "poll", "stall"])
+def test_bad_waits_are_refused(name: str) -> None:
+    """The error names the one."""
+    with pytest.raises(ConfigError, match=name):
+        Waits(**{name: 0})
