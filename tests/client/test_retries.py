@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 from flyteidl2.app import app_payload_pb2 as payload
 
@@ -16,19 +18,25 @@ def failing(settings: Settings, error: Error, seconds: float = 0.0) -> tuple[lis
     """The timeouts of all attempts and the pauses between them, of a call that always fails."""
     timeouts: list[float | None] = []
     pauses: list[float] = []
+    with pytest.raises(type(error)):
+        _drive(settings, error, seconds, timeouts, pauses)
+    return timeouts, pauses
+
+
+def _drive(
+    settings: Settings, error: Error, seconds: float, timeouts: list[float | None], pauses: list[float]
+) -> NoReturn:
     flow = call(settings, GET, payload.GetRequest())
     operation = next(flow)
-    with pytest.raises(type(error)):
-        while True:
-            if isinstance(operation, Sleep):
-                pauses.append(operation.seconds)
-                operation = flow.send(None)
-                continue
-            assert isinstance(operation, Unary)
-            timeouts.append(operation.timeout)
-            error.seconds = seconds
-            operation = flow.throw(error)
-    return timeouts, pauses
+    while True:
+        if isinstance(operation, Sleep):
+            pauses.append(operation.seconds)
+            operation = flow.send(None)
+            continue
+        assert isinstance(operation, Unary)
+        timeouts.append(operation.timeout)
+        error.seconds = seconds
+        operation = flow.throw(error)
 
 
 def test_pauses_grow_and_are_drawn() -> None:
