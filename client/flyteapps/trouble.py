@@ -37,7 +37,7 @@ def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
     said = " | ".join(f"{type(cause).__name__}: {cause}" for cause in [error, *causes])
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            return _tls(said, endpoint)
+            return _tls(said, error.message, endpoint)
         if isinstance(cause, socket.gaierror):
             return _unresolved(endpoint)
         if isinstance(cause, ConnectionRefusedError):
@@ -47,13 +47,15 @@ def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
     if "Connection refused" in said:
         return _refused(endpoint)
     if any(text in said for text in ("peer certificate", "CERTIFICATE_VERIFY", "InvalidContentType", "SSL_ERROR_SSL")):
-        return _tls(said, endpoint)
+        return _tls(said, error.message, endpoint)
     if isinstance(error, Rubbish) or "DecodeError" in said or "Wire format was corrupt" in said:
         return Trouble(f"{endpoint} sent what is no message of the protocol: {error.message}", ProtocolError)
     if "missing grpc-status trailer" in said:
         return Trouble(f"{endpoint} ended the call without a gRPC status: is it a gRPC server?", ProtocolError)
     if "invalid content-type" in error.message or "received http2 header with status" in said:
         return _other_server(error.message, endpoint)
+    if "failed to connect to all addresses" in said:
+        return _not_connected(said, error.message, endpoint)
     if (trouble := _talks_otherwise(said, causes, endpoint)) is not None:
         return trouble
     if not error.details and error.message in _PHRASES:
@@ -79,7 +81,7 @@ def _refused(endpoint: str) -> Trouble:
     return Trouble(f"nothing listens at {endpoint}: check the port, and that the plane runs", None, reached=False)
 
 
-def _tls(said: str, endpoint: str) -> Trouble:
+def _tls(said: str, detail: str, endpoint: str) -> Trouble:
     if any(text in said.upper() for text in ("WRONG_VERSION_NUMBER", "INVALIDCONTENTTYPE", "RECORD_LAYER")):
         what = "does not speak TLS: pass insecure=True, or write http://"
     elif any(text in said for text in ("not valid for name", "Hostname mismatch", "doesn't match", "address mismatch")):
@@ -91,7 +93,7 @@ def _tls(said: str, endpoint: str) -> Trouble:
         )
     else:
         what = "has a certificate that is not trusted: give the authority's by ca_cert"
-    return Trouble(f"{endpoint} {what} ({said.rpartition(' | ')[2]})", ConfigError, reached=False)
+    return Trouble(f"{endpoint} {what} ({detail})", ConfigError, reached=False)
 
 
 def _other_server(message: str, endpoint: str) -> Trouble:
@@ -112,6 +114,14 @@ def _talks_otherwise(said: str, causes: list[BaseException], endpoint: str) -> T
             "a TLS port, leave out insecure=True)"
         )
     return None
+
+
+def _not_connected(said: str, detail: str, endpoint: str) -> Trouble:
+    """What grpcio says where a connection can't be made, or not as HTTP/2: the call was not sent."""
+    if "Failed parsing HTTP/2" in said or "ALPN" in said:
+        return Trouble(f"{endpoint} does not speak HTTP/2, which gRPC needs: {detail}", ProtocolError, reached=False)
+    hint = "; if it is a TLS port, leave out insecure=True" if endpoint.startswith("http:") else ""
+    return Trouble(f"no connection to {endpoint} can be made{hint} ({detail})", reached=False)
 
 
 def _http_status(status: int, phrase: str, code: Code, endpoint: str) -> Trouble | None:

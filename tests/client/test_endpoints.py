@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from pathlib import Path
@@ -41,7 +42,7 @@ def at(port: int, *, secure: bool = False, **options: Any) -> Client:
 
 @pytest.fixture(params=["connect", "grpc"])
 def protocol(request: pytest.FixtureRequest) -> Any:
-    """Both protocols over connectrpc; grpcio says things its own way, and is tried below."""
+    """Both protocols over connectrpc; grpcio, which says things its own way, is tried by `test_grpcio`."""
     return request.param
 
 
@@ -313,3 +314,41 @@ def test_errors_of_libraries_are_causes_only(run: Run) -> None:
         error = caught(run, client)
     assert isinstance(error, NetworkError)
     assert type(error.__cause__).__module__ == "connectrpc.errors"
+
+
+HTML = servers.saying(servers.http("200 OK", "text/html", b"<html>"))
+
+
+@pytest.mark.parametrize(
+    ("behave", "server_secure", "client_secure", "kind", "says"),
+    [
+        (None, False, False, Unavailable, "nothing listens"),
+        (servers.silent, False, False, DeadlineExceeded, "no answer in time"),
+        (servers.closing, False, False, Unavailable, "no connection"),
+        (HTML, False, False, ProtocolError, "does not speak HTTP/2"),
+        (HTML, False, True, ConfigError, "insecure=True"),
+        (servers.silent, True, False, Unavailable, "leave out insecure=True"),
+        (servers.silent, True, True, ConfigError, "ca_cert"),
+    ],
+    ids=["refused", "silent", "closing", "html", "tls to plaintext", "plaintext to tls", "untrusted"],
+)
+def test_grpcio(
+    run: Run,
+    behave: servers.Behaviour | None,
+    server_secure: bool,
+    client_secure: bool,
+    kind: type[Error],
+    says: str,
+    tmp_path: Path,
+) -> None:
+    """The same troubles over grpcio, told in the same words."""
+    context = servers.certificate(tmp_path)[0] if server_secure else None
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(servers.listening(behave, context)) if behave is not None else 1
+        client = stack.enter_context(at(port, secure=client_secure, protocol="grpcio", timeout=1.0))
+        error = caught(run, client)
+    assert isinstance(error, kind), repr(error)
+    assert says in error.message
+    with at(1, protocol="grpcio") as client, pytest.raises(Unavailable) as found:
+        run(client.apps.delete, "hello")
+    assert not found.value.maybe_applied
