@@ -142,6 +142,7 @@ class App:
             if error.last is not None:
                 self.pb2, error.last = error.last, App(error.last, self.client)
             raise
+        self._baseline = None  # the write that was waited for is done: what is seen from now on counts as it is
         return self
 
     @calling

@@ -91,6 +91,15 @@ class TestWithoutRevisions:
         assert handle.waited.how == "settled"
         assert handle.waited.seconds >= 0.2
 
+    def test_a_state_that_has_settled_is_not_waited_for_again(self, run: Run) -> None:
+        """The write was waited for once: another wait ends with what is there."""
+        scripts = [[created(self.OLD)], [created(self.OLD)]]
+        handle = replaced(run, ScriptedTransport(self.answers(got(self.OLD)), scripts))
+        run(handle.watch)
+        run(handle.watch)
+        assert handle.waited is not None
+        assert handle.waited.how == "observed"
+
     def test_a_failure_within_the_while_is_told(self, run: Run) -> None:
         """What looked active was the old state: the new one fails."""
         script = [created(self.OLD), updated(state((FAILED, "RevisionFailed: no")))]

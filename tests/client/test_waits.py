@@ -22,6 +22,7 @@ from flyteapps import (
     WaitTimeout,
     WatchStalled,
 )
+from flyteapps.transports.inbox import ROOM, InboxStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, WAYS, Run, client_of
@@ -198,6 +199,36 @@ def test_an_iteration_can_be_closed_from_another_thread(client: Client) -> None:
     closing.start()
     assert list(events) == []
     closing.join()
+
+
+def test_a_slow_consumer_leaves_messages_on_the_wire() -> None:
+    """A blocking stream takes no more than it has room for, and gives all of them in order."""
+    taken: list[int] = []
+    full = threading.Event()
+
+    def messages() -> Iterator[int]:
+        for number in range(3 * ROOM):
+            taken.append(number)
+            if number == ROOM:
+                full.set()
+            yield number
+
+    stream = InboxStream(messages, lambda: None)
+    assert stream.receive(10) == 0
+    assert full.wait(10)
+    assert len(taken) <= ROOM + 2
+    assert [stream.receive(10) for _ in range(3 * ROOM - 1)] == list(range(1, 3 * ROOM))
+    with pytest.raises(EOFError):
+        stream.receive(10)
+    stream.close()
+
+
+def test_a_full_stream_can_be_closed() -> None:
+    """Its reader waits for room, and ends all the same."""
+    stream = InboxStream(lambda: iter(range(3 * ROOM)), lambda: None)
+    assert stream.receive(10) == 0
+    stream.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "flyteapps stream"]
 
 
 def test_a_closed_client_connects_anew(plane: FakeControlPlane, run: Run) -> None:

@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+ROOM = 1_000
+"""Messages that wait to be consumed at most; what comes after them stays on the wire, where the plane notices."""
+
 STARTING = 0.1
 """Seconds that a thread may take to start."""
 
@@ -24,6 +27,7 @@ class InboxStream:
     def __init__(self, messages: Callable[[], Iterator[Any]], sever: Callable[[], None]) -> None:
         self._messages = messages
         self._sever = sever
+        self._room = threading.Semaphore(ROOM)
         self._items: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         self._end: BaseException | None = None
         self._closed = False
@@ -32,6 +36,7 @@ class InboxStream:
     def _read(self) -> None:
         try:
             for message in self._messages():
+                self._room.acquire()
                 if self._closed:
                     return
                 self._items.put((message, None))
@@ -54,6 +59,7 @@ class InboxStream:
         if end is not None:
             self._end = end
             raise end
+        self._room.release()
         return message
 
     def close(self) -> None:
@@ -63,6 +69,7 @@ class InboxStream:
         self._closed = True
         self._end = self._end or EOFError("the stream was closed")
         self._sever()
+        self._room.release()
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return
