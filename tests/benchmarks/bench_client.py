@@ -101,7 +101,7 @@ def unary(url: str, blocks: int, calls: int) -> bool:
             limit = None if grpc else 1.05  # blocking gRPC pays for being interruptible: see docs/client.md
             good &= report(f"Get, {name}, blocking / the stub", compare(raw, mine, blocks, calls), limit, control)
             ratio = compare(zipped, mine, blocks, calls)
-            good &= report(f"Get, {name}, blocking / the stub as it comes (gzip)", ratio, 1.05)
+            good &= report(f"Get, {name}, blocking / the stub as it comes (gzip)", ratio, limit)
         good &= asyncio.run(_awaiting(url, name, protocol, version, blocks, calls))
     return good
 
