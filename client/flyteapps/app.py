@@ -5,6 +5,7 @@ Flows are imported by the methods that use them: whoever only reads apps doesn't
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -238,6 +239,14 @@ class App:
     def __reduce__(self) -> tuple[Any, ...]:
         return App, (self.pb2,)  # a client is of its process
 
+    def __copy__(self) -> App:
+        return App(self.pb2, self._client)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> App:
+        pb2 = definition.App()
+        pb2.CopyFrom(self.pb2)
+        return App(pb2, self._client)
+
     def __rich_repr__(self) -> Iterator[tuple[str, object]]:
         yield "name", self.name
         yield "revision", self.revision
@@ -293,6 +302,9 @@ class Ephemeral:
         app = self._app
         try:
             app._blocking.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
+        except KeyboardInterrupt as interruption:  # while it stops: once more, without waiting
+            app._blocking.run(app._stop_for_good(interruption, self._timeout))  # pyright: ignore[reportPrivateUsage]
+            raise
         except Exception as second:
             if error is None:
                 raise
@@ -322,6 +334,9 @@ class AsyncEphemeral:
         app = self._app
         try:
             await app._awaiting.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
+        except asyncio.CancelledError as interruption:  # while it stops: once more, without waiting
+            await app._awaiting.run(app._stop_for_good(interruption, self._timeout))  # pyright: ignore[reportPrivateUsage]
+            raise
         except Exception as second:
             if error is None:
                 raise

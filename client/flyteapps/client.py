@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -73,7 +74,7 @@ class Client:
             org=org or "",
             project=project or "",
             domain=domain or "",
-            timeout=timeout,
+            timeout=None if timeout == math.inf else timeout,
             headers=_checked(headers),
             retries=Retries(attempts=retries) if isinstance(retries, int) else retries or Retries(),
             waits=waits or Waits(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -196,6 +197,14 @@ def test_a_handle_tells_its_app(direct: Client) -> None:
     assert repr(made).startswith("App(name='hello', revision=1, ")
     assert dict(made.__rich_repr__())["deployment_status"] == "ASSIGNED"
     assert made.endpoint.startswith("http")
+
+
+def test_copies_of_a_handle_have_its_client(direct: Client) -> None:
+    """Shallow or deep; a deep one has a message of its own."""
+    made = direct.apps.create(app())
+    for again in (copy.copy(made), copy.deepcopy(made)):
+        assert (again.client, again.pb2) == (made.client, made.pb2)
+    assert copy.deepcopy(made).pb2 is not made.pb2
 
 
 def test_headers_and_request_ids_are_sent(plane: FakeControlPlane, run: Run) -> None:

@@ -140,6 +140,32 @@ def test_a_cancelled_block_asks_for_the_stop_and_leaves(plane: FakeControlPlane)
     assert at_rest(client).desired_state is DesiredState.STOPPED
 
 
+@pytest.mark.parametrize("ticks", range(40))
+def test_cancelled_at_any_moment_the_app_is_stopped(plane: FakeControlPlane, ticks: int) -> None:
+    """While it starts, within the block, or while it stops."""
+    client = client_of(plane, "direct")
+
+    async def go() -> None:
+        handle = await client.apps.create.aio(app())
+        await handle.watch.aio()
+
+        async def use() -> None:
+            async with handle.ephemeral_ctx():
+                await asyncio.sleep(0)
+
+        using = asyncio.create_task(use())
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        using.cancel()
+        await asyncio.wait({using})
+        assert using.cancelled() or using.exception() is None
+
+    asyncio.run(go())
+    if ticks:  # a task that never ran has entered nothing
+        assert at_rest(client).desired_state is DesiredState.STOPPED
+    assert not plane.open_streams()
+
+
 def test_a_stale_handle_stops_the_app(client: Client, run: Run) -> None:
     """Somebody updated it meanwhile: the handle reads before it writes."""
     stale = client.apps.create(app())
