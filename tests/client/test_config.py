@@ -516,7 +516,7 @@ def test_named_file_is_no_path(world: World, path: Any) -> None:
 
 def test_impossible_paths(world: World) -> None:
     """A path that no system takes, one too long and a link in a circle are refused."""
-    assert "is no path: embedded null byte" in world.refused(path="a\0b")
+    assert "is no path: " in world.refused(path="a\0b")
     assert "can't be read: " in world.refused(path="x" * 5000)
     link = world.directory / "config.yaml"
     link.symlink_to(link)
