@@ -7,16 +7,19 @@ streams, moves its clock.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 from flyteidl2.app.app_payload_pb2 import (
     CreateRequest,
     DeleteRequest,
     GetRequest,
+    LeaseRequest,
     ListRequest,
     UpdateRequest,
+    UpdateStatusRequest,
     WatchRequest,
 )
 from google.protobuf.message import Message
@@ -24,17 +27,22 @@ from google.protobuf.message import Message
 from flyteapps_fake.cluster.reactor import Reactor
 from flyteapps_fake.plane import reads, writes
 from flyteapps_fake.plane.apps import AppKey
-from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, RealtimeClock, VirtualClock
+from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, RealtimeClock, Timer, VirtualClock
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.events import Event, Subscription
+from flyteapps_fake.plane.events import Event
+from flyteapps_fake.plane.leases import LeaseDesk
+from flyteapps_fake.plane.logs import tail_logs
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.pacer import Pacer
+from flyteapps_fake.plane.status import update_status
+from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.validation import check
 from flyteapps_fake.plane.wire import field
-from flyteapps_fake.settings import ClockMode, Settings
+from flyteapps_fake.settings import ClockMode, DataPlane, Settings
 
 if TYPE_CHECKING:
+    from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
     from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 
     from flyteapps_fake.transports.direct import DirectTransport
@@ -71,6 +79,9 @@ class FakeControlPlane:
         ingress_port: int | None = None,
         subject: str = "anonymous",
         watch_buffer: int = 1_000,
+        data_plane: DataPlane = "simulated",
+        pools: Mapping[str, Sequence[str]] | None = None,
+        lease_seconds: float = 60.0,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
         settings = Settings(
@@ -83,6 +94,9 @@ class FakeControlPlane:
             ingress_port=ingress_port,
             subject=subject,
             watch_buffer=watch_buffer,
+            data_plane=data_plane,
+            pools=pools or {},
+            lease_seconds=lease_seconds,
         )
         self._setup(settings, real)
 
@@ -98,14 +112,16 @@ class FakeControlPlane:
         self.on_schedule: list[Callable[[], None]] = []
         self._agenda = Agenda()
         self._realtime = RealtimeClock(settings.speed, real) if settings.clock == "realtime" else None
-        self._state = State(settings, self._realtime or VirtualClock())
+        self._state = State(settings, self._realtime or VirtualClock(), self._agenda)
         self._lock = self._state.lock
         self._pacer: Pacer | None = None
         if settings.clock == "auto":
             self._pacer = Pacer(self._state.store, self._state.events, self._agenda, real)
         floor = int(_REALTIME_FLOOR * settings.speed) if self._realtime is not None else 0
-        self._reactor = Reactor(self._state, self._agenda, floor)
+        self._reactor = Reactor(self._state, floor) if settings.data_plane == "simulated" else None
+        self._desk = LeaseDesk(self._state)
         self._state.on_event = self._on_event
+        self._state.on_schedule = self._scheduled
         self._gone: RpcError | None = None
         self._servers: list[EmbeddedServer] = []
 
@@ -135,17 +151,19 @@ class FakeControlPlane:
                     return self._written(self._create(request))
                 case UpdateRequest():
                     return self._written(writes.update(self._state, request))
+                case UpdateStatusRequest():
+                    return self._written(update_status(self._state, request))
                 case DeleteRequest():
                     key = writes.delete(self._state, request)
-                    self._settle()
+                    self._state.settle()
                     if self._pacer is not None:
                         self._pacer.written(key)
                     return b""
                 case _:
                     raise _unimplemented(operation)
 
-    def open(self, operation: Operation, request: Message) -> Subscription:
-        """A server-streaming RPC: its subscription. Raises RpcError."""
+    def open(self, operation: Operation, request: Message) -> OpenStream:
+        """A server-streaming RPC: its stream. Raises RpcError."""
         with self._lock:
             if self._gone is not None:
                 raise self._gone
@@ -153,14 +171,21 @@ class FakeControlPlane:
             named = self._state.organization.fill(request)
             check(request)
             self._state.organization.adopt(named)
-            if not isinstance(request, WatchRequest):
-                raise _unimplemented(operation)
-            subscription = reads.watch(self._state, request)
+            match request:
+                case WatchRequest():
+                    stream = reads.watch(self._state, request)
+                case LeaseRequest():
+                    stream = self._desk.open(request)
+                    self._state.settle()
+                case TailLogsRequest():
+                    stream = tail_logs(self._state, request)
+                case _:
+                    raise _unimplemented(operation)
             if self._pacer is not None:
-                subscription.on_sent = self._sent
-                subscription.on_closed = self._pacer.closed
-                self._pacer.opened(subscription)
-            return subscription
+                stream.on_sent = self._sent
+                stream.on_closed.append(self._pacer.closed)
+                self._pacer.opened(stream)
+            return stream
 
     def projects(self) -> set[str]:
         """The names of the projects that hold an app."""
@@ -173,6 +198,21 @@ class FakeControlPlane:
             key = self._state.hosts.owner(host)
             record = self._state.store.get(key) if key is not None else None
             return record.encoded if record is not None else None
+
+    def ask(self, host: str) -> bytes | None:
+        """A request to an app's public URL, by the URL's host: the encoded App; None where none answers under it.
+
+        It keeps the app from going idle, and wakes one that has scaled to zero.
+        """
+        with self._lock:
+            self.run_due()
+            key = self._state.hosts.owner(host)
+            if key is not None and self._reactor is not None:
+                self._reactor.asked(key)
+                if self._pacer is not None:
+                    self._pacer.written(key)
+                self._scheduled()
+            return self.find_by_host(host)
 
     def run_due(self) -> None:
         """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`."""
@@ -236,6 +276,18 @@ class FakeControlPlane:
 
         return async_stub(self)
 
+    def logs_stub(self) -> AppLogsServiceClientSync:
+        """flyteidl2's generated sync client of AppLogsService, talking to this plane directly."""
+        from flyteapps_fake.transports.direct import sync_logs_stub
+
+        return sync_logs_stub(self)
+
+    def async_logs_stub(self) -> AppLogsServiceClient:
+        """flyteidl2's generated async client of AppLogsService, talking to this plane directly."""
+        from flyteapps_fake.transports.direct import async_logs_stub
+
+        return async_logs_stub(self)
+
     def serve(self) -> EmbeddedServer:
         """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed."""
         from flyteapps_fake.transports.embedded_server import EmbeddedServer
@@ -285,7 +337,7 @@ class FakeControlPlane:
             raise
 
     def _written(self, key: AppKey) -> bytes:
-        self._settle()
+        self._state.settle()
         if self._pacer is not None:
             self._pacer.written(key)
         return field(1, self._state.require(key).encoded)
@@ -295,21 +347,21 @@ class FakeControlPlane:
             self._pacer.read(key)
             self._scheduled()
 
-    def _sent(self, subscription: Subscription) -> None:
+    def _sent(self, stream: OpenStream) -> None:
         with self._lock:
             if self._pacer is not None:
-                self._pacer.sent(subscription)
+                self._pacer.sent(stream)
                 self.run_due()
                 self._scheduled()
 
     def _on_event(self, event: Event) -> None:
         if self._pacer is not None:
             self._pacer.on_event(event)
-        self._reactor.on_event(event)
-
-    def _settle(self) -> None:
-        self._state.react()
-        self._scheduled()
+        if self._reactor is not None:
+            self._reactor.on_event(event)
+        current = self._state.store.get(event.new.key) if event.new is not None else None
+        if current is not None:
+            self._desk.offer(current)
 
     def _scheduled(self) -> None:
         for listener in self.on_schedule:
@@ -318,18 +370,21 @@ class FakeControlPlane:
     def _step(self, pacer: Pacer, key: AppKey) -> None:
         timer = self._agenda.take(key)
         if timer is not None:
-            self._state.clock.jump(timer.due)
-            timer.action()
-            self._settle()
+            # time goes on for all: what is in the background doesn't wait for anybody, but it is never late
+            while (overdue := self._agenda.pop(timer.due, background_only=True)) is not None:
+                self._fire(overdue)
+            self._fire(timer)
         pacer.stepped(key)
 
     def _fire_until(self, target: int) -> None:
-        while (due := self._agenda.next_due()) is not None and due <= target:
-            timer = self._agenda.pop()
-            self._state.clock.jump(due)
-            timer.action()
-            self._settle()
+        while (timer := self._agenda.pop(target)) is not None:
+            self._fire(timer)
         self._state.clock.jump(target)
+
+    def _fire(self, timer: Timer) -> None:
+        self._state.clock.jump(timer.due)
+        timer.action()
+        self._state.settle()
 
 
 def _unimplemented(operation: Operation) -> RpcError:

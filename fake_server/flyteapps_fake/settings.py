@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from flyteapps_fake.plane.hostname import is_hostname
 
 ClockMode = Literal["realtime", "auto", "manual"]
+DataPlane = Literal["simulated", "none"]
 
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
+DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "none")
+
+DEFAULT_POOL = "default"
+SIMULATED = "simulated"
+"""The name of the simulated cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +28,11 @@ class Settings:
     `realtime`. `base_domain`, `ingress_scheme`, `ingress_port`: how the public
     URLs of apps are built (no port: the scheme's own). `subject`: the user that
     unauthenticated callers are. `watch_buffer`: events that a slow watcher may
-    fall behind before its stream ends.
+    fall behind before its stream ends. `data_plane`: "simulated" starts and stops
+    apps by itself; "none" leaves that to clusters that come by the Lease RPC.
+    `pools`: the clusters that serve a pool, by its name; each cluster also serves
+    the pool of its own name, and the simulated one the pool "default".
+    `lease_seconds`: of the plane's clock, in which a lease has to be acknowledged.
     """
 
     org: str | None = None
@@ -33,6 +44,9 @@ class Settings:
     ingress_port: int | None = None
     subject: str = "anonymous"
     watch_buffer: int = 1_000
+    data_plane: DataPlane = "simulated"
+    pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    lease_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         if self.clock not in CLOCK_MODES:
@@ -51,3 +65,19 @@ class Settings:
             raise ValueError(f"ingress_port must be from 1 to 65535, not {self.ingress_port}")
         if self.watch_buffer < 1:
             raise ValueError(f"watch_buffer must be at least 1 event, not {self.watch_buffer}")
+        if self.data_plane not in DATA_PLANES:
+            raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
+        if not 0 < self.lease_seconds <= 1e9:
+            raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
+        for pool, clusters in self.pools.items():
+            if isinstance(clusters, str):
+                raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
+            if not pool or not clusters or not all(clusters):
+                raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
+
+    def pools_served(self) -> dict[str, tuple[str, ...]]:
+        """The clusters that serve a pool, by its name, the simulated one included where it is there."""
+        pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}
+        if self.data_plane == "simulated":
+            pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
+        return pools

@@ -18,6 +18,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common.list_pb2 import Filter
 
 from flyteapps_fake.cluster.reactor import Reactor
+from flyteapps_fake.cluster.runs import Run
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.plane import filters, identity, ingress, listing, reads, writes
 from flyteapps_fake.plane.apps import AppKey
@@ -242,21 +243,19 @@ def the_reason_is_dropped() -> AbstractContextManager[Any]:
 def old_revisions_report() -> AbstractContextManager[Any]:
     """Every timer has an owner of its own, so that none is cancelled, and reports whatever the revision is."""
     numbers = itertools.count()
+    real_call_at = Agenda.call_at
 
-    def call_at(real: Any, self: Agenda, due: int, owner: Any, action: Any) -> Any:
-        return real(self, due, (owner, next(numbers)), action)
+    def call_at(self: Agenda, due: int, owner: Any, action: Any, *, progress: bool = True) -> None:
+        real_call_at(self, due, (owner, next(numbers)), action, progress=progress)
 
-    def take_step(
-        real: Any, self: Reactor, key: AppKey, incarnation: int, revision: int, steps: Any, index: int, written: int
-    ) -> None:
-        record = self._state.store.get(key)
-        if record is not None:
-            with suppress(RpcError):
-                real(self, key, record.incarnation, record.revision, steps, index, written)
+    def take_step(real: Any, self: Reactor, key: AppKey, *arguments: Any) -> None:
+        with suppress(RpcError):
+            real(self, key, *arguments)
 
     both = ExitStack()
-    both.enter_context(around(Agenda, "call_at", call_at))
+    both.enter_context(patch.object(Agenda, "call_at", call_at))
     both.enter_context(around(Reactor, "_take_step", take_step))
+    both.enter_context(patch.object(Run, "is_of", lambda self, record: True))
     return both
 
 

@@ -8,93 +8,147 @@ from __future__ import annotations
 
 import hashlib
 
-from flyteapps_fake.cluster.scenarios import STOP, Step, steps_of
+from flyteapps_fake.cluster.runs import Run, run_of
+from flyteapps_fake.cluster.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.clock import Agenda
+from flyteapps_fake.plane.clock import SECOND
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.events import Event
-from flyteapps_fake.plane.leases import leasable, lease
-from flyteapps_fake.plane.lifecycle import shall_run
+from flyteapps_fake.plane.leases import lease
+from flyteapps_fake.plane.lifecycle import ACTIVE, FAILED, STOPPED
 from flyteapps_fake.plane.status import Report, report
+from flyteapps_fake.plane.waiting import leasable
+from flyteapps_fake.settings import SIMULATED
 
-CLUSTER = "simulated"
-POOLS = ("", "default", CLUSTER)
+_ENDS = (ACTIVE, FAILED, STOPPED)
 
 
 class Reactor:
     """One simulated cluster over one plane."""
 
-    def __init__(self, state: State, agenda: Agenda, floor: int = 0) -> None:
+    def __init__(self, state: State, floor: int = 0) -> None:
         self._state = state
-        self._agenda = agenda
         self._floor = floor
-        """Nanoseconds of virtual time at least between a write and the last step that follows from it."""
+        """Nanoseconds of virtual time at least between a write and the state that it leads to."""
+        self._serves = frozenset(state.pools.served_by(SIMULATED))
+        self._runs: dict[AppKey, Run] = {}
 
     def on_event(self, event: Event) -> None:
         """Decides what a committed change means for the cluster."""
         new, old = event.new, event.old
         if new is None:
             if old is not None:
-                self._agenda.cancel(old.key)
+                self._drop(old.key)
             return
         if self._state.store.get(new.key) is not new:
             return
-        if leasable(new):
-            self._agenda.cancel(new.key)
-            if self._serves(new):
-                lease(self._state, new, CLUSTER)
-            return
-        if new.cluster != CLUSTER:
-            self._agenda.cancel(new.key)
-        elif old is None or old.revision != new.revision or old.cluster != CLUSTER:
+        run = self._runs.get(new.key)
+        if leasable(new) and new.wanted in self._serves:
+            self._drop(new.key)
+            lease(self._state, new, SIMULATED)
+        elif new.cluster != SIMULATED:
+            self._drop(new.key)
+        elif run is None or not run.is_of(new) or old is None or old.cluster != SIMULATED:
             self._start(new)
+        elif run.counter != new.counter:
+            # somebody else reports for this cluster: what we had in mind is over
+            self._state.agenda.cancel(new.key)
+            run.counter, run.steps, run.backoff = new.counter, (), None
 
-    def _serves(self, record: AppRecord) -> bool:
-        spec = record.parse().spec
-        return spec.cluster == CLUSTER or (not spec.cluster and spec.cluster_pool in POOLS)
+    def asked(self, key: AppKey) -> None:
+        """Somebody asks for what the app serves: it doesn't go idle, and wakes up."""
+        run = self._runs.get(key)
+        record = self._state.store.get(key)
+        if run is None or record is None or record.status != ACTIVE:
+            return
+        run.asked_at = self._state.clock.now()
+        if not record.replicas and key not in self._state.agenda:
+            self._wake(record, run)
+
+    def _drop(self, key: AppKey) -> None:
+        if self._runs.pop(key, None) is not None:
+            self._state.agenda.cancel(key)
 
     def _start(self, record: AppRecord) -> None:
-        steps = steps_of(record.parse()) if shall_run(record.desired_state) else STOP
-        self._plan(record, steps, 0, self._state.clock.now())
+        run = self._runs[record.key] = run_of(record, self._state.clock.now())
+        self._go_on(record, run)
 
-    def _plan(self, record: AppRecord, steps: tuple[Step, ...], index: int, written: int) -> None:
-        step = steps[index]
-        due = self._state.clock.now() + step.delay + _jitter(self._state.settings.seed, record, index, step.jitter)
-        if index == len(steps) - 1:
-            due = max(due, written + self._floor)
-        key, revision, incarnation = record.key, record.revision, record.incarnation
+    def _go_on(self, record: AppRecord, run: Run) -> None:
+        """Plans what comes next."""
+        step = run.next_step()
+        if step is not None:
+            self._plan(record, run, step, step.delay, step.jitter)
+        elif run.backoff is not None and record.status == FAILED:
+            self._restart(record, run)
+        elif record.status == ACTIVE and run.bounds.least == 0:
+            if not record.replicas:
+                if run.asked_at > record.changed_at:
+                    self._wake(record, run)
+            else:
+                run.asked_at = max(run.asked_at, record.changed_at)
+                self._go_idle_at(run.asked_at + run.bounds.scaledown, record.key, run)
 
-        def fire() -> None:
-            self._take_step(key, incarnation, revision, steps, index, written)
+    def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
+        run.drawn += 1
+        due = self._state.clock.now() + delay + _jitter(self._state.settings.seed, record, run.drawn, jitter)
+        if step.status in _ENDS and not run.reached:
+            due = max(due, run.written + self._floor)
+        key = record.key
+        self._state.agenda.call_at(due, key, lambda: self._take_step(key, run, step, due), progress=not step.background)
 
-        self._agenda.call_at(due, key, fire)
+    def _restart(self, record: AppRecord, run: Run) -> None:
+        """Plans the next time that a container which dies again and again dies."""
+        assert run.backoff is not None
+        run.restarts += 1
+        wait = run.backoff.wait(run.restarts)
+        message = f"Back-off: died again when it was started after {wait // SECOND} s (restart {run.restarts})"
+        step = Step(FAILED, record.substate, message, wait, size=Size.START, background=True)
+        self._plan(record, run, step, wait)
 
-    def _take_step(
-        self, key: AppKey, incarnation: int, revision: int, steps: tuple[Step, ...], index: int, written: int
-    ) -> None:
+    def _wake(self, record: AppRecord, run: Run) -> None:
+        run.steps = WAKE
+        self._go_on(record, run)
+
+    def _go_idle_at(self, due: int, key: AppKey, run: Run) -> None:
+        self._state.agenda.call_at(due, key, lambda: self._go_idle(key, run), progress=False)
+
+    def _go_idle(self, key: AppKey, run: Run) -> None:
         record = self._state.store.get(key)
-        if record is None or (record.incarnation, record.revision) != (incarnation, revision):
+        if record is None or not run.is_of(record):
             return
-        step = steps[index]
+        due = run.asked_at + run.bounds.scaledown
+        if due > self._state.clock.now():
+            self._go_idle_at(due, key, run)
+        else:
+            first, *rest = IDLE
+            run.steps = tuple(rest)
+            self._take_step(key, run, first, due)
+
+    def _take_step(self, key: AppKey, run: Run, step: Step, due: int) -> None:
+        record = self._state.store.get(key)
+        if record is None or not run.is_of(record):
+            return
         said = Report(
-            cluster=CLUSTER,
+            cluster=SIMULATED,
             status=step.status,
             substate=step.substate,
-            message=step.message,
-            replicas=step.replicas,
+            message=step.message.format(reason=run.reason),
+            replicas=run.bounds.replicas(step.size),
             namespace=f"{key.project}-{key.domain}",
+            materialized=run.materialized,
+            at=due,
         )
-        report(self._state, record, said)
-        if index + 1 < len(steps):
-            current = self._state.store.get(key)
-            if current is not None:
-                self._plan(current, steps, index + 1, written)
+        record = report(self._state, record, said)
+        run.counter = record.counter
+        run.reached = run.reached or step.status in _ENDS
+        if record.cluster == SIMULATED:
+            self._go_on(record, run)
 
 
-def _jitter(seed: int, record: AppRecord, index: int, width: int) -> int:
-    """A draw in [-width, width], the same for the same seed, id, revision and step."""
+def _jitter(seed: int, record: AppRecord, number: int, width: int) -> int:
+    """A draw in [-width, width], the same for the same seed, id, revision and number."""
     if not width:
         return 0
-    text = "\0".join((str(seed), *record.key, str(record.incarnation), str(record.revision), str(index)))
+    text = "\0".join((str(seed), *record.key, str(record.incarnation), str(record.revision), str(number)))
     draw = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     return draw % (2 * width + 1) - width

@@ -5,15 +5,17 @@ A record is never changed: a write puts a new one in its place, so a reader may 
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from flyteidl2.app.app_definition_pb2 import App, Identifier
+from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from sortedcontainers import SortedList
 
 from flyteapps_fake.plane.clock import from_timestamp
 from flyteapps_fake.plane.lifecycle import status_name
+from flyteapps_fake.plane.pools import wanted_by
 from flyteapps_fake.plane.wire import encode
 
 
@@ -40,21 +42,64 @@ class AppKey(NamedTuple):
 class AppRecord:
     """One version of an app: its bytes and what the indexes need."""
 
-    __slots__ = ("cluster", "created_at", "desired_state", "encoded", "incarnation", "key", "revision", "status")
+    __slots__ = (
+        "changed_at",
+        "cluster",
+        "counter",
+        "created_at",
+        "deployment",
+        "desired_state",
+        "encoded",
+        "incarnation",
+        "key",
+        "lease",
+        "replicas",
+        "revision",
+        "status",
+        "substate",
+        "updated_at",
+        "wanted",
+    )
 
-    def __init__(self, key: AppKey, app: App, incarnation: int) -> None:
+    def __init__(self, key: AppKey, app: App, incarnation: int, old: AppRecord | None) -> None:
+        status, last = app.status, app.status.conditions[-1]
         self.key = key
         self.encoded = encode(app)
-        self.created_at = from_timestamp(app.status.created_at)
         self.incarnation = incarnation
         self.revision = app.metadata.revision
-        self.cluster = sys.intern(app.status.assigned_cluster)
-        self.desired_state: int = app.spec.desired_state
-        self.status: int = app.status.conditions[-1].deployment_status
+        self.cluster = sys.intern(status.assigned_cluster)
+        self.lease = from_timestamp(status.lease_expiration) if status.HasField("lease_expiration") else 0
+        """When the lease that nobody has acknowledged runs out; 0 for none."""
+        self.replicas = status.current_replicas
+        self.status: int = last.deployment_status
+        self.substate: int = last.substate
+        self.counter = last.revision
+        self.changed_at = from_timestamp(last.last_transition_time)
+        if old is not None and old.revision == self.revision:
+            self.created_at = old.created_at
+            self.updated_at = old.updated_at
+            self.desired_state: int = old.desired_state
+            self.deployment = old.deployment
+            self.wanted = old.wanted
+        else:
+            self.created_at = from_timestamp(status.created_at)
+            self.updated_at = from_timestamp(status.last_updated_at)
+            self.desired_state = app.spec.desired_state
+            self.deployment = deployment_id(app.spec)
+            self.wanted = wanted_by(app.spec)
 
     def parse(self) -> App:
         """A message of the caller's own."""
         return App.FromString(self.encoded)
+
+
+def deployment_id(spec: Spec) -> str:
+    """16 hex digits of what a cluster would run; fields that change nothing there are left out."""
+    bare = Spec()
+    bare.CopyFrom(spec)
+    for name in ("creator", "profile", "links", "runtime_metadata", "ingress", "desired_state"):
+        bare.ClearField(name)
+    return hashlib.sha256(encode(bare)).hexdigest()[:16]
 
 
 Scope = tuple[str, ...]
@@ -66,7 +111,7 @@ IndexEntry = tuple[SortValue, AppKey]
 SORT_KEYS: dict[str, Callable[[AppRecord], SortValue]] = {
     "created_at": lambda record: record.created_at,
     "name": lambda record: record.key.name,
-    "updated_at": lambda record: from_timestamp(record.parse().status.last_updated_at),
+    "updated_at": lambda record: record.updated_at,
     "status_phase": lambda record: status_name(record.status),
     "revision": lambda record: record.revision,
 }

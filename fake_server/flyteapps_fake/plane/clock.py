@@ -90,65 +90,95 @@ class Timer:
         return (self.due, self.sequence) < (other.due, other.sequence)
 
 
-class Agenda:
-    """One heap of timers; at most one progress timer an owner."""
+class _Heap:
+    """Timers, the earliest first; cancelled ones stay as long as they are not most of it."""
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
-        self._sequence = 0
+        self._timers: list[Timer] = []
         self._dead = 0
+
+    def __len__(self) -> int:
+        return len(self._timers)
+
+    def push(self, timer: Timer) -> None:
+        heapq.heappush(self._timers, timer)
+
+    def first(self) -> Timer | None:
+        while self._timers and self._timers[0].cancelled:
+            heapq.heappop(self._timers)
+            self._dead -= 1
+        return self._timers[0] if self._timers else None
+
+    def drop(self, timer: Timer) -> None:
+        timer.cancelled = True
+        self._dead += 1
+        if self._dead > FEW and self._dead * 2 > len(self._timers):
+            self._timers = [each for each in self._timers if not each.cancelled]
+            heapq.heapify(self._timers)
+            self._dead = 0
+
+
+class Agenda:
+    """Two heaps of timers, progress and background; at most one timer an owner."""
+
+    def __init__(self) -> None:
+        self._heaps = {True: _Heap(), False: _Heap()}
+        self._sequence = 0
+        self._background: dict[Hashable, Timer] = {}
         self.progress: dict[Hashable, Timer] = {}
 
-    def call_at(self, due: int, owner: Hashable, action: Callable[[], None], *, progress: bool = True) -> Timer:
-        """Has `action` run once the clock reaches `due`; a new progress timer replaces its owner's old one."""
-        if progress:
-            self.cancel(owner)
+    def __len__(self) -> int:
+        """How many timers are kept, cancelled ones included."""
+        return sum(map(len, self._heaps.values()))
+
+    def __contains__(self, owner: Hashable) -> bool:
+        """Whether the owner has a timer."""
+        return owner in self.progress or owner in self._background
+
+    def call_at(self, due: int, owner: Hashable, action: Callable[[], None], *, progress: bool = True) -> None:
+        """Has `action` run once the clock reaches `due`; replaces the timer that its owner has."""
+        self.cancel(owner)
         self._sequence += 1
         timer = Timer(due, self._sequence, owner, progress, action)
-        heapq.heappush(self._heap, timer)
-        if progress:
-            self.progress[owner] = timer
-        return timer
+        self._heaps[progress].push(timer)
+        self._owners(progress)[owner] = timer
 
     def cancel(self, owner: Hashable) -> None:
-        """Takes back the owner's progress timer, if it has one."""
-        timer = self.progress.pop(owner, None)
+        """Takes back the owner's timer, if it has one."""
+        timer = self.progress.get(owner) or self._background.get(owner)
         if timer is not None:
-            self._drop(timer)
+            self._take(timer)
 
     def next_due(self) -> int | None:
         """When the earliest timer is due."""
-        while self._heap and self._heap[0].cancelled:
-            heapq.heappop(self._heap)
-            self._dead -= 1
-        return self._heap[0].due if self._heap else None
+        first = self._first()
+        return first.due if first is not None else None
 
-    def pop(self) -> Timer:
-        """Takes the earliest timer; only after `next_due` gave a time."""
-        timer = heapq.heappop(self._heap)
-        self._forget(timer)
-        return timer
+    def pop(self, until: int, *, background_only: bool = False) -> Timer | None:
+        """Takes the earliest timer that is due by then."""
+        first = self._heaps[False].first() if background_only else self._first()
+        if first is None or first.due > until:
+            return None
+        self._take(first)
+        return first
 
     def take(self, owner: Hashable) -> Timer | None:
         """Takes the owner's progress timer out of turn."""
         timer = self.progress.get(owner)
         if timer is not None:
-            self._drop(timer)
-            self._forget(timer)
+            self._take(timer)
         return timer
 
-    def _drop(self, timer: Timer) -> None:
-        """Leaves a timer in the heap that is never fired, as long as such ones are not most of it."""
-        timer.cancelled = True
-        self._dead += 1
-        if self._dead > FEW and self._dead * 2 > len(self._heap):
-            self._heap = [each for each in self._heap if not each.cancelled]
-            heapq.heapify(self._heap)
-            self._dead = 0
+    def _first(self) -> Timer | None:
+        firsts = [first for heap in self._heaps.values() if (first := heap.first()) is not None]
+        return min(firsts, default=None)
 
-    def _forget(self, timer: Timer) -> None:
-        if self.progress.get(timer.owner) is timer:
-            del self.progress[timer.owner]
+    def _take(self, timer: Timer) -> None:
+        self._heaps[timer.progress].drop(timer)
+        del self._owners(timer.progress)[timer.owner]
+
+    def _owners(self, progress: bool) -> dict[Hashable, Timer]:
+        return self.progress if progress else self._background
 
 
 def timestamp(nanoseconds: int) -> Timestamp:

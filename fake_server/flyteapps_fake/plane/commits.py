@@ -5,22 +5,23 @@ Decisions are made elsewhere (writes, leases, status); here they become fact.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable
 
-from flyteidl2.app.app_definition_pb2 import App, Condition, Spec
+from flyteidl2.app.app_definition_pb2 import App, Condition
 
-from flyteapps_fake.plane.apps import AppKey, AppRecord, AppStore
-from flyteapps_fake.plane.clock import Clock, timestamp
+from flyteapps_fake.plane.apps import AppKey, AppRecord, AppStore, deployment_id
+from flyteapps_fake.plane.clock import Agenda, Clock, timestamp
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import Event, EventLog
 from flyteapps_fake.plane.identity import Organization
 from flyteapps_fake.plane.ingress import Hosts
-from flyteapps_fake.plane.lifecycle import Cause, legal, status_name
+from flyteapps_fake.plane.lifecycle import Cause, refusal, shall_run
 from flyteapps_fake.plane.listing import Tokens
-from flyteapps_fake.plane.wire import encode
+from flyteapps_fake.plane.pools import Pools
+from flyteapps_fake.plane.replicas import ReplicaBook
+from flyteapps_fake.plane.waiting import Waiting, lease_timer
 from flyteapps_fake.settings import Settings
 
 MAX_CONDITIONS = 100
@@ -29,20 +30,29 @@ MAX_CONDITIONS = 100
 class State:
     """Everything that one plane holds."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, agenda: Agenda) -> None:
         self.settings = settings
         self.clock = clock
         self.lock = threading.RLock()
         """Whoever enters the plane holds it."""
         self.organization = Organization(settings.org)
         self.store = AppStore()
+        self.agenda = agenda
+        self.pools = Pools(settings.pools_served())
+        self.waiting = Waiting()
+        self.lapses: dict[str, int] = {}
+        """How many leases in a row each cluster let run out."""
+        self.replicas = ReplicaBook(settings.seed)
         self.events = EventLog(settings.watch_buffer, self.lock)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(settings.seed, epoch=0)
         self.on_event: Callable[[Event], None] | None = None
+        self.on_schedule: Callable[[], None] | None = None
+        """Hears that timers may have changed."""
         self._incarnations: dict[AppKey, int] = {}
         self._pending: deque[Event] = deque()
-        self._reacting = False
+        self._later: deque[Callable[[], None]] = deque()
+        self._busy = False
 
     def require(self, key: AppKey) -> AppRecord:
         """The app, or NOT_FOUND."""
@@ -62,47 +72,61 @@ class State:
             key = old.key if old is not None else AppKey.of(app.metadata.id).interned()
             if old is None:
                 self._incarnations[key] = self.next_incarnation(key)
-            new = AppRecord(key, app, self._incarnations[key])
+            new = AppRecord(key, app, self._incarnations[key], old)
         self.store.put(old, new)
+        self.waiting.put(old, new)
+        if old is not None and old.lease and (new is None or new.lease != old.lease):
+            self.agenda.cancel(lease_timer(old.key))
+        self.replicas.follow(old, new, self.clock.now())
         event = Event(old, new)
-        self.events.publish(event)
+        was_busy, self._busy = self._busy, True
+        try:
+            self.events.publish(event)
+        finally:
+            self._busy = was_busy
         self._pending.append(event)
         return new
 
-    def react(self) -> None:
+    def soon(self, action: Callable[[], None]) -> None:
+        """Has `action` run before the plane is left: at once, unless a commit is being told of."""
+        self._later.append(action)
+        if not self._busy:
+            self.settle()
+
+    def settle(self) -> None:
         """Tells the data plane of what was committed, until it has nothing left to answer."""
-        if self._reacting:
+        if self._busy:
             return
-        self._reacting = True
+        self._busy = True
         try:
-            while self._pending:
-                event = self._pending.popleft()
-                if self.on_event is not None:
-                    self.on_event(event)
+            while self._pending or self._later:
+                if self._later:
+                    self._later.popleft()()
+                else:
+                    event = self._pending.popleft()
+                    if self.on_event is not None:
+                        self.on_event(event)
         finally:
-            self._reacting = False
+            self._busy = False
+        if self.on_schedule is not None:
+            self.on_schedule()
 
 
-def append_condition(app: App, condition: Condition, cause: Cause, now: int) -> None:
-    """Adds a condition, stamped by the plane; only moves of the table are taken."""
+def append_condition(app: App, condition: Condition, cause: Cause, now: int, deployment: str = "") -> None:
+    """Adds a condition, stamped by the plane; only moves of the table are taken.
+
+    `deployment`: the deployment id where it is known, else it is computed.
+    """
     conditions = app.status.conditions
     last = conditions[-1] if conditions else None
     source = last.deployment_status if last is not None else None
-    if not legal(source, condition.deployment_status, cause):
-        names = [status_name(s) if s is not None else "nothing" for s in (source, condition.deployment_status)]
-        raise RpcError(Code.FAILED_PRECONDITION, f"app {app.metadata.id.name}: no move from {names[0]} to {names[1]}")
+    stopping = not shall_run(app.spec.desired_state)
+    why = refusal(source, condition.deployment_status, cause, condition.substate, stopping=stopping)
+    if why:
+        raise RpcError(Code.FAILED_PRECONDITION, f"app {app.metadata.id.name}: {why}")
     condition.revision = (last.revision if last is not None else 0) + 1
     condition.last_transition_time.CopyFrom(timestamp(now))
-    condition.deployment_id = deployment_id(app.spec)
+    condition.deployment_id = deployment or deployment_id(app.spec)
     conditions.append(condition)
     if len(conditions) > MAX_CONDITIONS:
         del conditions[: len(conditions) - MAX_CONDITIONS]
-
-
-def deployment_id(spec: Spec) -> str:
-    """16 hex digits of what a cluster would run; fields that change nothing there are left out."""
-    bare = Spec()
-    bare.CopyFrom(spec)
-    for name in ("creator", "profile", "links", "runtime_metadata", "ingress", "desired_state"):
-        bare.ClearField(name)
-    return hashlib.sha256(encode(bare)).hexdigest()[:16]

@@ -1,16 +1,17 @@
 """Changes of apps and who watches them: every commit is one event, encoded once, shared by all streams.
 
-A subscription is a snapshot and everything after it. Nothing here reads a clock or does IO.
+A subscription is a snapshot and everything after it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Scope, scopes_of
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.wire import field
 
 CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
@@ -44,53 +45,25 @@ class Event:
         return field(kind, body)
 
 
-class Subscription:
-    """One open Watch: take what is there, wait to be woken, take again."""
+class Subscription(OpenStream):
+    """One open Watch."""
 
     def __init__(self, log: EventLog, scope: WatchScope | None, snapshot: Iterable[AppRecord], buffer: int) -> None:
-        self.wake: Callable[[], None] | None = None
-        self.scope = scope
-        self.waiting = False
-        self.confirmed_at = 0.0
-        self.opened = 0
-        self.on_sent: Callable[[Subscription], None] | None = None
-        self.on_closed: Callable[[Subscription], None] | None = None
-        self.closed = False
-        self._log = log
+        super().__init__(scope, log.remove)
         self._snapshot = deque(snapshot)
         self._queue: deque[tuple[Event, int]] = deque()
         self._buffer = buffer
-        self._end: RpcError | None = None
 
-    def take(self) -> bytes | None:
-        """The next encoded WatchResponse; None where nothing is there now.
-
-        Raises RpcError once the stream has ended: RESOURCE_EXHAUSTED for a
-        consumer that fell behind, UNAVAILABLE for a plane that went away.
-        """
+    def _next(self) -> bytes | None:
         if self._snapshot:
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
         if self._queue:
             event, kind = self._queue.popleft()
             return event.encoded(kind)
-        if self._end is not None:
-            raise self._end
         return None
 
-    def sent(self) -> None:
-        """Says that all that was taken reached the network and that the client is there."""
-        if self.on_sent is not None and not self.closed:
-            self.on_sent(self)
-
-    def idle(self) -> bool:
-        """Whether there is nothing to take, nor will be unless something happens."""
-        return not (self._snapshot or self._queue or self._end or self.closed)
-
-    def close(self) -> None:
-        """Frees the subscription, and has whoever waits on it look again; a second call does nothing."""
-        if not self.closed:
-            self._log.remove(self)
-            self.notify()
+    def _ready(self) -> bool:
+        return bool(self._snapshot or self._queue)
 
     def push(self, event: Event, kind: int) -> None:
         if self._end is not None:
@@ -103,78 +76,67 @@ class Subscription:
         self._queue.append((event, kind))
         self.notify()
 
-    def end(self, error: RpcError) -> None:
-        """Ends the stream with that error, after what is queued."""
-        if self._end is None:
-            self._end = error
-            self.waiting = False
-            self.notify()
-
-    def notify(self) -> None:
-        """Has the transport look again; one whose event loop is gone never will, and must not undo a commit."""
-        if self.wake is not None:
-            try:
-                self.wake()
-            except RuntimeError:
-                self.wake = None
-                self.close()
-
 
 class EventLog:
-    """Fans each event out to the subscriptions of its scopes; keeps nothing itself."""
+    """Knows every open stream, and fans each event out to those of its scopes; keeps no event itself."""
 
     def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
         self._buffer = buffer
         self._lock = lock
         """The plane's own: subscriptions are opened and fed under it, but closed from anywhere."""
-        self._subscriptions: dict[WatchScope | None, dict[Subscription, None]] = {}
-        self._opened = 0
+        self._streams: dict[StreamScope | None, dict[OpenStream, None]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._subscriptions.values()))
+        return sum(map(len, self._streams.values()))
 
     def subscribe(self, scope: WatchScope | None, snapshot: Iterable[AppRecord]) -> Subscription:
         """Opens a subscription; a scope of None never matches."""
         subscription = Subscription(self, scope, snapshot, self._buffer)
-        self._subscriptions.setdefault(scope, {})[subscription] = None
+        self.add(subscription)
         return subscription
 
-    def remove(self, subscription: Subscription) -> None:
+    def add(self, stream: OpenStream) -> None:
+        """Has the stream hear of its scope's events, until it is removed."""
+        self._streams.setdefault(stream.scope, {})[stream] = None
+
+    def remove(self, stream: OpenStream) -> None:
+        """Forgets a stream, which is closed by that."""
         with self._lock:
-            subscription.closed = True
-            if subscription.on_closed is not None:
-                subscription.on_closed(subscription)
-            subscription.waiting = False
-            members = self._subscriptions.get(subscription.scope)
+            stream.closed = True
+            for listener in stream.on_closed:
+                listener(stream)
+            stream.waiting = False
+            members = self._streams.get(stream.scope)
             if members is not None:
-                members.pop(subscription, None)
+                members.pop(stream, None)
                 if not members:
-                    self._subscriptions.pop(subscription.scope, None)
+                    self._streams.pop(stream.scope, None)
+            stream.detached()
 
     def publish(self, event: Event) -> None:
         """Hands the event to everybody who watches it."""
-        subscriptions = self._subscriptions
-        if not subscriptions:
+        streams = self._streams
+        if not streams:
             return
         before = _watch_scopes(event.old) if event.old is not None else ()
         after = _watch_scopes(event.new) if event.new is not None else ()
         for scope in dict.fromkeys((*before, *after)):
-            members = subscriptions.get(scope)
+            members = streams.get(scope)
             if members:
                 was, shall = scope in before, scope in after
                 kind = UPDATE_EVENT if was and shall else CREATE_EVENT if shall else DELETE_EVENT
-                for subscription in tuple(members):
-                    subscription.push(event, kind)
+                for stream in tuple(members):
+                    stream.push(event, kind)
 
-    def watchers(self, record: AppRecord) -> list[Subscription]:
-        """The open subscriptions that see the app."""
-        return [s for scope in _watch_scopes(record) for s in self._subscriptions.get(scope, ())]
+    def watchers(self, record: AppRecord) -> list[OpenStream]:
+        """The open streams that see the app."""
+        return [s for scope in _watch_scopes(record) for s in self._streams.get(scope, ())]
 
     def end(self, error: RpcError) -> None:
         """Ends every open stream."""
-        for members in tuple(self._subscriptions.values()):
-            for subscription in tuple(members):
-                subscription.end(error)
+        for members in tuple(self._streams.values()):
+            for stream in tuple(members):
+                stream.end(error)
 
 
 def app_scope(key: AppKey) -> WatchScope:

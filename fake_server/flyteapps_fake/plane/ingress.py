@@ -45,11 +45,15 @@ class Hosts:
         ingress = Ingress(public_url=self.url(config.subdomain or generated))
         if config.cname:
             ingress.cname_url = f"https://{config.cname}"
+        self.check(key, ingress)
+        return ingress
+
+    def check(self, key: AppKey, ingress: Ingress) -> None:
+        """Refuses a host that is another app's."""
         for host in hosts_of(ingress):
             owner = self._owners.get(host, key)
             if owner != key:
                 raise RpcError(Code.FAILED_PRECONDITION, f"host {host} is taken by app {owner}")
-        return ingress
 
     def move(self, key: AppKey, old: Ingress | None, new: Ingress | None) -> None:
         """Gives back the old hosts and takes the new ones."""
@@ -80,13 +84,26 @@ class Hosts:
         except ValueError:
             return None
         ports = {self._own_port} if host.endswith("." + self._settings.base_domain.lower()) else set[int]()
-        return self.owner(host) if port in ports | {_DEFAULT_PORTS["https"]} else None
+        named = self.owner(host) if port in ports | {_DEFAULT_PORTS["https"]} else None
+        return named or self.owner(f"{host}:{port}")
 
 
 def hosts_of(ingress: Ingress) -> list[str]:
-    """The host names of an app's ingress."""
+    """The host names of an app's ingress; the one that its cluster reported, in a network of its own, with its port."""
     urls = (ingress.public_url, ingress.cname_url)
-    return [host for url in urls if url and (host := urlsplit(url).hostname)]
+    hosts = [host for url in urls if url and (host := urlsplit(url).hostname)]
+    vpc = _endpoint(ingress.vpc_url) if ingress.vpc_url else ""
+    return [*hosts, vpc] if vpc else hosts
+
+
+def _endpoint(url: str) -> str:
+    """A URL's host and port, "" where it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname and port else ""
 
 
 def is_default(app: App) -> bool:

@@ -30,11 +30,15 @@ class Cause(enum.Enum):
 
 
 class Move(NamedTuple):
-    """One legal move; `source` is None for an app that did not exist."""
+    """One legal move; `source` is None for an app that did not exist. None leads to STOPPED in an app that shall run.
+
+    `substate`, where given, is the only one that the move may lead to.
+    """
 
     source: int | None
     target: int
     cause: Cause
+    substate: int | None = None
 
 
 _AFTER_ASSIGNED = (PENDING, DEPLOYING, ACTIVE, FAILED, STOPPED)
@@ -59,7 +63,7 @@ MOVES: tuple[Move, ...] = (
     Move(ACTIVE, ACTIVE, Cause.REPORT),
     Move(ACTIVE, FAILED, Cause.REPORT),
     Move(ACTIVE, STOPPED, Cause.REPORT),
-    Move(FAILED, ACTIVE, Cause.REPORT),
+    Move(FAILED, ACTIVE, Cause.REPORT, Status.RUNNING),
     Move(FAILED, FAILED, Cause.REPORT),
     Move(FAILED, STOPPED, Cause.REPORT),
     Move(UNASSIGNED, STOPPED, Cause.UPDATE),
@@ -68,7 +72,7 @@ MOVES: tuple[Move, ...] = (
     *(Move(source, STOPPED, Cause.UPDATE) for source in (PENDING, STOPPED)),
 )
 
-_LEGAL = frozenset(MOVES)
+_LEGAL = {(move.source, move.target, move.cause): move for move in MOVES}
 
 SUBSTATES: dict[int, frozenset[int]] = {
     DEPLOYING: frozenset((Status.PULLING_IMAGE, Status.INITIALIZING, Status.WEBHOOK_ERROR)),
@@ -87,9 +91,19 @@ SUBSTATES: dict[int, frozenset[int]] = {
 }
 
 
-def legal(source: int | None, target: int, cause: Cause) -> bool:
-    """Whether the table holds that move."""
-    return Move(source, target, cause) in _LEGAL
+def refusal(source: int | None, target: int, cause: Cause, substate: int, *, stopping: bool) -> str:
+    """Why the table doesn't hold that move, in an app whose desired state is STOPPED or not; "" where it does."""
+    move = _LEGAL.get((source, target, cause))
+    if move is not None and move.substate is None and (target != STOPPED or stopping):
+        return ""
+    names = [short_name(each) if each is not None else "nothing" for each in (source, target)]
+    if move is None:
+        return f"there is no move from {names[0]} to {names[1]} when {cause.value}"
+    if target == STOPPED and not stopping:
+        return "an app that shall run can't be STOPPED: its desired state has to be STOPPED first"
+    if move.substate is not None and substate != move.substate:
+        return f"from {names[0]} to {names[1]} it takes the substate {substate_name(move.substate)}"
+    return ""
 
 
 def qualifies(status: int, substate: int) -> bool:
@@ -100,6 +114,22 @@ def qualifies(status: int, substate: int) -> bool:
 def status_name(status: int) -> str:
     """The enum's own name, as `status_phase` filters and sorts use it."""
     return Status.DeploymentStatus.Name(Status.DeploymentStatus.ValueType(status))
+
+
+def short_name(status: int) -> str:
+    """The enum's name without its prefix, such as "ACTIVE"; the number of one that isn't of the enum."""
+    try:
+        return status_name(status).removeprefix("DEPLOYMENT_STATUS_")
+    except ValueError:
+        return str(status)
+
+
+def substate_name(substate: int) -> str:
+    """The substate's own name; the number of one that isn't of the enum."""
+    try:
+        return Status.Substate.Name(Status.Substate.ValueType(substate))
+    except ValueError:
+        return str(substate)
 
 
 def shall_run(desired_state: int) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, AppStore
 from flyteapps_fake.plane.clock import Agenda
-from flyteapps_fake.plane.events import Event, EventLog, Subscription, WatchScope, app_scope
+from flyteapps_fake.plane.events import Event, EventLog, WatchScope, app_scope
+from flyteapps_fake.plane.streams import OpenStream
 
 QUIET = 0.3
 """Real seconds without a write to an app, or a new Watch of it, after which any watcher's waiting counts."""
@@ -46,8 +47,8 @@ class Pacer:
         self._keys: dict[WatchScope, AppKey] = {}
         """The moving apps by the scope of a watch of that app alone."""
         self._polled: set[AppKey] = set()
-        self._waiting: dict[WatchScope | None, set[Subscription]] = {}
-        """Open subscriptions that have waited, by scope."""
+        self._waiting: dict[WatchScope | None, set[OpenStream]] = {}
+        """Open streams that have waited, by scope."""
         self._wide: set[WatchScope | None] = set()
         """Those of these scopes that see more than one app."""
         self._order = 0
@@ -93,21 +94,21 @@ class Pacer:
                 moving.polled_at = self._real()
                 self._polled.add(key)
 
-    def opened(self, subscription: Subscription) -> None:
+    def opened(self, stream: OpenStream) -> None:
         """A Watch was opened."""
         self._order += 1
-        subscription.opened = self._order
-        key = self._keys.get(subscription.scope) if subscription.scope is not None else None
+        stream.opened = self._order
+        key = self._keys.get(stream.scope) if stream.scope is not None else None
         if key is not None:
             self._moving[key].disturbed_at = self._real()
 
-    def sent(self, subscription: Subscription) -> None:
-        """A subscription's client has got everything, and is there."""
-        subscription.waiting = subscription.idle()
-        subscription.confirmed_at = self._real()
-        if subscription.waiting:
-            scope = subscription.scope
-            self._waiting.setdefault(scope, set()).add(subscription)
+    def sent(self, stream: OpenStream) -> None:
+        """A stream's client has got everything, and is there."""
+        stream.waiting = stream.idle()
+        stream.confirmed_at = self._real()
+        if stream.waiting:
+            scope = stream.scope
+            self._waiting.setdefault(scope, set()).add(stream)
             if scope is not None and scope[0] in WIDE:
                 self._wide.add(scope)
 
@@ -138,12 +139,12 @@ class Pacer:
         if self._moving.pop(key, None) is not None:
             del self._keys[app_scope(key)]
 
-    def closed(self, subscription: Subscription) -> None:
-        """A subscription was closed: nobody waits there any more."""
-        scope = subscription.scope
+    def closed(self, stream: OpenStream) -> None:
+        """A stream was closed: nobody waits there any more."""
+        scope = stream.scope
         members = self._waiting.get(scope)
         if members is not None:
-            members.discard(subscription)
+            members.discard(stream)
             if not members:
                 del self._waiting[scope]
                 self._wide.discard(scope)
@@ -185,8 +186,8 @@ class Pacer:
         gate = moving.disturbed_at + QUIET
         if gate > now or any(s.confirmed_at >= gate for s in waiting):
             return gate
-        for subscription in waiting:
+        for stream in waiting:
             # not heard of since the gate opened: it has to say again that its client is there
-            subscription.waiting = False
-            subscription.notify()
+            stream.waiting = False
+            stream.notify()
         return None

@@ -15,6 +15,7 @@ from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.identity import user
 from flyteapps_fake.plane.ingress import generated_subdomain, is_default
 from flyteapps_fake.plane.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED, Cause, shall_run
+from flyteapps_fake.plane.pools import wanted_by
 from flyteapps_fake.plane.validation import check_size, quoted
 from flyteapps_fake.plane.wire import encode
 
@@ -44,7 +45,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     running = shall_run(app.spec.desired_state)
     condition = Condition(
         deployment_status=UNASSIGNED if running else STOPPED,
-        message=_unassigned_message(app) if running else "Created as stopped",
+        message=state.pools.why_waiting(wanted_by(app.spec)) if running else "Created as stopped",
         actor=user(state.settings.subject),
     )
     append_condition(app, condition, Cause.CREATE, now)
@@ -90,6 +91,9 @@ def update(state: State, request: UpdateRequest) -> AppKey:
             deployment_status=target, message=f"Updated: {reason}", actor=user(state.settings.subject)
         )
         append_condition(app, condition, Cause.UPDATE, now)
+    elif old.status == UNASSIGNED and (wanted := wanted_by(app.spec)) != old.wanted:
+        app.status.conditions[-1].message = state.pools.why_waiting(wanted)
+        app.status.conditions[-1].revision += 1
     state.commit(old, app)
     state.hosts.move(key, stored.status.ingress, ingress)
     return key
@@ -134,11 +138,3 @@ def _described(metadata: Meta) -> bytes:
     if metadata.HasField("source_code"):
         kept.source_code.CopyFrom(metadata.source_code)
     return encode(kept)
-
-
-def _unassigned_message(app: App) -> str:
-    if app.spec.cluster:
-        return f"Waiting for cluster {quoted(app.spec.cluster)} to lease it"
-    if app.spec.cluster_pool not in ("", "default"):
-        return f"Waiting: no cluster serves pool {quoted(app.spec.cluster_pool)} yet"
-    return "Waiting for a cluster to lease it"

@@ -33,6 +33,23 @@ class _Option(click.Option):
         return f"{super().get_error_hint(ctx)} or FLYTEAPPS_{(self.name or '').upper()}"
 
 
+class _Pool(click.ParamType[tuple[str, tuple[str, ...]]]):
+    """A pool's name and the clusters that serve it."""
+
+    name = "pool"
+
+    def convert(
+        self, value: str | tuple[str, tuple[str, ...]], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[str, ...]]:
+        if not isinstance(value, str):
+            return value
+        name, equals, clusters = value.partition("=")
+        parts = tuple(each.strip() for each in clusters.split(","))
+        if not (name.strip() and equals and all(parts)):
+            self.fail(f"{value!r} names no pool and its clusters; give one such as default=east,west", param, ctx)
+        return name.strip(), parts
+
+
 _option = partial(click.option, cls=_Option, show_default=True)
 _port = partial(_option, type=click.IntRange(0, 65_535), metavar="PORT")
 
@@ -86,6 +103,26 @@ def _choose(kind: Server) -> str:
 @_option("--base-domain", default="apps.localhost", help="Domain of the apps' public URLs.")
 @_option("--ingress-scheme", default="http", help="Scheme of the apps' public URLs.")
 @_port("--ingress-port", show_default="the console's", help="Port of the apps' public URLs.")
+@_option(
+    "--data-plane",
+    type=click.Choice(["simulated", "none"]),
+    default="simulated",
+    help="Who runs apps: a cluster that is simulated, or none but those that come by the Lease RPC.",
+)
+@_option(
+    "--pool",
+    "pool",
+    multiple=True,
+    metavar="NAME=C1,C2",
+    type=_Pool(),
+    help="The clusters that serve a cluster pool; may be given again. A cluster also serves the pool of its own name.",
+)
+@_option(
+    "--lease-seconds",
+    type=float,
+    default=60.0,
+    help="Seconds of the plane's clock in which a cluster has to acknowledge an app that it leased.",
+)
 @_option("--seed", type=int, default=0, help="Seed of every random draw.")
 @_option(
     "--clock",
@@ -112,6 +149,9 @@ def serve(
     base_domain: str,
     ingress_scheme: str,
     ingress_port: int | None,
+    data_plane: Literal["simulated", "none"],
+    pool: Sequence[tuple[str, tuple[str, ...]]],
+    lease_seconds: float,
     seed: int,
     clock: Literal["realtime", "auto"],
     speed: float,
@@ -124,11 +164,17 @@ def serve(
     Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT.
     """
     chosen = _choose(server)
+    names = [name for name, _ in pool]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise _fail(f"--pool {twice} is given twice: name its clusters in one, such as --pool {twice}=C1,C2")
     settings = {
         "org": org or None,
         "base_domain": base_domain,
         "ingress_scheme": ingress_scheme,
         "ingress_port": ingress_port,
+        "data_plane": data_plane,
+        "pools": dict(pool),
+        "lease_seconds": lease_seconds,
         "seed": seed,
         "clock": clock,
         "speed": speed,
@@ -163,7 +209,7 @@ def serve(
     )
 
     def listening(port: int, console_port: int | None) -> None:
-        print(banner(address, port, console_port, chosen, clock), flush=True)
+        print(banner(address, port, console_port, chosen, clock, data_plane), flush=True)
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run

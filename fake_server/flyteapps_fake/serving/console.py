@@ -33,7 +33,7 @@ def pages(plane: FakeControlPlane, base_domain: str) -> Page:
 
     def page(method: str, host: str, path: str, query: str) -> tuple[int, bytes, bytes]:
         name = host.partition(":")[0].lower()
-        found = plane.find_by_host(name) if name else None
+        found = plane.ask(name) if name else None
         if found is not None:
             return _ingress(found, host, path)
         if name.endswith(apps_domain):

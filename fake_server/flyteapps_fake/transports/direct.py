@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from connectrpc.code import Code as ConnectCode
 from connectrpc.errors import ConnectError
 from connectrpc.method import MethodInfo
+from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
 from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 from google.protobuf.message import Message
 
@@ -124,6 +125,9 @@ class _OpenStream(Generic[Res]):
     def _next(self) -> Res | None:
         try:
             encoded = self._subscription.take()
+        except EOFError:
+            self.close()
+            raise
         except RpcError as error:
             self.close()
             raise connect_error(error) from error
@@ -227,10 +231,10 @@ def _seconds(timeout_ms: int | None) -> float | None:
     return timeout_ms / 1_000 if timeout_ms else None
 
 
-class _SyncStub(AppServiceClientSync):
-    def __init__(self, transport: DirectTransport) -> None:
-        super().__init__("http://in-process")  # pyright: ignore[reportUnknownMemberType]  # untyped codec upstream
-        self._transport = transport
+class _SyncCalls:
+    """A generated sync client's ways to call, over the plane in this process."""
+
+    _transport: DirectTransport
 
     def execute_unary(
         self,
@@ -254,10 +258,10 @@ class _SyncStub(AppServiceClientSync):
         return self._transport.stream(method, request, _seconds(timeout_ms))
 
 
-class _AsyncStub(AppServiceClient):
-    def __init__(self, transport: DirectTransport) -> None:
-        super().__init__("http://in-process")  # pyright: ignore[reportUnknownMemberType]  # untyped codec upstream
-        self._transport = transport
+class _AsyncCalls:
+    """A generated async client's ways to call, over the plane in this process."""
+
+    _transport: DirectTransport
 
     async def execute_unary(
         self,
@@ -281,11 +285,46 @@ class _AsyncStub(AppServiceClient):
         return self._transport.async_stream(method, request, _seconds(timeout_ms))
 
 
+class _SyncStub(_SyncCalls, AppServiceClientSync):
+    pass
+
+
+class _SyncLogsStub(_SyncCalls, AppLogsServiceClientSync):
+    pass
+
+
+class _AsyncStub(_AsyncCalls, AppServiceClient):
+    pass
+
+
+class _AsyncLogsStub(_AsyncCalls, AppLogsServiceClient):
+    pass
+
+
+_Stub = TypeVar("_Stub", _SyncStub, _SyncLogsStub, _AsyncStub, _AsyncLogsStub)
+
+
+def _made(kind: Callable[[str], _Stub], plane: FakeControlPlane) -> _Stub:
+    stub = kind("http://in-process")
+    stub._transport = DirectTransport(plane)  # pyright: ignore[reportPrivateUsage]  # of this file
+    return stub
+
+
 def sync_stub(plane: FakeControlPlane) -> AppServiceClientSync:
     """The generated sync client over the plane."""
-    return _SyncStub(DirectTransport(plane))
+    return _made(_SyncStub, plane)
 
 
 def async_stub(plane: FakeControlPlane) -> AppServiceClient:
     """The generated async client over the plane."""
-    return _AsyncStub(DirectTransport(plane))
+    return _made(_AsyncStub, plane)
+
+
+def sync_logs_stub(plane: FakeControlPlane) -> AppLogsServiceClientSync:
+    """The generated sync client of the logs of apps over the plane."""
+    return _made(_SyncLogsStub, plane)
+
+
+def async_logs_stub(plane: FakeControlPlane) -> AppLogsServiceClient:
+    """The generated async client of the logs of apps over the plane."""
+    return _made(_AsyncLogsStub, plane)

@@ -63,6 +63,8 @@ def app_of(request: Message | None) -> str:
     fields = request.DESCRIPTOR.fields_by_name
     if "app_id" in fields and request.HasField("app_id"):
         return request.app_id.name  # type: ignore[attr-defined]
+    if "replica_id" in fields and request.HasField("replica_id"):
+        return request.replica_id.app_id.name  # type: ignore[attr-defined]
     if "app" in fields:
         return request.app.metadata.id.name  # type: ignore[attr-defined]
     return ""

@@ -83,6 +83,8 @@ class AioServicer:
                         return
                     subscription.sent()
                     await wake.wait()
+            except EOFError:
+                return
             except RpcError as error:
                 await _abort(context, error)
             finally:

@@ -10,13 +10,16 @@ import grpc
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.operations import APP_SERVICE, OPERATIONS, Operation
+from flyteapps_fake.plane.operations import OPERATIONS, Operation
 from flyteapps_fake.transports.wire import status_details
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
 
 STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status in grpc.StatusCode if status.value[0]}
+
+
+_BY_NAME = {operation.method: operation for operation in OPERATIONS.values()}
 
 
 def identity(data: bytes) -> bytes:
@@ -27,8 +30,9 @@ def identity(data: bytes) -> bytes:
 class SyncServicer:
     """Handlers over one plane; `end` ends their streams.
 
-    It is also a servicer of AppService, as grpcio's generated classes are: each
-    RPC is a method that takes a message and a context, and answers with messages.
+    It is also a servicer of AppService and of AppLogsService, as grpcio's generated
+    classes are: each RPC is a method that takes a message and a context, and
+    answers with messages.
     """
 
     def __init__(self, plane: FakeControlPlane) -> None:
@@ -37,7 +41,7 @@ class SyncServicer:
         self._wakes: set[threading.Event] = set()
 
     def __getattr__(self, name: str) -> Callable[[Any, grpc.ServicerContext], Any]:
-        operation = OPERATIONS.get(f"/{APP_SERVICE}/{name}")
+        operation = _BY_NAME.get(name)
         if operation is None:
             raise AttributeError(name)
         parse = operation.response.FromString
@@ -79,6 +83,8 @@ class SyncServicer:
         def answer(request: Message, context: grpc.ServicerContext) -> Iterator[bytes]:
             try:
                 yield from self._messages(operation, request, context)
+            except EOFError:
+                return
             except RpcError as error:
                 _abort(context, error)
 

@@ -151,7 +151,7 @@ async def pump(
     live: LiveStream,
     until: float | None,
 ) -> AsyncIterator[Encoded]:
-    """The messages of one subscription, until its client leaves; raises the RpcError that ends it."""
+    """The messages of one stream, until it is over or its client leaves; raises the RpcError that ends it."""
     subscription = plane.open(operation, request)
     try:
         subscription.wake = live.wake
@@ -162,7 +162,10 @@ async def pump(
                 return
             if live.ending is not None:
                 raise RpcError(Code.UNAVAILABLE, live.ending)
-            item = subscription.take()
+            try:
+                item = subscription.take()
+            except EOFError:
+                return
             if item is not None:
                 yield encoded(item, operation.response)
                 count += 1

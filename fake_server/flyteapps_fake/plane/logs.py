@@ -1,0 +1,160 @@
+"""TailLogs: which replicas a request is about, their lines in order of time, and when such a stream is over.
+
+Streams hold no lines: what a client has not read yet is computed when it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import groupby
+
+from flyteidl2.app.app_definition_pb2 import Identifier
+from flyteidl2.app.app_logs_payload_pb2 import LogLines, TailLogsRequest, TailLogsResponse
+from flyteidl2.app.replica_definition_pb2 import ReplicaIdentifier
+from flyteidl2.logs.dataplane import payload_pb2 as logs
+
+from flyteapps_fake.plane.apps import AppKey, AppRecord
+from flyteapps_fake.plane.clock import timestamp
+from flyteapps_fake.plane.commits import State
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.events import Event, app_scope
+from flyteapps_fake.plane.log_lines import Line, lines_between, next_request
+from flyteapps_fake.plane.replicas import Replica
+from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.plane.validation import quoted
+from flyteapps_fake.plane.wire import encode
+
+MOST = 100
+"""Lines in one message."""
+
+
+def tail_logs(state: State, request: TailLogsRequest) -> LogStream:
+    """A stream of the lines of an app's replicas, or of one of them."""
+    one = request.HasField("replica_id")
+    app_id = request.replica_id.app_id if one else request.app_id
+    record = state.require(AppKey.of(app_id))
+    live, ended = state.replicas.live(record.key), state.replicas.ended(record.key)
+    if one:
+        name = request.replica_id.name
+        live, ended = ([each for each in kept if each.name == name] for kept in (live, ended))
+        if not (live or ended):
+            raise RpcError(Code.NOT_FOUND, f"app {record.key} has no replica {quoted(name)}")
+    if request.source == logs.LIVE_ONLY and not live:
+        raise RpcError(Code.NOT_FOUND, f"app {record.key} has no replica that runs: there are no live logs")
+    if not (live or ended):
+        raise RpcError(Code.NOT_FOUND, f"app {record.key} has never started: there are no logs yet")
+    if request.source == logs.PERSISTED_ONLY:
+        return LogStream(state, record, [*ended, *live], follow=False)
+    if live:
+        return LogStream(state, record, list(live), follow=True)
+    return LogStream(state, record, ended, follow=False)
+
+
+class LogStream(OpenStream):
+    """The lines of some replicas: who they are, the backlog, and, as long as none begins or ends, what comes."""
+
+    def __init__(self, state: State, record: AppRecord, replicas: list[Replica], *, follow: bool) -> None:
+        super().__init__(app_scope(record.key), state.events.remove)
+        self._state = state
+        self._record = record
+        self._replicas = tuple(replicas)
+        self._follow = follow
+        self._source = logs.LOG_LINE_SOURCE_LIVE if follow else logs.LOG_LINE_SOURCE_PERSISTED
+        self._read = 0
+        """The time up to which lines were taken."""
+        self._until: int | None = None
+        """The time at which the set of replicas changed."""
+        self._ready_messages: Iterator[bytes] = iter((encode(TailLogsResponse(replicas={"replicas": self._ids()})),))  # pyright: ignore[reportArgumentType]
+        self._fresh = True
+        state.events.add(self)
+
+    def push(self, event: Event, kind: int) -> None:
+        if event.new is not None:
+            self._record = event.new
+        if self._until is None and (event.new is None or not self._same()):
+            self._until = self._state.clock.now()
+        self.waiting = False
+        self._fresh = True
+        self.notify()
+
+    def detached(self) -> None:
+        self._state.agenda.cancel(self)
+
+    def _same(self) -> bool:
+        """Whether the replicas that are followed are still those that run."""
+        if any(each.ended is not None for each in self._replicas):
+            return False
+        return len(self._replicas) == 1 or len(self._state.replicas.live(self._record.key)) == len(self._replicas)
+
+    def _ready(self) -> bool:
+        return self._fresh
+
+    def _next(self) -> bytes | None:
+        message = next(self._ready_messages, None)
+        if message is not None or self._end is not None:
+            return message
+        with self._state.lock:
+            self._ready_messages = self._since()
+            message = next(self._ready_messages, None)
+            if message is None:
+                self._fresh = False
+                if self._until is not None or not self._follow:
+                    self.finish()
+                else:
+                    self._look_later()
+            return message
+
+    def _since(self) -> Iterator[bytes]:
+        """The messages with what was logged since."""
+        after, until = self._read, self._until or self._state.clock.now()
+        self._read = until
+        app = self._record.parse()
+        lines = [[(line, each) for line in lines_between(each, app, after, until)] for each in self._replicas]
+        return self._messages(merge(*lines, key=lambda pair: pair[0].at))
+
+    def _messages(self, lines: Iterable[tuple[Line, Replica]]) -> Iterator[bytes]:
+        for replica, run in groupby(lines, key=lambda pair: pair[1]):
+            batch: list[Line] = []
+            for line, _ in run:
+                batch.append(line)
+                if len(batch) == MOST:
+                    yield self._message(replica, batch)
+                    batch = []
+            if batch:
+                yield self._message(replica, batch)
+
+    def _message(self, replica: Replica, lines: list[Line]) -> bytes:
+        response = TailLogsResponse()
+        group: LogLines = response.batches.logs.add()
+        group.replica_id.CopyFrom(self._id(replica))
+        group.source = self._source
+        for line in lines:
+            group.structured_lines.add(
+                timestamp=timestamp(line.at),
+                message=line.text,
+                originator=logs.SYSTEM if line.system else logs.USER,
+            )
+        return encode(response)
+
+    def _look_later(self) -> None:
+        """Has the transport look again once the next request is logged."""
+        app = self._record.parse()
+        times = [at for each in self._replicas if (at := next_request(each, app, self._read)) is not None]
+        if times:
+            self._state.agenda.call_at(min(times), self, self._look, progress=False)
+            if self._state.on_schedule is not None:
+                self._state.on_schedule()
+
+    def _look(self) -> None:
+        self._fresh = True
+        self.waiting = False
+        self.notify()
+
+    def _ids(self) -> list[ReplicaIdentifier]:
+        return [self._id(each) for each in self._replicas]
+
+    def _id(self, replica: Replica) -> ReplicaIdentifier:
+        key = self._record.key
+        where = Identifier(org=key.org, project=key.project, domain=key.domain, name=key.name)
+        return ReplicaIdentifier(app_id=where, name=replica.name)

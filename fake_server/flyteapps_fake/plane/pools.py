@@ -1,0 +1,52 @@
+"""Cluster pools: which cluster serves which, and where an app waits to be leased.
+
+A cluster serves the pool of its own name and those that the configuration gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from flyteidl2.app.app_definition_pb2 import Spec
+
+from flyteapps_fake.plane.validation import quoted
+from flyteapps_fake.settings import DEFAULT_POOL
+
+Wanted = tuple[str, str]
+"""("cluster", NAME) or ("pool", NAME): who an app may be leased to."""
+
+
+def wanted_by(spec: Spec) -> Wanted:
+    """Who an app may be leased to: the cluster that it names, else its pool; the SDK calls the default one by name."""
+    return _wanted("cluster", spec.cluster) if spec.cluster else _wanted("pool", spec.cluster_pool or DEFAULT_POOL)
+
+
+@lru_cache(maxsize=1_024)
+def _wanted(kind: str, name: str) -> Wanted:
+    """One tuple for all apps that want the same."""
+    return kind, name
+
+
+class Pools:
+    """Which clusters serve which pool."""
+
+    def __init__(self, configured: Mapping[str, tuple[str, ...]]) -> None:
+        self._configured = configured
+
+    def served_by(self, cluster: str) -> tuple[Wanted, ...]:
+        """What an app may want that the cluster serves."""
+        pools = (cluster, *(pool for pool, clusters in self._configured.items() if cluster in clusters))
+        return ("cluster", cluster), *(("pool", pool) for pool in dict.fromkeys(pools))
+
+    def why_waiting(self, wanted: Wanted) -> str:
+        """The message of an app that no cluster has leased yet."""
+        kind, name = wanted
+        if kind == "cluster":
+            return f"Waiting for cluster {quoted(name)} to lease it"
+        if clusters := self._configured.get(name):
+            return f"Waiting for a cluster of pool {quoted(name)} to lease it: {', '.join(clusters)}"
+        return (
+            f"Waiting: no cluster serves pool {quoted(name)} yet; one of that name would, "
+            f"and so would those that the plane is given by --pool {name[:80]}=CLUSTER"
+        )

@@ -1,0 +1,94 @@
+"""What every open stream of the plane is: take what is there, wait to be woken, take again. No clocks, no IO.
+
+What a stream gives is its subclass's business: a watch's events, a cluster's leases, an app's log lines.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flyteapps_fake.plane.errors import RpcError
+
+if TYPE_CHECKING:
+    from flyteapps_fake.plane.events import Event
+
+StreamScope = tuple[str, ...]
+"""What a stream is about: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
+
+
+class OpenStream(ABC):
+    """One open server stream."""
+
+    def __init__(self, scope: StreamScope | None, remove: Callable[[Any], None]) -> None:
+        self.wake: Callable[[], None] | None = None
+        self.scope = scope
+        self.waiting = False
+        self.confirmed_at = 0.0
+        self.opened = 0
+        self.on_sent: Callable[[OpenStream], None] | None = None
+        self.on_closed: list[Callable[[OpenStream], None]] = []
+        self.closed = False
+        self._remove = remove
+        self._end: RpcError | EOFError | None = None
+
+    @abstractmethod
+    def _next(self) -> bytes | None:
+        """The next encoded message, None where nothing is there now."""
+
+    @abstractmethod
+    def _ready(self) -> bool:
+        """Whether something is there."""
+
+    def push(self, event: Event, kind: int) -> None:  # noqa: B027  # who hears of nothing has nothing to do
+        """Hears of a change of an app in the stream's scope."""
+
+    def detached(self) -> None:  # noqa: B027  # who holds nothing has nothing to let go of
+        """Lets go of what it holds: it has just been closed, under the plane's lock."""
+
+    def take(self) -> bytes | None:
+        """The next encoded message; None where nothing is there now.
+
+        Raises EOFError once the stream has ended as it should, RpcError once it ended otherwise: RESOURCE_EXHAUSTED
+        for a consumer that fell behind, UNAVAILABLE for a plane that went away.
+        """
+        item = self._next()
+        if item is None and self._end is not None:
+            raise self._end
+        return item
+
+    def sent(self) -> None:
+        """Says that all that was taken reached the network and that the client is there."""
+        if self.on_sent is not None and not self.closed:
+            self.on_sent(self)
+
+    def idle(self) -> bool:
+        """Whether there is nothing to take, nor will be unless something happens."""
+        return not (self._ready() or self._end or self.closed)
+
+    def close(self) -> None:
+        """Frees the stream, and has whoever waits on it look again; a second call does nothing."""
+        if not self.closed:
+            self._remove(self)
+            self.notify()
+
+    def end(self, error: RpcError | EOFError) -> None:
+        """Ends the stream with that error, after what is there."""
+        if self._end is None:
+            self._end = error
+            self.waiting = False
+            self.notify()
+
+    def finish(self) -> None:
+        """Ends the stream as it should end, after what is there."""
+        self.end(EOFError("the stream is over"))
+
+    def notify(self) -> None:
+        """Has the transport look again; one whose event loop is gone never will, and must not undo a commit."""
+        if self.wake is not None:
+            try:
+                self.wake()
+            except RuntimeError:
+                self.wake = None
+                self.close()
