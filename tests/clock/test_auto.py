@@ -22,8 +22,8 @@ from flyteidl2.core.tasks_pb2 import Container
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.plane.apps import AppKey
 from flyteapps_fake.plane.errors import RpcError
-from flyteapps_fake.plane.events import Subscription
 from flyteapps_fake.plane.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.plane.streams import OpenStream
 
 ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
 ASSIGNED = Status.DEPLOYMENT_STATUS_ASSIGNED
@@ -61,10 +61,10 @@ class Bench:
         app = GetResponse.FromString(self.plane.call(GET, GetRequest(app_id=identifier(name)))).app
         return app.status.conditions[-1].deployment_status
 
-    def watch(self, name: str = "a") -> Subscription:
+    def watch(self, name: str = "a") -> OpenStream:
         return self.plane.open(WATCH, WatchRequest(app_id=identifier(name)))
 
-    def watch_project(self) -> Subscription:
+    def watch_project(self) -> OpenStream:
         return self.plane.open(WATCH, WatchRequest(project=ProjectIdentifier(name="p", domain="d")))
 
 
@@ -72,7 +72,7 @@ def identifier(name: str) -> Identifier:
     return Identifier(project="p", domain="d", name=name)
 
 
-def read_all(watcher: Subscription) -> list[int]:
+def read_all(watcher: OpenStream) -> list[int]:
     """What a client that is there reads until nothing comes at once: the statuses, in order."""
     seen: list[int] = []
     while True:
@@ -87,7 +87,7 @@ def read_all(watcher: Subscription) -> list[int]:
         seen.append(app.status.conditions[-1].deployment_status)
 
 
-def follow(bench: Bench, watcher: Subscription) -> list[int]:
+def follow(bench: Bench, watcher: OpenStream) -> list[int]:
     """What a client reads that waits until nothing comes for a second."""
     seen = read_all(watcher)
     quiet = 0.0
