@@ -13,17 +13,21 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_logs_payload_pb2 as logs_rpc
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import identifier_pb2, list_pb2
 from google.protobuf.message import Message
 
+from flyteapps_contract import streams
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
-from flyteapps_contract.targets.target import CALL_SECONDS, Inbox, Plane, Throttle
+from flyteapps_contract.streams import Leases, LogTail, Opened, Seen, Watcher
+from flyteapps_contract.targets.target import CALL_SECONDS, Plane, Throttle
 
 SERVICE = "flyteidl2.app.AppService"
-PATIENCE = 20.0
-"""Real seconds that something expected may take."""
+LOGS_SERVICE = "flyteidl2.app.AppLogsService"
+NOT_SERVED = "UNIMPLEMENTED"
+"""What a plane answers that doesn't offer an RPC."""
 GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 """What a plane that died answers."""
 STEP = 1.0
@@ -44,6 +48,7 @@ DEPLOYING = model.Status.DEPLOYMENT_STATUS_DEPLOYING
 REST = (ACTIVE, FAILED, STOPPED)
 
 M = TypeVar("M", bound=Message)
+O = TypeVar("O", bound=Opened)  # noqa: E741  # any kind of open stream
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,78 +78,6 @@ class Run:
         return self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One event of a watch: its kind ("create", "update", "delete"), the app as it leaves it, and the one before."""
-
-    kind: str
-    app: model.App
-    old: model.App | None
-
-    @property
-    def name(self) -> str:
-        """The app's name."""
-        return self.app.metadata.id.name
-
-
-class Watcher:
-    """An open Watch; remembers what it saw."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        self.seen: list[Seen] = []
-
-    def poll(self, seconds: float = 0.0) -> Seen | None:
-        """The next event, None where none came in time. Raises Refused or StreamEnded at the stream's end."""
-        message = self._inbox.next(seconds)
-        if message is None:
-            return None
-        event = _seen(message)
-        self.seen.append(event)
-        return event
-
-    def next(self, what: str = "an event") -> Seen:
-        """The next event; Broken where none comes."""
-        try:
-            event = self.poll(PATIENCE)
-        except StreamEnded as end:
-            raise Broken(f"waiting for {what}: {end}") from end
-        if event is None:
-            raise Broken(f"waiting for {what}: nothing came within {PATIENCE:g} s")
-        return event
-
-    def until(self, wanted: Callable[[Seen], bool], what: str) -> list[Seen]:
-        """The events up to the first that is wanted, that one included; Broken where it doesn't come."""
-        events: list[Seen] = []
-        while not events or not wanted(events[-1]):
-            events.append(self.next(what))
-        return events
-
-    def end(self, what: str = "the stream's end") -> Refused | None:
-        """How the stream ends, None for an end without error; Broken where it stays open."""
-        deadline = time.monotonic() + PATIENCE
-        try:
-            while time.monotonic() < deadline:
-                self.poll(PATIENCE)
-        except Refused as error:
-            return error
-        except StreamEnded:
-            return None
-        raise Broken(f"waiting for {what}: the stream stayed open for {PATIENCE:g} s")
-
-    def pause(self) -> None:
-        """Leaves on the wire what comes from now on, save one message."""
-        self._inbox.pause()
-
-    def resume(self) -> None:
-        """Reads on."""
-        self._inbox.resume()
-
-    def close(self) -> None:
-        """Ends the stream from this side."""
-        self._inbox.close()
-
-
 class Session:
     """What a check is handed."""
 
@@ -156,7 +89,7 @@ class Session:
         self.domain = run.domain
         self._throttle = Throttle(run.limits.calls_per_second)
         self._created: dict[str, model.Identifier] = {}
-        self._watchers: list[Watcher] = []
+        self._streams: list[Opened] = []
         self._marker: model.App | None = None
 
     # ---- requests
@@ -190,6 +123,10 @@ class Session:
         """This session's project, as List and Watch take it."""
         name = self.project if project is None else project
         return identifier_pb2.ProjectIdentifier(organization=self.run.org, name=name, domain=self.domain)
+
+    def cluster(self, name: str) -> identifier_pb2.ClusterIdentifier:
+        """A cluster, as List, Watch and Lease take it."""
+        return identifier_pb2.ClusterIdentifier(organization=self.run.org, name=name)
 
     # ---- calls; they raise Refused
 
@@ -242,9 +179,33 @@ class Session:
         """An open Watch, closed at the end of the check; without a target, of this session's project."""
         request = rpc.WatchRequest(**(target or {"project": self.scope()}))
         self._throttle.wait()
-        watcher = Watcher(self.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse))
-        self._watchers.append(watcher)
-        return watcher
+        return self._opened(Watcher(self.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse)))
+
+    def lease(self, cluster: str) -> Leases:
+        """An open Lease stream of that cluster, closed at the end of the check."""
+        request = rpc.LeaseRequest(id=self.cluster(cluster))
+        self._throttle.wait()
+        return self._opened(Leases(self.plane.link.stream(SERVICE, "Lease", request, rpc.LeaseResponse)))
+
+    def update_status(self, app: model.App) -> model.App:
+        """UpdateStatus: the app as the plane returned it. Raises NotOffered where the plane has no such RPC."""
+        try:
+            return self.call("UpdateStatus", rpc.UpdateStatusRequest(app=app), rpc.UpdateStatusResponse).app
+        except Refused as error:
+            if error.code == NOT_SERVED:
+                raise NotOffered(f"the plane has no UpdateStatus: {error.message}") from error
+            raise
+
+    def logs(self, request: logs_rpc.TailLogsRequest) -> LogTail:
+        """An open TailLogs stream, closed at the end of the check."""
+        self._throttle.wait()
+        return self._opened(
+            LogTail(self.plane.link.stream(LOGS_SERVICE, "TailLogs", request, logs_rpc.TailLogsResponse))
+        )
+
+    def _opened(self, stream: O) -> O:
+        self._streams.append(stream)
+        return stream
 
     def advance(self, seconds: float) -> None:
         """Moves the plane's clock."""
@@ -288,13 +249,13 @@ class Session:
 
     def until(self, app_id: model.Identifier, reached: Callable[[model.App], bool]) -> model.App:
         """The app once `reached`; moves a clock that can be moved, else waits. Broken where it isn't in time."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + streams.PATIENCE
         watcher = None if self.offers.clock else self.watch(app_id=app_id)
         try:
             while not reached(app := self.get(app_id)):
                 if time.monotonic() > deadline:
                     last = status_name(last_status(app))
-                    raise Broken(f"app {app_id.name} is still {last} after {PATIENCE:g} s of waiting")
+                    raise Broken(f"app {app_id.name} is still {last} after {streams.PATIENCE:g} s of waiting")
                 if watcher is None:
                     self.advance(STEP)
                 else:
@@ -373,8 +334,8 @@ class Session:
 
     def close(self) -> None:
         """Ends the watches and cleans up, last in first out; what can't be removed stays in `run.left`."""
-        for watcher in self._watchers:
-            watcher.close()
+        for stream in self._streams:
+            stream.close()
         try:
             if not self.offers.fresh:
                 self._clean_up()
@@ -448,20 +409,6 @@ def copy(app: model.App) -> model.App:
     other = model.App()
     other.CopyFrom(app)
     return other
-
-
-def _seen(message: Message) -> Seen:
-    assert isinstance(message, rpc.WatchResponse)
-    match message.WhichOneof("event"):
-        case "create_event":
-            return Seen("create", message.create_event.app, None)
-        case "update_event":
-            event = message.update_event
-            return Seen("update", event.updated_app, event.old_app if event.HasField("old_app") else None)
-        case "delete_event":
-            return Seen("delete", message.delete_event.app, None)
-        case _:
-            raise Broken("a WatchResponse without an event")
 
 
 def _text(app_id: model.Identifier) -> str:

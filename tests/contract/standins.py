@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import cast
 
 import grpc
@@ -16,11 +17,14 @@ from flyteapps_contract.targets.target import Link, Offers
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.transports.grpc_sync import SyncServicer
 
-FAILING = {"flyteapps.dev/scenario": "image-pull-error"}
+SHARED = ("shared", "east", "west")
+OFFERS = Offers(
+    fresh=True, clock=True, failing={"flyteapps.dev/scenario": "image-pull-error"}, shared=SHARED, lease_seconds=60.0
+)
 
 
 def _fresh() -> FakeControlPlane:
-    return FakeControlPlane(clock="manual")
+    return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]})
 
 
 def _move(plane: InProcess, seconds: float) -> None:
@@ -50,23 +54,20 @@ def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
 
 def in_process() -> PlanesTarget:
     """Planes in this process, on the manual clock."""
-    offers = Offers(fresh=True, clock=True, failing=FAILING)
-    return PlanesTarget(_fresh, name="in process", offers=offers, move=_move, shut=_shut)
+    return PlanesTarget(_fresh, name="in process", offers=OFFERS, move=_move, shut=_shut)
 
 
 def over_connect() -> PlanesTarget:
     """The same behind the front, on real ports."""
-    offers = Offers(fresh=True, clock=True, failing=FAILING, http=True, raw_grpc=True)
+    offers = replace(OFFERS, http=True, raw_grpc=True)
     return PlanesTarget(_fresh, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
 
 
 def over_grpc() -> PlanesTarget:
     """The same behind grpcio's servicer, on real ports."""
-    offers = Offers(fresh=True, clock=True, failing=FAILING)
-    return PlanesTarget(_fresh, name="gRPC", offers=offers, connect=_over_grpc, move=_move, shut=_shut)
+    return PlanesTarget(_fresh, name="gRPC", offers=OFFERS, connect=_over_grpc, move=_move, shut=_shut)
 
 
 def in_grpcio_testing() -> PlanesTarget:
     """The same servicer in grpcio's test server, without a port."""
-    offers = Offers(fresh=True, clock=True, failing=FAILING)
-    return PlanesTarget(_fresh, name="grpcio-testing", offers=offers, connect=_to_servicer, move=_move, shut=_shut)
+    return PlanesTarget(_fresh, name="grpcio-testing", offers=OFFERS, connect=_to_servicer, move=_move, shut=_shut)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flyteapps_contract import session
+from flyteapps_contract import streams
 from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.verification import outcomes_of
 
@@ -15,7 +15,7 @@ from .mutants import MUTANTS, Mutant
 @pytest.mark.parametrize(("guarantee", "mutant"), MUTANTS, ids=[make.__name__ for _, make in MUTANTS])
 def test_a_planted_bug_is_found(guarantee: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check of the right guarantee says broken, and none of them did before."""
-    monkeypatch.setattr(session, "PATIENCE", 1.0)
+    monkeypatch.setattr(streams, "PATIENCE", 1.0)
     with mutant():
         outcomes = outcomes_of(standins.in_process(), guarantee)
     said = [f"{each.check}: {each.verdict} {each.reason}" for each in outcomes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from flyteapps_contract import session, verify
+from flyteapps_contract import streams, verify
 from flyteapps_contract.catalogue import GUARANTEES
 from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.session import Run
@@ -45,7 +45,7 @@ BROKEN = {
 
 def test_a_naive_plane_is_told_what_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report names each guarantee that the naive plane breaks, and no other."""
-    monkeypatch.setattr(session, "PATIENCE", 0.5)
+    monkeypatch.setattr(streams, "PATIENCE", 0.5)
     server = NaiveServer()
     try:
         target = EndpointTarget(Address.parse(f"127.0.0.1:{server.port}"), "grpc")

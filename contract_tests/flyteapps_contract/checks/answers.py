@@ -11,7 +11,8 @@ from flyteidl2.common import list_pb2
 from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, Unjudged
-from flyteapps_contract.session import PATIENCE, STOP, Session
+from flyteapps_contract.session import STOP, Session
+from flyteapps_contract.streams import PATIENCE
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.model import lifecycle
 from flyteapps_contract.model.updates import OPENING
 from flyteapps_contract.outcomes import Refused, Unjudged
-from flyteapps_contract.session import GONE, PATIENCE, SERVICE, STOP, Session, copy, preparing
+from flyteapps_contract.session import GONE, SERVICE, STOP, Session, copy, preparing
+from flyteapps_contract.streams import PATIENCE
 from flyteapps_contract.targets.target import CALL_SECONDS
 
 RACERS = 4

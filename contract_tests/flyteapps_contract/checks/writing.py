@@ -14,7 +14,8 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import identifier_pb2
 
 from flyteapps_contract.outcomes import Refused, StreamEnded, Unjudged
-from flyteapps_contract.session import ACTIVE, RUN, STOP, STOPPED, Seen, Session, Watcher, copy, preparing
+from flyteapps_contract.session import ACTIVE, RUN, STOP, STOPPED, Session, copy, preparing
+from flyteapps_contract.streams import Seen, Watcher
 
 BURST, WRITERS = 1_500, 4
 """Updates in a row, more than any buffer that a plane may keep for a stream, and the threads that send them."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.expectations import diff
-from flyteapps_contract.session import Seen
+from flyteapps_contract.streams import Seen
 
 Key = tuple[str, str, str, str]
 Mark = tuple[str, str, int, int]

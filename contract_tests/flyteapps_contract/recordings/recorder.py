@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Broken, Refused, StreamEnded
 from flyteapps_contract.recordings.steps import METHODS, Step, to_json
-from flyteapps_contract.session import PATIENCE, Run, Session
+from flyteapps_contract.session import Run, Session
+from flyteapps_contract.streams import PATIENCE
 from flyteapps_contract.targets.target import CALL_SECONDS, Inbox, Plane
 
 

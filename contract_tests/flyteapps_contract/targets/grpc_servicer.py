@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import grpc_testing
-from flyteidl2.app import app_service_pb2
+from flyteidl2.app import app_logs_service_pb2, app_service_pb2
 from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Refused
@@ -20,7 +20,11 @@ from flyteapps_contract.targets.target import Inbox, Link
 
 CALL = "x-contract-call"
 """The metadata that tells a call from the others."""
-SERVICES = {each.full_name: each for each in app_service_pb2.DESCRIPTOR.services_by_name.values()}
+SERVICES = {
+    each.full_name: each
+    for file in (app_service_pb2, app_logs_service_pb2)
+    for each in file.DESCRIPTOR.services_by_name.values()
+}
 
 
 class _Context:
@@ -47,23 +51,25 @@ class _Recording:
         self._trailers = trailers
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._servicer, name)
+        method = getattr(self._servicer, name, None)
 
         def answer(request: Message, context: Any) -> Any:
+            if method is None:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the servicer has no {name}")
+                return None
             return method(request, _Context(context, self._trailers))
 
         return answer
 
 
 class ServicerLink(Link):
-    """Calls of a servicer of AppService."""
+    """Calls of a servicer of AppService, and of AppLogsService where it is one."""
 
     def __init__(self, servicer: object) -> None:
-        (service,) = SERVICES.values()
         self._trailers: dict[str, Any] = {}
         self._numbers = itertools.count()
         self._server: Any = grpc_testing.server_from_dictionary(  # pyright: ignore[reportUnknownMemberType]  # untyped
-            {service: _Recording(servicer, self._trailers)}, grpc_testing.strict_real_time()
+            dict.fromkeys(SERVICES.values(), _Recording(servicer, self._trailers)), grpc_testing.strict_real_time()
         )
         self._readers = Readers()
 

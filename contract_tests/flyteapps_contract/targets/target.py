@@ -30,8 +30,10 @@ class Offers:
     stops apps. `projects`: any project may be named. `failing`: labels that make
     an app fail to deploy, empty where none are known. `http`: raw HTTP requests
     can be sent to `Link.http`. `raw_grpc`: raw bytes can be sent to the gRPC
-    target `Link.raw_grpc`. `measured`: timed checks make sense here. `org`: the plane's org where it is
-    known beforehand, else "".
+    target `Link.raw_grpc`. `shared`: a cluster pool and two clusters that serve
+    it, empty where none are known. `lease_seconds`: how long a lease runs, 0 where
+    that isn't known. `measured`: timed checks make sense here. `org`: the plane's
+    org where it is known beforehand, else "".
     """
 
     clock: bool = False
@@ -41,6 +43,8 @@ class Offers:
     failing: dict[str, str] = field(default_factory=dict[str, str])
     http: bool = False
     raw_grpc: bool = False
+    shared: tuple[str, ...] = ()
+    lease_seconds: float = 0.0
     measured: bool = False
     org: str = ""
 
@@ -52,6 +56,7 @@ class Offers:
         "failing": "no way is known to make an app fail here",
         "http": "needs raw HTTP requests to an endpoint",
         "raw_grpc": "needs raw gRPC bytes to an endpoint",
+        "shared": "no pool is known that two clusters serve",
         "measured": "timed; run by the benchmarks alone",
     }
 

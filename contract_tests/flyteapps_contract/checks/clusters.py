@@ -1,0 +1,142 @@
+"""A check's own data plane: a cluster that leases apps and reports them. No check lives here.
+
+A cluster serves the pool of its own name, so that a name nobody else uses gets the check's apps and no others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_contract.outcomes import Unjudged
+from flyteapps_contract.session import (
+    ACTIVE,
+    ASSIGNED,
+    DEPLOYING,
+    FAILED,
+    PENDING,
+    RUN,
+    STOP,
+    STOPPED,
+    Session,
+    copy,
+    last_status,
+    preparing,
+    status_name,
+)
+from flyteapps_contract.streams import Leases
+
+RUNNING = model.Status.RUNNING
+ANY = model.Status.SUBSTATE_UNSPECIFIED
+TO: dict[int, tuple[int, ...]] = {
+    ASSIGNED: (),
+    PENDING: (PENDING,),
+    DEPLOYING: (PENDING, DEPLOYING),
+    ACTIVE: (PENDING, ACTIVE),
+    FAILED: (PENDING, FAILED),
+}
+"""What a cluster reports, one after the other, until a leased app has that status."""
+
+
+class Cluster:
+    """One cluster of a check's own."""
+
+    def __init__(self, s: Session, name: str = "") -> None:
+        self._s = s
+        self.name = name or s.name("-cluster")
+        self._leases: Leases | None = None
+
+    @property
+    def leases(self) -> Leases:
+        """Its Lease stream, opened at first use."""
+        if self._leases is None:
+            self._leases = self._s.lease(self.name)
+        return self._leases
+
+    def leave(self) -> None:
+        """Closes its Lease stream; what it was leased it keeps."""
+        if self._leases is not None:
+            self._leases.close()
+            self._leases = None
+
+    def app(self, **options: Any) -> model.App:
+        """An app that this cluster alone is leased, not yet created."""
+        app = self._s.app(**options)
+        app.spec.cluster_pool = self.name
+        return app
+
+    def given_leased(self, app: model.App | None = None) -> model.App:
+        """An app that was just created, or started, and leased."""
+        with preparing("a lease"):
+            made = self._s.create(app if app is not None else self.app())
+            leased = self.leases.take(1)[0]
+        if leased.metadata.id != made.metadata.id:
+            raise Unjudged(f"app {leased.metadata.id.name} was leased, not {made.metadata.id.name}")
+        return leased
+
+    def given(self, status: int, app: model.App | None = None, **told: Any) -> model.App:
+        """An app that the cluster has brought to that status: ASSIGNED, PENDING, DEPLOYING, ACTIVE, FAILED, STOPPED."""
+        if status == STOPPED:
+            return self.given_stopped(self.given(ACTIVE, app))
+        return self.given_reports(self.given_leased(app), *TO[status], **told)
+
+    def given_reports(self, app: model.App, *states: int, **told: Any) -> model.App:
+        """The app after these reports, which must work."""
+        for status in states:
+            with preparing(f"the report {status_name(status)}"):
+                app = self.report(app, status, **(told if status == states[-1] else {}))
+        return app
+
+    def given_stopped(self, app: model.App) -> model.App:
+        """The app once it shall stop and its cluster has stopped it."""
+        asked = copy(app)
+        asked.spec.desired_state = STOP
+        return self.given_reports(self._s.given_update(asked), STOPPED)
+
+    def given_started(self, app: model.App) -> model.App:
+        """A stopped app once it shall run again, leased again."""
+        asked = copy(app)
+        asked.spec.desired_state = RUN
+        self._s.given_update(asked)
+        with preparing("a lease of the app that was started again"):
+            return self.leases.take(1)[0]
+
+    def report(self, app: model.App, status: int | None, **told: Any) -> model.App:
+        """UpdateStatus of the app by this cluster: the app as the plane returned it."""
+        return self._s.update_status(self.message(app, status, **told))
+
+    def message(
+        self,
+        app: model.App,
+        status: int | None,
+        *,
+        substate: int = ANY,
+        message: str = "",
+        replicas: int | None = None,
+        revision: int = 0,
+        counter: int = 0,
+    ) -> model.App:
+        """The report as it is sent; without a number of replicas, as many as there are."""
+        sent = model.App(metadata=model.Meta(id=app.metadata.id, revision=revision), spec=app.spec)
+        sent.status.assigned_cluster = self.name
+        sent.status.current_replicas = app.status.current_replicas if replicas is None else replicas
+        if status is not None:
+            sent.status.conditions.add(
+                deployment_status=status,  # type: ignore[arg-type]  # an enum value of protobuf is a plain int
+                substate=substate,  # type: ignore[arg-type]
+                message=message,
+                revision=counter,
+            )
+        return sent
+
+
+def counter(app: model.App) -> int:
+    """The revision of the app's last condition."""
+    return app.status.conditions[-1].revision if app.status.conditions else 0
+
+
+def require(app: model.App, status: int) -> None:
+    """Unjudged unless the app has that status."""
+    if last_status(app) != status:
+        raise Unjudged(f"the app should be {status_name(status)} by now, but is {status_name(last_status(app))}")
