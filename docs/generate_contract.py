@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from contract.standins import over_connect  # noqa: E402  # the path above leads to it
 
-from flyteapps_contract.catalogue import GUARANTEES, Guarantee  # noqa: E402
+from flyteapps_contract.catalogue import GUARANTEES  # noqa: E402
 from flyteapps_contract.clients.laws import LAWS  # noqa: E402
 from flyteapps_contract.clients.registry import client_checks_of  # noqa: E402
 from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of  # noqa: E402
@@ -62,9 +62,8 @@ def page() -> str:
     checks: list[str] = ["", "## Checks", ""]
     for each in GUARANTEES:
         outcomes = outcomes_of(over_connect(), each.id)
-        lines.append(f"| {each.id} | {each.text} | {', '.join(each.evidence)} | {_result(each, outcomes)} |")
-        if each.offered:
-            checks += [f"### {each.id}", "", *(_line(outcome) for outcome in outcomes), ""]
+        lines.append(f"| {each.id} | {each.text} | {', '.join(each.evidence)} | {_result(outcomes)} |")
+        checks += [f"### {each.id}", "", *(_line(outcome) for outcome in outcomes), ""]
     return "\n".join([*lines, *checks[:-1], *_laws()]).rstrip() + "\n"
 
 
@@ -75,9 +74,7 @@ def _laws() -> list[str]:
     return lines
 
 
-def _result(each: Guarantee, outcomes: list[Outcome]) -> str:
-    if not each.offered:
-        return f"not offered: {each.reason}"
+def _result(outcomes: list[Outcome]) -> str:
     held = sum(outcome.verdict is Verdict.HOLDS for outcome in outcomes)
     return f"{verdict_of(outcomes).value}, {held} of {len(outcomes)} checks"
 

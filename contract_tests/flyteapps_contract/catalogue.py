@@ -13,23 +13,13 @@ STANDARD = ("standard",)
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """What a plane promises: `offered` is False for a room that does not exist yet, with the reason why."""
+    """What a plane promises."""
 
     id: str
     text: str
     evidence: tuple[str, ...]
     dialects: tuple[str, ...] = STANDARD
-    reason: str = ""
 
-    @property
-    def offered(self) -> bool:
-        """Whether checks of it exist."""
-        return not self.reason
-
-
-_LEASES = "Lease and UpdateStatus have no checks yet"
-_SPEC = "what becomes of the spec has no checks yet"
-_LOGS = "TailLogs has no checks yet"
 
 GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee(
@@ -88,19 +78,54 @@ GUARANTEES: tuple[Guarantee, ...] = (
     ),
     Guarantee("UP-6", "The reason of an update is in the message of its condition.", ("proto", "chosen")),
     Guarantee("UP-7", "A new revision cancels what was under way for older ones.", ("chosen",)),
-    Guarantee("LE-1", "Which apps a cluster is leased, and how.", ("proto", "chosen")),
-    Guarantee("LE-2", "A lease that runs out gives the app back.", ("proto",)),
-    Guarantee("LE-3", "What acknowledges a lease.", ("proto", "chosen")),
-    Guarantee("LE-4", "Changes of an assigned app reach its cluster.", ("proto",)),
+    Guarantee(
+        "LE-1",
+        "A cluster is leased the apps that shall run, have no cluster, and are of a pool that it serves or name it, by "
+        "last_updated_at; a leased app is ASSIGNED (a restarted one keeps PENDING), and no other cluster's until the "
+        "lease runs out.",
+        ("proto", "chosen"),
+    ),
+    Guarantee(
+        "LE-2",
+        "A lease that runs out gives the app back: UNASSIGNED; PENDING if it was restarted, STOPPED if it shall stop.",
+        ("proto",),
+    ),
+    Guarantee(
+        "LE-3",
+        "The holder's report of PENDING or later, in time and on the current revision, acknowledges the lease.",
+        ("proto", "chosen"),
+    ),
+    Guarantee("LE-4", "Later changes of an assigned app reach its cluster through Watch(cluster_id).", ("proto",)),
     Guarantee("LE-5", "The report STOPPED releases the app.", ("proto",)),
-    Guarantee("LE-6", "A cluster at hand leases in the same instant.", ("hosted", "sdk")),
-    Guarantee("US-0", "What is taken of an UpdateStatus.", ("chosen",)),
-    Guarantee("US-1", "Revision and counter of an UpdateStatus.", ("proto",)),
-    Guarantee("US-2", "Only moves of the state machine are taken.", ("proto", "chosen")),
-    Guarantee("US-3", "When last_started_at moves.", ("proto",)),
-    Guarantee("US-4", "What deployment_id is.", ("proto", "chosen")),
-    Guarantee("US-5", "How many conditions are kept.", ("chosen",)),
-    Guarantee("US-6", "When last_updated_at moves.", ("proto",)),
+    Guarantee(
+        "LE-6", "A cluster at hand leases in the same instant as the write that makes leasable.", ("hosted", "sdk")
+    ),
+    Guarantee(
+        "US-0",
+        "Of an UpdateStatus are taken the last condition, current_replicas, k8s_metadata, materialized_inputs and "
+        "vpc_url, from the cluster in its status.",
+        ("chosen",),
+    ),
+    Guarantee(
+        "US-1",
+        "A report on another revision or condition is ABORTED; one that changes anything raises the counter by 1, one "
+        "that changes nothing is no event.",
+        ("proto",),
+    ),
+    Guarantee(
+        "US-2",
+        "Only moves of the state machine are taken, only of the holder, else FAILED_PRECONDITION; a substate that "
+        "doesn't qualify its status is INVALID_ARGUMENT.",
+        ("proto", "chosen"),
+    ),
+    Guarantee("US-3", "last_started_at is a revision's first ACTIVE; current_replicas are as reported.", ("proto",)),
+    Guarantee(
+        "US-4",
+        "deployment_id is 16 hex digits of the SHA-256 of the spec without what no cluster sees.",
+        ("proto", "chosen"),
+    ),
+    Guarantee("US-5", "The last 100 conditions are kept; the counter shows what was dropped.", ("chosen",)),
+    Guarantee("US-6", "last_updated_at moves on Create and Update only.", ("proto",)),
     Guarantee("DE-1", "Deleting an absent id is NOT_FOUND.", ("sdk",)),
     Guarantee(
         "DE-2", "An app that shall run is not deleted (FAILED_PRECONDITION), unless UNASSIGNED.", ("sdk", "chosen")
@@ -123,13 +148,27 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("WA-8", "A new stream converges to the same state.", ("chosen",)),
     Guarantee("WA-9", "An absent app can be watched; a deletion doesn't end the stream.", ("oss",)),
     Guarantee("WA-10", "A client that left is freed; a plane that goes ends streams with UNAVAILABLE.", ("chosen",)),
-    Guarantee("SP-1", "Autoscaling.", ("sdk", "chosen"), reason=_SPEC),
-    Guarantee("SP-2", "A pool that no cluster serves.", ("chosen",), reason=_SPEC),
-    Guarantee("SP-3", "What is stored as sent.", ("proto",), reason=_SPEC),
-    Guarantee("SP-4", "Inputs.", ("proto",), reason=_SPEC),
-    Guarantee("SP-5", "Images and secrets exist.", ("chosen",), reason=_SPEC),
-    Guarantee("LO-1", "Which logs there are.", ("proto", "oss", "chosen"), reason=_LOGS),
-    Guarantee("LO-2", "How a log stream goes.", ("oss", "sdk"), reason=_LOGS),
+    Guarantee(
+        "SP-1",
+        "An app starts with max(1, min) replicas, goes to zero only after its scaledown_period, stays within its "
+        "bounds; contradicting bounds and bad quantities end in FAILED with WEBHOOK_ERROR.",
+        ("sdk", "chosen"),
+    ),
+    Guarantee("SP-2", "Where no cluster serves its pool an app stays UNASSIGNED, with the reason.", ("chosen",)),
+    Guarantee("SP-3", "What the plane makes nothing of is stored as sent; no default is written in.", ("proto",)),
+    Guarantee("SP-4", "Inputs are never resolved; two of one name are INVALID_ARGUMENT.", ("proto",)),
+    Guarantee("SP-5", "Images and secrets exist.", ("chosen",)),
+    Guarantee(
+        "LO-1",
+        "Lines are live where replicas run, else those that were kept; where there can be none it is NOT_FOUND.",
+        ("proto", "oss", "chosen"),
+    ),
+    Guarantee(
+        "LO-2",
+        "A log stream gives the replicas, the backlog, then what comes, and ends when the replicas change; after a "
+        "reconnect the same lines come with the same times.",
+        ("oss", "sdk"),
+    ),
     Guarantee("HI-1", "Concurrent histories are linearizable.", ("chosen",)),
     Guarantee("HI-2", "Same seed, same requests, same times: byte-identical histories.", ("chosen",)),
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from flyteapps_contract.catalogue import BY_ID, GUARANTEES, Guarantee
+from flyteapps_contract.catalogue import GUARANTEES
 from flyteapps_contract.checks.registry import Check, all_checks
-from flyteapps_contract.outcomes import Outcome, Verdict
+from flyteapps_contract.outcomes import Outcome
 from flyteapps_contract.runner import judge
 from flyteapps_contract.session import Run
 from flyteapps_contract.targets.target import Target
@@ -26,21 +26,13 @@ def checks_of(guarantee: str) -> list[Check]:
 
 
 def outcomes_of(target: Target, guarantee: str, run: Run | None = None) -> list[Outcome]:
-    """What the checks of one guarantee came to; a guarantee without a room is not offered."""
-    entry = BY_ID[guarantee]
-    if not entry.offered:
-        return [not_offered(entry)]
+    """What the checks of one guarantee came to."""
     run = run or Run(prefix=fresh_prefix(), org=target.offers.org)
     return [judge(target, check, run) for check in checks_of(guarantee)]
 
 
-def not_offered(entry: Guarantee) -> Outcome:
-    """The outcome of a guarantee that has no checks yet."""
-    return Outcome("", (entry.id,), Verdict.NOT_OFFERED, entry.reason)
-
-
 def gaps() -> Sequence[str]:
-    """What doesn't fit: a guarantee without a check, a check without a guarantee, checks of a room that isn't there."""
+    """What doesn't fit: a guarantee without a check, a check without a guarantee."""
     known = {each.id for each in GUARANTEES}
     spoken_of: set[str] = set()
     found: list[str] = []
@@ -51,9 +43,4 @@ def gaps() -> Sequence[str]:
         if not check.guarantees:
             found.append(f"check {check.name} speaks of no guarantee")
         spoken_of.update(check.guarantees)
-    for each in GUARANTEES:
-        if each.offered and each.id not in spoken_of:
-            found.append(f"guarantee {each.id} has no check")
-        if not each.offered and each.id in spoken_of:
-            found.append(f"guarantee {each.id} has checks, but stands as not offered: {each.reason}")
-    return found
+    return [*found, *(f"guarantee {each.id} has no check" for each in GUARANTEES if each.id not in spoken_of)]

@@ -25,7 +25,7 @@ from flyteapps_contract.session import Limits, Run
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.probing import clean, probe, require_unused
 from flyteapps_contract.targets.target import Target
-from flyteapps_contract.verification import checks_of, fresh_prefix, not_offered
+from flyteapps_contract.verification import checks_of, fresh_prefix
 
 CANNOT_JUDGE = 2
 SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
@@ -116,7 +116,7 @@ def run_checks(
 ) -> Summary:
     """Judges the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
     started = time.monotonic()
-    outcomes = [not_offered(each) for each in guarantees if not each.offered]
+    outcomes: list[Outcome] = []
     checks = _checks(guarantees)
     trouble = ""
     try:
@@ -164,7 +164,7 @@ def select(only: Sequence[str]) -> list[Guarantee]:
 
 
 def _checks(guarantees: Sequence[Guarantee]) -> list[Check]:
-    found = {check.name: check for each in guarantees if each.offered for check in checks_of(each.id)}
+    found = {check.name: check for each in guarantees for check in checks_of(each.id)}
     return list(found.values())
 
 
@@ -185,9 +185,6 @@ def _say_plan(target: Target, guarantees: Sequence[Guarantee]) -> None:
         click.echo(
             f"{'not run' if lack else 'run':8} {','.join(check.guarantees):12} {check.sentence}{lack and f' [{lack}]'}"
         )
-    for each in guarantees:
-        if not each.offered:
-            click.echo(f"{'not run':8} {each.id:12} {each.text} [{each.reason}]")
     click.echo(f"nothing was called; {sum(not lacking(target.offers, each) for each in checks)} checks would run")
 
 

@@ -133,11 +133,11 @@ def test_a_run_leaves_nothing_and_reports(plane: FakeControlPlane, server: Embed
     other.app.spec.container.image = "x"
     plane.stub().create(other)
     junit, as_json = tmp_path / "junit.xml", tmp_path / "run.json"
-    arguments = [server.url, "--only", "CR-2", "--only", "LO-1", "--junit", str(junit), "--json", str(as_json)]
+    arguments = [server.url, "--only", "CR-2", "--only", "LI-6", "--junit", str(junit), "--json", str(as_json)]
     assert verify.main(arguments) == 0
     assert names(plane) == ["other"]
     suite = ElementTree.parse(junit).getroot()[0]
-    assert [case.get("name") for case in suite] == ["CR-2", "LO-1"]
+    assert [case.get("name") for case in suite] == ["CR-2", "LI-6"]
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
     run = json.loads(as_json.read_text())
     assert run["exit_code"] == 0 and run["counts"]["holds"] == 1

@@ -92,7 +92,7 @@ class Cluster:
         """The app once it shall stop and its cluster has stopped it."""
         asked = copy(app)
         asked.spec.desired_state = STOP
-        return self.given_reports(self._s.given_update(asked), STOPPED)
+        return self.given_reports(self._s.given_update(asked), STOPPED, replicas=0)
 
     def given_started(self, app: model.App) -> model.App:
         """A stopped app once it shall run again, leased again."""

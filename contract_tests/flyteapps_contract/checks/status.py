@@ -244,7 +244,7 @@ def a_failed_app_recovers_in_place_as_running(s: Session) -> None:
     mine = Cluster(s)
     app = mine.given(FAILED)
     with s.unchanged(app):
-        for substate in sorted(lifecycle.SUBSTATES[ACTIVE] - {S.RUNNING}):
+        for substate in sorted(lifecycle.SUBSTATES[ACTIVE] - {S.RUNNING} | {S.SUBSTATE_UNSPECIFIED}):
             with expect_refusal("FAILED_PRECONDITION", "from FAILED to ACTIVE that doesn't run"):
                 mine.report(app, ACTIVE, substate=substate)
     expect_equal(last_status(mine.report(app, ACTIVE, substate=S.RUNNING)), ACTIVE, "the status after it recovered")

@@ -61,7 +61,7 @@ def may_follow(before: model.Condition, after: model.Condition, *, renewed: bool
     if renewed and new == PENDING:
         return old in RENEWED
     if (old, new) == (FAILED, ACTIVE):  # recovered in place
-        return after.substate in (S.RUNNING, S.SUBSTATE_UNSPECIFIED)
+        return after.substate == S.RUNNING
     return new in MOVES.get(old, ())
 
 

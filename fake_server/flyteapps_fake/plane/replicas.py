@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.lifecycle import ACTIVE, DEPLOYING
+from flyteapps_fake.plane.lifecycle import ACTIVE, DEPLOYING, STOPPED
 
 MOST_LIVE = 100
 """Replicas of one app that have a name and logs, however many are reported."""
@@ -58,7 +58,7 @@ class ReplicaBook:
         at = new.changed_at if new.changed_at > old.changed_at else now
         if live and live[0].revision != new.revision and new.status in (DEPLOYING, ACTIVE):
             self._end(new.key, live, 0, at)
-        count = min(new.replicas, MOST_LIVE)
+        count = min(new.replicas, MOST_LIVE) if new.status != STOPPED else 0
         self._end(new.key, live, count, at)
         while len(live) < count:
             live.append(self._begin(new, at))
