@@ -29,6 +29,7 @@ BROKEN = {
     "UP-4": "an update without a change is taken",
     "UP-5": "an update appends no condition",
     "UP-7": "so what it shows after an update is the old ACTIVE",
+    "LE-6": "no app is ever assigned to a cluster",
     "DE-2": "a running app is deleted",
     "LI-1": "the org and the artifact of a scope are ignored",
     "LI-2": "filters are ignored",
@@ -38,6 +39,9 @@ BROKEN = {
     "LI-7": "the flag is ignored",
     "WA-2": "the org of a target is ignored",
     "WA-6": "there is no old_app",
+    "SP-1": "an ACTIVE app has no replicas, whatever its bounds are",
+    "SP-2": "an app of any pool is ACTIVE",
+    "SP-4": "two inputs of one name are taken",
     "HI-1": "of racing updates with one revision all win",
 }
 """What the naive plane breaks, found by reading it."""

@@ -1,0 +1,494 @@
+"""Wrong planes, on the side of clusters, specs and logs: the stand-in with one thing broken, as in mutants.py."""
+# pyright: basic, reportPrivateUsage=false
+# The overrides take and give what the plane's own functions do, whose types stand there.
+
+from __future__ import annotations
+
+import itertools
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+from unittest.mock import patch
+
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_fake.cluster import admission, runs
+from flyteapps_fake.cluster.admission import Bounds
+from flyteapps_fake.cluster.reactor import Reactor
+from flyteapps_fake.cluster.scenarios import SCENARIOS
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.plane import apps, commits, leases, log_lines, logs, status, waiting, writes
+from flyteapps_fake.plane.apps import AppRecord
+from flyteapps_fake.plane.clock import SECOND, Agenda
+from flyteapps_fake.plane.commits import State
+from flyteapps_fake.plane.events import Event, EventLog
+from flyteapps_fake.plane.leases import LeaseDesk
+from flyteapps_fake.plane.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED
+from flyteapps_fake.plane.pools import Pools
+from flyteapps_fake.plane.replicas import ReplicaBook
+from flyteapps_fake.plane.waiting import Waiting
+from flyteapps_fake.plane.wire import field
+
+from .mutants import around, at_commit, at_create, mutant
+
+
+def all_of(*changes: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+    """Several changes at once."""
+    stack = ExitStack()
+    for change in changes:
+        stack.enter_context(change)
+    return stack
+
+
+def same(value: Any) -> Any:
+    """A function that gives that whatever it is asked."""
+    return lambda *_, **__: value
+
+
+# ---- Lease
+
+
+@mutant("LE-1")
+def the_last_one_in_is_leased_first() -> AbstractContextManager[Any]:
+    return around(Waiting, "first", lambda real, self, wanted, most: real(self, wanted, most)[::-1])
+
+
+@mutant("LE-1")
+def stopped_apps_are_leased() -> AbstractContextManager[Any]:
+    return patch.object(waiting, "leasable", lambda record: not record.cluster)
+
+
+@mutant("LE-1")
+def a_restarted_app_is_assigned_again() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        conditions = app.status.conditions
+        leased = old is not None and app.status.assigned_cluster and not old.status.assigned_cluster
+        if leased and conditions[-1].deployment_status == PENDING:
+            conditions.add(deployment_status=ASSIGNED, revision=conditions[-1].revision)
+
+    return at_commit(change)
+
+
+@mutant("LE-1")
+def the_named_cluster_is_ignored() -> AbstractContextManager[Any]:
+    def wanted_by(spec: model.Spec) -> tuple[str, str]:
+        return "pool", spec.cluster_pool or "default"
+
+    return all_of(patch.object(apps, "wanted_by", wanted_by), patch.object(writes, "wanted_by", wanted_by))
+
+
+@mutant("LE-1")
+def a_batch_has_no_limit() -> AbstractContextManager[Any]:
+    return patch.object(leases, "MOST", 10_000)
+
+
+@mutant("LE-1")
+def every_stream_is_sent_every_app() -> AbstractContextManager[Any]:
+    def lease(real: Any, self: LeaseDesk, stream: Any, record: AppRecord) -> None:
+        real(self, stream, record)
+        current = self._state.store.get(record.key)
+        for other in self._streams:
+            if other is not stream and other.cluster == stream.cluster and current is not None:
+                other.hand(current)
+
+    return around(LeaseDesk, "_lease", lease)
+
+
+@mutant("LE-1")
+def a_lease_takes_twice_as_long() -> AbstractContextManager[Any]:
+    return patch.object(leases, "SECOND", 2 * SECOND)
+
+
+@mutant("LE-1")
+def two_clusters_are_leased_one_app() -> AbstractContextManager[Any]:
+    def fill(real: Any, self: LeaseDesk, stream: Any) -> None:
+        real(self, stream)
+        for record in list(self._state.store.members(("org",))):
+            if record.lease and record.cluster != stream.cluster and record.wanted in stream.wanted:
+                self._lease(stream, record)
+
+    return around(LeaseDesk, "fill", fill)
+
+
+@mutant("LE-2")
+def leases_never_run_out() -> AbstractContextManager[Any]:
+    real = Agenda.call_at
+
+    def call_at(self: Agenda, due: int, owner: Any, action: Any, *, progress: bool = True) -> None:
+        if not (isinstance(owner, tuple) and owner[0] == "lease"):
+            real(self, due, owner, action, progress=progress)
+
+    return patch.object(Agenda, "call_at", call_at)
+
+
+def _after_expiry(status_: int) -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        ran_out = old is not None and old.status.HasField("lease_expiration") and not app.status.assigned_cluster
+        if ran_out and app.status.conditions[-1].deployment_status != status_:
+            app.status.conditions.add(deployment_status=status_, revision=app.status.conditions[-1].revision)
+
+    return at_commit(change)
+
+
+@mutant("LE-2")
+def an_app_whose_lease_ran_out_stays_assigned() -> AbstractContextManager[Any]:
+    return _after_expiry(ASSIGNED)
+
+
+@mutant("LE-2")
+def a_restarted_app_is_unassigned_again() -> AbstractContextManager[Any]:
+    return _after_expiry(UNASSIGNED)
+
+
+@mutant("LE-2")
+def a_lapsed_app_is_never_leased_again() -> AbstractContextManager[Any]:
+    def put(real: Any, self: Waiting, old: AppRecord | None, new: AppRecord | None) -> None:
+        lapsed = old is not None and old.lease and new is not None and not new.cluster
+        if not lapsed:
+            real(self, old, new)
+
+    return around(Waiting, "put", put)
+
+
+@mutant("LE-3")
+def any_cluster_acknowledges() -> AbstractContextManager[Any]:
+    return patch.object(status, "_check_holder", same(None))
+
+
+@mutant("LE-3")
+def an_acknowledged_lease_runs_on() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if old is not None and old.status.HasField("lease_expiration") and app.status.assigned_cluster:
+            app.status.lease_expiration.CopyFrom(old.status.lease_expiration)
+
+    return at_commit(change)
+
+
+@mutant("LE-3")
+def any_report_acknowledges() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if old is not None and app.status.current_replicas != old.status.current_replicas:
+            app.status.ClearField("lease_expiration")
+
+    return at_commit(change)
+
+
+@mutant("LE-4")
+def a_cluster_does_not_hear_of_updates() -> AbstractContextManager[Any]:
+    def publish(real: Any, self: EventLog, event: Event) -> None:
+        updated = event.old is not None and event.new is not None and event.old.revision != event.new.revision
+        if not updated:
+            real(self, event)
+            return
+        others = {scope: open_ for scope, open_ in self._streams.items() if not scope or scope[0] != "cluster"}
+        with patch.object(self, "_streams", others):
+            real(self, event)
+
+    return around(EventLog, "publish", publish)
+
+
+@mutant("LE-5")
+def a_stopped_app_keeps_its_cluster() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if old is not None and app.status.conditions[-1].deployment_status == STOPPED:
+            app.status.assigned_cluster = old.status.assigned_cluster
+
+    return at_commit(change)
+
+
+@mutant("LE-5")
+def a_stopped_app_forgets_its_cluster() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if app.status.conditions[-1].deployment_status == STOPPED:
+            app.status.last_assigned_cluster = ""
+
+    return at_commit(change)
+
+
+@mutant("LE-6")
+def a_write_is_answered_before_the_lease() -> AbstractContextManager[Any]:
+    def written(real: Any, self: FakeControlPlane, key: Any) -> bytes:
+        answer = field(1, self._state.require(key).encoded)
+        real(self, key)
+        return answer
+
+    return around(FakeControlPlane, "_written", written)
+
+
+@mutant("LE-6")
+def only_the_named_default_pool_is_served() -> AbstractContextManager[Any]:
+    real = apps.wanted_by
+
+    def wanted_by(spec: model.Spec) -> tuple[str, str]:
+        return real(spec) if spec.cluster or spec.cluster_pool else ("pool", "")
+
+    return all_of(patch.object(apps, "wanted_by", wanted_by), patch.object(writes, "wanted_by", wanted_by))
+
+
+# ---- UpdateStatus
+
+
+@mutant("US-0")
+def a_report_replaces_the_labels() -> AbstractContextManager[Any]:
+    def update_status(real: Any, state: State, request: Any) -> Any:
+        key = real(state, request)
+        old = state.require(key)
+        app = old.parse()
+        if request.app.metadata.labels:
+            app.metadata.labels.MergeFrom(request.app.metadata.labels)
+            state.clock.tick()
+            state.commit(old, app)
+        return key
+
+    real = status.update_status
+    return patch("flyteapps_fake.control_plane.update_status", lambda *arguments: update_status(real, *arguments))
+
+
+@mutant("US-0")
+def the_first_condition_is_taken() -> AbstractContextManager[Any]:
+    def said(real: Any, app: model.App) -> Any:
+        del app.status.conditions[1:]
+        return real(app)
+
+    return around(status, "_said", said)
+
+
+@mutant("US-0")
+def the_vpc_url_is_dropped() -> AbstractContextManager[Any]:
+    def said(real: Any, app: model.App) -> Any:
+        app.status.ingress.vpc_url = ""
+        return real(app)
+
+    return around(status, "_said", said)
+
+
+def _without(part: str) -> AbstractContextManager[Any]:
+    def said(real: Any, app: model.App) -> Any:
+        if part == "revision":
+            app.metadata.revision = 0
+        else:
+            for condition in app.status.conditions:
+                condition.revision = 0
+        return real(app)
+
+    return around(status, "_said", said)
+
+
+@mutant("US-1")
+def a_report_on_an_old_revision_is_taken() -> AbstractContextManager[Any]:
+    return _without("revision")
+
+
+@mutant("US-1")
+def a_report_on_an_old_condition_is_taken() -> AbstractContextManager[Any]:
+    return _without("counter")
+
+
+@mutant("US-1")
+def every_report_is_an_event() -> AbstractContextManager[Any]:
+    return around(status, "_take", lambda real, app, said: real(app, said) or True)
+
+
+@mutant("US-1")
+def the_counter_counts_conditions_alone() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if old is not None and len(app.status.conditions) == len(old.status.conditions):
+            app.status.conditions[-1].revision = old.status.conditions[-1].revision
+
+    return at_commit(change)
+
+
+@mutant("US-1")
+def an_update_resets_the_counter() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if old is not None and old.metadata.revision != app.metadata.revision:
+            app.status.conditions[-1].revision = 1
+
+    return at_commit(change)
+
+
+@mutant("US-1")
+def old_words_are_kept() -> AbstractContextManager[Any]:
+    scaling = model.Status.DEPLOYMENT_STATUS_SCALING_UP
+    return patch.dict(status._OLD_WORDS, {scaling: (7, model.Status.SUBSTATE_UNSPECIFIED)})
+
+
+@mutant("US-2")
+def any_move_is_taken() -> AbstractContextManager[Any]:
+    return patch.object(commits, "refusal", same(""))
+
+
+@mutant("US-2")
+def a_running_app_can_be_stopped_by_its_cluster() -> AbstractContextManager[Any]:
+    real = commits.refusal
+    return patch.object(commits, "refusal", lambda *arguments, stopping: real(*arguments, stopping=True))
+
+
+@mutant("US-2")
+def any_substate_qualifies() -> AbstractContextManager[Any]:
+    return patch.object(status, "qualifies", same(True))
+
+
+@mutant("US-3")
+def last_started_at_moves_with_every_active() -> AbstractContextManager[Any]:
+    return patch.object(status, "_started", same(False))
+
+
+@mutant("US-3")
+def replicas_stay_what_they_were() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        if old is not None and old.status.current_replicas:
+            app.status.current_replicas = old.status.current_replicas
+
+    return at_commit(change)
+
+
+@mutant("US-4")
+def links_change_the_deployment() -> AbstractContextManager[Any]:
+    real = apps.deployment_id
+
+    def deployment_id(spec: model.Spec) -> str:
+        return real(spec) if not spec.links else "0" * 16
+
+    return all_of(*(patch.object(room, "deployment_id", deployment_id) for room in (apps, commits)))
+
+
+@mutant("US-5")
+def every_condition_is_kept() -> AbstractContextManager[Any]:
+    return patch.object(commits, "MAX_CONDITIONS", 10_000)
+
+
+@mutant("US-6")
+def reports_are_updates() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App | None) -> None:
+        app.status.last_updated_at.CopyFrom(app.status.conditions[-1].last_transition_time)
+
+    return at_commit(change)
+
+
+# ---- what becomes of the spec
+
+
+@mutant("SP-1")
+def an_idle_app_goes_to_zero_early() -> AbstractContextManager[Any]:
+    return patch.object(admission, "DEFAULT_SCALEDOWN", 300 * SECOND)
+
+
+@mutant("SP-1")
+def an_app_starts_with_one_replica() -> AbstractContextManager[Any]:
+    return patch.object(Bounds, "start", 1)
+
+
+@mutant("SP-1")
+def an_app_with_a_min_goes_to_zero() -> AbstractContextManager[Any]:
+    return around(runs, "bounds_of", lambda real, spec: real(spec)._replace(least=0))
+
+
+@mutant("SP-1")
+def admission_looks_at_nothing() -> AbstractContextManager[Any]:
+    return patch.object(runs, "flaw_of", same(""))
+
+
+@mutant("SP-2")
+def a_waiting_app_does_not_say_why() -> AbstractContextManager[Any]:
+    return patch.object(Pools, "why_waiting", same("Waiting"))
+
+
+@mutant("SP-2")
+def every_pool_is_served() -> AbstractContextManager[Any]:
+    class All:
+        def __contains__(self, wanted: object) -> bool:
+            return True
+
+    def init(real: Any, self: Reactor, *arguments: Any) -> None:
+        real(self, *arguments)
+        self._serves = All()  # type: ignore[assignment]  # all that is asked of it
+
+    return around(Reactor, "__init__", init)
+
+
+@mutant("SP-3")
+def a_default_timeout_is_written_in() -> AbstractContextManager[Any]:
+    return at_create(lambda app: app.spec.timeouts.request_timeout.FromSeconds(app.spec.timeouts.ByteSize() or 300))
+
+
+@mutant("SP-4")
+def two_inputs_may_share_a_name() -> AbstractContextManager[Any]:
+    return patch.object(writes, "_check_inputs", same(None))
+
+
+@mutant("SP-5")
+def unknown_registries_do_not_answer() -> AbstractContextManager[Any]:
+    def program(real: Any, app: model.App) -> Any:
+        unknown = app.spec.container.image.startswith("registry.")
+        return (SCENARIOS["image-pull-error"].steps, None, "") if unknown else real(app)
+
+    return around(runs, "_program", program)
+
+
+# ---- logs
+
+
+@mutant("LO-1")
+def the_lines_of_a_stopped_app_are_lost() -> AbstractContextManager[Any]:
+    return patch.object(ReplicaBook, "ended", same([]))
+
+
+@mutant("LO-1")
+def live_only_is_live_or_persisted() -> AbstractContextManager[Any]:
+    def tail(real: Any, state: State, request: Any) -> Any:
+        if request.source == logs.logs.LIVE_ONLY:
+            request.source = logs.logs.LIVE_OR_PERSISTED
+        return real(state, request)
+
+    real = logs.tail_logs
+    return patch("flyteapps_fake.control_plane.tail_logs", lambda *arguments: tail(real, *arguments))
+
+
+@mutant("LO-1")
+def persisted_lines_are_followed() -> AbstractContextManager[Any]:
+    def init(real: Any, self: Any, state: State, record: AppRecord, replicas: Any, *, follow: bool) -> None:
+        real(self, state, record, replicas, follow=True)
+
+    real = logs.LogStream.__init__
+    return patch.object(logs.LogStream, "__init__", lambda *arguments, **options: init(real, *arguments, **options))
+
+
+@mutant("LO-2")
+def the_replicas_are_not_listed() -> AbstractContextManager[Any]:
+    return patch.object(logs.LogStream, "_ids", same([]))
+
+
+@mutant("LO-2")
+def times_differ_after_a_reconnect() -> AbstractContextManager[Any]:
+    numbers = itertools.count()
+
+    def of_life(real: Any, replica: Any, app: model.App) -> Any:
+        return [line._replace(at=line.at + next(numbers)) for line in real(replica, app)]
+
+    return around(log_lines, "_of_life", of_life)
+
+
+@mutant("LO-2")
+def a_log_outlives_its_replicas() -> AbstractContextManager[Any]:
+    return patch.object(logs.LogStream, "_same", same(True))
+
+
+@mutant("LO-2")
+def a_batch_of_lines_has_no_limit() -> AbstractContextManager[Any]:
+    return patch.object(logs, "MOST", 10_000)
+
+
+@mutant("LO-2")
+def a_backlog_goes_back_for_ever() -> AbstractContextManager[Any]:
+    return patch.object(log_lines, "BACKLOG", 100_000)
+
+
+@mutant("LO-2")
+def one_replica_means_all() -> AbstractContextManager[Any]:
+    def tail(real: Any, state: State, request: Any) -> Any:
+        if request.HasField("replica_id"):
+            request.app_id.CopyFrom(request.replica_id.app_id)
+        return real(state, request)
+
+    real = logs.tail_logs
+    return patch("flyteapps_fake.control_plane.tail_logs", lambda *arguments: tail(real, *arguments))
