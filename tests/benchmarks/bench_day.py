@@ -1,0 +1,162 @@
+"""A virtual day of many apps on a manual clock: restarts, scaling, crashes, requests and logs. What does an event cost?
+
+Run with `make bench`; `--smoke` for a short form. Nobody watches while it is timed; what a watcher is sent, and what the
+logs say, has to be the same, byte for byte, when the day is run again. Exits 1 where a limit isn't met.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import sys
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
+from flyteidl2.app.app_payload_pb2 import CreateRequest, GetRequest, GetResponse, UpdateRequest, WatchRequest
+from flyteidl2.core.tasks_pb2 import Container
+from flyteidl2.logs.dataplane.payload_pb2 import PERSISTED_ONLY
+
+from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.cluster.scenarios import LABEL
+from flyteapps_fake.plane.events import Event
+from flyteapps_fake.plane.operations import CREATE, GET, TAIL_LOGS, UPDATE, WATCH
+
+HOUR = 3_600.0
+LIMIT_US = 50.0
+KINDS = (
+    *("healthy",) * 12,
+    *("busy",) * 3,
+    "wakes-up",
+    "recovers-in-place",
+    "fails-later",
+    "crash-loop",
+    "webhook-error-heals",
+)
+
+
+@dataclass(slots=True)
+class Day:
+    """What a day came to: seconds where the clock was moved and requests of users came, by part, and what happened."""
+
+    moving: float = 0.0
+    calls: float = 0.0
+    reading: float = 0.0
+    events: int = 0
+    called: int = 0
+    lines: int = 0
+    digest: str = ""
+
+
+def day(apps: int, *, watched: bool) -> Day:
+    """One day; `watched`: what a watcher is sent goes into the digest, and nothing is timed for it."""
+    plane = FakeControlPlane(clock="manual", org="o", seed=7, watch_buffer=10_000_000)
+    made = Day()
+    digest = hashlib.sha256()
+    watcher = plane.open(WATCH, WatchRequest(org="o")) if watched else None
+    _count_events(plane, made)
+    hosts: list[str] = []
+    started = time.process_time()
+    for number in range(apps):
+        plane.call(CREATE, CreateRequest(app=_app(number, "image:0")))
+    made.called += apps
+    made.calls += time.process_time() - started
+    for number in range(apps):
+        answer = GetResponse.FromString(plane.call(GET, GetRequest(app_id=_id(number))))
+        hosts.append(urlsplit(answer.app.status.ingress.public_url).hostname or "")
+    for hour in range(24):
+        started = time.process_time()
+        for number in range(hour % 3, apps, 3):
+            plane.ask(hosts[number])
+            made.called += 1
+        for number in range(hour, apps, 24):
+            plane.call(UPDATE, UpdateRequest(app=_app(number, f"image:{hour + 1}"), reason="the daily restart"))
+            made.called += 1
+        made.calls += time.process_time() - started
+        started = time.process_time()
+        plane.advance(HOUR)
+        made.moving += time.process_time() - started
+        started = time.process_time()
+        for number in range(hour, apps, 24):
+            _read_log(plane, number, made, digest)
+        made.reading += time.process_time() - started
+        while watcher is not None and (event := watcher.take()) is not None:
+            digest.update(event)
+    for number in range(apps):
+        digest.update(plane.call(GET, GetRequest(app_id=_id(number))))
+    if watcher is not None:
+        watcher.close()
+    made.digest = digest.hexdigest()
+    return made
+
+
+def _count_events(plane: FakeControlPlane, made: Day) -> None:
+    state = plane._state  # pyright: ignore[reportPrivateUsage]  # what is counted is not public
+    heard = state.on_event
+
+    def on_event(event: Event) -> None:
+        made.events += 1
+        assert heard is not None
+        heard(event)
+
+    state.on_event = on_event
+
+
+def _read_log(plane: FakeControlPlane, number: int, made: Day, digest: hashlib._Hash) -> None:
+    stream = plane.open(TAIL_LOGS, TailLogsRequest(app_id=_id(number), source=PERSISTED_ONLY))
+    try:
+        while (message := stream.take()) is not None:
+            digest.update(message)
+            made.lines += message.count(b"\n") or 1
+    except EOFError:
+        pass
+    finally:
+        stream.close()
+
+
+def _id(number: int) -> Identifier:
+    return Identifier(org="o", project=f"p{number % 10}", domain="d", name=f"app-{number}")
+
+
+def _app(number: int, image: str) -> App:
+    spec = Spec(container=Container(image=image, args=["serve", "--port", "8080"]))
+    spec.autoscaling.replicas.min, spec.autoscaling.replicas.max = number % 2, 1 + number % 4
+    return App(metadata=Meta(id=_id(number), labels={LABEL: KINDS[number % len(KINDS)], "team": "a"}), spec=spec)
+
+
+def codec_us() -> float:
+    """What it costs to parse and to encode one such app once: the base that an event is measured against."""
+    plane = FakeControlPlane(clock="manual", org="o")
+    plane.call(CREATE, CreateRequest(app=_app(0, "image:0")))
+    plane.advance(60)
+    encoded = GetResponse.FromString(plane.call(GET, GetRequest(app_id=_id(0)))).app.SerializeToString()
+    rounds = 20_000
+    started = time.process_time()
+    for _ in range(rounds):
+        App.FromString(encoded).SerializeToString(deterministic=True)
+    return (time.process_time() - started) / rounds * 1e6
+
+
+def main() -> int:
+    """Prints the figures."""
+    smoke = "--smoke" in sys.argv
+    apps = 100 if smoke else 1_000
+    base = codec_us()
+    gc.collect()
+    first, second = (day(apps, watched=False) for _ in range(2))
+    watched = {day(apps, watched=True).digest for _ in range(2)}
+    cost = min(first.moving + first.calls, second.moving + second.calls) / first.events * 1e6
+    moved = min(first.moving, second.moving) / first.events * 1e6
+    print(f"a day of {apps:,} apps: {first.events:,} events, {first.called:,} requests, {first.lines:,} lines of logs")
+    print(f"one event, requests included        {cost:7.1f} us   limit {LIMIT_US:g} us")
+    print(f"one event, without the requests     {moved:7.1f} us   {moved / base:.1f}x of parsing and encoding an app once")
+    print(f"one message of a log                {first.reading / first.lines * 1e6:7.1f} us")
+    again = first.digest == second.digest and len(watched) == 1
+    print(f"the same day again                  {'identical' if again else 'NOT identical'}, with and without a watcher")
+    return 0 if again and (smoke or cost <= LIMIT_US) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
