@@ -383,7 +383,7 @@ class FakeControlPlane:
 
     def _fire(self, timer: Timer) -> None:
         self._state.clock.jump(timer.due)
-        timer.action()
+        timer.action(timer)
         self._state.settle()
 
 

@@ -151,10 +151,14 @@ def main() -> int:
     moved = min(first.moving, second.moving) / first.events * 1e6
     print(f"a day of {apps:,} apps: {first.events:,} events, {first.called:,} requests, {first.lines:,} lines of logs")
     print(f"one event, requests included        {cost:7.1f} us   limit {LIMIT_US:g} us")
-    print(f"one event, without the requests     {moved:7.1f} us   {moved / base:.1f}x of parsing and encoding an app once")
+    print(
+        f"one event, without the requests     {moved:7.1f} us   {moved / base:.1f}x of parsing and encoding an app once"
+    )
     print(f"one message of a log                {first.reading / first.lines * 1e6:7.1f} us")
     again = first.digest == second.digest and len(watched) == 1
-    print(f"the same day again                  {'identical' if again else 'NOT identical'}, with and without a watcher")
+    print(
+        f"the same day again                  {'identical' if again else 'NOT identical'}, with and without a watcher"
+    )
     return 0 if again and (smoke or cost <= LIMIT_US) else 1
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Spec
@@ -52,7 +53,13 @@ def bounds_of(spec: Spec) -> Bounds:
     if not (least or most):
         least, most = 0, 1
     period = scaling.scaledown_period.seconds * SECOND + scaling.scaledown_period.nanos
-    return Bounds(least, most, period if period > 0 else DEFAULT_SCALEDOWN)
+    return _bounds(least, most, period if period > 0 else DEFAULT_SCALEDOWN)
+
+
+@lru_cache(maxsize=256)
+def _bounds(least: int, most: int, scaledown: int) -> Bounds:
+    """One for all apps that have the same."""
+    return Bounds(least, most, scaledown)
 
 
 def flaw_of(spec: Spec) -> str:

@@ -7,11 +7,13 @@ as a cluster that comes over the wire would.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Hashable
+from functools import partial
 
 from flyteapps_fake.cluster.runs import Run, run_of
 from flyteapps_fake.cluster.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.clock import SECOND
+from flyteapps_fake.plane.clock import SECOND, Timer
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.events import Event
 from flyteapps_fake.plane.leases import lease
@@ -31,7 +33,9 @@ class Reactor:
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._serves = frozenset(state.pools.served_by(SIMULATED))
-        self._runs: dict[AppKey, Run] = {}
+        self._runs: dict[Hashable, Run] = {}
+        self._idle: Callable[[Timer], None] = self._go_idle
+        """One for the timers of all apps."""
 
     def on_event(self, event: Event) -> None:
         """Decides what a committed change means for the cluster."""
@@ -86,15 +90,15 @@ class Reactor:
                     self._wake(record, run)
             else:
                 run.asked_at = max(run.asked_at, record.changed_at)
-                self._go_idle_at(run.asked_at + run.bounds.scaledown, record.key, run)
+                self._go_idle_at(run.asked_at + run.bounds.scaledown, record.key)
 
     def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
         run.drawn += 1
         due = self._state.clock.now() + delay + _jitter(self._state.settings.seed, record, run.drawn, jitter)
         if step.status in _ENDS and not run.reached:
             due = max(due, run.written + self._floor)
-        key = record.key
-        self._state.agenda.call_at(due, key, lambda: self._take_step(key, run, step, due), progress=not step.background)
+        action = partial(self._take_step, run, step)
+        self._state.agenda.call_at(due, record.key, action, progress=not step.background)
 
     def _restart(self, record: AppRecord, run: Run) -> None:
         """Plans the next time that a container which dies again and again dies."""
@@ -109,22 +113,21 @@ class Reactor:
         run.steps = WAKE
         self._go_on(record, run)
 
-    def _go_idle_at(self, due: int, key: AppKey, run: Run) -> None:
-        self._state.agenda.call_at(due, key, lambda: self._go_idle(key, run), progress=False)
+    def _go_idle_at(self, due: int, key: AppKey) -> None:
+        self._state.agenda.call_at(due, key, self._idle, progress=False)
 
-    def _go_idle(self, key: AppKey, run: Run) -> None:
-        record = self._state.store.get(key)
-        if record is None or not run.is_of(record):
-            return
+    def _go_idle(self, timer: Timer) -> None:
+        run = self._runs[timer.owner]
         due = run.asked_at + run.bounds.scaledown
         if due > self._state.clock.now():
-            self._go_idle_at(due, key, run)
+            self._go_idle_at(due, run.key)
         else:
             first, *rest = IDLE
             run.steps = tuple(rest)
-            self._take_step(key, run, first, due)
+            self._take_step(run, first, timer)
 
-    def _take_step(self, key: AppKey, run: Run, step: Step, due: int) -> None:
+    def _take_step(self, run: Run, step: Step, timer: Timer) -> None:
+        key = run.key
         record = self._state.store.get(key)
         if record is None or not run.is_of(record):
             return
@@ -136,7 +139,7 @@ class Reactor:
             replicas=run.bounds.replicas(step.size),
             namespace=f"{key.project}-{key.domain}",
             materialized=run.materialized,
-            at=due,
+            at=timer.due,
         )
         record = report(self._state, record, said)
         run.counter = record.counter

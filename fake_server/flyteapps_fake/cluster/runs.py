@@ -8,7 +8,7 @@ from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
 from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, scenario_of
 from flyteapps_fake.cluster.scenarios import REJECTED, SCENARIOS, STOP, UNKNOWN, Backoff, Step
-from flyteapps_fake.plane.apps import AppRecord
+from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.lifecycle import shall_run
 from flyteapps_fake.plane.validation import quoted
 
@@ -17,6 +17,7 @@ from flyteapps_fake.plane.validation import quoted
 class Run:
     """One revision of an app on its way. Times are nanoseconds; `written` is that of the write that led to it."""
 
+    key: AppKey
     revision: int
     incarnation: int
     bounds: Bounds
@@ -55,6 +56,7 @@ def run_of(record: AppRecord, written: int) -> Run:
     app = record.parse()
     steps, backoff, reason = _program(app)
     return Run(
+        key=record.key,
         revision=record.revision,
         incarnation=record.incarnation,
         bounds=bounds_of(app.spec),
@@ -65,6 +67,9 @@ def run_of(record: AppRecord, written: int) -> Run:
         reason=reason,
         counter=record.counter,
     )
+
+
+_NOTHING = MaterializedInputs()
 
 
 def _program(app: App) -> tuple[tuple[Step, ...], Backoff | None, str]:
@@ -81,11 +86,12 @@ def _program(app: App) -> tuple[tuple[Step, ...], Backoff | None, str]:
 
 def _materialized(app: App) -> MaterializedInputs:
     """The artifacts that the inputs name by key and version; nothing is resolved."""
-    given = MaterializedInputs()
+    given = _NOTHING
     for item in app.spec.inputs.items:
         if item.WhichOneof("value") == "artifact_id" and item.artifact_id.version:
+            if given is _NOTHING:
+                given = MaterializedInputs(revision=app.metadata.revision)
             materialized = given.items.add(name=item.name)
             materialized.artifact_id.artifact_key.CopyFrom(item.artifact_id.key)
             materialized.artifact_id.version = item.artifact_id.version
-            given.revision = app.metadata.revision
     return given

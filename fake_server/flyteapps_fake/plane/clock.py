@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -73,81 +74,84 @@ FEW = 64
 """Cancelled timers that are not worth looking for."""
 
 
-class Timer:
-    """Something that becomes due. Progress is the next step of an app that starts or stops; all else is background."""
+class Timer(NamedTuple):
+    """Something that becomes due. Progress is the next step of an app that starts or stops; all else is background.
 
-    __slots__ = ("action", "cancelled", "due", "owner", "progress", "sequence")
+    `action` is given the timer.
+    """
 
-    def __init__(self, due: int, sequence: int, owner: Hashable, progress: bool, action: Callable[[], None]) -> None:
-        self.due = due
-        self.sequence = sequence
-        self.owner = owner
-        self.progress = progress
-        self.action = action
-        self.cancelled = False
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.due, self.sequence) < (other.due, other.sequence)
+    due: int
+    sequence: int
+    owner: Hashable
+    progress: bool
+    action: Callable[[Timer], None]
 
 
 class _Heap:
-    """Timers, the earliest first; cancelled ones stay as long as they are not most of it."""
+    """Timers, the earliest first; cancelled ones stay in it as long as they are not most of it."""
 
     def __init__(self) -> None:
         self._timers: list[Timer] = []
-        self._dead = 0
+        self.owners: dict[Hashable, Timer] = {}
+        """The timers that are not cancelled."""
 
     def __len__(self) -> int:
         return len(self._timers)
 
     def push(self, timer: Timer) -> None:
+        self.owners[timer.owner] = timer
         heapq.heappush(self._timers, timer)
 
     def first(self) -> Timer | None:
-        while self._timers and self._timers[0].cancelled:
-            heapq.heappop(self._timers)
-            self._dead -= 1
-        return self._timers[0] if self._timers else None
+        timers, owners = self._timers, self.owners
+        while timers:
+            first = timers[0]
+            if owners.get(first.owner) is first:
+                return first
+            heapq.heappop(timers)
+        return None
 
-    def drop(self, timer: Timer) -> None:
-        timer.cancelled = True
-        self._dead += 1
-        if self._dead > FEW and self._dead * 2 > len(self._timers):
-            self._timers = [each for each in self._timers if not each.cancelled]
+    def drop(self, owner: Hashable) -> Timer | None:
+        timer = self.owners.pop(owner, None)
+        dead = len(self._timers) - len(self.owners)
+        if dead > FEW and dead * 2 > len(self._timers):
+            self._timers = list(self.owners.values())
             heapq.heapify(self._timers)
-            self._dead = 0
+        return timer
 
 
 class Agenda:
     """Two heaps of timers, progress and background; at most one timer an owner."""
 
     def __init__(self) -> None:
-        self._heaps = {True: _Heap(), False: _Heap()}
+        self._progress = _Heap()
+        self._background = _Heap()
         self._sequence = 0
-        self._background: dict[Hashable, Timer] = {}
-        self.progress: dict[Hashable, Timer] = {}
 
     def __len__(self) -> int:
         """How many timers are kept, cancelled ones included."""
-        return sum(map(len, self._heaps.values()))
+        return len(self._progress) + len(self._background)
 
     def __contains__(self, owner: Hashable) -> bool:
         """Whether the owner has a timer."""
-        return owner in self.progress or owner in self._background
+        return owner in self._progress.owners or owner in self._background.owners
 
-    def call_at(self, due: int, owner: Hashable, action: Callable[[], None], *, progress: bool = True) -> None:
+    @property
+    def progress(self) -> Mapping[Hashable, Timer]:
+        """The progress timers, by owner."""
+        return self._progress.owners
+
+    def call_at(self, due: int, owner: Hashable, action: Callable[[Timer], None], *, progress: bool = True) -> None:
         """Has `action` run once the clock reaches `due`; replaces the timer that its owner has."""
         self.cancel(owner)
         self._sequence += 1
-        timer = Timer(due, self._sequence, owner, progress, action)
-        self._heaps[progress].push(timer)
-        self._owners(progress)[owner] = timer
+        heap = self._progress if progress else self._background
+        heap.push(Timer(due, self._sequence, owner, progress, action))
 
     def cancel(self, owner: Hashable) -> None:
         """Takes back the owner's timer, if it has one."""
-        timer = self.progress.get(owner) or self._background.get(owner)
-        if timer is not None:
-            self._take(timer)
+        if self._progress.drop(owner) is None:
+            self._background.drop(owner)
 
     def next_due(self) -> int | None:
         """When the earliest timer is due."""
@@ -156,29 +160,21 @@ class Agenda:
 
     def pop(self, until: int, *, background_only: bool = False) -> Timer | None:
         """Takes the earliest timer that is due by then."""
-        first = self._heaps[False].first() if background_only else self._first()
+        first = self._background.first() if background_only else self._first()
         if first is None or first.due > until:
             return None
-        self._take(first)
+        self.cancel(first.owner)
         return first
 
     def take(self, owner: Hashable) -> Timer | None:
         """Takes the owner's progress timer out of turn."""
-        timer = self.progress.get(owner)
-        if timer is not None:
-            self._take(timer)
-        return timer
+        return self._progress.drop(owner)
 
     def _first(self) -> Timer | None:
-        firsts = [first for heap in self._heaps.values() if (first := heap.first()) is not None]
-        return min(firsts, default=None)
-
-    def _take(self, timer: Timer) -> None:
-        self._heaps[timer.progress].drop(timer)
-        del self._owners(timer.progress)[timer.owner]
-
-    def _owners(self, progress: bool) -> dict[Hashable, Timer]:
-        return self.progress if progress else self._background
+        step, other = self._progress.first(), self._background.first()
+        if step is None or other is None:
+            return step or other
+        return min(step, other)
 
 
 def timestamp(nanoseconds: int) -> Timestamp:

@@ -9,22 +9,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from flyteidl2.app.app_definition_pb2 import App, Condition
-
-from flyteapps_fake.plane.apps import AppKey, AppRecord, AppStore, deployment_id
-from flyteapps_fake.plane.clock import Agenda, Clock, timestamp
+from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.plane.clock import Agenda, Clock
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import Event, EventLog
 from flyteapps_fake.plane.identity import Organization
 from flyteapps_fake.plane.ingress import Hosts
-from flyteapps_fake.plane.lifecycle import Cause, refusal, shall_run
 from flyteapps_fake.plane.listing import Tokens
 from flyteapps_fake.plane.pools import Pools
 from flyteapps_fake.plane.replicas import ReplicaBook
+from flyteapps_fake.plane.store import AppStore
 from flyteapps_fake.plane.waiting import Waiting, lease_timer
 from flyteapps_fake.settings import Settings
-
-MAX_CONDITIONS = 100
 
 
 class State:
@@ -49,7 +45,8 @@ class State:
         self.on_event: Callable[[Event], None] | None = None
         self.on_schedule: Callable[[], None] | None = None
         """Hears that timers may have changed."""
-        self._incarnations: dict[AppKey, int] = {}
+        self._gone: dict[AppKey, int] = {}
+        """How often the ids of apps that were deleted had been created."""
         self._pending: deque[Event] = deque()
         self._later: deque[Callable[[], None]] = deque()
         self._busy = False
@@ -62,17 +59,27 @@ class State:
         return record
 
     def next_incarnation(self, key: AppKey) -> int:
-        """How often the id has been created, this time included."""
-        return self._incarnations.get(key, 0) + 1
+        """How often an id that isn't there has been created, the next time included."""
+        return self._gone.get(key, 0) + 1
 
-    def commit(self, old: AppRecord | None, app: App | None) -> AppRecord | None:
-        """Makes `app` (None: its absence) the state, as one event; the clock has ticked for it."""
-        new: AppRecord | None = None
-        if app is not None:
-            key = old.key if old is not None else AppKey.of(app.metadata.id).interned()
-            if old is None:
-                self._incarnations[key] = self.next_incarnation(key)
-            new = AppRecord(key, app, self._incarnations[key], old)
+    def commit(self, draft: Draft) -> AppRecord:
+        """Makes the draft the state, as one event; the clock has ticked for it."""
+        old = draft.old
+        if old is not None:
+            new = AppRecord(old.key, old.incarnation, draft)
+        else:
+            assert draft.sent is not None
+            key = AppKey.of(draft.sent.metadata.id).interned()
+            new = AppRecord(key, self.next_incarnation(key), draft)
+        self._replace(old, new)
+        return new
+
+    def remove(self, old: AppRecord) -> None:
+        """Makes the app's absence the state, as one event; the clock has ticked for it."""
+        self._gone[old.key] = old.incarnation
+        self._replace(old, None)
+
+    def _replace(self, old: AppRecord | None, new: AppRecord | None) -> None:
         self.store.put(old, new)
         self.waiting.put(old, new)
         if old is not None and old.lease and (new is None or new.lease != old.lease):
@@ -85,7 +92,6 @@ class State:
         finally:
             self._busy = was_busy
         self._pending.append(event)
-        return new
 
     def soon(self, action: Callable[[], None]) -> None:
         """Has `action` run before the plane is left: at once, unless a commit is being told of."""
@@ -110,23 +116,3 @@ class State:
             self._busy = False
         if self.on_schedule is not None:
             self.on_schedule()
-
-
-def append_condition(app: App, condition: Condition, cause: Cause, now: int, deployment: str = "") -> None:
-    """Adds a condition, stamped by the plane; only moves of the table are taken.
-
-    `deployment`: the deployment id where it is known, else it is computed.
-    """
-    conditions = app.status.conditions
-    last = conditions[-1] if conditions else None
-    source = last.deployment_status if last is not None else None
-    stopping = not shall_run(app.spec.desired_state)
-    why = refusal(source, condition.deployment_status, cause, condition.substate, stopping=stopping)
-    if why:
-        raise RpcError(Code.FAILED_PRECONDITION, f"app {app.metadata.id.name}: {why}")
-    condition.revision = (last.revision if last is not None else 0) + 1
-    condition.last_transition_time.CopyFrom(timestamp(now))
-    condition.deployment_id = deployment or deployment_id(app.spec)
-    conditions.append(condition)
-    if len(conditions) > MAX_CONDITIONS:
-        del conditions[: len(conditions) - MAX_CONDITIONS]

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from flyteapps_fake.plane.apps import AppKey, AppRecord, Scope, scopes_of
+from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.store import Scope, scopes_of
 from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.wire import field
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
-from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.clock import SECOND, timestamp
-from flyteapps_fake.plane.commits import State, append_condition
+from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.plane.clock import SECOND, Timer, timestamp
+from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run
 from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.waiting import leasable, lease_timer
@@ -22,20 +22,19 @@ MOST = 100
 
 def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
     """Assigns the app to the cluster; a restarted one keeps PENDING."""
-    app = record.parse()
+    draft = Draft(record)
     now = state.clock.tick()
     expiration = now + round(state.settings.lease_seconds * SECOND)
-    app.status.assigned_cluster = cluster
-    app.status.lease_expiration.CopyFrom(timestamp(expiration))
+    draft.status.assigned_cluster = cluster
+    draft.status.lease_expiration.CopyFrom(timestamp(expiration))
     if record.status == UNASSIGNED:
         condition = Condition(deployment_status=ASSIGNED, message=f"Leased by cluster {cluster}")
-        append_condition(app, condition, Cause.LEASE, now, record.deployment)
+        draft.append(condition, Cause.LEASE, now)
     else:
-        app.status.conditions[-1].revision += 1
-    leased = state.commit(record, app)
-    assert leased is not None
+        draft.touch()
+    leased = state.commit(draft)
 
-    def run_out() -> None:
+    def run_out(_: Timer) -> None:
         step = state.agenda.progress.get(record.key)
         if step is not None and step.due < expiration:
             return  # acknowledged in time: on the auto clock a cluster's word waits until somebody wants to hear it
@@ -50,21 +49,19 @@ def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
 
 def take_back(state: State, record: AppRecord) -> None:
     """Ends a lease that was not acknowledged: the app has no cluster, and is again what it was before."""
-    app = record.parse()
+    draft = Draft(record)
     now = state.clock.tick()
-    status = app.status
-    status.assigned_cluster = ""
-    status.ClearField("lease_expiration")
+    draft.status.assigned_cluster = ""
+    draft.status.ClearField("lease_expiration")
     if not shall_run(record.desired_state):
         condition = Condition(deployment_status=STOPPED, message=f"Stopped before cluster {record.cluster} took it")
-        append_condition(app, condition, Cause.EXPIRY, now, record.deployment)
+        draft.append(condition, Cause.EXPIRY, now)
     elif record.status == ASSIGNED:
         message = f"The lease of cluster {record.cluster} ran out. {state.pools.why_waiting(record.wanted)}"
-        condition = Condition(deployment_status=UNASSIGNED, message=message)
-        append_condition(app, condition, Cause.EXPIRY, now, record.deployment)
+        draft.append(Condition(deployment_status=UNASSIGNED, message=message), Cause.EXPIRY, now)
     else:
-        status.conditions[-1].revision += 1
-    state.commit(record, app)
+        draft.touch()
+    state.commit(draft)
 
 
 class LeaseStream(OpenStream):

@@ -17,9 +17,10 @@ from flyteidl2.app.app_payload_pb2 import ListRequest
 from flyteidl2.common.list_pb2 import ListRequest as Query
 from flyteidl2.common.list_pb2 import Sort
 
-from flyteapps_fake.plane.apps import SORT_KEYS, AppKey, AppRecord, AppStore, Scope, SortValue
+from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.filters import compile_filters
+from flyteapps_fake.plane.store import SORT_KEYS, AppStore, Scope, SortValue
 from flyteapps_fake.plane.wire import encode, field, uint_field
 
 DEFAULT_LIMIT = 100
@@ -200,7 +201,7 @@ def _page(found: Iterator[AppRecord], limit: int) -> tuple[list[AppRecord], bool
     page: list[AppRecord] = []
     size = 0
     for record in found:
-        size += len(record.encoded) + 8
+        size += record.size + 16
         if page and (len(page) >= limit or size > MAX_PAGE_BYTES):
             return page, True
         page.append(record)

@@ -47,7 +47,7 @@ class Line(NamedTuple):
 
 def lines_between(replica: Replica, app: App, after: int, until: int) -> list[Line]:
     """The replica's lines later than `after`, up to and with `until`: the last ones, in order."""
-    first, last = max(after + 1, replica.began), min(until, replica.ended or until)
+    first, last = max(after + 1, replica.life.began), min(until, replica.life.ended or until)
     lines = [line for line in _of_life(replica, app) if first <= line.at <= last]
     lines += _requests(replica, _serving(app.status.conditions, last), first, last)
     lines.sort(key=lambda line: line.at)
@@ -56,7 +56,7 @@ def lines_between(replica: Replica, app: App, after: int, until: int) -> list[Li
 
 def next_request(replica: Replica, app: App, after: int) -> int | None:
     """When the replica, if all stays as it is, logs its next request; None where it serves none."""
-    if replica.ended is not None or not _serves(app.status.conditions[-1]):
+    if replica.life.ended is not None or not _serves(app.status.conditions[-1]):
         return None
     slot = after // SLOT
     for number in range(slot, slot + FAR):
@@ -68,14 +68,14 @@ def next_request(replica: Replica, app: App, after: int) -> int | None:
 
 def _of_life(replica: Replica, app: App) -> Iterator[Line]:
     """The lines of its start, of what became of the app, and its last words."""
-    yield Line(replica.began, True, f"Replica {replica.name} of revision {replica.revision} starts")
-    if replica.revision == app.metadata.revision:
+    yield Line(replica.life.began, True, f"Replica {replica.name} of revision {replica.life.revision} starts")
+    if replica.life.revision == app.metadata.revision:
         container = app.spec.container
         if container.image:
-            yield Line(replica.began, True, f"Image {container.image}")
+            yield Line(replica.life.began, True, f"Image {container.image}")
         command = " ".join((*container.command, *container.args))
         if command:
-            yield Line(replica.began, False, f"Running {command[:1_000]}")
+            yield Line(replica.life.began, False, f"Running {command[:1_000]}")
     for condition in app.status.conditions:
         at = from_timestamp(condition.last_transition_time)
         for text in LAST_WORDS.get(condition.substate, ()):

@@ -15,7 +15,7 @@ from flyteidl2.app.replica_definition_pb2 import ReplicaIdentifier
 from flyteidl2.logs.dataplane import payload_pb2 as logs
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.clock import timestamp
+from flyteapps_fake.plane.clock import Timer, timestamp
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import Event, app_scope
@@ -34,7 +34,7 @@ def tail_logs(state: State, request: TailLogsRequest) -> LogStream:
     one = request.HasField("replica_id")
     app_id = request.replica_id.app_id if one else request.app_id
     record = state.require(AppKey.of(app_id))
-    live, ended = state.replicas.live(record.key), state.replicas.ended(record.key)
+    live, ended = state.replicas.live(record), state.replicas.ended(record)
     if one:
         name = request.replica_id.name
         live, ended = ([each for each in kept if each.name == name] for kept in (live, ended))
@@ -83,9 +83,10 @@ class LogStream(OpenStream):
 
     def _same(self) -> bool:
         """Whether the replicas that are followed are still those that run."""
-        if any(each.ended is not None for each in self._replicas):
+        living = self._state.replicas.living(self._record.key)
+        if any(each.life not in living for each in self._replicas):
             return False
-        return len(self._replicas) == 1 or len(self._state.replicas.live(self._record.key)) == len(self._replicas)
+        return len(self._replicas) == 1 or len(living) == len(self._replicas)
 
     def _ready(self) -> bool:
         return self._fresh
@@ -146,7 +147,7 @@ class LogStream(OpenStream):
             if self._state.on_schedule is not None:
                 self._state.on_schedule()
 
-    def _look(self) -> None:
+    def _look(self, _: Timer) -> None:
         self._fresh = True
         self.waiting = False
         self.notify()

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flyteapps_fake.plane.apps import AppKey, AppRecord, AppStore
+from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.clock import Agenda
 from flyteapps_fake.plane.events import Event, EventLog, WatchScope, app_scope
+from flyteapps_fake.plane.store import AppStore
 from flyteapps_fake.plane.streams import OpenStream
 
 QUIET = 0.3

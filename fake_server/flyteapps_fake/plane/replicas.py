@@ -6,7 +6,7 @@ A replica lives from the report that counts it to the one that doesn't any more,
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.lifecycle import ACTIVE, DEPLOYING, STOPPED
@@ -17,15 +17,32 @@ MOST_ENDED = 10
 """Replicas of one app that are remembered after their end."""
 
 
-@dataclass(slots=True)
-class Replica:
-    """One replica; `seed` is what its log is drawn from. Times are nanoseconds."""
+class Life(NamedTuple):
+    """What is kept of one replica: the how many-th of its app it is, and its times in nanoseconds."""
 
-    name: str
-    seed: bytes
+    number: int
     revision: int
     began: int
     ended: int | None = None
+
+
+class Replica(NamedTuple):
+    """One replica; `seed` is what its log is drawn from."""
+
+    name: str
+    seed: bytes
+    life: Life
+
+
+class _Lives:
+    """Those of one app, the oldest first."""
+
+    __slots__ = ("begun", "ended", "live")
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.live: tuple[Life, ...] = ()
+        self.ended: tuple[Life, ...] = ()
 
 
 class ReplicaBook:
@@ -33,48 +50,53 @@ class ReplicaBook:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._live: dict[AppKey, list[Replica]] = {}
-        self._ended: dict[AppKey, list[Replica]] = {}
-        self._begun: dict[AppKey, int] = {}
+        self._lives: dict[AppKey, _Lives] = {}
 
-    def live(self, key: AppKey) -> list[Replica]:
+    def live(self, record: AppRecord) -> list[Replica]:
         """Those that run now, the oldest first."""
-        return self._live.get(key, [])
+        return [self._replica(record, life) for life in self.living(record.key)]
 
-    def ended(self, key: AppKey) -> list[Replica]:
+    def living(self, key: AppKey) -> tuple[Life, ...]:
+        """What is kept of those that run now."""
+        lives = self._lives.get(key)
+        return lives.live if lives is not None else ()
+
+    def ended(self, record: AppRecord) -> list[Replica]:
         """The last ones that ended, the oldest first."""
-        return self._ended.get(key, [])
+        lives = self._lives.get(record.key)
+        return [self._replica(record, life) for life in lives.ended] if lives is not None else []
 
     def follow(self, old: AppRecord | None, new: AppRecord | None, now: int) -> None:
         """Follows a commit."""
         if new is None:
             if old is not None:
-                for kept in (self._live, self._ended, self._begun):
-                    kept.pop(old.key, None)
+                self._lives.pop(old.key, None)
             return
         if old is None or not (old.replicas or new.replicas):
             return
-        live = self._live.setdefault(new.key, [])
-        at = new.changed_at if new.changed_at > old.changed_at else now
-        if live and live[0].revision != new.revision and new.status in (DEPLOYING, ACTIVE):
-            self._end(new.key, live, 0, at)
-        count = min(new.replicas, MOST_LIVE) if new.status != STOPPED else 0
-        self._end(new.key, live, count, at)
-        while len(live) < count:
-            live.append(self._begin(new, at))
-
-    def _begin(self, record: AppRecord, at: int) -> Replica:
-        number = self._begun[record.key] = self._begun.get(record.key, 0) + 1
-        drawn = "\0".join((str(self._seed), *record.key, str(record.incarnation), str(record.revision), str(number)))
-        seed = hashlib.sha256(drawn.encode()).digest()
-        return Replica(f"{record.key.name.lower()}-{record.revision:05d}-{seed.hex()[:5]}", seed, record.revision, at)
-
-    def _end(self, key: AppKey, live: list[Replica], count: int, at: int) -> None:
-        """Ends the newest of them, down to so many."""
-        if len(live) <= count:
+        if old.replicas == new.replicas and old.revision == new.revision and old.status == new.status:
             return
-        for replica in live[count:]:
-            replica.ended = at
-        ended = self._ended.setdefault(key, [])
-        ended += live[count:]
-        del live[count:], ended[:-MOST_ENDED]
+        lives = self._lives.get(new.key)
+        if lives is None:
+            lives = self._lives[new.key] = _Lives()
+        at = new.changed_at if new.changed_at > old.changed_at else now
+        count = min(new.replicas, MOST_LIVE) if new.status != STOPPED else 0
+        if lives.live and lives.live[0].revision != new.revision and new.status in (DEPLOYING, ACTIVE):
+            _end(lives, 0, at)
+        _end(lives, count, at)
+        while len(lives.live) < count:
+            lives.begun += 1
+            lives.live = (*lives.live, Life(lives.begun, new.revision, at))
+
+    def _replica(self, record: AppRecord, life: Life) -> Replica:
+        drawn = (str(self._seed), *record.key, str(record.incarnation), str(life.revision), str(life.number))
+        seed = hashlib.sha256("\0".join(drawn).encode()).digest()
+        return Replica(f"{record.key.name.lower()}-{life.revision:05d}-{seed.hex()[:5]}", seed, life)
+
+
+def _end(lives: _Lives, count: int, at: int) -> None:
+    """Ends the newest of them, down to so many."""
+    over = lives.live[count:]
+    if over:
+        lives.ended = (*lives.ended, *(life._replace(ended=at) for life in over))[-MOST_ENDED:]
+        lives.live = lives.live[:count]

@@ -6,14 +6,14 @@ The same for the UpdateStatus RPC and for the simulated cluster.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, MaterializedInputs, Status
 from flyteidl2.app.app_payload_pb2 import UpdateStatusRequest
 
-from flyteapps_fake.plane.apps import AppKey, AppRecord
+from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.plane.clock import timestamp
-from flyteapps_fake.plane.commits import State, append_condition
+from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.lifecycle import (
     ACTIVE,
@@ -38,8 +38,7 @@ _OLD_WORDS: dict[int, tuple[int, int]] = {
 """What is stored for deprecated statuses."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(NamedTuple):
     """A cluster's word on one app; a status of None says nothing of the app's condition.
 
     `revision` and `counter`: what the cluster believes the app's revision and its last condition's are, 0 for any.
@@ -52,7 +51,7 @@ class Report:
     message: str = ""
     replicas: int = 0
     namespace: str | None = None
-    materialized: MaterializedInputs | None = field(default=None)
+    materialized: MaterializedInputs | None = None
     vpc_url: str = ""
     revision: int = 0
     counter: int = 0
@@ -78,9 +77,9 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
         )
     _check_size(said)
     _check_holder(state, record, said)
-    app = record.parse()
-    status, last = app.status, app.status.conditions[-1]
-    changed = _take(app, said)
+    draft = Draft(record)
+    status, last = draft.status, draft.last
+    changed = _take(status, said)
     if said.vpc_url:
         state.hosts.check(record.key, status.ingress)
     appended = said.status is not None and (
@@ -94,22 +93,21 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
     if appended:
         now = state.clock.tick()
         condition = Condition(deployment_status=said.status, substate=said.substate, message=said.message)  # pyright: ignore[reportArgumentType]  # append_condition checks it
-        append_condition(app, condition, Cause.REPORT, now, record.deployment)
+        draft.append(condition, Cause.REPORT, now)
         if said.status == ACTIVE and not _started(status):
             status.last_started_at.CopyFrom(timestamp(now))
     else:
         state.clock.tick()
-        last.revision += 1
+        draft.touch()
     if acknowledged:
         status.ClearField("lease_expiration")
         status.last_assigned_cluster = said.cluster
         state.lapses.pop(said.cluster, None)
     if said.status == STOPPED:
         status.assigned_cluster = ""
-    committed = state.commit(record, app)
-    assert committed is not None
+    committed = state.commit(draft)
     if said.vpc_url:
-        state.hosts.move(record.key, record.parse().status.ingress, status.ingress)
+        state.hosts.move(record.key, record.parse_status().ingress, status.ingress)
     return committed
 
 
@@ -182,9 +180,8 @@ def _check_holder(state: State, record: AppRecord, said: Report) -> None:
         )
 
 
-def _take(app: App, said: Report) -> bool:
-    """Puts what the cluster owns into the app; whether anything changed."""
-    status = app.status
+def _take(status: Status, said: Report) -> bool:
+    """Puts what the cluster owns into the status; whether anything changed."""
     changed = status.current_replicas != said.replicas
     status.current_replicas = said.replicas
     if said.namespace is not None and said.namespace != status.k8s_metadata.namespace:

@@ -25,6 +25,21 @@ def field(number: int, payload: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
+def field_size(payload_bytes: int) -> int:
+    """How long a field with a number below 16 and such a payload is."""
+    return 1 + len(varint(payload_bytes)) + payload_bytes
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The varint that begins there, and where it ends."""
+    value = shift = 0
+    while data[at] >= 0x80:
+        value |= (data[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+    return value | data[at] << shift, at + 1
+
+
 def uint_field(number: int, value: int) -> bytes:
     """One varint field, nothing where the value is the default."""
     return varint(number << 3) + varint(value) if value else b""

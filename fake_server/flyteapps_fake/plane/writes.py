@@ -8,9 +8,9 @@ from __future__ import annotations
 from flyteidl2.app.app_definition_pb2 import App, Condition, IngressConfig, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
 
-from flyteapps_fake.plane.apps import AppKey
+from flyteapps_fake.plane.apps import AppKey, Draft
 from flyteapps_fake.plane.clock import timestamp
-from flyteapps_fake.plane.commits import State, append_condition
+from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.identity import user
 from flyteapps_fake.plane.ingress import generated_subdomain, is_default
@@ -37,22 +37,24 @@ def create(state: State, request: CreateRequest) -> AppKey:
         app.spec.ingress.CopyFrom(IngressConfig(subdomain=generated))
     if not app.spec.creator.WhichOneof("principal"):
         app.spec.creator.CopyFrom(user(state.settings.subject))
-    app.status.ingress.CopyFrom(state.hosts.plan(key, app.spec.ingress, generated))
     check_size(app, str(key))
+    draft = Draft(None, app)
+    status = draft.status
+    status.ingress.CopyFrom(state.hosts.plan(key, app.spec.ingress, generated))
     now = state.clock.tick()
-    app.status.created_at.CopyFrom(timestamp(now))
-    app.status.last_updated_at.CopyFrom(timestamp(now))
+    status.created_at.CopyFrom(timestamp(now))
+    status.last_updated_at.CopyFrom(timestamp(now))
     running = shall_run(app.spec.desired_state)
     condition = Condition(
         deployment_status=UNASSIGNED if running else STOPPED,
         message=state.pools.why_waiting(wanted_by(app.spec)) if running else "Created as stopped",
         actor=user(state.settings.subject),
     )
-    append_condition(app, condition, Cause.CREATE, now)
+    draft.append(condition, Cause.CREATE, now)
     state.organization.settle()
-    state.commit(None, app)
-    state.hosts.move(key, None, app.status.ingress)
-    return key
+    record = state.commit(draft)
+    state.hosts.move(record.key, None, status.ingress)
+    return record.key
 
 
 def update(state: State, request: UpdateRequest) -> AppKey:
@@ -67,8 +69,8 @@ def update(state: State, request: UpdateRequest) -> AppKey:
             f"the stored revision is {old.revision}",
         )
     _check_inputs(sent.spec)
-    stored = old.parse()
-    app = App(metadata=sent.metadata, spec=sent.spec, status=stored.status)
+    stored = old.parse_front()
+    app = App(metadata=sent.metadata, spec=sent.spec)
     if is_default(app):
         app.spec.ingress.CopyFrom(stored.spec.ingress)
     app.spec.creator.CopyFrom(stored.spec.creator)
@@ -78,25 +80,27 @@ def update(state: State, request: UpdateRequest) -> AppKey:
         )
     app.metadata.revision = old.revision + 1
     generated = generated_subdomain(state.settings.seed, key, old.incarnation)
-    ingress = state.hosts.plan(key, app.spec.ingress, generated)
-    ingress.vpc_url = stored.status.ingress.vpc_url
-    app.status.ingress.CopyFrom(ingress)
     check_size(app, str(key))
+    draft = Draft(old, app)
+    before = old.parse_status().ingress
+    ingress = state.hosts.plan(key, app.spec.ingress, generated)
+    ingress.vpc_url = before.vpc_url
+    draft.status.ingress.CopyFrom(ingress)
     now = state.clock.tick()
-    app.status.last_updated_at.CopyFrom(timestamp(now))
-    target = _condition_after_update(app)
+    draft.status.last_updated_at.CopyFrom(timestamp(now))
+    target = _condition_after_update(draft)
     if target is not None:
         reason = request.reason or "no reason given"
         condition = Condition(
             deployment_status=target, message=f"Updated: {reason}", actor=user(state.settings.subject)
         )
-        append_condition(app, condition, Cause.UPDATE, now)
+        draft.append(condition, Cause.UPDATE, now)
     elif old.status == UNASSIGNED and (wanted := wanted_by(app.spec)) != old.wanted:
-        app.status.conditions[-1].message = state.pools.why_waiting(wanted)
-        app.status.conditions[-1].revision += 1
-    state.commit(old, app)
-    state.hosts.move(key, stored.status.ingress, ingress)
-    return key
+        draft.last.message = state.pools.why_waiting(wanted)
+        draft.touch()
+    state.commit(draft)
+    state.hosts.move(old.key, before, ingress)
+    return old.key
 
 
 def delete(state: State, request: DeleteRequest) -> AppKey:
@@ -110,16 +114,15 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
             f"(App.deactivate(), or `flyte update app {key.name} --deactivate`)",
         )
     state.clock.tick()
-    state.commit(old, None)
-    state.hosts.move(key, old.parse().status.ingress, None)
+    state.remove(old)
+    state.hosts.move(key, old.parse_status().ingress, None)
     return key
 
 
-def _condition_after_update(app: App) -> Status.DeploymentStatus | None:
-    last = app.status.conditions[-1].deployment_status
-    if not shall_run(app.spec.desired_state):
-        return PENDING if app.status.assigned_cluster else STOPPED
-    return None if last in (UNASSIGNED, ASSIGNED) else PENDING
+def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:
+    if not shall_run(draft.desired_state):
+        return PENDING if draft.status.assigned_cluster else STOPPED
+    return None if draft.last.deployment_status in (UNASSIGNED, ASSIGNED) else PENDING
 
 
 def _check_inputs(spec: Spec) -> None:
