@@ -16,7 +16,7 @@ from flyteapps_fake.cluster.admission import Bounds
 from flyteapps_fake.cluster.reactor import Reactor
 from flyteapps_fake.cluster.scenarios import SCENARIOS
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.plane import apps, commits, leases, log_lines, logs, status, waiting, writes
+from flyteapps_fake.plane import apps, conditions, leases, log_lines, logs, status, waiting, writes
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.clock import SECOND, Agenda
 from flyteapps_fake.plane.commits import State
@@ -28,7 +28,7 @@ from flyteapps_fake.plane.replicas import ReplicaBook
 from flyteapps_fake.plane.waiting import Waiting
 from flyteapps_fake.plane.wire import field
 
-from .mutants import around, at_commit, at_create, mutant
+from .mutants import around, at_commit, at_create, draft_of, mutant
 
 
 def all_of(*changes: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
@@ -236,7 +236,7 @@ def a_report_replaces_the_labels() -> AbstractContextManager[Any]:
         if request.app.metadata.labels:
             app.metadata.labels.MergeFrom(request.app.metadata.labels)
             state.clock.tick()
-            state.commit(old, app)
+            state.commit(draft_of(old, app))
         return key
 
     real = status.update_status
@@ -314,13 +314,13 @@ def old_words_are_kept() -> AbstractContextManager[Any]:
 
 @mutant("US-2")
 def any_move_is_taken() -> AbstractContextManager[Any]:
-    return patch.object(commits, "refusal", same(""))
+    return patch.object(apps, "refusal", same(""))
 
 
 @mutant("US-2")
 def a_running_app_can_be_stopped_by_its_cluster() -> AbstractContextManager[Any]:
-    real = commits.refusal
-    return patch.object(commits, "refusal", lambda *arguments, stopping: real(*arguments, stopping=True))
+    real = apps.refusal
+    return patch.object(apps, "refusal", lambda *arguments, stopping: real(*arguments, stopping=True))
 
 
 @mutant("US-2")
@@ -349,12 +349,12 @@ def links_change_the_deployment() -> AbstractContextManager[Any]:
     def deployment_id(spec: model.Spec) -> str:
         return real(spec) if not spec.links else "0" * 16
 
-    return all_of(*(patch.object(room, "deployment_id", deployment_id) for room in (apps, commits)))
+    return patch.object(apps, "deployment_id", deployment_id)
 
 
 @mutant("US-5")
 def every_condition_is_kept() -> AbstractContextManager[Any]:
-    return patch.object(commits, "MAX_CONDITIONS", 10_000)
+    return patch.object(conditions, "MAX_CONDITIONS", 10_000)
 
 
 @mutant("US-6")

@@ -21,9 +21,10 @@ from flyteapps_fake.cluster.reactor import Reactor
 from flyteapps_fake.cluster.runs import Run
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.plane import filters, identity, ingress, listing, reads, writes
-from flyteapps_fake.plane.apps import AppKey
-from flyteapps_fake.plane.clock import Agenda
+from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.plane.clock import Agenda, from_timestamp
 from flyteapps_fake.plane.commits import State
+from flyteapps_fake.plane.conditions import History
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT, Event, EventLog, Subscription
 from flyteapps_fake.plane.identity import Organization
@@ -54,12 +55,34 @@ def at_commit(change: Callable[[model.App, model.App | None], None]) -> Abstract
     """`change(app, old)` alters each app before it is stored; `old` is None for a new one."""
     real = State.commit
 
-    def commit(self: State, old: Any, app: model.App | None) -> Any:
-        if app is not None:
-            change(app, old.parse() if old is not None else None)
-        return real(self, old, app)
+    def commit(self: State, draft: Draft) -> AppRecord:
+        app = _whole(draft)
+        change(app, draft.old.parse() if draft.old is not None else None)
+        return real(self, draft_of(draft.old, app))
 
     return patch.object(State, "commit", commit)
+
+
+def _whole(draft: Draft) -> model.App:
+    """The app that the draft leads to."""
+    app = model.App()
+    app.CopyFrom(draft.sent if draft.sent is not None else draft.old.parse_front())
+    app.status.CopyFrom(draft.status)
+    app.status.MergeFrom(model.Status.FromString(draft.history.encoded))
+    return app
+
+
+def draft_of(old: AppRecord | None, app: model.App) -> Draft:
+    """A draft that leads to that app, whatever it is."""
+    draft = Draft(old, model.App(metadata=app.metadata, spec=app.spec))
+    draft.history = History()
+    for condition in app.status.conditions:
+        draft.history = draft.history.append(condition)
+    draft.last = app.status.conditions[-1]
+    draft.changed_at = from_timestamp(draft.last.last_transition_time)
+    draft.status.CopyFrom(app.status)
+    draft.status.ClearField("conditions")
+    return draft
 
 
 def at_create(change: Callable[[model.App], None]) -> AbstractContextManager[Any]:
@@ -126,7 +149,7 @@ def an_app_begins_pending() -> AbstractContextManager[Any]:
 @mutant("CR-5")
 def a_deleted_id_stays_taken() -> AbstractContextManager[Any]:
     def create(real: Any, state: State, request: rpc.CreateRequest) -> AppKey:
-        if AppKey.of(request.app.metadata.id) in state._incarnations:
+        if AppKey.of(request.app.metadata.id) in state._gone:
             raise RpcError(Code.ALREADY_EXISTS, "it was there")
         return real(state, request)
 
@@ -246,11 +269,13 @@ def old_revisions_report() -> AbstractContextManager[Any]:
     real_call_at = Agenda.call_at
 
     def call_at(self: Agenda, due: int, owner: Any, action: Any, *, progress: bool = True) -> None:
-        real_call_at(self, due, (owner, next(numbers)), action, progress=progress)
+        real_call_at(
+            self, due, (owner, next(numbers)), lambda timer: action(timer._replace(owner=owner)), progress=progress
+        )
 
-    def take_step(real: Any, self: Reactor, key: AppKey, *arguments: Any) -> None:
+    def take_step(real: Any, self: Reactor, *arguments: Any) -> None:
         with suppress(RpcError):
-            real(self, key, *arguments)
+            real(self, *arguments)
 
     both = ExitStack()
     both.enter_context(patch.object(Agenda, "call_at", call_at))

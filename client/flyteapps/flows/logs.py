@@ -35,14 +35,17 @@ class LogLine:
         return f"[{self.replica}] {self.message}" if self.replica else self.message
 
 
-def request_of(identifier: definition.Identifier, replica: str | None) -> Any:
-    """The request for the logs of an app, or of one replica of it."""
+def request_of(identifier: definition.Identifier, replica: str | None, *, follow: bool = True) -> Any:
+    """The request for the logs of an app, or of one replica of it; the stream of one that doesn't follow ends."""
     from flyteidl2.app import app_logs_payload_pb2, replica_definition_pb2
+    from flyteidl2.logs.dataplane import payload_pb2
 
+    request = app_logs_payload_pb2.TailLogsRequest(app_id=identifier)
     if replica:
-        named = replica_definition_pb2.ReplicaIdentifier(app_id=identifier, name=replica)
-        return app_logs_payload_pb2.TailLogsRequest(replica_id=named)
-    return app_logs_payload_pb2.TailLogsRequest(app_id=identifier)
+        request.replica_id.CopyFrom(replica_definition_pb2.ReplicaIdentifier(app_id=identifier, name=replica))
+    if not follow:
+        request.source = payload_pb2.PERSISTED_ONLY
+    return request
 
 
 def lines_of(response: Any) -> Iterator[LogLine]:
@@ -113,7 +116,7 @@ def follow_logs(
         replay.reopened()
         fresh, stream = False, None
         try:
-            stream = yield Open(tail_logs(), request_of(identifier, replica), settings.call_headers())
+            stream = yield Open(tail_logs(), request_of(identifier, replica, follow=follow), settings.call_headers())
             while (message := (yield Next(stream, None))) is not Quiet.END:
                 for line in lines_of(message):
                     if replay.is_new(line):
