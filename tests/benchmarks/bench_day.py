@@ -1,7 +1,7 @@
 """A virtual day of many apps on a manual clock: restarts, scaling, crashes, requests and logs. What does an event cost?
 
+Run with `make bench`; `--smoke` for a short form. Nobody watches while it is timed; what a watcher is sent, and what
 logs say, has to be the same, byte for byte, when the day is run again. Exits 1 where a limit is not met.
-logs say, has to be the same, byte for byte, when the day is run again. Exits 1 where a limit isn't met.
 """
 
 from __future__ import annotations

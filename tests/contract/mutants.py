@@ -65,8 +65,9 @@ def at_commit(change: Callable[[model.App, model.App | None], None]) -> Abstract
 
 def _whole(draft: Draft) -> model.App:
     """The app that the draft leads to."""
-    app = model.App()
-    app.CopyFrom(draft.sent if draft.sent is not None else draft.old.parse_front())
+    front = draft.sent if draft.sent is not None else draft.old and draft.old.parse_front()
+    assert front is not None
+    app = model.App(metadata=front.metadata, spec=front.spec)
     app.status.CopyFrom(draft.status)
     app.status.MergeFrom(model.Status.FromString(draft.history.encoded))
     return app

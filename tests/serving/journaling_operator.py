@@ -1,0 +1,43 @@
+"""The operator of docs/examples with a journal: what it works on once its cluster has it, and where it got stuck.
+
+Run as: journaling_operator.py URL CLUSTER JOURNAL [STUCK_AFTER]. After so many apps it is stuck, and holds leases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "app_operator.py"
+Operator: Any = runpy.run_path(str(EXAMPLE))["Operator"]
+
+
+class Journaling(Operator):
+    """Writes a line for each deployment."""
+
+    def __init__(self, url: str, cluster: str, journal: str, stuck_after: str = "") -> None:
+        super().__init__(url, cluster)
+        self.journal = Path(journal)
+        self.stuck_after = int(stuck_after) if stuck_after else None
+
+    def note(self, word: str, app: Any) -> None:
+        """Appends it, so that it is there even where the process is killed."""
+        with self.journal.open("a", encoding="utf-8") as file:
+            file.write(f"{word} {app.metadata.id.name}\n")
+
+    async def work_on(self, app: Any) -> None:
+        if self.stuck_after is not None and len(self.deployed) >= self.stuck_after:
+            self.note("stuck", app)
+            await asyncio.Event().wait()
+        await super().work_on(app)
+
+    def deploy(self, app: Any) -> None:
+        self.note("deployed", app)
+        super().deploy(app)
+
+
+if __name__ == "__main__":
+    asyncio.run(Journaling(*sys.argv[1:]).run())

@@ -1,0 +1,151 @@
+"""Operators of clusters in processes of their own: leased once, worked on once, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
+from flyteidl2.app.app_payload_pb2 import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+    UpdateRequest,
+    WatchRequest,
+)
+from flyteidl2.app.app_service_connect import AppServiceClientSync
+from flyteidl2.common.list_pb2 import ListRequest as Query
+from flyteidl2.core.tasks_pb2 import Container
+
+from .server_process import ServerProcess, eventually
+
+JOURNALING = Path(__file__).parent / "journaling_operator.py"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "app_operator.py"
+APPS = 40
+ACTIVE, STOPPED = Status.DEPLOYMENT_STATUS_ACTIVE, Status.DEPLOYMENT_STATUS_STOPPED
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts scripts, which are gone after the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def begin(script: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        processes.append(subprocess.Popen([sys.executable, str(script), *arguments]))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def plane() -> Iterator[ServerProcess]:
+    """A plane whose clusters come over the wire, and have two seconds for a lease."""
+    server = ServerProcess(
+        *("--data-plane", "none", "--pool", "default=east,west", "--lease-seconds", "2", "--clock", "realtime")
+    )
+    yield server
+    server.stop()
+
+
+def app_of(name: str, image: str = "example.org/image:1", *, stopped: bool = False) -> App:
+    spec = Spec(container=Container(image=image))
+    if stopped:
+        spec.desired_state = Spec.DESIRED_STATE_STOPPED
+    return App(metadata=Meta(id=Identifier(project="p", domain="d", name=name)), spec=spec)
+
+
+def apps_on(client: AppServiceClientSync) -> list[App]:
+    return list(client.list(ListRequest(org="flyte", request=Query(limit=2 * APPS))).apps)
+
+
+def last(app: App) -> int:
+    return app.status.conditions[-1].deployment_status
+
+
+def words(journal: Path, word: str) -> list[str]:
+    """The apps that the journal has that word of."""
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+    return [name for said, _, name in (line.partition(" ") for line in lines) if said == word]
+
+
+def test_nothing_is_worked_on_by_two_when_an_operator_is_killed(
+    plane: ServerProcess, start: Start, tmp_path: Path
+) -> None:
+    """One of two operators is killed while it holds leases: the other gets those, and every app is ACTIVE once."""
+    client = AppServiceClientSync(plane.url)
+    for number in range(APPS):
+        client.create(CreateRequest(app=app_of(f"app-{number}")))
+    east, west = tmp_path / "east", tmp_path / "west"
+    doomed = start(JOURNALING, plane.url, "east", str(east), "5")
+    eventually(lambda: bool(words(east, "stuck")), "the first operator never got stuck")
+    held = [app for app in apps_on(client) if app.status.HasField("lease_expiration")]
+    assert len(held) > 1, "it holds leases that it has not acknowledged"
+    doomed.kill()
+    start(JOURNALING, plane.url, "west", str(west))
+    eventually(lambda: all(last(app) == ACTIVE for app in apps_on(client)), "not every app has become ACTIVE")
+    assert len(apps_on(client)) == APPS
+    for app in apps_on(client):
+        reached = [each.deployment_status for each in app.status.conditions].count(ACTIVE)
+        assert reached == 1, f"{app.metadata.id.name} has become ACTIVE {reached} times"
+    by_east, by_west = words(east, "deployed"), words(west, "deployed")
+    assert len(by_east) == 5
+    assert sorted(by_east + by_west) == sorted(f"app-{number}" for number in range(APPS))
+    assert {app.metadata.id.name for app in held} <= set(by_west), "what was leased to the dead one went to the other"
+    by_cluster = {app.metadata.id.name: app.status.assigned_cluster for app in apps_on(client)}
+    assert by_cluster == dict.fromkeys(by_east, "east") | dict.fromkeys(by_west, "west")
+
+
+def test_two_operators_share_the_apps(plane: ServerProcess, start: Start, tmp_path: Path) -> None:
+    """Two operators that are there from the beginning work on each app once, and both get some."""
+    client = AppServiceClientSync(plane.url)
+    east, west = tmp_path / "east", tmp_path / "west"
+    for journal in (east, west):
+        start(JOURNALING, plane.url, journal.name, str(journal))
+    for journal in (east, west):  # each has shown that it is there
+        name = f"first-of-{journal.name}"
+        app = app_of(name)
+        app.spec.cluster = journal.name
+        client.create(CreateRequest(app=app))
+        eventually(lambda journal=journal, name=name: name in words(journal, "deployed"), "an operator isn't there")
+    for number in range(APPS):
+        client.create(CreateRequest(app=app_of(f"app-{number}")))
+    eventually(lambda: all(last(app) == ACTIVE for app in apps_on(client)), "not every app has become ACTIVE")
+    done = [words(journal, "deployed") for journal in (east, west)]
+    assert sorted([*done[0], *done[1]]) == sorted(app.metadata.id.name for app in apps_on(client))
+    assert min(map(len, done)) > 1, "both had something to do"
+
+
+def test_the_example_deploys_updates_and_stops(plane: ServerProcess, start: Start) -> None:
+    """The example as it stands brings an app up, brings up its next revision, and stops it."""
+    client = AppServiceClientSync(plane.url)
+    start(EXAMPLE, plane.url, "west")
+    app_id = client.create(CreateRequest(app=app_of("hello"))).app.metadata.id
+    _wait(client, app_id, 1, ACTIVE)
+    client.update(UpdateRequest(app=app_of("hello", "example.org/image:2")))
+    _wait(client, app_id, 2, ACTIVE)
+    client.update(UpdateRequest(app=app_of("hello", "example.org/image:2", stopped=True)))
+    _wait(client, app_id, 3, STOPPED)
+    stopped = client.get(GetRequest(app_id=app_id)).app
+    assert (stopped.status.assigned_cluster, stopped.status.last_assigned_cluster) == ("", "west")
+    client.update(UpdateRequest(app=app_of("hello", "example.org/image:3")))
+    _wait(client, app_id, 4, ACTIVE)
+    client.update(UpdateRequest(app=app_of("hello", "example.org/image:3", stopped=True)))
+    client.delete(DeleteRequest(app_id=app_id))
+
+
+def _wait(client: AppServiceClientSync, app_id: Identifier, revision: int, status: int) -> None:
+    """Watches the app until that revision has that status."""
+    for event in client.watch(WatchRequest(app_id=app_id), timeout_ms=20_000):
+        app = event.create_event.app if event.HasField("create_event") else event.update_event.updated_app
+        if app.metadata.revision == revision and last(app) == status:
+            return
+    raise AssertionError("the watch has ended")
