@@ -116,10 +116,10 @@ class User:
         """Puts a file of flows/ into the working directory."""
         shutil.copy(FLOWS / f"{flow}.py", self.folder)
 
-    def python(self, flow: str) -> str:
+    def python(self, flow: str, *arguments: str) -> str:
         """Runs a flow, which must succeed, and returns what it printed."""
         self.bring(flow)
-        return self._run([sys.executable, f"{flow}.py"], 0)
+        return self._run([sys.executable, f"{flow}.py", *arguments], 0)
 
     def flyte(self, *arguments: str, code: int = 0) -> str:
         """Runs the CLI, which must exit with the code, and returns what it printed, without line breaks and frames."""

@@ -1,0 +1,29 @@
+"""What becomes of apps by their scenarios, and what they log, as the unmodified SDK sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .conftest import CLOCK
+from .field import Server, User
+
+SPEED = ["--speed", "100"] if CLOCK == "realtime" else []
+
+
+def test_every_substate_is_seen_and_logged(start: Callable[..., Server], tmp_path: Path) -> None:
+    """Scenarios lead to every pair of status and substate; a watcher and the SDK see all, logs tell of it."""
+    server = start("--org", "acme", *SPEED)
+    user = User(tmp_path, f"127.0.0.1:{server.port}", org="acme")
+    user.bring("common")
+    output = user.python("scenarios_flow", f"http://127.0.0.1:{server.port}")
+    assert "done" in output
+    for line in ("ACTIVE/RUNNING: Running", "RuntimeError: the app gave up", "Killed", "STOPPED: Stopped"):
+        assert line in output, line
+
+
+def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
+    """flyte.serve of an app that fails raises as soon as it has: by one Watch, and without asking again."""
+    assert "done" in user.python("failing_flow")
+    server.wait_for_calls("Watch CANCELED", 5)
+    assert not [call for call in server.calls() if call.startswith("Get ")]
