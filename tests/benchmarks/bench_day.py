@@ -11,6 +11,7 @@ import hashlib
 import sys
 import time
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec
@@ -35,6 +36,12 @@ KINDS = (
     "crash-loop",
     "webhook-error-heals",
 )
+
+
+class Digest(Protocol):
+    """What hashlib's digests can do."""
+
+    def update(self, data: bytes, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -104,7 +111,7 @@ def _count_events(plane: FakeControlPlane, made: Day) -> None:
     state.on_event = on_event
 
 
-def _read_log(plane: FakeControlPlane, number: int, made: Day, digest: hashlib._Hash) -> None:
+def _read_log(plane: FakeControlPlane, number: int, made: Day, digest: Digest) -> None:
     stream = plane.open(TAIL_LOGS, TailLogsRequest(app_id=_id(number), source=PERSISTED_ONLY))
     try:
         while (message := stream.take()) is not None:
