@@ -39,11 +39,15 @@ class Bounds(NamedTuple):
 
     def replicas(self, size: Size) -> int:
         """How many that is."""
-        return {Size.NONE: 0, Size.START: self.start, Size.FULL: self.most}[size]
+        if size is Size.START:
+            return self.start
+        return self.most if size is Size.FULL else 0
 
     def allow(self, trip: Size | None) -> bool:
         """Whether an app may get there and back from where it starts."""
-        return {Size.NONE: self.least == 0, Size.FULL: self.most > self.start}.get(trip or Size.START, True)
+        if trip is Size.NONE:
+            return self.least == 0
+        return trip is not Size.FULL or self.most > self.start
 
 
 def bounds_of(spec: Spec) -> Bounds:

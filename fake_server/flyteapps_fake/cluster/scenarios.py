@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import Status
 
@@ -26,8 +27,7 @@ class Size(enum.Enum):
     FULL = "as many as it may have"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One report of the cluster: what it says, and how long after the step before, give or take the jitter.
 
     `delay` and `jitter` are nanoseconds. `trip`: the size that the step is on the way to, or back from; it is left out

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, Spec, Status
 
-from flyteapps_fake.plane.clock import from_timestamp, timestamp
+from flyteapps_fake.plane.clock import from_timestamp, set_timestamp
 from flyteapps_fake.plane.conditions import History
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.lifecycle import Cause, refusal, shall_run
@@ -153,7 +153,7 @@ class Draft:
             name = self.old.key.name if self.old is not None else self.sent.metadata.id.name if self.sent else ""
             raise RpcError(Code.FAILED_PRECONDITION, f"app {name}: {why}")
         condition.revision = self.last.revision + 1
-        condition.last_transition_time.CopyFrom(timestamp(now))
+        set_timestamp(condition.last_transition_time, now)
         condition.deployment_id = self.deployment
         self.history = self.history.append(condition)
         self.last = condition

@@ -143,7 +143,8 @@ class Agenda:
 
     def call_at(self, due: int, owner: Hashable, action: Callable[[Timer], None], *, progress: bool = True) -> None:
         """Has `action` run once the clock reaches `due`; replaces the timer that its owner has."""
-        self.cancel(owner)
+        if owner in self:
+            self.cancel(owner)
         self._sequence += 1
         heap = self._progress if progress else self._background
         heap.push(Timer(due, self._sequence, owner, progress, action))
@@ -163,7 +164,7 @@ class Agenda:
         first = self._background.first() if background_only else self._first()
         if first is None or first.due > until:
             return None
-        self.cancel(first.owner)
+        (self._progress if first.progress else self._background).drop(first.owner)
         return first
 
     def take(self, owner: Hashable) -> Timer | None:
@@ -180,6 +181,11 @@ class Agenda:
 def timestamp(nanoseconds: int) -> Timestamp:
     """The time as a protobuf Timestamp."""
     return Timestamp(seconds=nanoseconds // SECOND, nanos=nanoseconds % SECOND)
+
+
+def set_timestamp(stamp: Timestamp, nanoseconds: int) -> None:
+    """Puts the time into a message's own Timestamp."""
+    stamp.seconds, stamp.nanos = divmod(nanoseconds, SECOND)
 
 
 def from_timestamp(stamp: Timestamp) -> int:

@@ -28,6 +28,8 @@ class Cause(enum.Enum):
     UPDATE = "Update"
     REPORT = "the cluster reports"
 
+    __hash__ = object.__hash__  # each is one object, and enum's own takes longer than the look-up that it is for
+
 
 class Move(NamedTuple):
     """One legal move; `source` is None for an app that did not exist. None leads to STOPPED in an app that shall run.

@@ -143,14 +143,16 @@ def _said(app: App) -> Report:
 
 def _check_size(said: Report) -> None:
     """Refuses what an app could not carry a hundred times beside its spec."""
+    _check_at_most("the condition's message", len(said.message.encode()), MOST_MESSAGE)
     rest = said.materialized.ByteSize() if said.materialized is not None else 0
-    rest += len((said.namespace or "").encode()) + len(said.vpc_url.encode())
-    for what, size, most in (
-        ("the condition's message", len(said.message.encode()), MOST_MESSAGE),
-        ("k8s_metadata, materialized_inputs and vpc_url", rest, MOST_REST),
-    ):
-        if size > most:
-            raise RpcError(Code.RESOURCE_EXHAUSTED, f"app.status: {what} may have {most:,} bytes, not {size:,}")
+    rest += len(said.namespace.encode()) if said.namespace else 0
+    rest += len(said.vpc_url.encode()) if said.vpc_url else 0
+    _check_at_most("k8s_metadata, materialized_inputs and vpc_url", rest, MOST_REST)
+
+
+def _check_at_most(what: str, size: int, most: int) -> None:
+    if size > most:
+        raise RpcError(Code.RESOURCE_EXHAUSTED, f"app.status: {what} may have {most:,} bytes, not {size:,}")
 
 
 def _check_holder(state: State, record: AppRecord, said: Report) -> None:

@@ -52,6 +52,9 @@ class AppStore:
             self._records[new.key] = new
         elif old is not None:
             del self._records[old.key]
+        if old is not None and new is not None and old.cluster == new.cluster:
+            self._move(old, new)
+            return
         before = scopes_of(old) if old is not None else ()
         after = scopes_of(new) if new is not None else ()
         entries: dict[str, IndexEntry] = {}
@@ -61,6 +64,20 @@ class AppStore:
         for scope in after:
             if new is not None and scope not in before:
                 self._join(scope, new, entries)
+
+    def _move(self, old: AppRecord, new: AppRecord) -> None:
+        """Keeps the app in its scopes, in the place that it has in each index by now."""
+        changed: dict[str, tuple[IndexEntry, IndexEntry] | None] = {}
+        for scope in scopes_of(new):
+            for sort_key, index in self._members[scope].items():
+                if sort_key not in changed:
+                    value = SORT_KEYS[sort_key]
+                    before, after = value(old), value(new)
+                    changed[sort_key] = ((before, old.key), (after, new.key)) if before != after else None
+                entries = changed[sort_key]
+                if entries is not None:
+                    index.remove(entries[0])
+                    index.add(entries[1])
 
     def _leave(self, scope: Scope, old: AppRecord, new: AppRecord | None, entries: dict[str, IndexEntry]) -> None:
         indexes = self._members[scope]
