@@ -79,8 +79,9 @@ def draft_of(old: AppRecord | None, app: model.App) -> Draft:
     draft.history = History()
     for condition in app.status.conditions:
         draft.history = draft.history.append(condition)
-    draft.last = app.status.conditions[-1]
-    draft.changed_at = from_timestamp(draft.last.last_transition_time)
+    last = app.status.conditions[-1]
+    draft.reached, draft.substate, draft.counter = last.deployment_status, last.substate, last.revision
+    draft.changed_at = from_timestamp(last.last_transition_time)
     draft.status.CopyFrom(app.status)
     draft.status.ClearField("conditions")
     return draft

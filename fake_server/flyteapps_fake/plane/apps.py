@@ -68,7 +68,7 @@ class AppRecord:
     )
 
     def __init__(self, key: AppKey, incarnation: int, draft: Draft) -> None:
-        status, last, old = draft.status, draft.last, draft.old
+        status, old = draft.status, draft.old
         self.key = key
         self.incarnation = incarnation
         self.status_bytes = encode(status)
@@ -77,10 +77,10 @@ class AppRecord:
         self.lease = from_timestamp(status.lease_expiration) if status.HasField("lease_expiration") else 0
         """When the lease that nobody has acknowledged runs out; 0 for none."""
         self.replicas = status.current_replicas
-        self.status: int = last.deployment_status
-        self.substate: int = last.substate
-        self.counter: int = last.revision
-        self.changed_at = draft.changed_at
+        self.status: int = draft.reached
+        self.substate: int = draft.substate
+        self.counter: int = draft.counter
+        self.changed_at: int = draft.changed_at
         self.deployment = draft.deployment
         self.desired_state = draft.desired_state
         if draft.sent is None and old is not None:
@@ -126,16 +126,34 @@ class Draft:
     `sent`: the metadata and spec to be stored in the place of the old ones; None leaves those.
     """
 
-    __slots__ = ("changed_at", "deployment", "desired_state", "history", "last", "old", "sent", "status")
+    __slots__ = (
+        "_last",
+        "changed_at",
+        "counter",
+        "deployment",
+        "desired_state",
+        "history",
+        "old",
+        "reached",
+        "sent",
+        "status",
+        "substate",
+    )
 
     def __init__(self, old: AppRecord | None, sent: App | None = None) -> None:
         self.old = old
         self.sent = sent
         self.status = old.parse_status() if old is not None else Status()
         """Without conditions."""
-        self.history: History = old.history if old is not None else History()
-        self.last: Condition = self.history.last() if old is not None else Condition()
-        self.changed_at = old.changed_at if old is not None else 0
+        self._last: Condition | None = None
+        if old is not None:
+            self.history: History = old.history
+            self.reached, self.substate, self.counter = old.status, old.substate, old.counter
+            self.changed_at = old.changed_at
+        else:
+            self.history = History()
+            self.reached, self.substate, self.counter = 0, 0, 0
+            self.changed_at = 0
         if sent is not None:
             self.deployment = deployment_id(sent.spec)
             self.desired_state: int = sent.spec.desired_state
@@ -144,24 +162,33 @@ class Draft:
             self.deployment = old.deployment
             self.desired_state = old.desired_state
 
+    @property
+    def last(self) -> Condition:
+        """The last condition; `touch` keeps what is changed in it."""
+        if self._last is None:
+            self._last = self.history.last()
+        return self._last
+
     def append(self, condition: Condition, cause: Cause, now: int) -> None:
         """Adds a condition, stamped by the plane; only moves of the table are taken, else FAILED_PRECONDITION."""
-        source = self.last.deployment_status if len(self.history) else None
-        stopping = not shall_run(self.desired_state)
-        why = refusal(source, condition.deployment_status, cause, condition.substate, stopping=stopping)
+        source = self.reached if len(self.history) else None
+        target, substate = condition.deployment_status, condition.substate
+        why = refusal(source, target, cause, substate, stopping=not shall_run(self.desired_state))
         if why:
             name = self.old.key.name if self.old is not None else self.sent.metadata.id.name if self.sent else ""
             raise RpcError(Code.FAILED_PRECONDITION, f"app {name}: {why}")
-        condition.revision = self.last.revision + 1
+        self.reached, self.substate, self.changed_at = target, substate, now
+        self.counter += 1
+        condition.revision = self.counter
         set_timestamp(condition.last_transition_time, now)
         condition.deployment_id = self.deployment
         self.history = self.history.append(condition)
-        self.last = condition
-        self.changed_at = now
+        self._last = condition
 
     def touch(self) -> None:
-        """Counts a change that adds no condition; what was changed in `last` is kept."""
-        self.last.revision += 1
+        """Counts a change that adds no condition."""
+        self.counter += 1
+        self.last.revision = self.counter
         self.history = self.history.replace_last(self.last)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flyteidl2.app.app_definition_pb2 import Condition, Status
 
-from flyteapps_fake.plane.wire import encode, field, field_size, read_varint
+from flyteapps_fake.plane.wire import encode, field, field_head, field_size, read_varint
 
 MAX_CONDITIONS = 100
 _FIELD = Status.CONDITIONS_FIELD_NUMBER
@@ -34,12 +34,11 @@ class History:
     def append(self, condition: Condition) -> History:
         """With that one at the end, and without the oldest where there are more than MAX_CONDITIONS."""
         payload = encode(condition)
-        encoded, count = self.encoded, self._count + 1
-        while count > MAX_CONDITIONS:
-            size, start = read_varint(encoded, 1)
-            encoded = encoded[start + size :]
-            count -= 1
-        return History(encoded + field(_FIELD, payload), count, len(payload))
+        kept, count = self.encoded, self._count + 1
+        if count > MAX_CONDITIONS:
+            size, start = read_varint(kept, 1)
+            kept, count = memoryview(kept)[start + size :], MAX_CONDITIONS
+        return History(b"".join((kept, field_head(_FIELD, payload), payload)), count, len(payload))
 
     def replace_last(self, condition: Condition) -> History:
         """With that one in the place of the last."""

@@ -78,13 +78,13 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
     _check_size(said)
     _check_holder(state, record, said)
     draft = Draft(record)
-    status, last = draft.status, draft.last
+    status = draft.status
     changed = _take(status, said)
     if said.vpc_url:
         state.hosts.check(record.key, status.ingress)
     appended = said.status is not None and (
-        (last.deployment_status, last.substate, last.message, last.deployment_id)
-        != (said.status, said.substate, said.message, record.deployment)
+        (record.status, record.substate) != (said.status, said.substate)
+        or (draft.last.message, draft.last.deployment_id) != (said.message, record.deployment)
     )
     acknowledged = bool(record.lease) and said.status not in (None, UNASSIGNED, ASSIGNED)
     if not (appended or changed or acknowledged):

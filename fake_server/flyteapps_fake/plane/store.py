@@ -39,6 +39,8 @@ class AppStore:
     def __init__(self) -> None:
         self._records: dict[AppKey, AppRecord] = {}
         self._members: dict[Scope, dict[str, SortedList[IndexEntry]]] = {}
+        self._asked_for: set[str] = set()
+        """The sort keys that some scope has an index of, beside the one that each has."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -67,6 +69,8 @@ class AppStore:
 
     def _move(self, old: AppRecord, new: AppRecord) -> None:
         """Keeps the app in its scopes, in the place that it has in each index by now."""
+        if not self._asked_for and old.created_at == new.created_at:
+            return
         changed: dict[str, tuple[IndexEntry, IndexEntry] | None] = {}
         for scope in scopes_of(new):
             for sort_key, index in self._members[scope].items():
@@ -109,6 +113,7 @@ class AppStore:
             return None
         found = indexes.get(sort_key)
         if found is None:
+            self._asked_for.add(sort_key)
             value = SORT_KEYS[sort_key]
             found = SortedList((value(self._records[key]), key) for _, key in indexes[_ALWAYS])
             indexes[sort_key] = found

@@ -36,6 +36,8 @@ class Waiting:
 
     def put(self, old: AppRecord | None, new: AppRecord | None) -> None:
         """Follows a commit."""
+        if old is not None and new is not None and old.cluster and new.cluster:
+            return
         before = _place(old)
         after = _place(new)
         if before == after:

@@ -12,6 +12,8 @@ def varint(value: int) -> bytes:
     """`value` as a protobuf varint."""
     if value < 0x80:
         return bytes((value,))
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -20,9 +22,14 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
+def field_head(number: int, payload: bytes) -> bytes:
+    """What stands before the payload of a length-delimited field (message, string, bytes) with that number."""
+    return varint(number << 3 | 2) + varint(len(payload))
+
+
 def field(number: int, payload: bytes) -> bytes:
-    """One length-delimited field (message, string, bytes) with that number."""
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
+    """One length-delimited field."""
+    return field_head(number, payload) + payload
 
 
 def field_size(payload_bytes: int) -> int:

@@ -122,7 +122,7 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
 def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:
     if not shall_run(draft.desired_state):
         return PENDING if draft.status.assigned_cluster else STOPPED
-    return None if draft.last.deployment_status in (UNASSIGNED, ASSIGNED) else PENDING
+    return None if draft.reached in (UNASSIGNED, ASSIGNED) else PENDING
 
 
 def _check_inputs(spec: Spec) -> None:
