@@ -31,15 +31,15 @@ def test_serve_and_get(server: Server, user: User) -> None:
 
 def test_deploy_update_and_delete(server: Server, user: User) -> None:
     """flyte deploy doesn't wait; update app starts and stops; delete app is refused until the app shall stop."""
-    user.bring("my_app")
-    user.flyte("deploy", "my_app.py", "env")
+    user.bring("slow_app")
+    user.flyte("deploy", "slow_app.py", "env")
     calls = server.calls()
     assert "Create OK" in calls and not [call for call in calls if call.startswith("Watch ")]
     refusal = user.flyte("delete", "app", "my-app", code=1)
     assert "not stopped" in refusal and "--deactivate" in refusal
     assert "deactivated successfully" in user.flyte("update", "app", "my-app", "--deactivate", "--wait")
     assert "activate initiated" in user.flyte("update", "app", "my-app", "--activate")
-    # Two quick activations: the second changes nothing, which the SDK shows as an error (pinned).
+    # It is still starting: a second activation changes nothing, which the SDK shows as an error (pinned).
     assert "Either the change has already" in user.flyte("update", "app", "my-app", "--activate", code=1)
     assert "deactivate initiated" in user.flyte("update", "app", "my-app", "--deactivate")
     user.flyte("delete", "app", "my-app")
