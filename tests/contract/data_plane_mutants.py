@@ -285,7 +285,8 @@ def a_report_on_an_old_condition_is_taken() -> AbstractContextManager[Any]:
 
 @mutant("US-1")
 def every_report_is_an_event() -> AbstractContextManager[Any]:
-    return around(status, "_take", lambda real, app, said: real(app, said) or True)
+    always = patch.object(status, "_may_change", same(True))
+    return all_of(always, around(status, "_take", lambda real, app, said: real(app, said) or True))
 
 
 @mutant("US-1")

@@ -135,14 +135,15 @@ class Reactor:
             cluster=SIMULATED,
             status=step.status,
             substate=step.substate,
-            message=step.message.format(reason=run.reason),
+            message=step.message.format(reason=run.reason) if run.reason else step.message,
             replicas=run.bounds.replicas(step.size),
-            namespace=f"{key.project}-{key.domain}",
-            materialized=run.materialized,
+            namespace=f"{key.project}-{key.domain}" if run.fresh else None,
+            materialized=run.materialized if run.fresh else None,
             at=timer.due,
         )
         record = report(self._state, record, said)
         run.counter = record.counter
+        run.fresh = False
         run.reached = run.reached or step.status in _ENDS
         if record.cluster == SIMULATED:
             self._go_on(record, run)

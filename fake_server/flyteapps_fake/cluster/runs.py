@@ -24,6 +24,7 @@ class Run:
     steps: tuple[Step, ...]
     backoff: Backoff | None
     materialized: MaterializedInputs | None
+    """What its first report says of its inputs."""
     written: int
     reason: str = ""
     """What goes into a step's message where that leaves room for one."""
@@ -34,6 +35,8 @@ class Run:
     restarts: int = 0
     asked_at: int = 0
     """When somebody last asked for the app, or it began to serve."""
+    fresh: bool = True
+    """Whether nothing has been reported of it."""
     reached: bool = False
     """Whether it has got to where the write leads."""
 

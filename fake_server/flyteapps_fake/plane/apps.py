@@ -68,15 +68,22 @@ class AppRecord:
     )
 
     def __init__(self, key: AppKey, incarnation: int, draft: Draft) -> None:
-        status, old = draft.status, draft.old
+        old = draft.old
         self.key = key
         self.incarnation = incarnation
-        self.status_bytes = encode(status)
         self.history: History = draft.history
-        self.cluster = sys.intern(status.assigned_cluster)
-        self.lease = from_timestamp(status.lease_expiration) if status.HasField("lease_expiration") else 0
-        """When the lease that nobody has acknowledged runs out; 0 for none."""
-        self.replicas = status.current_replicas
+        if draft.status_read or old is None:
+            status = draft.status
+            self.status_bytes = encode(status)
+            self.cluster = sys.intern(status.assigned_cluster)
+            self.lease = from_timestamp(status.lease_expiration) if status.HasField("lease_expiration") else 0
+            """When the lease that nobody has acknowledged runs out; 0 for none."""
+            self.replicas = status.current_replicas
+        else:
+            self.status_bytes = old.status_bytes
+            self.cluster = old.cluster
+            self.lease = old.lease
+            self.replicas = old.replicas
         self.status: int = draft.reached
         self.substate: int = draft.substate
         self.counter: int = draft.counter
@@ -93,8 +100,8 @@ class AppRecord:
             assert draft.sent is not None
             self.front = encode(draft.sent)
             self.revision = draft.sent.metadata.revision
-            self.created_at = from_timestamp(status.created_at)
-            self.updated_at = self.created_at if old is None else from_timestamp(status.last_updated_at)
+            self.created_at = from_timestamp(draft.status.created_at)
+            self.updated_at = self.created_at if old is None else from_timestamp(draft.status.last_updated_at)
             self.wanted = wanted_by(draft.sent.spec)
 
     @property
@@ -128,6 +135,7 @@ class Draft:
 
     __slots__ = (
         "_last",
+        "_status",
         "changed_at",
         "counter",
         "deployment",
@@ -136,15 +144,13 @@ class Draft:
         "old",
         "reached",
         "sent",
-        "status",
         "substate",
     )
 
     def __init__(self, old: AppRecord | None, sent: App | None = None) -> None:
         self.old = old
         self.sent = sent
-        self.status = old.parse_status() if old is not None else Status()
-        """Without conditions."""
+        self._status: Status | None = None
         self._last: Condition | None = None
         if old is not None:
             self.history: History = old.history
@@ -161,6 +167,18 @@ class Draft:
             assert old is not None
             self.deployment = old.deployment
             self.desired_state = old.desired_state
+
+    @property
+    def status(self) -> Status:
+        """The status without conditions; what is changed in it is kept."""
+        if self._status is None:
+            self._status = self.old.parse_status() if self.old is not None else Status()
+        return self._status
+
+    @property
+    def status_read(self) -> bool:
+        """Whether the status has been looked at, so that it may be another."""
+        return self._status is not None
 
     @property
     def last(self) -> Condition:

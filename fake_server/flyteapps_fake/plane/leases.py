@@ -146,7 +146,7 @@ class LeaseDesk:
 
     def offer(self, record: AppRecord) -> None:
         """Leases an app that waits to a stream that serves it, if there is one with room."""
-        if not leasable(record):
+        if not self._streams or not leasable(record):
             return
         able = [each for each in self._streams if record.wanted in each.wanted and each.room()]
         if able:

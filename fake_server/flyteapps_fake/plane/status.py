@@ -78,10 +78,9 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
     _check_size(said)
     _check_holder(state, record, said)
     draft = Draft(record)
-    status = draft.status
-    changed = _take(status, said)
+    changed = _may_change(record, said) and _take(draft.status, said)
     if said.vpc_url:
-        state.hosts.check(record.key, status.ingress)
+        state.hosts.check(record.key, draft.status.ingress)
     appended = said.status is not None and (
         (record.status, record.substate) != (said.status, said.substate)
         or (draft.last.message, draft.last.deployment_id) != (said.message, record.deployment)
@@ -94,20 +93,20 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
         now = state.clock.tick()
         condition = Condition(deployment_status=said.status, substate=said.substate, message=said.message)  # pyright: ignore[reportArgumentType]  # append_condition checks it
         draft.append(condition, Cause.REPORT, now)
-        if said.status == ACTIVE and not _started(status):
-            status.last_started_at.CopyFrom(timestamp(now))
+        if said.status == ACTIVE and not _started(draft.status):
+            draft.status.last_started_at.CopyFrom(timestamp(now))
     else:
         state.clock.tick()
         draft.touch()
     if acknowledged:
-        status.ClearField("lease_expiration")
-        status.last_assigned_cluster = said.cluster
+        draft.status.ClearField("lease_expiration")
+        draft.status.last_assigned_cluster = said.cluster
         state.lapses.pop(said.cluster, None)
     if said.status == STOPPED:
-        status.assigned_cluster = ""
+        draft.status.assigned_cluster = ""
     committed = state.commit(draft)
     if said.vpc_url:
-        state.hosts.move(record.key, record.parse_status().ingress, status.ingress)
+        state.hosts.move(record.key, record.parse_status().ingress, draft.status.ingress)
     return committed
 
 
@@ -180,6 +179,12 @@ def _check_holder(state: State, record: AppRecord, said: Report) -> None:
             f"the status of app {key} has moved on: the report is on the condition's revision {said.counter}, "
             f"the stored one is {record.counter}",
         )
+
+
+def _may_change(record: AppRecord, said: Report) -> bool:
+    """Whether the status has to be looked at to know what becomes of it."""
+    same = said.namespace is None and said.materialized is None and not said.vpc_url
+    return not same or said.replicas != record.replicas
 
 
 def _take(status: Status, said: Report) -> bool:
