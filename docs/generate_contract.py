@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from generated import write_or_check
+
 ROOT = Path(__file__).parent.parent
 TARGET = Path(__file__).with_name("contract.md")
 sys.path.insert(0, str(ROOT / "tests"))
@@ -46,14 +48,7 @@ results. *sdk* here: the Flyte SDK was seen to break it, or relies on it.
 
 def main() -> int:
     """Writes the page, or checks it."""
-    text = page()
-    if "--check" not in sys.argv:
-        TARGET.write_text(text)
-        return 0
-    if TARGET.exists() and TARGET.read_text() == text:
-        return 0
-    print(f"{TARGET.name} is not current: run `make docs`, and read the difference", file=sys.stderr)
-    return 1
+    return write_or_check(TARGET, page())
 
 
 def page() -> str:

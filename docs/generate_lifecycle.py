@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from generated import write_or_check
+
 from flyteapps_fake.plane.lifecycle import MOVES, SUBSTATES, Move, short_name, substate_name
 
 TARGET = Path(__file__).parent / "lifecycle.md"
@@ -40,13 +42,7 @@ def page() -> str:
 
 def main() -> int:
     """Writes the page, or checks it."""
-    if "--check" not in sys.argv:
-        TARGET.write_text(page())
-        return 0
-    if TARGET.exists() and TARGET.read_text() == page():
-        return 0
-    print(f"{TARGET.name} is not current: run `make docs`", file=sys.stderr)
-    return 1
+    return write_or_check(TARGET, page())
 
 
 if __name__ == "__main__":

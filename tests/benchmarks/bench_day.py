@@ -158,12 +158,10 @@ def main() -> int:
     cost = min(each.moving + each.calls for each in days) / first.events * 1e6
     moved = min(each.moving for each in days) / first.events * 1e6
     print(
-        f"a day of {apps:,} apps: {first.events:,} events, {first.called:,} requests, {first.messages:,} messages of logs"
+        f"a day of {apps:,} apps: {first.events:,} events, {first.called:,} requests, {first.messages:,} log messages"
     )
     print(f"one event, requests included        {cost:7.1f} us   limit {LIMIT_US:g} us")
-    print(
-        f"one event, without the requests     {moved:7.1f} us   {moved / base:.1f}x of parsing and encoding an app once"
-    )
+    print(f"one event, without the requests     {moved:7.1f} us   {moved / base:.1f}x of parsing and encoding an app")
     print(f"one message of a log                {min(each.reading for each in days) / first.messages * 1e6:7.1f} us")
     again = len({each.digest for each in days}) == 1 and len(watched) == 1
     print(
