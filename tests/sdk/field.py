@@ -5,9 +5,12 @@ Nothing of this project is on the path of those processes. Every wait is for som
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import re
+import select
 import selectors
 import shutil
 import signal
@@ -126,8 +129,38 @@ class User:
         output = self._run([sys.executable, "-c", CLI, *arguments], code)
         return " ".join(re.sub(r"[│╭╮╰╯─┌┐└┘┃┏┓┗┛]", " ", output).split())
 
-    def _run(self, command: list[str], code: int) -> str:
-        env = {
+    def flyte_until(self, line: str, *arguments: str) -> str:
+        """Runs the CLI in a terminal until that is on it, and types Ctrl-C; what was on the terminal."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLI, *arguments],
+            cwd=self.folder,
+            env=self._env() | {"TERM": "xterm", "LINES": "100"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = b""
+        deadline = time.monotonic() + FLOW_SECONDS
+        try:
+            while line.encode() not in shown:
+                shown += _read(ours, deadline)
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(OSError):  # how the end of a terminal reads
+                while True:
+                    shown += _read(ours, deadline)
+            assert process.wait(30) == 0
+        except OSError as error:
+            raise AssertionError(f"{arguments} never showed {line!r}:\n{shown.decode()}") from error
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+        return shown.decode()
+
+    def _env(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self._home),
             "COLUMNS": "400",
@@ -136,9 +169,19 @@ class User:
             "PYTHONWARNINGS": "default",
             "DO_NOT_TRACK": "1",  # no test reports to the SDK's makers
         }
+
+    def _run(self, command: list[str], code: int) -> str:
         done = subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=FLOW_SECONDS, check=False
+            command, cwd=self.folder, env=self._env(), capture_output=True, text=True, timeout=FLOW_SECONDS, check=False
         )
         output = done.stdout + done.stderr
         assert done.returncode == code, f"{command} exited with {done.returncode}:\n{output}"
         return output
+
+
+def _read(terminal: int, deadline: float) -> bytes:
+    """What comes next; OSError at the end, and where nothing comes by the deadline."""
+    ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+    if not ready:
+        raise TimeoutError
+    return os.read(terminal, 65536)
