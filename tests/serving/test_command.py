@@ -133,6 +133,23 @@ def test_a_wrong_setting_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--pool", "default"], "default=east,west"),
+        (["--pool", "=east"], "default=east,west"),
+        (["--pool", "a=east", "--pool", "a=west"], "--pool a is given twice"),
+        (["--data-plane", "real"], "--data-plane"),
+        (["--lease-seconds", "0"], "lease_seconds"),
+    ],
+)
+def test_a_wrong_data_plane_is_named(options: list[str], word: str) -> None:
+    """What can't be a pool, a data plane or a lease is refused with what could be."""
+    ended = run("--port", "0", "--console-port", "0", *options)
+    assert ended.returncode != 0
+    assert word in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
     ("host", "word"),
     [("no.such.host.invalid", "--host no.such.host.invalid"), ("192.0.2.1", "can't listen on 192.0.2.1")],
 )
