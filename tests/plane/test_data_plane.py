@@ -46,6 +46,15 @@ def taken(stream: OpenStream) -> list[model.App]:
     return apps
 
 
+def leased(desk: Desk, plane: FakeControlPlane) -> model.App:
+    """A new app `a`, leased by a stream of east that is closed by now."""
+    stream = lease(plane, "east")
+    desk.create(name="a")
+    [app] = taken(stream)
+    stream.close()
+    return app
+
+
 def read(stream: OpenStream) -> int:
     """How many messages the stream gives now."""
     count = 0
@@ -81,10 +90,7 @@ def test_what_a_stream_was_never_sent_goes_back_when_it_is_closed(desk: Desk, pl
 
 def test_what_a_stream_was_sent_stays_leased_when_it_is_closed(desk: Desk, plane: FakeControlPlane) -> None:
     """A cluster whose stream breaks may still acknowledge what it has read."""
-    first = lease(plane, "east")
-    desk.create(name="a")
-    [app] = taken(first)
-    first.close()
+    app = leased(desk, plane)
     assert statuses(say(desk, app, model.Status.DEPLOYMENT_STATUS_PENDING)) == ["UNASSIGNED", "ASSIGNED", "PENDING"]
 
 
@@ -104,10 +110,7 @@ def test_a_cluster_that_lets_leases_run_out_comes_last(desk: Desk, plane: FakeCo
 
 def test_a_report_that_is_too_large_changes_nothing(desk: Desk, plane: FakeControlPlane) -> None:
     """A hundred conditions have to fit into an event, twice."""
-    stream = lease(plane, "east")
-    desk.create(name="a")
-    [app] = taken(stream)
-    stream.close()
+    app = leased(desk, plane)
     report = model.App(metadata=app.metadata, spec=app.spec, status=model.Status(assigned_cluster="east"))
     report.status.conditions.add(deployment_status=ACTIVE, message="é" * 2_049)
     before = desk.get("a")
@@ -119,9 +122,7 @@ def test_a_report_that_is_too_large_changes_nothing(desk: Desk, plane: FakeContr
 
 def test_a_stopped_apps_logs_end(desk: Desk, plane: FakeControlPlane) -> None:
     """A live stream ends as it should once no replica is left, and what was logged is still there."""
-    stream = lease(plane, "east")
-    desk.create(name="a")
-    [app] = taken(stream)
+    app = leased(desk, plane)
     with pytest.raises(RpcError, match="never started"):
         plane.open(TAIL_LOGS, _logs_of("a", logs.LIVE_OR_PERSISTED))
     run(desk, app)
@@ -137,7 +138,6 @@ def test_a_stopped_apps_logs_end(desk: Desk, plane: FakeControlPlane) -> None:
     kept = plane.open(TAIL_LOGS, _logs_of("a", logs.PERSISTED_ONLY))
     assert kept.take() is not None
     kept.close()
-    stream.close()
 
 
 @pytest.mark.parametrize(

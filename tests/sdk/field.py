@@ -5,13 +5,11 @@ Nothing of this project is on the path of those processes. Every wait is for som
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
 import re
 import select
-import selectors
 import shutil
 import signal
 import subprocess
@@ -54,14 +52,11 @@ class Server:
         """Reads what the server says until the pattern's group is there."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while (found := re.search(pattern, self._said)) is None:
-                ready = selector.select(max(0.0, deadline - time.monotonic()))
-                chunk = os.read(self._process.stdout.fileno(), 65536) if ready else b""
-                if not chunk:
-                    raise AssertionError(f"the server did not start: {self._said!r} {self._log.read_text()}")
-                self._said += chunk
+        while (found := re.search(pattern, self._said)) is None:
+            chunk = _read(self._process.stdout.fileno(), deadline)
+            if not chunk:
+                raise AssertionError(f"the server did not start: {self._said!r} {self._log.read_text()}")
+            self._said += chunk
         return cast("bytes", found.group(1))
 
     def calls(self) -> list[str]:
@@ -145,14 +140,13 @@ class User:
         deadline = time.monotonic() + FLOW_SECONDS
         try:
             while line.encode() not in shown:
-                shown += _read(ours, deadline)
+                chunk = _read(ours, deadline)
+                assert chunk, f"{arguments} never showed {line!r}:\n{shown.decode()}"
+                shown += chunk
             process.send_signal(signal.SIGINT)
-            with contextlib.suppress(OSError):  # how the end of a terminal reads
-                while True:
-                    shown += _read(ours, deadline)
+            while chunk := _read(ours, deadline):
+                shown += chunk
             assert process.wait(30) == 0
-        except OSError as error:
-            raise AssertionError(f"{arguments} never showed {line!r}:\n{shown.decode()}") from error
         finally:
             process.kill()
             process.wait()
@@ -179,9 +173,10 @@ class User:
         return output
 
 
-def _read(terminal: int, deadline: float) -> bytes:
-    """What comes next; OSError at the end, and where nothing comes by the deadline."""
-    ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
-    if not ready:
-        raise TimeoutError
-    return os.read(terminal, 65536)
+def _read(source: int, deadline: float) -> bytes:
+    """What comes next; nothing at the end, and where nothing comes by the deadline."""
+    ready, _, _ = select.select([source], [], [], max(0.0, deadline - time.monotonic()))
+    try:
+        return os.read(source, 65536) if ready else b""
+    except OSError:  # how the end of a terminal reads
+        return b""

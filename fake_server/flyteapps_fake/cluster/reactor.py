@@ -138,12 +138,12 @@ class Reactor:
             message=step.message.format(reason=run.reason) if run.reason else step.message,
             replicas=run.bounds.replicas(step.size),
             namespace=f"{key.project}-{key.domain}" if run.fresh else None,
-            materialized=run.materialized if run.fresh else None,
+            materialized=run.materialized,
             at=timer.due,
         )
         record = report(self._state, record, said)
         run.counter = record.counter
-        run.fresh = False
+        run.fresh, run.materialized = False, None
         run.reached = run.reached or step.status in _ENDS
         if record.cluster == SIMULATED:
             self._go_on(record, run)

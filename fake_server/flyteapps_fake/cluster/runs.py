@@ -24,7 +24,7 @@ class Run:
     steps: tuple[Step, ...]
     backoff: Backoff | None
     materialized: MaterializedInputs | None
-    """What its first report says of its inputs."""
+    """What its first report says of its inputs; None from then on."""
     written: int
     reason: str = ""
     """What goes into a step's message where that leaves room for one."""
@@ -56,7 +56,7 @@ class Run:
 
 def run_of(record: AppRecord, written: int) -> Run:
     """How a revision begins."""
-    app = record.parse()
+    app = record.parse_front()
     steps, backoff, reason = _program(app)
     return Run(
         key=record.key,
@@ -70,9 +70,6 @@ def run_of(record: AppRecord, written: int) -> Run:
         reason=reason,
         counter=record.counter,
     )
-
-
-_NOTHING = MaterializedInputs()
 
 
 def _program(app: App) -> tuple[tuple[Step, ...], Backoff | None, str]:
@@ -89,12 +86,11 @@ def _program(app: App) -> tuple[tuple[Step, ...], Backoff | None, str]:
 
 def _materialized(app: App) -> MaterializedInputs:
     """The artifacts that the inputs name by key and version; nothing is resolved."""
-    given = _NOTHING
+    given = MaterializedInputs()
     for item in app.spec.inputs.items:
         if item.WhichOneof("value") == "artifact_id" and item.artifact_id.version:
-            if given is _NOTHING:
-                given = MaterializedInputs(revision=app.metadata.revision)
             materialized = given.items.add(name=item.name)
             materialized.artifact_id.artifact_key.CopyFrom(item.artifact_id.key)
             materialized.artifact_id.version = item.artifact_id.version
+            given.revision = app.metadata.revision
     return given

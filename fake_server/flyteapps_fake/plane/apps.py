@@ -67,9 +67,9 @@ class AppRecord:
         "wanted",
     )
 
-    def __init__(self, key: AppKey, incarnation: int, draft: Draft) -> None:
+    def __init__(self, draft: Draft, incarnation: int) -> None:
         old = draft.old
-        self.key = key
+        self.key: AppKey = draft.key
         self.incarnation = incarnation
         self.history: History = draft.history
         if draft.status_read or old is None:
@@ -141,6 +141,7 @@ class Draft:
         "deployment",
         "desired_state",
         "history",
+        "key",
         "old",
         "reached",
         "sent",
@@ -153,10 +154,13 @@ class Draft:
         self._status: Status | None = None
         self._last: Condition | None = None
         if old is not None:
+            self.key = old.key
             self.history: History = old.history
             self.reached, self.substate, self.counter = old.status, old.substate, old.counter
             self.changed_at = old.changed_at
         else:
+            assert sent is not None
+            self.key = AppKey.of(sent.metadata.id).interned()
             self.history = History()
             self.reached, self.substate, self.counter = 0, 0, 0
             self.changed_at = 0
@@ -193,8 +197,7 @@ class Draft:
         target, substate = condition.deployment_status, condition.substate
         why = refusal(source, target, cause, substate, stopping=not shall_run(self.desired_state))
         if why:
-            name = self.old.key.name if self.old is not None else self.sent.metadata.id.name if self.sent else ""
-            raise RpcError(Code.FAILED_PRECONDITION, f"app {name}: {why}")
+            raise RpcError(Code.FAILED_PRECONDITION, f"app {self.key.name}: {why}")
         self.reached, self.substate, self.changed_at = target, substate, now
         self.counter += 1
         condition.revision = self.counter

@@ -113,6 +113,8 @@ class _Heap:
 
     def drop(self, owner: Hashable) -> Timer | None:
         timer = self.owners.pop(owner, None)
+        if timer is None:
+            return None
         dead = len(self._timers) - len(self.owners)
         if dead > FEW and dead * 2 > len(self._timers):
             self._timers = list(self.owners.values())
@@ -143,11 +145,9 @@ class Agenda:
 
     def call_at(self, due: int, owner: Hashable, action: Callable[[Timer], None], *, progress: bool = True) -> None:
         """Has `action` run once the clock reaches `due`; replaces the timer that its owner has."""
-        if owner in self:
-            self.cancel(owner)
+        self.cancel(owner)
         self._sequence += 1
-        heap = self._progress if progress else self._background
-        heap.push(Timer(due, self._sequence, owner, progress, action))
+        self._heap(progress).push(Timer(due, self._sequence, owner, progress, action))
 
     def cancel(self, owner: Hashable) -> None:
         """Takes back the owner's timer, if it has one."""
@@ -164,7 +164,7 @@ class Agenda:
         first = self._background.first() if background_only else self._first()
         if first is None or first.due > until:
             return None
-        (self._progress if first.progress else self._background).drop(first.owner)
+        self._heap(first.progress).drop(first.owner)
         return first
 
     def take(self, owner: Hashable) -> Timer | None:
@@ -176,6 +176,9 @@ class Agenda:
         if step is None or other is None:
             return step or other
         return min(step, other)
+
+    def _heap(self, progress: bool) -> _Heap:
+        return self._progress if progress else self._background
 
 
 def timestamp(nanoseconds: int) -> Timestamp:

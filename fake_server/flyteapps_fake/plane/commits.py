@@ -65,12 +65,7 @@ class State:
     def commit(self, draft: Draft) -> AppRecord:
         """Makes the draft the state, as one event; the clock has ticked for it."""
         old = draft.old
-        if old is not None:
-            new = AppRecord(old.key, old.incarnation, draft)
-        else:
-            assert draft.sent is not None
-            key = AppKey.of(draft.sent.metadata.id).interned()
-            new = AppRecord(key, self.next_incarnation(key), draft)
+        new = AppRecord(draft, old.incarnation if old is not None else self.next_incarnation(draft.key))
         self._replace(old, new)
         return new
 

@@ -29,12 +29,10 @@ class Event:
     def __init__(self, old: AppRecord | None, new: AppRecord | None) -> None:
         self.old = old
         self.new = new
-        self._encoded: dict[int, bytes] | None = None
+        self._encoded: dict[int, bytes] = {}
 
     def encoded(self, kind: int) -> bytes:
         """The event as a WatchResponse of that kind."""
-        if self._encoded is None:
-            self._encoded = {}
         found = self._encoded.get(kind)
         if found is None:
             found = self._encoded[kind] = self._encode(kind)

@@ -13,7 +13,7 @@ from flyteidl2.app.app_definition_pb2 import App, Spec, Status
 from flyteidl2.common.list_pb2 import Filter
 
 from flyteapps_fake.plane.apps import AppRecord
-from flyteapps_fake.plane.clock import SECOND, from_timestamp
+from flyteapps_fake.plane.clock import SECOND
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.lifecycle import status_name
 
@@ -21,7 +21,7 @@ Predicate = Callable[[AppRecord, "Lazy"], bool]
 
 
 class Lazy:
-    """The parsed app of a record, parsed at most once."""
+    """The metadata and spec of a record, parsed at most once."""
 
     __slots__ = ("_app", "_record")
 
@@ -32,7 +32,7 @@ class Lazy:
     @property
     def app(self) -> App:
         if self._app is None:
-            self._app = self._record.parse()
+            self._app = self._record.parse_front()
         return self._app
 
 
@@ -58,7 +58,7 @@ _ENUM_FIELDS: dict[str, tuple[Iterable[str], Callable[[AppRecord], str]]] = {
 }
 _TIME_FIELDS: dict[str, Callable[[AppRecord, Lazy], int]] = {
     "created_at": lambda record, _: record.created_at,
-    "updated_at": lambda _, lazy: from_timestamp(lazy.app.status.last_updated_at),
+    "updated_at": lambda record, _: record.updated_at,
 }
 LABEL_PREFIX = "labels."
 

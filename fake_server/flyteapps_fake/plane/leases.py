@@ -9,7 +9,7 @@ from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
-from flyteapps_fake.plane.clock import SECOND, Timer, timestamp
+from flyteapps_fake.plane.clock import SECOND, Timer, set_timestamp
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run
 from flyteapps_fake.plane.streams import OpenStream
@@ -26,7 +26,7 @@ def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
     now = state.clock.tick()
     expiration = now + round(state.settings.lease_seconds * SECOND)
     draft.status.assigned_cluster = cluster
-    draft.status.lease_expiration.CopyFrom(timestamp(expiration))
+    set_timestamp(draft.status.lease_expiration, expiration)
     if record.status == UNASSIGNED:
         condition = Condition(deployment_status=ASSIGNED, message=f"Leased by cluster {cluster}")
         draft.append(condition, Cause.LEASE, now)

@@ -142,7 +142,7 @@ def _consumer(request: ListRequest, own_org: str) -> Callable[[AppRecord], bool]
     wanted = request.artifact
 
     def consumes(record: AppRecord) -> bool:
-        for item in record.parse().spec.inputs.items:
+        for item in record.parse_front().spec.inputs.items:
             if item.WhichOneof("value") == "artifact_id":
                 key, version = item.artifact_id.key, item.artifact_id.version
                 same = (key.project, key.domain, key.name) == (wanted.project, wanted.domain, wanted.name)

@@ -12,7 +12,7 @@ from flyteidl2.app.app_definition_pb2 import App, Condition, MaterializedInputs,
 from flyteidl2.app.app_payload_pb2 import UpdateStatusRequest
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
-from flyteapps_fake.plane.clock import timestamp
+from flyteapps_fake.plane.clock import set_timestamp
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.lifecycle import (
@@ -91,10 +91,10 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
     now = state.clock.now()
     if appended:
         now = state.clock.tick()
-        condition = Condition(deployment_status=said.status, substate=said.substate, message=said.message)  # pyright: ignore[reportArgumentType]  # append_condition checks it
+        condition = Condition(deployment_status=said.status, substate=said.substate, message=said.message)  # pyright: ignore[reportArgumentType]  # append checks it
         draft.append(condition, Cause.REPORT, now)
         if said.status == ACTIVE and not _started(draft.status):
-            draft.status.last_started_at.CopyFrom(timestamp(now))
+            set_timestamp(draft.status.last_started_at, now)
     else:
         state.clock.tick()
         draft.touch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sortedcontainers import SortedList
 
@@ -39,8 +39,8 @@ class AppStore:
     def __init__(self) -> None:
         self._records: dict[AppKey, AppRecord] = {}
         self._members: dict[Scope, dict[str, SortedList[IndexEntry]]] = {}
-        self._asked_for: set[str] = set()
-        """The sort keys that some scope has an index of, beside the one that each has."""
+        self._sorted = False
+        """Whether some scope has had another index than the one that each has."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -54,25 +54,28 @@ class AppStore:
             self._records[new.key] = new
         elif old is not None:
             del self._records[old.key]
-        if old is not None and new is not None and old.cluster == new.cluster:
-            self._move(old, new)
-            return
         before = scopes_of(old) if old is not None else ()
         after = scopes_of(new) if new is not None else ()
-        entries: dict[str, IndexEntry] = {}
-        for scope in before:
-            if old is not None:
-                self._leave(scope, old, new if scope in after else None, entries)
-        for scope in after:
-            if new is not None and scope not in before:
-                self._join(scope, new, entries)
+        if old is not None and new is not None:
+            self._move(old, new, before if before == after else [scope for scope in before if scope in after])
+        if before == after:
+            return
+        if old is not None:
+            for scope in before:
+                if scope not in after:
+                    self._leave(scope, old)
+        if new is not None:
+            entries: dict[str, IndexEntry] = {}
+            for scope in after:
+                if scope not in before:
+                    self._join(scope, new, entries)
 
-    def _move(self, old: AppRecord, new: AppRecord) -> None:
-        """Keeps the app in its scopes, in the place that it has in each index by now."""
-        if not self._asked_for and old.created_at == new.created_at:
+    def _move(self, old: AppRecord, new: AppRecord, scopes: Iterable[Scope]) -> None:
+        """Keeps the app in these scopes, in the place that it has in each index by now."""
+        if not self._sorted and old.created_at == new.created_at:
             return
         changed: dict[str, tuple[IndexEntry, IndexEntry] | None] = {}
-        for scope in scopes_of(new):
+        for scope in scopes:
             for sort_key, index in self._members[scope].items():
                 if sort_key not in changed:
                     value = SORT_KEYS[sort_key]
@@ -83,20 +86,15 @@ class AppStore:
                     index.remove(entries[0])
                     index.add(entries[1])
 
-    def _leave(self, scope: Scope, old: AppRecord, new: AppRecord | None, entries: dict[str, IndexEntry]) -> None:
+    def _leave(self, scope: Scope, old: AppRecord) -> None:
         indexes = self._members[scope]
         for sort_key, index in indexes.items():
-            value = SORT_KEYS[sort_key]
-            before = value(old)
-            if new is None:
-                index.remove((before, old.key))
-            elif (after := value(new)) != before:
-                index.remove((before, old.key))
-                index.add(entries.setdefault(sort_key, (after, new.key)))
+            index.remove((SORT_KEYS[sort_key](old), old.key))
         if not indexes[_ALWAYS]:
             del self._members[scope]
 
     def _join(self, scope: Scope, new: AppRecord, entries: dict[str, IndexEntry]) -> None:
+        """`entries`, by sort key: those that other scopes have, to be shared."""
         indexes = self._members.get(scope)
         if indexes is None:
             indexes = self._members[scope] = {_ALWAYS: SortedList()}
@@ -113,7 +111,7 @@ class AppStore:
             return None
         found = indexes.get(sort_key)
         if found is None:
-            self._asked_for.add(sort_key)
+            self._sorted = True
             value = SORT_KEYS[sort_key]
             found = SortedList((value(self._records[key]), key) for _, key in indexes[_ALWAYS])
             indexes[sort_key] = found

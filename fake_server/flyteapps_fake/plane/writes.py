@@ -9,7 +9,7 @@ from flyteidl2.app.app_definition_pb2 import App, Condition, IngressConfig, Meta
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
 
 from flyteapps_fake.plane.apps import AppKey, Draft
-from flyteapps_fake.plane.clock import timestamp
+from flyteapps_fake.plane.clock import set_timestamp
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.identity import user
@@ -42,8 +42,8 @@ def create(state: State, request: CreateRequest) -> AppKey:
     status = draft.status
     status.ingress.CopyFrom(state.hosts.plan(key, app.spec.ingress, generated))
     now = state.clock.tick()
-    status.created_at.CopyFrom(timestamp(now))
-    status.last_updated_at.CopyFrom(timestamp(now))
+    set_timestamp(status.created_at, now)
+    set_timestamp(status.last_updated_at, now)
     running = shall_run(app.spec.desired_state)
     condition = Condition(
         deployment_status=UNASSIGNED if running else STOPPED,
@@ -87,7 +87,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
     ingress.vpc_url = before.vpc_url
     draft.status.ingress.CopyFrom(ingress)
     now = state.clock.tick()
-    draft.status.last_updated_at.CopyFrom(timestamp(now))
+    set_timestamp(draft.status.last_updated_at, now)
     target = _condition_after_update(draft)
     if target is not None:
         reason = request.reason or "no reason given"
