@@ -192,6 +192,11 @@ class FakeControlPlane:
         with self._lock:
             return self._state.store.projects()
 
+    def count(self) -> int:
+        """How many apps are stored."""
+        with self._lock:
+            return len(self._state.store)
+
     def find_by_host(self, host: str) -> bytes | None:
         """The encoded App that answers under a host name (without port); None where none does."""
         with self._lock:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.serving.access_log import access_log
 from flyteapps_fake.serving.config import ServeConfig
-from flyteapps_fake.serving.console import pages, serve_console
+from flyteapps_fake.serving.console import Console
+from flyteapps_fake.serving.pages import pages
+from flyteapps_fake.serving.traces import set_up_traces
 from flyteapps_fake.settings import Settings
-from flyteapps_fake.transports.asgi import AppOptions, Front, Server, build_app
+from flyteapps_fake.transports.asgi import AppOptions, Front, Server
+from flyteapps_fake.transports.guard import Guard
+from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.listener import listening_socket
 
 FLUSH_SECONDS = 0.2
@@ -31,29 +36,36 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
     if fields.get("ingress_port") is None:
         fields["ingress_port"] = console_port or config.port or None
     plane = FakeControlPlane.of(Settings(**fields))
-    page = pages(plane, plane.settings.base_domain)
     log = access_log(config.log_format, config.quiet)
-    listeners: list[asyncio.Server] = []
+    end_traces = set_up_traces()
+    console: Console | None = None
 
     async def on_startup(front: Front) -> None:
+        nonlocal console
         if sock is not None:
-            listeners.append(await serve_console(sock, page))
+            console = Console(front, sock)
+            console.start()
         if started is not None:
             await started(front)
 
     async def on_shutdown(front: Front) -> None:
-        for listener in listeners:
-            listener.close()
+        if console is not None:
+            await console.close()
+        with contextlib.suppress(TimeoutError):  # a collector that doesn't answer is no reason to stay
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await asyncio.to_thread(end_traces)
         if log is not None:
             await asyncio.to_thread(log.flush, FLUSH_SECONDS)
 
-    return build_app(
+    return Front(
         plane,
         AppOptions(
             server=server,
+            guard=Guard(config.host, (plane.settings.base_domain, *config.hosts), config.origins),
+            limits=Limits(**config.limits),
             console_port=console_port,
             access_log=log,
-            page=page,
+            page=pages,
             on_startup=on_startup,
             on_shutdown=on_shutdown,
         ),

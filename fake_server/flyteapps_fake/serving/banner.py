@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 
-def banner(host: str, port: int, console_port: int | None, server: str, clock: str, data_plane: str) -> str:
-    """The lines, with everything that a user has to copy."""
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else f"[{host}]" if ":" in host else host
-    slow = " (slower than pyvoy, which the extra `fast` brings)" if server == "portable" else ""
-    waits = "" if data_plane == "simulated" else "\n  apps     wait for a cluster to lease them: --data-plane none"
-    console = f"http://{shown}:{console_port}" if console_port else f"http://{shown}:{port}/v2/"
-    return f"""\
-flyteapps serves the Flyte apps API at http://{shown}:{port} over Connect, gRPC-Web and gRPC
-  server   {server}{slow}, clock {clock}
-  console  {console}{waits}
+WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Banner:
+    """The facts of one server. `ca`: the authority that clients have to be told of, None where they know it."""
+
+    host: str
+    server: str
+    clock: str
+    data_plane: str
+    tls: bool = False
+    ca: Path | None = None
+
+    def text(self, port: int, console_port: int | None) -> str:
+        """The lines, with everything that a user has to copy."""
+        shown = _shown(self.host)
+        scheme = "https" if self.tls else "http"
+        slow = " (slower than pyvoy, which the extra `fast` brings)" if self.server == "portable" else ""
+        waits = "" if self.data_plane == "simulated" else WAITS
+        console = f"http://{shown}:{console_port}" if console_port else f"{scheme}://{shown}:{port}/v2/"
+        insecure = "false" if self.tls else "true"
+        authority = f"\n    caCertFilePath: {self.ca}" if self.ca else ""
+        argument = f', ca_cert_file_path="{self.ca}"' if self.ca else "" if self.tls else ", insecure=True"
+        trust = f"\n  trust    {self.ca} (curl --cacert, SSL_CERT_FILE, or your system's store)" if self.ca else ""
+        return f"""\
+flyteapps serves the Flyte apps API at {scheme}://{shown}:{port} over Connect, gRPC-Web and gRPC
+  server   {self.server}{slow}, clock {self.clock}
+  console  {console}{waits}{trust}
 
 Point the Flyte SDK and CLI at it, by a file config.yaml (or ~/.flyte/config.yaml):
   admin:
     endpoint: dns:///{shown}:{port}
-    insecure: true
+    insecure: {insecure}{authority}
   image:
     builder: remote
   task:
     project: demo
     domain: development
-or in Python: flyte.init(endpoint="dns:///{shown}:{port}", insecure=True, project="demo", domain="development")
+or in Python: flyte.init(endpoint="dns:///{shown}:{port}"{argument}, project="demo", domain="development")
 
 Ctrl-C stops it.
 """
+
+
+def _shown(host: str) -> str:
+    if host in ("127.0.0.1", "0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

@@ -8,16 +8,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import click
 
-from flyteapps_fake.serving.banner import banner
+from flyteapps_fake.serving.banner import Banner
+from flyteapps_fake.serving.certificates import Certificate, given, self_signed
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
+from flyteapps_fake.transports.guard import check_origin, is_loopback
+from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.listener import listening_socket
 
 Server = Literal["auto", "pyvoy", "portable"]
@@ -51,6 +56,7 @@ class _Pool(click.ParamType[tuple[str, tuple[str, ...]]]):
 
 
 _option = partial(click.option, cls=_Option, show_default=True)
+_PATH = click.Path(path_type=Path)
 _port = partial(_option, type=click.IntRange(0, 65_535), metavar="PORT")
 
 
@@ -93,6 +99,37 @@ def _choose(kind: Server) -> str:
             raise _fail("no server is installed; `pip install 'flyteapps[serve]'`")
         return "portable"
     return "pyvoy"
+
+
+def _certificate(tls: str | None, cert: Path | None, key: Path | None, names: Sequence[str]) -> Certificate | None:
+    """What TLS is spoken with, None for plaintext."""
+    if (cert is None) != (key is None):
+        missing, other = ("--tls-cert", "--tls-key") if cert is None else ("--tls-key", "--tls-cert")
+        raise _fail(f"{other} needs {missing}: the certificate and its key, or --tls self-signed")
+    if tls and cert:
+        raise _fail("--tls self-signed makes a certificate: leave --tls-cert and --tls-key out, or leave it out")
+    try:
+        if cert is not None and key is not None:
+            return given(cert, key)
+        return self_signed(_covered(names)) if tls else None
+    except ValueError as error:
+        raise _fail(str(error)) from None
+    except OSError as error:
+        raise _fail(f"--tls self-signed: {error.filename or 'its folder'} can't be written: {error.strerror}") from None
+
+
+def _covered(names: Sequence[str]) -> list[str]:
+    """What a certificate of ours is for: this machine, and the names that were given, each with what is under it."""
+    found = ["localhost", "*.localhost", "127.0.0.1", "::1"]
+    for name in names:
+        bare = name.strip("[]")
+        try:
+            address = ipaddress.ip_address(bare)
+        except ValueError:
+            found += [bare, f"*.{bare}"]
+        else:
+            found += [] if address.is_unspecified else [bare]
+    return list(dict.fromkeys(found))
 
 
 @click.command()
@@ -139,6 +176,34 @@ def _choose(kind: Server) -> str:
     default="auto",
     help="The HTTP server; auto takes pyvoy where it is installed.",
 )
+@_option("--tls", type=click.Choice(["self-signed"]), help="Serve by TLS, with a certificate made for this machine.")
+@_option("--tls-cert", type=_PATH, metavar="PEM", help="Serve by TLS, with this certificate (and those after it).")
+@_option("--tls-key", type=_PATH, metavar="PEM", help="The certificate's key, without a passphrase.")
+@_option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A host name, with all under it, that is answered though the server is this machine's alone; repeatable.",
+)
+@_option(
+    "--cors-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="An origin whose pages may ask, besides this machine's, such as https://console.example.com; repeatable.",
+)
+@_option("--max-streams", type=click.IntRange(1), default=Limits().streams, help="Open streams, of all clients.")
+@_option(
+    "--max-streams-per-connection",
+    type=click.IntRange(1),
+    default=Limits().streams_per_connection,
+    help="Open streams of one connection.",
+)
+@_option(
+    "--request-timeout",
+    type=float,
+    default=Limits().request_seconds,
+    help="Seconds in which a request has to arrive, an upload included.",
+)
 @_option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of the access lines.")
 @_option("--quiet", "-q", is_flag=True, help="No access lines.")
 def serve(
@@ -156,6 +221,14 @@ def serve(
     clock: Literal["realtime", "auto"],
     speed: float,
     server: Server,
+    tls: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    allow_host: Sequence[str],
+    cors_origin: Sequence[str],
+    max_streams: int,
+    max_streams_per_connection: int,
+    request_timeout: float,
     log_format: Literal["text", "json"],
     quiet: bool,
 ) -> None:
@@ -181,11 +254,20 @@ def serve(
     }
     from flyteapps_fake.settings import Settings
 
+    limits = {
+        "streams": max_streams,
+        "streams_per_connection": max_streams_per_connection,
+        "request_seconds": request_timeout,
+    }
     try:
         Settings(**settings)  # type: ignore[arg-type]
+        Limits(**limits)  # type: ignore[arg-type]
+        for origin in cors_origin:
+            check_origin(origin)
     except ValueError as error:
         raise _fail(str(error)) from None
     address = _resolve(host)
+    certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, base_domain])
     if port and port == console_port:
         raise _fail(f"--port and --console-port are both {port}: the API and the console need one each")
     if port and _taken(address, port):
@@ -206,10 +288,28 @@ def serve(
         log_format=log_format,
         quiet=quiet,
         settings=settings,
+        tls_cert=str(certificate.cert) if certificate else None,
+        tls_key=str(certificate.key) if certificate else None,
+        hosts=tuple(allow_host),
+        origins=tuple(cors_origin),
+        limits=limits,
+    )
+    banner = Banner(
+        host=address,
+        server=chosen,
+        clock=clock,
+        data_plane=data_plane,
+        tls=certificate is not None,
+        ca=certificate.ca if certificate else None,
     )
 
     def listening(port: int, console_port: int | None) -> None:
-        print(banner(address, port, console_port, chosen, clock, data_plane), flush=True)
+        if not is_loopback(address):
+            _complain(
+                f"it listens on {host}: whoever can reach this machine can read and change its apps, there are no "
+                "passwords here; --host 127.0.0.1 keeps it to this machine"
+            )
+        print(banner.text(port, console_port), flush=True)
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 CHILD_VARIABLE = "FLYTEAPPS_CHILD"
@@ -13,7 +13,12 @@ DEFAULT_PORT = 8090
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeConfig:
-    """`settings` are the fields of Settings; `console_port` None: no console of its own port."""
+    """How to serve one plane.
+
+    `settings`: the fields of Settings. `limits`: those of Limits. `console_port`
+    None: no console of its own port. `tls_cert`, `tls_key`: paths of PEM files, both
+    or neither. `hosts`, `origins`: what Guard takes.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -21,6 +26,11 @@ class ServeConfig:
     log_format: Literal["text", "json"] = "text"
     quiet: bool = False
     control: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    limits: dict[str, Any] = field(default_factory=dict[str, Any])
     settings: dict[str, Any]
 
     def to_json(self) -> str:

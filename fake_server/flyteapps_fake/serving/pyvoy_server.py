@@ -14,22 +14,33 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from pyvoy import PyvoyServer
 
 from flyteapps_fake.serving.config import CHILD_VARIABLE, ServeConfig
 from flyteapps_fake.serving.signals import stop_requested
+from flyteapps_fake.transports.limits import MAX_STREAMS, Limits
 
 DRAIN_SECONDS = 1.3
 STOP_SECONDS = 0.5
-MAX_STREAMS = 1_000_000
-REQUEST_TIMEOUT = "60s"
-"""Until a whole request has come, an upload included; a stream may stay open as long as it likes."""
+LATE_SECONDS = 5.0
+TAIL = "%[89abAB][0-9a-fA-F]"
+UTF8_PATH = (
+    "(?:[^%?]|%[0-7][0-9a-fA-F]"
+    f"|%[cC][2-9a-fA-F]{TAIL}|%[dD][0-9a-fA-F]{TAIL}"
+    f"|%[eE]0%[abAB][0-9a-fA-F]{TAIL}|%[eE][1-9a-cefA-CEF](?:{TAIL}){{2}}|%[eE][dD]%[89][0-9a-fA-F]{TAIL}"
+    f"|%[fF]0%[9abAB][0-9a-fA-F](?:{TAIL}){{2}}|%[fF][1-3](?:{TAIL}){{3}}|%[fF]4%8[0-9a-fA-F](?:{TAIL}){{2}}"
+    r")*(?:\?.*)?"
+)
+"""What pyvoy can decode; it never answers a request whose path it can't, and never lets go of it."""
 
 
 class TunedServer(PyvoyServer):
-    """pyvoy with our listener: one owner of the port, and streams that may idle."""
+    """pyvoy with our listener: one owner of the port, streams that may idle, and none that wait for ever."""
+
+    limits = Limits()
 
     def get_envoy_config(self) -> dict[str, Any]:
         config = cast("dict[str, Any]", super().get_envoy_config())  # pyright: ignore[reportUnknownMemberType] - a bare dict
@@ -41,14 +52,41 @@ class TunedServer(PyvoyServer):
                     if not http["@type"].endswith("HttpConnectionManager"):
                         continue
                     http["stream_idle_timeout"] = "0s"
-                    http["request_headers_timeout"] = "10s"
-                    http["request_timeout"] = REQUEST_TIMEOUT
+                    http["request_headers_timeout"] = f"{self.limits.head_seconds:g}s"
+                    # the front's own refusal comes first
+                    http["request_timeout"] = f"{self.limits.request_seconds + LATE_SECONDS:g}s"
                     http["http2_protocol_options"] = {"max_concurrent_streams": MAX_STREAMS}
+                    http["http_filters"].insert(0, _path_filter())
+                    http["local_reply_config"] = {
+                        "mappers": [
+                            {
+                                "filter": {"response_flag_filter": {"flags": ["UAEX"]}},
+                                "status_code": 404,
+                                "body": {"inline_string": "the path is no percent-encoded UTF-8\n"},
+                            }
+                        ]
+                    }
+        limit = {"re2": {"max_program_size": {"error_level": 500}}}
+        config["layered_runtime"] = {"layers": [{"name": "flyteapps", "static_layer": limit}]}
         return config
 
     @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
+
+
+def _path_filter() -> dict[str, Any]:
+    """Envoy's filter that refuses a path which isn't UTF-8."""
+    extensions = "type.googleapis.com/envoy.extensions.filters.http"
+    match = {"name": ":path", "string_match": {"safe_regex": {"regex": UTF8_PATH}}, "invert_match": True}
+    policy = {"permissions": [{"header": match}], "principals": [{"any": True}]}
+    return {
+        "name": "envoy.filters.http.rbac",
+        "typed_config": {
+            "@type": f"{extensions}.rbac.v3.RBAC",
+            "rules": {"action": "DENY", "policies": {"path": policy}},
+        },
+    }
 
 
 class _Control:
@@ -93,7 +131,11 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
             env={CHILD_VARIABLE: child.to_json()},
             stdout=None,
             stderr=None,
+            tls_cert=Path(config.tls_cert) if config.tls_cert else None,
+            tls_key=Path(config.tls_key) if config.tls_key else None,
+            tls_enable_http3=False,
         )
+        server.limits = Limits(**config.limits)
         # pyvoy asks Envoy for its port by urlopen, which a proxy of the environment must not see
         os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1", "localhost")))
         # Ctrl-C reaches the whole process group: Envoy inherits it blocked, so that we drain first.

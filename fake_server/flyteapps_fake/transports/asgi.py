@@ -1,7 +1,7 @@
-"""The one ASGI front, the same on pyvoy and on hypercorn: routing by path, the fast path of unary calls, lifespan.
+"""The one ASGI front, the same on pyvoy and on hypercorn: who may ask, routing by path, what is counted, lifespan.
 
-Fast: binary protobuf over Connect and gRPC, plain or gzip. A unary call never suspends, so its deadline has no bearing.
-The rest goes to connectrpc's application; pages of the console and uploads have rooms of their own.
+Unary calls in binary, over Connect and gRPC, are answered here (fast: they never suspend once their body is there). The
+rest goes to connectrpc's application; pages of the console and uploads have rooms of their own.
 """
 
 from __future__ import annotations
@@ -11,16 +11,26 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import parse_qs
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.answer import Answer
-from flyteapps_fake.transports.endpoints import Unary, app_of, stream_operations, unary_endpoints
+from flyteapps_fake.transports.arrivals import Arrivals
+from flyteapps_fake.transports.compression import COMPRESS_FROM, Compressing, gunzip, gzip, taken, takes_gzip
+from flyteapps_fake.transports.cors import cors_headers, preflight
+from flyteapps_fake.transports.deadlines import exceeded, timeout_of
+from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary, app_of, plane_endpoints
+from flyteapps_fake.transports.guard import Guard, host_of
+from flyteapps_fake.transports.health import health_endpoints
+from flyteapps_fake.transports.limits import Limits
+from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
+from flyteapps_fake.transports.reflection import reflection_endpoints
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
+from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
     MAX_REQUEST,
@@ -31,11 +41,12 @@ from flyteapps_fake.transports.wire import (
     check_frame,
     decode,
     discard,
-    gunzip,
+    frame,
     read_body,
     refuse,
     respond,
     too_large,
+    with_headers,
 )
 
 if TYPE_CHECKING:
@@ -45,13 +56,20 @@ if TYPE_CHECKING:
     from flyteapps_fake.transports.connect import Application
 
 Server = Literal["pyvoy", "hypercorn"]
-GRPC_TYPES = frozenset((b"application/grpc", b"application/grpc+proto"))
-ACCEPTS = frozenset((b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding"))
-GRPC_TIMEOUT = re.compile(r"[0-9]{1,8}[HMSmun]\Z")
+GRPC, CONNECT = 1, 2
+BINARY = {b"application/grpc": GRPC, b"application/grpc+proto": GRPC, b"application/proto": CONNECT}
+"""The content types of the fast path."""
+PLAIN = (b"", b"identity")
+REQUEST_ID = b"x-request-id"
+REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """Content types whose bodies are frames: of a unary method, of a stream."""
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
+GATED = frozenset((b"origin", REQUEST_ID))
+"""Headers that make a request leave the fast path for a moment."""
+MOST_HOSTS = 1_000
+"""Host names that are remembered as good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +80,28 @@ class AccessLine:
     app: str
     code: str
     ms: float
+    request_id: str = ""
 
 
-Page = Callable[[str, str, str, str], tuple[int, bytes, bytes]]
-"""(HTTP method, host, path, query string) -> (status, content type, body): what a browser gets."""
+Page = Callable[[str, str, str, str, str], tuple[int, bytes, bytes]]
+"""(HTTP method, host, path, query string, Accept) -> (status, content type, body): what a browser gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppOptions:
     """What the server tells the front.
 
-    `server`: whose receive() the streams read. `page`: answers what is no RPC.
-    `on_startup`, `on_shutdown`: run inside the loop, before the first and after
-    the last request.
+    `server`: whose receive() the streams read. `guard`: who may ask. `page`:
+    answers what is no RPC. `on_startup`, `on_shutdown`: run inside the loop, before
+    the first and after the last request.
     """
 
     server: Server
+    guard: Guard = field(default_factory=lambda: Guard("127.0.0.1"))
+    limits: Limits = field(default_factory=Limits)
     console_port: int | None = None
     access_log: Callable[[AccessLine], None] | None = None
-    page: Page | None = None
+    page: Callable[[Front], Page] | None = None
     on_startup: Callable[[Front], Awaitable[None]] | None = None
     on_shutdown: Callable[[Front], Awaitable[None]] | None = None
 
@@ -92,70 +113,80 @@ class Front:
         self.plane = plane
         self.options = options
         self.uploads = Uploads()
-        self.unary: dict[str, Unary] = {
-            **unary_endpoints(plane),
-            **neighbour_endpoints(plane, self.uploads),
-        }
-        self.streams = stream_operations()
-        self.sweeper = Sweeper()
-        self._rest: Application | None = None
+        self.endpoints: dict[str, Endpoint] = _table(plane, self.uploads)
+        self.arrivals = Arrivals(options.limits.request_seconds)
+        self.sweeper = Sweeper(options.limits, self.arrivals)
+        self.metrics = Metrics(
+            {
+                "flyteapps_open_streams": ("Server streams that are open.", lambda: len(self.sweeper.streams)),
+                "flyteapps_apps": ("Apps that are stored.", plane.count),
+            }
+        )
+        self._page = options.page(self) if options.page is not None else None
+        self._tracing = tracing()
         self._log = options.access_log
+        self._hosts: set[bytes] = set()
+        self._rest: Application | None = None
+        self._driver: Any = None
+
+    @property
+    def services(self) -> list[str]:
+        """The names of the services that are answered."""
+        return sorted({endpoint.service for endpoint in self.endpoints.values()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+        kind: str = scope["type"]
+        if kind != "http":
+            await (self._lifespan(receive, send) if kind == "lifespan" else send({"type": "websocket.close"}))
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close"})
-            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         path: str = scope["path"]
-        endpoint = self.unary.get(path)
-        if endpoint is not None:
-            await self._unary(endpoint, scope, receive, send)
-        elif path in self.streams:
-            await self._through_connectrpc(path, scope, receive, send)
-        else:
-            await self._other(path, scope, receive, send)
-
-    async def _unary(self, endpoint: Unary, scope: Scope, receive: Receive, send: Send) -> None:
-        content_type = encoding = b""
-        grpc_encoding = b"identity"
-        host = b"localhost"
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"content-encoding":
-                encoding = value
-            elif name == b"grpc-encoding":
-                grpc_encoding = value
-            elif name == b"host" or name == b":authority":
-                host = value
-        if scope["method"] == "POST":
-            grpc = content_type in GRPC_TYPES
-            if (grpc and scope["http_version"] == "2" and grpc_encoding in (b"identity", b"gzip")) or (
-                content_type == b"application/proto" and encoding in (b"", b"identity", b"gzip")
-            ):
-                await self._fast(endpoint, grpc, content_type, grpc_encoding if grpc else encoding, host, receive, send)
+        endpoint = self.endpoints.get(path)
+        if headers.get(b"host") not in self._hosts or not headers.keys().isdisjoint(GATED):
+            admitted = await self._admit(scope, headers, receive, send)
+            if admitted is None:
                 return
-        await self._through_connectrpc(endpoint.path, scope, receive, send)
+            send = admitted
+        if endpoint is None:
+            await self._other(path, scope, headers, receive, send)
+            return
+        if type(endpoint) is Unary and scope["method"] == "POST":
+            protocol = BINARY.get(headers.get(b"content-type", b""))
+            if protocol == CONNECT:
+                encoding = headers.get(b"content-encoding", b"")
+            elif protocol == GRPC and scope["http_version"] == "2":
+                encoding = headers.get(b"grpc-encoding", b"")
+            else:
+                encoding = None
+            if encoding is not None and (encoding in PLAIN or encoding == b"gzip"):
+                await self._fast(endpoint, protocol == GRPC, headers, encoding, scope, receive, send)
+                return
+        await self._through_connectrpc(endpoint, scope, headers, receive, send)
 
     async def _fast(
         self,
         endpoint: Unary,
         grpc: bool,
-        content_type: bytes,
+        headers: Mapping[bytes, bytes],
         encoding: bytes,
-        host: bytes,
+        scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
-        started = time.perf_counter() if self._log else 0.0
+        started = time.perf_counter()
+        content_type = headers[b"content-type"]
         request: Message | None = None
         code = "OK"
+        key = id(scope)
+        self.arrivals.begin(key, content_type.decode(), send)
         try:
+            timeout = timeout_of(headers) if b"grpc-timeout" in headers or b"connect-timeout-ms" in headers else None
             body = await read_body(receive)
+            if not self.arrivals.end(key):
+                code = "DEADLINE_EXCEEDED"
+                return
             if body is None:
-                self._line(endpoint.path, None, "CANCELED", started)
+                code = "CANCELED"
                 return
             if grpc:
                 body = _unframe(body, encoding)
@@ -164,56 +195,80 @@ class Front:
             if len(body) > MAX_REQUEST:
                 raise too_large()
             request = decode(endpoint.request, body)
-            answer = endpoint.call(request, "http://" + host.decode("latin-1"))
+            if timeout is not None and time.perf_counter() - started >= timeout:
+                raise exceeded()
+            answer = endpoint.call(request, _origin(scope, headers))
         except Exception as error:
             refusal = _refusal(error)
             code = refusal.code.name
             await refuse(send, content_type.decode(), refusal)
         else:
-            headers = [(b"content-type", content_type)]
+            large = len(answer) >= COMPRESS_FROM
             if grpc:
-                body = b"\0" + len(answer).to_bytes(4, "big") + answer
-                await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
-                await send({"type": "http.response.body", "body": body, "more_body": False})
+                start = [(b"content-type", content_type)]
+                flags = 0
+                if large and takes_gzip(headers, b"grpc-accept-encoding"):
+                    start.append((b"grpc-encoding", b"gzip"))
+                    answer, flags = gzip(answer), 1
+                await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": True})
+                await send({"type": "http.response.body", "body": frame(answer, flags), "more_body": False})
                 await send({"type": "http.response.trailers", "headers": OK_TRAILERS, "more_trailers": False})
             else:
-                headers.append((b"content-length", b"%d" % len(answer)))
-                await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
+                start = [(b"content-type", content_type)]
+                if large and takes_gzip(headers, b"accept-encoding"):
+                    start.append((b"content-encoding", b"gzip"))
+                    start.append((b"vary", b"accept-encoding"))
+                    answer = gzip(answer)
+                start.append((b"content-length", b"%d" % len(answer)))
+                await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
                 await send({"type": "http.response.body", "body": answer, "more_body": False})
-        if self._log:
-            self._line(endpoint.path, request, code, started)
+        finally:
+            self.arrivals.end(key)
+            self._done(endpoint.path, request, code, started, headers)
 
-    async def _through_connectrpc(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _through_connectrpc(
+        self, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
         from flyteapps_fake.transports.connect import EXCHANGE, LIVE, Application, Exchange
 
         if self._rest is None:
-            self._rest = Application(self.plane, self.unary, self.streams)
+            self._rest = Application(self.endpoints)
         started = time.perf_counter()
-        content_type = _header(scope, b"content-type")
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
         if _is_grpc(content_type) and scope["http_version"] != "2":
             await discard(receive)
             await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
             return
-        exchange = Exchange("http://" + (_header(scope, b"host") or "localhost"))
+        exchange = Exchange(_origin(scope, headers), None)
         EXCHANGE.set(exchange)
         live = answer = None
         code = "CANCELED"  # also where the server cancels the handler of a client that left
+        key = id(scope)
         try:
-            body = await read_body(receive)
-            if body is None:
-                return
-            live = LiveStream(receive, body, polled=self.options.server == "pyvoy")
+            timeout = timeout_of(headers)
+            if timeout is not None:
+                exchange.until = asyncio.get_running_loop().time() + timeout
+            _check_headers(scope["headers"])
+            body = None
+            if not isinstance(endpoint, Duplex):
+                self.arrivals.begin(key, content_type, send)
+                body = await read_body(receive)
+                if not self.arrivals.end(key):
+                    code = "DEADLINE_EXCEEDED"
+                    return
+                if body is None:
+                    return
+            live = LiveStream(receive, body, self.options.server == "pyvoy", scope.get("client"))
             LIVE.set(live)
-            if path in self.streams:
+            if not isinstance(endpoint, Unary):
                 self.sweeper.add(live)
-            headers = [pair for pair in scope["headers"] if pair[0] not in ACCEPTS]
-            _check_headers(headers)
             if scope["method"] == "GET":
                 _check_query(scope.get("query_string", b""))
-            elif content_type.startswith(FRAMED[path in self.streams]):
+            elif body is not None and content_type.startswith(FRAMED[isinstance(endpoint, Stream)]):
                 check_frame(body)
-            answer = Answer(send, live)
-            await self._rest(cast("Any", {**scope, "headers": headers}), cast("Any", live.receive), cast("Any", answer))
+            answer = Answer(Compressing(send, headers), live)
+            inner = {**scope, "headers": taken(scope["headers"])}
+            await self._rest(cast("Any", inner), cast("Any", live.receive), cast("Any", answer))
             code = exchange.code or answer.code()
         except Exception as error:
             if live is not None and live.gone:
@@ -223,61 +278,156 @@ class Front:
             if answer is None or not answer.status:
                 await refuse(send, content_type, refusal)
         finally:
+            self.arrivals.end(key)
             if live is not None:
-                self.sweeper.streams.discard(live)
-            self._line(path, exchange.request, code, started)
+                self.sweeper.discard(live)
+            self._done(endpoint.path, exchange.request, code, started, headers, stream=not isinstance(endpoint, Unary))
 
-    async def _other(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        content_type = _header(scope, b"content-type")
-        if path.startswith(UPLOADS):
-            status, text = await self.uploads.put(scope, receive)
-            await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
-            return
+    async def _other(
+        self, path: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        key = id(scope)
+        self.arrivals.begin(key, "text/plain", send)
+        try:
+            if path.startswith(UPLOADS):
+                status, text = await self.uploads.put(scope, receive)
+                if self.arrivals.end(key):
+                    await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
+                return
+            await discard(receive)  # an answer that overtakes its request would end the connection
+            if not self.arrivals.end(key):
+                return
+        finally:
+            self.arrivals.end(key)
         grpc = content_type.startswith("application/grpc")
-        if not grpc and self.options.page is not None and not _looks_like_rpc(path, content_type):
-            method: str = scope["method"]
-            query = scope.get("query_string", b"").decode("latin-1")
-            status, kind, body = self.options.page(method, _header(scope, b"host"), path, query)
-            await respond(send, status, body, kind, head=method == "HEAD")
+        if not grpc and self._page is not None and not _looks_like_rpc(path, content_type):
+            await self._show(self._page, scope, headers, send)
             return
-        started = time.perf_counter()
-        await discard(receive)  # hypercorn breaks the connection where an answer overtakes the request
         message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
-        refusal = RpcError(Code.UNIMPLEMENTED, message)
-        await refuse(send, content_type, refusal, None if grpc else 404)
-        if self._log:
-            self._line(path, None, refusal.code.name, started)
+        await self._refuse(path, headers, send, RpcError(Code.UNIMPLEMENTED, message), None if grpc else 404)
 
-    def _line(self, path: str, request: Message | None, code: str, started: float) -> None:
-        if self._log:
-            ms = (time.perf_counter() - started) * 1000
-            self._log(AccessLine(path.rpartition(".")[2], app_of(request), code, ms))
+    async def answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application of the pages alone, under the same rules: for the console's port."""
+        if scope["type"] != "http" or self._page is None:
+            await send({"type": "websocket.close"})
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        admitted = await self._admit(scope, headers, receive, send)
+        if admitted is not None:
+            await discard(receive)
+            await self._show(self._page, scope, headers, admitted)
+
+    @staticmethod
+    async def _show(page: Page, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> None:
+        method: str = scope["method"]
+        query = scope.get("query_string", b"").decode("latin-1")
+        host, accept = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"accept"))
+        status, kind, body = page(method, host, scope["path"], query, accept)
+        await respond(send, status, body, kind, head=method == "HEAD")
+
+    async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> Send | None:
+        """The send of a caller that may ask, with what its answer has to carry; None for one that is answered now."""
+        path: str = scope["path"]
+        request_id = headers.get(REQUEST_ID)
+        if request_id is not None and REQUEST_ID_FORM.match(request_id):
+            send = with_headers(send, [(REQUEST_ID, request_id)])
+        refusal = self._stranger(headers, page=path not in self.endpoints)
+        if refusal is not None:
+            await discard(receive)
+            await self._refuse(path, headers, send, refusal)
+            return None
+        origin = headers.get(b"origin")
+        if origin is not None:
+            send = with_headers(send, cors_headers(origin))
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await preflight(send, headers)
+                return None
+        return send
+
+    def _stranger(self, headers: Mapping[bytes, bytes], *, page: bool) -> RpcError | None:
+        """Why this host or this page may not ask; None where they may."""
+        guard = self.options.guard
+        raw = headers.get(b"host", b"")
+        authority = raw.decode("latin-1")
+        name = host_of(authority).lower()
+        if guard.takes_host(authority):
+            if len(self._hosts) < MOST_HOSTS:
+                self._hosts.add(raw)
+        elif not page or self.plane.find_by_host(name) is None:
+            return RpcError(
+                Code.PERMISSION_DENIED,
+                f"this server listens on this machine alone and doesn't answer for the host {authority!r}: "
+                f"ask for localhost, or start it with --allow-host {name or 'NAME'}",
+            )
+        origin = headers.get(b"origin")
+        if origin is not None and not guard.takes_origin(origin.decode("latin-1"), authority):
+            shown = origin.decode("latin-1")
+            return RpcError(
+                Code.PERMISSION_DENIED,
+                f"pages of {shown!r} may not ask this server: start it with --cors-origin {shown}",
+            )
+        return None
+
+    async def _refuse(
+        self, path: str, headers: Mapping[bytes, bytes], send: Send, refusal: RpcError, status: int | None = None
+    ) -> None:
+        await refuse(send, headers.get(b"content-type", b"").decode("latin-1"), refusal, status)
+        self._done(path, None, refusal.code.name, time.perf_counter(), headers)
+
+    def _done(
+        self,
+        path: str,
+        request: Message | None,
+        code: str,
+        started: float,
+        headers: Mapping[bytes, bytes],
+        *,
+        stream: bool = False,
+    ) -> None:
+        """Counts, logs and traces a call that is over."""
+        seconds = time.perf_counter() - started
+        self.metrics.count(path if path in self.endpoints else "/other", code, None if stream else seconds)
+        if self._log is not None:
+            request_id = headers.get(REQUEST_ID, b"").decode("latin-1")
+            self._log(AccessLine(path.rpartition(".")[2], app_of(request), code, seconds * 1000, request_id))
+        if self._tracing is not None:
+            protocol = "grpc" if headers.get(b"content-type", b"").startswith(b"application/grpc") else "connect_rpc"
+            self._tracing.record(headers, (path, protocol, app_of(request), code, seconds))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        from flyteapps_fake.transports.loop_driver import LoopDriver
-
-        driver = LoopDriver(self.plane)
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
                 try:
-                    driver.start()
-                    self.sweeper.start()
-                    if self.options.on_startup is not None:
-                        await self.options.on_startup(self)
+                    await self.start()
                 except Exception as error:
                     traceback.print_exc()
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.drain()
-                if self.options.on_shutdown is not None:
-                    await self.options.on_shutdown(self)
-                await self.sweeper.stop()
-                driver.stop()
+                await self.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    async def start(self) -> None:
+        """Before the first request: moves the plane's clock from now on."""
+        from flyteapps_fake.transports.loop_driver import LoopDriver
+
+        self._driver = LoopDriver(self.plane)
+        self._driver.start()
+        self.sweeper.start()
+        if self.options.on_startup is not None:
+            await self.options.on_startup(self)
+
+    async def stop(self) -> None:
+        """After the last request."""
+        await self.drain()
+        if self.options.on_shutdown is not None:
+            await self.options.on_shutdown(self)
+        await self.sweeper.stop()
+        self._driver.stop()
 
     async def drain(self, seconds: float = 1.0) -> None:
         """End every stream by UNAVAILABLE, and give their last bytes time to leave."""
@@ -287,11 +437,18 @@ class Front:
             await asyncio.sleep(0.01)
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return ""
+def _table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
+    """Every method that is answered, by path."""
+    rows: list[Endpoint] = [*plane_endpoints(plane), *neighbour_endpoints(plane, uploads)]
+    services = {row.service for row in rows}
+    rows += health_endpoints(services)
+    rows += reflection_endpoints({row.service for row in rows})
+    return {row.path: row for row in rows}
+
+
+def _origin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    """http(s)://host:port as the caller wrote it."""
+    return f"{scope.get('scheme', 'http')}://{headers.get(b'host', b'localhost').decode('latin-1')}"
 
 
 def _is_grpc(content_type: str) -> bool:
@@ -326,11 +483,9 @@ def _check_headers(headers: HeaderList) -> None:
     """Refuses what connectrpc would call its own failure."""
     for name, value in headers:
         try:
-            text = value.decode()
+            value.decode()
         except UnicodeDecodeError:
             raise RpcError(Code.INVALID_ARGUMENT, f"the header {name.decode('latin-1')} is not UTF-8") from None
-        if name == b"grpc-timeout" and not GRPC_TIMEOUT.match(text):
-            raise RpcError(Code.INVALID_ARGUMENT, f"grpc-timeout {text!r}: give up to 8 digits and one of H M S m u n")
 
 
 def _unreadable(error: Exception) -> RpcError:
@@ -345,8 +500,3 @@ def _refusal(error: Exception) -> RpcError:
         return error
     traceback.print_exception(error, file=sys.stderr)
     return RpcError(Code.INTERNAL, f"a defect of the stand-in: {type(error).__name__}: {error}")
-
-
-def build_app(plane: FakeControlPlane, options: AppOptions) -> Front:
-    """The ASGI application that serves `plane`."""
-    return Front(plane, options)

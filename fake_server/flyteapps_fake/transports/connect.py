@@ -9,36 +9,44 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from connectrpc.code import Code as ConnectCode
 from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
-from connectrpc.server import ConnectASGIApplication, Endpoint
+from connectrpc.server import ConnectASGIApplication
+from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, SerializeToJsonError
 from google.protobuf.message import DecodeError, Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.operations import Operation
-from flyteapps_fake.transports.endpoints import Unary
+from flyteapps_fake.transports.compression import gunzip
+from flyteapps_fake.transports.deadlines import exceeded
+from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.transports.json_shape import misfit
 from flyteapps_fake.transports.streams import LiveStream, pump
-from flyteapps_fake.transports.wire import Encoded, encoded, gunzip, undecodable
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, encoded, undecodable
 
 LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 """The stream that the running task answers."""
 
 
 class Exchange:
-    """What the front learns about a call that connectrpc answered: for the access log."""
+    """One call that connectrpc answers: the origin that its caller used, when it has to be over, what became of it.
 
-    def __init__(self, origin: str) -> None:
+    `until`: seconds of the loop's time, None for no deadline.
+    """
+
+    def __init__(self, origin: str, until: float | None) -> None:
         self.origin = origin
+        self.until = until
         self.request: Message | None = None
         self.code = ""
+
+    def check_deadline(self) -> None:
+        """DEADLINE_EXCEEDED where it has passed."""
+        if self.until is not None and asyncio.get_running_loop().time() >= self.until:
+            raise exceeded()
 
 
 EXCHANGE: ContextVar[Exchange] = ContextVar("flyteapps_exchange")
@@ -115,21 +123,12 @@ class BoundedGzip:
             raise _refused(error) from None
 
 
-def _method(service: str, method: str, request: type[Message], response: type[Message], safe: bool) -> Any:
-    return MethodInfo(
-        name=method,
-        service_name=service,
-        input=request,
-        output=response,
-        idempotency_level=IdempotencyLevel.NO_SIDE_EFFECTS if safe else IdempotencyLevel.UNKNOWN,
-    )
-
-
 def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
     async def answer(request: Message, ctx: Any) -> Any:
         exchange = EXCHANGE.get()
         exchange.request = request
         try:
+            exchange.check_deadline()
             return encoded(endpoint.call(request, exchange.origin), endpoint.response)
         except RpcError as error:
             raise _refused(error) from None
@@ -137,15 +136,14 @@ def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
     return answer
 
 
-def _stream(plane: FakeControlPlane, operation: Operation) -> Callable[[Message, Any], AsyncIterator[Any]]:
+def _stream(endpoint: Stream) -> Callable[[Message, Any], AsyncIterator[Any]]:
     async def answer(request: Message, ctx: Any) -> AsyncIterator[Any]:
         exchange = EXCHANGE.get()
         exchange.request = request
         live = LIVE.get()
-        timeout = ctx.timeout_ms()
-        until = None if timeout is None else asyncio.get_running_loop().time() + timeout / 1000
-        messages = cast("Any", pump(plane, operation, request, live, until))
+        messages = cast("Any", pump(endpoint, request, live, exchange.until))
         try:
+            exchange.check_deadline()
             async for message in messages:
                 yield message
         except RpcError as error:
@@ -158,25 +156,44 @@ def _stream(plane: FakeControlPlane, operation: Operation) -> Callable[[Message,
     return answer
 
 
+def _duplex(endpoint: Duplex) -> Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]:
+    async def answer(requests: AsyncIterator[Any], ctx: Any) -> AsyncIterator[Any]:
+        async for request in requests:
+            EXCHANGE.get().request = request
+            for response in endpoint.answer(request):
+                yield response
+
+    return answer
+
+
+def _bound(endpoint: Endpoint) -> Any:
+    """An endpoint of ours as connectrpc has it."""
+    safe = isinstance(endpoint, Unary) and endpoint.no_side_effects
+    info = cast("Any", MethodInfo)(
+        name=endpoint.method,
+        service_name=endpoint.service,
+        input=endpoint.request,
+        output=endpoint.response,
+        idempotency_level=IdempotencyLevel.NO_SIDE_EFFECTS if safe else IdempotencyLevel.UNKNOWN,
+    )
+    match endpoint:
+        case Unary():
+            return ConnectEndpoint.unary(method=info, function=_unary(endpoint))
+        case Stream():
+            return ConnectEndpoint.server_stream(method=info, function=_stream(endpoint))
+        case Duplex():
+            return ConnectEndpoint.bidi_stream(method=info, function=_duplex(endpoint))
+
+
 class Application(ConnectASGIApplication[None]):
     """The endpoints of the table, in every protocol that connectrpc speaks."""
 
-    def __init__(
-        self,
-        plane: FakeControlPlane,
-        unary: Mapping[str, Unary],
-        streams: Mapping[str, Operation],
-    ) -> None:
-        table: dict[str, Any] = {}
-        for path, one in unary.items():
-            info = _method(one.service, one.method, one.request, one.response, one.no_side_effects)
-            table[path] = Endpoint.unary(method=info, function=_unary(one))
-        for path, op in streams.items():
-            info = _method(op.service, op.method, op.request, op.response, False)
-            table[path] = Endpoint.server_stream(method=info, function=_stream(plane, op))
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        table = {path: _bound(endpoint) for path, endpoint in endpoints.items()}
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - its generics are left open
             service=None,
             endpoints=lambda _: table,
+            read_max_bytes=MAX_REQUEST,
             compressions=[cast("Any", BoundedGzip())],
             codecs=[cast("Any", BinaryCodec()), cast("Any", JsonCodec())],
         )

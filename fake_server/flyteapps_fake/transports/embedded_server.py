@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from flyteapps_fake.transports.asgi import AppOptions, Front, build_app
-from flyteapps_fake.transports.hypercorn_config import serve_front
+from flyteapps_fake.transports.asgi import AppOptions, Front
 from flyteapps_fake.transports.listener import listening_socket
+from flyteapps_fake.transports.portable import serve_front
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -38,7 +38,7 @@ class EmbeddedServer:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = False
-        self._front = build_app(plane, AppOptions(server="hypercorn", on_startup=self._on_startup))
+        self._front = Front(plane, AppOptions(server="hypercorn"))
         self._thread = threading.Thread(target=self._run, args=(sock,), name="flyteapps-server", daemon=True)
         self._grpc: GrpcServer | None = None
         if find_spec("grpc") is not None:
@@ -88,13 +88,10 @@ class EmbeddedServer:
     ) -> None:
         self.close()
 
-    async def _on_startup(self, front: Front) -> None:
-        self._started.set_result(None)
-
     def _run(self, sock: socket.socket) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(serve_front(self._front, sock, self._stop.wait))
+                runner.run(serve_front(self._front, sock, self._stop.wait, lambda: self._started.set_result(None)))
         except BaseException as error:
             if not self._started.done():
                 self._started.set_exception(error)

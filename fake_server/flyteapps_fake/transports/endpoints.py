@@ -1,10 +1,10 @@
-"""One table of what the server answers: path -> call. Both ways through the front (fast, and connectrpc's) read it."""
+"""One table of what the server answers: path -> endpoint. Both ways through the front (fast, connectrpc's) read it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from google.protobuf.message import Message
 
@@ -14,23 +14,65 @@ if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
-    """A unary method: `call` takes the request and the origin (http://host:port) that the caller used."""
+class Source(Protocol):
+    """What a stream's messages come from, as the plane's OpenStream is one."""
 
+    wake: Callable[[], None] | None
+
+    def take(self) -> bytes | None:
+        """The next encoded message, None where none is there now. Raises EOFError at the end, RpcError."""
+
+    def sent(self) -> None:
+        """All that was taken has been sent."""
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
     service: str
     method: str
     request: type[Message]
     response: type[Message]
-    no_side_effects: bool
-    call: Callable[[Message, str], bytes]
 
     @property
     def path(self) -> str:
         return f"/{self.service}/{self.method}"
 
 
-def _of_plane(plane: FakeControlPlane, operation: Operation) -> Unary:
+@dataclass(frozen=True, slots=True)
+class Unary(_Method):
+    """A unary method: `call` takes the request and the origin (http://host:port) that the caller used."""
+
+    no_side_effects: bool
+    call: Callable[[Message, str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream(_Method):
+    """A server-streaming method: `open` takes the request. Raises RpcError."""
+
+    open: Callable[[Message], Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplex(_Method):
+    """A bidirectional method whose messages are answered one by one."""
+
+    answer: Callable[[Message], Iterable[Message]]
+
+
+Endpoint = Unary | Stream | Duplex
+
+
+def plane_endpoints(plane: FakeControlPlane) -> Iterator[Endpoint]:
+    """The methods of the plane itself."""
+    for operation in OPERATIONS.values():
+        yield _stream(plane, operation) if operation.streaming else _unary(plane, operation)
+
+
+def _unary(plane: FakeControlPlane, operation: Operation) -> Unary:
     plane_call = plane.call
 
     def call(request: Message, origin: str) -> bytes:
@@ -46,14 +88,11 @@ def _of_plane(plane: FakeControlPlane, operation: Operation) -> Unary:
     )
 
 
-def unary_endpoints(plane: FakeControlPlane) -> dict[str, Unary]:
-    """The unary methods of the plane itself, by path."""
-    return {path: _of_plane(plane, op) for path, op in OPERATIONS.items() if not op.streaming}
+def _stream(plane: FakeControlPlane, operation: Operation) -> Stream:
+    def open_stream(request: Message) -> Source:
+        return plane.open(operation, request)
 
-
-def stream_operations() -> Mapping[str, Operation]:
-    """The server-streaming methods of the plane, by path."""
-    return {path: op for path, op in OPERATIONS.items() if op.streaming}
+    return Stream(operation.service, operation.method, operation.request, operation.response, open_stream)
 
 
 def app_of(request: Message | None) -> str:

@@ -95,10 +95,10 @@ def _endpoint(
     return Unary(f"flyteidl2.{service}", method, request, response, False, call)
 
 
-def neighbour_endpoints(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Unary]:
-    """The neighbours' methods, by path."""
+def neighbour_endpoints(plane: FakeControlPlane, uploads: Uploads) -> tuple[Unary, ...]:
+    """The neighbours' methods."""
     answers = Neighbours(plane, uploads)
-    table = (
+    return (
         _endpoint(
             "cluster.ClusterService",
             "SelectCluster",
@@ -142,4 +142,3 @@ def neighbour_endpoints(plane: FakeControlPlane, uploads: Uploads) -> dict[str, 
             answers.get_project,
         ),
     )
-    return {one.path: one for one in table}

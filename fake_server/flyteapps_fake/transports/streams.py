@@ -12,27 +12,33 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.operations import Operation
+from flyteapps_fake.transports.arrivals import Arrivals
+from flyteapps_fake.transports.endpoints import Stream
+from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.wire import Encoded, Event, Receive, encoded
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-
-    from flyteapps_fake.control_plane import FakeControlPlane
 
 SWEEP_SECONDS = 1.0
 BATCH = 256
 
 
 class LiveStream:
-    """One open stream: whether its client is there, and the wake of its task."""
+    """One open stream: whether its client is there, and the wake of its task.
 
-    def __init__(self, receive: Receive, body: bytes, polled: bool) -> None:
+    `body`: what was read already, None where connectrpc shall read it as it comes.
+    `connection`: what tells its connection from others.
+    """
+
+    def __init__(self, receive: Receive, body: bytes | None, polled: bool, connection: object = None) -> None:
         self.gone = False
+        self.connection = connection
         self.ending: str | None = None
         self.task = asyncio.current_task()
         self._receive = receive
-        self._body: bytes | None = body
+        self._body = body
+        self._ended = body is not None
         self._polled = polled
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -44,11 +50,13 @@ class LiveStream:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        if self._polled:
+        if self._polled and self._ended:
             await self._loop.create_future()
         event = await self._receive()
         if event["type"] == "http.disconnect":
             self.left()
+        elif not event.get("more_body", False):
+            self._ended = True
         return event
 
     def left(self) -> None:
@@ -72,7 +80,7 @@ class LiveStream:
 
     async def present(self) -> bool:
         """Whether the client is still there."""
-        if self._polled and not self.gone:
+        if self._polled and self._ended and not self.gone:
             if self._poll is None:  # one at a time, and never cancelled: pyvoy forgets the other one
                 self._poll = asyncio.create_task(self._look())
             await asyncio.shield(self._poll)
@@ -103,17 +111,43 @@ class LiveStream:
 
 
 class Sweeper:
-    """Looks every second at all streams of a loop, and ends those whose client left."""
+    """Looks every second at all streams of a loop, and ends those whose client left; counts them, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits, arrivals: Arrivals) -> None:
         self.streams: set[LiveStream] = set()
+        self._limits = limits
+        self._arrivals = arrivals
+        self._of_connection: dict[object, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._ending: str | None = None
 
     def add(self, stream: LiveStream) -> None:
+        """Takes a stream; RESOURCE_EXHAUSTED where there are as many as there may be."""
+        if len(self.streams) >= self._limits.streams:
+            raise RpcError(
+                Code.RESOURCE_EXHAUSTED,
+                f"{len(self.streams)} streams are open, as many as this server allows: close some, "
+                "or start it with a higher --max-streams",
+            )
+        others = self._of_connection.get(stream.connection, 0)
+        if others >= self._limits.streams_per_connection:
+            raise RpcError(
+                Code.RESOURCE_EXHAUSTED,
+                f"this connection has {others} open streams, as many as one may have: close some, "
+                "or open another connection",
+            )
+        self._of_connection[stream.connection] = others + 1
         self.streams.add(stream)
         if self._ending is not None:
             stream.end(self._ending)
+
+    def discard(self, stream: LiveStream) -> None:
+        """Forgets a stream; one that isn't there is no error."""
+        if stream in self.streams:
+            self.streams.remove(stream)
+            others = self._of_connection.pop(stream.connection) - 1
+            if others:
+                self._of_connection[stream.connection] = others
 
     def end(self, message: str) -> None:
         """End all streams, and those that come after, with UNAVAILABLE."""
@@ -132,6 +166,7 @@ class Sweeper:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            self._arrivals.sweep()
             for number, stream in enumerate(list(self.streams)):
                 if stream not in self.streams:
                     continue
@@ -144,15 +179,9 @@ class Sweeper:
                     await asyncio.sleep(0)
 
 
-async def pump(
-    plane: FakeControlPlane,
-    operation: Operation,
-    request: Message,
-    live: LiveStream,
-    until: float | None,
-) -> AsyncIterator[Encoded]:
+async def pump(endpoint: Stream, request: Message, live: LiveStream, until: float | None) -> AsyncIterator[Encoded]:
     """The messages of one stream, until it is over or its client leaves; raises the RpcError that ends it."""
-    subscription = plane.open(operation, request)
+    subscription = endpoint.open(request)
     try:
         subscription.wake = live.wake
         count = 0
@@ -167,7 +196,7 @@ async def pump(
             except EOFError:
                 return
             if item is not None:
-                yield encoded(item, operation.response)
+                yield encoded(item, endpoint.response)
                 count += 1
                 if count % BATCH == 0:
                     await asyncio.sleep(0)

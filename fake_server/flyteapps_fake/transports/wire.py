@@ -1,4 +1,4 @@
-"""Bytes on the wire: caps, bounded gunzip, and how a refusal looks in each protocol. No routing, no sockets.
+"""Bytes on the wire: caps, frames, and how a refusal looks in each protocol. No routing, no sockets.
 
 Everything here refuses by RpcError, so that the front answers every protocol alike.
 """
@@ -6,7 +6,6 @@ Everything here refuses by RpcError, so that the front answers every protocol al
 from __future__ import annotations
 
 import json
-import zlib
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
@@ -62,24 +61,9 @@ def encoded(data: bytes, message_type: type[Message]) -> Encoded:
     return item
 
 
-def gunzip(data: bytes) -> bytes:
-    """`data` decompressed, never more than the cap of it."""
-    parts: list[bytes] = []
-    left = MAX_REQUEST + 1
-    try:
-        while data:
-            member = zlib.decompressobj(31)
-            part = member.decompress(data, left)
-            parts.append(part)
-            left -= len(part)
-            if left <= 0:
-                raise too_large()
-            if not member.eof:
-                raise RpcError(Code.INVALID_ARGUMENT, "the request's gzip data ends early")
-            data = member.unused_data
-    except zlib.error as error:
-        raise RpcError(Code.INVALID_ARGUMENT, f"the request is not valid gzip: {error}") from None
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def frame(message: bytes, flags: int = 0) -> bytes:
+    """A message with the 5 bytes that gRPC, gRPC-Web and Connect's streams put before it."""
+    return bytes((flags,)) + len(message).to_bytes(4, "big") + message
 
 
 def check_frame(body: bytes) -> None:
@@ -180,6 +164,17 @@ def status_details(error: RpcError) -> bytes:
     return Status(code=int(error.code), message=error.message, details=list(pack(error.details))).SerializeToString()
 
 
+def with_headers(send: Send, headers: HeaderList) -> Send:
+    """A send whose answer carries those headers, too."""
+
+    async def adding(event: Event) -> None:
+        if event["type"] == "http.response.start":
+            event = {**event, "headers": [*event.get("headers", ()), *headers]}
+        await send(event)
+
+    return adding
+
+
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:
     """A whole HTTP answer without trailers; of a HEAD, without its body."""
     headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
@@ -191,7 +186,7 @@ async def refuse(send: Send, content_type: str, error: RpcError, status: int | N
     """Answer `error` in the protocol that the request's `content_type` speaks."""
     if content_type.startswith("application/grpc-web"):
         trailer = b"".join(k + b": " + v + b"\r\n" for k, v in grpc_trailers(error))
-        await respond(send, 200, b"\x80" + len(trailer).to_bytes(4, "big") + trailer, content_type.encode())
+        await respond(send, 200, frame(trailer, 0x80), content_type.encode())
     elif content_type.startswith("application/grpc"):
         headers = [(b"content-type", content_type.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
@@ -199,6 +194,6 @@ async def refuse(send: Send, content_type: str, error: RpcError, status: int | N
         await send({"type": "http.response.trailers", "headers": grpc_trailers(error), "more_trailers": False})
     elif content_type.startswith("application/connect+") and status is None:
         end = b'{"error":' + connect_error(error) + b"}"
-        await respond(send, 200, b"\x02" + len(end).to_bytes(4, "big") + end, content_type.encode())
+        await respond(send, 200, frame(end, 0x02), content_type.encode())
     else:
         await respond(send, status or HTTP_STATUS[error.code], connect_error(error), b"application/json")

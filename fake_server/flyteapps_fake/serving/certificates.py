@@ -1,0 +1,92 @@
+"""Certificates for `--tls self-signed`, by trustme: made once, kept for the user, renewed before they run out.
+
+The authority's own key is never written: what trusts ca.pem trusts this one server's key and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+DAYS = 365
+RENEW_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Paths of PEM files: the chain and the key of a server and, where it is our own, the authority to trust."""
+
+    cert: Path
+    key: Path
+    ca: Path | None = None
+
+
+def given(cert: Path, key: Path) -> Certificate:
+    """The user's own. ValueError where a file is missing, is no PEM, or the two don't belong together."""
+    for option, path in (("--tls-cert", cert), ("--tls-key", key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"{option} {path}: {error.strerror}") from None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError(
+            f"--tls-cert {cert} and --tls-key {key} are no certificate and its key, both PEM and without a "
+            f"passphrase: {error}"
+        ) from None
+    return Certificate(cert.absolute(), key.absolute())
+
+
+def self_signed(names: list[str], folder: Path | None = None) -> Certificate:
+    """One for those names and addresses, from `folder` (by default the user's own) or new. OSError, ValueError."""
+    folder = folder if folder is not None else _folder()
+    found = Certificate(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
+    note = folder / "names.json"
+    now = datetime.now(UTC)
+    if not _usable(note, names, now, found):
+        _make(found, names, now)
+        note.write_text(json.dumps({"names": names, "until": (now + timedelta(days=DAYS)).timestamp()}))
+    return found
+
+
+def _usable(note: Path, names: list[str], now: datetime, found: Certificate) -> bool:
+    try:
+        kept = json.loads(note.read_text())
+        fresh = kept["until"] > (now + timedelta(days=RENEW_DAYS)).timestamp()
+        given(found.cert, found.key)
+        return fresh and kept["names"] == names
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _make(found: Certificate, names: list[str], now: datetime) -> None:
+    try:
+        import trustme
+    except ModuleNotFoundError:
+        raise ValueError("--tls self-signed needs trustme: pip install 'flyteapps[serve]'") from None
+    authority = trustme.CA(organization_name="flyteapps, this machine's stand-in")
+    leaf = authority.issue_cert(*names, not_before=now - timedelta(days=1), not_after=now + timedelta(days=DAYS))
+    found.cert.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    assert found.ca is not None
+    chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+    for path, data in (
+        (found.ca, authority.cert_pem.bytes()),
+        (found.cert, chain),
+        (found.key, leaf.private_key_pem.bytes()),
+    ):
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+
+
+def _folder() -> Path:
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:
+        raise ValueError("there is no home directory to keep the certificate in: set HOME or XDG_STATE_HOME") from None
+    return Path(state) / "flyteapps" / "tls"

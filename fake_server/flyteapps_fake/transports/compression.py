@@ -1,0 +1,118 @@
+"""gzip, both ways: requests never larger than the cap, answers where they are large and the client takes gzip.
+
+Small answers stay plain: on the loopback, gzip costs more than it saves.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.validation import MAX_REQUEST, too_large
+from flyteapps_fake.transports.deadlines import CONNECT, GRPC
+from flyteapps_fake.transports.wire import Event, Send, frame
+
+COMPRESS_FROM = 16 * 1024
+"""Bytes of an answer, or of a message of a stream, that are worth compressing."""
+LEVEL = 1
+ACCEPTS = (b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding")
+_OURS = frozenset((*ACCEPTS, GRPC, CONNECT))
+_FRAMED = (b"grpc-encoding", b"connect-content-encoding")
+_COMPRESSED = 0x01
+
+
+def gunzip(data: bytes) -> bytes:
+    """`data` decompressed, never more than the cap of it."""
+    parts: list[bytes] = []
+    left = MAX_REQUEST + 1
+    try:
+        while data:
+            member = zlib.decompressobj(31)
+            part = member.decompress(data, left)
+            parts.append(part)
+            left -= len(part)
+            if left <= 0:
+                raise too_large()
+            if not member.eof:
+                raise RpcError(Code.INVALID_ARGUMENT, "the request's gzip data ends early")
+            data = member.unused_data
+    except zlib.error as error:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the request is not valid gzip: {error}") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def gzip(data: bytes) -> bytes:
+    """`data` compressed, the same bytes for the same data."""
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
+    return compressor.compress(data) + compressor.flush()
+
+
+def takes_gzip(headers: Mapping[bytes, bytes], name: bytes) -> bool:
+    """Whether the header of that name (one of ACCEPTS) lists gzip."""
+    for each in headers.get(name, b"").split(b","):
+        coding, _, weight = each.partition(b";")
+        if coding.strip() == b"gzip":
+            return weight.strip().replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    return False
+
+
+class Compressing:
+    """A send that compresses what is large of an answer of connectrpc's, which was told that its client takes nothing.
+
+    connectrpc sends a unary Connect answer as one body, and everything else as one frame an event.
+    """
+
+    def __init__(self, send: Send, headers: Mapping[bytes, bytes]) -> None:
+        self._send = send
+        self._headers = headers
+        self._start: Event | None = None
+        self._frames = False
+
+    async def __call__(self, event: Event) -> None:
+        kind = event["type"]
+        if kind == "http.response.start":
+            await self._begin(event)
+        elif kind == "http.response.body":
+            await self._body(event)
+        else:
+            await self._send(event)
+
+    async def _begin(self, event: Event) -> None:
+        headers: list[tuple[bytes, bytes]] = []
+        unary = False
+        for name, value in event["headers"]:
+            if name == b"content-encoding":
+                unary = takes_gzip(self._headers, b"accept-encoding")
+            elif name in _FRAMED:
+                accepts = b"grpc-accept-encoding" if name == b"grpc-encoding" else b"connect-accept-encoding"
+                self._frames = takes_gzip(self._headers, accepts)
+                headers.append((name, b"gzip" if self._frames else value))
+                continue
+            headers.append((name, value))
+        event = {**event, "headers": headers}
+        if unary:
+            self._start = event  # its headers depend on the size of what comes next
+        else:
+            await self._send(event)
+
+    async def _body(self, event: Event) -> None:
+        body: bytes = event.get("body", b"")
+        large = len(body) >= COMPRESS_FROM
+        if self._start is not None:
+            start, self._start = self._start, None
+            if large:
+                body = gzip(body)
+                start["headers"] = [
+                    (name, b"gzip" if name == b"content-encoding" else value) for name, value in start["headers"]
+                ]
+            await self._send(start)
+        elif self._frames and large and body[0] == 0:
+            body = frame(gzip(body[5:]), _COMPRESSED)
+        await self._send({**event, "body": body})
+
+
+def taken(headers: Any) -> list[tuple[bytes, bytes]]:
+    """The headers without what connectrpc shall leave to the front: compression of answers, and deadlines."""
+    return [pair for pair in headers if pair[0] not in _OURS]

@@ -1,0 +1,33 @@
+"""How much of a server one client may take, and for how long. Values, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_STREAMS = 1_000_000
+"""What HTTP/2 is told: more than any limit of ours, whose refusal says what to do; Envoy's own lets calls hang."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits of one server.
+
+    `streams`: server streams that may be open at once; `streams_per_connection`:
+    of one connection. `request_seconds`: in which a whole request has to come, an
+    upload included; `head_seconds`: its head.
+    """
+
+    streams: int = 20_000
+    streams_per_connection: int = 5_000
+    request_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.streams < 1 or self.streams_per_connection < 1:
+            raise ValueError("a server has to allow at least 1 stream, and 1 a connection")
+        if not 0 < self.request_seconds <= 86_400:
+            raise ValueError(f"request_seconds must be over 0 and at most a day, not {self.request_seconds!r}")
+
+    @property
+    def head_seconds(self) -> float:
+        """Seconds for a request's head: a sixth, and at least one."""
+        return max(1.0, self.request_seconds / 6)

@@ -1,0 +1,40 @@
+"""gRPC's server reflection, v1 and v1alpha, so that grpcurl and its like need no .proto files.
+
+grpcio's own servicer answers. v1 and v1alpha have the same messages under two names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, cast
+
+from google.protobuf.message import Message
+from grpc_reflection.v1alpha import reflection_pb2
+
+from flyteapps_fake.transports.endpoints import Duplex
+
+V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"
+
+
+def reflection_endpoints(services: Iterable[str]) -> Iterator[Duplex]:
+    """The two versions, which list those services and themselves."""
+    listed = (*services, V1ALPHA)  # not V1, whose descriptor grpcio doesn't have: who lists would fail to resolve it
+
+    @cache
+    def servicer() -> Any:
+        from grpc_reflection.v1alpha.reflection import ReflectionServicer  # grpcio itself, which isn't needed before
+
+        return ReflectionServicer(listed)
+
+    def answer(request: Message) -> Iterable[Message]:
+        return cast("Iterable[Message]", servicer().ServerReflectionInfo(iter((request,)), None))
+
+    for name in (V1, V1ALPHA):
+        yield Duplex(
+            name,
+            "ServerReflectionInfo",
+            reflection_pb2.ServerReflectionRequest,
+            reflection_pb2.ServerReflectionResponse,
+            answer,
+        )
