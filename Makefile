@@ -4,7 +4,7 @@
 #   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
 #   make test     the tests, in parallel
 #   make check    all that CI demands
-#   make verify   flyteapps verify on a flyteapps serve, in real time
+#   make verify   flyteapps verify on servers of each kind, each protocol once; verify-all: every combination
 #   make bench    the benchmarks
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -79,6 +79,9 @@ realtime: $(VENV)/.stamp-test
 
 verify: $(VENV)/.stamp-test
 	@$(BIN)/python tests/contract/verify_served.py
+
+verify-all: $(VENV)/.stamp-test
+	@$(BIN)/python tests/contract/verify_served.py --all
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done

@@ -25,6 +25,7 @@ from flyteapps_contract.session import Limits, Run
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.probing import clean, probe, require_unused
 from flyteapps_contract.targets.target import Target
+from flyteapps_contract.targets.wire import NAMES, Protocol
 from flyteapps_contract.verification import checks_of, fresh_prefix
 
 CANNOT_JUDGE = 2
@@ -35,7 +36,7 @@ DIALECTS = ("standard",)
 @click.command()
 @click.argument("endpoint")
 @click.option("--only", multiple=True, metavar="ID", help="A guarantee (CR-2) or a section (CR); may be given again.")
-@click.option("--protocol", type=click.Choice(["connect", "grpc"]), default="connect", show_default=True)
+@click.option("--protocol", type=click.Choice(list(NAMES)), default="connect", show_default=True)
 @click.option("--insecure", is_flag=True, help="Plaintext, where the endpoint names no scheme. Loopback always is.")
 @click.option("--ca-cert", type=click.Path(path_type=Path), help="File of the certificates to trust.")
 @click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Sent with every call; may be given again.")
@@ -55,7 +56,7 @@ DIALECTS = ("standard",)
 def verify(
     endpoint: str,
     only: tuple[str, ...],
-    protocol: str,
+    protocol: Protocol,
     insecure: bool,
     ca_cert: Path | None,
     header: tuple[str, ...],
@@ -81,7 +82,7 @@ def verify(
     guarantees = select(only)
     target = EndpointTarget(
         Address.parse(endpoint, insecure),
-        "grpc" if protocol == "grpc" else "connect",
+        protocol,
         Access(headers=_headers(header), ca_cert=ca_cert),
         org=org,
         projects=not project,

@@ -14,6 +14,7 @@ from flyteapps_contract.targets.grpc_channel import GrpcLink
 from flyteapps_contract.targets.grpc_servicer import ServicerLink
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
 from flyteapps_contract.targets.target import Link, Offers
+from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.transports.grpc_sync import SyncServicer
 
@@ -38,8 +39,7 @@ def _shut(plane: InProcess) -> None:
 def _over_connect(plane: InProcess, stack: ExitStack) -> Link:
     server = cast("FakeControlPlane", plane).serve()
     link = ConnectLink(AppServiceClient(server.url))
-    link.http = server.url
-    link.raw_grpc = f"{server.url.removeprefix('http://')}"
+    link.wire = Wire(server.url.removeprefix("http://"))
     return link
 
 

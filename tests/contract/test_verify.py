@@ -23,6 +23,7 @@ from flyteapps_contract.checks.registry import CHECKS, Check
 from flyteapps_contract.outcomes import Broken, CannotJudge, Verdict
 from flyteapps_contract.session import Limits, Run, Session
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
+from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.transports.embedded_server import EmbeddedServer
 
@@ -244,7 +245,8 @@ def test_limits(plane: FakeControlPlane, server: EmbeddedServer, monkeypatch: py
 )
 def test_endpoints(text: str, insecure: bool, url: str) -> None:
     """Plaintext where the scheme or --insecure says so, or the host is this machine; else TLS."""
-    assert Address.parse(text, insecure).url == url
+    address = Address.parse(text, insecure)
+    assert Wire(address.authority, address.tls).url == url
 
 
 def test_grpc_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,29 +1,85 @@
-"""`flyteapps verify` on a `flyteapps serve` of another process, in real time, over Connect and over gRPC.
+"""`flyteapps verify` on `flyteapps serve` of other processes: each server and protocol, with TLS and without.
 
-Run with `make verify`. Exits 1 unless everything that can be judged there holds.
+`--all` judges every combination; without it each protocol is there once, each server and TLS every other time. Exits 1
+unless everything that can be judged there holds.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
+from importlib.util import find_spec
 
-SERVE = [sys.executable, "-m", "flyteapps.cli", "serve", "--quiet", "--port", "0", "--console-port", "0"]
-VERIFY = [sys.executable, "-m", "flyteapps.cli", "verify", "--failing-label", "flyteapps.dev/scenario=image-pull-error"]
+SERVERS = ("pyvoy", "portable") if find_spec("pyvoy") else ("portable",)
+PROTOCOLS = ("connect", "connect-http2", "grpc", "grpc-web")
+AT_ONCE = 4
+PACE = ("--speed", "20", "--lease-seconds", "3600")
+SERVE = [sys.executable, "-P", "-m", "flyteapps.cli", "serve", "--quiet", "--port", "0", "--console-port", "0"]
+VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify"]
+FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
+
+
+class Served:
+    """One running server."""
+
+    def __init__(self, kind: str, tls: bool, stack: ExitStack) -> None:
+        options = ["--server", kind, *PACE, *(("--tls", "self-signed") if tls else ())]
+        self.process = stack.enter_context(subprocess.Popen([*SERVE, *options], stdout=subprocess.PIPE, text=True))
+        stack.callback(self.process.terminate)
+        self.name = f"{kind}{', TLS' if tls else ''}"
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        self.endpoint = re.findall(r"API at (\S+)", said)[0]
+        trusted = re.findall(r"caCertFilePath: (.+)", said)
+        self.trust = ["--ca-cert", trusted[0]] if trusted else []
+
+    def verify(self, protocol: str) -> subprocess.Popen[str]:
+        """A run of `flyteapps verify` on it."""
+        command = [*VERIFY, *FAILING, *self.trust, "--protocol", protocol, self.endpoint]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def chosen(everything: bool) -> list[tuple[str, bool, str]]:
+    """Server, TLS, protocol of each run."""
+    return [
+        (server, tls, protocol)
+        for number, server in enumerate(SERVERS)
+        for tls in (False, True)
+        for place, protocol in enumerate(PROTOCOLS)
+        if everything or (place % len(SERVERS) == number and place // 2 == tls)
+    ]
 
 
 def main() -> int:
-    """Serves, verifies, ends the server."""
-    with subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            said = next(line for line in server.stdout if "API at" in line)
-            endpoint = re.findall(r"http://(\S+)", said)[0]
-            runs = [subprocess.Popen([*VERIFY, endpoint, "--protocol", each]) for each in ("connect", "grpc")]
-            return max(run.wait() for run in runs)
-        finally:
-            server.terminate()
+    """Serves, verifies a few at once, ends the servers."""
+    failed: list[str] = []
+    with ExitStack() as stack:
+        os.environ["XDG_STATE_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
+        servers: dict[tuple[str, bool], Served] = {}
+        left = chosen("--all" in sys.argv)
+        while left:
+            batch, left = left[:AT_ONCE], left[AT_ONCE:]
+            runs: list[tuple[str, subprocess.Popen[str]]] = []
+            for server, tls, protocol in batch:
+                if (server, tls) not in servers:
+                    servers[server, tls] = Served(server, tls, stack)
+                served = servers[server, tls]
+                runs.append((f"{served.name}, {protocol}", served.verify(protocol)))
+            for name, run in runs:
+                said, _ = run.communicate()
+                print(f"{name:32} {'holds' if run.returncode == 0 else 'FAILS'}: {said.splitlines()[-1]}", flush=True)
+                if run.returncode:
+                    failed.append(name)
+                    print(said, flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Bytes of one's own on the wire, and what comes back: for checks that no generated client can make.
 
-HTTP goes to `Link.http`, gRPC to `Link.raw_grpc`. A call that is not answered at all is Broken.
+They go over `Link.wire`. A call that is not answered at all is Broken.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pyqwest import FullResponse, ReadError, RemoteProtocolError, SyncClient, WriteError
+from pyqwest import FullResponse, ReadError, RemoteProtocolError, WriteError
 
 from flyteapps_contract.outcomes import Broken, Refused
 from flyteapps_contract.session import SERVICE, Session
@@ -44,15 +44,17 @@ def post(
     path = method if "/" in method else f"{SERVICE}/{method}"
     sent = {"content-type": content_type, **(headers or {})}
     with _answered(f"POST {path} as {content_type}"):
-        response = SyncClient().post(f"{s.plane.link.http}/{path}", sent, content, timeout=CALL_SECONDS)
+        wire = s.plane.link.wire
+        response = wire.sync_client().post(f"{wire.url}/{path}", sent, content, timeout=CALL_SECONDS)
     return _read(response)
 
 
 def get(s: Session, method: str, params: Mapping[str, str]) -> Answer:
     """What a GET of that method of AppService is answered."""
     with _answered(f"GET {method}"):
-        url = f"{s.plane.link.http}/{SERVICE}/{method}"
-        response = SyncClient().get(url, timeout=CALL_SECONDS, params=dict(params))
+        wire = s.plane.link.wire
+        url = f"{wire.url}/{SERVICE}/{method}"
+        response = wire.sync_client().get(url, timeout=CALL_SECONDS, params=dict(params))
     return _read(response)
 
 
@@ -78,7 +80,7 @@ def grpc_call(s: Session, method: str, content: bytes, *, gzip: bool = False) ->
     from flyteapps_contract.targets.grpc_channel import refused
 
     path = f"/{method}" if "/" in method else f"/{SERVICE}/{method}"
-    with grpc.insecure_channel(s.plane.link.raw_grpc) as channel:
+    with s.plane.link.wire.channel() as channel:
         call = cast("Any", channel).unary_unary(path)  # grpcio is untyped
         try:
             compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression

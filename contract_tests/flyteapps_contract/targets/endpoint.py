@@ -6,13 +6,12 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from flyteapps_contract.outcomes import CannotJudge
 from flyteapps_contract.targets.target import Link, Offers, Plane, Target
+from flyteapps_contract.targets.wire import NAMES, Protocol, Wire
 
-Protocol = Literal["connect", "grpc"]
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -52,11 +51,6 @@ class Address:
         """`host:port`, an IPv6 host in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    @property
-    def url(self) -> str:
-        """The base URL."""
-        return f"{'https' if self.tls else 'http'}://{self.authority}"
-
 
 def _local(host: str) -> bool:
     try:
@@ -95,17 +89,16 @@ class EndpointTarget(Target):
         projects: bool = True,
         failing: Mapping[str, str] | None = None,
     ) -> None:
-        self.name = f"{address.authority} over {'gRPC' if protocol == 'grpc' else 'Connect'}"
-        self.address = address
+        self.name = f"{address.authority} over {NAMES[protocol]}{', TLS' if address.tls else ''}"
         self.protocol = protocol
         self.access = access or Access()
-        self._roots = _read(self.access.ca_cert)
-        plain = not address.tls and not self.access.headers
+        self.wire = Wire(address.authority, address.tls, _read(self.access.ca_cert), protocol == "connect-http2")
+        open_to_all = not self.access.headers
         self.offers = Offers(
             projects=projects,
             failing=dict(failing or {}),
-            http=plain and protocol == "connect",
-            raw_grpc=plain,
+            http=open_to_all and protocol != "grpc",
+            raw_grpc=open_to_all,
             org=org,
         )
 
@@ -116,30 +109,23 @@ class EndpointTarget(Target):
     def link(self) -> Link:
         """A new link; the caller closes it."""
         link = self._grpc() if self.protocol == "grpc" else self._connect()
-        link.http = self.address.url
-        link.raw_grpc = self.address.authority
+        link.wire = self.wire
         return link
 
     def _connect(self) -> Link:
+        from connectrpc.protocol import ProtocolType
         from flyteidl2.app.app_service_connect import AppServiceClient
-        from pyqwest import Client, HTTPTransport
 
         from flyteapps_contract.targets.connect import ConnectLink
 
-        http = Client(HTTPTransport(tls_ca_cert=self._roots)) if self._roots else None
-        return ConnectLink(AppServiceClient(self.address.url, http_client=http), self.access.headers)
+        spoken = ProtocolType.GRPC_WEB if self.protocol == "grpc-web" else ProtocolType.CONNECT
+        client = AppServiceClient(self.wire.url, protocol=spoken, http_client=self.wire.client())
+        return ConnectLink(client, self.access.headers)
 
     def _grpc(self) -> Link:
-        try:
-            import grpc
-        except ModuleNotFoundError:
-            raise CannotJudge("--protocol grpc needs grpcio: pip install 'flyteapps[grpc]'") from None
+        channel = self.wire.channel()  # first: it says what to install
         from flyteapps_contract.targets.grpc_channel import GrpcLink
 
-        if not self.address.tls:
-            channel = grpc.insecure_channel(self.address.authority)
-        else:
-            channel = grpc.secure_channel(self.address.authority, grpc.ssl_channel_credentials(self._roots))
         return GrpcLink(channel, self.access.headers)
 
 

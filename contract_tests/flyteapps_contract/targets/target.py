@@ -16,6 +16,7 @@ from typing import ClassVar
 from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
+from flyteapps_contract.targets.wire import Wire
 
 CALL_SECONDS = 10.0
 """Real seconds that a unary call may take."""
@@ -29,11 +30,11 @@ class Offers:
     plane of its own, which nobody else uses. `cluster`: some cluster starts and
     stops apps. `projects`: any project may be named. `failing`: labels that make
     an app fail to deploy, empty where none are known. `http`: raw HTTP requests
-    can be sent to `Link.http`. `raw_grpc`: raw bytes can be sent to the gRPC
-    target `Link.raw_grpc`. `shared`: a cluster pool and two clusters that serve
-    it, empty where none are known. `lease_seconds`: how long a lease runs, 0 where
-    that isn't known. `measured`: timed checks make sense here. `org`: the plane's
-    org where it is known beforehand, else "".
+    can be sent over `Link.wire`. `raw_grpc`: raw gRPC bytes can be sent over it.
+    `shared`: a cluster pool and two clusters that serve it, empty where none are
+    known. `lease_seconds`: how long a lease runs, 0 where that isn't known.
+    `measured`: timed checks make sense here. `org`: the plane's org where it is
+    known beforehand, else "".
     """
 
     clock: bool = False
@@ -120,10 +121,9 @@ class Inbox:
 
 
 class Link(ABC):
-    """One way to speak to a plane; `http` and `raw_grpc` say where, for checks that send bytes of their own."""
+    """One way to speak to a plane; `wire` says where, for checks that send bytes of their own."""
 
-    http: str = ""
-    raw_grpc: str = ""
+    wire: Wire = Wire("")
 
     @abstractmethod
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:

@@ -305,7 +305,7 @@ class Front:
             await self._show(self._page, scope, headers, send)
             return
         message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
-        await self._refuse(path, headers, send, RpcError(Code.UNIMPLEMENTED, message), None if grpc else 404)
+        await self._refuse(scope, headers, send, RpcError(Code.UNIMPLEMENTED, message), None if grpc else 404)
 
     async def answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application of the pages alone, under the same rules: for the console's port."""
@@ -335,7 +335,7 @@ class Front:
         refusal = self._stranger(headers, page=path not in self.endpoints)
         if refusal is not None:
             await discard(receive)
-            await self._refuse(path, headers, send, refusal)
+            await self._refuse(scope, headers, send, refusal)
             return None
         origin = headers.get(b"origin")
         if origin is not None:
@@ -370,10 +370,11 @@ class Front:
         return None
 
     async def _refuse(
-        self, path: str, headers: Mapping[bytes, bytes], send: Send, refusal: RpcError, status: int | None = None
+        self, scope: Scope, headers: Mapping[bytes, bytes], send: Send, refusal: RpcError, status: int | None = None
     ) -> None:
-        await refuse(send, headers.get(b"content-type", b"").decode("latin-1"), refusal, status)
-        self._done(path, None, refusal.code.name, time.perf_counter(), headers)
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        await refuse(send, content_type, refusal, status, head=scope["method"] == "HEAD")
+        self._done(scope["path"], None, refusal.code.name, time.perf_counter(), headers)
 
     def _done(
         self,

@@ -182,7 +182,9 @@ async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, 
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 
 
-async def refuse(send: Send, content_type: str, error: RpcError, status: int | None = None) -> None:
+async def refuse(
+    send: Send, content_type: str, error: RpcError, status: int | None = None, *, head: bool = False
+) -> None:
     """Answer `error` in the protocol that the request's `content_type` speaks."""
     if content_type.startswith("application/grpc-web"):
         trailer = b"".join(k + b": " + v + b"\r\n" for k, v in grpc_trailers(error))
@@ -196,4 +198,4 @@ async def refuse(send: Send, content_type: str, error: RpcError, status: int | N
         end = b'{"error":' + connect_error(error) + b"}"
         await respond(send, 200, frame(end, 0x02), content_type.encode())
     else:
-        await respond(send, status or HTTP_STATUS[error.code], connect_error(error), b"application/json")
+        await respond(send, status or HTTP_STATUS[error.code], connect_error(error), b"application/json", head=head)
