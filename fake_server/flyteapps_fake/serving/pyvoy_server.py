@@ -36,6 +36,12 @@ UTF8_PATH = (
 )
 """What pyvoy can decode; it never answers a request whose path it can't, and never lets go of it."""
 
+RUNTIME = {
+    "re2": {"max_program_size": {"error_level": 500}},
+    # a stream that lives less than a second is an attack to Envoy, and a wait for an app that is ready to us
+    "overload": {"premature_reset_total_stream_count": 10_000_000},
+}
+
 
 class TunedServer(PyvoyServer):
     """pyvoy with our listener: one owner of the port, streams that may idle, and none that wait for ever."""
@@ -55,19 +61,20 @@ class TunedServer(PyvoyServer):
                     http["request_headers_timeout"] = f"{self.limits.head_seconds:g}s"
                     # the front's own refusal comes first
                     http["request_timeout"] = f"{self.limits.request_seconds + LATE_SECONDS:g}s"
-                    http["http2_protocol_options"] = {"max_concurrent_streams": MAX_STREAMS}
+                    http["http2_protocol_options"] = {"max_concurrent_streams": MAX_STREAMS, "use_oghttp2_codec": True}
                     http["http_filters"].insert(0, _path_filter())
+                    forbidden = {"default_value": 403, "runtime_key": "flyteapps.forbidden"}
+                    comparison = {"op": "EQ", "value": forbidden}
                     http["local_reply_config"] = {
                         "mappers": [
                             {
-                                "filter": {"response_flag_filter": {"flags": ["UAEX"]}},
+                                "filter": {"status_code_filter": {"comparison": comparison}},
                                 "status_code": 404,
                                 "body": {"inline_string": "the path is no percent-encoded UTF-8\n"},
                             }
                         ]
                     }
-        limit = {"re2": {"max_program_size": {"error_level": 500}}}
-        config["layered_runtime"] = {"layers": [{"name": "flyteapps", "static_layer": limit}]}
+        config["layered_runtime"] = {"layers": [{"name": "flyteapps", "static_layer": RUNTIME}]}
         return config
 
     @property

@@ -22,6 +22,7 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, Updated
+from hypercorn.protocol import h2
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
@@ -201,6 +202,22 @@ class _Turns:
         raise DeadlockError
 
 
+class _Buffer(h2.StreamBuffer):
+    """What a stream has to send; it holds the application up until the client has read most of it.
+
+    hypercorn's goes on as soon as nothing may be sent, which is when the client doesn't read.
+    """
+
+    async def pop(self, max_length: int) -> bytes:
+        data = bytes(self.buffer[:max_length])
+        del self.buffer[:max_length]
+        if len(self.buffer) < h2.BUFFER_LOW_WATER:
+            await self._paused.set()
+        if not self.buffer:
+            await self._is_empty.set()
+        return data
+
+
 class _Http2(H2Protocol):
     """HTTP/2 that frees what belonged to a stream that was reset, and resets one whose answer broke off."""
 
@@ -243,4 +260,6 @@ class _Http2(H2Protocol):
             await buffer.close()
 
 
-protocol.H2Protocol = _Http2  # type: ignore[misc]  # where hypercorn's connections take it from
+# where hypercorn's connections and its HTTP/2 take them from
+protocol.H2Protocol = _Http2  # type: ignore[misc]
+h2.StreamBuffer = _Buffer  # type: ignore[misc]
