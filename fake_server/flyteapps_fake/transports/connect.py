@@ -17,7 +17,7 @@ from connectrpc.method import IdempotencyLevel, MethodInfo
 from connectrpc.server import ConnectASGIApplication
 from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, SerializeToJsonError
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.compression import gunzip
@@ -25,7 +25,7 @@ from flyteapps_fake.transports.deadlines import exceeded
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.transports.json_shape import misfit
 from flyteapps_fake.transports.streams import LiveStream, pump
-from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, encoded, undecodable
+from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, encoded, fill, undecodable
 
 LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 """The stream that the running task answers."""
@@ -34,13 +34,15 @@ LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 class Exchange:
     """One call that connectrpc answers: the origin that its caller used, when it has to be over, what became of it.
 
-    `until`: seconds of the loop's time, None for no deadline.
+    `until`: seconds of the loop's time, None for no deadline. `decoded`: the
+    request, where it was too large to be decoded on the loop.
     """
 
     def __init__(self, origin: str, until: float | None) -> None:
         self.origin = origin
         self.until = until
         self.request: Message | None = None
+        self.decoded: Message | None = None
         self.code = ""
 
     def check_deadline(self) -> None:
@@ -70,9 +72,9 @@ class BinaryCodec:
 
     def decode(self, data: bytes | bytearray, message: Message) -> Message:
         try:
-            message.ParseFromString(bytes(data))
-        except DecodeError:
-            raise _refused(undecodable(type(message))) from None
+            fill(message, bytes(data))
+        except RpcError as error:
+            raise _refused(error) from None
         return message
 
 
@@ -84,9 +86,19 @@ def to_json(message: Message, indent: int | None = 2) -> bytes:
         raise RpcError(Code.OUT_OF_RANGE, f"JSON can't carry this answer, binary can: {error}") from None
 
 
-class JsonCodec:
-    """Drops unknown fields, as ID-3 says."""
+def from_json(data: bytes, message: Message) -> Message:
+    """Fills the message from JSON, drops unknown fields (ID-3). INVALID_ARGUMENT for what doesn't fit."""
+    try:
+        parsed = json.loads(data)
+        if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
+            raise ParseError(wrong)
+        return ParseDict(parsed, message, ignore_unknown_fields=True)
+    except (ParseError, ValueError, RecursionError) as error:
+        refusal = undecodable(type(message))
+        raise RpcError(refusal.code, f"{refusal.message}: {error}") from None
 
+
+class JsonCodec:
     def name(self) -> str:
         return "json"
 
@@ -99,14 +111,13 @@ class JsonCodec:
             raise _refused(error) from None
 
     def decode(self, data: bytes | bytearray, message: Message) -> Message:
+        decoded = EXCHANGE.get().decoded
+        if decoded is not None:
+            return decoded
         try:
-            parsed = json.loads(bytes(data))
-            if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
-                raise ParseError(wrong)
-            return ParseDict(parsed, message, ignore_unknown_fields=True)
-        except (ParseError, ValueError, RecursionError) as error:
-            refusal = undecodable(type(message))
-            raise _refused(RpcError(refusal.code, f"{refusal.message}: {error}")) from None
+            return from_json(bytes(data), message)
+        except RpcError as error:
+            raise _refused(error) from None
 
 
 class BoundedGzip:

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.validation import MAX_REQUEST, too_large
+from flyteapps_fake.transports.oversize import check_app
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -77,10 +78,18 @@ def check_frame(body: bytes) -> None:
 
 def decode(message_type: type[Message], data: bytes) -> Message:
     """The message of `data`; bytes that are none are the caller's mistake."""
+    message = message_type()
+    fill(message, data)
+    return message
+
+
+def fill(message: Message, data: bytes) -> None:
+    """Puts what `data` says into an empty message."""
+    check_app(type(message), data)
     try:
-        return message_type.FromString(data)
+        message.ParseFromString(data)
     except DecodeError:
-        raise undecodable(message_type) from None
+        raise undecodable(type(message)) from None
 
 
 def undecodable(message_type: type[Message]) -> RpcError:
