@@ -135,12 +135,15 @@ class FakeControlPlane:
         with self._lock:
             self.run_due()
             named = self._state.organization.fill(request)
-            check(request)
+            found = reads.find(self._state, request) if type(request) is GetRequest else None
+            if found is None:  # the id of an app that is there has been checked when it was created
+                check(request)
             self._state.organization.adopt(named)
             match request:
                 case GetRequest():
-                    record = reads.get(self._state, request)
-                    self._read(record.key)
+                    record = found or reads.get(self._state, request)
+                    if self._pacer is not None:
+                        self._read(record.key)
                     return field(1, record.encoded)
                 case ListRequest():
                     encoded, page = reads.list_(self._state, request)
@@ -225,8 +228,10 @@ class FakeControlPlane:
             if self._pacer is not None:
                 while (key := self._pacer.due()) is not None:
                     self._step(self._pacer, key)
-            elif self._realtime is not None and self._agenda.next_due() is not None:
-                self._fire_until(self._realtime.now())
+            elif self._realtime is not None:
+                due = self._agenda.next_due()
+                if due is not None and due <= self._realtime.now():
+                    self._fire_until(self._realtime.now())
 
     def next_due(self) -> float | None:
         """Real seconds until `run_due` has something to do; None where nothing is scheduled."""

@@ -14,6 +14,11 @@ from flyteapps_fake.plane.events import Subscription, WatchScope, app_scope
 from flyteapps_fake.plane.listing import list_apps
 
 
+def find(state: State, request: GetRequest) -> AppRecord | None:
+    """The app of that id, None where there is none or the request asks otherwise."""
+    return state.store.get(AppKey.of(request.app_id)) if request.HasField("app_id") else None
+
+
 def get(state: State, request: GetRequest) -> AppRecord:
     """The app of that id, or the owner of those URLs."""
     if request.HasField("app_id"):

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
+_HEADS = tuple(bytes((number << 3 | 2,)) for number in range(16))
+"""How length-delimited fields begin, by number; those of a plane's messages are all below 16."""
+
 
 def varint(value: int) -> bytes:
     """`value` as a protobuf varint."""
@@ -24,7 +27,7 @@ def varint(value: int) -> bytes:
 
 def field_head(number: int, payload: bytes) -> bytes:
     """What stands before the payload of a length-delimited field (message, string, bytes) with that number."""
-    return varint(number << 3 | 2) + varint(len(payload))
+    return _HEADS[number] + varint(len(payload))
 
 
 def field(number: int, payload: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from flyteapps_fake.transports.asgi import Front
@@ -11,6 +12,8 @@ from flyteapps_fake.transports.wire import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from flyteapps_fake.transports.portable import PortableServer
+
+PORTABLE = "flyteapps_fake.transports.portable"
 
 
 class Console:
@@ -21,17 +24,34 @@ class Console:
         self._sock = sock
         self._server: PortableServer | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._waiting = False
 
     def start(self) -> None:
-        """Begins to start, in the background: the API's first answer doesn't wait for hypercorn's import."""
-        self._starting = asyncio.create_task(self._start(), name="flyteapps-console")
+        """Begins to listen. hypercorn, where nothing else needs it, is only imported for the first who comes."""
+        if PORTABLE in sys.modules:
+            self._begin()
+        else:
+            self._waiting = True
+            asyncio.get_running_loop().add_reader(self._sock, self._begin)
 
     async def close(self) -> None:
         """Ends it."""
-        if self._starting is not None:
-            await self._starting
+        if self._starting is None:
+            self._wait_no_longer()
+            self._sock.close()
+            return
+        await self._starting
         if self._server is not None:
             await self._server.close()
+
+    def _begin(self) -> None:
+        self._wait_no_longer()
+        self._starting = asyncio.create_task(self._start(), name="flyteapps-console")
+
+    def _wait_no_longer(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            asyncio.get_running_loop().remove_reader(self._sock)
 
     async def _start(self) -> None:
         portable = await asyncio.to_thread(_portable)

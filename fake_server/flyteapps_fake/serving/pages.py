@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import json
 import time
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -58,6 +57,8 @@ def pages(front: Front) -> Page:
 
 
 def _health(front: Front) -> bytes:
+    from importlib.metadata import version
+
     settings, limits = front.plane.settings, front.options.limits
     details = {
         "status": "SERVING",

@@ -14,29 +14,27 @@ from flyteapps_fake.transports.wire import Send, refuse
 
 
 class Arrivals:
-    """The requests of one server that are arriving, the oldest first."""
+    """The requests of one server that are arriving.
+
+    `arriving`: when they began (perf_counter), their content type and their send,
+    by any key that is theirs alone. Whoever reads a request puts it in, and takes it
+    out once it is there; one that is no longer there was refused meanwhile, and must
+    not be answered again.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._open: dict[int, tuple[float, str, Send]] = {}
+        self.arriving: dict[int, tuple[float, bytes, Send]] = {}
         self._refusals: set[asyncio.Task[None]] = set()
-
-    def begin(self, key: int, content_type: str, send: Send) -> None:
-        """A request under that key begins to arrive."""
-        self._open[key] = (time.monotonic(), content_type, send)
-
-    def end(self, key: int) -> bool:
-        """It is there; False where it was refused meanwhile, and must not be answered again."""
-        return self._open.pop(key, None) is not None
 
     def sweep(self) -> None:
         """Refuses those that are late."""
-        now = time.monotonic()
-        late = [key for key, (since, _, _) in self._open.items() if now - since > self._seconds]
+        now = time.perf_counter()
+        late = [key for key, (since, _, _) in self.arriving.items() if now - since > self._seconds]
         for key in late:
-            _, content_type, send = self._open.pop(key)
+            _, content_type, send = self.arriving.pop(key)
             refusal = RpcError(Code.DEADLINE_EXCEEDED, f"the request did not arrive within {self._seconds:g} seconds")
-            task = asyncio.create_task(self._refuse(send, content_type, refusal))
+            task = asyncio.create_task(self._refuse(send, content_type.decode("latin-1"), refusal))
             self._refusals.add(task)
             task.add_done_callback(self._refusals.discard)
 

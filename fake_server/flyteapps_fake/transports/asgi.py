@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import parse_qs
 
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.transports import deadlines
 from flyteapps_fake.transports.answer import Answer
 from flyteapps_fake.transports.arrivals import Arrivals
 from flyteapps_fake.transports.compression import COMPRESS_FROM, Compressing, gunzip, gzip, taken, takes_gzip
@@ -41,7 +42,6 @@ from flyteapps_fake.transports.wire import (
     check_frame,
     decode,
     discard,
-    frame,
     read_body,
     refuse,
     respond,
@@ -60,14 +60,16 @@ GRPC, CONNECT = 1, 2
 BINARY = {b"application/grpc": GRPC, b"application/grpc+proto": GRPC, b"application/proto": CONNECT}
 """The content types of the fast path."""
 PLAIN = (b"", b"identity")
+FLAGS = (b"\0", b"\1")
+"""How the frame of a message begins: plain, compressed."""
 REQUEST_ID = b"x-request-id"
 REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """Content types whose bodies are frames: of a unary method, of a stream."""
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
-GATED = frozenset((b"origin", REQUEST_ID))
-"""Headers that make a request leave the fast path for a moment."""
+SPECIAL = frozenset((b"origin", REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
+"""Headers that are not looked for where none of them is there."""
 LARGE = 64 * 1024
 """Bytes of JSON that take longer to decode than others should wait."""
 MOST_HOSTS = 1_000
@@ -144,7 +146,8 @@ class Front:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         path: str = scope["path"]
         endpoint = self.endpoints.get(path)
-        if headers.get(b"host") not in self._hosts or not headers.keys().isdisjoint(GATED):
+        special = not headers.keys().isdisjoint(SPECIAL)
+        if special or headers.get(b"host") not in self._hosts:
             admitted = await self._admit(scope, headers, receive, send)
             if admitted is None:
                 return
@@ -161,7 +164,7 @@ class Front:
             else:
                 encoding = None
             if encoding is not None and (encoding in PLAIN or encoding == b"gzip"):
-                await self._fast(endpoint, protocol == GRPC, headers, encoding, scope, receive, send)
+                await self._fast(endpoint, protocol == GRPC, headers, encoding, special, scope, receive, send)
                 return
         await self._through_connectrpc(endpoint, scope, headers, receive, send)
 
@@ -171,6 +174,7 @@ class Front:
         grpc: bool,
         headers: Mapping[bytes, bytes],
         encoding: bytes,
+        special: bool,
         scope: Scope,
         receive: Receive,
         send: Send,
@@ -180,11 +184,12 @@ class Front:
         request: Message | None = None
         code = "OK"
         key = id(scope)
-        self.arrivals.begin(key, content_type.decode(), send)
+        arriving = self.arrivals.arriving
+        arriving[key] = (started, content_type, send)
         try:
-            timeout = timeout_of(headers) if b"grpc-timeout" in headers or b"connect-timeout-ms" in headers else None
+            timeout = timeout_of(headers) if special else None
             body = await read_body(receive)
-            if not self.arrivals.end(key):
+            if arriving.pop(key, None) is None:
                 code = "DEADLINE_EXCEEDED"
                 return
             if body is None:
@@ -199,7 +204,7 @@ class Front:
             request = decode(endpoint.request, body)
             if timeout is not None and time.perf_counter() - started >= timeout:
                 raise exceeded()
-            answer = endpoint.call(request, _origin(scope, headers))
+            answer = endpoint.call(request, scope)
         except Exception as error:
             refusal = _refusal(error)
             code = refusal.code.name
@@ -213,7 +218,8 @@ class Front:
                     start.append((b"grpc-encoding", b"gzip"))
                     answer, flags = gzip(answer), 1
                 await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": True})
-                await send({"type": "http.response.body", "body": frame(answer, flags), "more_body": False})
+                answer = FLAGS[flags] + len(answer).to_bytes(4, "big") + answer
+                await send({"type": "http.response.body", "body": answer, "more_body": False})
                 await send({"type": "http.response.trailers", "headers": OK_TRAILERS, "more_trailers": False})
             else:
                 start = [(b"content-type", content_type)]
@@ -225,7 +231,7 @@ class Front:
                 await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
                 await send({"type": "http.response.body", "body": answer, "more_body": False})
         finally:
-            self.arrivals.end(key)
+            arriving.pop(key, None)
             self._done(endpoint.path, request, code, started, headers)
 
     async def _through_connectrpc(
@@ -241,7 +247,7 @@ class Front:
             await discard(receive)
             await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
             return
-        exchange = Exchange(_origin(scope, headers), None)
+        exchange = Exchange(scope)
         EXCHANGE.set(exchange)
         live = answer = None
         code = "CANCELED"  # also where the server cancels the handler of a client that left
@@ -253,9 +259,9 @@ class Front:
             _check_headers(scope["headers"])
             body = None
             if not isinstance(endpoint, Duplex):
-                self.arrivals.begin(key, content_type, send)
+                self.arrivals.arriving[key] = (started, content_type.encode("latin-1"), send)
                 body = await read_body(receive)
-                if not self.arrivals.end(key):
+                if self.arrivals.arriving.pop(key, None) is None:
                     code = "DEADLINE_EXCEEDED"
                     return
                 if body is None:
@@ -282,7 +288,7 @@ class Front:
             if answer is None or not answer.status:
                 await refuse(send, content_type, refusal)
         finally:
-            self.arrivals.end(key)
+            self.arrivals.arriving.pop(key, None)
             if live is not None:
                 self.sweeper.discard(live)
             self._done(endpoint.path, exchange.request, code, started, headers, stream=not isinstance(endpoint, Unary))
@@ -292,18 +298,18 @@ class Front:
     ) -> None:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         key = id(scope)
-        self.arrivals.begin(key, "text/plain", send)
+        self.arrivals.arriving[key] = (time.perf_counter(), b"text/plain", send)
         try:
             if path.startswith(UPLOADS):
                 status, text = await self.uploads.put(scope, receive)
-                if self.arrivals.end(key):
+                if self.arrivals.arriving.pop(key, None) is not None:
                     await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
                 return
             await discard(receive)  # an answer that overtakes its request would end the connection
-            if not self.arrivals.end(key):
+            if self.arrivals.arriving.pop(key, None) is None:
                 return
         finally:
-            self.arrivals.end(key)
+            self.arrivals.arriving.pop(key, None)
         grpc = content_type.startswith("application/grpc")
         if not grpc and self._page is not None and not _looks_like_rpc(path, content_type):
             await self._show(self._page, scope, headers, send)
@@ -449,11 +455,6 @@ def _table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
     rows += health_endpoints(services)
     rows += reflection_endpoints({row.service for row in rows})
     return {row.path: row for row in rows}
-
-
-def _origin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-    """http(s)://host:port as the caller wrote it."""
-    return f"{scope.get('scheme', 'http')}://{headers.get(b'host', b'localhost').decode('latin-1')}"
 
 
 def _is_grpc(content_type: str) -> bool:

@@ -25,22 +25,22 @@ from flyteapps_fake.transports.deadlines import exceeded
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.transports.json_shape import misfit
 from flyteapps_fake.transports.streams import LiveStream, pump
-from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, encoded, fill, undecodable
+from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, Scope, encoded, fill, undecodable
 
 LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 """The stream that the running task answers."""
 
 
 class Exchange:
-    """One call that connectrpc answers: the origin that its caller used, when it has to be over, what became of it.
+    """One call that connectrpc answers: the scope that it came with, when it has to be over, what became of it.
 
     `until`: seconds of the loop's time, None for no deadline. `decoded`: the
     request, where it was too large to be decoded on the loop.
     """
 
-    def __init__(self, origin: str, until: float | None) -> None:
-        self.origin = origin
-        self.until = until
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.until: float | None = None
         self.request: Message | None = None
         self.decoded: Message | None = None
         self.code = ""
@@ -140,7 +140,7 @@ def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
         exchange.request = request
         try:
             exchange.check_deadline()
-            return encoded(endpoint.call(request, exchange.origin), endpoint.response)
+            return encoded(endpoint.call(request, exchange.scope), endpoint.response)
         except RpcError as error:
             raise _refused(error) from None
 

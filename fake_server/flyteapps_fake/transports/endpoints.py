@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
+from flyteapps_fake.transports.wire import Scope
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -43,10 +44,10 @@ class _Method:
 
 @dataclass(frozen=True, slots=True)
 class Unary(_Method):
-    """A unary method: `call` takes the request and the origin (http://host:port) that the caller used."""
+    """A unary method: `call` takes the request and the ASGI scope that it came with."""
 
     no_side_effects: bool
-    call: Callable[[Message, str], bytes]
+    call: Callable[[Message, Scope], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def plane_endpoints(plane: FakeControlPlane) -> Iterator[Endpoint]:
 def _unary(plane: FakeControlPlane, operation: Operation) -> Unary:
     plane_call = plane.call
 
-    def call(request: Message, origin: str) -> bytes:
+    def call(request: Message, scope: Scope) -> bytes:
         return plane_call(operation, request)
 
     return Unary(

@@ -10,6 +10,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.endpoints import Stream, Unary
+from flyteapps_fake.transports.wire import Scope
 
 SERVICE = "grpc.health.v1.Health"
 
@@ -42,7 +43,7 @@ def health_endpoints(services: Collection[str]) -> Iterator[Unary | Stream]:
         kinds = HealthCheckResponse.ServingStatus
         return HealthCheckResponse(status=kinds.SERVING if name in known else kinds.SERVICE_UNKNOWN)
 
-    def check(request: Message, origin: str) -> bytes:
+    def check(request: Message, scope: Scope) -> bytes:
         found = status(request)
         if found.status == HealthCheckResponse.SERVICE_UNKNOWN:
             name = cast("HealthCheckRequest", request).service

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.endpoints import Unary
 from flyteapps_fake.transports.uploads import Uploads
+from flyteapps_fake.transports.wire import Scope
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -33,11 +34,11 @@ class Neighbours:
         self._uploads = uploads
         self._uploaded_to: set[str] = set()
 
-    def select_cluster(self, request: cluster_pb2.SelectClusterRequest, origin: str) -> Message:
+    def select_cluster(self, request: cluster_pb2.SelectClusterRequest, scope: Scope) -> Message:
         """The empty message: this same server."""
         return cluster_pb2.SelectClusterResponse()
 
-    def upload_location(self, request: dataproxy_pb2.CreateUploadLocationRequest, origin: str) -> Message:
+    def upload_location(self, request: dataproxy_pb2.CreateUploadLocationRequest, scope: Scope) -> Message:
         if not request.project or not request.domain:
             raise RpcError(Code.INVALID_ARGUMENT, "project and domain must not be empty")
         self._uploaded_to.add(request.project)
@@ -45,16 +46,16 @@ class Neighbours:
         name = request.filename or hashlib.sha256(root.encode()).hexdigest()[:16]
         key = "/".join((request.project, request.domain, root, name.lstrip("/")))
         seconds = request.expires_in.seconds if request.HasField("expires_in") else DEFAULT_SECONDS
-        url, expires = self._uploads.sign(origin, key, request.content_md5, seconds)
+        url, expires = self._uploads.sign(_origin(scope), key, request.content_md5, seconds)
         answer = dataproxy_pb2.CreateUploadLocationResponse(signed_url=url, native_url=f"s3://flyteapps/{key}")
         answer.expires_at.FromSeconds(int(expires))
         return answer
 
-    def user_info(self, request: identity_pb2.UserInfoRequest, origin: str) -> Message:
+    def user_info(self, request: identity_pb2.UserInfoRequest, scope: Scope) -> Message:
         subject = self._plane.settings.subject
         return identity_pb2.UserInfoResponse(subject=subject, name=subject, preferred_username=subject)
 
-    def get_image(self, request: image_pb2.GetImageRequest, origin: str) -> Message:
+    def get_image(self, request: image_pb2.GetImageRequest, scope: Scope) -> Message:
         """Every image is there: the stand-in runs none of them."""
         name = request.id.name
         if not name:
@@ -64,12 +65,12 @@ class Neighbours:
         answer.image.fqin = f"registry.flyteapps.invalid/{name}"
         return answer
 
-    def list_projects(self, request: project_pb2.ListProjectsRequest, origin: str) -> Message:
+    def list_projects(self, request: project_pb2.ListProjectsRequest, scope: Scope) -> Message:
         answer = project_pb2.ListProjectsResponse()
         answer.projects.projects.extend(self._project(name) for name in sorted(self._projects()))
         return answer
 
-    def get_project(self, request: project_pb2.GetProjectRequest, origin: str) -> Message:
+    def get_project(self, request: project_pb2.GetProjectRequest, scope: Scope) -> Message:
         if request.id not in self._projects():
             raise RpcError(Code.NOT_FOUND, f"project {request.id!r} not found: no app or upload has named it yet")
         return project_pb2.GetProjectResponse(project=self._project(request.id))
@@ -86,11 +87,17 @@ class Neighbours:
         return project
 
 
+def _origin(scope: Scope) -> str:
+    """http(s)://host:port as the caller wrote it."""
+    host = dict(scope["headers"]).get(b"host", b"localhost")
+    return f"{scope.get('scheme', 'http')}://{host.decode('latin-1')}"
+
+
 def _endpoint(
-    service: str, method: str, request: type[Message], response: type[Message], answer: Callable[[Any, str], Message]
+    service: str, method: str, request: type[Message], response: type[Message], answer: Callable[[Any, Scope], Message]
 ) -> Unary:
-    def call(message: Message, origin: str) -> bytes:
-        return answer(message, origin).SerializeToString()
+    def call(message: Message, scope: Scope) -> bytes:
+        return answer(message, scope).SerializeToString()
 
     return Unary(f"flyteidl2.{service}", method, request, response, False, call)
 

@@ -1,4 +1,4 @@
-"""Apps that are too large, noticed in their bytes: to parse 300,000 labels takes seconds, and nobody is answered then."""
+"""Apps that are too large, noticed in their bytes: to parse 300,000 labels takes seconds, and others wait meanwhile."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""OpenTelemetry's spans, one a call, where its API is installed and somebody has set up a provider.
+"""OpenTelemetry's spans, one a call, where somebody has set up a provider before the server was made.
 
 A span is made when its call is over: the plane has no steps that another process would see.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,13 +53,11 @@ class Tracing:
 
 
 def tracing() -> Tracing | None:
-    """Where spans go; None where nobody would see them."""
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
+    """Where spans go; None where nobody has set up a provider of the SDK, which nobody can without importing it."""
+    if "opentelemetry.sdk.trace" not in sys.modules:
         return None
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
     provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        return None
-    return Tracing(provider.get_tracer(NAME))
+    return Tracing(provider.get_tracer(NAME)) if isinstance(provider, TracerProvider) else None
