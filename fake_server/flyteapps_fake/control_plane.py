@@ -26,7 +26,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.cluster.reactor import Reactor
 from flyteapps_fake.plane import reads, writes
-from flyteapps_fake.plane.apps import AppKey
+from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, RealtimeClock, Timer, VirtualClock
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
@@ -132,19 +132,14 @@ class FakeControlPlane:
 
     def call(self, operation: Operation, request: Message) -> bytes:
         """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
+        if isinstance(request, GetRequest):
+            return field(1, self.read(request).encoded)
         with self._lock:
             self.run_due()
             named = self._state.organization.fill(request)
-            found = reads.find(self._state, request) if type(request) is GetRequest else None
-            if found is None:  # the id of an app that is there has been checked when it was created
-                check(request)
+            check(request)
             self._state.organization.adopt(named)
             match request:
-                case GetRequest():
-                    record = found or reads.get(self._state, request)
-                    if self._pacer is not None:
-                        self._read(record.key)
-                    return field(1, record.encoded)
                 case ListRequest():
                     encoded, page = reads.list_(self._state, request)
                     for record in page:
@@ -164,6 +159,30 @@ class FakeControlPlane:
                     return b""
                 case _:
                     raise _unimplemented(operation)
+
+    def read(self, request: Message) -> AppRecord:
+        """Get: the app as it is now, whose bytes `record.encoded` are. Raises RpcError, as `call` does."""
+        assert isinstance(request, GetRequest)
+        with self._lock:
+            self.run_due()
+            named = self._state.organization.fill(request)
+            record = reads.find(self._state, request)
+            if record is None:  # the id of an app that is there was checked when it was created
+                check(request)
+            self._state.organization.adopt(named)
+            if record is None:
+                record = reads.get(self._state, request)
+            self._read(record.key)
+            return record
+
+    def read_again(self, record: AppRecord) -> bool:
+        """Whether a Get of that app would still find that very record; a read of it, if so."""
+        with self._lock:
+            self.run_due()
+            if self._state.store.get(record.key) is not record:
+                return False
+            self._read(record.key)
+            return True
 
     def open(self, operation: Operation, request: Message) -> OpenStream:
         """A server-streaming RPC: its stream. Raises RpcError."""

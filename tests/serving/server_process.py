@@ -35,7 +35,7 @@ class ServerProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         eventually(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "no banner")
-        ports = re.findall(r"http://localhost:(\d+)", self.output)
+        ports = re.findall(r"https?://localhost:(\d+)", self.output)
         assert len(ports) == 2, self.output
         self.port, self.console_port = int(ports[0]), int(ports[1])
 

@@ -85,8 +85,10 @@ class TunedServer(PyvoyServer):
 def _path_filter() -> dict[str, Any]:
     """Envoy's filter that refuses a path which isn't UTF-8."""
     extensions = "type.googleapis.com/envoy.extensions.filters.http"
-    match = {"name": ":path", "string_match": {"safe_regex": {"regex": UTF8_PATH}}, "invert_match": True}
-    policy = {"permissions": [{"header": match}], "principals": [{"any": True}]}
+    escaped = {"name": ":path", "string_match": {"contains": "%"}}
+    wrong = {"name": ":path", "string_match": {"safe_regex": {"regex": UTF8_PATH}}, "invert_match": True}
+    both = {"and_rules": {"rules": [{"header": escaped}, {"header": wrong}]}}
+    policy = {"permissions": [both], "principals": [{"any": True}]}
     return {
         "name": "envoy.filters.http.rbac",
         "typed_config": {

@@ -201,10 +201,13 @@ class Front:
                 body = gunzip(body)
             if len(body) > MAX_REQUEST:
                 raise too_large()
-            request = decode(endpoint.request, body)
             if timeout is not None and time.perf_counter() - started >= timeout:
                 raise exceeded()
-            answer = endpoint.call(request, scope)
+            if endpoint.repeats is not None:
+                answer, request = endpoint.repeats.answer(body)
+            else:
+                request = decode(endpoint.request, body)
+                answer = endpoint.call(request, scope)
         except Exception as error:
             refusal = _refusal(error)
             code = refusal.code.name

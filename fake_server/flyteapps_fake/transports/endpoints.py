@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from flyteidl2.app.app_payload_pb2 import GetRequest
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
+from flyteapps_fake.transports.repeats import Repeats
 from flyteapps_fake.transports.wire import Scope
 
 if TYPE_CHECKING:
@@ -44,10 +46,14 @@ class _Method:
 
 @dataclass(frozen=True, slots=True)
 class Unary(_Method):
-    """A unary method: `call` takes the request and the ASGI scope that it came with."""
+    """A unary method: `call` takes the request and the ASGI scope that it came with.
+
+    `repeats`: answers encoded requests, where they often come again.
+    """
 
     no_side_effects: bool
     call: Callable[[Message, Scope], bytes]
+    repeats: Repeats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ def _unary(plane: FakeControlPlane, operation: Operation) -> Unary:
         operation.response,
         operation.no_side_effects,
         call,
+        Repeats(plane) if operation.request is GetRequest else None,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import import_module
 from typing import Any, cast
 
 from google.protobuf.message import Message
@@ -14,6 +15,16 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from flyteapps_fake.transports.endpoints import Duplex
 
+SERVICE_FILES = (
+    "flyteidl2.app.app_logs_service_pb2",
+    "flyteidl2.app.app_service_pb2",
+    "flyteidl2.auth.identity_pb2",
+    "flyteidl2.cluster.service_pb2",
+    "flyteidl2.dataproxy.dataproxy_service_pb2",
+    "flyteidl2.imagebuilder.service_pb2",
+    "flyteidl2.project.project_service_pb2",
+)
+"""What describes the services; the server itself needs their messages alone."""
 V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"
 
 
@@ -23,6 +34,8 @@ def reflection_endpoints(services: Iterable[str]) -> Iterator[Duplex]:
 
     @cache
     def servicer() -> Any:
+        for module in SERVICE_FILES:
+            import_module(module)
         from grpc_reflection.v1alpha.reflection import ReflectionServicer  # grpcio itself, which isn't needed before
 
         return ReflectionServicer(listed)
