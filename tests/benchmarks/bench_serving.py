@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec
@@ -54,7 +55,7 @@ def start(ours: bool, port: int, answer: bytes = b"") -> subprocess.Popen[bytes]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def first_answer(port: int, process: subprocess.Popen[bytes]) -> None:
+def first_answer(port: int, process: subprocess.Popen[Any]) -> None:
     """Waits until a call is answered."""
     client = SyncClient()
     while True:
@@ -69,7 +70,7 @@ def first_answer(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.005)
 
 
-def cpu(process: subprocess.Popen[bytes]) -> float:
+def cpu(process: subprocess.Popen[Any]) -> float:
     """CPU seconds of the process and its children so far."""
     root = psutil.Process(process.pid)
     times = [each.cpu_times() for each in (root, *root.children(recursive=True))]

@@ -5,6 +5,7 @@ Plain, nothing runs in them.
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import time
@@ -74,6 +75,7 @@ def _health(front: Front) -> bytes:
             "limit": limits.streams,
             "limit_per_connection": limits.streams_per_connection,
         },
+        "tasks": len(asyncio.all_tasks()),
         "services": front.services,
     }
     return json.dumps(details, indent=2).encode() + b"\n"

@@ -29,12 +29,14 @@ from flyteapps_fake.transports.health import health_endpoints
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
+from flyteapps_fake.transports.outflow import ENCODINGS, Outflow
 from flyteapps_fake.transports.reflection import reflection_endpoints
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
     MAX_REQUEST,
+    OK_TRAILERS,
     HeaderList,
     Receive,
     Scope,
@@ -67,7 +69,6 @@ REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """Content types whose bodies are frames: of a unary method, of a stream."""
-OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
 SPECIAL = frozenset((b"origin", REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
 """Headers that are not looked for where none of them is there."""
 LARGE = 64 * 1024
@@ -166,7 +167,61 @@ class Front:
             if encoding is not None and (encoding in PLAIN or encoding == b"gzip"):
                 await self._fast(endpoint, protocol == GRPC, headers, encoding, special, scope, receive, send)
                 return
+        elif (
+            type(endpoint) is Stream
+            and scope["method"] == "POST"
+            and (encoding := _stream_encoding(headers, scope)) is not None
+        ):
+            await self._stream(endpoint, headers, encoding, scope, receive, send)
+            return
         await self._through_connectrpc(endpoint, scope, headers, receive, send)
+
+    async def _stream(
+        self,
+        endpoint: Stream,
+        headers: Mapping[bytes, bytes],
+        encoding: bytes,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """A server stream in binary."""
+        started = time.perf_counter()
+        content_type = headers[b"content-type"]
+        key = id(scope)
+        arriving = self.arrivals.arriving
+        arriving[key] = (started, content_type, send)
+        request: Message | None = None
+        live = outflow = None
+        code = "CANCELED"  # also where the server cancels the handler of a client that left
+        try:
+            timeout = timeout_of(headers)
+            until = None if timeout is None else asyncio.get_running_loop().time() + timeout
+            body = await read_body(receive)
+            if arriving.pop(key, None) is None:
+                code = "DEADLINE_EXCEEDED"
+                return
+            if body is None:
+                return
+            request = decode(endpoint.request, _unframe(body, encoding))
+            if timeout is not None and time.perf_counter() - started >= timeout:
+                raise exceeded()
+            live = LiveStream(receive, None, self.options.server == "pyvoy", scope.get("client"), ended=True)
+            self.sweeper.add(live)
+            outflow = Outflow(send, live, headers)
+            code = await outflow.run(endpoint, request, until)
+        except Exception as error:
+            if live is not None and live.gone:
+                return
+            refusal = _refusal(error)
+            code = refusal.code.name
+            if outflow is None or not outflow.begun:
+                await refuse(send, content_type.decode(), refusal)
+        finally:
+            arriving.pop(key, None)
+            if live is not None:
+                self.sweeper.discard(live)
+            self._done(endpoint.path, request, code, started, headers, stream=True)
 
     async def _fast(
         self,
@@ -203,11 +258,12 @@ class Front:
                 raise too_large()
             if timeout is not None and time.perf_counter() - started >= timeout:
                 raise exceeded()
-            if endpoint.repeats is not None:
-                answer, request = endpoint.repeats.answer(body)
+            repeats = endpoint.repeats
+            if repeats is not None and (known := repeats.again(body)) is not None:
+                answer, request = known
             else:
                 request = decode(endpoint.request, body)
-                answer = endpoint.call(request, scope)
+                answer = repeats.first(body, request) if repeats is not None else endpoint.call(request, scope)
         except Exception as error:
             refusal = _refusal(error)
             code = refusal.code.name
@@ -474,11 +530,23 @@ def _looks_like_rpc(path: str, content_type: str) -> bool:
 def _unframe(body: bytes, encoding: bytes) -> bytes:
     """The one message of a gRPC request body."""
     check_frame(body)
-    if body[0] & 1:
+    if body[0] > 1:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the flags {body[0]} of the request's frame are none of a message")
+    if body[0]:
         if encoding != b"gzip":
             raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
         return gunzip(body[5:])
     return body[5:]
+
+
+def _stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | None:
+    """How the one message of a stream's request is compressed; None where connectrpc has to see to the request."""
+    content_type = headers.get(b"content-type", b"")
+    names = ENCODINGS.get(content_type)
+    if names is None or (_is_grpc(content_type.decode()) and scope["http_version"] != "2"):
+        return None
+    encoding = headers.get(names[0], b"")
+    return encoding if encoding in PLAIN or encoding == b"gzip" else None
 
 
 def _check_query(query: bytes) -> None:

@@ -155,8 +155,9 @@ def _stream(endpoint: Stream) -> Callable[[Message, Any], AsyncIterator[Any]]:
         messages = cast("Any", pump(endpoint, request, live, exchange.until))
         try:
             exchange.check_deadline()
-            async for message in messages:
-                yield message
+            async for batch in messages:
+                for message in batch:
+                    yield encoded(message, endpoint.response)
         except RpcError as error:
             raise _refused(error) from None
         finally:

@@ -22,6 +22,10 @@ class Source(Protocol):
 
     wake: Callable[[], None] | None
 
+    @property
+    def on_sent(self) -> object:
+        """None where nobody cares whether what was taken has been sent."""
+
     def take(self) -> bytes | None:
         """The next encoded message, None where none is there now. Raises EOFError at the end, RpcError."""
 
@@ -48,7 +52,7 @@ class _Method:
 class Unary(_Method):
     """A unary method: `call` takes the request and the ASGI scope that it came with.
 
-    `repeats`: answers encoded requests, where they often come again.
+    `repeats`: answers requests that come again, where that is worth while.
     """
 
     no_side_effects: bool

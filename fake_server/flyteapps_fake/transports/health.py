@@ -19,6 +19,7 @@ class _Status:
     """The one message of a Watch: what is served now is served until the server goes, which ends the stream."""
 
     wake: Callable[[], None] | None = None
+    on_sent = None
 
     def __init__(self, message: bytes) -> None:
         self._message: bytes | None = message

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyteidl2.app.app_payload_pb2 import GetRequest
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.wire import field
-from flyteapps_fake.transports.wire import decode
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -29,16 +27,17 @@ class Repeats:
         self._plane = plane
         self._known: dict[bytes, tuple[AppRecord, bytes, Message]] = {}
 
-    def answer(self, body: bytes) -> tuple[bytes, Message]:
-        """The encoded answer, and the request. Raises RpcError."""
+    def again(self, body: bytes) -> tuple[bytes, Message] | None:
+        """The encoded answer and the request, where both are known and nothing has changed."""
         known = self._known.get(body)
-        if known is not None and self._plane.read_again(known[0]):
-            return known[1], known[2]
-        request = decode(GetRequest, body)
+        return known[1:] if known is not None and self._plane.read_again(known[0]) else None
+
+    def first(self, body: bytes, request: Message) -> bytes:
+        """The encoded answer, which is known from now on. Raises RpcError."""
         record = self._plane.read(request)
         answer = field(1, record.encoded)
         if len(answer) <= LARGEST:
             if len(self._known) >= MOST:
                 self._known.clear()
             self._known[body] = (record, answer, request)
-        return answer, request
+        return answer

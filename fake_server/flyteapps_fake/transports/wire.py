@@ -23,6 +23,8 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 HeaderList = list[tuple[bytes, bytes]]
 
+OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
+
 MAX_DISCARD = 64 * 1024 * 1024
 """Bytes of a refused request that are read before the answer."""
 
@@ -191,20 +193,37 @@ async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, 
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 
 
+def opening(content_type: str) -> Event:
+    """How the answer of a stream begins, in the protocol that the request's `content_type` speaks."""
+    headers = [(b"content-type", content_type.encode())]
+    return {"type": "http.response.start", "status": 200, "headers": headers, "trailers": _has_trailers(content_type)}
+
+
+async def finish(send: Send, content_type: str, error: RpcError | None) -> None:
+    """End a stream that has begun, well or with `error`."""
+    trailers = grpc_trailers(error) if error is not None else OK_TRAILERS
+    if _has_trailers(content_type):
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
+        return
+    if content_type.startswith("application/grpc-web"):
+        end = frame(b"".join(k + b": " + v + b"\r\n" for k, v in trailers), 0x80)
+    else:
+        end = frame(b'{"error":' + connect_error(error) + b"}" if error is not None else b"{}", 0x02)
+    await send({"type": "http.response.body", "body": end, "more_body": False})
+
+
+def _has_trailers(content_type: str) -> bool:
+    return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
+
+
 async def refuse(
     send: Send, content_type: str, error: RpcError, status: int | None = None, *, head: bool = False
 ) -> None:
     """Answer `error` in the protocol that the request's `content_type` speaks."""
-    if content_type.startswith("application/grpc-web"):
-        trailer = b"".join(k + b": " + v + b"\r\n" for k, v in grpc_trailers(error))
-        await respond(send, 200, frame(trailer, 0x80), content_type.encode())
-    elif content_type.startswith("application/grpc"):
-        headers = [(b"content-type", content_type.encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-        await send({"type": "http.response.trailers", "headers": grpc_trailers(error), "more_trailers": False})
-    elif content_type.startswith("application/connect+") and status is None:
-        end = b'{"error":' + connect_error(error) + b"}"
-        await respond(send, 200, frame(end, 0x02), content_type.encode())
+    streaming = content_type.startswith("application/connect+") and status is None
+    if streaming or content_type.startswith("application/grpc"):
+        await send(opening(content_type))
+        await finish(send, content_type, error)
     else:
         await respond(send, status or HTTP_STATUS[error.code], connect_error(error), b"application/json", head=head)
