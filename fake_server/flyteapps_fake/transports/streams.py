@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from flyteapps_fake.plane.errors import Code, RpcError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SWEEP_SECONDS = 1.0
 BATCH = 256
 """Streams whose clients are looked for at once."""
+MANY = 2_000
+"""Streams that are looked at half as often."""
 ENOUGH = 64 * 1024
 """Bytes of messages that are sent at once."""
 
@@ -50,7 +52,7 @@ class LiveStream:
         self._thread = threading.get_ident()
         self._woken = False
         self._waiter: asyncio.Future[None] | None = None
-        self._looking: asyncio.Future[None] | None = None
+        self._looking: asyncio.Future[Event] | None = None
         self._listening = asyncio.create_task(self._listen()) if ended and not polled else None
 
     async def receive(self) -> Event:
@@ -104,7 +106,7 @@ class LiveStream:
         """Waits for what comes from now on."""
         self._woken = False
 
-    def look(self) -> asyncio.Future[None] | None:
+    def look(self) -> asyncio.Future[Event] | None:
         """Begins to ask whether the client is there; None where nobody can be asked, or `gone` says it.
 
         One question at a time, and never cancelled: pyvoy forgets the other one. Many at once cost a tenth each of
@@ -113,24 +115,21 @@ class LiveStream:
         if self.gone or not (self._polled and self._ended):
             return None
         if self._looking is None:
-            self._looking = asyncio.ensure_future(self._look(self._receive()))
+            self._looking = asyncio.ensure_future(self._receive())
+            self._looking.add_done_callback(self._looked)
         return self._looking
 
     async def present(self) -> bool:
         """Whether the client is still there."""
         looking = self.look()
-        await (asyncio.shield(looking) if looking is not None else asyncio.sleep(0))
+        await (asyncio.wait((looking,)) if looking is not None else asyncio.sleep(0))
         return not self.gone
 
-    async def _look(self, received: Awaitable[Event]) -> None:
-        try:
-            event = await received
-            if event["type"] == "http.disconnect":
-                self.left()
-        except Exception:  # a server's own error for a client that left must not end the sweeper
+    def _looked(self, looking: asyncio.Future[Event]) -> None:
+        self._looking = None
+        # a server's own error for a client that left must not end the sweeper
+        if looking.cancelled() or looking.exception() is not None or looking.result()["type"] == "http.disconnect":
             self.left()
-        finally:
-            self._looking = None
 
     async def wait(self, until: float | None) -> None:
         """Until woken since `rearm`; DEADLINE_EXCEEDED where the loop's time reaches `until` before."""
@@ -148,7 +147,7 @@ class LiveStream:
 
 
 class Sweeper:
-    """Looks every second at all streams of a loop, and ends those whose client left; counts them, too."""
+    """Looks every second or two at all streams of a loop, and ends those whose client left; counts them, too."""
 
     def __init__(self, limits: Limits, arrivals: Arrivals) -> None:
         self.streams: set[LiveStream] = set()
@@ -203,14 +202,14 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS if len(self.streams) < MANY else 2 * SWEEP_SECONDS)
             self._arrivals.sweep()
             streams = list(self.streams)
             for start in range(0, len(streams), BATCH):
                 await self._sweep(streams[start : start + BATCH])
 
     async def _sweep(self, batch: list[LiveStream]) -> None:
-        looking: list[asyncio.Future[None]] = []
+        looking: list[asyncio.Future[Event]] = []
         for stream in batch:
             if stream not in self.streams:
                 continue
