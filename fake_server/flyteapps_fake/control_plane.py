@@ -37,7 +37,7 @@ from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.pacer import Pacer
 from flyteapps_fake.plane.status import update_status
 from flyteapps_fake.plane.streams import OpenStream
-from flyteapps_fake.plane.validation import check
+from flyteapps_fake.plane.validation import check, check_bytes
 from flyteapps_fake.plane.wire import field
 from flyteapps_fake.settings import ClockMode, DataPlane, Settings
 
@@ -167,8 +167,8 @@ class FakeControlPlane:
             self.run_due()
             named = self._state.organization.fill(request)
             record = reads.find(self._state, request)
-            if record is None:  # the id of an app that is there was checked when it was created
-                check(request)
+            # the id of an app that is there was checked when it was created
+            check(request) if record is None else check_bytes(request)
             self._state.organization.adopt(named)
             if record is None:
                 record = reads.get(self._state, request)

@@ -26,8 +26,7 @@ _validator = protovalidate.Validator()
 
 def check(request: Message) -> None:
     """Refuses a request that is too large, or breaks a `buf.validate` rule, naming every offending field."""
-    if request.ByteSize() > MAX_REQUEST:
-        raise too_large()
+    check_bytes(request)
     found = _validator.collect_violations(request)
     if not found:
         return
@@ -42,6 +41,12 @@ def check(request: Message) -> None:
             break
         named += f"{'; ' if named else ''}{_path(each.field)}: {each.message}"
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
+
+
+def check_bytes(request: Message) -> None:
+    """Refuses a request that is too large."""
+    if request.ByteSize() > MAX_REQUEST:
+        raise too_large()
 
 
 def too_large() -> RpcError:
