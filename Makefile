@@ -5,6 +5,7 @@
 #   make test     the tests, in parallel
 #   make check    all that CI demands
 #   make verify   flyteapps verify on servers of each kind, each protocol once; verify-all: every combination
+#   make test-interop  the clients of docs/interop.md: Node, Go, curl
 #   make bench    the benchmarks
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
@@ -22,7 +23,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -82,6 +83,11 @@ verify: $(VENV)/.stamp-test
 
 verify-all: $(VENV)/.stamp-test
 	@$(BIN)/python tests/contract/verify_served.py --all
+
+# Clients that nobody here wrote: Node's and Go's, brought into .interop by the machine's own Node and Go or the registry's.
+test-interop: $(VENV)/.stamp-test
+	@sh scripts/interop_tools.sh $(VENV) .interop
+	@$(BIN)/python tests/interop/run.py .interop
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done
