@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def blocks(page: str) -> Iterator[Block]:
     """The blocks of the page that are run: each is followed by a block of what it prints."""
     fences = re.finditer(r"^```(\w+)\n(.*?)^```\n", page, re.MULTILINE | re.DOTALL)
     found = [(page.count("\n", 0, each.start()) + 1, each[1], each[2]) for each in fences]
-    for (line, language, code), (_, kind, printed) in zip(found, found[1:], strict=False):
+    for (line, language, code), (_, kind, printed) in pairwise(found):
         if language != "text":
             if kind != "text":
                 raise SystemExit(f"{PAGE.name}, line {line}: what the block prints is missing")
