@@ -6,6 +6,7 @@
 #   make check    all that CI demands
 #   make verify   flyteapps verify on servers of each kind, each protocol once; verify-all: every combination
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
+#   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute
 #   make bench    the benchmarks
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
@@ -23,7 +24,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop soak bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -88,6 +89,10 @@ verify-all: $(VENV)/.stamp-test
 test-interop: $(VENV)/.stamp-test
 	@sh scripts/interop_tools.sh $(VENV) .interop
 	@$(BIN)/python tests/interop/run.py .interop
+
+SOAK ?= 3600
+soak: $(VENV)/.stamp-test
+	@$(BIN)/python tests/soak/soak.py $(SOAK)
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done

@@ -78,16 +78,19 @@ def main() -> None:
     for each in all_of_them:
         selector.register(each.socket, selectors.EVENT_READ, each)
 
-    def reach(messages: int) -> None:
-        while min(min(each.counts.values()) for each in all_of_them) < messages:
-            for key, _ in selector.select():
+    selector.register(sys.stdin, selectors.EVENT_READ)
+    goal, said = 1, "open"
+    while True:
+        if goal and min(min(each.counts.values()) for each in all_of_them) >= goal:
+            print(said, flush=True)
+            goal = 0
+        for key, _ in selector.select():
+            if key.data is not None:
                 key.data.read()
-
-    reach(1)
-    print("open", flush=True)
-    for line in sys.stdin:
-        reach(int(line))
-        print(line.strip(), flush=True)
+            elif line := sys.stdin.readline():
+                goal, said = int(line), line.strip()
+            else:
+                return
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ _INTEGERS = {
 
 def messages(message_type: type[Message]) -> st.SearchStrategy[Message]:
     """Messages of that type: few fields set, those that name an app often to the same apps."""
-    return _messages(message_type.DESCRIPTOR, DEPTH)
+    return _messages(cast("Any", message_type).DESCRIPTOR, DEPTH)
 
 
 @st.composite

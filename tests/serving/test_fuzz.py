@@ -38,7 +38,7 @@ CODES = {
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much)
 PROTOCOLS = ("proto", "json", "grpc", "grpc-web")
 GRPC_CODES = {"0": "OK", "3": "INVALID_ARGUMENT", "4": "DEADLINE_EXCEEDED", "5": "NOT_FOUND", "6": "ALREADY_EXISTS"}
-GRPC_CODES |= {"8": "RESOURCE_EXHAUSTED", "9": "FAILED_PRECONDITION", "10": "ABORTED", "11": "OUT_OF_RANGE"}
+MORE_CODES = {"8": "RESOURCE_EXHAUSTED", "9": "FAILED_PRECONDITION", "10": "ABORTED", "11": "OUT_OF_RANGE"}
 RPCS = list(OPERATIONS.values())
 
 
@@ -139,7 +139,7 @@ def _code(kind: str, events: list[Any]) -> str:
             ends = re.findall(rb"grpc-status: ?(\d+)\r\n", body)
             assert ends, events
             found = ends[-1]
-        return GRPC_CODES.get(found.decode(), f"grpc-status {found.decode()}")
+        return (GRPC_CODES | MORE_CODES).get(found.decode(), f"grpc-status {found.decode()}")
     if kind.startswith("application/connect"):
         while body:
             size = int.from_bytes(body[1:5], "big")

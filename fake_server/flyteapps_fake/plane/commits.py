@@ -22,6 +22,9 @@ from flyteapps_fake.plane.store import AppStore
 from flyteapps_fake.plane.waiting import Waiting, lease_timer
 from flyteapps_fake.settings import Settings
 
+MOST_GONE = 100_000
+"""Ids of deleted apps that are remembered: created again, an app gets another host name."""
+
 
 class State:
     """Everything that one plane holds."""
@@ -46,7 +49,7 @@ class State:
         self.on_schedule: Callable[[], None] | None = None
         """Hears that timers may have changed."""
         self._gone: dict[AppKey, int] = {}
-        """How often the ids of apps that were deleted had been created."""
+        """How often the ids of apps that were deleted had been created; the oldest are forgotten."""
         self._pending: deque[Event] = deque()
         self._later: deque[Callable[[], None]] = deque()
         self._busy = False
@@ -72,6 +75,8 @@ class State:
     def remove(self, old: AppRecord) -> None:
         """Makes the app's absence the state, as one event; the clock has ticked for it."""
         self._gone[old.key] = old.incarnation
+        if len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
         self._replace(old, None)
 
     def _replace(self, old: AppRecord | None, new: AppRecord | None) -> None:
