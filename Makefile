@@ -6,6 +6,7 @@
 #   make check    all that CI demands
 #   make verify   flyteapps verify on servers of each kind, each protocol once; verify-all: every combination
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
+#   make wheels   whether every extra has wheels for every platform and Python
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute
 #   make bench    the benchmarks
 #   make protos   writes protos/outline.json from the installed flyteidl2
@@ -24,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop soak bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop wheels soak soak-smoke bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -58,7 +59,7 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-check: lint types imports bare protos-check docs-check realtime verify bench-smoke test
+check: lint types imports bare protos-check docs-check wheels realtime verify test-interop soak-smoke bench-smoke test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -90,9 +91,16 @@ test-interop: $(VENV)/.stamp-test
 	@sh scripts/interop_tools.sh $(VENV) .interop
 	@$(BIN)/python tests/interop/run.py .interop
 
+# Whether every extra can be installed from wheels, on each platform and Python that we name.
+wheels: $(VENV)/.stamp-dev
+	@sh scripts/wheels.sh $(VENV)
+
 SOAK ?= 3600
 soak: $(VENV)/.stamp-test
 	@$(BIN)/python tests/soak/soak.py $(SOAK)
+
+soak-smoke: $(VENV)/.stamp-test
+	@$(BIN)/python tests/soak/soak.py 60
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done

@@ -75,6 +75,8 @@ class TunedServer(PyvoyServer):
                         ]
                     }
         config["layered_runtime"] = {"layers": [{"name": "flyteapps", "static_layer": RUNTIME}]}
+        # what watchers that don't read have filled is given back to the system once they are gone
+        config["memory_allocator_manager"] = {"bytes_to_release": 32 * 1024 * 1024, "memory_release_interval": "1s"}
         return config
 
     @property

@@ -210,6 +210,10 @@ class Front:
             self.sweeper.add(live)
             outflow = Outflow(send, live, headers)
             code = await outflow.run(endpoint, request, until)
+        except asyncio.CancelledError:
+            if live is None or not live.gone:
+                raise
+            # the sweeper's doing: the client left a while ago, and this hung in a send
         except Exception as error:
             if live is not None and live.gone:
                 return

@@ -21,7 +21,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import h2
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
@@ -135,7 +135,10 @@ class _Connection(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, Updated) and not event.idle:
             self._asked = True
-        await super().protocol_send(event)
+        if isinstance(event, RawData) and self.writer.transport.is_closing():
+            await self.protocol.handle(Closed())  # asyncio would only log that nobody is there
+        else:
+            await super().protocol_send(event)
 
     async def _read_data(self) -> None:
         await super()._read_data()
