@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop wheels soak soak-smoke bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check check-reading check-running lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak soak-smoke bench bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -59,7 +59,11 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-check: lint types imports bare protos-check docs-check wheels realtime verify test-interop soak-smoke bench-smoke test
+check: check-reading check-running
+
+check-reading: lint types imports bare protos-check docs-check
+
+check-running: realtime verify test-interop soak-smoke bench-smoke test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -87,9 +91,11 @@ verify-all: $(VENV)/.stamp-test
 	@$(BIN)/python tests/contract/verify_served.py --all
 
 # Clients that nobody here wrote: Node's and Go's, brought into .interop by the machine's own Node and Go or the registry's.
-test-interop: $(VENV)/.stamp-test
-	@sh scripts/interop_tools.sh $(VENV) .interop
+test-interop: interop-tools
 	@$(BIN)/python tests/interop/run.py .interop
+
+interop-tools: $(VENV)/.stamp-test
+	@sh scripts/interop_tools.sh $(VENV) .interop
 
 # Whether every extra can be installed from wheels, on each platform and Python that we name.
 wheels: $(VENV)/.stamp-dev
