@@ -59,7 +59,8 @@ serve: $(VENV)/.stamp-serve
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-check: check-reading check-running
+check: $(VENV)/.stamp-dev
+	@sh scripts/check.sh $(MAKE)
 
 check-reading: lint types imports bare protos-check docs-check
 
