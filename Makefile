@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check check-reading check-running lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak soak-smoke bench bench-load bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak soak-smoke bench bench-load bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -61,10 +61,6 @@ test: $(VENV)/.stamp-test
 
 check: $(VENV)/.stamp-dev
 	@sh scripts/check.sh $(MAKE)
-
-check-reading: lint types imports bare protos-check docs-check
-
-check-running: realtime verify test-interop soak-smoke bench-smoke test
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
