@@ -39,12 +39,11 @@ FEW, FAIR = 4, 40
 """Apps that two streams share; each has had its turn after the second number."""
 MOMENT = 0.001
 """Seconds of the plane's clock."""
+LATE = 2.0
+"""Real seconds in which a plane notices that a client has closed its stream, mostly."""
 
 
 # ---- LE-1
-
-LATE = 2.0
-"""Real seconds in which a plane notices that a client has closed its stream, mostly."""
 
 
 @check("LE-1")
