@@ -4,7 +4,7 @@
 #   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
 #   make test     the tests, in parallel
 #   make check    all that CI demands
-#   make verify   flyteapps verify on servers of each kind, each protocol once; verify-all: every combination
+#   make verify   flyteapps verify on servers of each kind; verify-all: every combination
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
 #   make wheels   whether every extra has wheels for every platform and Python
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute

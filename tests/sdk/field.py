@@ -5,6 +5,7 @@ Nothing of this project is on the path of those processes. Every wait is for som
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -22,6 +23,7 @@ from typing import cast
 FLOWS = Path(__file__).parent / "flows"
 START_SECONDS = 30.0
 FLOW_SECONDS = 90.0
+QUIET_SECONDS = 5.0
 CLI = "from flyte.cli.main import main; main()"
 
 
@@ -143,10 +145,13 @@ class User:
                 chunk = _read(ours, deadline)
                 assert chunk, f"{arguments} never showed {line!r}:\n{shown.decode()}"
                 shown += chunk
-            process.send_signal(signal.SIGINT)
-            while chunk := _read(ours, deadline):
-                shown += chunk
-            assert process.wait(30) == 0
+            while process.poll() is None and time.monotonic() < deadline:
+                process.send_signal(signal.SIGINT)  # again where one was lost between two steps of the SDK
+                while chunk := _read(ours, time.monotonic() + QUIET_SECONDS):
+                    shown += chunk
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(QUIET_SECONDS)
+            assert process.wait(1) == 0
         finally:
             process.kill()
             process.wait()

@@ -10,7 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 
+import httpx
+
 PATIENCE = 20.0
+HTTP = httpx.Client(trust_env=False, verify=False)
+"""For plain HTTP: httpx's functions load the system's certificates for each call, which takes longer than the call."""
 
 
 def eventually(true: Callable[[], bool], what: str) -> None:

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app.app_service_connect import AppServiceClientSync
@@ -16,7 +15,7 @@ from google.protobuf.json_format import MessageToJson
 
 from .messages import create, get, identifier, watch
 from .raw_http2 import RawHttp2
-from .server_process import ServerProcess, eventually
+from .server_process import HTTP, ServerProcess, eventually
 
 SERVICE = "/flyteidl2.app.AppService"
 GET, CREATE, WATCH = f"{SERVICE}/Get", f"{SERVICE}/Create", f"{SERVICE}/Watch"
@@ -48,7 +47,7 @@ class Wire:
 
 def _connect(content_type: str) -> Sender:
     def send(server: ServerProcess, path: str, body: bytes, headers: dict[str, str]) -> str:
-        answer = httpx.post(
+        answer = HTTP.post(
             server.url + path, content=body, headers={"content-type": content_type, **headers}, timeout=30
         )
         return "ok" if answer.status_code == 200 else answer.json()["code"]
@@ -57,7 +56,7 @@ def _connect(content_type: str) -> Sender:
 
 
 def _grpc_web(server: ServerProcess, path: str, body: bytes, headers: dict[str, str]) -> str:
-    answer = httpx.post(server.url + path, content=body, headers={"content-type": WEB, **headers}, timeout=30)
+    answer = HTTP.post(server.url + path, content=body, headers={"content-type": WEB, **headers}, timeout=30)
     assert answer.status_code == 200
     trailers = answer.content.partition(b"grpc-status: ")[2].decode("latin-1")
     status = answer.headers.get("grpc-status") or trailers.split("\r\n")[0]
@@ -147,7 +146,7 @@ def test_an_unknown_method_and_service(server: ServerProcess, wire: Wire) -> Non
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "", "application/protobuf+x", "a" * 1000])
 def test_a_wrong_content_type(server: ServerProcess, content_type: str) -> None:
     """A content type that no protocol has is HTTP 415."""
-    assert httpx.post(server.url + GET, content=b"", headers={"content-type": content_type}).status_code == 415
+    assert HTTP.post(server.url + GET, content=b"", headers={"content-type": content_type}).status_code == 415
 
 
 @pytest.mark.parametrize("wire", BINARY, ids=repr)
@@ -199,7 +198,7 @@ def test_a_path_that_is_no_text(server: ServerProcess, path: str) -> None:
 
 def test_a_path_in_unicode(server: ServerProcess) -> None:
     """A path that is UTF-8 gets to its page."""
-    answer = httpx.get(f"{server.url}/v2/développement/日本語/😀")
+    answer = HTTP.get(f"{server.url}/v2/développement/日本語/😀")
     assert answer.status_code == 404 and "日本語" in answer.text
 
 
@@ -256,4 +255,4 @@ def test_a_get_beside_two_thousand_watches(server: ServerProcess) -> None:
 
 
 def open_streams(server: ServerProcess) -> int:
-    return httpx.get(f"{server.url}/healthz").json()["streams"]["open"]
+    return HTTP.get(f"{server.url}/healthz").json()["streams"]["open"]

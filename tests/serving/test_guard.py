@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from .messages import create, get
 from .raw_http2 import RawHttp2
-from .server_process import ServerProcess
+from .server_process import HTTP, ServerProcess
 
 GET = "/flyteidl2.app.AppService/Get"
 PROTO = {"content-type": "application/proto"}
@@ -18,7 +17,7 @@ LOOPBACK = ["localhost", "LOCALHOST:1", "a.localhost", "127.0.0.1:99", "[::1]:80
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_names_of_this_machine_are_answered(server: ServerProcess, host: str) -> None:
     """A server on the loopback answers for every name of the loopback, with any port."""
-    answer = httpx.post(server.url + GET, content=get("none").SerializeToString(), headers=PROTO | {"host": host})
+    answer = HTTP.post(server.url + GET, content=get("none").SerializeToString(), headers=PROTO | {"host": host})
     assert answer.json()["code"] == "not_found"
 
 
@@ -26,7 +25,7 @@ def test_names_of_this_machine_are_answered(server: ServerProcess, host: str) ->
 @pytest.mark.parametrize("path", [GET, "/flyteidl2.app.AppService/Watch", "/", "/metrics"])
 def test_other_names_are_refused(server: ServerProcess, host: str, path: str) -> None:
     """A name that only leads here (DNS rebinding) is PERMISSION_DENIED, and the message says what to do."""
-    answer = httpx.post(server.url + path, content=b"", headers=PROTO | {"host": host})
+    answer = HTTP.post(server.url + path, content=b"", headers=PROTO | {"host": host})
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
     assert "--allow-host" in answer.json()["message"]
 
@@ -44,7 +43,7 @@ def test_allowed_names_are_answered(kind: str) -> None:
     server = ServerProcess("--server", kind, "--allow-host", "box.internal")
     try:
         for host, status in (("box.internal:8090", 404), ("a.box.internal", 404), ("xbox.internal", 403)):
-            answer = httpx.post(
+            answer = HTTP.post(
                 server.url + GET, content=get("none").SerializeToString(), headers=PROTO | {"host": host}
             )
             assert answer.status_code == status, host
@@ -59,9 +58,9 @@ def test_an_app_is_answered_under_its_own_name(server: ServerProcess) -> None:
     with AppServiceClientSync(server.url) as client:
         client.create(request)
     for port in (server.port, server.console_port):
-        page = httpx.get(f"http://127.0.0.1:{port}/", headers={"host": "named.example.com"})
+        page = HTTP.get(f"http://127.0.0.1:{port}/", headers={"host": "named.example.com"})
         assert "flyte/p/development/named" in page.text
-    assert httpx.post(server.url + GET, headers=PROTO | {"host": "named.example.com"}).status_code == 403
+    assert HTTP.post(server.url + GET, headers=PROTO | {"host": "named.example.com"}).status_code == 403
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "https://127.0.0.1", "http://app.localhost:8080"])
@@ -69,12 +68,12 @@ def test_pages_of_this_machine_may_ask(server: ServerProcess, origin: str) -> No
     """A page of the loopback gets what it needs: a preflight that allows, and an answer that it may read."""
     asked = {"origin": origin, "access-control-request-method": "POST"}
     wanted = "connect-protocol-version,content-type"
-    before = httpx.options(server.url + GET, headers=asked | {"access-control-request-headers": wanted})
+    before = HTTP.options(server.url + GET, headers=asked | {"access-control-request-headers": wanted})
     assert before.status_code == 204
     assert before.headers["access-control-allow-origin"] == origin
     assert "POST" in before.headers["access-control-allow-methods"]
     assert before.headers["access-control-allow-headers"] == wanted
-    answer = httpx.post(server.url + GET, json={}, headers={"origin": origin, "content-type": "application/json"})
+    answer = HTTP.post(server.url + GET, json={}, headers={"origin": origin, "content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.headers["access-control-allow-origin"] == origin
     assert answer.headers["access-control-expose-headers"] == "*"
@@ -85,12 +84,12 @@ def test_pages_of_this_machine_may_ask(server: ServerProcess, origin: str) -> No
 def test_pages_from_elsewhere_may_not(server: ServerProcess, origin: str) -> None:
     """Any other page is refused, before and after a preflight, and nothing of it changes a plane."""
     asked = {"origin": origin, "access-control-request-method": "POST"}
-    before = httpx.options(server.url + GET, headers=asked)
+    before = HTTP.options(server.url + GET, headers=asked)
     assert before.status_code == 403
     assert "access-control-allow-origin" not in before.headers
     path = server.url + "/flyteidl2.app.AppService/Create"
     content = create("from-elsewhere").SerializeToString()
-    answer = httpx.post(path, content=content, headers=PROTO | {"origin": origin})
+    answer = HTTP.post(path, content=content, headers=PROTO | {"origin": origin})
     assert answer.json()["code"] == "permission_denied" and "--cors-origin" in answer.json()["message"]
     assert "access-control-allow-origin" not in answer.headers
     with AppServiceClientSync(server.url) as client, pytest.raises(Exception, match="not found"):
@@ -102,7 +101,7 @@ def test_allowed_origins_may_ask(kind: str) -> None:
     for option, origin in (("https://console.example", "https://console.example"), ("*", "https://any.example")):
         server = ServerProcess("--server", kind, "--cors-origin", option)
         try:
-            answer = httpx.post(server.url + GET, headers=PROTO | {"origin": origin})
+            answer = HTTP.post(server.url + GET, headers=PROTO | {"origin": origin})
             assert answer.headers["access-control-allow-origin"] == origin
         finally:
             server.stop()
@@ -113,7 +112,7 @@ def test_a_server_for_others_warns(kind: str) -> None:
     server = ServerProcess("--server", kind, "--host", "0.0.0.0")
     try:
         assert "whoever can reach this machine" in server.output
-        answer = httpx.post(server.url + GET, headers=PROTO | {"host": "box.example"})
+        answer = HTTP.post(server.url + GET, headers=PROTO | {"host": "box.example"})
         assert answer.status_code == 400
     finally:
         server.stop()
@@ -124,14 +123,14 @@ def test_request_ids_come_back(server: ServerProcess, request_id: str) -> None:
     """x-request-id is echoed, of a unary call, a refusal and a stream."""
     headers = {"x-request-id": request_id}
     for path, kind in ((GET, "application/proto"), ("/a.B/C", "application/proto"), (GET, "text/plain")):
-        answer = httpx.post(server.url + path, headers=headers | {"content-type": kind})
+        answer = HTTP.post(server.url + path, headers=headers | {"content-type": kind})
         assert answer.headers["x-request-id"] == request_id, path
     stream = server.url + "/flyteidl2.app.AppService/Watch"
-    answer = httpx.post(stream, content=b"\0\0\0\0\0x", headers=headers | {"content-type": "application/connect+proto"})
+    answer = HTTP.post(stream, content=b"\0\0\0\0\0x", headers=headers | {"content-type": "application/connect+proto"})
     assert answer.headers["x-request-id"] == request_id
 
 
 def test_a_request_id_that_is_none_is_dropped(server: ServerProcess) -> None:
     """What would make a header or a log line of its own isn't echoed."""
-    answer = httpx.post(server.url + GET, headers=PROTO | {"x-request-id": "a b" * 100})
+    answer = HTTP.post(server.url + GET, headers=PROTO | {"x-request-id": "a b" * 100})
     assert "x-request-id" not in answer.headers

@@ -8,7 +8,6 @@ import socket
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
@@ -18,7 +17,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteapps_fake import FakeControlPlane, LeakedStreams
 
 from .messages import create, get, watch
-from .server_process import ServerProcess, eventually
+from .server_process import HTTP, ServerProcess, eventually
 
 GET = "/flyteidl2.app.AppService/Get"
 WATCH = "/flyteidl2.app.AppService/Watch"
@@ -46,22 +45,22 @@ def test_a_number_that_json_lacks_is_no_unknown_error(server: ServerProcess) -> 
         client.create(request)
         assert client.get(get("nan")).app.metadata.revision == 1
     body = json.dumps({"appId": {"org": "flyte", "project": "p", "domain": "development", "name": "nan"}})
-    answer = httpx.post(server.url + GET, content=body, headers={"content-type": "application/json"})
+    answer = HTTP.post(server.url + GET, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400 and answer.json()["code"] == "out_of_range", answer.text
-    page = httpx.get(f"{server.url}/v2/domain/development/project/p/apps/nan")
+    page = HTTP.get(f"{server.url}/v2/domain/development/project/p/apps/nan")
     assert page.status_code == 400 and "JSON" in page.text
 
 
 def test_a_malformed_header_is_the_callers_mistake(server: ServerProcess) -> None:
     """A grpc-timeout that is none is INVALID_ARGUMENT, not a server's error."""
     headers = {"content-type": "application/grpc-web+proto", "grpc-timeout": "soon"}
-    answer = httpx.post(server.url + GET, content=b"\0\0\0\0\0", headers=headers)
+    answer = HTTP.post(server.url + GET, content=b"\0\0\0\0\0", headers=headers)
     assert answer.status_code == 200 and b"grpc-status: 3" in answer.content, answer.content
 
 
 def test_grpc_over_http_1_is_refused(server: ServerProcess) -> None:
     """gRPC needs trailers, hence HTTP/2: over HTTP/1.1 the answer says so."""
-    answer = httpx.post(server.url + GET, content=b"\0\0\0\0\0", headers={"content-type": "application/grpc+proto"})
+    answer = HTTP.post(server.url + GET, content=b"\0\0\0\0\0", headers={"content-type": "application/grpc+proto"})
     assert answer.status_code == 505 and "HTTP/2" in answer.text
 
 
@@ -81,8 +80,8 @@ def test_access_lines_tell_what_was_refused_and_stay_lines(kind: str) -> None:
     server = ServerProcess("--server", kind)
     try:
         headers = {"content-type": "application/grpc-web+proto", "grpc-encoding": "klingon"}
-        httpx.post(server.url + GET, content=b"\x01\0\0\0\x01x", headers=headers)
-        httpx.post(server.url + "/a.B/C", content=b"", headers={"content-type": "application/proto"})
+        HTTP.post(server.url + GET, content=b"\x01\0\0\0\x01x", headers=headers)
+        HTTP.post(server.url + "/a.B/C", content=b"", headers={"content-type": "application/proto"})
         with AppServiceClientSync(server.url) as client, pytest.raises(ConnectError) as refused:
             client.get(get("two\nlines \x1b[2J"))
         assert refused.value.code is Code.INVALID_ARGUMENT

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import httpx
 import pytest
 from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as payload
@@ -18,7 +17,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from .conftest import KINDS
 from .messages import create, get, watch
 from .raw_http2 import RawHttp2
-from .server_process import ServerProcess, eventually
+from .server_process import HTTP, ServerProcess, eventually
 from .test_edges import CREATE, GET, GRPC, PROTO, WATCH, WEB, frame, open_streams
 
 STREAMS, PER_CONNECTION = 6, 4
@@ -36,7 +35,7 @@ def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 def answered(server: ServerProcess) -> bool:
     """Whether another client is."""
-    answer = httpx.post(server.url + GET, content=get("none").SerializeToString(), headers={"content-type": PROTO})
+    answer = HTTP.post(server.url + GET, content=get("none").SerializeToString(), headers={"content-type": PROTO})
     return answer.json()["code"] == "not_found"
 
 

@@ -19,7 +19,7 @@ from flyteidl2.project.project_service_connect import ProjectServiceClientSync
 from flyteidl2.project.project_service_pb2 import GetProjectRequest, ListProjectsRequest
 
 from .messages import create, get
-from .server_process import ServerProcess, eventually
+from .server_process import HTTP, ServerProcess, eventually
 
 
 def test_an_upload_is_checked(server: ServerProcess) -> None:
@@ -33,9 +33,9 @@ def test_an_upload_is_checked(server: ServerProcess) -> None:
     assert location.signed_url.startswith(server.url + "/")
     assert location.native_url.startswith("s3://")
     headers = {"content-md5": base64.b64encode(md5).decode()}
-    assert httpx.put(location.signed_url, content=b"other", headers=headers).status_code == 400
-    assert httpx.put(location.signed_url + "0", content=body, headers=headers).status_code == 403
-    assert httpx.put(location.signed_url, content=body, headers=headers).status_code == 200
+    assert HTTP.put(location.signed_url, content=b"other", headers=headers).status_code == 400
+    assert HTTP.put(location.signed_url + "0", content=body, headers=headers).status_code == 403
+    assert HTTP.put(location.signed_url, content=body, headers=headers).status_code == 200
 
 
 def test_the_small_neighbours(server: ServerProcess) -> None:
@@ -58,9 +58,9 @@ def test_pages(server: ServerProcess) -> None:
     with AppServiceClientSync(server.url) as client:
         app = client.create(create("paged")).app
     for port in (server.port, server.console_port):
-        page = httpx.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/paged")
+        page = HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/paged")
         assert page.json()["metadata"]["id"]["name"] == "paged"
-        assert httpx.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
+        assert HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
     public = httpx.URL(app.status.ingress.public_url)
     assert public.port == server.console_port
 
@@ -75,7 +75,7 @@ def test_the_page_of_an_app(server: ServerProcess) -> None:
             hosts.append(httpx.URL(app.status.ingress.public_url).host)
 
     def page(host: str, port: int) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{port}/any", headers={"host": f"{host}:{server.console_port}"})
+        return HTTP.get(f"http://127.0.0.1:{port}/any", headers={"host": f"{host}:{server.console_port}"})
 
     for port in (server.port, server.console_port):
         eventually(lambda port=port: page(hosts[0], port).status_code == 200, "the app does not become active")

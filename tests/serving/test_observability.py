@@ -8,7 +8,6 @@ import zlib
 from typing import Any, cast
 
 import grpc
-import httpx
 import pytest
 from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app import app_service_pb2_grpc
@@ -22,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from flyteapps_fake import FakeControlPlane
 
 from .messages import create, get, watch
-from .server_process import ServerProcess, eventually
+from .server_process import HTTP, ServerProcess, eventually
 
 LIST = "/flyteidl2.app.AppService/List"
 
@@ -40,7 +39,7 @@ def rpcs(method: str, code: str, service: str = "flyteidl2.app.AppService") -> K
 
 def samples(port: int) -> dict[Key, float]:
     """The metrics of a server."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    text = HTTP.get(f"http://127.0.0.1:{port}/metrics").text
     return {
         key(sample.name, **sample.labels): sample.value
         for family in text_string_to_metric_families(text)
@@ -56,7 +55,7 @@ def test_metrics_count_calls_by_code(server: ServerProcess) -> None:
         client.get(get("counted"))
         with pytest.raises(Exception, match="not found"):
             client.get(get("not-there"))
-    httpx.post(server.url + "/a.B/C", content=b"", headers={"content-type": "application/json"})
+    HTTP.post(server.url + "/a.B/C", content=b"", headers={"content-type": "application/json"})
     after = samples(server.console_port)
 
     def more(counted: Key) -> float:
@@ -87,9 +86,9 @@ def test_metrics_know_open_streams(server: ServerProcess) -> None:
 
 def test_metrics_in_the_form_that_is_asked_for(server: ServerProcess) -> None:
     """Prometheus' own text, or OpenMetrics where the scraper prefers it."""
-    plain = httpx.get(f"{server.url}/metrics")
+    plain = HTTP.get(f"{server.url}/metrics")
     assert plain.headers["content-type"].startswith("text/plain; version=")
-    newer = httpx.get(f"{server.url}/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    newer = HTTP.get(f"{server.url}/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
     assert newer.headers["content-type"].startswith("application/openmetrics-text")
     assert newer.text.endswith("# EOF\n")
 
@@ -97,7 +96,7 @@ def test_metrics_in_the_form_that_is_asked_for(server: ServerProcess) -> None:
 def test_health_with_details(server: ServerProcess) -> None:
     """/healthz says what is served, and how full it is."""
     for port in (server.port, server.console_port):
-        details = httpx.get(f"http://127.0.0.1:{port}/healthz").json()
+        details = HTTP.get(f"http://127.0.0.1:{port}/healthz").json()
         assert details["status"] == "SERVING"
         assert details["streams"]["limit"] == 20_000
         assert "flyteidl2.app.AppService" in details["services"]
@@ -203,7 +202,7 @@ def test_large_answers_are_compressed(server: ServerProcess, large: payload.List
             ("identity", False),
             ("gzip;q=0", False),
         ):
-            with httpx.stream(
+            with HTTP.stream(
                 "POST", server.url + LIST, content=content, headers=headers | {"accept-encoding": accepted}
             ) as answer:
                 raw = b"".join(answer.iter_raw())
@@ -216,7 +215,7 @@ def test_large_answers_are_compressed(server: ServerProcess, large: payload.List
 def test_small_answers_stay_plain(server: ServerProcess) -> None:
     """What is small isn't compressed: on this machine it costs more than it saves."""
     headers = {"content-type": "application/json", "accept-encoding": "gzip"}
-    answer = httpx.post(server.url + LIST, json={"project": {"name": "none", "domain": "d"}}, headers=headers)
+    answer = HTTP.post(server.url + LIST, json={"project": {"name": "none", "domain": "d"}}, headers=headers)
     assert answer.status_code == 200
     assert answer.headers.get("content-encoding", "identity") == "identity"
 
@@ -224,7 +223,7 @@ def test_small_answers_stay_plain(server: ServerProcess) -> None:
 def test_large_messages_are_compressed_in_frames(server: ServerProcess, large: payload.ListRequest) -> None:
     """gRPC-Web: the frame of a large message is compressed and says so, that of the trailers isn't."""
     message = large.SerializeToString()
-    answer = httpx.post(
+    answer = HTTP.post(
         server.url + LIST,
         content=b"\0" + len(message).to_bytes(4, "big") + message,
         headers={"content-type": "application/grpc-web+proto", "grpc-accept-encoding": "gzip"},

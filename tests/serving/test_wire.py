@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import grpc
-import httpx
 import pytest
 from buf.validate import validate_pb2
 from connectrpc.code import Code
@@ -17,7 +16,7 @@ from flyteidl2.app import app_service_pb2_grpc
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from .messages import create, get
-from .server_process import ServerProcess
+from .server_process import HTTP, ServerProcess
 
 PROTO = {"content-type": "application/proto"}
 JSON = {"content-type": "application/json"}
@@ -82,7 +81,7 @@ def test_undecodable_bytes_are_the_callers_mistake(
     server: ServerProcess, content: bytes, headers: dict[str, str]
 ) -> None:
     """Undecodable bytes are INVALID_ARGUMENT, whatever they should have been."""
-    answer = httpx.post(method(server, "Get"), content=content, headers=headers)
+    answer = HTTP.post(method(server, "Get"), content=content, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_argument")
 
 
@@ -102,41 +101,41 @@ def test_undecodable_bytes_over_grpc(server: ServerProcess) -> None:
 )
 def test_a_large_request_is_refused(server: ServerProcess, content: bytes, encoding: str) -> None:
     """More than 4 MiB after decompression is RESOURCE_EXHAUSTED, and the server stays well."""
-    answer = httpx.post(method(server, "Get"), content=content, headers=PROTO | {"content-encoding": encoding})
+    answer = HTTP.post(method(server, "Get"), content=content, headers=PROTO | {"content-encoding": encoding})
     assert answer.json()["code"] == "resource_exhausted"
 
 
 def test_json_drops_unknown_fields(server: ServerProcess, app: str) -> None:
     """Unknown JSON fields are dropped."""
     request = {"appId": {"project": "p", "domain": "development", "name": app, "new": 1}, "newer": []}
-    answer = httpx.post(method(server, "Get"), json=request)
+    answer = HTTP.post(method(server, "Get"), json=request)
     assert answer.json()["app"]["metadata"]["id"]["name"] == app
 
 
 def test_connect_get(server: ServerProcess, app: str) -> None:
     """Get answers Connect GET; a method with side effects says 405."""
     message = json.dumps({"appId": {"project": "p", "domain": "development", "name": app}})
-    answer = httpx.get(method(server, "Get"), params={"encoding": "json", "message": message})
+    answer = HTTP.get(method(server, "Get"), params={"encoding": "json", "message": message})
     assert answer.json()["app"]["metadata"]["id"]["name"] == app
-    assert httpx.get(method(server, "Create")).status_code == 405
+    assert HTTP.get(method(server, "Create")).status_code == 405
 
 
 def test_unknown_methods_and_content_types(server: ServerProcess) -> None:
     """An unknown method is UNIMPLEMENTED (Connect: HTTP 404) and says so; a wrong content type is HTTP 415."""
-    answer = httpx.post(method(server, "Nope"), content=b"{}", headers=JSON)
+    answer = HTTP.post(method(server, "Nope"), content=b"{}", headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (404, "unimplemented")
     assert "not offered by this stand-in" in answer.json()["message"]
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/flyteidl2.other.Service/Method")(b"")
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED  # type: ignore[attr-defined]
     assert "not offered by this stand-in" in str(caught.value.details())  # type: ignore[attr-defined]
-    wrong = httpx.post(method(server, "Get"), content=b"x", headers={"content-type": "text/plain"})
+    wrong = HTTP.post(method(server, "Get"), content=b"x", headers={"content-type": "text/plain"})
     assert wrong.status_code == 415
 
 
 def test_grpc_web(server: ServerProcess, app: str) -> None:
     """gRPC-Web answers on the same port."""
-    answer = httpx.post(
+    answer = HTTP.post(
         method(server, "Get"),
         content=frame(get(app).SerializeToString()),
         headers={"content-type": "application/grpc-web+proto"},
