@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak soak-smoke bench bench-load bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak bench bench-load bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -82,14 +82,14 @@ realtime: $(VENV)/.stamp-test
 	@FLYTEAPPS_TEST_CLOCK=realtime $(BIN)/python -m pytest -n auto -q tests/sdk
 
 verify: $(VENV)/.stamp-test
-	@$(BIN)/python tests/contract/verify_served.py
+	@PYTHONPATH=tests $(BIN)/python -m contract.verify_served
 
 verify-all: $(VENV)/.stamp-test
-	@$(BIN)/python tests/contract/verify_served.py --all
+	@PYTHONPATH=tests $(BIN)/python -m contract.verify_served --all
 
 # Clients that nobody here wrote: Node's and Go's, brought into .interop by the machine's own Node and Go or the registry's.
 test-interop: interop-tools
-	@$(BIN)/python tests/interop/run.py .interop
+	@PYTHONPATH=tests $(BIN)/python -m interop.run .interop
 
 interop-tools: $(VENV)/.stamp-test
 	@sh scripts/interop_tools.sh $(VENV) .interop
@@ -100,16 +100,13 @@ wheels: $(VENV)/.stamp-dev
 
 SOAK ?= 3600
 soak: $(VENV)/.stamp-test
-	@$(BIN)/python tests/soak/soak.py $(SOAK)
+	@PYTHONPATH=tests $(BIN)/python -m soak.soak $(SOAK)
 
 # Rates, by load generators that nobody here wrote, which it builds.
 bench-load: $(VENV)/.stamp-test
 	@sh scripts/go_install.sh $(VENV) .interop github.com/bojand/ghz/cmd/ghz@v0.120.0
 	@sh scripts/go_install.sh $(VENV) .interop github.com/codesenberg/bombardier@v1.2.6
 	@$(BIN)/python tests/benchmarks/load.py .interop/bin
-
-soak-smoke: $(VENV)/.stamp-test
-	@$(BIN)/python tests/soak/soak.py 60
 
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done

@@ -9,10 +9,10 @@ trap 'rm -rf "$logs"' EXIT
 status=0
 failed=
 
-# part TARGET: in the foreground
+# part TARGET [VARIABLE=VALUE]: in the foreground
 part() {
     started=$(date +%s)
-    "$make" "$1" || { status=1 failed="$failed $1"; }
+    "$make" "$@" || { status=1 failed="$failed $1"; }
     echo "check: $1 took $(($(date +%s) - started)) s"
 }
 
@@ -36,7 +36,7 @@ finish interop-tools $tools
 finish bench-smoke $smoke
 begin realtime
 realtime=$!
-part soak-smoke
+part soak SOAK=60
 finish realtime $realtime
 finish wheels $wheels
 for each in verify test-interop; do part $each; done

@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 from bench_serving import APP_ID, cpu, first_answer, free_port
+from bench_serving import start as serve
 from flyteidl2.app.app_definition_pb2 import App, Meta, Spec
 from flyteidl2.app.app_payload_pb2 import CreateRequest, UpdateRequest, WatchRequest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
@@ -44,12 +45,6 @@ def start(*command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *command], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-
-
-def serve(port: int) -> subprocess.Popen[str]:
-    """Our server."""
-    console = str(free_port())
-    return start("-m", "flyteapps.cli", "serve", "--port", str(port), "--console-port", console, "--quiet")
 
 
 def app() -> App:
@@ -90,7 +85,7 @@ def health(port: int) -> dict[str, Any]:
         return json.load(page)
 
 
-def memory(process: subprocess.Popen[str]) -> float:
+def memory(process: subprocess.Popen[Any]) -> float:
     """Resident MB of the process and its children."""
     root = psutil.Process(process.pid)
     return sum(each.memory_info().rss for each in (root, *root.children(recursive=True))) / 1e6
@@ -113,7 +108,7 @@ def seconds_until_gone(port: int) -> float:
     return time.perf_counter() - began
 
 
-def fan_out_ratio(ours: int, bare: int, processes: list[subprocess.Popen[str]], rounds: int, updates: int) -> float:
+def fan_out_ratio(ours: int, bare: int, processes: list[subprocess.Popen[Any]], rounds: int, updates: int) -> float:
     """Base CPU over ours for the same deliveries to 500 watchers, median of interleaved rounds."""
     watchers = [Watchers(port, 500) for port in (ours, bare)]
     client = AppServiceClientSync(f"http://127.0.0.1:{ours}")
@@ -147,7 +142,7 @@ def main() -> int:
     smoke = "--smoke" in sys.argv
     many, seconds, rounds, updates = (1_000, 2.0, 2, 10) if smoke else (10_000, 10.0, 5, 40)
     ports = [free_port(), free_port()]
-    server = serve(ports[0])
+    server = serve(True, ports[0])
     bare = start("-c", BARE, str(ports[1]))
     rows: list[tuple[str, float, bool]] = []
     try:

@@ -10,16 +10,24 @@ ANSWER = bytes.fromhex(os.environ.get("BENCH_ANSWER", ""))
 FRAME = b"\0" + len(ANSWER).to_bytes(4, "big") + ANSWER
 
 
-async def app(
-    scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
-) -> None:
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Starts and ends at once."""
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Reads the body, answers; over gRPC with a frame and a trailer."""
     if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+        await lifespan(receive, send)
+        return
     while (await receive()).get("more_body"):
         pass
     kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
+from echo import Receive, Send, lifespan
 
 STREAMS: set[Stream] = set()
 
@@ -23,11 +21,8 @@ class Stream:
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """A bare ASGI application."""
     if scope["type"] == "lifespan":
-        while True:
-            message = await receive()
-            await send({"type": message["type"] + ".complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
+        await lifespan(receive, send)
+        return
     body = b""
     while True:
         event = await receive()

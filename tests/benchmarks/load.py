@@ -28,14 +28,14 @@ METHOD = "flyteidl2.app.AppService/Get"
 
 def descriptors() -> bytes:
     """AppService and what it needs, as a FileDescriptorSet."""
-    found: dict[str, bytes] = {}
+    found = set[str]()
     result = FileDescriptorSet()
 
     def add(file: object) -> None:
         for needed in file.dependencies:  # type: ignore[attr-defined]
             add(needed)
         if file.name not in found:  # type: ignore[attr-defined]
-            found[file.name] = b""  # type: ignore[attr-defined]
+            found.add(file.name)  # type: ignore[attr-defined]
             file.CopyToProto(result.file.add())  # type: ignore[attr-defined]
 
     add(app_service_pb2.DESCRIPTOR)

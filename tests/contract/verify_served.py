@@ -7,12 +7,13 @@ Exits 1 unless everything that can be judged there holds.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from importlib.util import find_spec
+
+from serving.server_process import ServerProcess
 
 SERVERS = ("pyvoy", "portable") if find_spec("pyvoy") else ("portable",)
 PROTOCOLS = ("connect", "connect-http2", "grpc", "grpc-web")
@@ -20,33 +21,15 @@ AT_ONCE = 4
 SHORT = [(SERVERS[0], True, "connect-http2"), (SERVERS[-1], False, "grpc-web")]
 """What is judged without `--all`; tests/contract/test_contract.py has Connect and gRPC."""
 PACE = ("--speed", "20", "--lease-seconds", "3600")
-SERVE = [sys.executable, "-P", "-m", "flyteapps.cli", "serve", "--quiet", "--port", "0", "--console-port", "0"]
 VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify"]
 FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
 
 
-class Served:
-    """One running server."""
-
-    def __init__(self, kind: str, tls: bool, stack: ExitStack) -> None:
-        options = ["--server", kind, *PACE, *(("--tls", "self-signed") if tls else ())]
-        self.process = stack.enter_context(subprocess.Popen([*SERVE, *options], stdout=subprocess.PIPE, text=True))
-        stack.callback(self.process.terminate)
-        self.name = f"{kind}{', TLS' if tls else ''}"
-        assert self.process.stdout is not None
-        said = ""
-        for line in self.process.stdout:
-            said += line
-            if "Ctrl-C" in line:
-                break
-        self.endpoint = re.findall(r"API at (\S+)", said)[0]
-        trusted = re.findall(r"caCertFilePath: (.+)", said)
-        self.trust = ["--ca-cert", trusted[0]] if trusted else []
-
-    def verify(self, protocol: str) -> subprocess.Popen[str]:
-        """A run of `flyteapps verify` on it."""
-        command = [*VERIFY, *FAILING, *self.trust, "--protocol", protocol, self.endpoint]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def verify(server: ServerProcess, protocol: str) -> subprocess.Popen[str]:
+    """A run of `flyteapps verify` on it."""
+    trust = ["--ca-cert", server.trusted] if server.trusted else []
+    command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, server.address]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def chosen(everything: bool) -> list[tuple[str, bool, str]]:
@@ -65,16 +48,17 @@ def main() -> int:
     failed: list[str] = []
     with ExitStack() as stack:
         os.environ["XDG_STATE_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
-        servers: dict[tuple[str, bool], Served] = {}
+        servers: dict[tuple[str, bool], ServerProcess] = {}
         left = chosen("--all" in sys.argv)
         while left:
             batch, left = left[:AT_ONCE], left[AT_ONCE:]
             runs: list[tuple[str, subprocess.Popen[str]]] = []
             for server, tls, protocol in batch:
                 if (server, tls) not in servers:
-                    servers[server, tls] = Served(server, tls, stack)
-                served = servers[server, tls]
-                runs.append((f"{served.name}, {protocol}", served.verify(protocol)))
+                    options = ("--quiet", *PACE, *(("--tls", "self-signed") if tls else ()))
+                    servers[server, tls] = stack.enter_context(ServerProcess("--server", server, *options))
+                name = f"{server}{', TLS' if tls else ''}, {protocol}"
+                runs.append((name, verify(servers[server, tls], protocol)))
             for name, run in runs:
                 said, _ = run.communicate()
                 print(f"{name:32} {'holds' if run.returncode == 0 else 'FAILS'}: {said.splitlines()[-1]}", flush=True)

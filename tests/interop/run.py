@@ -18,10 +18,11 @@ from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
+from serving.server_process import ServerProcess
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "interop.md"
 SERVERS = ("pyvoy", "portable") if find_spec("pyvoy") else ("portable",)
-SERVE = [sys.executable, "-P", "-m", "flyteapps.cli", "serve", "--quiet", "--port", "0", "--console-port", "0"]
 RUN = {"sh": ["sh", "-eu"], "python": [sys.executable], "js": ["node"], "ts": ["node", "--import", "tsx"]}
 SUFFIX = {"sh": "sh", "python": "py", "js": "mjs", "ts": "mts"}
 PATIENCE = 120.0
@@ -54,22 +55,6 @@ def as_written(printed: str, written: str) -> bool:
     return re.fullmatch(pattern, printed.strip()) is not None
 
 
-def serve(kind: str, tls: bool, stack: ExitStack) -> tuple[str, str]:
-    """A server: its port, and the file to trust."""
-    options = ["--server", kind, *(("--tls", "self-signed") if tls else ())]
-    process = stack.enter_context(subprocess.Popen([*SERVE, *options], stdout=subprocess.PIPE, text=True))
-    stack.callback(process.terminate)
-    assert process.stdout is not None
-    said = ""
-    while "Ctrl-C" not in said:
-        line = process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the server {kind} did not start: {said}")
-        said += line
-    trusted = re.findall(r"caCertFilePath: (.+)", said)
-    return re.findall(r"API at https?://localhost:(\d+)", said)[0], trusted[0] if trusted else ""
-
-
 def run(tools: Path, kind: str) -> int:
     """The page against one server: how many blocks print something else."""
     wrong = 0
@@ -77,13 +62,15 @@ def run(tools: Path, kind: str) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
         (folder / "node_modules").symlink_to(tools / "node_modules")
-        port, _ = serve(kind, False, stack)
-        tls_port, trusted = serve(kind, True, stack)
-        environment = {**os.environ, "CA": trusted, "PATH": f"{tools / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+        plain, secured = (
+            stack.enter_context(ServerProcess("--quiet", "--server", kind, *options))
+            for options in ((), ("--tls", "self-signed"))
+        )
+        environment = {**os.environ, "CA": secured.trusted, "PATH": f"{tools / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         for name in [each for each in environment if each.lower().endswith("_proxy")]:
             del environment[name]
         for block in blocks(PAGE.read_text()):
-            code = block.code.replace("localhost:8090", f"localhost:{port}").replace(":8443", f":{tls_port}")
+            code = block.code.replace("localhost:8090", f"localhost:{plain.port}").replace(":8443", f":{secured.port}")
             file = folder / f"block.{SUFFIX[block.language]}"
             file.write_text(code)
             ended = subprocess.run(

@@ -71,6 +71,12 @@ class RawHttp2:
             self._h2.end_stream(number)
         self._flush()
 
+    def asked(self, path: str, content_type: str, body: bytes, headers: Headers | None = None) -> int:
+        """Sends a whole POST; the stream's number."""
+        number = self.request(path, content_type, headers)
+        self.send(number, body)
+        return number
+
     def reset(self, number: int) -> None:
         """Gives a stream up."""
         self._h2.reset_stream(number)

@@ -1,4 +1,4 @@
-"""A `flyteapps serve` in a process of its own, for tests: its ports, what it printed, and a clean stop."""
+"""A `flyteapps serve` in a process of its own, for tests and their programs: ports, what it printed, a clean stop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 import httpx
 
@@ -48,6 +50,16 @@ class ServerProcess:
         return "".join(self._lines)
 
     @property
+    def address(self) -> str:
+        """http(s)://localhost:port, as it says itself."""
+        return re.findall(r"API at (\S+)", self.output)[0]
+
+    @property
+    def trusted(self) -> str:
+        """The file to trust, "" where it has no certificate of its own making."""
+        return "".join(re.findall(r"caCertFilePath: (.+)", self.output)[:1])
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -66,6 +78,14 @@ class ServerProcess:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status, seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -13,6 +13,8 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from google.protobuf.json_format import MessageToJson
 
+from flyteapps_fake.plane.errors import Code
+
 from .messages import create, get, identifier, watch
 from .raw_http2 import RawHttp2
 from .server_process import HTTP, ServerProcess, eventually
@@ -20,7 +22,7 @@ from .server_process import HTTP, ServerProcess, eventually
 SERVICE = "/flyteidl2.app.AppService"
 GET, CREATE, WATCH = f"{SERVICE}/Get", f"{SERVICE}/Create", f"{SERVICE}/Watch"
 PROTO, JSON, GRPC, WEB = "application/proto", "application/json", "application/grpc", "application/grpc-web+proto"
-CODES = {"3": "invalid_argument", "4": "deadline_exceeded", "8": "resource_exhausted", "12": "unimplemented"}
+CODES = {str(int(code)): code.name.lower() for code in Code}
 DELAY = 2.0
 """Seconds that another client's call may take meanwhile: a generous bound, which a hang breaks."""
 
@@ -65,9 +67,7 @@ def _grpc_web(server: ServerProcess, path: str, body: bytes, headers: dict[str, 
 
 def _grpc(server: ServerProcess, path: str, body: bytes, headers: dict[str, str]) -> str:
     with RawHttp2(server.port) as raw:
-        number = raw.request(path, GRPC, headers)
-        raw.send(number, body)
-        status = raw.answer(number).grpc_status
+        status = raw.answer(raw.asked(path, GRPC, body, headers)).grpc_status
         return "ok" if status == "0" else CODES[status]
 
 
@@ -222,9 +222,7 @@ def test_a_client_that_leaves_in_the_middle_of_an_upload(server: ServerProcess) 
             number = raw.request(CREATE, GRPC)
             raw.send(number, b"\0\0\x01\0\0half", end=False)
             raw.reset(number)
-        number = raw.request(GET, GRPC)
-        raw.send(number, frame(get("none").SerializeToString()))
-        assert raw.answer(number).grpc_status == "5"
+        assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
 
 
 def test_streams_that_are_given_up(server: ServerProcess) -> None:
@@ -232,12 +230,8 @@ def test_streams_that_are_given_up(server: ServerProcess) -> None:
     request = frame(watch("given-up").SerializeToString())
     with RawHttp2(server.port) as raw:
         for _ in range(1_200):
-            number = raw.request(WATCH, GRPC)
-            raw.send(number, request)
-            raw.reset(number)
-        number = raw.request(GET, GRPC)
-        raw.send(number, frame(get("none").SerializeToString()))
-        assert raw.answer(number).grpc_status == "5"
+            raw.reset(raw.asked(WATCH, GRPC, request))
+        assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
     eventually(lambda: open_streams(server) == 0, "streams leaked")
 
 
@@ -246,10 +240,8 @@ def test_a_get_beside_two_thousand_watches(server: ServerProcess) -> None:
     request = frame(watch("beside").SerializeToString())
     with RawHttp2(server.port) as raw:
         for _ in range(2_000):
-            raw.send(raw.request(WATCH, GRPC), request)
-        number = raw.request(GET, GRPC)
-        raw.send(number, frame(get("none").SerializeToString()))
-        assert raw.answer(number).grpc_status == "5"
+            raw.asked(WATCH, GRPC, request)
+        assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
         eventually(lambda: open_streams(server) == 2_000, "not all watches are open")
     eventually(lambda: open_streams(server) == 0, "streams leaked")
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.errors import RpcError
+from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
 from flyteapps_fake.transports.asgi import AppOptions, Front
 
@@ -37,8 +37,7 @@ CODES = {
 """What each RPC may be refused with, besides ALWAYS. OUT_OF_RANGE: JSON can't carry the answer (a NaN in a Struct)."""
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much)
 PROTOCOLS = ("proto", "json", "grpc", "grpc-web")
-GRPC_CODES = {"0": "OK", "3": "INVALID_ARGUMENT", "4": "DEADLINE_EXCEEDED", "5": "NOT_FOUND", "6": "ALREADY_EXISTS"}
-MORE_CODES = {"8": "RESOURCE_EXHAUSTED", "9": "FAILED_PRECONDITION", "10": "ABORTED", "11": "OUT_OF_RANGE"}
+CODE_NAMES = {0: "OK", **{int(code): code.name for code in Code}}
 RPCS = list(OPERATIONS.values())
 
 
@@ -139,7 +138,7 @@ def _code(kind: str, events: list[Any]) -> str:
             ends = re.findall(rb"grpc-status: ?(\d+)\r\n", body)
             assert ends, events
             found = ends[-1]
-        return (GRPC_CODES | MORE_CODES).get(found.decode(), f"grpc-status {found.decode()}")
+        return CODE_NAMES[int(found)]
     if kind.startswith("application/connect"):
         while body:
             size = int.from_bytes(body[1:5], "big")

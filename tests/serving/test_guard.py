@@ -33,9 +33,7 @@ def test_other_names_are_refused(server: ServerProcess, host: str, path: str) ->
 def test_other_names_are_refused_over_grpc(server: ServerProcess) -> None:
     """The authority of a gRPC call counts as its host."""
     with RawHttp2(server.port, authority="evil.example") as raw:
-        number = raw.request(GET, "application/grpc")
-        raw.send(number, b"\0\0\0\0\0")
-        assert raw.answer(number).grpc_status == "7"
+        assert raw.answer(raw.asked(GET, "application/grpc", b"\0\0\0\0\0")).grpc_status == "7"
 
 
 def test_allowed_names_are_answered(kind: str) -> None:

@@ -52,18 +52,12 @@ def test_more_streams_than_a_connection_may_have(strict: ServerProcess) -> None:
     """The stream too many is RESOURCE_EXHAUSTED and says what to do; a closed one makes room, calls always go."""
     request = frame(watch("a").SerializeToString())
     with RawHttp2(strict.port) as raw:
-        numbers = [raw.request(WATCH, GRPC) for _ in range(PER_CONNECTION)]
-        for number in numbers:
-            raw.send(number, request)
+        numbers = [raw.asked(WATCH, GRPC, request) for _ in range(PER_CONNECTION)]
         eventually(lambda: open_streams(strict) == PER_CONNECTION, "the streams are not open")
-        over = raw.request(WATCH, GRPC)
-        raw.send(over, request)
-        answer = raw.answer(over)
+        answer = raw.answer(raw.asked(WATCH, GRPC, request))
         assert answer.grpc_status == "8"
         assert "another connection" in (answer.trailers | answer.headers)["grpc-message"]
-        call = raw.request(GET, GRPC)
-        raw.send(call, frame(get("none").SerializeToString()))
-        assert raw.answer(call).grpc_status == "5"
+        assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
         raw.reset(numbers[0])
         eventually(lambda: open_streams(strict) == PER_CONNECTION - 1, "the closed stream still counts")
     eventually(lambda: open_streams(strict) == 0, "streams leaked")
@@ -75,11 +69,9 @@ def test_more_streams_than_a_server_may_have(strict: ServerProcess) -> None:
     with RawHttp2(strict.port) as one, RawHttp2(strict.port) as other:
         for raw in (one, other):
             for _ in range(STREAMS // 2):
-                raw.send(raw.request(WATCH, GRPC), request)
+                raw.asked(WATCH, GRPC, request)
         eventually(lambda: open_streams(strict) == STREAMS, "the streams are not open")
-        over = other.request(WATCH, GRPC)
-        other.send(over, request)
-        answer = other.answer(over)
+        answer = other.answer(other.asked(WATCH, GRPC, request))
         assert answer.grpc_status == "8"
         assert "--max-streams" in (answer.trailers | answer.headers)["grpc-message"]
     eventually(lambda: open_streams(strict) == 0, "streams leaked")
@@ -156,8 +148,7 @@ def test_a_slow_reader_of_watch(kind: str) -> None:
         with AppServiceClientSync(server.url) as client, RawHttp2(server.port) as slow:
             request = create("slow", stopped=True)
             revision = client.create(request).app.metadata.revision
-            number = slow.request(WATCH, GRPC)
-            slow.send(number, frame(watch("slow").SerializeToString()))
+            number = slow.asked(WATCH, GRPC, frame(watch("slow").SerializeToString()))
             eventually(lambda: open_streams(server) == 1, "the watch is not open")
             for turn in range(2_500):
                 request.app.metadata.revision = 0

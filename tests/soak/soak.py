@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
-import re
 import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,9 +39,9 @@ from flyteidl2.common.identifier_pb2 import ProjectIdentifier
 from flyteidl2.common.list_pb2 import ListRequest as Page
 from flyteidl2.core.tasks_pb2 import Container
 from pyqwest import Client, HTTPTransport, HTTPVersion
+from serving.server_process import HTTP, ServerProcess
 
 WATCHING = Path(__file__).parents[1] / "benchmarks" / "watching.py"
-SERVE = [sys.executable, "-P", "-m", "flyteapps.cli", "serve", "--quiet", "--port", "0", "--console-port", "0"]
 APPS = 200
 WORKERS = 12
 MOST_GROWTH, MOST_MB = 1.15, 40.0
@@ -175,45 +172,25 @@ async def vanish(port: int, until: float, source: random.Random) -> None:
         await holder.communicate()
 
 
-class Server:
-    """The server and what it takes."""
-
-    def __init__(self, kind: str) -> None:
-        command = [*SERVE, "--server", kind, "--speed", "50"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        said = ""
-        while "Ctrl-C" not in said:
-            line = self.process.stdout.readline()
-            if not line:
-                raise SystemExit("the server did not start")
-            said += line
-        self.port = int(re.findall(r"API at http://localhost:(\d+)", said)[0])
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def sample(self) -> dict[str, float]:
-        """Memory in MB, files, tasks, streams, apps."""
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/healthz") as page:
-            health = json.load(page)
-        root = psutil.Process(self.process.pid)
-        tree = (root, *root.children(recursive=True))
-        return {
-            "MB": sum(each.memory_info().rss for each in tree) / 1e6,
-            "files": sum(each.num_fds() for each in tree),
-            "tasks": health["tasks"],
-            "streams": health["streams"]["open"],
-            "apps": health["apps"],
-        }
+def sample_of(server: ServerProcess) -> dict[str, float]:
+    """Memory in MB, files, tasks, streams, apps."""
+    health = HTTP.get(f"{server.url}/healthz").json()
+    root = psutil.Process(server.process.pid)
+    tree = (root, *root.children(recursive=True))
+    return {
+        "MB": sum(each.memory_info().rss for each in tree) / 1e6,
+        "files": sum(each.num_fds() for each in tree),
+        "tasks": health["tasks"],
+        "streams": health["streams"]["open"],
+        "apps": health["apps"],
+    }
 
 
-async def soak(server: Server, seconds: float, seed: int) -> list[str]:
+async def soak(server: ServerProcess, seconds: float, seed: int) -> list[str]:
     """What went wrong."""
     source = random.Random(seed)
     load = Load(server.url, source)
-    before = server.sample()
+    before = sample_of(server)
     until = time.monotonic() + seconds
     workers = [asyncio.create_task(load.run(until)) for _ in range(WORKERS)]
     workers.append(asyncio.create_task(vanish(server.port, until, source)))
@@ -221,7 +198,7 @@ async def soak(server: Server, seconds: float, seed: int) -> list[str]:
     samples = 60
     for number in range(samples):
         await asyncio.sleep(seconds / samples)
-        sample = await asyncio.to_thread(server.sample)
+        sample = await asyncio.to_thread(sample_of, server)
         memory.append(sample["MB"])
         if number % (samples // 12) == 0:
             shown = "  ".join(f"{name} {value:.0f}" for name, value in sample.items())
@@ -229,13 +206,13 @@ async def soak(server: Server, seconds: float, seed: int) -> list[str]:
             print(f"{(number + 1) * seconds / samples:7.0f} s  {calls:9} calls  {shown}", flush=True)
     await asyncio.gather(*workers)
     del load._clients, load._logs  # pyright: ignore[reportPrivateUsage]  # their connections go with them
-    after = await asyncio.to_thread(server.sample)
+    after = await asyncio.to_thread(sample_of, server)
     patience = time.monotonic() + 90  # a connection that nobody uses is kept for 75 s
     while any(after[name] > before[name] + slack for name, slack in (("tasks", 2), ("streams", 0), ("files", 5))):
         if time.monotonic() > patience:
             break
         await asyncio.sleep(1)
-        after = await asyncio.to_thread(server.sample)
+        after = await asyncio.to_thread(sample_of, server)
     wrong = load.wrong[:10]
     wrong += [
         f"{name}: {before[name]:.0f} before, {after[name]:.0f} after"
@@ -264,15 +241,14 @@ def main() -> int:
     for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
         del os.environ[name]
     print(f"soak: {seconds:g} s on the server {kind}, seed {seed}", flush=True)
-    server = Server(kind)
+    server = ServerProcess("--quiet", "--server", kind, "--speed", "50")
     try:
         wrong = asyncio.run(soak(server, seconds, seed))
         ended = server.process.poll()
         if ended is not None:
             wrong.append(f"the server ended by itself, status {ended}")
     finally:
-        server.process.terminate()
-        status = server.process.wait()
+        status, _ = server.stop()
     if status:
         wrong.append(f"the server ended with status {status}")
     for line in wrong:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from flyteapps_fake.transports.asgi import Front
-from flyteapps_fake.transports.wire import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from flyteapps_fake.transports.portable import PortableServer
@@ -54,15 +54,7 @@ class Console:
             asyncio.get_running_loop().remove_reader(self._sock)
 
     async def _start(self) -> None:
-        portable = await asyncio.to_thread(_portable)
-        self._server = portable(self._answer, self._sock, self._front.options.limits)
+        portable: Any = await asyncio.to_thread(importlib.import_module, PORTABLE)
+        limits = self._front.options.limits
+        self._server = cast("PortableServer", portable.PortableServer(self._front.answer_page, self._sock, limits))
         await self._server.start()
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._front.answer_page(scope, receive, send)
-
-
-def _portable() -> type[PortableServer]:
-    from flyteapps_fake.transports.portable import PortableServer
-
-    return PortableServer

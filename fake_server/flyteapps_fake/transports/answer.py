@@ -36,11 +36,7 @@ class Answer:
             self._read_headers(event.get("headers", ()))
         elif kind == "http.response.body":
             self._read_body(event.get("body", b""))
-        if not self._live.gone:
-            try:
-                await self._send(event)
-            except Exception:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
-                self._live.left()
+        await self._live.deliver(self._send, event)
 
     def code(self) -> str:
         """The RPC code that was sent, "OK" where none was and HTTP says so, too."""

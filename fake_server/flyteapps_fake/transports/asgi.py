@@ -14,37 +14,46 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import parse_qs
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports import deadlines
 from flyteapps_fake.transports.answer import Answer
-from flyteapps_fake.transports.arrivals import Arrivals
+from flyteapps_fake.transports.arrivals import Arrivals, Unanswerable
 from flyteapps_fake.transports.compression import COMPRESS_FROM, Compressing, gunzip, gzip, taken, takes_gzip
 from flyteapps_fake.transports.cors import cors_headers, preflight
-from flyteapps_fake.transports.deadlines import exceeded, timeout_of
+from flyteapps_fake.transports.deadlines import check_deadline, deadline_of
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary, app_of, plane_endpoints
 from flyteapps_fake.transports.guard import Guard, host_of
 from flyteapps_fake.transports.health import health_endpoints
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
-from flyteapps_fake.transports.outflow import ENCODINGS, Outflow
+from flyteapps_fake.transports.outflow import Outflow
 from flyteapps_fake.transports.reflection import reflection_endpoints
+from flyteapps_fake.transports.requests import (
+    PLAIN,
+    check_headers,
+    check_query,
+    decode_json,
+    looks_like_rpc,
+    stream_encoding,
+    unframe,
+    unreadable,
+)
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
     MAX_REQUEST,
     OK_TRAILERS,
-    HeaderList,
     Receive,
     Scope,
     Send,
     check_frame,
     decode,
     discard,
-    read_body,
+    frame,
+    has_trailers,
     refuse,
     respond,
     too_large,
@@ -61,12 +70,8 @@ Server = Literal["pyvoy", "hypercorn"]
 GRPC, CONNECT = 1, 2
 BINARY = {b"application/grpc": GRPC, b"application/grpc+proto": GRPC, b"application/proto": CONNECT}
 """The content types of the fast path."""
-PLAIN = (b"", b"identity")
-FLAGS = (b"\0", b"\1")
-"""How the frame of a message begins: plain, compressed."""
 REQUEST_ID = b"x-request-id"
 REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
-BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """Content types whose bodies are frames: of a unary method, of a stream."""
 SPECIAL = frozenset((b"origin", REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
@@ -170,7 +175,7 @@ class Front:
         elif (
             type(endpoint) is Stream
             and scope["method"] == "POST"
-            and (encoding := _stream_encoding(headers, scope)) is not None
+            and (encoding := stream_encoding(headers, scope)) is not None
         ):
             await self._stream(endpoint, headers, encoding, scope, receive, send)
             return
@@ -188,28 +193,21 @@ class Front:
         """A server stream in binary."""
         started = time.perf_counter()
         content_type = headers[b"content-type"]
-        key = id(scope)
-        arriving = self.arrivals.arriving
-        arriving[key] = (started, content_type, send)
         request: Message | None = None
         live = outflow = None
         code = "CANCELED"  # also where the server cancels the handler of a client that left
         try:
-            timeout = timeout_of(headers)
-            until = None if timeout is None else asyncio.get_running_loop().time() + timeout
-            body = await read_body(receive)
-            if arriving.pop(key, None) is None:
-                code = "DEADLINE_EXCEEDED"
-                return
-            if body is None:
-                return
-            request = decode(endpoint.request, _unframe(body, encoding))
-            if timeout is not None and time.perf_counter() - started >= timeout:
-                raise exceeded()
-            live = LiveStream(receive, None, self.options.server == "pyvoy", scope.get("client"), ended=True)
+            until = deadline_of(headers)
+            body = await self.arrivals.body(scope, content_type, send, receive)
+            request = decode(endpoint.request, unframe(body, encoding))
+            check_deadline(until)
+            live = LiveStream(receive, b"", self.options.server == "pyvoy", scope.get("client"))
+            live.listen()
             self.sweeper.add(live)
             outflow = Outflow(send, live, headers)
             code = await outflow.run(endpoint, request, until)
+        except Unanswerable as end:
+            code = end.code.name
         except asyncio.CancelledError:
             if live is None or not live.gone:
                 raise
@@ -222,7 +220,6 @@ class Front:
             if outflow is None or not outflow.begun:
                 await refuse(send, content_type.decode(), refusal)
         finally:
-            arriving.pop(key, None)
             if live is not None:
                 self.sweeper.discard(live)
             self._done(endpoint.path, request, code, started, headers, stream=True)
@@ -238,55 +235,46 @@ class Front:
         receive: Receive,
         send: Send,
     ) -> None:
+        """A unary call in binary."""
         started = time.perf_counter()
         content_type = headers[b"content-type"]
         request: Message | None = None
         code = "OK"
-        key = id(scope)
-        arriving = self.arrivals.arriving
-        arriving[key] = (started, content_type, send)
         try:
-            timeout = timeout_of(headers) if special else None
-            body = await read_body(receive)
-            if arriving.pop(key, None) is None:
-                code = "DEADLINE_EXCEEDED"
-                return
-            if body is None:
-                code = "CANCELED"
-                return
+            until = deadline_of(headers) if special else None
+            body = await self.arrivals.body(scope, content_type, send, receive)
             if grpc:
-                body = _unframe(body, encoding)
+                body = unframe(body, encoding)
             elif encoding == b"gzip" and body:
                 body = gunzip(body)
             if len(body) > MAX_REQUEST:
                 raise too_large()
-            if timeout is not None and time.perf_counter() - started >= timeout:
-                raise exceeded()
+            check_deadline(until)
             repeats = endpoint.repeats
             if repeats is not None and (known := repeats.again(body)) is not None:
                 answer, request = known
             else:
                 request = decode(endpoint.request, body)
                 answer = repeats.first(body, request) if repeats is not None else endpoint.call(request, scope)
+        except Unanswerable as end:
+            code = end.code.name
         except Exception as error:
             refusal = _refusal(error)
             code = refusal.code.name
             await refuse(send, content_type.decode(), refusal)
         else:
+            start = [(b"content-type", content_type)]
             large = len(answer) >= COMPRESS_FROM
             if grpc:
-                start = [(b"content-type", content_type)]
                 flags = 0
-                if large and takes_gzip(headers, b"grpc-accept-encoding"):
+                if large and takes_gzip(headers, b"grpc-encoding"):
                     start.append((b"grpc-encoding", b"gzip"))
                     answer, flags = gzip(answer), 1
                 await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": True})
-                answer = FLAGS[flags] + len(answer).to_bytes(4, "big") + answer
-                await send({"type": "http.response.body", "body": answer, "more_body": False})
+                await send({"type": "http.response.body", "body": frame(answer, flags), "more_body": False})
                 await send({"type": "http.response.trailers", "headers": OK_TRAILERS, "more_trailers": False})
             else:
-                start = [(b"content-type", content_type)]
-                if large and takes_gzip(headers, b"accept-encoding"):
+                if large and takes_gzip(headers, b"content-encoding"):
                     start.append((b"content-encoding", b"gzip"))
                     start.append((b"vary", b"accept-encoding"))
                     answer = gzip(answer)
@@ -294,7 +282,6 @@ class Front:
                 await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
                 await send({"type": "http.response.body", "body": answer, "more_body": False})
         finally:
-            arriving.pop(key, None)
             self._done(endpoint.path, request, code, started, headers)
 
     async def _through_connectrpc(
@@ -306,7 +293,7 @@ class Front:
             self._rest = Application(self.endpoints)
         started = time.perf_counter()
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        if _is_grpc(content_type) and scope["http_version"] != "2":
+        if has_trailers(content_type) and scope["http_version"] != "2":
             await discard(receive)
             await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
             return
@@ -314,44 +301,36 @@ class Front:
         EXCHANGE.set(exchange)
         live = answer = None
         code = "CANCELED"  # also where the server cancels the handler of a client that left
-        key = id(scope)
         try:
-            timeout = timeout_of(headers)
-            if timeout is not None:
-                exchange.until = asyncio.get_running_loop().time() + timeout
-            _check_headers(scope["headers"])
+            exchange.until = deadline_of(headers)
+            check_headers(scope["headers"])
             body = None
             if not isinstance(endpoint, Duplex):
-                self.arrivals.arriving[key] = (started, content_type.encode("latin-1"), send)
-                body = await read_body(receive)
-                if self.arrivals.arriving.pop(key, None) is None:
-                    code = "DEADLINE_EXCEEDED"
-                    return
-                if body is None:
-                    return
+                body = await self.arrivals.body(scope, content_type.encode("latin-1"), send, receive)
             live = LiveStream(receive, body, self.options.server == "pyvoy", scope.get("client"))
             LIVE.set(live)
             if not isinstance(endpoint, Unary):
                 self.sweeper.add(live)
             if scope["method"] == "GET":
-                _check_query(scope.get("query_string", b""))
+                check_query(scope.get("query_string", b""))
             elif body is not None and content_type.startswith(FRAMED[isinstance(endpoint, Stream)]):
                 check_frame(body)
             if body is not None and len(body) > LARGE and content_type.startswith("application/json"):
-                exchange.decoded = await asyncio.to_thread(_from_json, body, headers, endpoint)
+                exchange.decoded = await asyncio.to_thread(decode_json, body, headers, endpoint)
             answer = Answer(Compressing(send, headers), live)
             inner = {**scope, "headers": taken(scope["headers"])}
             await self._rest(cast("Any", inner), cast("Any", live.receive), cast("Any", answer))
             code = exchange.code or answer.code()
+        except Unanswerable as end:
+            code = end.code.name
         except Exception as error:
             if live is not None and live.gone:
                 return
-            refusal = _unreadable(error) if exchange.request is None else _refusal(error)
+            refusal = unreadable(error) if exchange.request is None else _refusal(error)
             code = refusal.code.name
             if answer is None or not answer.status:
                 await refuse(send, content_type, refusal)
         finally:
-            self.arrivals.arriving.pop(key, None)
             if live is not None:
                 self.sweeper.discard(live)
             self._done(endpoint.path, exchange.request, code, started, headers, stream=not isinstance(endpoint, Unary))
@@ -360,21 +339,17 @@ class Front:
         self, path: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
     ) -> None:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        key = id(scope)
-        self.arrivals.arriving[key] = (time.perf_counter(), b"text/plain", send)
         try:
             if path.startswith(UPLOADS):
-                status, text = await self.uploads.put(scope, receive)
-                if self.arrivals.arriving.pop(key, None) is not None:
-                    await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
+                status, text = await self.arrivals.read(scope, b"text/plain", send, self.uploads.put(scope, receive))
+                await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
                 return
-            await discard(receive)  # an answer that overtakes its request would end the connection
-            if self.arrivals.arriving.pop(key, None) is None:
-                return
-        finally:
-            self.arrivals.arriving.pop(key, None)
+            # an answer that overtakes its request would end the connection
+            await self.arrivals.read(scope, b"text/plain", send, discard(receive))
+        except Unanswerable:
+            return
         grpc = content_type.startswith("application/grpc")
-        if not grpc and self._page is not None and not _looks_like_rpc(path, content_type):
+        if not grpc and self._page is not None and not looks_like_rpc(path, content_type):
             await self._show(self._page, scope, headers, send)
             return
         message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
@@ -518,74 +493,6 @@ def _table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
     rows += health_endpoints(services)
     rows += reflection_endpoints({row.service for row in rows})
     return {row.path: row for row in rows}
-
-
-def _is_grpc(content_type: str) -> bool:
-    return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
-
-
-def _looks_like_rpc(path: str, content_type: str) -> bool:
-    service, _, method = path.strip("/").partition("/")
-    if not method or "/" in method:
-        return False
-    return service.startswith("flyteidl2.") or content_type.startswith("application/")
-
-
-def _unframe(body: bytes, encoding: bytes) -> bytes:
-    """The one message of a gRPC request body."""
-    check_frame(body)
-    if body[0] > 1:
-        raise RpcError(Code.INVALID_ARGUMENT, f"the flags {body[0]} of the request's frame are none of a message")
-    if body[0]:
-        if encoding != b"gzip":
-            raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
-        return gunzip(body[5:])
-    return body[5:]
-
-
-def _stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | None:
-    """How the one message of a stream's request is compressed; None where connectrpc has to see to the request."""
-    content_type = headers.get(b"content-type", b"")
-    names = ENCODINGS.get(content_type)
-    if names is None or (_is_grpc(content_type.decode()) and scope["http_version"] != "2"):
-        return None
-    encoding = headers.get(names[0], b"")
-    return encoding if encoding in PLAIN or encoding == b"gzip" else None
-
-
-def _check_query(query: bytes) -> None:
-    """Refuses a message of a Connect GET that is said to be base64 and isn't."""
-    given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    if given.get("base64") == ["1"] and not all(BASE64.match(each.rstrip("=")) for each in given.get("message", ())):
-        raise RpcError(Code.INVALID_ARGUMENT, "the query's message is not base64")
-
-
-def _check_headers(headers: HeaderList) -> None:
-    """Refuses what connectrpc would call its own failure."""
-    for name, value in headers:
-        try:
-            value.decode()
-        except UnicodeDecodeError:
-            raise RpcError(Code.INVALID_ARGUMENT, f"the header {name.decode('latin-1')} is not UTF-8") from None
-
-
-def _from_json(body: bytes, headers: Mapping[bytes, bytes], endpoint: Endpoint) -> Message | None:
-    """A large request, decoded in a thread beside the loop; None where connectrpc shall say what is wrong."""
-    from flyteapps_fake.transports.connect import from_json
-
-    encoding = headers.get(b"content-encoding", b"")
-    if encoding == b"gzip":
-        body = gunzip(body)
-    elif encoding not in PLAIN:
-        return None
-    return from_json(body, endpoint.request())
-
-
-def _unreadable(error: Exception) -> RpcError:
-    """A call that failed before its request was there: something about its headers."""
-    if isinstance(error, RpcError):
-        return error
-    return RpcError(Code.INVALID_ARGUMENT, f"the request's headers can't be read: {error}")
 
 
 def _refusal(error: Exception) -> RpcError:

@@ -17,9 +17,13 @@ from flyteapps_fake.transports.wire import Event, Send, frame
 COMPRESS_FROM = 16 * 1024
 """Bytes of an answer, or of a message of a stream, that are worth compressing."""
 LEVEL = 1
-ACCEPTS = (b"accept-encoding", b"connect-accept-encoding", b"grpc-accept-encoding")
-_OURS = frozenset((*ACCEPTS, GRPC, CONNECT))
-_FRAMED = (b"grpc-encoding", b"connect-content-encoding")
+ACCEPTED_BY = {
+    b"content-encoding": b"accept-encoding",
+    b"connect-content-encoding": b"connect-accept-encoding",
+    b"grpc-encoding": b"grpc-accept-encoding",
+}
+"""The header that says how an answer is compressed -> the one that says what its client takes."""
+_OURS = frozenset((*ACCEPTED_BY.values(), GRPC, CONNECT))
 _COMPRESSED = 0x01
 
 
@@ -49,9 +53,9 @@ def gzip(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-def takes_gzip(headers: Mapping[bytes, bytes], name: bytes) -> bool:
-    """Whether the header of that name (one of ACCEPTS) lists gzip."""
-    for each in headers.get(name, b"").split(b","):
+def takes_gzip(headers: Mapping[bytes, bytes], encoding: bytes) -> bool:
+    """Whether the client takes gzip where the answer says so by the header `encoding` (one of ACCEPTED_BY)."""
+    for each in headers.get(ACCEPTED_BY[encoding], b"").split(b","):
         coding, _, weight = each.partition(b";")
         if coding.strip() == b"gzip":
             return weight.strip().replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
@@ -84,12 +88,10 @@ class Compressing:
         unary = False
         for name, value in event["headers"]:
             if name == b"content-encoding":
-                unary = takes_gzip(self._headers, b"accept-encoding")
-            elif name in _FRAMED:
-                accepts = b"grpc-accept-encoding" if name == b"grpc-encoding" else b"connect-accept-encoding"
-                self._frames = takes_gzip(self._headers, accepts)
-                headers.append((name, b"gzip" if self._frames else value))
-                continue
+                unary = takes_gzip(self._headers, name)
+            elif name in ACCEPTED_BY:
+                self._frames = takes_gzip(self._headers, name)
+                value = b"gzip" if self._frames else value
             headers.append((name, value))
         event = {**event, "headers": headers}
         if unary:

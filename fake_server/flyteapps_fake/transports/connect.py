@@ -5,7 +5,6 @@ Its codecs and its gzip are ours, so that a caller's mistake is INVALID_ARGUMENT
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -21,7 +20,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.compression import gunzip
-from flyteapps_fake.transports.deadlines import exceeded
+from flyteapps_fake.transports.deadlines import check_deadline
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.transports.json_shape import misfit
 from flyteapps_fake.transports.streams import LiveStream, pump
@@ -44,11 +43,6 @@ class Exchange:
         self.request: Message | None = None
         self.decoded: Message | None = None
         self.code = ""
-
-    def check_deadline(self) -> None:
-        """DEADLINE_EXCEEDED where it has passed."""
-        if self.until is not None and asyncio.get_running_loop().time() >= self.until:
-            raise exceeded()
 
 
 EXCHANGE: ContextVar[Exchange] = ContextVar("flyteapps_exchange")
@@ -139,7 +133,7 @@ def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
         exchange = EXCHANGE.get()
         exchange.request = request
         try:
-            exchange.check_deadline()
+            check_deadline(exchange.until)
             return encoded(endpoint.call(request, exchange.scope), endpoint.response)
         except RpcError as error:
             raise _refused(error) from None
@@ -154,7 +148,7 @@ def _stream(endpoint: Stream) -> Callable[[Message, Any], AsyncIterator[Any]]:
         live = LIVE.get()
         messages = cast("Any", pump(endpoint, request, live, exchange.until))
         try:
-            exchange.check_deadline()
+            check_deadline(exchange.until)
             async for batch in messages:
                 for message in batch:
                     yield encoded(message, endpoint.response)

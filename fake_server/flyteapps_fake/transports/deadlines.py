@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -13,8 +14,22 @@ _CONNECT_FORM = re.compile(rb"[0-9]{1,10}\Z")
 _SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 
 
-def timeout_of(headers: Mapping[bytes, bytes]) -> float | None:
-    """Seconds from the arrival of the request, None for no limit. INVALID_ARGUMENT where the header is no number."""
+def deadline_of(headers: Mapping[bytes, bytes]) -> float | None:
+    """The running loop's time at which a request that has just come has to be answered, None for no limit.
+
+    INVALID_ARGUMENT where its header is no number.
+    """
+    timeout = _timeout_of(headers)
+    return None if timeout is None else asyncio.get_running_loop().time() + timeout
+
+
+def check_deadline(until: float | None) -> None:
+    """DEADLINE_EXCEEDED where it has passed."""
+    if until is not None and asyncio.get_running_loop().time() >= until:
+        raise RpcError(Code.DEADLINE_EXCEEDED, "the call's deadline has passed; nothing was changed")
+
+
+def _timeout_of(headers: Mapping[bytes, bytes]) -> float | None:
     value = headers.get(GRPC)
     if value is not None:
         found = _GRPC_FORM.match(value)
@@ -27,11 +42,6 @@ def timeout_of(headers: Mapping[bytes, bytes]) -> float | None:
             raise _malformed(CONNECT, value, "up to 10 digits, milliseconds")
         return int(value) / 1000
     return None
-
-
-def exceeded() -> RpcError:
-    """What a call whose time is over is answered with."""
-    return RpcError(Code.DEADLINE_EXCEEDED, "the call's deadline has passed; nothing was changed")
 
 
 def _malformed(name: bytes, value: bytes, form: str) -> RpcError:

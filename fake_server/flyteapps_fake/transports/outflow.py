@@ -16,13 +16,13 @@ from flyteapps_fake.transports.streams import LiveStream, pump
 from flyteapps_fake.transports.wire import Event, Send, finish, frame, opening
 
 ENCODINGS = {
-    b"application/grpc": (b"grpc-encoding", b"grpc-accept-encoding"),
-    b"application/grpc+proto": (b"grpc-encoding", b"grpc-accept-encoding"),
-    b"application/grpc-web": (b"grpc-encoding", b"grpc-accept-encoding"),
-    b"application/grpc-web+proto": (b"grpc-encoding", b"grpc-accept-encoding"),
-    b"application/connect+proto": (b"connect-content-encoding", b"connect-accept-encoding"),
+    b"application/grpc": b"grpc-encoding",
+    b"application/grpc+proto": b"grpc-encoding",
+    b"application/grpc-web": b"grpc-encoding",
+    b"application/grpc-web+proto": b"grpc-encoding",
+    b"application/connect+proto": b"connect-content-encoding",
 }
-"""The content types that are streamed here; the headers of what is compressed and what the client takes."""
+"""The content types that are streamed here, and the header that says how their messages are compressed."""
 
 _LAST: dict[bool, tuple[bytes, bytes]] = {}
 """The last message and its frame, by whether it may be compressed."""
@@ -34,8 +34,8 @@ class Outflow:
     def __init__(self, send: Send, live: LiveStream, headers: Mapping[bytes, bytes]) -> None:
         kind = headers[b"content-type"]
         self._content_type = kind.decode()
-        self._encoding, accepts = ENCODINGS[kind]
-        self._gzip = takes_gzip(headers, accepts)
+        self._encoding = ENCODINGS[kind]
+        self._gzip = takes_gzip(headers, self._encoding)
         self._plain_send = send
         self._live = live
         self.begun = False
@@ -79,8 +79,4 @@ class Outflow:
         return framed
 
     async def _send(self, event: Event) -> None:
-        if not self._live.gone:
-            try:
-                await self._plain_send(event)
-            except Exception:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
-                self._live.left()
+        await self._live.deliver(self._plain_send, event)

@@ -1,7 +1,7 @@
 """Server streams on an event loop: one waiting task each, one sweeper for all, which notices clients that left.
 
 On pyvoy receive() returns at once after the end of the body, for ever: nobody may wait on it, the sweeper polls it.
-On hypercorn receive() waits for the client to leave, and connectrpc itself waits there.
+On hypercorn receive() waits for the client to leave: connectrpc itself waits there, else `listen` does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.arrivals import Arrivals
 from flyteapps_fake.transports.endpoints import Source, Stream
 from flyteapps_fake.transports.limits import Limits
-from flyteapps_fake.transports.wire import Event, Receive
+from flyteapps_fake.transports.wire import Event, Receive, Send
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -33,27 +33,24 @@ class LiveStream:
     """One open stream: whether its client is there, and the wake of its task.
 
     `body`: what was read already, None where connectrpc shall read it as it comes.
-    `connection`: what tells its connection from others. `ended`: the request is
-    there, and nobody but `look` reads any more.
+    `connection`: what tells its connection from others.
     """
 
-    def __init__(
-        self, receive: Receive, body: bytes | None, polled: bool, connection: object = None, *, ended: bool = False
-    ) -> None:
+    def __init__(self, receive: Receive, body: bytes | None, polled: bool, connection: object = None) -> None:
         self.gone = False
         self.connection = connection
         self.ending: str | None = None
         self.task = asyncio.current_task()
         self._receive = receive
         self._body = body
-        self._ended = ended or body is not None
+        self._ended = body is not None
         self._polled = polled
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._woken = False
         self._waiter: asyncio.Future[None] | None = None
         self._looking: asyncio.Future[Event] | None = None
-        self._listening = asyncio.create_task(self._listen()) if ended and not polled else None
+        self._listening: asyncio.Task[None] | None = None
 
     async def receive(self) -> Event:
         """What connectrpc reads: the body once, then nothing until the client leaves."""
@@ -69,8 +66,12 @@ class LiveStream:
             self._ended = True
         return event
 
+    def listen(self) -> None:
+        """Notices by itself, where receive() waits, that the client left: for a stream that connectrpc doesn't read."""
+        if not self._polled:
+            self._listening = asyncio.create_task(self._listen())
+
     async def _listen(self) -> None:
-        """Where receive() waits: until it says that the client left."""
         while not self.gone:
             event = await self._receive()
             if event["type"] == "http.disconnect":
@@ -80,6 +81,14 @@ class LiveStream:
         """Nobody listens any more."""
         if self._listening is not None:
             self._listening.cancel()
+
+    async def deliver(self, send: Send, event: Event) -> None:
+        """Sends to a client that is there; one that turns out not to be has left."""
+        if not self.gone:
+            try:
+                await send(event)
+            except Exception:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
+                self.left()
 
     def left(self) -> None:
         self.gone = True

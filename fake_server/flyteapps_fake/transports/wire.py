@@ -196,13 +196,13 @@ async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, 
 def opening(content_type: str) -> Event:
     """How the answer of a stream begins, in the protocol that the request's `content_type` speaks."""
     headers = [(b"content-type", content_type.encode())]
-    return {"type": "http.response.start", "status": 200, "headers": headers, "trailers": _has_trailers(content_type)}
+    return {"type": "http.response.start", "status": 200, "headers": headers, "trailers": has_trailers(content_type)}
 
 
 async def finish(send: Send, content_type: str, error: RpcError | None) -> None:
     """End a stream that has begun, well or with `error`."""
     trailers = grpc_trailers(error) if error is not None else OK_TRAILERS
-    if _has_trailers(content_type):
+    if has_trailers(content_type):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         await send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
         return
@@ -213,7 +213,8 @@ async def finish(send: Send, content_type: str, error: RpcError | None) -> None:
     await send({"type": "http.response.body", "body": end, "more_body": False})
 
 
-def _has_trailers(content_type: str) -> bool:
+def has_trailers(content_type: str) -> bool:
+    """Whether it is gRPC's own, which ends by trailers and needs HTTP/2; gRPC-Web's isn't."""
     return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
 
 

@@ -1,0 +1,87 @@
+"""What is read of a request before anyone answers it: its frame, its encoding, its headers, its query. No IO."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.transports.compression import gunzip
+from flyteapps_fake.transports.outflow import ENCODINGS
+from flyteapps_fake.transports.wire import HeaderList, Scope, check_frame, has_trailers
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from flyteapps_fake.transports.endpoints import Endpoint
+
+PLAIN = (b"", b"identity")
+"""Encodings of what isn't compressed."""
+BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
+
+
+def unframe(body: bytes, encoding: bytes) -> bytes:
+    """The one message of a gRPC request body."""
+    check_frame(body)
+    if body[0] > 1:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the flags {body[0]} of the request's frame are none of a message")
+    if body[0]:
+        if encoding != b"gzip":
+            raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
+        return gunzip(body[5:])
+    return body[5:]
+
+
+def stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | None:
+    """How the one message of a stream's request is compressed; None where connectrpc has to see to the request."""
+    content_type = headers.get(b"content-type", b"")
+    name = ENCODINGS.get(content_type)
+    if name is None or (has_trailers(content_type.decode()) and scope["http_version"] != "2"):
+        return None
+    encoding = headers.get(name, b"")
+    return encoding if encoding in PLAIN or encoding == b"gzip" else None
+
+
+def check_query(query: bytes) -> None:
+    """Refuses a message of a Connect GET that is said to be base64 and isn't."""
+    given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    if given.get("base64") == ["1"] and not all(BASE64.match(each.rstrip("=")) for each in given.get("message", ())):
+        raise RpcError(Code.INVALID_ARGUMENT, "the query's message is not base64")
+
+
+def check_headers(headers: HeaderList) -> None:
+    """Refuses what connectrpc would call its own failure."""
+    for name, value in headers:
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            raise RpcError(Code.INVALID_ARGUMENT, f"the header {name.decode('latin-1')} is not UTF-8") from None
+
+
+def decode_json(body: bytes, headers: Mapping[bytes, bytes], endpoint: Endpoint) -> Message | None:
+    """A large request, decoded in a thread beside the loop; None where connectrpc shall say what is wrong."""
+    from flyteapps_fake.transports.connect import from_json
+
+    encoding = headers.get(b"content-encoding", b"")
+    if encoding == b"gzip":
+        body = gunzip(body)
+    elif encoding not in PLAIN:
+        return None
+    return from_json(body, endpoint.request())
+
+
+def unreadable(error: Exception) -> RpcError:
+    """A call that failed before its request was there: something about its headers."""
+    if isinstance(error, RpcError):
+        return error
+    return RpcError(Code.INVALID_ARGUMENT, f"the request's headers can't be read: {error}")
+
+
+def looks_like_rpc(path: str, content_type: str) -> bool:
+    """Whether it is a call of a method that nobody offers, rather than a page."""
+    service, _, method = path.strip("/").partition("/")
+    if not method or "/" in method:
+        return False
+    return service.startswith("flyteidl2.") or content_type.startswith("application/")
