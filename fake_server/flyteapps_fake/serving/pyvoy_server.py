@@ -182,5 +182,6 @@ async def _stop(server: TunedServer) -> None:
     stopping = asyncio.create_task(server.stop())
     await asyncio.wait({stopping}, timeout=STOP_SECONDS)
     if not stopping.done() and server.pid is not None:
-        os.kill(server.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end just now
+            os.kill(server.pid, signal.SIGKILL)
     await stopping
