@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from flyteapps import App, Client
 
 def main(url: str, protocol: str, what: str) -> None:
     """Says "ready", hangs, and says what ended it, how long after the signal, and which threads are left."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     before = set(threading.enumerate())
     client = Client(url, protocol=protocol, project="demo", domain="development", timeout=60)  # pyright: ignore[reportArgumentType]
     pb2 = definition.App()

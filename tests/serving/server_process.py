@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -34,7 +35,7 @@ class ServerProcess:
         """Starts it and waits for its banner; after that, unless `reading`, nobody reads what it prints."""
         command = [sys.executable, "-P", "-m", "flyteapps_fake.serving.command", "--port", "0", "--console-port", "0"]
         self.process = subprocess.Popen(
-            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
         )
         self._lines: list[str] = []
         self._reading = reading
@@ -64,10 +65,10 @@ class ServerProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
-        """Signal it: its exit status, and the seconds it took."""
+        """Signal it with its children, as Ctrl-C and service managers do: its exit status, and the seconds it took."""
         started = time.monotonic()
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            os.killpg(self.process.pid, number)
         try:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -34,7 +34,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end open streams with UNAVAILABLE within 2 s, and the exit status is 0."""
+    """Ctrl-C and SIGTERM end open streams with UNAVAILABLE and the reason within 2 s, and the exit status is 0."""
     server = ServerProcess("--server", kind)
     ends: list[object] = []
     opened = threading.Semaphore(0)
@@ -45,7 +45,7 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
                 for _ in client.watch(watch("a")):
                     opened.release()
         except ConnectError as error:
-            ends.append(error.code)
+            ends.append((error.code, error.message))
 
     def over_grpc() -> None:
         try:
@@ -53,7 +53,7 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
                 for _ in app_service_pb2_grpc.AppServiceStub(channel).Watch(watch("a")):
                     opened.release()
         except grpc.RpcError as error:
-            ends.append(error.code())  # type: ignore[attr-defined]
+            ends.append((error.code(), error.details()))  # type: ignore[attr-defined]
 
     try:
         with AppServiceClientSync(server.url) as client:
@@ -69,7 +69,8 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
         thread.join(10)
     assert status == 0, server.output
     assert seconds < 2
-    assert set(ends) == {Code.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE}
+    why = "the server is shutting down"
+    assert set(ends) == {(Code.UNAVAILABLE, why), (grpc.StatusCode.UNAVAILABLE, why)}
     assert "Traceback" not in server.output, server.output
 
 

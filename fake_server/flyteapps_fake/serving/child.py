@@ -31,6 +31,8 @@ async def _started(front: Front) -> None:
                 await front.drain()
                 writer.write(b"drained\n")
                 await writer.drain()
+        # Envoy's threads have it blocked (see pyvoy_server); this one hears it for all
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.kill(os.getpid(), signal.SIGTERM)
 
     task = asyncio.create_task(obey(), name="flyteapps-control")

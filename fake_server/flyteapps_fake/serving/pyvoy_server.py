@@ -1,7 +1,8 @@
 """The fast server: Envoy with the application inside, as a child process of ours.
 
-The parent catches the signals, has the child end its streams, then stops it: SIGTERM to Envoy would cut the sockets
-before the application hears of it.
+The parent catches the signals, has the child end its streams, then leaves it, upon which it ends. Envoy itself hears no
+signal, as it would cut the sockets before the application hears of it; and Ctrl-C reaches the whole process group, as
+the SIGTERM of a service manager does every process of the service.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ class TunedServer(PyvoyServer):
         config["memory_allocator_manager"] = {"bytes_to_release": 32 * 1024 * 1024, "memory_release_interval": "1s"}
         return config
 
+    async def stop(self) -> None:
+        """At once: Envoy does not hear SIGTERM, by which pyvoy would ask it."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):  # it may end just now
+                self._process.kill()
+            await self._process.wait()
+
     @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
@@ -125,6 +133,11 @@ class _Control:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await self.drained.wait()
 
+    def leave(self) -> None:
+        """The child ends where it is left."""
+        if self._writer is not None:
+            self._writer.close()
+
 
 async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], None]) -> int:
     """Serve until a signal comes; the exit status. `listening` hears the ports."""
@@ -149,8 +162,8 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
         server.limits = Limits(**config.limits)
         # pyvoy asks Envoy for its port by urlopen, which a proxy of the environment must not see
         os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1", "localhost")))
-        # Ctrl-C reaches the whole process group: Envoy inherits it blocked, so that we drain first.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # what is blocked here is inherited so by Envoy
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             # pyvoy's child imports from its working directory, where a user's html.py or secrets.py may lie
             with contextlib.chdir(folder):
@@ -174,14 +187,9 @@ async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], 
             await control.drain()
             return 0
         finally:
-            await _stop(server)
+            control.leave()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await server.wait()
+            await server.stop()
             listener.close()
-
-
-async def _stop(server: TunedServer) -> None:
-    stopping = asyncio.create_task(server.stop())
-    await asyncio.wait({stopping}, timeout=STOP_SECONDS)
-    if not stopping.done() and server.pid is not None:
-        with contextlib.suppress(ProcessLookupError):  # it may end just now
-            os.kill(server.pid, signal.SIGKILL)
-    await stopping
