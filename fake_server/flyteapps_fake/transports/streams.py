@@ -87,7 +87,9 @@ class LiveStream:
         if not self.gone:
             try:
                 await send(event)
-            except Exception:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
+            except Exception as error:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
+                # pyvoy raises one and the same for all clients: its traceback would hold the frames of each, for ever
+                error.__traceback__ = None
                 self.left()
 
     def left(self) -> None:
