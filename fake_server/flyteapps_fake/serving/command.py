@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -38,7 +38,13 @@ class _Option(click.Option):
         return f"{super().get_error_hint(ctx)} or FLYTEAPPS_{(self.name or '').upper()}"
 
 
-class _Pool(click.ParamType[tuple[str, tuple[str, ...]]]):
+if TYPE_CHECKING:
+    _PoolType = click.ParamType[tuple[str, tuple[str, ...]]]
+else:  # click can't be asked for it before 8.4
+    _PoolType = click.ParamType
+
+
+class _Pool(_PoolType):
     """A pool's name and the clusters that serve it."""
 
     name = "pool"
