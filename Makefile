@@ -7,6 +7,7 @@
 #   make verify   flyteapps verify on servers of each kind; verify-all: every combination
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
 #   make wheels   whether every extra has wheels for every platform and Python
+#   make lowest   the tests with the lowest versions that are allowed; canary: with the newest flyte, flyteidl2, connectrpc
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make protos   writes protos/outline.json from the installed flyteidl2
@@ -25,7 +26,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels soak bench bench-load bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak bench bench-load bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -97,6 +98,16 @@ interop-tools: $(VENV)/.stamp-test
 # Whether every extra can be installed from wheels, on each platform and Python that we name.
 wheels: $(VENV)/.stamp-dev
 	@sh scripts/wheels.sh $(VENV)
+
+LOWEST_TESTS ?= tests/client tests/plane tests/serving
+lowest: $(VENV)/.stamp-dev
+	@sh scripts/with_versions.sh $(VENV) lowest $(LOWEST_TESTS)
+
+# What comes next upstream: to be seen, and to stop nobody.
+CANARY_TESTS ?= tests/client tests/serving tests/sdk
+canary: $(VENV)/.stamp-dev
+	@sh scripts/with_versions.sh $(VENV) flyte,flyteidl2 $(CANARY_TESTS); sdk=$$?; \
+	sh scripts/with_versions.sh $(VENV) connectrpc $(CANARY_TESTS) && exit $$sdk
 
 SOAK ?= 3600
 soak: $(VENV)/.stamp-test

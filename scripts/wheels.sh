@@ -6,12 +6,7 @@ bin=$1/bin
 cd "$(dirname "$0")/.."
 MACOSX_DEPLOYMENT_TARGET=15.0
 export MACOSX_DEPLOYMENT_TARGET
-# uv doesn't read pip's settings, nor the system's certificates by itself
-UV_NATIVE_TLS=1
-export UV_NATIVE_TLS
-index=${PIP_INDEX_URL:-$("$bin/python" -m pip config get global.index-url 2>/dev/null || true)}
-[ -z "$index" ] || export UV_DEFAULT_INDEX="$index"
-[ -z "${PIP_CERT:-}" ] || export SSL_CERT_FILE="$PIP_CERT"
+. scripts/uv.sh
 failed=0
 
 # resolve PLATFORM EXTRA...: all of them at once, which is one resolution; what is missing is named by uv
