@@ -23,10 +23,8 @@ finish() {
     cat "$logs/$1"
 }
 
-network() {
-    part wheels
-    part interop-tools
-}
+wheels() { part wheels; }
+tools() { part interop-tools; }
 beside() {
     part bench-smoke
     part bare
@@ -34,16 +32,19 @@ beside() {
     part lowest LOWEST_TESTS="tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py"
     # what comes next upstream stops nobody
     "$make" canary CANARY_TESTS="--maxfail 1 tests/serving/test_wire.py tests/sdk/test_scenarios.py" >"$logs/canary" 2>&1
-    grep -E "==|^[0-9]+ (passed|failed)" "$logs/canary" | sed 's/^/check: canary: /'
+    grep -E "==[0-9]|^[0-9]+ (passed|failed)" "$logs/canary" | sed 's/^/check: canary: /'
 }
 
-begin network
-network=$!
+begin wheels
+wheels=$!
+begin tools
+tools=$!
 begin beside
 beside=$!
 for each in lint types imports protos-check docs-check realtime; do part $each; done
 finish beside $beside
-finish network $network
+finish wheels $wheels
+finish tools $tools
 for each in verify test-interop; do part $each; done
 [ ! -e "$logs/failed" ] || echo "check: failed so far: $(tr '\n' ' ' <"$logs/failed")" >&2
 "$make" test || echo test >>"$logs/failed"
