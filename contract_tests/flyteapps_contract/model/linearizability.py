@@ -1,0 +1,134 @@
+"""Whether a history of concurrent calls can be told as one call after the other: linearizability, of one object.
+
+Pure, and knows neither apps nor planes: a `Step` says what one call does to a state. Objects that don't share state are
+judged one by one, each with its own calls (Herlihy and Wing, "Linearizability", 1990, theorem 1: locality).
+
+The history is read once, in time. All that may have happened so far is kept: each way is a state and the open calls
+that have taken effect already. A call takes effect as late as it may, when it or one that needs it returns (Lowe,
+"Testing for linearizability", 2017), so that calls which overlap with few others cost little, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+C = TypeVar("C")
+S = TypeVar("S", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call(Generic[C]):
+    """One call of a history: when it was made and when it returned, in any unit that orders them.
+
+    `returned` is None where nobody knows the outcome: it may have taken effect at any time since, or never will.
+    `what` is the request and, where it is known, the answer. `reads`: it leaves any state as it is.
+    """
+
+    called: int
+    returned: int | None
+    what: C
+    reads: bool = False
+
+
+Step = Callable[[S, C], Iterable[S]]
+"""The states that a call may lead to from a state: none where the answer can't be. Without an answer, all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction(Generic[C, S]):
+    """Where a history can't be told any further.
+
+    `call`: it returned, and nothing that may have happened explains its answer. `states`: those that were possible
+    before it, at most 10 of them. `open`: the calls that it overlaps with, and which might have explained it.
+    """
+
+    call: Call[C]
+    states: tuple[S, ...]
+    open: tuple[Call[C], ...]
+
+
+class _Ways(Generic[S]):
+    """What may have happened so far: states, each with the open calls that have taken effect to get there.
+
+    Of two ways that differ only in a call without an outcome, the one without it can do all that the other can: the
+    other is left out. Else k such calls would make 2**k ways.
+    """
+
+    def __init__(self) -> None:
+        self._lost: dict[tuple[S, frozenset[int]], list[frozenset[int]]] = {}
+
+    def add(self, state: S, done: frozenset[int], lost: frozenset[int]) -> bool:
+        """Whether it is new. `done` and `lost`: calls that took effect, those without an outcome apart."""
+        others = self._lost.setdefault((state, done), [])
+        if any(other <= lost for other in others):
+            return False
+        others[:] = [other for other in others if not lost <= other]
+        others.append(lost)
+        return True
+
+    def __iter__(self) -> Iterator[tuple[S, frozenset[int], frozenset[int]]]:
+        for (state, done), others in self._lost.items():
+            for lost in others:
+                yield state, done, lost
+
+
+def contradiction(calls: Sequence[Call[C]], initial: S, step: Step[S, C]) -> Contradiction[C, S] | None:
+    """The first answer that no order of the calls explains; None where there is an order that explains them all.
+
+    Calls that touch (one returns at the very time at which another is made) overlap.
+    Raises ValueError for a call that returned before it was made.
+    """
+    ways = _Ways[S]()
+    ways.add(initial, frozenset(), frozenset())
+    pending: dict[int, Call[C]] = {}
+    for _, ends, number in sorted(_events(calls)):
+        if not ends:
+            pending[number] = calls[number]
+            continue
+        after = _explained(ways, number, pending, step)
+        call = pending.pop(number)
+        if after is None:
+            states = tuple(dict.fromkeys(state for state, _, _ in ways))[:10]
+            return Contradiction(call, states, tuple(pending.values()))
+        ways = after
+    return None
+
+
+def _events(calls: Sequence[Call[C]]) -> Iterator[tuple[int, bool, int]]:
+    for number, call in enumerate(calls):
+        yield call.called, False, number
+        if call.returned is not None:
+            if call.returned < call.called:
+                raise ValueError(f"call {number} returned at {call.returned}, before it was made at {call.called}")
+            yield call.returned, True, number
+
+
+def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step: Step[S, C]) -> _Ways[S] | None:
+    """The ways in which the returning call has taken effect, without it; others take effect before it as needed."""
+    explained = _Ways[S]()
+    found = False
+    seen = _Ways[S]()
+    rest = deque(ways)
+    while rest:
+        state, done, lost = rest.popleft()
+        # a read may as well take effect where it can: it makes no way of its own
+        done |= {n for n, call in pending.items() if call.reads and n not in done and _possible(step(state, call.what))}
+        if returning in done:
+            explained.add(state, done - {returning}, lost)
+            found = True
+            continue
+        for number, call in pending.items():
+            if call.reads or number in done or number in lost:
+                continue
+            now = (done, lost | {number}) if call.returned is None else (done | {number}, lost)
+            for after in step(state, call.what):
+                if seen.add(after, *now):
+                    rest.append((after, *now))
+    return explained if found else None
+
+
+def _possible(states: Iterable[object]) -> bool:
+    return any(True for _ in states)
