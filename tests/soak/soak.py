@@ -65,8 +65,8 @@ class Load:
 
     def __init__(self, url: str, source: random.Random) -> None:
         self._random = source
-        http2 = Client(HTTPTransport(http_version=HTTPVersion.HTTP2))
-        http1 = Client(HTTPTransport(http_version=HTTPVersion.HTTP1))
+        self._transports = [HTTPTransport(http_version=each) for each in (HTTPVersion.HTTP2, HTTPVersion.HTTP1)]
+        http2, http1 = map(Client, self._transports)
         self._clients = [
             AppServiceClient(url, http_client=http1),
             AppServiceClient(url, http_client=http2),
@@ -76,6 +76,11 @@ class Load:
         self._logs = AppLogsServiceClient(url, http_client=http2, protocol=ProtocolType.GRPC)
         self.answers: Counter[tuple[str, str]] = Counter()
         self.wrong: list[str] = []
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        for transport in self._transports:
+            await transport.aclose()
 
     async def run(self, until: float) -> None:
         """One worker."""
@@ -205,9 +210,9 @@ async def soak(server: ServerProcess, seconds: float, seed: int) -> list[str]:
             calls = sum(load.answers.values())
             print(f"{(number + 1) * seconds / samples:7.0f} s  {calls:9} calls  {shown}", flush=True)
     await asyncio.gather(*workers)
-    del load._clients, load._logs  # pyright: ignore[reportPrivateUsage]  # their connections go with them
+    await load.close()
     after = await asyncio.to_thread(sample_of, server)
-    patience = time.monotonic() + 90  # a connection that nobody uses is kept for 75 s
+    patience = time.monotonic() + 90  # a connection that nobody uses is kept for 75 s, half a request as long as it may
     while any(after[name] > before[name] + slack for name, slack in (("tasks", 2), ("streams", 0), ("files", 5))):
         if time.monotonic() > patience:
             break

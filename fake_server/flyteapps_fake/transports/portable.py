@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEEP_ALIVE_SECONDS = 75.0
-GRACE_SECONDS = 0.3
+GRACE_SECONDS = 0.6
 """How long connections may take to end by themselves once the server closes."""
-CANCEL_SECONDS = 0.3
+CANCEL_SECONDS = 0.2
 
 
 def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
