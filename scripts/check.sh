@@ -41,11 +41,11 @@ begin tools
 tools=$!
 begin beside
 beside=$!
-for each in lint types imports protos-check docs-check realtime; do part $each; done
-finish beside $beside
-finish wheels $wheels
+for each in lint types imports protos-check docs-check realtime verify; do part $each; done
 finish tools $tools
-for each in verify test-interop; do part $each; done
+part test-interop
+finish wheels $wheels
+finish beside $beside
 [ ! -e "$logs/failed" ] || echo "check: failed so far: $(tr '\n' ' ' <"$logs/failed")" >&2
 "$make" test || echo test >>"$logs/failed"
 [ ! -e "$logs/failed" ]

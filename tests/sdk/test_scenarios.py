@@ -30,7 +30,7 @@ def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
 
 
 def test_serve_follows_the_logs(server: Server, user: User) -> None:
-    """flyte serve --follow prints what the app logs, until Ctrl-C."""
+    """flyte serve --follow prints what the app logs."""
     user.bring("my_app")
     said = user.flyte_until("ACTIVE/RUNNING: Running", "serve", "--follow", "my_app.py", "env")
     assert "is now being served" in said and "DEPLOYING/INITIALIZING" in said
