@@ -29,7 +29,8 @@ def verify(server: ServerProcess, protocol: str) -> subprocess.Popen[str]:
     """A run of `flyteapps verify` on it."""
     trust = ["--ca-cert", server.trusted] if server.trusted else []
     command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, server.address]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = os.environ | {"COLUMNS": "200"}  # one line for the summary
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
 
 def chosen(everything: bool) -> list[tuple[str, bool, str]]:
