@@ -138,4 +138,4 @@ docs-check: $(VENV)/.stamp-test
 	@for each in docs/generate_*.py; do $(BIN)/python "$$each" --check || exit 1; done
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache dist build
+	rm -rf $(VENV) .venv-lowest .venv-newest .interop .pytest_cache .ruff_cache dist build

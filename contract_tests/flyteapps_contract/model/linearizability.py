@@ -69,6 +69,9 @@ class _Ways(Generic[S]):
         others.append(lost)
         return True
 
+    def __bool__(self) -> bool:
+        return bool(self._lost)
+
     def __iter__(self) -> Iterator[tuple[S, frozenset[int], frozenset[int]]]:
         for (state, done), others in self._lost.items():
             for lost in others:
@@ -90,7 +93,7 @@ def contradiction(calls: Sequence[Call[C]], initial: S, step: Step[S, C]) -> Con
             continue
         after = _explained(ways, number, pending, step)
         call = pending.pop(number)
-        if after is None:
+        if not after:
             states = tuple(dict.fromkeys(state for state, _, _ in ways))[:10]
             return Contradiction(call, states, tuple(pending.values()))
         ways = after
@@ -106,10 +109,9 @@ def _events(calls: Sequence[Call[C]]) -> Iterator[tuple[int, bool, int]]:
             yield call.returned, True, number
 
 
-def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step: Step[S, C]) -> _Ways[S] | None:
+def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step: Step[S, C]) -> _Ways[S]:
     """The ways in which the returning call has taken effect, without it; others take effect before it as needed."""
     explained = _Ways[S]()
-    found = False
     seen = _Ways[S]()
     rest = deque(ways)
     while rest:
@@ -118,7 +120,6 @@ def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step
         done |= {n for n, call in pending.items() if call.reads and n not in done and _possible(step(state, call.what))}
         if returning in done:
             explained.add(state, done - {returning}, lost)
-            found = True
             continue
         for number, call in pending.items():
             if call.reads or number in done or number in lost:
@@ -127,7 +128,7 @@ def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step
             for after in step(state, call.what):
                 if seen.add(after, *now):
                     rest.append((after, *now))
-    return explained if found else None
+    return explained
 
 
 def _possible(states: Iterable[object]) -> bool:
