@@ -15,7 +15,6 @@ TARGET = Path(__file__).with_name("contract.md")
 sys.path.insert(0, str(ROOT / "tests"))
 
 from contract.standins import over_connect  # noqa: E402  # the path above leads to it
-
 from flyteapps_contract.catalogue import GUARANTEES  # noqa: E402
 from flyteapps_contract.clients.laws import LAWS  # noqa: E402
 from flyteapps_contract.clients.registry import client_checks_of  # noqa: E402

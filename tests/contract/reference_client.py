@@ -1,6 +1,6 @@
 """A client that keeps the client laws, as small as it gets: over raw stubs, async only, with one method for each law.
 
-It is there to show that each check can hold, and, with one method wrong, that it can fail (client_mutants.py).
+It is there to show that each check can hold, and, with one method wrong, that it can fail (tests/mutants/clients.py).
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from flyteapps_contract.clients.laws import LAWS
 from flyteapps_contract.clients.registry import all_client_checks, client_gaps
 from flyteapps_contract.outcomes import NotOffered, Verdict, verdict_of
 from flyteapps_contract.plugin import client_tests
+from mutants.clients import MUTANTS
 
 from . import client_adapters
-from .client_mutants import MUTANTS
 from .judge_sdk import SDK_BREAKS, sdk_outcomes
 from .reference_client import Handle, ReferenceClient
 

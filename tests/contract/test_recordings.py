@@ -12,9 +12,10 @@ from flyteidl2.common import list_pb2
 from flyteapps_contract.recordings.recorder import Recorder
 from flyteapps_contract.recordings.replayer import Rules, replay
 from flyteapps_contract.recordings.steps import BadRecording, Step, load, save
+from mutants.apps import labels_are_merged
+from mutants.watches import old_app_is_the_new_one
 
 from . import standins
-from .mutants import labels_are_merged, old_app_is_the_new_one
 
 
 def app(name: str = "a", **labels: str) -> model.App:

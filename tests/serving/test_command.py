@@ -37,13 +37,13 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
     """Ctrl-C and SIGTERM end open streams with UNAVAILABLE and the reason within 2 s, and the exit status is 0."""
     server = ServerProcess("--server", kind)
     ends: list[object] = []
-    opened = threading.Semaphore(0)
+    opened = {"connect": threading.Event(), "grpc": threading.Event()}
 
     def over_connect() -> None:
         try:
             with AppServiceClientSync(server.url) as client:
                 for _ in client.watch(watch("a")):
-                    opened.release()
+                    opened["connect"].set()
         except ConnectError as error:
             ends.append((error.code, error.message))
 
@@ -51,7 +51,7 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
         try:
             with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
                 for _ in app_service_pb2_grpc.AppServiceStub(channel).Watch(watch("a")):
-                    opened.release()
+                    opened["grpc"].set()
         except grpc.RpcError as error:
             ends.append((error.code(), error.details()))  # type: ignore[attr-defined]
 
@@ -61,8 +61,7 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
         threads = [threading.Thread(target=over_connect), threading.Thread(target=over_grpc)]
         for thread in threads:
             thread.start()
-        assert opened.acquire(timeout=10)
-        assert opened.acquire(timeout=10)
+        assert all(each.wait(10) for each in opened.values()), opened
     finally:
         status, seconds = server.stop(number)
     for thread in threads:
@@ -70,7 +69,7 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
     assert status == 0, server.output
     assert seconds < 2
     why = "the server is shutting down"
-    assert set(ends) == {(Code.UNAVAILABLE, why), (grpc.StatusCode.UNAVAILABLE, why)}
+    assert set(ends) == {(Code.UNAVAILABLE, why), (grpc.StatusCode.UNAVAILABLE, why)}, (ends, server.output)
     assert "Traceback" not in server.output, server.output
 
 

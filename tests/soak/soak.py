@@ -39,6 +39,7 @@ from flyteidl2.common.identifier_pb2 import ProjectIdentifier
 from flyteidl2.common.list_pb2 import ListRequest as Page
 from flyteidl2.core.tasks_pb2 import Container
 from pyqwest import Client, HTTPTransport, HTTPVersion
+
 from serving.server_process import HTTP, ServerProcess
 
 WATCHING = Path(__file__).parents[1] / "benchmarks" / "watching.py"

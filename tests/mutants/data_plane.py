@@ -28,7 +28,7 @@ from flyteapps_fake.plane.replicas import ReplicaBook
 from flyteapps_fake.plane.waiting import Waiting
 from flyteapps_fake.plane.wire import field
 
-from .mutants import around, at_commit, at_create, draft_of, mutant
+from .planting import around, at_commit, at_create, draft_of, mutant
 
 
 def all_of(*changes: AbstractContextManager[Any]) -> AbstractContextManager[Any]:

@@ -1,0 +1,10 @@
+"""All planted bugs of the plane: importing their rooms registers them."""
+
+from __future__ import annotations
+
+from . import apps, data_plane, histories, lists, watches
+from .planting import MUTANTS, Mutant
+
+ROOMS = (apps, lists, watches, histories, data_plane)
+
+__all__ = ["MUTANTS", "ROOMS", "Mutant"]

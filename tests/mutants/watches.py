@@ -1,0 +1,112 @@
+"""Wrong planes: Watch."""
+# pyright: basic, reportPrivateUsage=false
+# The overrides take and give what the plane's own functions do, whose types stand there.
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from flyteapps_fake.plane import reads
+from flyteapps_fake.plane.apps import AppKey
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.events import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT, Event, EventLog, Subscription
+
+from .planting import around, mutant
+
+
+@mutant("WA-1")
+def the_snapshot_is_in_reverse() -> AbstractContextManager[Any]:
+    return around(
+        EventLog,
+        "subscribe",
+        lambda real, self, scope, snapshot: real(self, scope, tuple(reversed(list(snapshot)))),
+    )
+
+
+@mutant("WA-2")
+def a_cluster_watch_shows_the_org() -> AbstractContextManager[Any]:
+    return around(
+        reads, "_target", lambda real, request, own: ("org",) if request.HasField("cluster_id") else real(request, own)
+    )
+
+
+@mutant("WA-3")
+def status_moves_are_no_events() -> AbstractContextManager[Any]:
+    def publish(real: Any, self: EventLog, event: Event) -> None:
+        if event.old is None or event.new is None or event.old.revision != event.new.revision:
+            real(self, event)
+
+    return around(EventLog, "publish", publish)
+
+
+@mutant("WA-4")
+def the_snapshot_comes_again_as_an_event() -> AbstractContextManager[Any]:
+    def subscribe(real: Any, self: EventLog, scope: Any, snapshot: Any) -> Subscription:
+        records = tuple(snapshot)
+        opened = real(self, scope, records)
+        for record in records:
+            opened.push(Event(None, record), CREATE_EVENT)
+        return opened
+
+    return around(EventLog, "subscribe", subscribe)
+
+
+@mutant("WA-5")
+def every_hundredth_event_is_lost() -> AbstractContextManager[Any]:
+    counted = [0]
+
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        counted[0] += 1
+        if counted[0] % 100:
+            real(self, event, kind)
+
+    return around(Subscription, "push", push)
+
+
+@mutant("WA-5")
+def a_full_buffer_drops_its_oldest() -> AbstractContextManager[Any]:
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        if len(self._queue) >= self._buffer:
+            self._queue.popleft()
+        real(self, event, kind)
+
+    return around(Subscription, "push", push)
+
+
+@mutant("WA-6")
+def old_app_is_the_new_one() -> AbstractContextManager[Any]:
+    return around(
+        Event,
+        "_encode",
+        lambda real, self, kind: real(Event(self.new, self.new) if kind == UPDATE_EVENT else self, kind),
+    )
+
+
+@mutant("WA-7")
+def a_created_again_app_is_an_update() -> AbstractContextManager[Any]:
+    known: set[tuple[int, AppKey]] = set()
+
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        if event.new is not None:
+            again = (id(self), event.new.key) in known
+            known.add((id(self), event.new.key))
+            kind = UPDATE_EVENT if kind == CREATE_EVENT and again else kind
+        real(self, event, kind)
+
+    return around(Subscription, "push", push)
+
+
+@mutant("WA-9")
+def a_deletion_ends_the_stream() -> AbstractContextManager[Any]:
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        real(self, event, kind)
+        if kind == DELETE_EVENT and self.scope is not None and self.scope[0] == "app":
+            self.end(RpcError(Code.NOT_FOUND, "the app was deleted"))
+
+    return around(Subscription, "push", push)
+
+
+@mutant("WA-10")
+def a_shutdown_is_internal() -> AbstractContextManager[Any]:
+    return around(EventLog, "end", lambda real, self, error: real(self, RpcError(Code.INTERNAL, "bye")))
