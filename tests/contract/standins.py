@@ -18,6 +18,8 @@ from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.transports.grpc_sync import SyncServicer
 
+from .direct_link import DirectLink
+
 SHARED = ("shared", "east", "west")
 OFFERS = Offers(
     fresh=True, clock=True, failing={"flyteapps.dev/scenario": "image-pull-error"}, shared=SHARED, lease_seconds=60.0
@@ -34,6 +36,10 @@ def _move(plane: InProcess, seconds: float) -> None:
 
 def _shut(plane: InProcess) -> None:
     cast("FakeControlPlane", plane).end_streams("the plane is shutting down")
+
+
+def _direct(plane: InProcess, stack: ExitStack) -> Link:
+    return DirectLink(cast("FakeControlPlane", plane))
 
 
 def _over_connect(plane: InProcess, stack: ExitStack) -> Link:
@@ -54,7 +60,7 @@ def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
 
 def in_process() -> PlanesTarget:
     """Planes in this process, on the manual clock."""
-    return PlanesTarget(_fresh, name="in process", offers=OFFERS, move=_move, shut=_shut)
+    return PlanesTarget(_fresh, name="in process", offers=OFFERS, connect=_direct, move=_move, shut=_shut)
 
 
 def over_connect() -> PlanesTarget:

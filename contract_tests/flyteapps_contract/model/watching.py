@@ -124,7 +124,7 @@ def unique_law(events: Sequence[Seen]) -> str:
         if last is not None and last.kind == event.kind and last.app == event.app:
             return f"event {at}: the {event.kind} event of {event.name} came twice"
         before[key_of(event.app)] = event
-    if any(event.app.spec.desired_state != model.Spec.DESIRED_STATE_STOPPED for event in events):
+    if not all(map(_at_rest, events)):
         return ""  # the cluster moves those apps within a revision, so that a mark is no write of its own
     return _repeated(mark for mark in marks(events) if mark[0] == "write")
 
@@ -171,3 +171,11 @@ def _repeated(found: Iterable[Mark]) -> str:
 def _say(mark: Mark) -> str:
     kind, name, revision, _ = mark
     return f"the deletion of {name}" if kind == "gone" else f"revision {revision} of {name}"
+
+
+def _at_rest(event: Seen) -> bool:
+    """Whether the event leaves an app that nothing but a client moves."""
+    conditions = event.app.status.conditions
+    stopped = model.Status.DEPLOYMENT_STATUS_STOPPED
+    stopping = event.app.spec.desired_state == model.Spec.DESIRED_STATE_STOPPED
+    return stopping and bool(conditions) and conditions[-1].deployment_status == stopped

@@ -121,9 +121,13 @@ class Inbox:
 
 
 class Link(ABC):
-    """One way to speak to a plane; `wire` says where, for checks that send bytes of their own."""
+    """One way to speak to a plane; `wire` says where, for checks that send bytes of their own.
+
+    `opens_at_once`: a stream has begun at the plane when `stream` returns.
+    """
 
     wire: Wire = Wire("")
+    opens_at_once: bool = False
 
     @abstractmethod
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:

@@ -1,0 +1,44 @@
+"""Generated sequences: the stand-in keeps the contract through them, and what is planted is found and shrunk."""
+
+from __future__ import annotations
+
+import pytest
+
+from flyteapps_contract.explorations.sequences import search
+from flyteapps_contract.session import Run
+from flyteapps_contract.verification import fresh_prefix
+from mutants import apps, data_plane, watches
+from mutants.catalogue import Mutant
+
+from . import standins
+
+FEW = 150
+
+
+def test_the_stand_in_is_clean() -> None:
+    """No sequence breaks a guarantee, and the same seed gives the same run."""
+    first, again = (search(standins.in_process(), Run(prefix="fcseq"), sequences=FEW, seed_=1) for _ in range(2))
+    assert first.flaw is None, (first.flaw, first.acts)
+    assert first.sequences == FEW
+    assert first.commands == again.commands
+    assert first.commands["create"] > FEW
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "mutant"),
+    [
+        ("ID-1", apps.names_ignore_case),
+        ("CR-2", apps.create_upserts),
+        ("UP-4", apps.labels_alone_are_no_change),
+        ("WA-6", watches.old_app_is_the_new_one),
+        ("LE-3", data_plane.an_acknowledged_lease_runs_on),
+    ],
+)
+def test_a_planted_bug_is_found_and_shrunk(guarantee: str, mutant: Mutant) -> None:
+    """A sequence of few calls breaks the guarantee that the bug breaks."""
+    with mutant():
+        found = search(standins.in_process(), Run(prefix=fresh_prefix()), sequences=10 * FEW, seed_=1, only=[guarantee])
+    assert found.flaw is not None
+    assert guarantee in found.flaw.guarantees
+    assert found.flaw.proof
+    assert found.calls <= 12, found.acts
