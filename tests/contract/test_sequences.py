@@ -17,7 +17,7 @@ FEW = 150
 
 def test_the_stand_in_is_clean() -> None:
     """No sequence breaks a guarantee, and the same seed gives the same run."""
-    first, again = (search(standins.in_process(), Run(prefix="fcseq"), sequences=FEW, seed_=1) for _ in range(2))
+    first, again = (search(standins.direct(), Run(prefix="fcseq"), sequences=FEW, seed_=1) for _ in range(2))
     assert first.flaw is None, (first.flaw, first.acts)
     assert first.sequences == FEW
     assert first.commands == again.commands
@@ -37,7 +37,7 @@ def test_the_stand_in_is_clean() -> None:
 def test_a_planted_bug_is_found_and_shrunk(guarantee: str, mutant: Mutant) -> None:
     """A sequence of few calls breaks the guarantee that the bug breaks."""
     with mutant():
-        found = search(standins.in_process(), Run(prefix=fresh_prefix()), sequences=10 * FEW, seed_=1, only=[guarantee])
+        found = search(standins.direct(), Run(prefix=fresh_prefix()), sequences=10 * FEW, seed_=1, only=[guarantee])
     assert found.flaw is not None
     assert guarantee in found.flaw.guarantees
     assert found.flaw.proof
