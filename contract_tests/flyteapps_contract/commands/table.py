@@ -38,10 +38,10 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("create", (SLOTS, STATES, IMAGES, EXTRAS), 5),
+    Command("create", (SLOTS, STATES, IMAGES, EXTRAS), 8),
     Command("get", (SLOTS,), 3),
-    Command("update", (SLOTS, STATES, IMAGES, EXTRAS, REVISIONS, REASONS), 6),
-    Command("delete", (SLOTS,), 2),
+    Command("update", (SLOTS, STATES, IMAGES, EXTRAS, REVISIONS, REASONS), 8),
+    Command("delete", (SLOTS,), 3),
     Command("start", (SLOTS,), 2),
     Command("stop", (SLOTS,), 3),
     Command("list", (SCOPES, FILTERS, SORTS, LIMITS, 2, 2), 4),
@@ -50,10 +50,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("close_watch", (STREAMS,)),
     Command("pause_watch", (STREAMS,)),
     Command("advance", (SPANS,), 3, "clock"),
-    Command("lease", (CLUSTERS,), 2),
+    Command("lease", (CLUSTERS,), 3),
     Command("leave", (CLUSTERS,)),
     Command("report", (SLOTS, REPORTS, CLUSTERS + 1, STALE, STALE, REPLICAS), 5),
-    Command("progress", (SLOTS,), 3),
+    Command("progress", (SLOTS,), 4),
     Command("get_by_url", (SLOTS, 3)),
     Command("resend", (SLOTS,)),
     Command("break_rule", (SLOTS, FLAWS)),

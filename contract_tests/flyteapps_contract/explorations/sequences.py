@@ -45,8 +45,9 @@ def commands_of(offers: Offers) -> st.SearchStrategy[list[Act]]:
     for command in COMMANDS:
         if command.needs and offers.lacks(command.needs):
             continue
-        numbers = st.tuples(*(st.integers(0, count - 1) for count in command.numbers))
-        rows += [st.tuples(st.just(command.name), numbers)] * command.weight
+        for _ in range(command.weight):  # an object each: of equal ones `one_of` takes one
+            numbers = st.tuples(*(st.integers(0, count - 1) for count in command.numbers))
+            rows.append(st.tuples(st.just(command.name), numbers))
     one = st.one_of(rows)
     return st.integers(0, LONGEST).flatmap(lambda count: st.lists(one, min_size=count, max_size=count))
 

@@ -65,7 +65,7 @@ def any_sight(now: Sight) -> Iterator[Flawed]:
         line = f"{now.word}.spec.creator.WhichOneof('principal') is not None"
         yield Flawed(("ID-4", "CR-3"), "an app should have a creator", line)
     if status_of(app) == lifecycle.STOPPED and app.status.assigned_cluster:
-        yield Flawed(("LE-5",), "a STOPPED app has no cluster", f"{now.word}.status.assigned_cluster == ''")
+        yield Flawed(("LE-5", "LE-1"), "a STOPPED app has no cluster", f"{now.word}.status.assigned_cluster == ''")
     last = [each for each in app.status.conditions[-1:] if each.deployment_status not in EARLY]
     if last and last[0].deployment_id not in ("", deployment_id(app.spec)):
         expected = deployment_id(app.spec)
@@ -109,7 +109,11 @@ def _conditions(then: Sight, now: Sight, *, updated: int) -> Iterator[Flawed]:
             return
         new = after[len(before) - 1 :]
         if updated <= 1 and (found := _path_flaw(new, then.app, now.app, updated=updated)):
-            yield Flawed(("US-2", "UP-5", "UP-7"), found, _in_words(now, "conditions"))
+            statuses = {each.deployment_status for each in new[1:]}
+            more = (
+                ("LE-2",) if lifecycle.UNASSIGNED in statuses else ("LE-1",) if lifecycle.ASSIGNED in statuses else ()
+            )
+            yield Flawed(("US-2", "UP-5", "UP-7", *more), found, _in_words(now, "conditions"))
         if len(new) > 1 and new[-1].revision <= new[0].revision:
             yield _counter(now, then, "with every new condition")
     if after[-1].revision < before[-1].revision:

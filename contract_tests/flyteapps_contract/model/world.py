@@ -137,6 +137,8 @@ class World:
             says = tuple(each for code_says in expected.codes.values() for each in code_says)
         else:
             says = expected.says
+        if "CR-1" in says and entry.existed:
+            says = ("CR-5", *says)
         if code == "ABORTED" and "UP-2" in says:
             says = ("UP-4", "UP-3", *says)
         if code in ("ALREADY_EXISTS", "NOT_FOUND") or not entry.known:
