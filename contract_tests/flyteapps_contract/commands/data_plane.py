@@ -15,7 +15,7 @@ from flyteapps_contract.model import lifecycle, reports
 from flyteapps_contract.model.flaws import Flawed, code_proof, differences, field_proofs
 from flyteapps_contract.model.transitions import Sight
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
-from flyteapps_contract.session import ACTIVE, PENDING, STOP, STOPPED, last_status
+from flyteapps_contract.session import ACTIVE, PENDING, STOP, STOPPED, last_status, preparing
 from flyteapps_contract.streams import Leases
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class DataPlane:
         self._now = 0.0
         self._granted: dict[str, float] = {}
         self._lacking = ""
+        self._left: set[str] = set()
+        """Clusters whose stream was closed, where a plane may notice that late."""
 
     def at_hand(self, slot: Slot) -> list[str]:
         """The clusters that lease the slot's app at once; "" stands for one that isn't the scene's."""
@@ -70,7 +72,7 @@ class DataPlane:
     def lease(self, number: int) -> None:
         """Opens the Lease stream of a cluster; one that is open stays."""
         cluster = self._on.scene.clusters[number]
-        if cluster in self._desks or self._lacking:
+        if cluster in self._desks or cluster in self._left or self._lacking:
             return
         for slot in self._own():
             entry = self._on.entry(slot)
@@ -87,6 +89,7 @@ class DataPlane:
         self._desks[cluster] = Desk(stream, leases)
         if first is not None:
             self._hand(self._desks[cluster], first)
+        self._await_begin(cluster, self._desks[cluster])
         self._take_in(self._desks[cluster])
         for slot in waiting:
             self._on.entry(slot).passed = True
@@ -99,6 +102,24 @@ class DataPlane:
         if desk is not None:
             desk.leases.close()
             self._on.trace.close(desk.stream)
+            if not self._on.session.plane.link.opens_at_once:
+                self._left.add(self._on.scene.clusters[number])
+
+    def may_be_leased(self, slot: Slot, app: model.App) -> bool:
+        """Whether a stream that was closed may be sent the app."""
+        waits = app.spec.desired_state != STOP and not app.status.assigned_cluster
+        return waits and any(self._on.scene.serves(cluster, slot) for cluster in self._left)
+
+    def _await_begin(self, cluster: str, desk: Desk) -> None:
+        """Waits until an app of the cluster's pool comes on the stream, where it may begin later than it is opened."""
+        if self._on.session.plane.link.opens_at_once:
+            return
+        where = {"project": f"{self._on.session.project}m"} if self._on.offers.projects else dict[str, str]()
+        slot = Slot("", self._on.session.id(**where), cluster, own=True)
+        with preparing("the first lease of a stream"):
+            app = self._on.trace.call("Create", self._on.scene.creation(slot), rpc.CreateResponse)
+            while all(each.metadata.id != app_of(app).metadata.id for each in self._hand(desk, desk.leases.next())):
+                pass
 
     def settle(self) -> None:
         """Reads each app that some cluster has to have been leased."""
@@ -133,9 +154,9 @@ class DataPlane:
         anew = leased and (
             was.assigned_cluster != cluster or was.lease_expiration != app.status.lease_expiration or not same
         )
-        if anew and not self._on.entry(slot).blame and not at_hand:
-            line = f"{now.word}.status.assigned_cluster == ''"
-            raise Flawed(("LE-1",), f"{cluster} was leased it, but asked for nothing", line)
+        if anew and cluster in self._left:
+            self._granted[slot.key] = self._now
+            return
         if anew and cluster not in at_hand:
             line = f"{now.word}.status.assigned_cluster in {at_hand!r}"
             raise Flawed(("LE-1",), f"{cluster} was leased it, but does not serve its pool or doesn't wait", line)
@@ -207,7 +228,8 @@ class DataPlane:
                 return
             self._hand(desk, batch)
 
-    def _hand(self, desk: Desk, batch: list[model.App]) -> None:
+    def _hand(self, desk: Desk, batch: list[model.App]) -> list[model.App]:
+        """Takes in a batch."""
         keys = {(s.app_id.project, s.app_id.domain, s.app_id.name): s.key for s in self._own()}
         if not batch:
             raise Flawed(("LE-1",), "an empty batch of leases", f"leased({desk.stream}) != []")
@@ -215,6 +237,7 @@ class DataPlane:
             found = app.metadata.id
             key = keys.get((found.project, found.domain, found.name), "")
             desk.handed.append((key, app.status.lease_expiration.ToNanoseconds()))
+        return batch
 
     def close(self) -> None:
         """Looks at what came on the streams, and that nobody asked for."""

@@ -313,7 +313,9 @@ class Interpreter:
 
     def moving(self, slot: Slot, app: model.App) -> bool:
         """Whether the app may move by itself while nobody looks."""
-        return not slot.own and not self.offers.clock and not self.at_rest(app)
+        if slot.own:
+            return self.data_plane.may_be_leased(slot, app)
+        return not self.offers.clock and not self.at_rest(app)
 
     def at_rest(self, app: model.App) -> bool:
         """Whether nothing but a client moves the app."""

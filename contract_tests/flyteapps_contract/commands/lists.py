@@ -57,6 +57,8 @@ class Lists:
 
     def list(self, scope: int, filter_: int, sort: int, limit: int, counted: int, bare: int) -> None:
         """One List from its first page on."""
+        if not self._on.offers.projects:
+            return  # others may have apps in the only one
         if self._on.offers.clock is False and any(
             app is not None and self._on.moving(slot, app)
             for slot in self._on.scene.slots
@@ -178,7 +180,7 @@ class Lists:
         places = self._on.scene.places
         if number == 2 and self._on.offers.fresh:
             request.org = self._on.world.org or self._on.session.run.org or "flyte"
-        elif number == 3:
+        elif number == 3 and self._on.session.plane.link.opens_at_once:
             request.cluster_id.CopyFrom(self._on.session.cluster(self._on.scene.clusters[0]))
         else:
             request.project.CopyFrom(places[number % len(places)])

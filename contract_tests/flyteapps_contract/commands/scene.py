@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf import text_format
 
 from flyteapps_contract.commands.table import CLUSTERS
@@ -119,3 +120,7 @@ class Scene:
         app.spec.cluster_pool = slot.pool
         text_format.Merge(EXTRAS[extra].replace("HOST", self.host), app)
         return app
+
+    def creation(self, slot: Slot) -> rpc.CreateRequest:
+        """The Create of an app that no command speaks of; it shall run."""
+        return rpc.CreateRequest(app=self.app(slot, STATES.index(RUN), 0, 0))
