@@ -107,7 +107,7 @@ class DataPlane:
 
     def may_be_leased(self, slot: Slot, app: model.App) -> bool:
         """Whether a stream that was closed may be sent the app."""
-        waits = app.spec.desired_state != STOP and not app.status.assigned_cluster
+        waits = app.spec.desired_state != STOP and app.status.assigned_cluster in ("", *self._left)
         return waits and any(self._on.scene.serves(cluster, slot) for cluster in self._left)
 
     def _await_begin(self, cluster: str, desk: Desk) -> None:
