@@ -67,13 +67,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One check's verdict: the guarantees that it speaks of, why it isn't `holds`, and the seconds it took."""
+    """One check's verdict: the guarantees that it speaks of, why it isn't `holds`, and the seconds it took.
+
+    `tried`: how much was tried, where that differs from run to run; `script`: what shows a break to anybody.
+    """
 
     check: str
     guarantees: tuple[str, ...]
     verdict: Verdict
     reason: str = ""
     seconds: float = 0.0
+    tried: str = ""
+    script: str = ""
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:

@@ -16,20 +16,30 @@ if TYPE_CHECKING:
     from flyteapps_contract.targets.target import Target
 
 
-def contract_tests(target: Callable[[], Target], *, only: tuple[str, ...] = ()) -> Callable[[str], None]:
-    """A test function with one case a guarantee, to be assigned to a name that pytest collects.
+def contract_tests(
+    target: Callable[[], Target], *, only: tuple[str, ...] = (), profile: str = "quick", seed: int = 0
+) -> Callable[[str], None]:
+    """A test function with one case a guarantee and one for generated sequences, to be assigned to a name that pytest
+    collects.
 
     `target` makes what is judged, once a case. `only` names guarantees, all by default. A case fails where the
     guarantee is broken or could not be judged, and is skipped with the reason where the target doesn't offer what
-    its checks need.
+    its checks need. `profile` (quick, standard, thorough) and `seed` say which sequences are tried; by `only` they are
+    left out, unless it names them ("sequences").
     """
     from flyteapps_contract.catalogue import GUARANTEES
 
-    @pytest.mark.parametrize("guarantee", _chosen([each.id for each in GUARANTEES], only))
+    @pytest.mark.parametrize("guarantee", _chosen([*(each.id for each in GUARANTEES), "sequences"], only))
     def test_contract(guarantee: str) -> None:
-        from flyteapps_contract.verification import outcomes_of
+        from flyteapps_contract.explorations.sequences import explore
+        from flyteapps_contract.profiles import PROFILES
+        from flyteapps_contract.verification import fresh_run, outcomes_of
 
-        _require_held(guarantee, outcomes_of(target(), guarantee))
+        judged = target()
+        if guarantee == "sequences":
+            _require_held(guarantee, list(explore(judged, fresh_run(judged), PROFILES[profile], seed)))
+        else:
+            _require_held(guarantee, outcomes_of(judged, guarantee))
 
     return test_contract
 
@@ -64,7 +74,7 @@ def _require_held(id_: str, outcomes: Sequence[Outcome]) -> None:
     """Fails the test, or skips it, unless all is well."""
     from flyteapps_contract.outcomes import Verdict, verdict_of
 
-    text = "\n".join(f"{each.check}: {each.verdict}: {each.reason}" for each in outcomes if each.reason)
+    text = "\n".join(f"{each.check}: {each.verdict}: {each.reason}\n{each.script}" for each in outcomes if each.reason)
     verdict = verdict_of(outcomes)
     if verdict is Verdict.NOT_OFFERED:
         pytest.skip(f"not offered: {text}")

@@ -20,6 +20,11 @@ def fresh_prefix() -> str:
     return "fc" + secrets.token_hex(PREFIX_BYTES)
 
 
+def fresh_run(target: Target) -> Run:
+    """A run on the target with a prefix of its own."""
+    return Run(prefix=fresh_prefix(), org=target.offers.org)
+
+
 def checks_of(guarantee: str) -> list[Check]:
     """The checks that speak of the guarantee."""
     return [check for check in all_checks() if guarantee in check.guarantees]
@@ -27,7 +32,7 @@ def checks_of(guarantee: str) -> list[Check]:
 
 def outcomes_of(target: Target, guarantee: str, run: Run | None = None) -> list[Outcome]:
     """What the checks of one guarantee came to."""
-    run = run or Run(prefix=fresh_prefix(), org=target.offers.org)
+    run = run or fresh_run(target)
     return [judge(target, check, run) for check in checks_of(guarantee)]
 
 

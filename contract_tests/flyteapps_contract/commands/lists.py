@@ -176,11 +176,12 @@ class Lists:
     # ---- requests
 
     def _scope(self, request: rpc.ListRequest, number: int) -> int:
-        """Sets the scope; that of an org only where nobody else has apps there."""
+        """Sets the scope; that of an org or cluster only where no other app is there, such as one that marks a stream."""
         places = self._on.scene.places
-        if number == 2 and self._on.offers.fresh:
+        alone = self._on.offers.fresh and self._on.session.plane.link.opens_at_once
+        if number == 2 and alone:
             request.org = self._on.world.org or self._on.session.run.org or "flyte"
-        elif number == 3 and self._on.session.plane.link.opens_at_once:
+        elif number == 3 and alone:
             request.cluster_id.CopyFrom(self._on.session.cluster(self._on.scene.clusters[0]))
         else:
             request.project.CopyFrom(places[number % len(places)])
