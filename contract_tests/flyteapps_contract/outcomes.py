@@ -63,13 +63,29 @@ class Verdict(StrEnum):
     BROKEN = "broken"
     UNJUDGED = "not judged"
     NOT_OFFERED = "not offered"
+    DEVIATES = "known deviation"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a timeline shows of one call, stream or move of the clock: whose it was, what, and from when to when.
+
+    `end` is None where nobody knows; times are in any unit that orders them. `wrong`: it is what broke a guarantee.
+    """
+
+    lane: str
+    text: str
+    begin: float
+    end: float | None
+    wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One check's verdict: the guarantees that it speaks of, why it isn't `holds`, and the seconds it took.
 
-    `tried`: how much was tried, where that differs from run to run; `script`: what shows a break to anybody.
+    `tried`: how much was tried, where that differs from run to run; `script`: what shows a break to anybody;
+    `timeline`: what was done in the run that broke it.
     """
 
     check: str
@@ -79,12 +95,16 @@ class Outcome:
     seconds: float = 0.0
     tried: str = ""
     script: str = ""
+    timeline: tuple[Span, ...] = ()
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:
-    """A guarantee's verdict: broken if one check says so, then not judged, then holds; no check ran: not offered."""
+    """A guarantee's verdict: broken if one check says so, then not judged, then known deviation, then holds.
+
+    Where no check ran it is not offered.
+    """
     found = {outcome.verdict for outcome in outcomes}
-    for verdict in (Verdict.BROKEN, Verdict.UNJUDGED, Verdict.HOLDS):
+    for verdict in (Verdict.BROKEN, Verdict.UNJUDGED, Verdict.DEVIATES, Verdict.HOLDS):
         if verdict in found:
             return verdict
     return Verdict.NOT_OFFERED

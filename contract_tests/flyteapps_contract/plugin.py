@@ -19,25 +19,28 @@ if TYPE_CHECKING:
 def contract_tests(
     target: Callable[[], Target], *, only: tuple[str, ...] = (), profile: str = "quick", seed: int = 0
 ) -> Callable[[str], None]:
-    """A test function with one case a guarantee and one for generated sequences, to be assigned to a name that pytest
-    collects.
+    """A test function with one case a guarantee and one an exploration, to be assigned to a name that pytest collects.
 
-    `target` makes what is judged, once a case. `only` names guarantees, all by default. A case fails where the
-    guarantee is broken or could not be judged, and is skipped with the reason where the target doesn't offer what
-    its checks need. `profile` (quick, standard, thorough) and `seed` say which sequences are tried; by `only` they are
-    left out, unless it names them ("sequences").
+    `target` makes what is judged, once a case. `only` names guarantees and explorations ("sequences", "histories",
+    "messages"), all by default. A case fails where the guarantee is broken or could not be judged, and is skipped with
+    the reason where the target doesn't offer what its checks need. `profile` (quick, standard, thorough) says how much
+    the explorations try; of one `seed` they draw the same.
     """
     from flyteapps_contract.catalogue import GUARANTEES
+    from flyteapps_contract.profiles import PROFILES
 
-    @pytest.mark.parametrize("guarantee", _chosen([*(each.id for each in GUARANTEES), "sequences"], only))
+    budgets = PROFILES[profile].budgets
+
+    @pytest.mark.parametrize("guarantee", _chosen([*(each.id for each in GUARANTEES), *budgets], only))
     def test_contract(guarantee: str) -> None:
-        from flyteapps_contract.explorations.sequences import explore
-        from flyteapps_contract.profiles import PROFILES
+        from flyteapps_contract.explorations.hunting import explore
+        from flyteapps_contract.explorations.registry import EXPLORATIONS
         from flyteapps_contract.verification import fresh_run, outcomes_of
 
         judged = target()
-        if guarantee == "sequences":
-            _require_held(guarantee, list(explore(judged, fresh_run(judged), PROFILES[profile], seed)))
+        if guarantee in budgets:
+            explored = explore(EXPLORATIONS[guarantee], judged, fresh_run(judged), budgets[guarantee], seed)
+            _require_held(guarantee, list(explored))
         else:
             _require_held(guarantee, outcomes_of(judged, guarantee))
 

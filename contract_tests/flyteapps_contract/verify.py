@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,8 +19,12 @@ from rich.console import Console
 
 from flyteapps_contract.catalogue import GUARANTEES, Guarantee
 from flyteapps_contract.checks.registry import Check
+from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
+from flyteapps_contract.explorations.hunting import Exploration, explore
+from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
-from flyteapps_contract.reports import machine, terminal
+from flyteapps_contract.profiles import PROFILES, Budget, Profile
+from flyteapps_contract.reports import machine, page, terminal
 from flyteapps_contract.reports.summary import Summary, summarize
 from flyteapps_contract.runner import judge, lacking
 from flyteapps_contract.session import Limits, Run
@@ -31,6 +37,8 @@ from flyteapps_contract.verification import checks_of, fresh_prefix
 CANNOT_JUDGE = 2
 SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
 DIALECTS = ("standard",)
+SEEDS = 1_000_000
+"""Seeds that are drawn are below it, so that they can be typed."""
 
 
 @click.command()
@@ -44,6 +52,20 @@ DIALECTS = ("standard",)
 @click.option("--org", default="", help="The org.  [default: the plane's own]")
 @click.option("--project", default="", help="The only project to use.  [default: projects of its own]")
 @click.option("--domain", default="development", show_default=True, help="The domain.")
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="quick",
+    show_default=True,
+    help="How much is tried beside the directed checks: seconds, two minutes, an hour.",
+)
+@click.option("--seed", type=int, help="What is drawn follows from it.  [default: drawn]")
+@click.option(
+    "--deviations",
+    "deviations_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of known deviations.  [default: the dialect's own]",
+)
 @click.option("--failing-label", metavar="KEY=VALUE", help="A label that makes an app fail to deploy on this plane.")
 @click.option("--prefix", help="What the names of the apps begin with.  [default: drawn]")
 @click.option("--clean", "clean_prefix", metavar="PREFIX", help="Only remove what a run with that prefix left.")
@@ -52,6 +74,7 @@ DIALECTS = ("standard",)
 @click.option("--max-rate", type=click.FloatRange(0), default=0.0, help="Calls a second, at most.  [default: no limit]")
 @click.option("--max-seconds", type=click.FloatRange(0), default=0.0, help="Start no check later.  [default: no limit]")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML there.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to look at there.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON there.")
 def verify(
     endpoint: str,
@@ -64,6 +87,9 @@ def verify(
     org: str,
     project: str,
     domain: str,
+    profile: str,
+    seed: int | None,
+    deviations_path: Path | None,
     failing_label: str | None,
     prefix: str | None,
     clean_prefix: str | None,
@@ -72,6 +98,7 @@ def verify(
     max_rate: float,
     max_seconds: float,
     junit: Path | None,
+    html: Path | None,
     json_path: Path | None,
 ) -> None:
     """Check that the control plane at ENDPOINT (host:port, or a URL without a path) keeps the contract.
@@ -80,6 +107,7 @@ def verify(
     and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
     """
     guarantees = select(only)
+    deviations = load(deviations_path) if deviations_path is not None else of_dialect(dialect)
     target = EndpointTarget(
         Address.parse(endpoint, insecure),
         protocol,
@@ -98,49 +126,79 @@ def verify(
     if clean_prefix:
         raise click.exceptions.Exit(CANNOT_JUDGE if clean(target, run, click.echo) else 0)
     if dry_run:
-        _say_plan(target, guarantees)
+        _say_plan(target, guarantees, profile)
         return
     probe(target)
     if prefix:
         require_unused(target, run)
     console = Console()
-    summary = run_checks(target, guarantees, run, console, time.monotonic() + max_seconds if max_seconds else None)
+    summary = run_checks(
+        target,
+        guarantees,
+        run,
+        console,
+        until=time.monotonic() + max_seconds if max_seconds else None,
+        profile=PROFILES[profile],
+        seed=secrets.randbelow(SEEDS) if seed is None else seed,
+        deviations=deviations,
+    )
     terminal.show(console, summary)
-    for path, text in ((junit, machine.as_junit), (json_path, machine.as_json)):
+    for path, text in ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html)):
         if path is not None:
             path.write_text(text(summary), encoding="utf-8")
     raise click.exceptions.Exit(summary.exit_code)
 
 
 def run_checks(
-    target: Target, guarantees: Sequence[Guarantee], run: Run, console: Console, until: float | None = None
+    target: Target,
+    guarantees: Sequence[Guarantee],
+    run: Run,
+    console: Console,
+    *,
+    until: float | None = None,
+    profile: Profile = PROFILES["quick"],
+    seed: int = 0,
+    deviations: Deviations | None = None,
 ) -> Summary:
     """Judges the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
     started = time.monotonic()
+    known = deviations or of_dialect(target.dialect)
     outcomes: list[Outcome] = []
     checks = _checks(guarantees)
+    explorations = _explorations(guarantees, profile)
     trouble = ""
     try:
-        with terminal.live(console, len(checks)) as bar:
-            for check in checks:
+        with terminal.live(console, len(checks) + len(explorations)) as bar:
+            for step in (*checks, *explorations):
                 if _signalled.is_set():
                     raise KeyboardInterrupt
                 if until is not None and time.monotonic() > until:
                     trouble = "the time of --max-seconds was over before all checks had run"
                     break
-                bar.begin(check.name)
-                outcome = judge(target, check, run)
-                if outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED):
-                    outcome, trouble = _still_there(target, outcome)
-                outcomes.append(outcome)
-                bar.done(outcome)
+                bar.begin(step.name)
+                if isinstance(step, Check):
+                    found = [judge(target, step, run)]
+                else:
+                    budget = _within(profile.budgets[step.name], until)
+                    broken = {id_ for each in outcomes if each.verdict is Verdict.BROKEN for id_ in each.guarantees}
+                    wanted = [each.id for each in guarantees]
+                    found = explore(step, target, run, budget, seed, only=wanted, broken=broken | known.guarantees)
+                for outcome in found:
+                    if outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED):
+                        outcome, trouble = _still_there(target, outcome)
+                    outcomes.append(outcome)
+                    bar.say(outcome)
+                    if trouble:
+                        break
+                bar.done()
                 if trouble:
                     break
     except KeyboardInterrupt:
         trouble = "interrupted"
     seen = {outcome.check for outcome in outcomes}
-    missed = [check for check in checks if check.name not in seen]
-    outcomes += [Outcome(check.name, check.guarantees, Verdict.UNJUDGED, trouble) for check in missed]
+    missed = [step for step in (*checks, *explorations) if step.name not in seen]
+    if trouble:
+        outcomes += [Outcome(step.name, step.guarantees, Verdict.UNJUDGED, trouble) for step in missed]
     if run.left:
         left = ", ".join(sorted(run.left))
         trouble = f"{trouble}\nleft behind: {left}; remove it by: flyteapps verify ... --clean {run.prefix}".lstrip()
@@ -148,10 +206,22 @@ def run_checks(
         target=target.name,
         dialect=target.dialect,
         prefix=run.prefix,
-        lines=summarize(guarantees, outcomes),
+        lines=summarize(guarantees, known.applied(outcomes)),
         seconds=time.monotonic() - started,
         trouble=trouble,
+        profile=profile.name,
+        seed=seed,
     )
+
+
+def _explorations(guarantees: Sequence[Guarantee], profile: Profile) -> list[Exploration]:
+    wanted = {each.id for each in guarantees}
+    return [each for name, each in EXPLORATIONS.items() if name in profile.budgets and wanted & set(each.guarantees)]
+
+
+def _within(budget: Budget, until: float | None) -> Budget:
+    """The budget, no longer than there is time."""
+    return budget if until is None else replace(budget, seconds=min(budget.seconds, until - time.monotonic()))
 
 
 def select(only: Sequence[str]) -> list[Guarantee]:
@@ -179,13 +249,16 @@ def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
     return outcome, ""
 
 
-def _say_plan(target: Target, guarantees: Sequence[Guarantee]) -> None:
+def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: str) -> None:
     checks = _checks(guarantees)
     for check in checks:
         lack = lacking(target.offers, check)
         click.echo(
             f"{'not run' if lack else 'run':8} {','.join(check.guarantees):12} {check.sentence}{lack and f' [{lack}]'}"
         )
+    for exploration in _explorations(guarantees, PROFILES[profile]):
+        budget = PROFILES[profile].budgets[exploration.name]
+        click.echo(f"{'run':8} {exploration.name}: up to {budget.count}, or {budget.seconds:g} s, by profile {profile}")
     click.echo(f"nothing was called; {sum(not lacking(target.offers, each) for each in checks)} checks would run")
 
 

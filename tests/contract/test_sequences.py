@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flyteapps_contract.explorations.hunting import Hunt
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.session import Run
 from flyteapps_contract.verification import fresh_prefix
@@ -17,9 +18,9 @@ FEW = 150
 
 def test_the_stand_in_is_clean() -> None:
     """No sequence breaks a guarantee, and the same seed gives the same run."""
-    first, again = (search(standins.direct(), Run(prefix="fcseq"), sequences=FEW, seed_=1) for _ in range(2))
+    first, again = (search(standins.direct(), Run(prefix="fcseq"), Hunt(count=FEW, seed=1)) for _ in range(2))
     assert first.flaw is None, (first.flaw, first.acts)
-    assert first.sequences == FEW
+    assert first.tried == FEW
     assert first.commands == again.commands
     assert first.commands["create"] > FEW
 
@@ -37,7 +38,8 @@ def test_the_stand_in_is_clean() -> None:
 def test_a_planted_bug_is_found_and_shrunk(guarantee: str, mutant: Mutant) -> None:
     """A sequence of few calls breaks the guarantee that the bug breaks."""
     with mutant():
-        found = search(standins.direct(), Run(prefix=fresh_prefix()), sequences=10 * FEW, seed_=1, only=[guarantee])
+        hunt = Hunt(count=10 * FEW, seed=1, judged=frozenset({guarantee}))
+        found = search(standins.direct(), Run(prefix=fresh_prefix()), hunt)
     assert found.flaw is not None
     assert guarantee in found.flaw.guarantees
     assert found.flaw.proof

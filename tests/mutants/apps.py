@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -22,9 +22,9 @@ from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.identity import Organization
 from flyteapps_fake.plane.ingress import Hosts
-from flyteapps_fake.plane.lifecycle import PENDING
+from flyteapps_fake.plane.lifecycle import PENDING, STOPPED
 
-from .planting import around, at_create, at_update, mutant
+from .planting import around, at_create, at_update, draft_of, mutant
 
 
 @mutant("ID-1")
@@ -248,3 +248,62 @@ def a_deleted_app_stays_listed() -> AbstractContextManager[Any]:
     both.enter_context(around(reads, "list_apps", list_apps))
     both.enter_context(around(writes, "delete", delete))
     return both
+
+
+@mutant("UP-2")
+def an_update_takes_the_creator() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App) -> None:
+        app.spec.creator.user.id.subject = "whoever wrote last"
+
+    return at_update(change)
+
+
+@mutant("UP-2")
+def an_update_loses_the_ingress() -> AbstractContextManager[Any]:
+    return at_update(lambda app, old: app.spec.ClearField("ingress"))
+
+
+@mutant("UP-2")
+def a_revision_comes_twice() -> AbstractContextManager[Any]:
+    def change(app: model.App, old: model.App) -> None:
+        if app.metadata.revision == 3:
+            app.metadata.revision = 2
+
+    return at_update(change)
+
+
+@mutant("UP-3")
+def a_conflict_is_half_an_update() -> AbstractContextManager[Any]:
+    def update(real: Any, state: State, request: rpc.UpdateRequest) -> AppKey:
+        try:
+            return real(state, request)
+        except RpcError as error:
+            old = state.store.get(AppKey.of(request.app.metadata.id))
+            if error.code is Code.ABORTED and "moved on" in error.message and old is not None:
+                app = old.parse()
+                app.metadata.labels["touched"] = "by a conflict"
+                state.clock.tick()
+                state.commit(draft_of(old, app))
+            raise
+
+    return around(writes, "update", update)
+
+
+@mutant("CR-5")
+def a_created_again_app_goes_on_counting() -> AbstractContextManager[Any]:
+    def create(real: Any, state: State, request: rpc.CreateRequest) -> AppKey:
+        again = AppKey.of(request.app.metadata.id) in state._gone
+        with at_create(lambda app: setattr(app.metadata, "revision", 2)) if again else nullcontext():
+            return real(state, request)
+
+    return around(writes, "create", create)
+
+
+@mutant("DE-2")
+def a_stopped_app_can_not_be_deleted() -> AbstractContextManager[Any]:
+    def delete(real: Any, state: State, request: rpc.DeleteRequest) -> AppKey:
+        if state.require(AppKey.of(request.app_id)).status == STOPPED:
+            raise RpcError(Code.FAILED_PRECONDITION, "it is stopped")
+        return real(state, request)
+
+    return around(writes, "delete", delete)

@@ -493,3 +493,26 @@ def one_replica_means_all() -> AbstractContextManager[Any]:
 
     real = logs.tail_logs
     return patch("flyteapps_fake.control_plane.tail_logs", lambda *arguments: tail(real, *arguments))
+
+
+@mutant("DE-3")
+def a_deleted_apps_lease_runs_out() -> AbstractContextManager[Any]:
+    """Its timer fires on whatever app has the id by then."""
+
+    def lease(real: Any, state: State, record: AppRecord, cluster: str) -> AppRecord:
+        leased = real(state, record, cluster)
+
+        def fire(_: Any) -> None:
+            current = state.store.get(record.key)
+            if current is not None and current.incarnation != record.incarnation and current.cluster:
+                leases.take_back(state, current)
+
+        state.agenda.call_at(
+            state.clock.now() + round(state.settings.lease_seconds * 10**9),
+            ("forgotten", record.key),
+            fire,
+            progress=False,
+        )
+        return leased
+
+    return around(leases, "lease", lease)

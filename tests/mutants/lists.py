@@ -64,3 +64,46 @@ def the_total_is_of_the_page() -> AbstractContextManager[Any]:
 @mutant("LI-7")
 def identities_stay_rich() -> AbstractContextManager[Any]:
     return patch.object(listing, "_bare", listing._whole)
+
+
+@mutant("LI-4")
+def a_page_begins_with_the_last_ones_end() -> AbstractContextManager[Any]:
+    def by_index(store: Any, scope: Any, order: Any, after: Any) -> Any:
+        if after is not None and (last := store.get(after.key)) is not None:
+            yield last
+        yield from real(store, scope, order, after)
+
+    real = listing._by_index
+    return patch.object(listing, "_by_index", by_index)
+
+
+@mutant("LI-4")
+def a_page_skips_one() -> AbstractContextManager[Any]:
+    def by_index(store: Any, scope: Any, order: Any, after: Any) -> Any:
+        found = real(store, scope, order, after)
+        if after is not None:
+            next(found, None)
+        yield from found
+
+    real = listing._by_index
+    return patch.object(listing, "_by_index", by_index)
+
+
+@mutant("LI-4")
+def there_is_always_another_page() -> AbstractContextManager[Any]:
+    return around(listing, "_page", lambda real, found, limit: ((page := real(found, limit)[0]), bool(page)))
+
+
+@mutant("LI-2")
+def later_than_is_not_earlier_than() -> AbstractContextManager[Any]:
+    return patch.dict(filters._COMPARISONS, {Filter.GREATER_THAN: lambda a, b: a >= b})
+
+
+@mutant("LI-2")
+def the_last_filter_alone_counts() -> AbstractContextManager[Any]:
+    return around(listing, "compile_filters", lambda real, each: real(list(each)[-1:]))
+
+
+@mutant("LI-3")
+def a_second_sort_key_is_ignored() -> AbstractContextManager[Any]:
+    return around(listing, "_orders", lambda real, query: real(query)[:1])

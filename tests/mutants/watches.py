@@ -110,3 +110,37 @@ def a_deletion_ends_the_stream() -> AbstractContextManager[Any]:
 @mutant("WA-10")
 def a_shutdown_is_internal() -> AbstractContextManager[Any]:
     return around(EventLog, "end", lambda real, self, error: real(self, RpcError(Code.INTERNAL, "bye")))
+
+
+@mutant("WA-3")
+def two_events_in_a_row_become_one() -> AbstractContextManager[Any]:
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        waiting = self._queue[-1] if self._queue else None
+        if waiting is not None and kind == UPDATE_EVENT and waiting[1] == UPDATE_EVENT:
+            last = waiting[0]
+            if last.new is not None and event.new is not None and last.new.key == event.new.key:
+                self._queue[-1] = (Event(last.old, event.new), UPDATE_EVENT)
+                return
+        real(self, event, kind)
+
+    return around(Subscription, "push", push)
+
+
+@mutant("WA-3")
+def the_newest_event_comes_first() -> AbstractContextManager[Any]:
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        real(self, event, kind)
+        self._queue.rotate(1)
+
+    return around(Subscription, "push", push)
+
+
+@mutant("WA-8")
+def a_second_stream_opens_empty() -> AbstractContextManager[Any]:
+    counted = [0]
+
+    def subscribe(real: Any, self: EventLog, scope: Any, snapshot: Any) -> Subscription:
+        counted[0] += 1
+        return real(self, scope, snapshot if counted[0] % 2 else ())
+
+    return around(EventLog, "subscribe", subscribe)

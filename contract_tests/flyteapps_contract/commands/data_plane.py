@@ -58,6 +58,8 @@ class DataPlane:
         self._now = 0.0
         self._granted: dict[str, float] = {}
         self._lacking = ""
+        self._born: dict[str, set[int]] = {}
+        """When the incarnations of each slot that were seen were created."""
         self._left: set[str] = set()
         """Clusters whose stream was closed, where a plane may notice that late."""
 
@@ -142,6 +144,7 @@ class DataPlane:
         app = now.app
         if not slot.own:
             return
+        self._born.setdefault(slot.key, set()).add(app.status.created_at.ToNanoseconds())
         same = before is not None and before.status.created_at == app.status.created_at
         was = before.status if same and before is not None else model.Status()
         cluster = app.status.assigned_cluster
@@ -171,6 +174,7 @@ class DataPlane:
         if not was.HasField("lease_expiration") or slot.key not in self._granted:
             return
         ran = self._now - self._granted[slot.key]
+        again = ("DE-3",) if len(self._born[slot.key]) > 1 else ()  # it may be the lease of one that was deleted
         kept = status.lease_expiration == was.lease_expiration and status.assigned_cluster == was.assigned_cluster
         if ran > LEASE_SECONDS + MARGIN and kept:
             line = f"{now.word}.status.lease_expiration != {was.lease_expiration.ToNanoseconds()}"
@@ -180,10 +184,10 @@ class DataPlane:
             text = (
                 f"it was leased to {status.assigned_cluster} after {ran:g} s, while {was.assigned_cluster}'s lease ran"
             )
-            raise Flawed(("LE-1",), text, line)
+            raise Flawed(("LE-1", *again), text, line)
         if ran < LEASE_SECONDS - MARGIN and not kept and not status.assigned_cluster:
             line = f"{now.word}.status.assigned_cluster == {was.assigned_cluster!r}"
-            raise Flawed(("LE-1", "LE-2"), f"a lease of {LEASE_SECONDS:g} s was over after {ran:g} s", line)
+            raise Flawed(("LE-1", "LE-2", *again), f"a lease of {LEASE_SECONDS:g} s was over after {ran:g} s", line)
         if ran > LEASE_SECONDS + MARGIN and not status.assigned_cluster:
             self._judge_lapse(now)
 

@@ -176,7 +176,7 @@ class Lists:
     # ---- requests
 
     def _scope(self, request: rpc.ListRequest, number: int) -> int:
-        """Sets the scope; that of an org or cluster only where no other app is there, such as one that marks a stream."""
+        """Sets the scope; that of an org or cluster only where no other app is there, not even a stream's marker."""
         places = self._on.scene.places
         alone = self._on.offers.fresh and self._on.session.plane.link.opens_at_once
         if number == 2 and alone:

@@ -15,7 +15,7 @@ S = model.Status
 
 STATES = (STOP, RUN, STARTED, UNSPECIFIED)
 REASONS = ("", "because", "another reason")
-SPANS = (0.53, 7.1, 61.3, 1_000.0, 0.001)
+SPANS = (0.53, 7.1, 61.3, 40.2, 1_000.0, 0.001)
 """Seconds that time may be moved by; no sum of few is the length of a lease."""
 REPORTS: tuple[tuple[int, int, str], ...] = (
     (S.DEPLOYMENT_STATUS_PENDING, 0, ""),

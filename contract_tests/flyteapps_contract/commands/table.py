@@ -21,7 +21,7 @@ TARGETS = 8
 STREAMS = 3
 CLUSTERS = 2
 REPORTS, STALE, REPLICAS = 10, 3, 3
-SPANS = 5
+SPANS = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 
 from flyteapps_contract.model.flaws import Flawed
-from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.outcomes import Refused, Span
 from flyteapps_contract.session import Session
 from flyteapps_contract.streams import Leases, Watcher
 
@@ -99,3 +100,23 @@ def app_of(step: Step) -> model.App:
     """The app in a unary call's answer."""
     assert isinstance(step.answer, rpc.CreateResponse | rpc.GetResponse | rpc.UpdateResponse | rpc.UpdateStatusResponse)
     return step.answer.app
+
+
+def timeline(steps: Sequence[Step]) -> tuple[Span, ...]:
+    """The steps as a timeline of one client, its streams and the clock; the last call is what showed the flaw."""
+    spans: list[Span] = []
+    last = max((number for number, step in enumerate(steps) if step.kind == "call"), default=-1)
+    ends = {step.stream: number for number, step in enumerate(steps) if step.kind == "close"}
+    for number, step in enumerate(steps):
+        match step.kind:
+            case "call":
+                text = f"{step.method}: {step.code if step.heard else 'lost'}\n{step.request}"
+                spans.append(Span("calls", text, number, number + 1, number == last))
+            case "open":
+                end = ends.get(step.stream, len(steps))
+                spans.append(Span(f"stream {step.stream}", f"{step.method}\n{step.request}", number, end))
+            case "advance":
+                spans.append(Span("clock", f"{step.seconds:g} s pass", number, number + 1))
+            case _:
+                pass
+    return tuple(spans)

@@ -31,6 +31,8 @@ def as_json(summary: Summary) -> str:
         "target": summary.target,
         "dialect": summary.dialect,
         "prefix": summary.prefix,
+        "profile": summary.profile,
+        "seed": summary.seed,
         "seconds": round(summary.seconds, 3),
         "trouble": summary.trouble,
         "exit_code": summary.exit_code,
@@ -46,6 +48,8 @@ def _check(outcome: Outcome) -> dict[str, object]:
         "verdict": outcome.verdict.value,
         "reason": outcome.reason,
         "seconds": round(outcome.seconds, 3),
+        **({"tried": outcome.tried} if outcome.tried else {}),
+        **({"script": outcome.script} if outcome.script else {}),
     }
 
 
@@ -58,15 +62,21 @@ def as_junit(summary: Summary) -> str:
         tests=str(len(summary.lines)),
         failures=str(counts[Verdict.BROKEN]),
         errors=str(counts[Verdict.UNJUDGED]),
-        skipped=str(counts[Verdict.NOT_OFFERED]),
+        skipped=str(counts[Verdict.NOT_OFFERED] + counts[Verdict.DEVIATES]),
         time=f"{summary.seconds:.3f}",
     )
-    tags = {Verdict.BROKEN: "failure", Verdict.UNJUDGED: "error", Verdict.NOT_OFFERED: "skipped"}
+    tags = {
+        Verdict.BROKEN: "failure",
+        Verdict.UNJUDGED: "error",
+        Verdict.NOT_OFFERED: "skipped",
+        Verdict.DEVIATES: "skipped",
+    }
     for line in summary.lines:
         case = ElementTree.SubElement(
             suite, "testcase", classname="flyteapps.contract", name=line.guarantee.id, time=f"{line.seconds:.3f}"
         )
-        text = _NOT_XML.sub("?", "\n".join(line.reasons()))
+        scripts = [each.script for each in line.outcomes if each.script]
+        text = _NOT_XML.sub("?", "\n".join([*line.reasons(), *scripts]))
         if line.verdict in tags:
             ElementTree.SubElement(case, tags[line.verdict], message=text.partition("\n")[0]).text = text
     root = ElementTree.Element("testsuites")

@@ -29,18 +29,21 @@ class Line:
 
     def reasons(self) -> list[str]:
         """Why it isn't more than its verdict: the checks that decided it, and those that could not run."""
-        shown = [each for each in self.outcomes if each.reason and each.verdict in (self.verdict, Verdict.NOT_OFFERED)]
+        said = (self.verdict, Verdict.NOT_OFFERED, Verdict.DEVIATES)
+        shown = [each for each in self.outcomes if each.reason and each.verdict in said]
         return [f"{each.check}: {each.reason}" if each.check else each.reason for each in shown]
 
     def share(self) -> str:
-        """How many of its checks hold, such as "3 of 4"."""
-        held = sum(outcome.verdict is Verdict.HOLDS for outcome in self.outcomes)
-        return f"{held} of {len(self.outcomes)}" if any(each.check for each in self.outcomes) else ""
+        """How many of its checks hold, and what else was tried, such as "3 of 4, 150 sequences"."""
+        checks = [each for each in self.outcomes if each.check and not each.tried]
+        held = sum(outcome.verdict is Verdict.HOLDS for outcome in checks)
+        tried = [each.tried for each in self.outcomes if each.tried]
+        return ", ".join([*([f"{held} of {len(checks)}"] if checks else []), *dict.fromkeys(tried)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A whole run. `trouble`: why it ended early, "" where it didn't."""
+    """A whole run. `trouble`: why it ended early, "" where it didn't; by the seed its explorations can be repeated."""
 
     target: str
     dialect: str
@@ -48,6 +51,8 @@ class Summary:
     lines: Sequence[Line]
     seconds: float
     trouble: str = ""
+    profile: str = ""
+    seed: int = 0
 
     def counts(self) -> Counter[Verdict]:
         """How many guarantees came to which verdict."""
@@ -59,7 +64,8 @@ class Summary:
         counts = self.counts()
         if counts[Verdict.BROKEN]:
             return 1
-        return 2 if self.trouble or counts[Verdict.UNJUDGED] or not counts[Verdict.HOLDS] else 0
+        judged = counts[Verdict.HOLDS] + counts[Verdict.DEVIATES]
+        return 2 if self.trouble or counts[Verdict.UNJUDGED] or not judged else 0
 
 
 def summarize(guarantees: Sequence[Guarantee], outcomes: Sequence[Outcome]) -> list[Line]:

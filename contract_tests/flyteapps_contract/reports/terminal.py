@@ -13,7 +13,13 @@ from rich.text import Text
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.reports.summary import Summary
 
-STYLES = {Verdict.HOLDS: "green", Verdict.BROKEN: "bold red", Verdict.UNJUDGED: "yellow", Verdict.NOT_OFFERED: "dim"}
+STYLES = {
+    Verdict.HOLDS: "green",
+    Verdict.BROKEN: "bold red",
+    Verdict.UNJUDGED: "yellow",
+    Verdict.NOT_OFFERED: "dim",
+    Verdict.DEVIATES: "cyan",
+}
 
 
 class Live:
@@ -27,9 +33,12 @@ class Live:
         """Says which check runs now."""
         self._progress.update(self._task, description=check)
 
-    def done(self, outcome: Outcome) -> None:
-        """Counts a check; what is broken is said at once."""
+    def done(self) -> None:
+        """Counts a check."""
         self._progress.advance(self._task)
+
+    def say(self, outcome: Outcome) -> None:
+        """What is broken is said at once."""
         if outcome.verdict is Verdict.BROKEN:
             self._progress.console.print(Text(f"broken  {outcome.check}", style=STYLES[Verdict.BROKEN]))
 
@@ -55,8 +64,11 @@ def show(console: Console, summary: Summary) -> None:
     console.print(table)
     counts = summary.counts()
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    for script in dict.fromkeys(each.script for line in summary.lines for each in line.outcomes if each.script):
+        console.print(Text(f"\n{script}", style="dim"))
+    tried = f", profile {summary.profile}, seed {summary.seed}" if summary.profile else ""
     console.print(
-        Text(f"\n{summary.target}, dialect {summary.dialect}: {said or 'nothing ran'} ({summary.seconds:.1f} s)")
+        Text(f"\n{summary.target}, dialect {summary.dialect}{tried}: {said or 'nothing ran'} ({summary.seconds:.1f} s)")
     )
     if summary.trouble:
         console.print(Text(summary.trouble, style=STYLES[Verdict.BROKEN]))

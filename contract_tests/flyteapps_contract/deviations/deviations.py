@@ -1,0 +1,109 @@
+"""Files of known deviations, and what they make of a run: what deviates as declared fails nothing, all else does."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
+
+HERE = Path(__file__).parent
+KEYS = {"dialect", "version", "deviation"}
+FIELDS = {"id", "guarantee", "checks", "evidence"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One known deviation: its id, the guarantee, the checks that see it (none: any of them), and the evidence."""
+
+    id: str
+    guarantee: str
+    checks: tuple[str, ...]
+    evidence: str
+
+    def covers(self, outcome: Outcome) -> bool:
+        """Whether it is what a check found."""
+        return self.guarantee in outcome.guarantees and (not self.checks or outcome.check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviations:
+    """A file: of which dialect and version, and its deviations."""
+
+    name: str
+    dialect: str
+    version: str
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def guarantees(self) -> frozenset[str]:
+        """The guarantees that are known to be broken."""
+        return frozenset(each.guarantee for each in self.deviations)
+
+    def applied(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes of a run, with what deviates as declared told apart, and what no longer deviates broken."""
+        after: list[Outcome] = []
+        seen: set[str] = set()
+        judged: set[str] = set()
+        for outcome in outcomes:
+            covering = [each for each in self.deviations if each.covers(outcome)]
+            if outcome.verdict in (Verdict.BROKEN, Verdict.HOLDS):
+                judged |= {each.id for each in covering}
+            if outcome.verdict is not Verdict.BROKEN or not covering:
+                after.append(outcome)
+                continue
+            seen |= {each.id for each in covering}
+            known = {each.guarantee for each in covering}
+            text = "; ".join(f"{each.id}: {each.evidence}" for each in covering)
+            kept = tuple(each for each in outcome.guarantees if each not in known)
+            if kept:
+                after.append(replace(outcome, guarantees=kept))
+            declared = tuple(each for each in outcome.guarantees if each in known)
+            after.append(replace(outcome, guarantees=declared, verdict=Verdict.DEVIATES, reason=text))
+        for each in self.deviations:
+            if each.id in judged - seen:
+                text = f"known deviation {each.id} no longer deviates: remove it from {self.name}"
+                after.append(Outcome("", (each.guarantee,), Verdict.BROKEN, text))
+        return after
+
+
+def shipped() -> dict[str, Path]:
+    """The files that come with the suite, by their names without an ending, such as standard-1."""
+    return {path.stem: path for path in sorted(HERE.glob("*.toml"))}
+
+
+def of_dialect(dialect: str) -> Deviations:
+    """The newest file of a dialect that comes with the suite; an empty one where there is none."""
+    paths = [path for name, path in shipped().items() if name.rpartition("-")[0] == dialect]
+    return load(paths[-1]) if paths else Deviations("", dialect, "")
+
+
+def load(path: Path) -> Deviations:
+    """The file there. Raises CannotJudge with what is wrong in it."""
+    try:
+        whole: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CannotJudge(f"the file of known deviations {path} can't be read: {error}") from None
+    if unknown := whole.keys() - KEYS:
+        raise CannotJudge(f"{path}: unknown key {min(unknown)}; there are {', '.join(sorted(KEYS))}")
+    rows = [_row(path, number, row) for number, row in enumerate(whole.get("deviation", ()), 1)]
+    twice = {each.id for each in rows if [other.id for other in rows].count(each.id) > 1}
+    if twice:
+        raise CannotJudge(f"{path}: two deviations are called {min(twice)}")
+    return Deviations(path.name, str(whole.get("dialect", "")), str(whole.get("version", "")), tuple(rows))
+
+
+def _row(path: Path, number: int, row: dict[str, Any]) -> Deviation:
+    where = f"{path}, deviation {number}"
+    if unknown := row.keys() - FIELDS:
+        raise CannotJudge(f"{where}: unknown key {min(unknown)}; there are {', '.join(sorted(FIELDS))}")
+    for key in ("id", "guarantee", "evidence"):
+        if not isinstance(row.get(key), str) or not row[key]:
+            raise CannotJudge(f"{where}: has no {key}")
+    if row["guarantee"] not in {each.id for each in GUARANTEES}:
+        raise CannotJudge(f"{where}: no guarantee is called {row['guarantee']}")
+    return Deviation(row["id"], row["guarantee"], tuple(row.get("checks", ())), row["evidence"])

@@ -1,0 +1,396 @@
+"""Concurrent histories: several clients race for a few apps, list and watch; then all that was seen is judged.
+
+What the clients do is drawn from the seed; how they overlap, nobody can draw. The first histories are small, so that
+what breaks at once is found in a few calls; of what broke, smaller ones are tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.common import list_pb2
+
+from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt
+from flyteapps_contract.model import watching
+from flyteapps_contract.model.flaws import Flawed
+from flyteapps_contract.model.linearizability import Call, contradiction
+from flyteapps_contract.model.listing import by
+from flyteapps_contract.model.racing import OK, Said, State, step
+from flyteapps_contract.outcomes import Broken, Refused, Span, StreamEnded
+from flyteapps_contract.session import STOP, Run, Session, preparing
+from flyteapps_contract.streams import PATIENCE, Watcher
+from flyteapps_contract.targets.target import Target
+
+MARK = "mark"
+"""The label that tells the writes apart."""
+VERBS = {"update": 6, "get": 4, "create": 2, "delete": 2, "list": 1, "pages": 1, "watch": 1}
+"""What a client does, and how often beside the rest."""
+SPEAKING = {"create": "CR-2", "delete": "DE-1", "update": "UP-3", "get": "GE-3", "list": "GE-3"}
+"""The guarantee of one client's own calls, by what can't be explained."""
+NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+"""Codes of calls of which nobody knows what they did."""
+ATTEMPTS = 24
+"""Smaller histories that are tried of one that broke."""
+MOST_CLIENTS, LONGEST = 8, 40
+STREAMS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """What one client does once: on which app, whether with the revision it read last, whether its answer is lost."""
+
+    verb: str
+    app: int = 0
+    guarded: bool = False
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all clients do. Of the apps the first `standing` are there throughout; the others come and go."""
+
+    clients: tuple[tuple[Op, ...], ...]
+    apps: int
+    standing: int
+
+
+@dataclass(slots=True)
+class Event:
+    """A call as it was: by which client, what was said of which app, when it was made and when it returned."""
+
+    client: int
+    app: int
+    said: Said
+    called: int
+    returned: int | None
+
+
+@dataclass(slots=True)
+class History:
+    """All that one plan came to. `pages` are the names that a client paged through."""
+
+    events: list[Event] = field(default_factory=list[Event])
+    apps: dict[tuple[int, int, int], model.App] = field(default_factory=dict[tuple[int, int, int], model.App])
+    """Apps as answers showed them, by number, created_at and revision."""
+    differing: list[str] = field(default_factory=list[str])
+    pages: list[list[str]] = field(default_factory=list[list[str]])
+    watchers: list[Watcher] = field(default_factory=list[Watcher])
+
+
+def drawn(seed: int, number: int) -> Plan:
+    """The plan of that number: the first ones are small."""
+    draw = random.Random(f"{seed}/{number}")
+    clients = min(MOST_CLIENTS, 2 + number // 4 + draw.randrange(2))
+    length = min(LONGEST, 3 + 2 * number)
+    apps = draw.randint(1, 3)
+    verbs = [verb for verb, weight in VERBS.items() for _ in range(weight)]
+    watched = draw.random() < 0.5
+    ops = tuple(
+        (Op("watch"),) * (client == 0 and watched)
+        + tuple(
+            Op(draw.choice(verbs), draw.randrange(apps), guarded=draw.random() < 0.5, lost=draw.random() < 0.05)
+            for _ in range(draw.randint(1, length))
+        )
+        for client in range(clients)
+    )
+    return Plan(ops, apps, standing=draw.randint(0, apps))
+
+
+class Race:
+    """One plan on one session."""
+
+    def __init__(self, session: Session, plan: Plan) -> None:
+        self.session = session
+        self.plan = plan
+        self.history = History()
+        self._ids = [session.id() for _ in range(plan.apps)]
+        self._numbers = {app_id.name: number for number, app_id in enumerate(self._ids)}
+        self._ticks = itertools.count()
+        self._lock = threading.Lock()
+        self._trouble: list[BaseException] = []
+
+    def run(self) -> None:
+        """Runs the clients, reads all that is left, and judges. Raises Flawed, or Unjudged where a client broke."""
+        with preparing("the apps of a history"):
+            for number in range(self.plan.standing):
+                self._call(-1, number, Said("create", f"a{number}"))
+        threads = [
+            threading.Thread(target=self._client, args=(number, ops), daemon=True)
+            for number, ops in enumerate(self.plan.clients)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for trouble in self._trouble:
+            raise trouble
+        final = [self._call(-1, number, Said("get")) for number in range(self.plan.apps)]
+        self._judge_calls()
+        self._judge_pages()
+        self._judge_streams(final)
+
+    # ---- clients
+
+    def _client(self, client: int, ops: Iterable[Op]) -> None:
+        read: dict[int, int] = {}
+        try:
+            for turn, op in enumerate(ops):
+                self._act(client, f"c{client}.{turn}", op, read)
+        except BaseException as trouble:  # told by the thread that waits
+            self._trouble.append(trouble)
+
+    def _act(self, client: int, mark: str, op: Op, read: dict[int, int]) -> None:
+        number = op.app
+        match op.verb:
+            case "list":
+                self._list(client)
+            case "pages":
+                self._page_through()
+            case "watch":
+                if len(self.history.watchers) < STREAMS:
+                    self.history.watchers.append(self.session.watch())
+            case "create" | "delete" if number < self.plan.standing:
+                self._call(client, number, Said("get"))
+            case _:
+                revision = read.get(number, 0) if op.guarded and op.verb == "update" else 0
+                seen = self._call(client, number, Said(op.verb, mark, revision), lost=op.lost)
+                if seen is not None and seen[1] is not None:
+                    read[number] = seen[1][0]
+
+    def _call(
+        self, client: int, number: int, said: Said, *, lost: bool = False
+    ) -> tuple[model.App | None, State] | None:
+        """One call of one app: what it showed, None where the answer was lost."""
+        called = self._tick()
+        app, code = self._ask(number, said)
+        returned = self._tick()
+        if (lost or code in NO_ANSWER) and said.verb != "get":
+            self._record(Event(client, number, said, called, None))
+            return None
+        if code in NO_ANSWER:
+            return None
+        state = self._state(number, app) if app is not None else None
+        self._record(Event(client, number, replace(said, code=code, seen=state), called, returned))
+        return app, state
+
+    def _ask(self, number: int, said: Said) -> tuple[model.App | None, str]:
+        s, app_id = self.session, self._ids[number]
+        try:
+            match said.verb:
+                case "get":
+                    return s.get(app_id), OK
+                case "delete":
+                    s.delete(app_id)
+                    return None, OK
+                case _:
+                    app = s.app(app_id.name, state=STOP, image=f"img:{said.mark}", labels={MARK: said.mark})
+                    app.metadata.revision = said.revision
+                    return (s.create if said.verb == "create" else s.update)(app), OK
+        except Refused as error:
+            return None, error.code
+
+    def _list(self, client: int) -> None:
+        called = self._tick()
+        page = self.session.list(list_pb2.ListRequest(limit=1000))
+        returned = self._tick()
+        shown = {self._numbers.get(app.metadata.id.name, -1): app for app in page.apps}
+        for number in range(self.plan.apps):
+            app = shown.get(number)
+            state = self._state(number, app) if app is not None else None
+            said = Said("list", code=OK if app is not None else "NOT_FOUND", seen=state)
+            self._record(Event(client, number, said, called, returned))
+
+    def _page_through(self) -> None:
+        names: list[str] = []
+        query = by("created_at", "ASCENDING", limit=1)
+        for _ in range(10 * self.plan.apps + 10):
+            page = self.session.list(query)
+            names += [app.metadata.id.name for app in page.apps]
+            if not page.token:
+                self.history.pages.append(names)
+                return
+            query.token = page.token
+        raise Flawed(("LI-4",), f"pages of one app each never ended; they showed {names}")
+
+    def _state(self, number: int, app: model.App) -> State:
+        """What is compared; an app that is shown twice in one state has to be the same throughout."""
+        key = (number, app.status.created_at.ToNanoseconds(), app.metadata.revision)
+        with self._lock:
+            known = self.history.apps.setdefault(key, app)
+        if known != app:
+            self.history.differing.append(f"{app.metadata.id.name} at revision {app.metadata.revision}")
+        return app.metadata.revision, app.metadata.labels.get(MARK, "")
+
+    def _tick(self) -> int:
+        return next(self._ticks)  # one step of the interpreter: no two get the same
+
+    def _record(self, event: Event) -> None:
+        with self._lock:
+            self.history.events.append(event)
+
+    # ---- verdicts
+
+    def _judge_calls(self) -> None:
+        for number in range(self.plan.apps):
+            events = [event for event in self.history.events if event.app == number]
+            calls = [
+                Call(event.called, event.returned, event.said, reads=event.said.verb in ("get", "list"))
+                for event in events
+            ]
+            found = contradiction(calls, None, step)
+            if found is not None:
+                said = found.call.what
+                around = "; ".join(f"{_say(call.what)}" for call in found.open) or "nothing"
+                might = ", ".join(map(_say_state, found.states))
+                text = (
+                    f"no order of the calls explains {_say(said)} of app {self._ids[number].name}: "
+                    f"before it there was {might}; beside it ran {around}"
+                )
+                raise Flawed(("HI-1", SPEAKING[said.verb]), text)
+        if self.history.differing:
+            raise Flawed(("HI-1", "GE-3"), f"two answers showed otherwise: {self.history.differing[0]}")
+
+    def _judge_pages(self) -> None:
+        for names in self.history.pages:
+            standing = [app_id.name for app_id in self._ids[: self.plan.standing]]
+            missing = [name for name in standing if name not in names]
+            if missing:
+                raise Flawed(("LI-4",), f"{missing[0]} was there throughout, but came on no page: {names}")
+            twice = [name for name in standing if names.count(name) > 1]
+            if twice:
+                raise Flawed(("LI-4",), f"{twice[0]} came on two pages: {names}")
+
+    def _judge_streams(self, final: Sequence[tuple[model.App | None, State] | None]) -> None:
+        """Every stream is read until it shows a last write, then judged by its laws, and by what is read in the end."""
+        if not self.history.watchers:
+            return
+        marker = self.session.given_stopped()
+        left = {app.metadata.id.name: app for each in final if each is not None and (app := each[0]) is not None}
+        for watcher in self.history.watchers:
+            self._read(watcher, marker)
+            events = [event for event in watcher.seen if event.name in self._numbers]
+            laws: tuple[tuple[str, Callable[[Sequence[watching.Seen]], str]], ...] = (
+                ("WA-4", watching.unique_law),
+                ("WA-7", watching.first_sight_law),
+                ("WA-6", watching.previous_law),
+                ("WA-7", watching.last_state_law),
+                ("WA-3", watching.step_law),
+            )
+            self._judge_order(events)
+            for guarantee, law in laws:
+                if flaw := law(events):
+                    raise Flawed((guarantee,), f"a watch beside writers: {flaw}")
+            shown = {key[-1]: app for key, app in watching.fold(events).items()}
+            wrong = [name for name in {*shown, *left} if shown.get(name) != left.get(name)]
+            if wrong:
+                text = f"a watch beside writers: what it showed of {wrong[0]} in the end is not what is read"
+                raise Flawed(("WA-5", "WA-8", "WA-1"), text)
+
+    def _read(self, watcher: Watcher, marker: model.App) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not any(event.name == marker.metadata.id.name for event in watcher.seen):
+            try:
+                event = watcher.poll(max(deadline - time.monotonic(), 0.0))
+            except (Refused, StreamEnded, Broken) as end:
+                raise Flawed(("WA-5", "WA-9"), f"a watch beside writers ended: {end}") from None
+            if event is None:
+                raise Flawed(("WA-5",), "a watch beside writers doesn't show an app that was created at the end")
+
+    def _judge_order(self, events: Sequence[watching.Seen]) -> None:
+        """From what a stream showed first of an incarnation on, each of its revisions comes, in order."""
+        last: dict[tuple[str, tuple[int, int]], int] = {}
+        for event in events:
+            if event.kind == "delete":
+                continue
+            key = (event.name, watching.created_at(event.app))
+            revision = event.app.metadata.revision
+            if key in last and revision != last[key] + 1:
+                text = f"a watch beside writers shows revision {revision} of {event.name} after revision {last[key]}"
+                raise Flawed(("WA-3", "WA-5"), text)
+            last[key] = revision
+
+    def timeline(self) -> tuple[Span, ...]:
+        """The calls, by client."""
+        return tuple(
+            Span(
+                "before and after" if event.client < 0 else f"client {event.client}",
+                f"{_say(event.said)} of app {self._ids[event.app].name}",
+                event.called,
+                event.returned,
+            )
+            for event in sorted(self.history.events, key=lambda each: each.called)
+        )
+
+
+def _say(said: Said) -> str:
+    revision = f" with revision {said.revision}" if said.revision else ""
+    mark = f" {said.mark}" if said.mark else ""
+    seen = f" {_say_state(said.seen)}" if said.code == OK and said.verb != "delete" else ""
+    return f"{said.verb}{mark}{revision}: {said.code or 'answer lost'}{seen}"
+
+
+def _say_state(state: State) -> str:
+    return f"revision {state[0]} by {state[1] or 'nobody'}" if state is not None else "no app"
+
+
+def _smaller(plan: Plan, draw: random.Random) -> Plan:
+    """A plan with a client, or some of the operations, left out."""
+    clients = list(plan.clients)
+    at = draw.randrange(len(clients))
+    if len(clients) > 2 and draw.random() < 0.5:
+        del clients[at]
+    elif len(clients[at]) > 1:
+        cut = draw.randrange(len(clients[at]))
+        span = max(1, len(clients[at]) // 2) if draw.random() < 0.5 else 1
+        clients[at] = clients[at][:cut] + clients[at][cut + span :]
+    return replace(plan, clients=tuple(each for each in clients if each))
+
+
+def search(target: Target, run: Run, hunt: Hunt) -> Finding:
+    """Runs histories; of the first that shows a flaw, smaller ones."""
+    found = Finding()
+
+    def attempt(plan: Plan, wanted: str) -> str:
+        """The guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
+        with Session(target.plane(), run) as session:
+            race = Race(session, plan)
+            try:
+                race.run()
+            except Flawed as flaw:
+                guarantee = hunt.speaking(flaw)
+                if not guarantee or (wanted and wanted not in flaw.guarantees):
+                    return ""
+                found.flaw = flaw
+                found.calls = sum(event.client >= 0 for event in race.history.events)
+                found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
+                found.timeline = race.timeline()
+                return guarantee
+        return ""
+
+    for number in range(hunt.count):
+        if time.monotonic() > hunt.until:
+            break
+        plan = drawn(hunt.seed, number)
+        found.tried += 1
+        guarantee = attempt(plan, "")
+        if guarantee:
+            draw = random.Random(hunt.seed)
+            for _ in range(ATTEMPTS):
+                less = _smaller(plan, draw)
+                if less.clients and attempt(less, guarantee):
+                    plan = less
+            break
+    return found
+
+
+HISTORIES = Exploration(
+    "histories",
+    ("HI-1", "CR-2", "UP-3", "GE-3", "DE-1", "LI-4", "WA-1", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9"),
+    search,
+)

@@ -1,0 +1,134 @@
+"""What explorations share: each tries what is drawn, until its budget is spent, and says which guarantees broke."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, Phase, settings
+
+from flyteapps_contract.model.flaws import Flawed
+from flyteapps_contract.outcomes import NotOffered, Outcome, Refused, Span, StreamEnded, Unjudged, Verdict
+from flyteapps_contract.profiles import Budget
+from flyteapps_contract.session import Run
+from flyteapps_contract.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunt:
+    """One search: so many tries, none begun after the monotonic time `until`; the same seed draws the same.
+
+    `judged`: the guarantees that count, all where it is empty. A flaw that one of `explained` speaks of, too, is passed
+    over: that one is known to be broken.
+    """
+
+    count: int
+    seed: int
+    judged: frozenset[str] = frozenset()
+    explained: frozenset[str] = frozenset()
+    until: float = float("inf")
+
+    def speaking(self, flaw: Flawed) -> str:
+        """The first guarantee that the flaw is counted for, "" where it is passed over."""
+        if self.explained & set(flaw.guarantees):
+            return ""
+        return next((each for each in flaw.guarantees if not self.judged or each in self.judged), "")
+
+
+@dataclass(slots=True)
+class Finding:
+    """What a search came to: how many were tried, and the first flaw, as small as it became.
+
+    `calls`: how many calls and streams show it; `story`: in words what was done.
+    """
+
+    tried: int = 0
+    flaw: Flawed | None = None
+    calls: int = 0
+    story: str = ""
+    script: str = ""
+    timeline: tuple[Span, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """A row of the table: its name, which is what it tries, too; the guarantees that it judges; its search."""
+
+    name: str
+    guarantees: tuple[str, ...]
+    search: Callable[[Target, Run, Hunt], Finding]
+
+
+def drawing(hunt: Hunt) -> settings:
+    """How Hypothesis draws for a search: nothing is kept from run to run, and one flaw is shrunk."""
+    return settings(
+        max_examples=hunt.count,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=tuple(HealthCheck),  # type: ignore[arg-type]  # iterating the enum gives its members
+        derandomize=False,
+    )
+
+
+def explore(
+    exploration: Exploration,
+    target: Target,
+    run: Run,
+    budget: Budget,
+    seed: int,
+    *,
+    only: Collection[str] = (),
+    broken: Collection[str] = (),
+) -> Iterator[Outcome]:
+    """The outcomes: one for each guarantee that breaks, and one for all others.
+
+    `only`: the guarantees that are judged, all by default. What `broken` ones, of which other checks have said so,
+    explain is passed over; so is what those explain that were found on the way.
+    """
+    started = time.monotonic()
+    until = started + budget.seconds
+    judged = frozenset(exploration.guarantees) & frozenset(only or exploration.guarantees)
+    explained, tried = frozenset(broken), 0
+    trouble, verdict = "", Verdict.UNJUDGED
+    while judged - explained and tried < budget.count and time.monotonic() < until:
+        begun = time.monotonic()
+        hunt = Hunt(
+            count=budget.count - tried, seed=seed + len(explained), judged=judged, explained=explained, until=until
+        )
+        try:
+            found = exploration.search(target, run, hunt)
+        except NotOffered as lack:
+            trouble, verdict = str(lack), Verdict.NOT_OFFERED
+            break
+        except (Refused, StreamEnded, Unjudged) as failure:
+            trouble = str(failure)
+            break
+        except Exception as failure:  # a defect of ours, or of a plane in this process, must not end the run
+            where = traceback.extract_tb(failure.__traceback__)[-1]
+            trouble = f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
+            break
+        tried += found.tried
+        if found.flaw is None:
+            break
+        guarantee = hunt.speaking(found.flaw)
+        explained |= set(found.flaw.guarantees)
+        yield Outcome(
+            exploration.name,
+            (guarantee,),
+            Verdict.BROKEN,
+            f"{found.flaw}\nby {found.calls} calls: {found.story}",
+            time.monotonic() - begun,
+            f"{tried} {exploration.name}",
+            found.script,
+            found.timeline,
+        )
+    rest = tuple(each for each in exploration.guarantees if each in judged - explained)
+    seconds = time.monotonic() - started
+    if rest and trouble:
+        yield Outcome(exploration.name, rest, verdict, trouble, seconds)
+    elif rest:
+        yield Outcome(exploration.name, rest, Verdict.HOLDS, "", seconds, f"{tried} {exploration.name}")

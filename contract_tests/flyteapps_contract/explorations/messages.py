@@ -1,0 +1,196 @@
+"""Messages that are drawn from the rules of the .proto files: valid ones are taken, one step beyond a rule is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from google.protobuf.message import Message
+from hypothesis import given, seed
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+
+from flyteapps_contract.commands.script import render
+from flyteapps_contract.commands.trace import OK, Step, Trace, app_of, timeline
+from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, drawing
+from flyteapps_contract.model.constraints import Break, Grammar
+from flyteapps_contract.model.flaws import Flawed, code_proof, field_proofs
+from flyteapps_contract.session import STOP, Run, Session, copy
+from flyteapps_contract.targets.target import Target
+
+LEFT_OUT = frozenset(
+    {
+        # the plane fills in an org and a scope before it looks at the rules
+        "flyteidl2.app.Identifier.org",
+        "flyteidl2.app.ListRequest.org",
+        "flyteidl2.app.ListRequest.request",
+        "flyteidl2.common.ProjectIdentifier.organization",
+        "flyteidl2.common.ClusterIdentifier.organization",
+        "flyteidl2.core.ArtifactKey.org",
+        # rules of the contract's own, which are not those of the messages
+        "flyteidl2.app.Spec.ingress",
+        "flyteidl2.app.Spec.cluster_pool",
+        "flyteidl2.app.Spec.desired_state",
+        "flyteidl2.app.Meta.revision",
+        # enriched by the plane
+        "flyteidl2.common.User.roles",
+        "flyteidl2.common.User.policies",
+        "flyteidl2.common.User.spec",
+    }
+)
+METHODS: dict[str, tuple[type[Message], type[Message]]] = {
+    "Create": (rpc.CreateRequest, rpc.CreateResponse),
+    "Update": (rpc.UpdateRequest, rpc.UpdateResponse),
+    "Get": (rpc.GetRequest, rpc.GetResponse),
+    "Delete": (rpc.DeleteRequest, rpc.DeleteResponse),
+    "List": (rpc.ListRequest, rpc.ListResponse),
+    "UpdateStatus": (rpc.UpdateStatusRequest, rpc.UpdateStatusResponse),
+}
+INVALID = "INVALID_ARGUMENT"
+CERTAIN = ("metadata.id", "metadata.labels", "metadata.code_bundle_uri")
+"""Fields of an app that come back as they were sent, beside the spec."""
+
+
+class Conversation:
+    """One drawn message, in the request of one method, and what is made of it."""
+
+    def __init__(self, session: Session, method: str) -> None:
+        self.session = session
+        self.method = method
+        self.trace = Trace(session)
+        self.grammar = Grammar(LEFT_OUT)
+
+    def run(self, draw: Callable[[int], int], *, valid: bool) -> None:
+        """Sends it. Raises Flawed."""
+        request, answer = METHODS[self.method]
+        app = self.session.app(state=STOP)
+        before = self._prepared(app)
+        sent: Any = request()
+        self._seed(sent, app)
+        self.grammar.fill(sent, draw)
+        if valid:
+            self._expect_taken(sent, self._send(sent, answer))
+        else:
+            steps = sorted(self.grammar.breaks(sent), key=lambda each: -each.path.count("."))  # deep ones are likelier
+            broken = steps[draw(len(steps))]
+            broken.make()
+            self._expect_refused(broken, self._send(sent, answer), before, app)
+
+    def _prepared(self, app: model.App) -> model.App | None:
+        if self.method == "Create":
+            return None
+        step = self.trace.call("Create", rpc.CreateRequest(app=app), rpc.CreateResponse)
+        if step.code != OK:
+            raise Flawed(("CR-1",), f"a small valid app was refused: {step.code} {step.message}", self._code(OK))
+        return app_of(step)
+
+    def _seed(self, sent: Any, app: model.App) -> None:
+        """What has to be of this session, whatever is drawn beside it."""
+        match self.method:
+            case "Create" | "Update" | "UpdateStatus":
+                sent.app.metadata.id.CopyFrom(app.metadata.id)
+                sent.app.spec.desired_state = STOP
+                sent.app.metadata.labels["drawn"] = str(self.session.run.number())
+            case "Get" | "Delete":
+                sent.app_id.CopyFrom(app.metadata.id)
+            case _:
+                sent.project.CopyFrom(self.session.scope())
+
+    def _send(self, sent: Message, answer: type[Message]) -> Step:
+        return self.trace.call(self.method, sent, answer)
+
+    def _expect_taken(self, sent: Any, step: Step) -> None:
+        if step.code == "UNIMPLEMENTED" or (self.method == "UpdateStatus" and not step.fields):
+            return  # a report has rules of its own beside those of its message
+        if step.code != OK:
+            text = f"{self.method} of a message that keeps every rule ended with {step.code}: {step.message}"
+            raise Flawed(("ID-2",), text, self._code(OK))
+        if self.method not in ("Create", "Update"):
+            return
+        now = app_of(step)
+        says = ("CR-3",) if self.method == "Create" else ("UP-2",)
+        wanted = copy(now)
+        wanted.metadata.labels.clear()
+        wanted.metadata.MergeFrom(model.Meta(labels=sent.app.metadata.labels))
+        wanted.metadata.code_bundle_uri = sent.app.metadata.code_bundle_uri
+        wanted.spec.CopyFrom(sent.app.spec)
+        wanted.spec.ingress.CopyFrom(now.spec.ingress)  # what was left out, the plane fills in
+        if self.method == "Update" or not sent.app.spec.HasField("creator"):
+            wanted.spec.creator.CopyFrom(now.spec.creator)
+        if not sent.app.spec.HasField("ingress") and not now.spec.HasField("ingress"):
+            wanted.spec.ClearField("ingress")
+        if not now.spec.HasField("creator"):
+            wanted.spec.ClearField("creator")
+        self._expect_equal(wanted, now, says)
+        read = self.trace.call("Get", rpc.GetRequest(app_id=now.metadata.id), rpc.GetResponse)
+        if read.code != OK:
+            raise Flawed(("GE-1", "GE-3"), f"Get ended with {read.code}: {read.message}", self._code(OK))
+        self._expect_equal(now, app_of(read), ("GE-3",))
+        again = self.trace.call("Update", rpc.UpdateRequest(app=app_of(read)), rpc.UpdateResponse)
+        if again.code != "ABORTED":
+            text = f"an app that came from the plane, sent back as it is, ended with {again.code}: {again.message}"
+            raise Flawed(("ID-4",) if again.code == INVALID else ("UP-4",), text, self._code("ABORTED"))
+
+    def _expect_equal(self, wanted: model.App, now: model.App, says: tuple[str, ...]) -> None:
+        if wanted == now:
+            return
+        proofs = field_proofs(f"answers[{self.trace.number}].app", wanted, now)
+        raise Flawed(says, f"an app came back otherwise: {'; '.join(proofs)}", *proofs)
+
+    def _expect_refused(self, broken: Break, step: Step, before: model.App | None, app: model.App) -> None:
+        if step.code == "UNIMPLEMENTED":
+            return
+        told = f"{self.method} with {broken.what} in {broken.path}"
+        if step.code != INVALID:
+            text = f"{told}: expected {INVALID}, got {step.code} {step.message}"
+            raise Flawed(("ID-2",), text, self._code(INVALID))
+        if set(step.fields) != {broken.path}:
+            line = f"set(violations({self.trace.number})) == {{{broken.path!r}}}"
+            raise Flawed(("ID-2",), f"{told}: named were {', '.join(step.fields) or 'no fields'}", line)
+        read = self.trace.call("Get", rpc.GetRequest(app_id=app.metadata.id), rpc.GetResponse)
+        wanted = "NOT_FOUND" if before is None else OK
+        if read.code != wanted:
+            raise Flawed(("ID-2",), f"{told} was refused; then Get ended with {read.code}", self._code(wanted))
+        if before is not None:
+            self._expect_equal(before, app_of(read), ("ID-2",))
+
+    def _code(self, code: str) -> str:
+        return code_proof(self.trace.number, (code,))
+
+
+def search(target: Target, run: Run, hunt: Hunt) -> Finding:
+    """Draws messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
+    found = Finding()
+
+    @seed(hunt.seed)
+    @drawing(hunt)
+    @given(st.data(), st.sampled_from(list(METHODS)), st.booleans())
+    def attempt(data: st.DataObject, method: str, valid: bool) -> None:
+        if found.flaw is None and time.monotonic() > hunt.until:
+            return
+        with Session(target.plane(), run) as session:
+            conversation = Conversation(session, method)
+            try:
+                conversation.run(lambda below: data.draw(st.integers(0, below - 1)), valid=valid)
+            except Flawed as flaw:
+                if not hunt.speaking(flaw):
+                    return
+                found.flaw, found.calls = flaw, conversation.trace.calls()
+                found.script = render(conversation.trace.steps, flaw)
+                found.timeline = timeline(conversation.trace.steps)
+                found.story = ", ".join(step.method for step in conversation.trace.steps)
+                raise
+        found.tried += found.flaw is None
+
+    try:
+        attempt()
+    except (Flawed, Flaky):
+        if found.flaw is None:
+            raise
+    return found
+
+
+MESSAGES = Exploration("messages", ("ID-2", "ID-4", "CR-1", "CR-3", "GE-1", "GE-3", "UP-2", "UP-4"), search)

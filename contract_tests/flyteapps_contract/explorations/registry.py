@@ -1,0 +1,10 @@
+"""The table of explorations."""
+
+from __future__ import annotations
+
+from flyteapps_contract.explorations.histories import HISTORIES
+from flyteapps_contract.explorations.messages import MESSAGES
+from flyteapps_contract.explorations.sequences import SEQUENCES
+
+EXPLORATIONS = {each.name: each for each in (MESSAGES, HISTORIES, SEQUENCES)}
+"""In the order in which a run goes through them: what is quick comes first."""

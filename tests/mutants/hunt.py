@@ -1,0 +1,164 @@
+"""`python -m mutants.hunt`: every planted bug against the suite's profile `standard`, with several seeds; and no bug.
+
+Appends one line a run to a file, and passes over runs that the file has already: it may be stopped and begun again, and
+run in shards. `--write` makes docs/mutants.json of such files, from which docs/mutants.md is generated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from contract import standins
+from flyteapps_contract import streams
+from flyteapps_contract.checks.registry import all_checks
+from flyteapps_contract.clients.judging import client_outcomes_of
+from flyteapps_contract.explorations.hunting import explore
+from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.outcomes import Verdict
+from flyteapps_contract.profiles import PROFILES
+from flyteapps_contract.runner import judge
+from flyteapps_contract.verification import fresh_run
+
+from . import clients, hunting
+from .catalogue import MUTANTS
+
+SEEDS = (1, 2, 3)
+CLEAN_SEEDS = range(20)
+SEQUENCES = 1_000
+"""Sequences that are tried to see how short one can be, where a directed check has found the bug already."""
+HANGS = 2.0
+"""Seconds for each check of a wrong client: some of them hang."""
+RESULTS = Path(".mutants")
+REPORT = Path(__file__).parents[2] / "docs" / "mutants.json"
+UNPLANTED = "nothing"
+
+Run = tuple[str, str, int]
+"""What was planted, the guarantee that it breaks, and the seed."""
+
+
+def runs() -> list[Run]:
+    """Every run there is."""
+    planted = [(make.__name__, guarantee, seed) for guarantee, make in MUTANTS for seed in SEEDS]
+    wrong = [(kind.__name__, law, SEEDS[0]) for law, kind in clients.MUTANTS]  # nothing is drawn for them
+    return [*planted, *wrong, *((UNPLANTED, "", seed) for seed in CLEAN_SEEDS)]
+
+
+def carry_out(run: Run) -> dict[str, Any]:
+    """One run: by what the bug was found (None: it wasn't), and the calls of the shortest sequence."""
+    name, guarantee, seed = run
+    started = time.monotonic()
+    row: dict[str, Any] = {"planted": name, "guarantee": guarantee, "seed": seed}
+    if name == UNPLANTED:
+        row |= _clean(seed)
+    elif guarantee.startswith("CL-"):
+        row |= _client(name, guarantee)
+    else:
+        row |= _planted(name, seed)
+    return row | {"seconds": round(time.monotonic() - started, 1)}
+
+
+def _planted(name: str, seed: int) -> dict[str, Any]:
+    guarantee, mutant = next(row for row in MUTANTS if row[1].__name__ == name)
+    standard = PROFILES["standard"].budgets
+    found = hunting.directed(guarantee, mutant) or hunting.drawn(guarantee, mutant, standard, seed)
+    calls = None
+    if guarantee in EXPLORATIONS["sequences"].guarantees:
+        calls = hunting.shortest(guarantee, mutant, SEQUENCES, seed)
+    return {"by": found.by if found else None, "calls": calls}
+
+
+def _client(name: str, law: str) -> dict[str, Any]:
+    kind = next(kind for each, kind in clients.MUTANTS if (each, kind.__name__) == (law, name))
+    broken = [each for each in client_outcomes_of(kind, law, HANGS) if each.verdict is Verdict.BROKEN]
+    return {"by": broken[0].check if broken else None, "calls": None}
+
+
+def _clean(seed: int) -> dict[str, Any]:
+    target = standins.direct()
+    tried: list[str] = []
+    for name, budget in PROFILES["standard"].budgets.items():
+        for outcome in explore(EXPLORATIONS[name], target, fresh_run(target), budget, seed):
+            if outcome.verdict is not Verdict.HOLDS:
+                return {"by": f"{name}: {outcome.verdict}: {outcome.reason}", "tried": tried}
+            tried.append(outcome.tried)
+    if seed == 0:
+        for check in all_checks():
+            outcome = judge(standins.in_process(), check, fresh_run(target))
+            if outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED):
+                return {"by": f"{check.name}: {outcome.reason}", "tried": tried}
+    return {"by": None, "tried": tried}
+
+
+def _failed(row: dict[str, Any]) -> bool:
+    return (row["by"] is None) != (row["planted"] == UNPLANTED)
+
+
+def _done(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
+
+
+def _key(row: dict[str, Any]) -> Run:
+    return row["planted"], row["guarantee"], row["seed"]
+
+
+def _rotating(count: int) -> list[Run]:
+    """So many mutants, others at each commit."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, check=False).stdout
+    rows = [run for run in runs() if run[0] != UNPLANTED and run[2] == SEEDS[0]]
+    start = int.from_bytes(hashlib.sha256(commit).digest()[:4])
+    return [rows[(start + at * (len(rows) // count)) % len(rows)] for at in range(count)]
+
+
+def main() -> int:
+    """Carries out what was asked for; 1 where a bug was not found, or something was found where none is."""
+    parser = argparse.ArgumentParser(prog="mutants.hunt", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--shard", default="1/1", metavar="K/N", help="the Kth of N parts")
+    parser.add_argument("--rotating", type=int, metavar="COUNT", help="only so many mutants, others at each commit")
+    parser.add_argument("--only", metavar="NAME", help="only that mutant")
+    parser.add_argument("--write", action="store_true", help=f"write {REPORT} from what was carried out")
+    asked = parser.parse_args()
+    if asked.write:
+        return _write()
+    streams.PATIENCE = 2.0
+    number, of = map(int, asked.shard.split("/"))
+    wanted = _rotating(asked.rotating) if asked.rotating else runs()[number - 1 :: of]
+    if asked.only:
+        wanted = [run for run in runs() if run[0] == asked.only]
+    keeping = not asked.rotating and not asked.only
+    RESULTS.mkdir(exist_ok=True)
+    known = {_key(row) for path in RESULTS.glob("*.jsonl") for row in _done(path)} if keeping else set[Run]()
+    missed = 0
+    with (RESULTS / f"{number}-of-{of}.jsonl").open("a", encoding="utf-8") if keeping else nullcontext() as file:
+        for run in wanted:
+            if run in known:
+                continue
+            row = carry_out(run)
+            missed += _failed(row)
+            print("MISSED" if _failed(row) else "ok", json.dumps(row), flush=True)
+            if file is not None:
+                print(json.dumps(row), file=file, flush=True)
+    return 1 if missed else 0
+
+
+def _write() -> int:
+    rows = {_key(row): row for path in sorted(RESULTS.glob("*.jsonl")) for row in _done(path)}
+    lines = [json.dumps(rows[run]) for run in runs() if run in rows]
+    REPORT.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    lacking = [run for run in runs() if run not in rows]
+    failed = [row for row in rows.values() if _failed(row)]
+    print(f"{len(lines)} runs; {len(lacking)} not carried out yet; {len(failed)} went wrong")
+    return 1 if failed or lacking else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

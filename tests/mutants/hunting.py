@@ -1,0 +1,67 @@
+"""What the suite finds of one planted bug: by a directed check, or by what is drawn from a seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contract import standins
+from flyteapps_contract.explorations.hunting import Hunt, explore
+from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.sequences import search
+from flyteapps_contract.outcomes import Outcome, Verdict
+from flyteapps_contract.profiles import Budget
+from flyteapps_contract.verification import fresh_run, outcomes_of
+
+from .planting import Mutant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """What found a bug: a check's or an exploration's name, after how much; the text of the verdict, and the script."""
+
+    by: str
+    tried: str = ""
+    reason: str = ""
+    script: str = ""
+
+
+def directed(guarantee: str, mutant: Mutant) -> Catch | None:
+    """What the directed checks of the guarantee find."""
+    with mutant():
+        return _caught(outcomes_of(standins.in_process(), guarantee))
+
+
+def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Catch | None:
+    """What is found of that guarantee by what the seed draws, up to the first break."""
+    target = standins.direct()
+    with mutant():
+        for name, budget in budgets.items():
+            exploration = EXPLORATIONS[name]
+            if guarantee in exploration.guarantees:
+                outcomes = explore(exploration, target, fresh_run(target), budget, seed, only=[guarantee])
+                if found := _caught(list(outcomes)):
+                    return found
+    return None
+
+
+def shortest(guarantee: str, mutant: Mutant, sequences: int, seed: int, seconds: float = 60.0) -> int | None:
+    """How many calls the shortest sequence takes that shows the bug, None where none of so many does."""
+    target = standins.direct()
+    until = time.monotonic() + seconds
+    with mutant():
+        hunt = Hunt(count=sequences, seed=seed, judged=frozenset({guarantee}), until=until)
+        found = search(target, fresh_run(target), hunt)
+    return found.calls if found.flaw is not None else None
+
+
+def _caught(outcomes: list[Outcome]) -> Catch | None:
+    return next(
+        (
+            Catch(by=each.check, tried=each.tried, reason=each.reason, script=each.script)
+            for each in outcomes
+            if each.verdict is Verdict.BROKEN
+        ),
+        None,
+    )

@@ -1,0 +1,109 @@
+"""Wrong planes: races. Each gives way to others in the midst of a call, as a plane does that locks too little."""
+# pyright: basic, reportPrivateUsage=false
+# The overrides take and give what the plane's own functions do, whose types stand there.
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.plane.commits import State
+from flyteapps_fake.plane.events import Event, EventLog, Subscription
+
+from .planting import around, mutant
+
+TURNS = 3
+
+
+def give_way(lock: Any) -> None:
+    """Lets the threads in that wait for the lock, or for the interpreter."""
+    for _ in range(TURNS):
+        lock.release()
+        time.sleep(0)
+        lock.acquire()
+
+
+@mutant("HI-1")
+def racing_updates_overwrite_each_other() -> AbstractContextManager[Any]:
+    """The revision is compared before others are let in: a lost update, and a revision that is reused."""
+
+    def commit(real: Any, self: State, draft: Draft) -> AppRecord:
+        if draft.old is not None:
+            give_way(self.lock)
+            draft.old = self.store.get(draft.old.key) or draft.old
+        return real(self, draft)
+
+    return around(State, "commit", commit)
+
+
+@mutant("CR-2")
+def racing_creates_all_win() -> AbstractContextManager[Any]:
+    """Whether there is such an app is looked up before others are let in."""
+
+    def commit(real: Any, self: State, draft: Draft) -> AppRecord:
+        if draft.old is None:
+            give_way(self.lock)
+            draft.old = self.store.get(draft.key)
+        return real(self, draft)
+
+    return around(State, "commit", commit)
+
+
+@mutant("DE-1")
+def racing_deletes_all_win() -> AbstractContextManager[Any]:
+    """The app is found before others are let in; who comes late says that it deleted it, too."""
+
+    def remove(real: Any, self: State, old: AppRecord) -> None:
+        give_way(self.lock)
+        current = self.store.get(old.key)
+        if current is not None:
+            real(self, current)
+
+    return around(State, "remove", remove)
+
+
+@mutant("WA-5")
+def what_happens_after_the_snapshot_is_missed() -> AbstractContextManager[Any]:
+    """The snapshot is taken, others are let in, and only then does the stream hear of events."""
+
+    def subscribe(real: Any, self: EventLog, scope: Any, snapshot: Any) -> Subscription:
+        taken = tuple(snapshot)
+        give_way(self._lock)
+        return real(self, scope, taken)
+
+    return around(EventLog, "subscribe", subscribe)
+
+
+@mutant("WA-3")
+def events_overtake_each_other() -> AbstractContextManager[Any]:
+    """Every other event is published after others were let in, so that theirs come first."""
+    counted = [0]
+
+    def publish(real: Any, self: EventLog, event: Event) -> None:
+        counted[0] += 1
+        if counted[0] % 2:
+            give_way(self._lock)
+        real(self, event)
+
+    return around(EventLog, "publish", publish)
+
+
+@mutant("GE-3")
+def a_read_is_kept_for_the_next_one() -> AbstractContextManager[Any]:
+    """What was read is kept after others were let in, and given to the next reader, though it may be older."""
+    kept: dict[tuple[int, AppKey], AppRecord] = {}
+
+    def read(real: Any, self: FakeControlPlane, request: Any) -> AppRecord:
+        record = real(self, request)
+        old = kept.pop((id(self), record.key), None)
+        kept[id(self), record.key] = record
+        return old if old is not None and old.incarnation == record.incarnation else record
+
+    return patch.object(FakeControlPlane, "read", lambda self, request: read(_READ, self, request))
+
+
+_READ = FakeControlPlane.read
