@@ -509,7 +509,7 @@ def a_deleted_apps_lease_runs_out() -> AbstractContextManager[Any]:
 
         state.agenda.call_at(
             state.clock.now() + round(state.settings.lease_seconds * 10**9),
-            ("forgotten", record.key),
+            ("forgotten", record.key, record.incarnation),
             fire,
             progress=False,
         )

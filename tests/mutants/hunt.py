@@ -86,7 +86,9 @@ def _clean(seed: int) -> dict[str, Any]:
     target = standins.direct()
     tried: list[str] = []
     for name, budget in PROFILES["standard"].budgets.items():
-        for outcome in explore(EXPLORATIONS[name], target, fresh_run(target), budget, seed):
+        with hunting.eager_threads():
+            outcomes = list(explore(EXPLORATIONS[name], target, fresh_run(target), budget, seed))
+        for outcome in outcomes:
             if outcome.verdict is not Verdict.HOLDS:
                 return {"by": f"{name}: {outcome.verdict}: {outcome.reason}", "tried": tried}
             tried.append(outcome.tried)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from contract import standins
@@ -15,6 +17,9 @@ from flyteapps_contract.profiles import Budget
 from flyteapps_contract.verification import fresh_run, outcomes_of
 
 from .planting import Mutant
+
+SWITCH = 1e-5
+"""Seconds after which another thread gets its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ def directed(guarantee: str, mutant: Mutant) -> Catch | None:
 def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Catch | None:
     """What is found of that guarantee by what the seed draws, up to the first break."""
     target = standins.direct()
-    with mutant():
+    with mutant(), eager_threads():
         for name, budget in budgets.items():
             exploration = EXPLORATIONS[name]
             if guarantee in exploration.guarantees:
@@ -44,6 +49,17 @@ def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: i
                 if found := _caught(list(outcomes)):
                     return found
     return None
+
+
+@contextmanager
+def eager_threads() -> Generator[None]:
+    """Has the interpreter go from thread to thread so often that clients within this process overlap."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def shortest(guarantee: str, mutant: Mutant, sequences: int, seed: int, seconds: float = 60.0) -> int | None:

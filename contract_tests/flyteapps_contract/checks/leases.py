@@ -226,6 +226,19 @@ def an_app_whose_lease_ran_out_goes_to_another(s: Session) -> None:
     second.given_reports(leased, PENDING, ACTIVE)
 
 
+@check("DE-3", "LE-2", needs=("clock",))
+def a_deleted_apps_lease_is_forgotten(s: Session) -> None:
+    """The lease of an app that was deleted does not run out on the app that has its id by then."""
+    mine = Cluster(s)
+    app = mine.given_leased()
+    length = _seconds(app.status.lease_expiration) - _seconds(app.status.conditions[-1].last_transition_time)
+    s.given_deleted(app)
+    s.advance(length * 2 / 3)
+    again = mine.given_leased(mine.app(name=app.metadata.id.name))
+    s.advance(length * 2 / 3)
+    expect_equal(s.get(again.metadata.id), again, "a leased app at the time when another's lease would have run out")
+
+
 # ---- LE-3
 
 

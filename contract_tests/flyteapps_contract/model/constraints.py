@@ -191,7 +191,7 @@ def _is_required_oneof(oneof: Any) -> bool:
     return bool(oneof.GetOptions().Extensions[validate_pb2.oneof].required)
 
 
-def _tell_apart(message: Message, number: int) -> None:
+def _tell_apart(message: Any, number: int) -> None:
     """Gives the items of a list names of their own, where they have one."""
     name = _descriptor(message).fields_by_name.get("name")
     if name is not None and name.cpp_type == FieldDescriptor.CPPTYPE_STRING:
