@@ -136,13 +136,13 @@ class Session:
             limit = self.run.limits.apps
             if limit and len(self._created) >= limit:
                 raise NotOffered(f"needs more than the {limit} apps that this run may have at once")
-            self._created[_text(request.app.metadata.id)] = request.app.metadata.id
+            self._created[_whole(request.app.metadata.id)] = request.app.metadata.id
         self._throttle.wait()
         answer = self.plane.link.unary(SERVICE, method, request, response, seconds)
         if not isinstance(answer, response):
             raise Broken(f"{method} answered with {type(answer).__name__}")
         if isinstance(request, rpc.DeleteRequest):
-            self._created.pop(_text(request.app_id), None)
+            self._created.pop(_whole(request.app_id), None)
         return answer
 
     def create(self, app: model.App) -> model.App:
@@ -413,3 +413,8 @@ def copy(app: model.App) -> model.App:
 
 def _text(app_id: model.Identifier) -> str:
     return "/".join((app_id.project, app_id.domain, app_id.name))
+
+
+def _whole(app_id: model.Identifier) -> str:
+    """The text of an id as it was sent, its org included: of another org it is another app."""
+    return "/".join((*((app_id.org,) if app_id.org else ()), _text(app_id)))

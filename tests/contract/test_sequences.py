@@ -8,7 +8,7 @@ from flyteapps_contract.explorations.hunting import Hunt
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.session import Run
 from flyteapps_contract.verification import fresh_prefix
-from mutants import apps, data_plane, watches
+from mutants import apps, watches
 from mutants.catalogue import Mutant
 
 from . import standins
@@ -28,11 +28,9 @@ def test_the_stand_in_is_clean() -> None:
 @pytest.mark.parametrize(
     ("guarantee", "mutant"),
     [
-        ("ID-1", apps.names_ignore_case),
         ("CR-2", apps.create_upserts),
         ("UP-4", apps.labels_alone_are_no_change),
         ("WA-6", watches.old_app_is_the_new_one),
-        ("LE-3", data_plane.an_acknowledged_lease_runs_on),
     ],
 )
 def test_a_planted_bug_is_found_and_shrunk(guarantee: str, mutant: Mutant) -> None:

@@ -21,6 +21,7 @@ from flyteapps_contract import verify
 from flyteapps_contract.catalogue import BY_ID
 from flyteapps_contract.checks.registry import CHECKS, Check
 from flyteapps_contract.outcomes import Broken, CannotJudge, Verdict
+from flyteapps_contract.profiles import DIRECTED
 from flyteapps_contract.session import Limits, Run, Session
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.wire import Wire
@@ -55,7 +56,7 @@ def judged(server: EmbeddedServer, body: object, run: Run, monkeypatch: pytest.M
 
     monkeypatch.setattr(verify, "checks_of", checks_of)
     target = EndpointTarget(Address.parse(server.url))
-    return verify.run_checks(target, [BY_ID["CR-2"]], run, Console(quiet=True))
+    return verify.run_checks(target, [BY_ID["CR-2"]], run, Console(quiet=True), profile=DIRECTED)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,22 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 
 from flyteapps_contract.model.flaws import Flawed
 from flyteapps_contract.outcomes import NotOffered, Outcome, Refused, Span, StreamEnded, Unjudged, Verdict
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.session import Run
 from flyteapps_contract.targets.target import Target
+
+T = TypeVar("T")
+
+SHRINK_SECONDS = 30.0
+"""Real seconds in which what broke is made smaller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +69,75 @@ class Exploration:
     search: Callable[[Target, Run, Hunt], Finding]
 
 
-def drawing(hunt: Hunt) -> settings:
-    """How Hypothesis draws for a search: nothing is kept from run to run, and one flaw is shrunk."""
-    return settings(
+class Kept(Protocol):
+    """Keeps what broke: the flaw, and all that tells of it."""
+
+    def __call__(self, flaw: Flawed) -> None:
+        """The flaw of the attempt that just ended."""
+        ...
+
+
+def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]) -> None:
+    """Draws values and has each attempted, up to the first flaw, which Hypothesis shrinks.
+
+    `attempt(value, keep)` calls `keep` with a flaw. One that doesn't count is passed over; while one is shrunk, only
+    flaws of its guarantee count, so that it stays the same one. An attempt that needs what the target doesn't offer
+    is passed over, too. Raises NotOffered where all do, and what left an attempt unjudged.
+    """
+    guarantee, shrink_until = "", float("inf")
+    lacking: NotOffered | None = None
+    trouble: Exception | None = None
+
+    def keep(flaw: Flawed) -> None:
+        nonlocal guarantee, shrink_until
+        speaking = hunt.speaking(flaw)
+        if not speaking or (guarantee and guarantee not in flaw.guarantees):
+            raise _PassedOver
+        if found.flaw is None:
+            guarantee, shrink_until = speaking, time.monotonic() + SHRINK_SECONDS
+        found.flaw = flaw
+
+    @seed(hunt.seed)
+    @settings(
         max_examples=hunt.count,
-        database=None,
+        database=None,  # nothing is kept from run to run
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
         report_multiple_bugs=False,
         suppress_health_check=tuple(HealthCheck),  # type: ignore[arg-type]  # iterating the enum gives its members
         derandomize=False,
     )
+    @given(strategy)
+    def example(value: T) -> None:
+        nonlocal lacking, trouble
+        if trouble is not None or time.monotonic() > (hunt.until if found.flaw is None else shrink_until):
+            return
+        try:
+            attempt(value, keep)
+        except _PassedOver:
+            pass
+        except NotOffered as lack:
+            lacking = lack
+            return
+        except (Refused, StreamEnded, Unjudged) as failure:
+            if found.flaw is None:
+                trouble = failure
+            return
+        found.tried += found.flaw is None
+
+    try:
+        example()
+    except (Flawed, Flaky):  # flaky: what it became smallest need not show the flaw each time, or time was over
+        if found.flaw is None:
+            raise
+    if trouble is not None:
+        raise trouble
+    if lacking is not None and not found.tried and found.flaw is None:
+        raise lacking
+
+
+class _PassedOver(Exception):  # noqa: N818  # no fault
+    """A flaw that doesn't count."""
 
 
 def explore(
@@ -79,7 +145,7 @@ def explore(
     target: Target,
     run: Run,
     budget: Budget,
-    seed: int,
+    seed_: int,
     *,
     only: Collection[str] = (),
     broken: Collection[str] = (),
@@ -97,7 +163,7 @@ def explore(
     while judged - explained and tried < budget.count and time.monotonic() < until:
         begun = time.monotonic()
         hunt = Hunt(
-            count=budget.count - tried, seed=seed + len(explained), judged=judged, explained=explained, until=until
+            count=budget.count - tried, seed=seed_ + len(explained), judged=judged, explained=explained, until=until
         )
         try:
             found = exploration.search(target, run, hunt)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
-from hypothesis import given, seed
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 
 from flyteapps_contract.commands.script import render
 from flyteapps_contract.commands.trace import OK, Step, Trace, app_of, timeline
-from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, drawing
+from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, Kept, draw
 from flyteapps_contract.model.constraints import Break, Grammar
 from flyteapps_contract.model.flaws import Flawed, code_proof, field_proofs
 from flyteapps_contract.session import STOP, Run, Session, copy
@@ -165,31 +162,20 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
     """Draws messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
     found = Finding()
 
-    @seed(hunt.seed)
-    @drawing(hunt)
-    @given(st.data(), st.sampled_from(list(METHODS)), st.booleans())
-    def attempt(data: st.DataObject, method: str, valid: bool) -> None:
-        if found.flaw is None and time.monotonic() > hunt.until:
-            return
+    def attempt(drawn: tuple[st.DataObject, str, bool], keep: Kept) -> None:
+        data, method, valid = drawn
         with Session(target.plane(), run) as session:
             conversation = Conversation(session, method)
             try:
                 conversation.run(lambda below: data.draw(st.integers(0, below - 1)), valid=valid)
             except Flawed as flaw:
-                if not hunt.speaking(flaw):
-                    return
-                found.flaw, found.calls = flaw, conversation.trace.calls()
-                found.script = render(conversation.trace.steps, flaw)
-                found.timeline = timeline(conversation.trace.steps)
-                found.story = ", ".join(step.method for step in conversation.trace.steps)
+                keep(flaw)
+                steps = conversation.trace.steps
+                found.calls, found.script, found.timeline = len(steps), render(steps, flaw), timeline(steps)
+                found.story = ", ".join(step.method for step in steps)
                 raise
-        found.tried += found.flaw is None
 
-    try:
-        attempt()
-    except (Flawed, Flaky):
-        if found.flaw is None:
-            raise
+    draw(hunt, found, st.tuples(st.data(), st.sampled_from(list(METHODS)), st.booleans()), attempt)
     return found
 
 

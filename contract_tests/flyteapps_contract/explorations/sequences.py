@@ -7,20 +7,17 @@ short; it draws faster than a rule-based state machine, too.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hypothesis import given, seed
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 
 from flyteapps_contract.commands.interpreter import Interpreter
 from flyteapps_contract.commands.script import render
 from flyteapps_contract.commands.table import COMMANDS, Act
 from flyteapps_contract.commands.trace import Step, timeline
-from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, drawing
+from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, Kept, draw
 from flyteapps_contract.model.flaws import Flawed
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Offers, Target
@@ -55,42 +52,24 @@ def commands_of(offers: Offers) -> st.SearchStrategy[list[Act]]:
 
 
 def search(target: Target, run: Run, hunt: Hunt) -> Found:
-    """Runs sequences; stops at the first flaw and shrinks it.
-
-    A flaw that doesn't count ends its sequence and is passed over. While one is shrunk, only flaws of its guarantee
-    count, so that it stays the same one.
-    """
+    """Runs sequences; stops at the first flaw and shrinks it."""
     found = Found()
-    guarantee = ""
 
-    @seed(hunt.seed)
-    @drawing(hunt)
-    @given(commands_of(target.offers))
-    def attempt(acts: list[Act]) -> None:
-        nonlocal guarantee
+    def attempt(acts: list[Act], keep: Kept) -> None:
         if found.flaw is None:
-            if time.monotonic() > hunt.until:
-                return
-            found.tried += 1
             found.commands.update(name for name, _ in acts)
         with Session(target.plane(), run) as session:
             interpreter = Interpreter(session)
             try:
                 interpreter.run(acts)
             except Flawed as flaw:
-                speaking = hunt.speaking(flaw)
-                if not speaking or (guarantee and guarantee not in flaw.guarantees):
-                    return
-                guarantee = guarantee or speaking
-                found.flaw, found.acts = flaw, tuple(acts)
-                found.steps, found.calls = tuple(interpreter.trace.steps), interpreter.trace.calls()
+                keep(flaw)
+                found.acts, found.steps = tuple(acts), tuple(interpreter.trace.steps)
+                found.calls = interpreter.trace.calls()
                 raise
 
-    try:
-        attempt()
-    except (Flawed, Flaky):  # flaky: on a plane that isn't deterministic the smallest one may not show it each time
-        if found.flaw is None:
-            raise
+    draw(hunt, found, commands_of(target.offers), attempt)
+    if found.flaw is not None:
         found.story = _told(found.acts)
         found.script = render(found.steps, found.flaw)
         found.timeline = timeline(found.steps)
