@@ -20,7 +20,7 @@ from flyteapps_contract.targets.target import Target
 
 T = TypeVar("T")
 
-SHRINK_SECONDS = 30.0
+SHRINK_SECONDS = 120.0
 """Real seconds in which what broke is made smaller."""
 
 
