@@ -83,7 +83,17 @@ def contradiction(calls: Sequence[Call[C]], initial: S, step: Step[S, C]) -> Con
 
     Calls that touch (one returns at the very time at which another is made) overlap.
     Raises ValueError for a call that returned before it was made.
+
+    Calls without an outcome are first thought to take effect only right before a call that can't be explained without
+    one of them; mostly that explains all there is. Where it doesn't, they are tried wherever they may be: that takes
+    long where there are many.
     """
+    if _told(calls, initial, step, lazy=True) is None:
+        return None
+    return _told(calls, initial, step, lazy=False)
+
+
+def _told(calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, lazy: bool) -> Contradiction[C, S] | None:
     ways = _Ways[S]()
     ways.add(initial, frozenset(), frozenset())
     pending: dict[int, Call[C]] = {}
@@ -91,7 +101,7 @@ def contradiction(calls: Sequence[Call[C]], initial: S, step: Step[S, C]) -> Con
         if not ends:
             pending[number] = calls[number]
             continue
-        after = _explained(ways, number, pending, step)
+        after = _explained(ways, number, pending, step, lazy=lazy)
         call = pending.pop(number)
         if not after:
             states = tuple(dict.fromkeys(state for state, _, _ in ways))[:10]
@@ -109,11 +119,14 @@ def _events(calls: Sequence[Call[C]]) -> Iterator[tuple[int, bool, int]]:
             yield call.returned, True, number
 
 
-def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step: Step[S, C]) -> _Ways[S]:
+def _explained(
+    ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step: Step[S, C], *, lazy: bool
+) -> _Ways[S]:
     """The ways in which the returning call has taken effect, without it; others take effect before it as needed."""
     explained = _Ways[S]()
     seen = _Ways[S]()
     rest = deque(ways)
+    unknown = {number: call for number, call in pending.items() if call.returned is None}
     while rest:
         state, done, lost = rest.popleft()
         # a read may as well take effect where it can: it makes no way of its own
@@ -121,13 +134,23 @@ def _explained(ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step
         if returning in done:
             explained.add(state, done - {returning}, lost)
             continue
+        free = [(number, call) for number, call in unknown.items() if number not in lost and not call.reads]
+        found: list[tuple[S, frozenset[int], frozenset[int]]] = []
         for number, call in pending.items():
-            if call.reads or number in done or number in lost:
+            if number in done or number in unknown:
                 continue
-            now = (done, lost | {number}) if call.returned is None else (done | {number}, lost)
-            for after in step(state, call.what):
-                if seen.add(after, *now):
-                    rest.append((after, *now))
+            now = done if call.reads else done | {number}
+            afters = () if call.reads else tuple(step(state, call.what))
+            found += [(after, now, lost) for after in afters]
+            if lazy and not afters:
+                for other, before in free:
+                    for between in step(state, before.what):
+                        reached = [between] if call.reads else step(between, call.what)
+                        if not call.reads or _possible(step(between, call.what)):
+                            found += [(after, now, lost | {other}) for after in reached]
+        if not lazy:
+            found += [(after, done, lost | {other}) for other, call in free for after in step(state, call.what)]
+        rest.extend(way for way in found if seen.add(*way))
     return explained
 
 

@@ -1,0 +1,250 @@
+"""The contract suite: where the time of a sequence goes, and how long a long history takes to judge.
+
+Run with `make bench`; `--smoke` for a short form. The base is the same interpreter with a plane that does nothing: its
+answers were recorded. Exits 1 where a limit is not met.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from google.protobuf.message import Message
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the stand-in as a target is one of the tests'
+
+from contract import standins
+from flyteapps_contract.commands.interpreter import Interpreter
+from flyteapps_contract.commands.table import Act
+from flyteapps_contract.explorations.sequences import commands_of
+from flyteapps_contract.model.linearizability import Call, contradiction
+from flyteapps_contract.model.racing import OK, Said, State, step
+from flyteapps_contract.session import Run, Session
+from flyteapps_contract.targets.target import Inbox, Link, Plane
+
+RATIO = 4.0
+JUDGED_SECONDS = 5.0
+OPERATIONS, CLIENTS, APPS = 10_000, 8, 8
+LOST = 0.003
+"""The share of writes whose answer is lost, so that nobody knows whether they took effect."""
+
+Said_ = tuple[bool, object]
+"""Whether it was raised, and what came."""
+
+
+class _Recorded(Inbox):
+    """A stream whose messages are noted, or come from what was noted."""
+
+    def __init__(self, notes: deque[Said_], real: Inbox | None) -> None:
+        self._notes = notes
+        self._real = real
+
+    def pause(self) -> None:
+        """Nothing is read while nobody asks."""
+
+    def resume(self) -> None:
+        """The same."""
+
+    def next(self, seconds: float) -> Message | None:
+        """The next message."""
+        real = self._real
+        answer = _noted(self._notes, (lambda: real.next(seconds)) if real is not None else None)
+        assert answer is None or isinstance(answer, Message)
+        return answer
+
+    def close(self) -> None:
+        """Frees the stream."""
+        if self._real is not None:
+            self._real.close()
+
+
+class _Tape(Link):
+    """A link that notes what a plane answers, or plays back what was noted and calls nobody."""
+
+    opens_at_once = True
+
+    def __init__(self, notes: deque[Said_], real: Link | None) -> None:
+        self._notes = notes
+        self._real = real
+
+    def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
+        """One call."""
+        real = self._real
+        answer = _noted(
+            self._notes,
+            (lambda: real.unary(service, method, request, response, seconds)) if real is not None else None,
+        )
+        assert isinstance(answer, Message)
+        return answer
+
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+        """An open stream."""
+        real = self._real
+        return _Recorded(self._notes, real.stream(service, method, request, response) if real is not None else None)
+
+    def close(self) -> None:
+        """Frees what is open."""
+        if self._real is not None:
+            self._real.close()
+
+
+def _noted(notes: deque[Said_], call: Callable[[], object] | None) -> object:
+    if call is None:
+        raised, answer = notes.popleft()
+        if raised:
+            assert isinstance(answer, Exception)
+            raise answer
+        return answer
+    try:
+        answer = call()
+    except Exception as error:
+        notes.append((True, error))
+        raise
+    notes.append((False, answer))
+    return answer
+
+
+class _NoPlane(Plane):
+    """What plays back."""
+
+    def __init__(self, notes: deque[Said_]) -> None:
+        self.offers = standins.OFFERS
+        self.link = _Tape(notes, None)
+
+    def advance(self, seconds: float) -> None:
+        """Nothing moves."""
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def drawn(count: int) -> list[list[Act]]:
+    """The sequences."""
+    found: list[list[Act]] = []
+
+    @seed(1)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=tuple(HealthCheck),  # type: ignore[arg-type]  # iterating the enum gives its members
+    )
+    @given(commands_of(standins.OFFERS))
+    def draw(acts: list[Act]) -> None:
+        found.append(acts)
+
+    draw()
+    return found
+
+
+def _ran(acts: Iterable[list[Act]], planes: Callable[[int], Plane]) -> float:
+    """CPU seconds of the sequences on those planes."""
+    run = Run(prefix="fcbench")
+    started = time.process_time()
+    for number, each in enumerate(acts):
+        with Session(planes(number), run) as session:
+            Interpreter(session).run(each)
+    return time.process_time() - started
+
+
+def sequences(count: int) -> bool:
+    """Where the time goes; whether a sequence costs no more than it may."""
+    started = time.process_time()
+    acts = drawn(count)
+    drawing = time.process_time() - started
+    target = standins.direct()
+    tapes = [deque[Said_]() for _ in acts]
+
+    def recording(number: int) -> Plane:
+        plane = target.plane()
+        plane.link = _Tape(tapes[number], plane.link)
+        return plane
+
+    _ran(acts, recording)
+    full, base = [], []
+    for _ in range(3):
+        full.append(_ran(acts, lambda number: target.plane()))
+        base.append(_ran(acts, lambda number: _NoPlane(deque(tapes[number]))))
+    real, nothing = min(full), min(base)
+    ratio = (drawing + real) / (drawing + nothing)
+    commands = sum(map(len, acts))
+    print(f"{len(acts)} sequences, {commands / len(acts):.0f} commands each in the mean")
+    print("| part | ms a sequence | share |")
+    print("| --- | --- | --- |")
+    for part, seconds in (("generate", drawing), ("plane", real - nothing), ("interpreter and oracle", nothing)):
+        print(f"| {part} | {1_000 * seconds / len(acts):.2f} | {seconds / (drawing + real):.0%} |")
+    print(f"with the plane / with none: {ratio:.2f} (at most {RATIO:g})")
+    return ratio <= RATIO
+
+
+def history(operations: int, seed_: int, lost_share: float) -> list[Call[Said]]:
+    """What clients at once may have seen of one app: each call takes effect at some time between call and return."""
+    draw = random.Random(seed_)
+    free = [0.0] * CLIENTS
+    planned: list[tuple[float, float, float, Said]] = []
+    for number in range(operations):
+        client = min(range(CLIENTS), key=free.__getitem__)
+        begin = free[client] + draw.random()
+        end = begin + draw.expovariate(0.5)
+        free[client] = end
+        verb = draw.choice(("get", "get", "update", "update", "update", "create", "delete"))
+        planned.append((begin, draw.uniform(begin, end), end, Said(verb, f"m{number}")))
+    state: State = None
+    calls: list[Call[Said]] = []
+    for begin, _, end, said in sorted(planned, key=lambda each: each[1]):
+        answer = next(each for each in _answers(state, said))
+        lost = said.verb != "get" and draw.random() < lost_share
+        if lost and draw.random() < 0.5:
+            calls.append(Call(round(begin * 10**6), None, said))  # it never got there
+            continue
+        [state] = step(state, answer)
+        if lost:
+            calls.append(Call(round(begin * 10**6), None, said))
+            continue
+        calls.append(Call(round(begin * 10**6), round(end * 10**6), answer, reads=said.verb == "get"))
+    return calls
+
+
+def _answers(state: State, said: Said) -> Iterable[Said]:
+    """The one answer that there can be."""
+    for code in (OK, "NOT_FOUND", "ALREADY_EXISTS", "ABORTED"):
+        for after in step(state, Said(said.verb, said.mark, said.revision)):
+            answer = Said(said.verb, said.mark, said.revision, code, after if code == OK else None)
+            with suppress(StopIteration):
+                next(iter(step(state, answer)))
+                yield answer
+
+
+def histories(operations: int) -> bool:
+    """How long a long history takes to judge: all of one app, and of several apps with answers that are lost."""
+    good = True
+    for apps, lost_share in ((1, 0.0), (APPS, LOST)):
+        parts = [history(operations // apps, number, lost_share) for number in range(apps)]
+        lost = sum(call.returned is None for calls in parts for call in calls)
+        started = time.process_time()
+        found = [contradiction(calls, None, step) for calls in parts]
+        seconds = time.process_time() - started
+        print(
+            f"a history of {operations:,} operations of {CLIENTS} clients on {apps} app(s), {lost} answers "
+            f"lost: judged in {seconds:.2f} s (at most {JUDGED_SECONDS:g})"
+        )
+        good = good and not any(found) and seconds < JUDGED_SECONDS
+    return good
+
+
+def main() -> int:
+    """Prints both."""
+    smoke = "--smoke" in sys.argv
+    good = [sequences(100 if smoke else 1_000), histories(1_000 if smoke else OPERATIONS)]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
