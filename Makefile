@@ -9,6 +9,7 @@
 #   make wheels   whether every extra has wheels for every platform and Python
 #   make lowest   the tests with the lowest versions that are allowed; canary: with the newest flyte, flyteidl2, connectrpc
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute
+#   make mutants  every planted bug against the suite, SHARD=1/4 of them, or ROTATING=8; mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
@@ -26,7 +27,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak bench bench-load bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak mutants mutants-report mutants-scripts bench bench-load bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -112,6 +113,20 @@ canary: $(VENV)/.stamp-dev
 SOAK ?= 3600
 soak: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m soak.soak $(SOAK)
+
+# An hour: may be stopped and begun again, run in shards, and on several machines (their .mutants/ put together).
+SHARD ?= 1/1
+ROTATING ?=
+mutants: $(VENV)/.stamp-test
+	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(if $(ROTATING),--rotating $(ROTATING),--shard $(SHARD))
+
+mutants-report: $(VENV)/.stamp-test
+	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt --write
+	@$(BIN)/python docs/generate_mutants.py
+
+# The scripts that the suite prints for ten planted bugs, each run on the plane with the bug and on the one without.
+mutants-scripts: $(VENV)/.stamp-test
+	@PYTHONPATH=tests $(BIN)/python -m mutants.scripts
 
 # Rates, by load generators that nobody here wrote, which it builds.
 bench-load: $(VENV)/.stamp-test

@@ -29,6 +29,7 @@ beside() {
     part bench-smoke
     part bare
     part soak SOAK=60
+    part mutants ROTATING=8
     part lowest LOWEST_TESTS="tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py"
     # what comes next upstream stops nobody
     "$make" canary CANARY_TESTS="--maxfail 1 tests/serving/test_wire.py tests/sdk/test_scenarios.py" >"$logs/canary" 2>&1

@@ -52,8 +52,8 @@ def runs() -> list[Run]:
     return [*planted, *wrong, *((UNPLANTED, "", seed) for seed in CLEAN_SEEDS)]
 
 
-def carry_out(run: Run) -> dict[str, Any]:
-    """One run: by what the bug was found (None: it wasn't), and the calls of the shortest sequence."""
+def carry_out(run: Run, *, shortest: bool = True) -> dict[str, Any]:
+    """One run: by what the bug was found (None: it wasn't), and, if asked for, the calls of the shortest sequence."""
     name, guarantee, seed = run
     started = time.monotonic()
     row: dict[str, Any] = {"planted": name, "guarantee": guarantee, "seed": seed}
@@ -62,16 +62,16 @@ def carry_out(run: Run) -> dict[str, Any]:
     elif guarantee.startswith("CL-"):
         row |= _client(name, guarantee)
     else:
-        row |= _planted(name, seed)
+        row |= _planted(name, seed, shortest=shortest)
     return row | {"seconds": round(time.monotonic() - started, 1)}
 
 
-def _planted(name: str, seed: int) -> dict[str, Any]:
+def _planted(name: str, seed: int, *, shortest: bool) -> dict[str, Any]:
     guarantee, mutant = next(row for row in MUTANTS if row[1].__name__ == name)
     standard = PROFILES["standard"].budgets
     found = hunting.directed(guarantee, mutant) or hunting.drawn(guarantee, mutant, standard, seed)
     calls = None
-    if guarantee in EXPLORATIONS["sequences"].guarantees:
+    if shortest and guarantee in EXPLORATIONS["sequences"].guarantees:
         calls = hunting.shortest(guarantee, mutant, SEQUENCES, seed)
     return {"by": found.by if found else None, "calls": calls}
 
@@ -144,7 +144,7 @@ def main() -> int:
         for run in wanted:
             if run in known:
                 continue
-            row = carry_out(run)
+            row = carry_out(run, shortest=keeping)
             missed += _failed(row)
             print("MISSED" if _failed(row) else "ok", json.dumps(row), flush=True)
             if file is not None:

@@ -6,9 +6,11 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract.checks.registry import all_checks
+from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 
 HERE = Path(__file__).parent
@@ -106,4 +108,10 @@ def _row(path: Path, number: int, row: dict[str, Any]) -> Deviation:
             raise CannotJudge(f"{where}: has no {key}")
     if row["guarantee"] not in {each.id for each in GUARANTEES}:
         raise CannotJudge(f"{where}: no guarantee is called {row['guarantee']}")
-    return Deviation(row["id"], row["guarantee"], tuple(row.get("checks", ())), row["evidence"])
+    checks = row.get("checks", [])
+    known = {each.name for each in all_checks()} | EXPLORATIONS.keys()
+    if not isinstance(checks, list):
+        raise CannotJudge(f"{where}: checks has to be a list of names")
+    if strange := [each for each in cast("list[object]", checks) if each not in known]:
+        raise CannotJudge(f"{where}: no check is called {strange[0]}")
+    return Deviation(row["id"], row["guarantee"], tuple(cast("list[str]", checks)), row["evidence"])
