@@ -6,6 +6,7 @@ The servicer is an object with a method for each RPC, as grpcio's generated serv
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import Any
 
 import grpc
@@ -60,6 +61,9 @@ class _Recording:
             return method(request, _Context(context, self._trailers))
 
         return answer
+
+
+logging.getLogger("grpc_testing").setLevel(logging.CRITICAL)  # it logs each refusal as a crash, with a traceback
 
 
 class ServicerLink(Link):
