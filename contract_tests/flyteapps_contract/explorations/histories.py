@@ -114,6 +114,7 @@ class Race:
         self._ticks = itertools.count()
         self._lock = threading.Lock()
         self._trouble: list[BaseException] = []
+        self._wrong: Said | None = None
 
     def run(self) -> list[Flawed]:
         """Runs the clients, reads all that is left, and judges: what broke, as far as each part of it can be judged."""
@@ -250,7 +251,7 @@ class Race:
             ]
             found = contradiction(calls, None, step)
             if found is not None:
-                said = found.call.what
+                said = self._wrong = found.call.what
                 around = "; ".join(f"{_say(call.what)}" for call in found.open) or "nothing"
                 might = ", ".join(map(_say_state, found.states))
                 text = (
@@ -328,6 +329,7 @@ class Race:
                 f"{_say(event.said)} of app {self._ids[event.app].name}",
                 event.called,
                 event.returned,
+                event.said is self._wrong,
             )
             for event in sorted(self.history.events, key=lambda each: each.called)
         )

@@ -12,7 +12,8 @@ STYLE = """
 :root { color-scheme: light dark; --line: #8884; --wrong: #d33; --call: #48c; --stream: #4a7; --clock: #a84; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .35rem .6rem;
-border-bottom: 1px solid var(--line); } th { font-weight: 600; } td.verdict { white-space: nowrap; font-weight: 600; }
+border-bottom: 1px solid var(--line); } th { font-weight: 600; } td:first-child { white-space: nowrap; }
+td.verdict { white-space: nowrap; font-weight: 600; }
 .broken { color: var(--wrong); } .holds { color: #393; } .not-judged { color: #b80; } .known-deviation { color: #28a; }
 .not-offered { opacity: .6; } pre { overflow-x: auto; padding: .6rem; border: 1px solid var(--line); border-radius: 4px;
 font-size: 13px; white-space: pre-wrap; } .lanes { border: 1px solid var(--line); border-radius: 4px; margin: .6rem 0; }
@@ -70,10 +71,13 @@ def _failure(outcome: Outcome) -> str:
         outcome.script
         and f"<details><summary>A script that shows it</summary><pre>{escape(outcome.script)}</pre></details>"
     )
-    return (
-        f"<h3>{escape(', '.join(outcome.guarantees))}, by {escape(outcome.check)}</h3>"
-        f"<pre>{escape(outcome.reason)}</pre>{_lanes(outcome.timeline)}{script}"
+    calls = "".join(
+        f"<li{' class=broken' if span.wrong else ''}>{escape(span.lane)}: {escape(span.text.partition(chr(10))[0])}</li>"
+        for span in outcome.timeline
     )
+    told = calls and f"<details><summary>All of it, in words</summary><ol>{calls}</ol></details>"
+    title = f"{', '.join(outcome.guarantees)}, by {outcome.check}"
+    return f"<h3>{escape(title)}</h3>{_lanes(outcome.timeline)}{told}{script}"
 
 
 def _lanes(spans: Sequence[Span]) -> str:
