@@ -71,10 +71,10 @@ def _failure(outcome: Outcome) -> str:
         outcome.script
         and f"<details><summary>A script that shows it</summary><pre>{escape(outcome.script)}</pre></details>"
     )
-    calls = "".join(
-        f"<li{' class=broken' if span.wrong else ''}>{escape(span.lane)}: {escape(span.text.partition(chr(10))[0])}</li>"
-        for span in outcome.timeline
-    )
+    calls = ""
+    for span in outcome.timeline:
+        kind = " class=broken" if span.wrong else ""
+        calls += f"<li{kind}>{escape(span.lane)}: {escape(span.text.splitlines()[0])}</li>"
     told = calls and f"<details><summary>All of it, in words</summary><ol>{calls}</ol></details>"
     title = f"{', '.join(outcome.guarantees)}, by {outcome.check}"
     return f"<h3>{escape(title)}</h3>{_lanes(outcome.timeline)}{told}{script}"
