@@ -145,6 +145,10 @@ class Session:
             self._created.pop(_whole(request.app_id), None)
         return answer
 
+    def may_have(self, app_id: model.Identifier) -> None:
+        """Has the app cleaned up in the end, whoever created and deleted it in which order."""
+        self._created[_whole(app_id)] = app_id
+
     def create(self, app: model.App) -> model.App:
         """Create: the app as the plane returned it."""
         return self.call("Create", rpc.CreateRequest(app=app), rpc.CreateResponse).app

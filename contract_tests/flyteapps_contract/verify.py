@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,8 @@ def verify(
     and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
     """
     guarantees = select(only)
-    deviations = load(deviations_path) if deviations_path is not None else of_dialect(dialect)
+    wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
+    deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
     target = EndpointTarget(
         Address.parse(endpoint, insecure),
         protocol,
@@ -128,6 +130,10 @@ def verify(
     if dry_run:
         _say_plan(target, guarantees, profile)
         return
+    reports = [(path, text) for path, text in wanted if path is not None]
+    for path, _ in reports:
+        if not path.absolute().parent.is_dir():
+            raise CannotJudge(f"the report {path} can't be written: there is no directory {path.absolute().parent}")
     probe(target)
     if prefix:
         require_unused(target, run)
@@ -143,10 +149,14 @@ def verify(
         deviations=deviations,
     )
     terminal.show(console, summary)
-    for path, text in ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html)):
-        if path is not None:
-            path.write_text(text(summary), encoding="utf-8")
-    raise click.exceptions.Exit(summary.exit_code)
+    failed = False
+    for path, text in reports:
+        try:
+            path.write_text(text(summary), encoding="utf-8", errors="replace")
+        except OSError as error:
+            failed = True
+            click.echo(f"flyteapps verify: the report {path} can't be written: {error}", err=True)
+    raise click.exceptions.Exit(CANNOT_JUDGE if failed and not summary.exit_code else summary.exit_code)
 
 
 def run_checks(
@@ -195,10 +205,10 @@ def run_checks(
                     break
     except KeyboardInterrupt:
         trouble = "interrupted"
-    seen = {outcome.check for outcome in outcomes}
-    missed = [step for step in (*checks, *explorations) if step.name not in seen]
-    if trouble:
-        outcomes += [Outcome(step.name, step.guarantees, Verdict.UNJUDGED, trouble) for step in missed]
+    for step in (*checks, *explorations) if trouble else ():
+        told = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
+        if missed := tuple(id_ for id_ in step.guarantees if id_ not in told):
+            outcomes.append(Outcome(step.name, missed, Verdict.UNJUDGED, trouble))
     if run.left:
         left = ", ".join(sorted(run.left))
         trouble = f"{trouble}\nleft behind: {left}; remove it by: flyteapps verify ... --clean {run.prefix}".lstrip()
@@ -298,13 +308,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if threading.current_thread() is threading.main_thread():
             signal.signal(number, _on_signal)
     try:
-        verify(args=argv, prog_name="flyteapps verify")
+        status: object = verify.main(args=argv, prog_name="flyteapps verify", standalone_mode=False)
     except CannotJudge as error:
         print(f"flyteapps verify: {error}", file=sys.stderr)
         return CANNOT_JUDGE
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else CANNOT_JUDGE
-    return 0
+    except click.ClickException as error:
+        error.show()
+        return CANNOT_JUDGE
+    except (click.Abort, KeyboardInterrupt):
+        print("flyteapps verify: interrupted", file=sys.stderr)
+        return CANNOT_JUDGE
+    except Exception:  # 1 would say that the plane is broken
+        traceback.print_exc()
+        return CANNOT_JUDGE
+    return status if isinstance(status, int) else 0
 
 
 _signalled = threading.Event()

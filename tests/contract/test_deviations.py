@@ -66,6 +66,10 @@ def test_a_deviation_of_one_check_covers_no_other() -> None:
         ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\nchecks = "nobody"', "has to be a list"),
         ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\n' * 2, "two deviations are called a"),
         ('[[deviation]]\nid = "a"\nwho = "me"', "unknown key who"),
+        ("deviation = 5", "list of tables"),
+        ('deviation = ["x"]', "list of tables"),
+        ('[deviation]\nid = "a"', "list of tables"),
+        ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\nchecks = [["a"]]', "has to be a list"),
     ],
 )
 def test_a_file_that_makes_no_sense(text: str, word: str, tmp_path: Path) -> None:
@@ -75,6 +79,27 @@ def test_a_file_that_makes_no_sense(text: str, word: str, tmp_path: Path) -> Non
     with pytest.raises(CannotJudge, match=word) as raised:
         load(path)
     assert str(path) in str(raised.value)
+
+
+def test_what_was_not_judged_is_not_stale() -> None:
+    """A deviation of which some check was not judged, or not offered, may still be there."""
+    for verdict in (Verdict.UNJUDGED, Verdict.NOT_OFFERED):
+        run = summary([HELD, Outcome("a_check", ("CR-2",), verdict, "the time was over")], UPSERTS)
+        assert verdicts(run)["CR-2"] is not Verdict.BROKEN
+
+
+def test_what_is_drawn_passes_over_what_any_check_may_find() -> None:
+    """A row without checks explains what is drawn; one with checks leaves it to them."""
+    named = Deviation("upserts", "UP-1", ("sequences",), "issue 12")
+    assert Deviations("", "", "", (UPSERTS, named)).guarantees == {"CR-2"}
+
+
+def test_a_file_of_another_dialect(tmp_path: Path) -> None:
+    """A file is of the dialect that is judged."""
+    path = tmp_path / "mine.toml"
+    path.write_text('dialect = "other"')
+    with pytest.raises(CannotJudge, match="'standard' is judged"):
+        load(path, "standard")
 
 
 def test_the_suites_own_files() -> None:

@@ -11,8 +11,8 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 
 from flyteapps_contract.model.flaws import Flawed
-from flyteapps_contract.outcomes import Refused, Span
-from flyteapps_contract.session import Session
+from flyteapps_contract.outcomes import Refused, Span, Unjudged
+from flyteapps_contract.session import GONE, Session
 from flyteapps_contract.streams import Leases, Watcher
 
 M = TypeVar("M", bound=Message)
@@ -56,6 +56,8 @@ class Trace:
         try:
             step.answer = self.session.call(method, request, response)
         except Refused as error:
+            if error.code in GONE:
+                raise Unjudged(f"{method}: {error}") from error  # nobody knows what it did
             step.code, step.message, step.fields = error.code, error.message, tuple(error.violations())
         return step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,18 +44,18 @@ class Deviations:
 
     @property
     def guarantees(self) -> frozenset[str]:
-        """The guarantees that are known to be broken."""
-        return frozenset(each.guarantee for each in self.deviations)
+        """The guarantees that are known to be broken, whichever check looks: what is drawn passes over them."""
+        return frozenset(each.guarantee for each in self.deviations if not each.checks)
 
     def applied(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes of a run, with what deviates as declared told apart, and what no longer deviates broken."""
         after: list[Outcome] = []
         seen: set[str] = set()
-        judged: set[str] = set()
+        held: dict[str, bool] = {}
         for outcome in outcomes:
             covering = [each for each in self.deviations if each.covers(outcome)]
-            if outcome.verdict in (Verdict.BROKEN, Verdict.HOLDS):
-                judged |= {each.id for each in covering}
+            for each in covering:
+                held[each.id] = held.get(each.id, True) and outcome.verdict is Verdict.HOLDS
             if outcome.verdict is not Verdict.BROKEN or not covering:
                 after.append(outcome)
                 continue
@@ -67,7 +68,7 @@ class Deviations:
             declared = tuple(each for each in outcome.guarantees if each in known)
             after.append(replace(outcome, guarantees=declared, verdict=Verdict.DEVIATES, reason=text))
         for each in self.deviations:
-            if each.id in judged - seen:
+            if each.id not in seen and held.get(each.id, False):
                 text = f"known deviation {each.id} no longer deviates: remove it from {self.name}"
                 after.append(Outcome("", (each.guarantee,), Verdict.BROKEN, text))
         return after
@@ -81,21 +82,30 @@ def shipped() -> dict[str, Path]:
 def of_dialect(dialect: str) -> Deviations:
     """The newest file of a dialect that comes with the suite; an empty one where there is none."""
     paths = [path for name, path in shipped().items() if name.rpartition("-")[0] == dialect]
-    return load(paths[-1]) if paths else Deviations("", dialect, "")
+    return load(max(paths, key=_version)) if paths else Deviations("", dialect, "")
 
 
-def load(path: Path) -> Deviations:
-    """The file there. Raises CannotJudge with what is wrong in it."""
+def _version(path: Path) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", path.stem.rpartition("-")[2]))
+
+
+def load(path: Path, dialect: str = "") -> Deviations:
+    """The file there, which has to be of that dialect. Raises CannotJudge with what is wrong in it."""
     try:
         whole: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CannotJudge(f"the file of known deviations {path} can't be read: {error}") from None
     if unknown := whole.keys() - KEYS:
         raise CannotJudge(f"{path}: unknown key {min(unknown)}; there are {', '.join(sorted(KEYS))}")
-    rows = [_row(path, number, row) for number, row in enumerate(whole.get("deviation", ()), 1)]
+    listed = whole.get("deviation", [])
+    if not isinstance(listed, list) or not all(isinstance(row, dict) for row in cast("list[object]", listed)):
+        raise CannotJudge(f"{path}: deviation has to be a list of tables: [[deviation]]")
+    rows = [_row(path, number, row) for number, row in enumerate(cast("list[dict[str, Any]]", listed), 1)]
     twice = {each.id for each in rows if [other.id for other in rows].count(each.id) > 1}
     if twice:
         raise CannotJudge(f"{path}: two deviations are called {min(twice)}")
+    if dialect and whole.get("dialect") != dialect:
+        raise CannotJudge(f"{path}: is of dialect {whole.get('dialect')!r}, but {dialect!r} is judged")
     return Deviations(path.name, str(whole.get("dialect", "")), str(whole.get("version", "")), tuple(rows))
 
 
@@ -110,7 +120,7 @@ def _row(path: Path, number: int, row: dict[str, Any]) -> Deviation:
         raise CannotJudge(f"{where}: no guarantee is called {row['guarantee']}")
     checks = row.get("checks", [])
     known = {each.name for each in all_checks()} | EXPLORATIONS.keys()
-    if not isinstance(checks, list):
+    if not isinstance(checks, list) or not all(isinstance(each, str) for each in cast("list[object]", checks)):
         raise CannotJudge(f"{where}: checks has to be a list of names")
     if strange := [each for each in cast("list[object]", checks) if each not in known]:
         raise CannotJudge(f"{where}: no check is called {strange[0]}")

@@ -6,6 +6,7 @@ what breaks at once is found in a few calls; of what broke, smaller ones are tri
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -16,16 +17,16 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt
+from flyteapps_contract.explorations.hunting import SHRINK_SECONDS, Exploration, Finding, Hunt, Patience
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.flaws import Flawed
-from flyteapps_contract.model.linearizability import Call, contradiction
+from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
 from flyteapps_contract.model.racing import OK, Said, State, step
-from flyteapps_contract.outcomes import Broken, Refused, Span, StreamEnded
-from flyteapps_contract.session import STOP, Run, Session, preparing
+from flyteapps_contract.outcomes import Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
+from flyteapps_contract.session import STOP, Run, Session
 from flyteapps_contract.streams import PATIENCE, Watcher
-from flyteapps_contract.targets.target import Target
+from flyteapps_contract.targets.target import CALL_SECONDS, Target
 
 MARK = "mark"
 """The label that tells the writes apart."""
@@ -35,6 +36,8 @@ SPEAKING = {"create": "CR-2", "delete": "DE-1", "update": "UP-3", "get": "GE-3",
 """The guarantee of one client's own calls, by what can't be explained."""
 NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
 """Codes of calls of which nobody knows what they did."""
+LOST = 0.02
+"""The share of answers that are lost."""
 ATTEMPTS = 24
 """Smaller histories that are tried of one that broke."""
 MOST_CLIENTS, LONGEST = 8, 40
@@ -94,7 +97,7 @@ def drawn(seed: int, number: int) -> Plan:
     ops = tuple(
         (Op("watch"),) * (client == 0 and watched)
         + tuple(
-            Op(draw.choice(verbs), draw.randrange(apps), guarded=draw.random() < 0.5, lost=draw.random() < 0.05)
+            Op(draw.choice(verbs), draw.randrange(apps), guarded=draw.random() < 0.5, lost=draw.random() < LOST)
             for _ in range(draw.randint(1, length))
         )
         for client in range(clients)
@@ -115,30 +118,45 @@ class Race:
         self._lock = threading.Lock()
         self._trouble: list[BaseException] = []
         self._wrong: Said | None = None
+        self.undecided = False
+        """Whether the calls of some app may have gone in too many ways to look at each."""
+        self._over = threading.Event()
+        self._afloat: set[int] = set()
+        """Apps with a write that may take effect at any later time: its call was given up."""
 
     def run(self) -> list[Flawed]:
         """Runs the clients, reads all that is left, and judges: what broke, as far as each part of it can be judged."""
-        with preparing("the apps of a history"):
-            for number in range(self.plan.standing):
-                self._call(-1, number, Said("create", f"a{number}"))
+        for number in range(self.plan.standing):
+            if self._call(-1, number, Said("create", f"a{number}")) is None:
+                raise Unjudged("the apps of a history could not be created: an answer was lost")
         threads = [
             threading.Thread(target=self._client, args=(number, ops), daemon=True)
             for number, ops in enumerate(self.plan.clients)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:  # Ctrl-C, too: nobody creates anything once the session cleans up
+            self._over.set()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join(CALL_SECONDS + 1.0)
+            for app_id in self._ids:
+                self.session.may_have(app_id)
         flaws = [trouble for trouble in self._trouble if isinstance(trouble, Flawed)]
-        for trouble in self._trouble:
-            if not isinstance(trouble, Flawed):
-                raise trouble
+        troubles = [trouble for trouble in self._trouble if not isinstance(trouble, Flawed)]
         final = [self._call(-1, number, Said("get")) for number in range(self.plan.apps)]
         for judge in (self._judge_calls, self._judge_pages, lambda: self._judge_streams(final)):
             try:
                 judge()
             except Flawed as flaw:
                 flaws.append(flaw)
+            except (Refused, Unjudged, NotOffered) as trouble:
+                troubles.append(trouble)
+        if troubles and not flaws:
+            raise troubles[0]
         return flaws
 
     # ---- clients
@@ -147,6 +165,8 @@ class Race:
         read: dict[int, int] = {}
         try:
             for turn, op in enumerate(ops):
+                if self._over.is_set():
+                    return
                 self._act(client, f"c{client}.{turn}", op, read)
         except BaseException as trouble:  # told by the thread that waits
             self._trouble.append(trouble)
@@ -154,10 +174,14 @@ class Race:
     def _act(self, client: int, mark: str, op: Op, read: dict[int, int]) -> None:
         number = op.app
         match op.verb:
-            case "list":
-                self._list(client)
-            case "pages":
-                self._page_through()
+            case "list" | "pages" if not self.session.offers.projects:
+                pass  # others have apps there, too
+            case "list" | "pages":
+                try:
+                    self._list(client) if op.verb == "list" else self._page_through()
+                except Refused as error:
+                    if error.code not in NO_ANSWER:
+                        raise
             case "watch":
                 if len(self.history.watchers) < STREAMS:
                     self.history.watchers.append(self.session.watch())
@@ -176,6 +200,8 @@ class Race:
         called = self._tick()
         app, code = self._ask(number, said)
         returned = self._tick()
+        if code in NO_ANSWER and said.verb != "get":
+            self._afloat.add(number)
         if (lost or code in NO_ANSWER) and said.verb != "get":
             self._record(Event(client, number, said, called, None))
             return None
@@ -202,6 +228,7 @@ class Race:
             return None, error.code
 
     def _list(self, client: int) -> None:
+        """One List, which reads every app; an answer that is lost says nothing."""
         called = self._tick()
         page = self.session.list(list_pb2.ListRequest(limit=1000))
         returned = self._tick()
@@ -249,7 +276,11 @@ class Race:
                 Call(event.called, event.returned, event.said, reads=event.said.verb in ("get", "list"))
                 for event in events
             ]
-            found = contradiction(calls, None, step)
+            try:
+                found = contradiction(calls, None, step)
+            except Undecided:
+                self.undecided = True
+                continue
             if found is not None:
                 said = self._wrong = found.call.what
                 around = "; ".join(f"{_say(call.what)}" for call in found.open) or "nothing"
@@ -278,6 +309,7 @@ class Race:
             return
         marker = self.session.given_stopped()
         left = {app.metadata.id.name: app for each in final if each is not None and (app := each[0]) is not None}
+        unsure = {self._ids[n].name for n, each in enumerate(final) if each is None or n in self._afloat}
         for watcher in self.history.watchers:
             self._read(watcher, marker)
             events = [event for event in watcher.seen if event.name in self._numbers]
@@ -293,7 +325,7 @@ class Race:
                 if flaw := law(events):
                     raise Flawed(says, f"a watch beside writers: {flaw}")
             shown = {key[-1]: app for key, app in watching.fold(events).items()}
-            wrong = [name for name in {*shown, *left} if shown.get(name) != left.get(name)]
+            wrong = [name for name in {*shown, *left} - unsure if shown.get(name) != left.get(name)]
             if wrong:
                 text = f"a watch beside writers: what it showed of {wrong[0]} in the end is not what is read"
                 raise Flawed(("WA-5", "WA-8", "WA-1"), text)
@@ -363,6 +395,8 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
     """Runs histories; of the first that shows a flaw, smaller ones."""
     found = Finding()
 
+    patience = Patience()
+
     def attempt(plan: Plan, wanted: str) -> str:
         """The guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
         with Session(target.plane(), run) as session:
@@ -376,21 +410,32 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
                 found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
                 found.timeline = race.timeline()
                 return guarantee
+            found.tried += found.flaw is None and not race.undecided
         return ""
 
     for number in range(hunt.count):
         if time.monotonic() > hunt.until:
             break
         plan = drawn(hunt.seed, number)
-        found.tried += 1
-        guarantee = attempt(plan, "")
+        try:
+            guarantee = attempt(plan, "")
+        except (Refused, StreamEnded, Unjudged, NotOffered) as trouble:
+            patience.failed(trouble)
+            continue
+        patience.worked()
         if guarantee:
             draw = random.Random(hunt.seed)
+            until = time.monotonic() + SHRINK_SECONDS
             for _ in range(ATTEMPTS):
                 less = _smaller(plan, draw)
-                if less.clients and attempt(less, guarantee):
-                    plan = less
+                if time.monotonic() > until:
+                    break
+                with contextlib.suppress(Refused, StreamEnded, Unjudged, NotOffered):
+                    if less.clients and attempt(less, guarantee):
+                        plan = less
             break
+    if not found.tried and found.flaw is None:
+        patience.give_up()
     return found
 
 

@@ -10,7 +10,6 @@ from typing import Protocol, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 
 from flyteapps_contract.model.flaws import Flawed
 from flyteapps_contract.outcomes import NotOffered, Outcome, Refused, Span, StreamEnded, Unjudged, Verdict
@@ -20,6 +19,8 @@ from flyteapps_contract.targets.target import Target
 
 T = TypeVar("T")
 
+IN_A_ROW = 3
+"""Attempts that may end without a verdict, one after the other."""
 SHRINK_SECONDS = 120.0
 """Real seconds in which what broke is made smaller."""
 
@@ -69,6 +70,32 @@ class Exploration:
     search: Callable[[Target, Run, Hunt], Finding]
 
 
+class Patience:
+    """How many attempts in a row may end without a verdict: a plane that is gone isn't asked for ever."""
+
+    def __init__(self) -> None:
+        self._row = 0
+        self._last: Exception | None = None
+
+    def worked(self) -> None:
+        """An attempt was judged."""
+        self._row = 0
+
+    def failed(self, trouble: Exception) -> None:
+        """An attempt could not be judged. Raises the trouble where it is one too many."""
+        self._last = trouble
+        if isinstance(trouble, NotOffered):
+            return  # another attempt may do without
+        self._row += 1
+        if self._row >= IN_A_ROW:
+            raise trouble
+
+    def give_up(self) -> None:
+        """Raises the last trouble, if there was any."""
+        if self._last is not None:
+            raise self._last
+
+
 class Kept(Protocol):
     """Keeps what broke: the flaw, and all that tells of it."""
 
@@ -82,11 +109,10 @@ def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Ca
 
     `attempt(value, keep)` calls `keep` with a flaw. One that doesn't count is passed over; while one is shrunk, only
     flaws of its guarantee count, so that it stays the same one. An attempt that needs what the target doesn't offer
-    is passed over, too. Raises NotOffered where all do, and what left an attempt unjudged.
+    or could not be judged is passed over, too. Raises what the trouble was where all are, or several in a row.
     """
     guarantee, shrink_until = "", float("inf")
-    lacking: NotOffered | None = None
-    trouble: Exception | None = None
+    patience, trouble = Patience(), list[Exception]()
 
     def keep(flaw: Flawed) -> None:
         nonlocal guarantee, shrink_until
@@ -109,31 +135,33 @@ def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Ca
     )
     @given(strategy)
     def example(value: T) -> None:
-        nonlocal lacking, trouble
-        if trouble is not None or time.monotonic() > (hunt.until if found.flaw is None else shrink_until):
+        if trouble or time.monotonic() > (hunt.until if found.flaw is None else shrink_until):
             return
         try:
             attempt(value, keep)
         except _PassedOver:
             pass
-        except NotOffered as lack:
-            lacking = lack
-            return
-        except (Refused, StreamEnded, Unjudged) as failure:
+        except (NotOffered, Refused, StreamEnded, Unjudged) as failure:
             if found.flaw is None:
-                trouble = failure
+                try:
+                    patience.failed(failure)
+                except type(failure) as final:
+                    trouble.append(final)
             return
+        patience.worked()
         found.tried += found.flaw is None
 
     try:
         example()
-    except (Flawed, Flaky):  # flaky: what it became smallest need not show the flaw each time, or time was over
+    except Exception:
+        # a flaw that was found is told, whatever came while it was shrunk: also Hypothesis' Flaky, since what it became
+        # smallest need not show the flaw each time, or time was over
         if found.flaw is None:
             raise
-    if trouble is not None:
-        raise trouble
-    if lacking is not None and not found.tried and found.flaw is None:
-        raise lacking
+    if found.flaw is None and trouble:
+        raise trouble[0]
+    if found.flaw is None and not found.tried:
+        patience.give_up()
 
 
 class _PassedOver(Exception):  # noqa: N818  # no fault
@@ -194,6 +222,8 @@ def explore(
         )
     rest = tuple(each for each in exploration.guarantees if each in judged - explained)
     seconds = time.monotonic() - started
+    if rest and not trouble and not tried:
+        trouble = "no time was left for it"
     if rest and trouble:
         yield Outcome(exploration.name, rest, verdict, trouble, seconds)
     elif rest:

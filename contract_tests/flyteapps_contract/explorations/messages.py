@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flyteidl2.app import app_definition_pb2 as model
@@ -51,28 +51,72 @@ CERTAIN = ("metadata.id", "metadata.labels", "metadata.code_bundle_uri")
 """Fields of an app that come back as they were sent, beside the spec."""
 
 
+GRAMMAR = Grammar(LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A request as it was drawn, with ids that the session replaces; the number of the step that breaks it, or -1."""
+
+    method: str
+    request: Any
+    step: int
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Drawn:
+    """Valid requests, and such that are a step beyond one rule."""
+    method = draw(st.sampled_from(list(METHODS)))
+    request: Any = METHODS[method][0]()
+    _place(method, request, model.Identifier(project="p", domain="d", name="n"), "1")
+
+    def below(count: int) -> int:
+        return draw(st.integers(0, count - 1))
+
+    GRAMMAR.fill(request, below)
+    return Drawn(method, request, below(len(_steps(request))) if draw(st.booleans()) else -1)
+
+
+def _steps(request: Message) -> list[Break]:
+    """The steps beyond its rules, those of deep fields first: they are drawn more often."""
+    return sorted(GRAMMAR.breaks(request), key=lambda each: -each.path.count("."))
+
+
+def _place(method: str, request: Any, app_id: model.Identifier, mark: str) -> None:
+    """Sets what has to be of the session, whatever is drawn beside it."""
+    match method:
+        case "Create" | "Update" | "UpdateStatus":
+            request.app.metadata.id.CopyFrom(app_id)
+            request.app.spec.desired_state = STOP
+            request.app.metadata.labels["drawn"] = mark
+        case "Get" | "Delete":
+            request.app_id.CopyFrom(app_id)
+        case _:
+            request.project.name, request.project.domain = app_id.project, app_id.domain
+            request.project.organization = app_id.org
+
+
 class Conversation:
-    """One drawn message, in the request of one method, and what is made of it."""
+    """One drawn message on one session, and what is made of it."""
 
-    def __init__(self, session: Session, method: str) -> None:
+    def __init__(self, session: Session, drawn: Drawn) -> None:
         self.session = session
-        self.method = method
+        self.method = drawn.method
         self.trace = Trace(session)
-        self.grammar = Grammar(LEFT_OUT)
+        self._drawn = drawn
 
-    def run(self, draw: Callable[[int], int], *, valid: bool) -> None:
+    def run(self) -> None:
         """Sends it. Raises Flawed."""
         request, answer = METHODS[self.method]
         app = self.session.app(state=STOP)
-        before = self._prepared(app)
         sent: Any = request()
-        self._seed(sent, app)
-        self.grammar.fill(sent, draw)
-        if valid:
+        sent.CopyFrom(self._drawn.request)
+        _place(self.method, sent, app.metadata.id, str(self.session.run.number()))
+        before = self._prepared(app)
+        if self._drawn.step < 0:
             self._expect_taken(sent, self._send(sent, answer))
         else:
-            steps = sorted(self.grammar.breaks(sent), key=lambda each: -each.path.count("."))  # deep ones are likelier
-            broken = steps[draw(len(steps))]
+            broken = _steps(sent)[self._drawn.step]
             broken.make()
             self._expect_refused(broken, self._send(sent, answer), before, app)
 
@@ -83,18 +127,6 @@ class Conversation:
         if step.code != OK:
             raise Flawed(("CR-1",), f"a small valid app was refused: {step.code} {step.message}", self._code(OK))
         return app_of(step)
-
-    def _seed(self, sent: Any, app: model.App) -> None:
-        """What has to be of this session, whatever is drawn beside it."""
-        match self.method:
-            case "Create" | "Update" | "UpdateStatus":
-                sent.app.metadata.id.CopyFrom(app.metadata.id)
-                sent.app.spec.desired_state = STOP
-                sent.app.metadata.labels["drawn"] = str(self.session.run.number())
-            case "Get" | "Delete":
-                sent.app_id.CopyFrom(app.metadata.id)
-            case _:
-                sent.project.CopyFrom(self.session.scope())
 
     def _send(self, sent: Message, answer: type[Message]) -> Step:
         return self.trace.call(self.method, sent, answer)
@@ -162,12 +194,11 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
     """Draws messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
     found = Finding()
 
-    def attempt(drawn: tuple[st.DataObject, str, bool], keep: Kept) -> None:
-        data, method, valid = drawn
+    def attempt(drawn: Drawn, keep: Kept) -> None:
         with Session(target.plane(), run) as session:
-            conversation = Conversation(session, method)
+            conversation = Conversation(session, drawn)
             try:
-                conversation.run(lambda below: data.draw(st.integers(0, below - 1)), valid=valid)
+                conversation.run()
             except Flawed as flaw:
                 keep(flaw)
                 steps = conversation.trace.steps
@@ -175,7 +206,7 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
                 found.story = ", ".join(step.method for step in steps)
                 raise
 
-    draw(hunt, found, st.tuples(st.data(), st.sampled_from(list(METHODS)), st.booleans()), attempt)
+    draw(hunt, found, requests(), attempt)
     return found
 
 

@@ -10,10 +10,14 @@ that have taken effect already. A call takes effect as late as it may, when it o
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+EFFORT = 300_000
+"""Looks at a state that are made of one history; a second or two."""
 
 C = TypeVar("C")
 S = TypeVar("S", bound=Hashable)
@@ -50,6 +54,10 @@ class Contradiction(Generic[C, S]):
     open: tuple[Call[C], ...]
 
 
+class Undecided(Exception):  # noqa: N818  # no fault
+    """There are too many ways in which the history may have gone to look at each."""
+
+
 class _Ways(Generic[S]):
     """What may have happened so far: states, each with the open calls that have taken effect to get there.
 
@@ -78,7 +86,9 @@ class _Ways(Generic[S]):
                 yield state, done, lost
 
 
-def contradiction(calls: Sequence[Call[C]], initial: S, step: Step[S, C]) -> Contradiction[C, S] | None:
+def contradiction(
+    calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, effort: int = EFFORT
+) -> Contradiction[C, S] | None:
     """The first answer that no order of the calls explains; None where there is an order that explains them all.
 
     Calls that touch (one returns at the very time at which another is made) overlap.
@@ -86,14 +96,19 @@ def contradiction(calls: Sequence[Call[C]], initial: S, step: Step[S, C]) -> Con
 
     Calls without an outcome are first thought to take effect only right before a call that can't be explained without
     one of them; mostly that explains all there is. Where it doesn't, they are tried wherever they may be: that takes
-    long where there are many.
+    long where there are many. Raises Undecided after `effort` looks at a state.
     """
-    if _told(calls, initial, step, lazy=True) is None:
-        return None
-    return _told(calls, initial, step, lazy=False)
+    looks = itertools.count()
+    for lazy in (True, False):
+        found = _told(calls, initial, step, lazy=lazy, looks=looks, effort=effort)
+        if found is None:
+            return None
+    return found
 
 
-def _told(calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, lazy: bool) -> Contradiction[C, S] | None:
+def _told(
+    calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, lazy: bool, looks: Iterator[int], effort: int
+) -> Contradiction[C, S] | None:
     ways = _Ways[S]()
     ways.add(initial, frozenset(), frozenset())
     pending: dict[int, Call[C]] = {}
@@ -101,7 +116,7 @@ def _told(calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, lazy: bool)
         if not ends:
             pending[number] = calls[number]
             continue
-        after = _explained(ways, number, pending, step, lazy=lazy)
+        after = _explained(ways, number, pending, step, lazy=lazy, looks=looks, effort=effort)
         call = pending.pop(number)
         if not after:
             states = tuple(dict.fromkeys(state for state, _, _ in ways))[:10]
@@ -120,7 +135,14 @@ def _events(calls: Sequence[Call[C]]) -> Iterator[tuple[int, bool, int]]:
 
 
 def _explained(
-    ways: _Ways[S], returning: int, pending: dict[int, Call[C]], step: Step[S, C], *, lazy: bool
+    ways: _Ways[S],
+    returning: int,
+    pending: dict[int, Call[C]],
+    step: Step[S, C],
+    *,
+    lazy: bool,
+    looks: Iterator[int],
+    effort: int,
 ) -> _Ways[S]:
     """The ways in which the returning call has taken effect, without it; others take effect before it as needed."""
     explained = _Ways[S]()
@@ -129,6 +151,10 @@ def _explained(
     unknown = {number: call for number, call in pending.items() if call.returned is None}
     while rest:
         state, done, lost = rest.popleft()
+        if next(looks) >= effort:
+            raise Undecided(
+                f"a history with {len(unknown)} lost answers may have gone in too many ways to look at each"
+            )
         # a read may as well take effect where it can: it makes no way of its own
         done |= {n for n, call in pending.items() if call.reads and n not in done and _possible(step(state, call.what))}
         if returning in done:
