@@ -166,8 +166,19 @@ class DataPlane:
         if not reported:
             self._judge_time(slot, was, now, anew=anew)
         if anew:
-            self._granted[slot.key] = self._now
+            self._granted[slot.key] = self._granted_at(slot, was, app.status)
             self._expect_delivery(slot, app)
+
+    def _granted_at(self, slot: Slot, was: model.Status, now: model.Status) -> float:
+        """When a lease began: where an older one ran out while time was moved, before that time was over.
+
+        Many may have run out since; all are of one length.
+        """
+        old = self._granted.get(slot.key)
+        if old is None or not was.HasField("lease_expiration") or self._now - old < LEASE_SECONDS:
+            return self._now
+        longer = now.lease_expiration.ToNanoseconds() - was.lease_expiration.ToNanoseconds()
+        return min(self._now, old + longer / 1e9)
 
     def _judge_time(self, slot: Slot, was: model.Status, now: Sight, *, anew: bool) -> None:
         status = now.app.status

@@ -88,6 +88,7 @@ def reported(before: model.App, sent: model.App, after: model.App) -> model.App:
         made = status.conditions.add(deployment_status=new[0], substate=new[1], message=message)  # type: ignore[arg-type]
         made.deployment_id, made.revision = own, counter + 1
         made.last_transition_time.CopyFrom(after.status.conditions[-1].last_transition_time)
+        del status.conditions[:-KEPT]
         if new[0] == ACTIVE and not started:
             status.last_started_at.CopyFrom(after.status.last_started_at)
     elif acknowledged or app != before:
