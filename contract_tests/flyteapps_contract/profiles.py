@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+LEAST_SECONDS = 3.0
+"""What each exploration gets, however long the directed checks took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +20,27 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The budgets of a run, by the explorations' names."""
+    """The budgets of a run, by the explorations' names, and the seconds that it may take with its directed checks."""
 
     name: str
     budgets: Mapping[str, Budget]
+    seconds: float = math.inf
+
+    def within(self, name: str, seconds: float) -> Budget:
+        """That exploration's budget where so many seconds are left for it and those after it: its share, but a try."""
+        names = list(self.budgets)
+        after = sum(self.budgets[each].seconds for each in names[names.index(name) :])
+        budget = self.budgets[name]
+        share = max(seconds * budget.seconds / after, LEAST_SECONDS)
+        return Budget(budget.count, min(budget.seconds, share))
 
 
 PROFILES = {
-    name: Profile(name, {"messages": messages, "histories": histories, "sequences": sequences})
-    for name, sequences, histories, messages in (
-        ("quick", Budget(150, 12.0), Budget(12, 5.0), Budget(60, 5.0)),
-        ("standard", Budget(3_000, 60.0), Budget(300, 15.0), Budget(1_000, 15.0)),
-        ("thorough", Budget(1_000_000, 2_400.0), Budget(100_000, 600.0), Budget(100_000, 400.0)),
+    name: Profile(name, {"messages": messages, "histories": histories, "sequences": sequences}, seconds)
+    for name, seconds, sequences, histories, messages in (
+        ("quick", 90.0, Budget(150, 12.0), Budget(12, 5.0), Budget(60, 5.0)),
+        ("standard", 105.0, Budget(3_000, 60.0), Budget(300, 15.0), Budget(1_000, 15.0)),
+        ("thorough", 3_600.0, Budget(1_000_000, 2_400.0), Budget(100_000, 600.0), Budget(100_000, 400.0)),
     )
 }
 """`quick` is for each run of a test suite, `standard` takes two minutes with everything, `thorough` an hour."""

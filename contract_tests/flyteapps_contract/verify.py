@@ -189,7 +189,7 @@ def run_checks(
                 if isinstance(step, Check):
                     found = [judge(target, step, run)]
                 else:
-                    budget = _within(profile.budgets[step.name], until)
+                    budget = _within(profile.within(step.name, started + profile.seconds - time.monotonic()), until)
                     broken = {id_ for each in outcomes if each.verdict is Verdict.BROKEN for id_ in each.guarantees}
                     wanted = [each.id for each in guarantees]
                     found = explore(step, target, run, budget, seed, only=wanted, broken=broken | known.guarantees)
