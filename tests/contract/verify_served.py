@@ -21,7 +21,7 @@ AT_ONCE = 4
 SHORT = [(SERVERS[0], True, "connect-http2"), (SERVERS[-1], False, "grpc-web")]
 """What is judged without `--all`; tests/contract/test_contract.py has Connect and gRPC."""
 PACE = ("--speed", "20", "--lease-seconds", "3600")
-VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify"]
+VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify", "--seed", "1"]
 FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
 
 

@@ -59,13 +59,10 @@ class Lists:
         """One List from its first page on."""
         if not self._on.offers.projects:
             return  # others may have apps in the only one
-        if self._on.offers.clock is False and any(
-            app is not None and self._on.moving(slot, app)
-            for slot in self._on.scene.slots
-            if (app := self._on.entry(slot).app) is not None or not self._on.entry(slot).known
-        ):
-            return  # what moves meanwhile can't be compared
         apps = self._apps()
+        known = [(slot, app) for slot in self._on.scene.slots if (app := self._on.entry(slot).app) is not None]
+        if any(self._on.moving(slot, app) for slot, app in known):
+            return  # what moves meanwhile can't be compared
         query = by(*SORTS[sort], limit=LIMITS[limit])
         filters = self._filter(filter_, apps)
         query.filters.extend(filters)
