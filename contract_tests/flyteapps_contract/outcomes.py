@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,6 +51,16 @@ class Unjudged(Exception):  # noqa: N818  # the verdict's own word
 
 class NotOffered(Exception):  # noqa: N818  # the verdict's own word
     """The target lacks what the check needs; the text is the reason."""
+
+
+WITHOUT_VERDICT = (NotOffered, Refused, StreamEnded, Unjudged)
+"""What ends an attempt of which nobody can say whether the plane kept the contract."""
+
+
+def told(failure: Exception) -> str:
+    """What a defect of a check says, or of a plane in this process, with its place."""
+    where = traceback.extract_tb(failure.__traceback__)[-1]
+    return f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
 
 
 class CannotJudge(Exception):  # noqa: N818  # the verdict's own word

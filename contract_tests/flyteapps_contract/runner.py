@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 
 from flyteapps_contract.checks.registry import Check
-from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict
+from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict, told
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Offers, Target
 
@@ -51,6 +50,5 @@ def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
     except StreamEnded as end:
         return Verdict.BROKEN, str(end)
     except Exception as failure:  # a defect of the check, or of a plane in this process, must not end the run
-        where = traceback.extract_tb(failure.__traceback__)[-1]
-        return Verdict.UNJUDGED, f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
+        return Verdict.UNJUDGED, told(failure)
     return Verdict.HOLDS, ""

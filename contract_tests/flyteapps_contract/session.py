@@ -30,6 +30,8 @@ NOT_SERVED = "UNIMPLEMENTED"
 """What a plane answers that doesn't offer an RPC."""
 GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 """What a plane that died answers."""
+NO_ANSWER = (*GONE, "CANCELED", "CANCELLED")
+"""Codes of calls of which nobody knows what they did; the last one as Connect and as gRPC spell it."""
 STEP = 1.0
 """Virtual seconds that a movable clock is advanced while a check waits."""
 

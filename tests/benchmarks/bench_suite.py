@@ -11,17 +11,17 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from google.protobuf.message import Message
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the stand-in as a target is one of the tests'
 
 from contract import standins
 from flyteapps_contract.commands.interpreter import Interpreter
 from flyteapps_contract.commands.table import Act
+from flyteapps_contract.explorations.hunting import Finding, Hunt, draw
 from flyteapps_contract.explorations.sequences import commands_of
 from flyteapps_contract.model.linearizability import Call, contradiction
 from flyteapps_contract.model.racing import OK, Said, State, step
@@ -34,14 +34,14 @@ OPERATIONS, CLIENTS, APPS = 10_000, 8, 8
 LOST = 0.003
 """The share of writes whose answer is lost, so that nobody knows whether they took effect."""
 
-Said_ = tuple[bool, object]
+Note = tuple[bool, object]
 """Whether it was raised, and what came."""
 
 
 class _Recorded(Inbox):
     """A stream whose messages are noted, or come from what was noted."""
 
-    def __init__(self, notes: deque[Said_], real: Inbox | None) -> None:
+    def __init__(self, notes: deque[Note], real: Inbox | None) -> None:
         self._notes = notes
         self._real = real
 
@@ -69,7 +69,7 @@ class _Tape(Link):
 
     opens_at_once = True
 
-    def __init__(self, notes: deque[Said_], real: Link | None) -> None:
+    def __init__(self, notes: deque[Note], real: Link | None) -> None:
         self._notes = notes
         self._real = real
 
@@ -94,7 +94,7 @@ class _Tape(Link):
             self._real.close()
 
 
-def _noted(notes: deque[Said_], call: Callable[[], object] | None) -> object:
+def _noted(notes: deque[Note], call: Callable[[], object] | None) -> object:
     if call is None:
         raised, answer = notes.popleft()
         if raised:
@@ -113,7 +113,7 @@ def _noted(notes: deque[Said_], call: Callable[[], object] | None) -> object:
 class _NoPlane(Plane):
     """What plays back."""
 
-    def __init__(self, notes: deque[Said_]) -> None:
+    def __init__(self, notes: deque[Note]) -> None:
         self.offers = standins.OFFERS
         self.link = _Tape(notes, None)
 
@@ -127,20 +127,7 @@ class _NoPlane(Plane):
 def drawn(count: int) -> list[list[Act]]:
     """The sequences."""
     found: list[list[Act]] = []
-
-    @seed(1)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate,),
-        suppress_health_check=tuple(HealthCheck),  # type: ignore[arg-type]  # iterating the enum gives its members
-    )
-    @given(commands_of(standins.OFFERS))
-    def draw(acts: list[Act]) -> None:
-        found.append(acts)
-
-    draw()
+    draw(Hunt(count=count, seed=1), Finding(), commands_of(standins.OFFERS), lambda acts, _: found.append(acts))
     return found
 
 
@@ -160,7 +147,7 @@ def sequences(count: int) -> bool:
     acts = drawn(count)
     drawing = time.process_time() - started
     target = standins.direct()
-    tapes = [deque[Said_]() for _ in acts]
+    tapes = [deque[Note]() for _ in acts]
 
     def recording(number: int) -> Plane:
         plane = target.plane()
@@ -186,22 +173,22 @@ def sequences(count: int) -> bool:
 
 def history(operations: int, seed_: int, lost_share: float) -> list[Call[Said]]:
     """What clients at once may have seen of one app: each call takes effect at some time between call and return."""
-    draw = random.Random(seed_)
+    chance = random.Random(seed_)
     free = [0.0] * CLIENTS
     planned: list[tuple[float, float, float, Said]] = []
     for number in range(operations):
         client = min(range(CLIENTS), key=free.__getitem__)
-        begin = free[client] + draw.random()
-        end = begin + draw.expovariate(0.5)
+        begin = free[client] + chance.random()
+        end = begin + chance.expovariate(0.5)
         free[client] = end
-        verb = draw.choice(("get", "get", "update", "update", "update", "create", "delete"))
-        planned.append((begin, draw.uniform(begin, end), end, Said(verb, f"m{number}")))
+        verb = chance.choice(("get", "get", "update", "update", "update", "create", "delete"))
+        planned.append((begin, chance.uniform(begin, end), end, Said(verb, f"m{number}")))
     state: State = None
     calls: list[Call[Said]] = []
     for begin, _, end, said in sorted(planned, key=lambda each: each[1]):
         answer = next(each for each in _answers(state, said))
-        lost = said.verb != "get" and draw.random() < lost_share
-        if lost and draw.random() < 0.5:
+        lost = said.verb != "get" and chance.random() < lost_share
+        if lost and chance.random() < 0.5:
             calls.append(Call(round(begin * 10**6), None, said))  # it never got there
             continue
         [state] = step(state, answer)
@@ -215,10 +202,9 @@ def history(operations: int, seed_: int, lost_share: float) -> list[Call[Said]]:
 def _answers(state: State, said: Said) -> Iterable[Said]:
     """The one answer that there can be."""
     for code in (OK, "NOT_FOUND", "ALREADY_EXISTS", "ABORTED"):
-        for after in step(state, Said(said.verb, said.mark, said.revision)):
-            answer = Said(said.verb, said.mark, said.revision, code, after if code == OK else None)
-            with suppress(StopIteration):
-                next(iter(step(state, answer)))
+        for after in step(state, said):
+            answer = replace(said, code=code, seen=after if code == OK else None)
+            if any(True for _ in step(state, answer)):
                 yield answer
 
 

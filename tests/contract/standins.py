@@ -26,7 +26,8 @@ OFFERS = Offers(
 )
 
 
-def _fresh() -> FakeControlPlane:
+def fresh() -> FakeControlPlane:
+    """A plane on the manual clock, with a pool that two clusters serve."""
     return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]})
 
 
@@ -60,25 +61,25 @@ def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
 
 def in_process() -> PlanesTarget:
     """Planes in this process, on the manual clock."""
-    return PlanesTarget(_fresh, name="in process", offers=OFFERS, move=_move, shut=_shut)
+    return PlanesTarget(fresh, name="in process", offers=OFFERS, move=_move, shut=_shut)
 
 
 def direct() -> PlanesTarget:
     """The same without a reader that runs ahead: for what doesn't fill a stream's buffer, and is to be fast."""
-    return PlanesTarget(_fresh, name="in process", offers=OFFERS, connect=_direct, move=_move, shut=_shut)
+    return PlanesTarget(fresh, name="in process", offers=OFFERS, connect=_direct, move=_move, shut=_shut)
 
 
 def over_connect() -> PlanesTarget:
     """The same behind the front, on real ports."""
     offers = replace(OFFERS, http=True, raw_grpc=True)
-    return PlanesTarget(_fresh, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
+    return PlanesTarget(fresh, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
 
 
 def over_grpc() -> PlanesTarget:
     """The same behind grpcio's servicer, on real ports."""
-    return PlanesTarget(_fresh, name="gRPC", offers=OFFERS, connect=_over_grpc, move=_move, shut=_shut)
+    return PlanesTarget(fresh, name="gRPC", offers=OFFERS, connect=_over_grpc, move=_move, shut=_shut)
 
 
 def in_grpcio_testing() -> PlanesTarget:
     """The same servicer in grpcio's test server, without a port."""
-    return PlanesTarget(_fresh, name="grpcio-testing", offers=OFFERS, connect=_to_servicer, move=_move, shut=_shut)
+    return PlanesTarget(fresh, name="grpcio-testing", offers=OFFERS, connect=_to_servicer, move=_move, shut=_shut)

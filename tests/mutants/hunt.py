@@ -73,7 +73,7 @@ def _planted(name: str, seed: int, *, shortest: bool) -> dict[str, Any]:
     calls = None
     if shortest and guarantee in EXPLORATIONS["sequences"].guarantees:
         calls = hunting.shortest(guarantee, mutant, SEQUENCES, seed)
-    return {"by": found.by if found else None, "calls": calls}
+    return {"by": found.check if found else None, "calls": calls}
 
 
 def _client(name: str, law: str) -> dict[str, Any]:
@@ -100,7 +100,8 @@ def _clean(seed: int) -> dict[str, Any]:
     return {"by": None, "tried": tried}
 
 
-def _failed(row: dict[str, Any]) -> bool:
+def went_wrong(row: dict[str, Any]) -> bool:
+    """Whether a bug was not found, or something was found where none is."""
     return (row["by"] is None) != (row["planted"] == UNPLANTED)
 
 
@@ -109,7 +110,8 @@ def _done(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
-def _key(row: dict[str, Any]) -> Run:
+def key_of(row: dict[str, Any]) -> Run:
+    """The run that a line tells of."""
     return row["planted"], row["guarantee"], row["seed"]
 
 
@@ -138,26 +140,26 @@ def main() -> int:
         wanted = [run for run in runs() if run[0] == asked.only]
     keeping = not asked.rotating and not asked.only
     RESULTS.mkdir(exist_ok=True)
-    known = {_key(row) for path in RESULTS.glob("*.jsonl") for row in _done(path)} if keeping else set[Run]()
+    known = {key_of(row) for path in RESULTS.glob("*.jsonl") for row in _done(path)} if keeping else set[Run]()
     missed = 0
     with (RESULTS / f"{number}-of-{of}.jsonl").open("a", encoding="utf-8") if keeping else nullcontext() as file:
         for run in wanted:
             if run in known:
                 continue
             row = carry_out(run, shortest=keeping)
-            missed += _failed(row)
-            print("MISSED" if _failed(row) else "ok", json.dumps(row), flush=True)
+            missed += went_wrong(row)
+            print("MISSED" if went_wrong(row) else "ok", json.dumps(row), flush=True)
             if file is not None:
                 print(json.dumps(row), file=file, flush=True)
     return 1 if missed else 0
 
 
 def _write() -> int:
-    rows = {_key(row): row for path in sorted(RESULTS.glob("*.jsonl")) for row in _done(path)}
+    rows = {key_of(row): row for path in sorted(RESULTS.glob("*.jsonl")) for row in _done(path)}
     lines = [json.dumps(rows[run]) for run in runs() if run in rows]
     REPORT.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     lacking = [run for run in runs() if run not in rows]
-    failed = [row for row in rows.values() if _failed(row)]
+    failed = [row for row in rows.values() if went_wrong(row)]
     print(f"{len(lines)} runs; {len(lacking)} not carried out yet; {len(failed)} went wrong")
     return 1 if failed or lacking else 0
 

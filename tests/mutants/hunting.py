@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from contract import standins
 from flyteapps_contract.explorations.hunting import Hunt, explore
@@ -22,23 +21,13 @@ SWITCH = 1e-5
 """Seconds after which another thread gets its turn."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catch:
-    """What found a bug: a check's or an exploration's name, after how much; the text of the verdict, and the script."""
-
-    by: str
-    tried: str = ""
-    reason: str = ""
-    script: str = ""
-
-
-def directed(guarantee: str, mutant: Mutant) -> Catch | None:
+def directed(guarantee: str, mutant: Mutant) -> Outcome | None:
     """What the directed checks of the guarantee find."""
     with mutant():
         return _caught(outcomes_of(standins.in_process(), guarantee))
 
 
-def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Catch | None:
+def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Outcome | None:
     """What is found of that guarantee by what the seed draws, up to the first break."""
     target = standins.direct()
     with mutant(), eager_threads():
@@ -46,7 +35,7 @@ def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: i
             exploration = EXPLORATIONS[name]
             if guarantee in exploration.guarantees:
                 outcomes = explore(exploration, target, fresh_run(target), budget, seed, only=[guarantee])
-                if found := _caught(list(outcomes)):
+                if found := _caught(outcomes):
                     return found
     return None
 
@@ -72,12 +61,5 @@ def shortest(guarantee: str, mutant: Mutant, sequences: int, seed: int, seconds:
     return found.calls if found.flaw is not None else None
 
 
-def _caught(outcomes: list[Outcome]) -> Catch | None:
-    return next(
-        (
-            Catch(by=each.check, tried=each.tried, reason=each.reason, script=each.script)
-            for each in outcomes
-            if each.verdict is Verdict.BROKEN
-        ),
-        None,
-    )
+def _caught(outcomes: Iterable[Outcome]) -> Outcome | None:
+    return next((each for each in outcomes if each.verdict is Verdict.BROKEN), None)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from contextlib import AbstractContextManager
 from typing import Any
-from unittest.mock import patch
 
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
@@ -103,7 +102,4 @@ def a_read_is_kept_for_the_next_one() -> AbstractContextManager[Any]:
         kept[id(self), record.key] = record
         return old if old is not None and old.incarnation == record.incarnation else record
 
-    return patch.object(FakeControlPlane, "read", lambda self, request: read(_READ, self, request))
-
-
-_READ = FakeControlPlane.read
+    return around(FakeControlPlane, "read", read)

@@ -14,7 +14,6 @@ from contract import standins
 from flyteapps_contract.explorations.hunting import Hunt
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.verification import fresh_run
-from flyteapps_fake import FakeControlPlane
 
 from . import apps, data_plane, lists, watches
 from .planting import Mutant
@@ -49,7 +48,7 @@ def statuses(guarantee: str, mutant: Mutant, where: Path) -> tuple[int, int, int
 
 
 def _run(path: Path) -> tuple[int, str]:
-    with FakeControlPlane(clock="manual", pools={standins.SHARED[0]: standins.SHARED[1:]}) as plane:
+    with standins.fresh() as plane:
         url = plane.serve().url
         done = subprocess.run(
             [sys.executable, str(path), url], capture_output=True, text=True, timeout=SECONDS, check=False

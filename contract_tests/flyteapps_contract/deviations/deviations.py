@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -100,7 +100,11 @@ def load(path: Path, dialect: str = "") -> Deviations:
     listed = whole.get("deviation", [])
     if not isinstance(listed, list) or not all(isinstance(row, dict) for row in cast("list[object]", listed)):
         raise CannotJudge(f"{path}: deviation has to be a list of tables: [[deviation]]")
-    rows = [_row(path, number, row) for number, row in enumerate(cast("list[dict[str, Any]]", listed), 1)]
+    known = {each.name for each in all_checks()} | EXPLORATIONS.keys()
+    rows = [
+        _row(f"{path}, deviation {number}", row, known)
+        for number, row in enumerate(cast("list[dict[str, Any]]", listed), 1)
+    ]
     twice = {each.id for each in rows if [other.id for other in rows].count(each.id) > 1}
     if twice:
         raise CannotJudge(f"{path}: two deviations are called {min(twice)}")
@@ -109,8 +113,7 @@ def load(path: Path, dialect: str = "") -> Deviations:
     return Deviations(path.name, str(whole.get("dialect", "")), str(whole.get("version", "")), tuple(rows))
 
 
-def _row(path: Path, number: int, row: dict[str, Any]) -> Deviation:
-    where = f"{path}, deviation {number}"
+def _row(where: str, row: dict[str, Any], known: Collection[str]) -> Deviation:
     if unknown := row.keys() - FIELDS:
         raise CannotJudge(f"{where}: unknown key {min(unknown)}; there are {', '.join(sorted(FIELDS))}")
     for key in ("id", "guarantee", "evidence"):
@@ -119,7 +122,6 @@ def _row(path: Path, number: int, row: dict[str, Any]) -> Deviation:
     if row["guarantee"] not in {each.id for each in GUARANTEES}:
         raise CannotJudge(f"{where}: no guarantee is called {row['guarantee']}")
     checks = row.get("checks", [])
-    known = {each.name for each in all_checks()} | EXPLORATIONS.keys()
     if not isinstance(checks, list) or not all(isinstance(each, str) for each in cast("list[object]", checks)):
         raise CannotJudge(f"{where}: checks has to be a list of names")
     if strange := [each for each in cast("list[object]", checks) if each not in known]:

@@ -11,7 +11,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from flyteidl2.app import app_definition_pb2 as model
@@ -23,8 +23,8 @@ from flyteapps_contract.model.flaws import Flawed
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
 from flyteapps_contract.model.racing import OK, Said, State, step
-from flyteapps_contract.outcomes import Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
-from flyteapps_contract.session import STOP, Run, Session
+from flyteapps_contract.outcomes import WITHOUT_VERDICT, Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
+from flyteapps_contract.session import NO_ANSWER, STOP, Run, Session
 from flyteapps_contract.streams import PATIENCE, Watcher
 from flyteapps_contract.targets.target import CALL_SECONDS, Target
 
@@ -34,8 +34,6 @@ VERBS = {"update": 6, "get": 4, "create": 2, "delete": 2, "list": 1, "pages": 1,
 """What a client does, and how often beside the rest."""
 SPEAKING = {"create": "CR-2", "delete": "DE-1", "update": "UP-3", "get": "GE-3", "list": "GE-3"}
 """The guarantee of one client's own calls, by what can't be explained."""
-NO_ANSWER = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
-"""Codes of calls of which nobody knows what they did."""
 LOST = 0.02
 """The share of answers that are lost."""
 ATTEMPTS = 24
@@ -313,16 +311,11 @@ class Race:
         for watcher in self.history.watchers:
             self._read(watcher, marker)
             events = [event for event in watcher.seen if event.name in self._numbers]
-            laws: tuple[tuple[tuple[str, ...], Callable[[Sequence[watching.Seen]], str]], ...] = (
-                (("WA-4",), watching.unique_law),
-                (("WA-7", "WA-3"), watching.first_sight_law),
-                (("WA-6", "WA-3"), watching.previous_law),
-                (("WA-7", "WA-3"), watching.last_state_law),
-                (("WA-3",), watching.step_law),
-            )
             self._judge_order(events)
-            for says, law in laws:
+            for guarantee, law, _ in watching.LAWS:
                 if flaw := law(events):
+                    # events that overtake each other break most of these laws, too
+                    says = (guarantee,) if guarantee == "WA-4" else (guarantee, "WA-3")
                     raise Flawed(says, f"a watch beside writers: {flaw}")
             shown = {key[-1]: app for key, app in watching.fold(events).items()}
             wrong = [name for name in {*shown, *left} - unsure if shown.get(name) != left.get(name)]
@@ -393,9 +386,7 @@ def _smaller(plan: Plan, draw: random.Random) -> Plan:
 
 def search(target: Target, run: Run, hunt: Hunt) -> Finding:
     """Runs histories; of the first that shows a flaw, smaller ones."""
-    found = Finding()
-
-    patience = Patience()
+    found, patience = Finding(), Patience()
 
     def attempt(plan: Plan, wanted: str) -> str:
         """The guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
@@ -419,8 +410,9 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
         plan = drawn(hunt.seed, number)
         try:
             guarantee = attempt(plan, "")
-        except (Refused, StreamEnded, Unjudged, NotOffered) as trouble:
-            patience.failed(trouble)
+        except WITHOUT_VERDICT as trouble:
+            if patience.is_over(trouble):
+                raise
             continue
         patience.worked()
         if guarantee:
@@ -430,7 +422,7 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
                 less = _smaller(plan, draw)
                 if time.monotonic() > until:
                     break
-                with contextlib.suppress(Refused, StreamEnded, Unjudged, NotOffered):
+                with contextlib.suppress(*WITHOUT_VERDICT):
                     if less.clients and attempt(less, guarantee):
                         plan = less
             break

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from flyteapps_contract.model.flaws import Flawed
-from flyteapps_contract.outcomes import NotOffered, Outcome, Refused, Span, StreamEnded, Unjudged, Verdict
+from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, told
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.session import Run
 from flyteapps_contract.targets.target import Target
@@ -58,7 +57,7 @@ class Finding:
     calls: int = 0
     story: str = ""
     script: str = ""
-    timeline: tuple[Span, ...] = field(default=())
+    timeline: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +80,12 @@ class Patience:
         """An attempt was judged."""
         self._row = 0
 
-    def failed(self, trouble: Exception) -> None:
-        """An attempt could not be judged. Raises the trouble where it is one too many."""
+    def is_over(self, trouble: Exception) -> bool:
+        """Whether this attempt that could not be judged is one too many."""
         self._last = trouble
-        if isinstance(trouble, NotOffered):
-            return  # another attempt may do without
-        self._row += 1
-        if self._row >= IN_A_ROW:
-            raise trouble
+        if not isinstance(trouble, NotOffered):  # of what isn't offered, another attempt may need nothing
+            self._row += 1
+        return self._row >= IN_A_ROW
 
     def give_up(self) -> None:
         """Raises the last trouble, if there was any."""
@@ -141,12 +138,9 @@ def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Ca
             attempt(value, keep)
         except _PassedOver:
             pass
-        except (NotOffered, Refused, StreamEnded, Unjudged) as failure:
-            if found.flaw is None:
-                try:
-                    patience.failed(failure)
-                except type(failure) as final:
-                    trouble.append(final)
+        except WITHOUT_VERDICT as failure:
+            if found.flaw is None and patience.is_over(failure):
+                trouble.append(failure)
             return
         patience.worked()
         found.tried += found.flaw is None
@@ -198,12 +192,11 @@ def explore(
         except NotOffered as lack:
             trouble, verdict = str(lack), Verdict.NOT_OFFERED
             break
-        except (Refused, StreamEnded, Unjudged) as failure:
+        except WITHOUT_VERDICT as failure:
             trouble = str(failure)
             break
         except Exception as failure:  # a defect of ours, or of a plane in this process, must not end the run
-            where = traceback.extract_tb(failure.__traceback__)[-1]
-            trouble = f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
+            trouble = told(failure)
             break
         tried += found.tried
         if found.flaw is None:

@@ -113,7 +113,7 @@ class Grammar:
             longest = "é" * (rules.max_len or LONG)
             return (*KEPT, longest, *(() if rules.min_len else ("",)))[draw(4 if rules.min_len else 5)]
         numbers = SCALED[field.cpp_type]
-        if rules_of(field).uint32.gt or "gt" in [each.name for each, _ in rules_of(field).uint32.ListFields()]:
+        if rules_of(field).uint32.HasField("gt"):
             return (1, 2**32 - 1)[draw(2)]
         return numbers[draw(len(numbers))]
 
@@ -174,17 +174,14 @@ def _beyond(field: FieldDescriptor) -> Iterator[Any]:
         yield "a b"
     if rules.string.uri:
         yield "not a URI"
-    if "gt" in [each.name for each, _ in rules.uint32.ListFields()]:
+    if rules.uint32.HasField("gt"):
         yield rules.uint32.gt
 
 
 def _must(field: FieldDescriptor) -> bool:
     """Whether the rules don't allow it to be empty."""
     rules = rules_of(field)
-    return (
-        bool(rules.required or rules.string.min_len or "gt" in [each.name for each, _ in rules.uint32.ListFields()])
-        and not field.is_repeated
-    )
+    return bool(rules.required or rules.string.min_len or rules.uint32.HasField("gt")) and not field.is_repeated
 
 
 def _is_required_oneof(oneof: Any) -> bool:

@@ -7,7 +7,7 @@ one thing only: where an event can't be judged because it breaks another law, it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flyteidl2.app import app_definition_pb2 as model
 
@@ -142,6 +142,16 @@ def step_law(events: Sequence[Seen]) -> str:
                 return f"event {at}: an update event of {event.name} in which nothing changed"
         before[key_of(event.app)] = event.app
     return ""
+
+
+LAWS: tuple[tuple[str, Callable[[Sequence[Seen]], str], str], ...] = (
+    ("WA-4", unique_law, "unique"),
+    ("WA-7", first_sight_law, "first_sight"),
+    ("WA-6", previous_law, "previous"),
+    ("WA-7", last_state_law, "last_state"),
+    ("WA-3", step_law, "step"),
+)
+"""The laws that need nothing but what a stream showed: the guarantee, the law, and a script's word for it."""
 
 
 def order_law(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
