@@ -11,34 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
-from flyteidl2.app.app_payload_pb2 import (
-    CreateRequest,
-    DeleteRequest,
-    GetRequest,
-    LeaseRequest,
-    ListRequest,
-    UpdateRequest,
-    UpdateStatusRequest,
-    WatchRequest,
-)
 from google.protobuf.message import Message
 
-from flyteapps_fake.cluster.reactor import Reactor
-from flyteapps_fake.plane import reads, writes
-from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, RealtimeClock, Timer, VirtualClock
-from flyteapps_fake.plane.commits import State
+from flyteapps_fake.dialects.dialect import Dialect
+from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.events import Event
-from flyteapps_fake.plane.leases import LeaseDesk
-from flyteapps_fake.plane.logs import tail_logs
-from flyteapps_fake.plane.operations import Operation
-from flyteapps_fake.plane.pacer import Pacer
-from flyteapps_fake.plane.status import update_status
+from flyteapps_fake.plane.operations import GET, Operation
 from flyteapps_fake.plane.streams import OpenStream
-from flyteapps_fake.plane.validation import check, check_bytes
+from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.plane.wire import field
+from flyteapps_fake.registry import Maker, maker_of
 from flyteapps_fake.settings import ClockMode, DataPlane, Settings
 
 if TYPE_CHECKING:
@@ -47,10 +29,6 @@ if TYPE_CHECKING:
 
     from flyteapps_fake.transports.direct import DirectTransport
     from flyteapps_fake.transports.embedded_server import EmbeddedServer
-
-_REALTIME_FLOOR = 300 * MILLISECOND
-"""Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
-
 
 _NOTICE_SECONDS = 1.0
 """Real time until a server in this process notices that a stream's client has left, at most."""
@@ -63,13 +41,14 @@ class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as
 class FakeControlPlane:
     """A control plane for apps, in memory, in this process.
 
-    Takes the fields of `Settings`. Use it as a context manager, sync or async:
+    Takes the fields of `Settings`; `dialect` may also be what makes one. Use it as a context manager, sync or async:
     it fails at exit with `LeakedStreams` if a test left a stream open.
     """
 
     def __init__(
         self,
         *,
+        dialect: str | Maker = "standard",
         org: str | None = None,
         seed: int = 0,
         clock: ClockMode = "auto",
@@ -78,13 +57,15 @@ class FakeControlPlane:
         ingress_scheme: str = "http",
         ingress_port: int | None = None,
         subject: str = "anonymous",
-        watch_buffer: int = 1_000,
+        watch_buffer: int | None = None,
         data_plane: DataPlane = "simulated",
         pools: Mapping[str, Sequence[str]] | None = None,
         lease_seconds: float = 60.0,
+        report_seconds: float | None = None,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
         settings = Settings(
+            dialect=dialect if isinstance(dialect, str) else "standard",
             org=org,
             seed=seed,
             clock=clock,
@@ -97,134 +78,85 @@ class FakeControlPlane:
             data_plane=data_plane,
             pools=pools or {},
             lease_seconds=lease_seconds,
+            report_seconds=report_seconds,
         )
-        self._setup(settings, real)
+        self._setup(settings, real, maker_of(dialect) if isinstance(dialect, str) else dialect)
 
     @classmethod
     def of(cls, settings: Settings, real: Callable[[], float] = time.monotonic) -> Self:
         """A plane with those settings."""
         plane = cls.__new__(cls)
-        plane._setup(settings, real)
+        plane._setup(settings, real, maker_of(settings.dialect))
         return plane
 
-    def _setup(self, settings: Settings, real: Callable[[], float]) -> None:
+    def _setup(self, settings: Settings, real: Callable[[], float], maker: Maker) -> None:
         self.settings = settings
-        self.on_schedule: list[Callable[[], None]] = []
-        self._agenda = Agenda()
-        self._realtime = RealtimeClock(settings.speed, real) if settings.clock == "realtime" else None
-        self._state = State(settings, self._realtime or VirtualClock(), self._agenda)
-        self._lock = self._state.lock
-        self._pacer: Pacer | None = None
-        if settings.clock == "auto":
-            self._pacer = Pacer(self._state.store, self._state.events, self._agenda, real)
-        floor = int(_REALTIME_FLOOR * settings.speed) if self._realtime is not None else 0
-        self._reactor = Reactor(self._state, floor) if settings.data_plane == "simulated" else None
-        self._desk = LeaseDesk(self._state)
-        self._state.on_event = self._on_event
-        self._state.on_schedule = self._scheduled
+        self._timeline = Timeline(settings.clock, settings.speed, real)
+        self._dialect: Dialect = maker(settings, self._timeline)
+        self._timeline.attach(self._dialect)
+        self._lock = self._timeline.lock
         self._gone: RpcError | None = None
         self._servers: list[EmbeddedServer] = []
 
     @property
     def org(self) -> str:
         """The plane's own org; "flyte" as long as nothing has decided it."""
-        return self._state.organization.name
+        return self._dialect.org
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a Get may be answered again by what answered it before, as `read_again` says."""
+        return self._dialect.repeats
+
+    @property
+    def on_schedule(self) -> list[Callable[[], None]]:
+        """Who is called when `next_due` may have changed."""
+        return self._timeline.on_schedule
 
     def call(self, operation: Operation, request: Message) -> bytes:
         """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
-        if isinstance(request, GetRequest):
+        if self.repeats and operation is GET:
             return field(1, self.read(request).encoded)
         with self._lock:
-            self.run_due()
-            named = self._state.organization.fill(request)
-            check(request)
-            self._state.organization.adopt(named)
-            match request:
-                case ListRequest():
-                    encoded, page = reads.list_(self._state, request)
-                    for record in page:
-                        self._read(record.key)
-                    return encoded
-                case CreateRequest():
-                    return self._written(self._create(request))
-                case UpdateRequest():
-                    return self._written(writes.update(self._state, request))
-                case UpdateStatusRequest():
-                    return self._written(update_status(self._state, request))
-                case DeleteRequest():
-                    key = writes.delete(self._state, request)
-                    self._state.settle()
-                    if self._pacer is not None:
-                        self._pacer.written(key)
-                    return b""
-                case _:
-                    raise _unimplemented(operation)
+            self._timeline.run_due()
+            return self._dialect.call(operation, request)
 
     def read(self, request: Message) -> AppRecord:
         """Get: the app as it is now, whose bytes `record.encoded` are. Raises RpcError, as `call` does."""
-        assert isinstance(request, GetRequest)
         with self._lock:
-            self.run_due()
-            named = self._state.organization.fill(request)
-            record = reads.find(self._state, request)
-            # the id of an app that is there was checked when it was created
-            check(request) if record is None else check_bytes(request)
-            self._state.organization.adopt(named)
-            if record is None:
-                record = reads.get(self._state, request)
-            self._read(record.key)
-            return record
+            self._timeline.run_due()
+            return self._dialect.read(request)
 
     def read_again(self, record: AppRecord) -> bool:
         """Whether a Get of that app would still find that very record; a read of it, if so."""
         with self._lock:
-            self.run_due()
-            if self._state.store.get(record.key) is not record:
-                return False
-            self._read(record.key)
-            return True
+            self._timeline.run_due()
+            return self._dialect.read_again(record)
 
     def open(self, operation: Operation, request: Message) -> OpenStream:
         """A server-streaming RPC: its stream. Raises RpcError."""
         with self._lock:
             if self._gone is not None:
                 raise self._gone
-            self.run_due()
-            named = self._state.organization.fill(request)
-            check(request)
-            self._state.organization.adopt(named)
-            match request:
-                case WatchRequest():
-                    stream = reads.watch(self._state, request)
-                case LeaseRequest():
-                    stream = self._desk.open(request)
-                    self._state.settle()
-                case TailLogsRequest():
-                    stream = tail_logs(self._state, request)
-                case _:
-                    raise _unimplemented(operation)
-            if self._pacer is not None:
-                stream.on_sent = self._sent
-                stream.on_closed.append(self._pacer.closed)
-                self._pacer.opened(stream)
+            self._timeline.run_due()
+            stream = self._dialect.open(operation, request)
+            self._timeline.opened(stream)
             return stream
 
     def projects(self) -> set[str]:
         """The names of the projects that hold an app."""
         with self._lock:
-            return self._state.store.projects()
+            return self._dialect.projects()
 
     def count(self) -> int:
         """How many apps are stored."""
         with self._lock:
-            return len(self._state.store)
+            return self._dialect.count()
 
     def find_by_host(self, host: str) -> bytes | None:
         """The encoded App that answers under a host name (without port); None where none does."""
         with self._lock:
-            key = self._state.hosts.owner(host)
-            record = self._state.store.get(key) if key is not None else None
-            return record.encoded if record is not None else None
+            return self._dialect.find_by_host(host)
 
     def ask(self, host: str) -> bytes | None:
         """A request to an app's public URL, by the URL's host: the encoded App; None where none answers under it.
@@ -232,60 +164,39 @@ class FakeControlPlane:
         It keeps the app from going idle, and wakes one that has scaled to zero.
         """
         with self._lock:
-            self.run_due()
-            key = self._state.hosts.owner(host)
-            if key is not None and self._reactor is not None:
-                self._reactor.asked(key)
-                if self._pacer is not None:
-                    self._pacer.written(key)
-                self._scheduled()
-            return self.find_by_host(host)
+            self._timeline.run_due()
+            return self._dialect.ask(host)
 
     def run_due(self) -> None:
         """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`."""
         with self._lock:
-            if self._pacer is not None:
-                while (key := self._pacer.due()) is not None:
-                    self._step(self._pacer, key)
-            elif self._realtime is not None:
-                due = self._agenda.next_due()
-                if due is not None and due <= self._realtime.now():
-                    self._fire_until(self._realtime.now())
+            self._timeline.run_due()
 
     def next_due(self) -> float | None:
         """Real seconds until `run_due` has something to do; None where nothing is scheduled."""
         with self._lock:
-            if self._pacer is not None:
-                return self._pacer.next_gate()
-            due = self._agenda.next_due()
-            if self._realtime is None or due is None:
-                return None
-            return self._realtime.real_seconds_until(due)
+            return self._timeline.next_due()
 
     def advance(self, seconds: float) -> None:
-        """Moves a `manual` clock, firing all that becomes due on the way, in order."""
-        if self.settings.clock != "manual":
-            raise ValueError(f"the clock is {self.settings.clock}: only a manual one can be advanced")
-        if seconds < 0:
-            raise ValueError(f"time never goes back: {seconds} seconds")
+        """Moves a `manual` clock, firing all that becomes due on the way, in order. Raises ValueError."""
         with self._lock:
-            self._fire_until(self._state.clock.now() + round(seconds * SECOND))
+            self._timeline.advance(seconds)
 
     def now_ns(self) -> int:
         """The plane's time in nanoseconds since 1970."""
         with self._lock:
-            return self._state.clock.now()
+            return self._timeline.clock.now()
 
     def end_streams(self, message: str) -> None:
         """Ends every open stream with UNAVAILABLE and refuses new ones: the plane is going away."""
         with self._lock:
             self._gone = RpcError(Code.UNAVAILABLE, message)
-            self._state.events.end(self._gone)
+            self._dialect.streams.end(self._gone)
 
     def open_streams(self) -> int:
         """How many streams are open."""
         with self._lock:
-            return len(self._state.events)
+            return len(self._dialect.streams)
 
     def transport(self) -> DirectTransport:
         """The plane as a transport for a client in this process: no socket, no bytes on a wire."""
@@ -356,65 +267,3 @@ class FakeControlPlane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
-
-    def _create(self, request: CreateRequest) -> AppKey:
-        try:
-            return writes.create(self._state, request)
-        except RpcError as error:
-            if error.code is Code.ALREADY_EXISTS and self._pacer is not None:
-                self._pacer.asked(AppKey.of(request.app.metadata.id))
-            raise
-
-    def _written(self, key: AppKey) -> bytes:
-        self._state.settle()
-        if self._pacer is not None:
-            self._pacer.written(key)
-        return field(1, self._state.require(key).encoded)
-
-    def _read(self, key: AppKey) -> None:
-        if self._pacer is not None:
-            self._pacer.read(key)
-            self._scheduled()
-
-    def _sent(self, stream: OpenStream) -> None:
-        with self._lock:
-            if self._pacer is not None:
-                self._pacer.sent(stream)
-                self.run_due()
-                self._scheduled()
-
-    def _on_event(self, event: Event) -> None:
-        if self._pacer is not None:
-            self._pacer.on_event(event)
-        if self._reactor is not None:
-            self._reactor.on_event(event)
-        current = self._state.store.get(event.new.key) if event.new is not None else None
-        if current is not None:
-            self._desk.offer(current)
-
-    def _scheduled(self) -> None:
-        for listener in self.on_schedule:
-            listener()
-
-    def _step(self, pacer: Pacer, key: AppKey) -> None:
-        timer = self._agenda.take(key)
-        if timer is not None:
-            # time goes on for all: what is in the background doesn't wait for anybody, but it is never late
-            while (overdue := self._agenda.pop(timer.due, background_only=True)) is not None:
-                self._fire(overdue)
-            self._fire(timer)
-        pacer.stepped(key)
-
-    def _fire_until(self, target: int) -> None:
-        while (timer := self._agenda.pop(target)) is not None:
-            self._fire(timer)
-        self._state.clock.jump(target)
-
-    def _fire(self, timer: Timer) -> None:
-        self._state.clock.jump(timer.due)
-        timer.action(timer)
-        self._state.settle()
-
-
-def _unimplemented(operation: Operation) -> RpcError:
-    return RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} is not offered by this stand-in yet")

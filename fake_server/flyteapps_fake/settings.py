@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flyteapps_fake.plane.hostname import is_hostname
+from flyteapps_fake.registry import DIALECTS
 
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "none"]
@@ -23,18 +24,22 @@ SIMULATED = "simulated"
 class Settings:
     """Settings of one stand-in control plane.
 
-    `org`: the plane's own org, None to take it from the first request.
-    `seed`: of every random draw. `speed`: virtual seconds a real second, in
-    `realtime`. `base_domain`, `ingress_scheme`, `ingress_port`: how the public
-    URLs of apps are built (no port: the scheme's own). `subject`: the user that
-    unauthenticated callers are. `watch_buffer`: events that a slow watcher may
-    fall behind before its stream ends. `data_plane`: "simulated" starts and stops
-    apps by itself; "none" leaves that to clusters that come by the Lease RPC.
-    `pools`: the clusters that serve a pool, by its name; each cluster also serves
-    the pool of its own name, and the simulated one the pool "default".
-    `lease_seconds`: of the plane's clock, in which a lease has to be acknowledged.
+    `dialect`: whose behaviour it shows, a name in DIALECTS. `org`: the plane's own
+    org, None to take it from the first request. `seed`: of every random draw.
+    `speed`: virtual seconds a real second, in `realtime`. `base_domain`,
+    `ingress_scheme`, `ingress_port`: how the public URLs of apps are built (no
+    port: the scheme's own). `subject`: the user that unauthenticated callers are.
+    `watch_buffer`: events that a slow watcher may fall behind, None for as many as
+    the dialect allows. `data_plane`: "simulated" starts and stops apps by itself;
+    "none" leaves that to clusters that come by the Lease RPC. `pools`: the clusters
+    that serve a pool, by its name; each cluster also serves the pool of its own
+    name, and the simulated one the pool "default". `lease_seconds`: of the plane's
+    clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
+    clock, between a change of an app and the simulated cluster's first word about
+    it, None for as long as its scenario says.
     """
 
+    dialect: str = "standard"
     org: str | None = None
     seed: int = 0
     clock: ClockMode = "auto"
@@ -43,12 +48,15 @@ class Settings:
     ingress_scheme: str = "http"
     ingress_port: int | None = None
     subject: str = "anonymous"
-    watch_buffer: int = 1_000
+    watch_buffer: int | None = None
     data_plane: DataPlane = "simulated"
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     lease_seconds: float = 60.0
+    report_seconds: float | None = None
 
     def __post_init__(self) -> None:
+        if self.dialect not in DIALECTS:
+            raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {self.dialect!r}")
         if self.clock not in CLOCK_MODES:
             raise ValueError(f"clock must be one of {', '.join(CLOCK_MODES)}, not {self.clock!r}")
         if not 0 < self.speed <= 1e6:
@@ -59,16 +67,19 @@ class Settings:
             raise ValueError("subject must not be empty")
         if self.ingress_scheme not in ("http", "https"):
             raise ValueError(f"ingress_scheme must be http or https, not {self.ingress_scheme!r}")
-        if not is_hostname(self.base_domain):
+        bare = not self.base_domain and DIALECTS[self.dialect].base_domain_optional
+        if not bare and not is_hostname(self.base_domain):
             raise ValueError(f"base_domain must be a DNS name such as apps.localhost, not {self.base_domain!r}")
         if self.ingress_port is not None and not 0 < self.ingress_port < 65_536:
             raise ValueError(f"ingress_port must be from 1 to 65535, not {self.ingress_port}")
-        if self.watch_buffer < 1:
+        if self.watch_buffer is not None and self.watch_buffer < 1:
             raise ValueError(f"watch_buffer must be at least 1 event, not {self.watch_buffer}")
         if self.data_plane not in DATA_PLANES:
             raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
         if not 0 < self.lease_seconds <= 1e9:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
+        if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
+            raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
         for pool, clusters in self.pools.items():
             if isinstance(clusters, str):
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")

@@ -19,6 +19,7 @@ from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 from flyteidl2.app.app_payload_pb2 import CreateRequest, GetRequest, GetResponse, UpdateRequest, WatchRequest
 from flyteidl2.core.tasks_pb2 import Container
 from flyteidl2.logs.dataplane.payload_pb2 import PERSISTED_ONLY
+from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.cluster.scenarios import LABEL
@@ -100,7 +101,7 @@ def day(apps: int, *, watched: bool) -> Day:
 
 
 def _count_events(plane: FakeControlPlane, made: Day) -> None:
-    state = plane._state  # pyright: ignore[reportPrivateUsage]  # what is counted is not public
+    state = state_of(plane)  # what is counted is not public
     heard = state.on_event
 
     def on_event(event: Event) -> None:

@@ -14,6 +14,7 @@ import tracemalloc
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec
 from flyteidl2.app.app_payload_pb2 import CreateRequest
 from flyteidl2.core.tasks_pb2 import Container
+from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.plane.operations import CREATE
@@ -46,7 +47,7 @@ def memory_ratio(apps: int, image_bytes: int) -> float:
     gc.collect()
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    stored = sum(len(record.encoded) for record in plane._state.store.members(("org",)))  # pyright: ignore[reportPrivateUsage]  # the figure itself
+    stored = sum(len(record.encoded) for record in state_of(plane).store.members(("org",)))
     return used / stored
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import pytest
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import (
@@ -18,9 +20,9 @@ from flyteidl2.app.app_payload_pb2 import (
 )
 from flyteidl2.common.identifier_pb2 import ProjectIdentifier
 from flyteidl2.core.tasks_pb2 import Container
+from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.apps import AppKey
 from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
 from flyteapps_fake.plane.streams import OpenStream
@@ -54,7 +56,7 @@ class Bench:
     def status(self, name: str = "a") -> int:
         """What the app shows, read past the plane's own counting of reads."""
         with self.plane._lock:  # pyright: ignore[reportPrivateUsage]  # a Get would count as polling
-            record = next(r for r in self.plane._state.store.members(("org",)) if r.key.name == name)  # pyright: ignore[reportPrivateUsage]
+            record = next(r for r in state_of(self.plane).store.members(("org",)) if r.key.name == name)
             return record.status
 
     def get(self, name: str = "a") -> int:
@@ -261,15 +263,15 @@ def test_apps_that_nobody_awaits_cost_a_call_nothing() -> None:
         app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
         bench.touch(app, "y")
         bench.plane.call(DELETE, DeleteRequest(app_id=identifier(f"x{number}")))
-    assert len(bench.plane._agenda) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
+    assert len(bench.plane._timeline.agenda) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
     for number in range(50):
         bench.create(f"y{number}")
     asked: list[object] = []
-    pacer = bench.plane._pacer  # pyright: ignore[reportPrivateUsage]  # what must not be asked
+    pacer = bench.plane._timeline.pacer  # pyright: ignore[reportPrivateUsage]  # what must not be asked
     assert pacer is not None
     gate = pacer._gate  # pyright: ignore[reportPrivateUsage]
 
-    def counted(key: AppKey, now: float) -> float | None:
+    def counted(key: Hashable, now: float) -> float | None:
         asked.append(key)
         return gate(key, now)
 
@@ -308,7 +310,7 @@ def test_a_watcher_whose_client_is_gone_moves_nothing() -> None:
 def test_a_closed_watch_is_forgotten() -> None:
     """Watches that waited for apps at rest leave nothing behind when they are closed."""
     bench = Bench()
-    pacer = bench.plane._pacer  # pyright: ignore[reportPrivateUsage]  # what must not grow
+    pacer = bench.plane._timeline.pacer  # pyright: ignore[reportPrivateUsage]  # what must not grow
     assert pacer is not None
     for number in range(20):
         watchers = [bench.watch(f"absent-{number}"), bench.watch_project()]

@@ -9,6 +9,7 @@ import pytest
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import CreateRequest, CreateResponse, WatchRequest, WatchResponse
 from flyteidl2.core.tasks_pb2 import Container
+from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.plane.clock import SECOND, from_timestamp
@@ -61,7 +62,7 @@ def has_failed(app: App) -> bool:
 
 def now_of(plane: FakeControlPlane, name: str) -> App:
     """The app as it is, read past the plane's own counting of reads."""
-    state = plane._state  # pyright: ignore[reportPrivateUsage]  # a Get would count as polling
+    state = state_of(plane)  # a Get would count as polling
     return next(record.parse() for record in state.store.members(("org",)) if record.key.name == name)
 
 

@@ -40,7 +40,7 @@ def another_org_is_taken_in() -> AbstractContextManager[Any]:
 
 @mutant("ID-2")
 def rules_are_not_checked() -> AbstractContextManager[Any]:
-    return patch("flyteapps_fake.control_plane.check", lambda request: None)
+    return patch("flyteapps_fake.dialects.standard.check", lambda request: None)
 
 
 @mutant("ID-4")

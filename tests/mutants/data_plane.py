@@ -15,7 +15,7 @@ from flyteapps_fake.cluster import admission, runs
 from flyteapps_fake.cluster.admission import Bounds
 from flyteapps_fake.cluster.reactor import Reactor
 from flyteapps_fake.cluster.scenarios import SCENARIOS
-from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.dialects.standard import Standard
 from flyteapps_fake.plane import apps, conditions, leases, log_lines, logs, status, waiting, writes
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.clock import SECOND, Agenda
@@ -206,12 +206,12 @@ def a_stopped_app_forgets_its_cluster() -> AbstractContextManager[Any]:
 
 @mutant("LE-6")
 def a_write_is_answered_before_the_lease() -> AbstractContextManager[Any]:
-    def written(real: Any, self: FakeControlPlane, key: Any) -> bytes:
-        answer = field(1, self._state.require(key).encoded)
+    def written(real: Any, self: Standard, key: Any) -> bytes:
+        answer = field(1, self.state.require(key).encoded)
         real(self, key)
         return answer
 
-    return around(FakeControlPlane, "_written", written)
+    return around(Standard, "_written", written)
 
 
 @mutant("LE-6")
@@ -240,7 +240,7 @@ def a_report_replaces_the_labels() -> AbstractContextManager[Any]:
         return key
 
     real = status.update_status
-    return patch("flyteapps_fake.control_plane.update_status", lambda *arguments: update_status(real, *arguments))
+    return patch("flyteapps_fake.dialects.standard.update_status", lambda *arguments: update_status(real, *arguments))
 
 
 @mutant("US-0")
@@ -442,7 +442,7 @@ def live_only_is_live_or_persisted() -> AbstractContextManager[Any]:
         return real(state, request)
 
     real = logs.tail_logs
-    return patch("flyteapps_fake.control_plane.tail_logs", lambda *arguments: tail(real, *arguments))
+    return patch("flyteapps_fake.dialects.standard.tail_logs", lambda *arguments: tail(real, *arguments))
 
 
 @mutant("LO-1")
@@ -492,7 +492,7 @@ def one_replica_means_all() -> AbstractContextManager[Any]:
         return real(state, request)
 
     real = logs.tail_logs
-    return patch("flyteapps_fake.control_plane.tail_logs", lambda *arguments: tail(real, *arguments))
+    return patch("flyteapps_fake.dialects.standard.tail_logs", lambda *arguments: tail(real, *arguments))
 
 
 @mutant("DE-3")

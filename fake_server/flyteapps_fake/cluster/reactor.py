@@ -32,6 +32,9 @@ class Reactor:
         self._state = state
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
+        seconds = state.settings.report_seconds
+        self._report_delay = round(seconds * SECOND) if seconds is not None else None
+        """Nanoseconds before the first word about a change; None where its scenario says how long."""
         self._serves = frozenset(state.pools.served_by(SIMULATED))
         self._runs: dict[Hashable, Run] = {}
         self._idle: Callable[[Timer], None] = self._go_idle
@@ -80,7 +83,9 @@ class Reactor:
     def _go_on(self, record: AppRecord, run: Run) -> None:
         """Plans what comes next."""
         step = run.next_step()
-        if step is not None:
+        if step is not None and run.fresh and self._report_delay is not None:
+            self._plan(record, run, step, self._report_delay)
+        elif step is not None:
             self._plan(record, run, step, step.delay, step.jitter)
         elif run.backoff is not None and record.status == FAILED:
             self._restart(record, run)

@@ -5,12 +5,10 @@ Decisions are made elsewhere (writes, leases, status); here they become fact.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
-from flyteapps_fake.plane.clock import Agenda, Clock
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import Event, EventLog
 from flyteapps_fake.plane.identity import Organization
@@ -19,9 +17,12 @@ from flyteapps_fake.plane.listing import Tokens
 from flyteapps_fake.plane.pools import Pools
 from flyteapps_fake.plane.replicas import ReplicaBook
 from flyteapps_fake.plane.store import AppStore
+from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.plane.waiting import Waiting, lease_timer
 from flyteapps_fake.settings import Settings
 
+WATCH_BUFFER = 1_000
+"""Events that a slow watcher may fall behind before its stream ends, where nothing else is configured."""
 MOST_GONE = 100_000
 """Ids of deleted apps that are remembered: created again, an app gets another host name."""
 
@@ -29,25 +30,25 @@ MOST_GONE = 100_000
 class State:
     """Everything that one plane holds."""
 
-    def __init__(self, settings: Settings, clock: Clock, agenda: Agenda) -> None:
+    def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self.settings = settings
-        self.clock = clock
-        self.lock = threading.RLock()
+        self.clock = timeline.clock
+        self.lock = timeline.lock
         """Whoever enters the plane holds it."""
         self.organization = Organization(settings.org)
         self.store = AppStore()
-        self.agenda = agenda
+        self.agenda = timeline.agenda
         self.pools = Pools(settings.pools_served())
         self.waiting = Waiting()
         self.lapses: dict[str, int] = {}
         """How many leases in a row each cluster let run out."""
         self.replicas = ReplicaBook(settings.seed)
-        self.events = EventLog(settings.watch_buffer, self.lock)
+        self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(settings.seed, epoch=0)
         self.on_event: Callable[[Event], None] | None = None
-        self.on_schedule: Callable[[], None] | None = None
-        """Hears that timers may have changed."""
+        self.scheduled: Callable[[], None] = timeline.scheduled
+        """Tells that timers may have changed."""
         self._gone: dict[AppKey, int] = {}
         """How often the ids of apps that were deleted had been created; the oldest are forgotten."""
         self._pending: deque[Event] = deque()
@@ -114,5 +115,4 @@ class State:
                         self.on_event(event)
         finally:
             self._busy = False
-        if self.on_schedule is not None:
-            self.on_schedule()
+        self.scheduled()

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.store import Scope, scopes_of
-from flyteapps_fake.plane.streams import OpenStream, StreamScope
+from flyteapps_fake.plane.streams import OpenStream, Streams
 from flyteapps_fake.plane.wire import field
 
 CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
@@ -78,41 +78,18 @@ class Subscription(OpenStream):
         self.notify()
 
 
-class EventLog:
-    """Knows every open stream, and fans each event out to those of its scopes; keeps no event itself."""
+class EventLog(Streams):
+    """Fans each event out to the open streams of its scopes; keeps no event itself."""
 
     def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
+        super().__init__(lock)
         self._buffer = buffer
-        self._lock = lock
-        """The plane's own: subscriptions are opened and fed under it, but closed from anywhere."""
-        self._streams: dict[StreamScope | None, dict[OpenStream, None]] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, self._streams.values()))
 
     def subscribe(self, scope: WatchScope | None, snapshot: Iterable[AppRecord]) -> Subscription:
         """Opens a subscription; a scope of None never matches."""
         subscription = Subscription(self, scope, snapshot, self._buffer)
         self.add(subscription)
         return subscription
-
-    def add(self, stream: OpenStream) -> None:
-        """Has the stream hear of its scope's events, until it is removed."""
-        self._streams.setdefault(stream.scope, {})[stream] = None
-
-    def remove(self, stream: OpenStream) -> None:
-        """Forgets a stream, which is closed by that."""
-        with self._lock:
-            stream.closed = True
-            for listener in stream.on_closed:
-                listener(stream)
-            stream.waiting = False
-            members = self._streams.get(stream.scope)
-            if members is not None:
-                members.pop(stream, None)
-                if not members:
-                    self._streams.pop(stream.scope, None)
-            stream.detached()
 
     def publish(self, event: Event) -> None:
         """Hands the event to everybody who watches it."""
@@ -131,13 +108,7 @@ class EventLog:
 
     def watchers(self, record: AppRecord) -> list[OpenStream]:
         """The open streams that see the app."""
-        return [s for scope in _watch_scopes(record) for s in self._streams.get(scope, ())]
-
-    def end(self, error: RpcError) -> None:
-        """Ends every open stream."""
-        for members in tuple(self._streams.values()):
-            for stream in tuple(members):
-                stream.end(error)
+        return [s for scope in _watch_scopes(record) for s in self.of(scope)]
 
 
 def app_scope(key: AppKey) -> WatchScope:

@@ -144,8 +144,7 @@ class LogStream(OpenStream):
         times = [at for each in self._replicas if (at := next_request(each, app, self._read)) is not None]
         if times:
             self._state.agenda.call_at(min(times), self, self._look, progress=False)
-            if self._state.on_schedule is not None:
-                self._state.on_schedule()
+            self._state.scheduled()
 
     def _look(self, _: Timer) -> None:
         self._fresh = True

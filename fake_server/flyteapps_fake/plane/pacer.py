@@ -6,14 +6,12 @@ got everything so far, or a reader that asks again. Nobody waits: time stands st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
-from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.clock import Agenda
-from flyteapps_fake.plane.events import Event, EventLog, WatchScope, app_scope
-from flyteapps_fake.plane.store import AppStore
-from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.plane.streams import OpenStream, StreamScope
 
 QUIET = 0.3
 """Real seconds without a write to an app, or a new Watch of it, after which any watcher's waiting counts."""
@@ -36,39 +34,51 @@ class _Moving:
     polled_at: float | None = None
 
 
+class Planner(ABC):
+    """Who plans the steps of apps, each under a key of the app's, and knows who watches them."""
+
+    @abstractmethod
+    def scope(self, key: Hashable) -> StreamScope:
+        """The scope of a watch of that app alone."""
+
+    @abstractmethod
+    def watchers(self, key: Hashable) -> Iterable[OpenStream]:
+        """The open streams that see the app."""
+
+    def settle(self) -> None:  # noqa: B027  # who concludes nothing has nothing to do
+        """Called after each step: draws the conclusions of what it changed."""
+
+
 class Pacer:
     """Real-time gates of apps with a step ahead."""
 
-    def __init__(self, store: AppStore, events: EventLog, agenda: Agenda, real: Callable[[], float]) -> None:
-        self._store = store
-        self._events = events
+    def __init__(self, planner: Planner, agenda: Agenda, real: Callable[[], float]) -> None:
+        self._planner = planner
         self._agenda = agenda
         self._real = real
-        self._moving: dict[AppKey, _Moving] = {}
-        self._keys: dict[WatchScope, AppKey] = {}
+        self._moving: dict[Hashable, _Moving] = {}
+        self._keys: dict[StreamScope, set[Hashable]] = {}
         """The moving apps by the scope of a watch of that app alone."""
-        self._polled: set[AppKey] = set()
-        self._waiting: dict[WatchScope | None, set[OpenStream]] = {}
+        self._polled: set[Hashable] = set()
+        self._waiting: dict[StreamScope | None, set[OpenStream]] = {}
         """Open streams that have waited, by scope."""
-        self._wide: set[WatchScope | None] = set()
+        self._wide: set[StreamScope | None] = set()
         """Those of these scopes that see more than one app."""
         self._order = 0
 
-    def on_event(self, event: Event) -> None:
+    def changed(self, key: Hashable) -> None:
         """Any change of an app ends what its readers have seen."""
-        record = event.new or event.old
-        if record is not None:
-            moving = self._moving.get(record.key)
-            if moving is not None:
-                moving.reads = 0
+        moving = self._moving.get(key)
+        if moving is not None:
+            moving.reads = 0
 
-    def written(self, key: AppKey) -> None:
+    def written(self, key: Hashable) -> None:
         """A write of that app was acknowledged."""
         if key not in self._agenda.progress:
             self._rests(key)
             return
         moving = self._moving.setdefault(key, _Moving())
-        self._keys[app_scope(key)] = key
+        self._keys.setdefault(self._planner.scope(key), set()).add(key)
         self._polled.discard(key)
         self._order += 1
         moving.writes += 1
@@ -78,14 +88,14 @@ class Pacer:
         moving.reads = 0
         moving.polled_at = None
 
-    def asked(self, key: AppKey) -> None:
+    def asked(self, key: Hashable) -> None:
         """Somebody learnt of that app without changing it, by a read or a Create that was refused."""
         moving = self._moving.get(key)
         if moving is not None:
             moving.asked = True
             moving.disturbed_at = self._real()
 
-    def read(self, key: AppKey) -> None:
+    def read(self, key: Hashable) -> None:
         """A read gave that app to somebody."""
         moving = self._moving.get(key)
         if moving is not None:
@@ -99,8 +109,7 @@ class Pacer:
         """A Watch was opened."""
         self._order += 1
         stream.opened = self._order
-        key = self._keys.get(stream.scope) if stream.scope is not None else None
-        if key is not None:
+        for key in self._keys.get(stream.scope, ()) if stream.scope is not None else ():
             self._moving[key].disturbed_at = self._real()
 
     def sent(self, stream: OpenStream) -> None:
@@ -119,13 +128,13 @@ class Pacer:
         gates = [gate for key in self._awaited() if (gate := self._gate(key, now)) is not None]
         return max(0.0, min(gates) - now) if gates else None
 
-    def due(self) -> AppKey | None:
+    def due(self) -> Hashable | None:
         """The app that takes a step now: of those whose gate is open, the one whose step is due first."""
         now = self._real()
         ready = [key for key in self._awaited() if (gate := self._gate(key, now)) is not None and gate <= now]
         return min(ready, key=self._agenda.progress.__getitem__, default=None)
 
-    def stepped(self, key: AppKey) -> None:
+    def stepped(self, key: Hashable) -> None:
         """The app took a step; without a further one ahead it is at rest."""
         moving = self._moving.get(key)
         if moving is None:
@@ -135,10 +144,13 @@ class Pacer:
         elif moving.polled_at is not None:
             moving.polled_at = self._real()
 
-    def _rests(self, key: AppKey) -> None:
+    def _rests(self, key: Hashable) -> None:
         self._polled.discard(key)
         if self._moving.pop(key, None) is not None:
-            del self._keys[app_scope(key)]
+            scope = self._planner.scope(key)
+            self._keys[scope].discard(key)
+            if not self._keys[scope]:
+                del self._keys[scope]
 
     def closed(self, stream: OpenStream) -> None:
         """A stream was closed: nobody waits there any more."""
@@ -150,36 +162,37 @@ class Pacer:
                 del self._waiting[scope]
                 self._wide.discard(scope)
 
-    def _awaited(self) -> set[AppKey]:
+    def _awaited(self) -> set[Hashable]:
         """The moving apps that somebody polls or may wait for; costs what is awaited, not what moves."""
         keys = set(self._polled)
-        keys.update(self._keys[scope] for scope in self._keys.keys() & self._waiting.keys() if self._waits(scope))
+        for scope in self._keys.keys() & self._waiting.keys():
+            if self._waits(scope):
+                keys.update(self._keys[scope])
         if self._moving and any(map(self._waits, self._wide)):
             keys.update(self._moving)
         return keys
 
-    def _waits(self, scope: WatchScope | None) -> bool:
+    def _waits(self, scope: StreamScope | None) -> bool:
         return any(each.waiting for each in self._waiting[scope])
 
-    def _gate(self, key: AppKey, now: float) -> float | None:
+    def _gate(self, key: Hashable, now: float) -> float | None:
         moving = self._moving[key]
-        record = self._store.get(key)
-        if record is None or key not in self._agenda.progress:
+        if key not in self._agenda.progress:
             return None
         gates: list[float] = []
         if moving.polled_at is not None:
             gates.append(moving.polled_at + POLL_STEP)
-        watched = self._watched_gate(record, moving, now)
+        watched = self._watched_gate(key, moving, now)
         if watched is not None:
             gates.append(watched)
         return min(gates) if gates else None
 
-    def _watched_gate(self, record: AppRecord, moving: _Moving, now: float) -> float | None:
-        watchers = self._events.watchers(record)
+    def _watched_gate(self, key: Hashable, moving: _Moving, now: float) -> float | None:
+        watchers = tuple(self._planner.watchers(key))
         waiting = [s for s in watchers if s.waiting]
         if not waiting:
             return None
-        scope = app_scope(record.key)
+        scope = self._planner.scope(key)
         own = [s for s in watchers if s.scope == scope]
         alone = moving.writes == 1 and not moving.asked and len(own) == 1
         if alone and own[0].waiting and own[0].opened > moving.last_write:

@@ -6,7 +6,8 @@ What a stream gives is its subclass's business: a watch's events, a cluster's le
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from flyteapps_fake.plane.errors import RpcError
@@ -92,3 +93,43 @@ class OpenStream(ABC):
             except RuntimeError:
                 self.wake = None
                 self.close()
+
+
+class Streams:
+    """Knows every open stream, by its scope."""
+
+    def __init__(self, lock: AbstractContextManager[object]) -> None:
+        self._lock = lock
+        """The plane's own: streams are opened and fed under it, but closed from anywhere."""
+        self._streams: dict[StreamScope | None, dict[OpenStream, None]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._streams.values()))
+
+    def of(self, scope: StreamScope | None) -> Iterable[OpenStream]:
+        """The open streams of that scope, in the order in which they were opened."""
+        return self._streams.get(scope, ())
+
+    def add(self, stream: OpenStream) -> None:
+        """Has the stream hear of its scope's events, until it is removed."""
+        self._streams.setdefault(stream.scope, {})[stream] = None
+
+    def remove(self, stream: OpenStream) -> None:
+        """Forgets a stream, which is closed by that."""
+        with self._lock:
+            stream.closed = True
+            for listener in stream.on_closed:
+                listener(stream)
+            stream.waiting = False
+            members = self._streams.get(stream.scope)
+            if members is not None:
+                members.pop(stream, None)
+                if not members:
+                    self._streams.pop(stream.scope, None)
+            stream.detached()
+
+    def end(self, error: RpcError) -> None:
+        """Ends every open stream."""
+        for members in tuple(self._streams.values()):
+            for stream in tuple(members):
+                stream.end(error)

@@ -96,7 +96,7 @@ def _unary(plane: FakeControlPlane, operation: Operation) -> Unary:
         operation.response,
         operation.no_side_effects,
         call,
-        Repeats(plane) if operation.request is GetRequest else None,
+        Repeats(plane) if plane.repeats and operation.request is GetRequest else None,
     )
 
 

@@ -1,0 +1,133 @@
+"""A plane's time: its clock, what is due on it, and who moves it: real time, whoever waits, or the owner by hand.
+
+Entered under the plane's lock. What happens when something is due is its planner's business.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Literal
+
+from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, Clock, RealtimeClock, Timer, VirtualClock
+from flyteapps_fake.plane.pacer import Pacer, Planner
+from flyteapps_fake.plane.streams import OpenStream
+
+_REALTIME_FLOOR = 300 * MILLISECOND
+"""Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
+
+
+class Timeline:
+    """The time of one plane. Whoever plans on it is attached before anything is asked of it."""
+
+    def __init__(self, mode: Literal["realtime", "auto", "manual"], speed: float, real: Callable[[], float]) -> None:
+        self.lock = threading.RLock()
+        """Whoever enters the plane holds it."""
+        self.mode = mode
+        self.agenda = Agenda()
+        self._realtime = RealtimeClock(speed, real) if mode == "realtime" else None
+        self.clock: Clock = self._realtime or VirtualClock()
+        self.pacer: Pacer | None = None
+        self.floor = int(_REALTIME_FLOOR * speed) if self._realtime is not None else 0
+        """Nanoseconds of the plane's time at least between a write and the state that it leads to."""
+        self._real = real
+        self._planner: Planner | None = None
+        self.on_schedule: list[Callable[[], None]] = []
+        """Who hears that timers may have changed."""
+
+    def attach(self, planner: Planner) -> None:
+        """Says who plans on it."""
+        self._planner = planner
+        if self.mode == "auto":
+            self.pacer = Pacer(planner, self.agenda, self._real)
+
+    def scheduled(self) -> None:
+        """Tells that timers may have changed."""
+        for listener in self.on_schedule:
+            listener()
+
+    # ---- what somebody did, for the `auto` clock
+
+    def written(self, key: Hashable) -> None:
+        """A write of that app was acknowledged."""
+        if self.pacer is not None:
+            self.pacer.written(key)
+
+    def read(self, key: Hashable) -> None:
+        """A read gave that app to somebody."""
+        if self.pacer is not None:
+            self.pacer.read(key)
+            self.scheduled()
+
+    def asked(self, key: Hashable) -> None:
+        """Somebody learnt of that app without changing it."""
+        if self.pacer is not None:
+            self.pacer.asked(key)
+
+    def changed(self, key: Hashable) -> None:
+        """That app changed."""
+        if self.pacer is not None:
+            self.pacer.changed(key)
+
+    def opened(self, stream: OpenStream) -> None:
+        """A stream was opened."""
+        if self.pacer is not None:
+            stream.on_sent = self._sent
+            stream.on_closed.append(self.pacer.closed)
+            self.pacer.opened(stream)
+
+    def _sent(self, stream: OpenStream) -> None:
+        with self.lock:
+            if self.pacer is not None:
+                self.pacer.sent(stream)
+                self.run_due()
+                self.scheduled()
+
+    # ---- moving
+
+    def run_due(self) -> None:
+        """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`."""
+        if self.pacer is not None:
+            while (key := self.pacer.due()) is not None:
+                self._step(self.pacer, key)
+        elif self._realtime is not None:
+            due = self.agenda.next_due()
+            if due is not None and due <= self._realtime.now():
+                self._fire_until(self._realtime.now())
+
+    def next_due(self) -> float | None:
+        """Real seconds until `run_due` has something to do; None where nothing is scheduled."""
+        if self.pacer is not None:
+            return self.pacer.next_gate()
+        due = self.agenda.next_due()
+        if self._realtime is None or due is None:
+            return None
+        return self._realtime.real_seconds_until(due)
+
+    def advance(self, seconds: float) -> None:
+        """Moves a `manual` clock, firing all that becomes due on the way, in order. Raises ValueError."""
+        if self.mode != "manual":
+            raise ValueError(f"the clock is {self.mode}: only a manual one can be advanced")
+        if seconds < 0:
+            raise ValueError(f"time never goes back: {seconds} seconds")
+        self._fire_until(self.clock.now() + round(seconds * SECOND))
+
+    def _step(self, pacer: Pacer, key: Hashable) -> None:
+        timer = self.agenda.take(key)
+        if timer is not None:
+            # time goes on for all: what is in the background doesn't wait for anybody, but it is never late
+            while (overdue := self.agenda.pop(timer.due, background_only=True)) is not None:
+                self._fire(overdue)
+            self._fire(timer)
+        pacer.stepped(key)
+
+    def _fire_until(self, target: int) -> None:
+        while (timer := self.agenda.pop(target)) is not None:
+            self._fire(timer)
+        self.clock.jump(target)
+
+    def _fire(self, timer: Timer) -> None:
+        self.clock.jump(timer.due)
+        timer.action(timer)
+        if self._planner is not None:
+            self._planner.settle()

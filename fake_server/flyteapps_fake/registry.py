@@ -1,0 +1,31 @@
+"""The dialects that a plane can speak, by name; each is loaded when a plane of it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+Maker = Callable[[Any, Any], Any]
+"""Makes the Dialect of one plane, of its Settings and the Timeline that it plans on."""
+
+
+class Row(NamedTuple):
+    """Where a dialect is, and whether its planes can do without a domain for public URLs."""
+
+    module: str
+    made: str
+    base_domain_optional: bool = False
+
+
+DIALECTS: Mapping[str, Row] = {
+    "standard": Row("flyteapps_fake.dialects.standard", "Standard"),
+    "flyte-oss": Row("flyteapps_fake.dialects.flyte_oss.dialect", "FlyteOss", base_domain_optional=True),
+}
+
+
+def maker_of(name: str) -> Maker:
+    """What makes the dialect of that name, which is one of DIALECTS."""
+    row = DIALECTS[name]
+    made: Maker = getattr(import_module(row.module), row.made)
+    return made

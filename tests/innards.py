@@ -1,0 +1,14 @@
+"""What is inside a standard plane: for tests and benchmarks that look at what no call shows."""
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.dialects.standard import Standard
+from flyteapps_fake.plane.commits import State
+
+
+def state_of(plane: FakeControlPlane) -> State:
+    """Everything that the plane holds."""
+    assert isinstance(plane._dialect, Standard)
+    return plane._dialect.state
