@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import list_pb2
 
+from flyteapps_contract.recordings.messages import BadRecording
 from flyteapps_contract.recordings.recorder import Recorder
 from flyteapps_contract.recordings.replayer import Rules, replay
-from flyteapps_contract.recordings.steps import BadRecording, Step, load, save
+from flyteapps_contract.recordings.steps import Step, header_of, load, save
 from mutants.apps import labels_are_merged
 from mutants.watches import old_app_is_the_new_one
 
@@ -38,6 +40,7 @@ def record() -> list[Step]:
         life.open("w", rpc.WatchRequest(app_id=app().metadata.id))
         life.wait(app().metadata.id, "ACTIVE")
         life.call("update", "update", rpc.UpdateRequest(app=app(size="big")))
+        life.wait(app().metadata.id, "ACTIVE")
         life.call("list", "list", rpc.ListRequest(org="o", request=list_pb2.ListRequest(limit=1)))
         life.close("w", 6)
         life.call("lease", "update_status", rpc.UpdateStatusRequest(app=app()))
@@ -90,15 +93,18 @@ def test_rules_for_messages_and_repeats() -> None:
 
 
 def test_what_can_not_be_run_is_said() -> None:
-    """A raw HTTP request, or the end of a stream that was never opened, is reported, not passed over."""
+    """A raw HTTP request to no port, or the end of a stream that was never opened, is reported, not passed over."""
     steps = [
-        Step("g", "raw", "http", {"http": {}}),
+        Step("g", "raw", "http", {"http": {"method": "GET", "path": "/"}, "status": 404}),
         Step("g", "end", "close", {"close": "w", "events": [], "end": "OK"}),
     ]
     assert [str(each) for each in replay(standins.in_process(), steps)] == [
-        "g / raw: not run: raw HTTP requests are not replayed",
+        "g / raw: not run: needs raw HTTP requests to an endpoint",
         "g / end: not run: no such stream was opened",
     ]
+
+
+GOOD = '{"group": "g", "step": "s", "call": "get", "request": {}, "ok": {}}'
 
 
 @pytest.mark.parametrize(
@@ -108,16 +114,81 @@ def test_what_can_not_be_run_is_said() -> None:
         ("[]", "not an object"),
         ('{"group": "g"}', "lacks `group` or `step`"),
         ('{"group": "g", "step": "s"}', "this has none"),
-        ('{"group": "g", "step": "s", "call": "fly", "request": {}}', "no such call 'fly'"),
+        ('{"group": "g", "step": "s", "call": "fly", "request": {}, "ok": {}}', "no such call 'fly'"),
+        (GOOD[:-1] + ', "colour": 1}', "unknown field 'colour'"),
+        (GOOD[:-20], "the last line: is the file cut off"),
+        ('{"group": "g", "step": "s", "call": "get", "ok": {}}', "lacks `request`"),
+        ('{"group": "g", "step": "s", "call": "get", "request": {}}', "lacks an answer"),
+        ('{"group": "g", "step": "s", "call": "get", "request": {"nope": 1}, "ok": {}}', "no GetRequest"),
+        ('{"group": "g", "step": "s", "call": "get", "request": {}, "ok": {"nope": 1}}', "no GetResponse"),
+        ('{"group": "g", "step": "s", "open": "w", "request": {"app_id": 5}}', "no WatchRequest"),
+        (
+            '{"group": "g", "step": "s", "close": "w", "events": [{"nope": {}}], "end": "OK"}',
+            "event 0: no WatchResponse",
+        ),
+        ('{"group": "g", "step": "s", "close": "w", "events": {}, "end": "OK"}', "events: not a list"),
+        ('{"group": "g", "step": "s", "wait": {}, "until_all_conditions": "GONE", "reached": true}', "called 'GONE'"),
+        ('{"group": "g", "step": "s", "http": {"method": "GET"}, "status": 200}', "lacks `path`"),
+        ('{"group": "g", "step": "s", "http": [], "status": 200}', "not an object"),
+        (
+            '{"group": "g", "step": "s", "http": {"method": "GET", "path": "/", "body_base64": "?"}, "status": 200}',
+            "body_base64",
+        ),
+        (
+            '{"group": "g", "step": "s", "http": {"method": "GET", "path": "/", "body_base64": "<9 bytes>"}, '
+            '"status": 200}',
+            "no Create is 9 bytes long",
+        ),
+        ('{"recording": 1}', "lacks `group`"),
     ],
 )
 def test_what_is_no_recording(line: str, word: str, tmp_path: Path) -> None:
-    """A broken line is named with its number."""
+    """A broken line is named with its number, what it lacks, and where the file seems to be cut off."""
     path = tmp_path / "bad.jsonl"
-    path.write_text('{"group": "g", "step": "s", "call": "get", "request": {}, "ok": {}}\n' + line + "\n")
+    path.write_text(f"{GOOD}\n{line}\n")
     with pytest.raises(BadRecording, match="line 2") as raised:
         load(path)
     assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "word"),
+    [
+        ({"recording": 2}, "line 1: a recording of format 2; this reads format 1"),
+        ({"recording": 1, "steps": 3}, "line 2: the last one, after 1 steps, but the header says 3"),
+        ({"recording": 1, "made_of": "x"}, "line 1: header: unknown field 'made_of'"),
+        ({"recording": 1, "steps": "1"}, "line 1: header: steps has to be a int"),
+        ({"recording": 1, "rules": {"nope": 1}}, "line 1: header: rules: unknown field 'nope'"),
+        ({"recording": 1, "pauses": {"g / none": 1.0}}, "line 1: a pause after g / none, which is no step"),
+    ],
+)
+def test_a_header_that_does_not_fit(header: dict[str, object], word: str, tmp_path: Path) -> None:
+    """A header of another format, with an unknown field, or of another number of steps, is named with its line."""
+    path = tmp_path / "bad.jsonl"
+    path.write_text(f"{json.dumps(header)}\n{GOOD}\n")
+    with pytest.raises(BadRecording) as raised:
+        load(path)
+    assert word in str(raised.value)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """A file that is no text at all is no recording."""
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadRecording, match="no UTF-8"):
+        load(path)
+
+
+def test_a_header_is_read_and_written(tmp_path: Path) -> None:
+    """What a header says of the whole, and of single steps, is there; a file without one is a recording, too."""
+    path = tmp_path / "good.jsonl"
+    path.write_text(GOOD)
+    assert header_of(path) is None
+    assert [step.where for step in load(path)] == [f"{path}, line 1, g / s"]
+    save(path, [Step("g", "s", "call", {"call": "get", "request": {}, "ok": {}}, pause=0.5)])
+    header = header_of(path)
+    assert header is not None and header.steps == 1
+    assert [step.pause for step in load(path)] == [0.5]
 
 
 def test_a_request_that_is_none() -> None:

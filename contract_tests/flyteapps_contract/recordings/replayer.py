@@ -6,7 +6,7 @@ What may differ is given as rules, never guessed: see `Rules`. A step that can't
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, cast
@@ -14,22 +14,37 @@ from typing import Any, cast
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
-from flyteapps_contract.outcomes import Refused
-from flyteapps_contract.recordings.recorder import await_status, drain, invoke, open_stream
-from flyteapps_contract.recordings.steps import METHODS, Step, groups, to_json, to_message
+from flyteapps_contract.recordings.conversation import (
+    DONE,
+    OPEN,
+    await_status,
+    drain,
+    invoke,
+    open_stream,
+    pass_time,
+    send,
+)
+from flyteapps_contract.recordings.messages import METHODS, to_message
+from flyteapps_contract.recordings.steps import Header, Step, groups
 from flyteapps_contract.targets.target import Inbox, Plane, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What may differ. `ignored`: paths such as "ok.app.status.ingress.public_url" or "events.*.k8s_metadata", where
-    `*` stands for any part. `messages`: whether the texts of errors have to be equal, too. `repeats`: whether a run of
-    equal consecutive events counts as one: how often a cluster writes a status is no behaviour.
+    `*` stands for any part, of every step or of some: "GROUP / STEP: PATH". `messages`: whether the texts of errors
+    have to be equal, too. `repeats`: whether a run of equal consecutive events counts as one: how often a cluster
+    writes a status is no behaviour.
     """
 
-    ignored: tuple[str, ...] = ()
+    ignored: Sequence[str] = ()
     messages: bool = True
     repeats: bool = False
+
+    @classmethod
+    def of(cls, header: Header | None) -> Rules:
+        """Those that a recording's header gives."""
+        return cls(**(header.rules if header is not None else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +82,71 @@ def _group(plane: Plane, steps: list[Step], rules: Rules) -> Iterator[Difference
     streams: dict[str, Inbox] = {}
     for step in steps:
         answered = _run(plane, step, streams, rules)
+        if step.pause:
+            pass_time(plane, step.pause)
         if isinstance(answered, str):
             yield Difference(step.group, step.name, "", None, answered)
             continue
         recorded = {key: value for key, value in step.fields.items() if key in ANSWERS}
+        if "end" in recorded:
+            recorded["end"] = _ends(recorded["end"])
         if rules.repeats:
             recorded, answered = _merged(recorded), _merged(answered)
         if not rules.messages:
             recorded.pop("message", None)
             answered.pop("message", None)
         for path, before, after in _compare(recorded, answered, ""):
-            if not any(fnmatchcase(path, pattern) for pattern in rules.ignored):
+            place = f"{step.group} / {step.name}: {path}"
+            if not any(fnmatchcase(path, each) or fnmatchcase(place, each) for each in rules.ignored):
                 yield Difference(step.group, step.name, path, before, after)
 
 
-ANSWERS = ("ok", "error", "message", "details", "events", "end", "reached")
+ANSWERS = frozenset(
+    ("ok", "error", "message", "details", "events", "end", "reached", "status", "content_type", "body", "has_body")
+)
+"""The fields of a step that say what came back."""
 
 
 def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> dict[str, Any] | str:
     """What came back, or why the step could not be run."""
-    fields, where = step.fields, f"{step.group} / {step.name}"
+    fields, where = step.fields, step.where
     match step.kind:
-        case "call" if not METHODS[fields["call"]].streaming:
-            request = to_message(fields["request"], METHODS[fields["call"]].request, where)
-            try:
-                return {"ok": to_json(invoke(plane, fields["call"], request))}
-            except Refused as error:
-                return {"error": error.code, "message": error.message, "details": len(error.details)}
         case "call":
-            request = to_message(fields["request"], METHODS[fields["call"]].request, where)
-            return _drained(open_stream(plane, fields["call"], request), fields, rules)
+            method = METHODS[fields["call"]]
+            request = to_message(fields["request"], method.request, where)
+            if not method.streaming:
+                return invoke(plane, fields["call"], request)
+            return _drained(plane, open_stream(plane, fields["call"], request), fields, rules)
         case "open":
             request = to_message(fields["request"], rpc.WatchRequest, where)
             streams[fields["open"]] = open_stream(plane, "watch", request)
             return {}
         case "close":
             opened = streams.pop(fields["close"], None)
-            return "no such stream was opened" if opened is None else _drained(opened, fields, rules)
+            return "no such stream was opened" if opened is None else _drained(plane, opened, fields, rules)
         case "wait":
             app_id = cast("model.Identifier", to_message(fields["wait"], model.Identifier, where))
             return {"reached": await_status(plane, app_id, fields["until_all_conditions"])}
         case _:
-            return "raw HTTP requests are not replayed"
+            if lack := plane.offers.lacks("http"):
+                return lack
+            answer = send(plane, fields["http"], where)
+            return answer if isinstance(answer, str) else {key: answer[key] for key in answer.keys() & fields.keys()}
 
 
-def _drained(inbox: Inbox, fields: dict[str, Any], rules: Rules) -> dict[str, Any]:
+def _drained(plane: Plane, inbox: Inbox, fields: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    """What a stream gave, told as the recording tells it: a stream that was refused may be recorded as a call is."""
     recorded = _merged(fields) if rules.repeats else fields
-    ends = fields["end"] != "DEADLINE_EXCEEDED"
-    events, end, message = drain(inbox, len(recorded["events"]), ends=ends, repeats=rules.repeats)
-    answered: dict[str, Any] = {"events": events, "end": end}
-    return answered | ({"message": message} if message else {})
+    wanted, ends = len(recorded.get("events", ())), _ends(fields.get("end", DONE)) != OPEN
+    events, end, message = drain(plane, inbox, wanted, ends=ends, repeats=rules.repeats)
+    if "error" in fields and not events:
+        return {"error": end, "message": message}
+    return {"events": events, "end": end} | ({"message": message} if message else {})
+
+
+def _ends(end: str) -> str:
+    """An end in the words of this suite: Go calls a stream's end EOF."""
+    return DONE if end == "EOF" else end
 
 
 def _merged(answer: dict[str, Any]) -> dict[str, Any]:

@@ -1,90 +1,100 @@
-"""The format of a recording: one JSON object a line, each a step. Nothing here calls a plane.
+"""The format of a recording: a header, then one JSON object a line, each a step. Nothing here calls a plane.
 
-docs/recordings.md describes it. Messages are proto3 JSON in snake_case; a timestamp is `<time>`, and `<N bytes>` stands
-for a text of N times "x".
+docs/recordings.md describes it. What is read here is all that a replay needs: every request and every recorded answer
+is one that our protos know.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from flyteidl2.app import app_logs_payload_pb2 as logs
-from flyteidl2.app import app_payload_pb2 as rpc
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from flyteidl2.app import app_definition_pb2 as model
 from google.protobuf.message import Message
 
-from flyteapps_contract.session import SERVICE
+from flyteapps_contract.recordings.messages import LINES, METHODS, BadRecording, to_body, to_message
 
-LOGS_SERVICE = "flyteidl2.app.AppLogsService"
-TIME = "<time>"
-KINDS = ("call", "open", "close", "wait", "http")
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A method as recordings name it."""
-
-    service: str
-    name: str
-    request: type[Message]
-    response: type[Message]
-    streaming: bool = False
-
-
-METHODS: dict[str, Method] = {
-    "create": Method(SERVICE, "Create", rpc.CreateRequest, rpc.CreateResponse),
-    "get": Method(SERVICE, "Get", rpc.GetRequest, rpc.GetResponse),
-    "update": Method(SERVICE, "Update", rpc.UpdateRequest, rpc.UpdateResponse),
-    "update_status": Method(SERVICE, "UpdateStatus", rpc.UpdateStatusRequest, rpc.UpdateStatusResponse),
-    "delete": Method(SERVICE, "Delete", rpc.DeleteRequest, rpc.DeleteResponse),
-    "list": Method(SERVICE, "List", rpc.ListRequest, rpc.ListResponse),
-    "watch": Method(SERVICE, "Watch", rpc.WatchRequest, rpc.WatchResponse, streaming=True),
-    "lease": Method(SERVICE, "Lease", rpc.LeaseRequest, rpc.LeaseResponse, streaming=True),
-    "tail_logs": Method(LOGS_SERVICE, "TailLogs", logs.TailLogsRequest, logs.TailLogsResponse, streaming=True),
+FORMAT = 1
+"""The version of the format, which a header says as `recording`."""
+FIELDS: dict[str, frozenset[str]] = {
+    "call": frozenset(("call", "request", "ok", "error", "message", "details", "events", "end")),
+    "open": frozenset(("open", "request", "deadline_ms")),
+    "close": frozenset(("close", "events", "end", "message")),
+    "wait": frozenset(("wait", "until_all_conditions", "reached")),
+    "http": frozenset(("http", "status", "content_type", "body", "has_body")),
 }
-
-_BYTES = re.compile(r"<(\d+) bytes>\Z")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\Z")
-
-
-class BadRecording(ValueError):  # noqa: N818  # reads as what is wrong
-    """A file that is no recording; the text says where."""
+"""The kinds of steps, each named by one of its fields, with all that such a step may say."""
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "call": ("request",),
+    "open": ("request",),
+    "close": ("events", "end"),
+    "wait": ("until_all_conditions", "reached"),
+    "http": ("status",),
+}
+HTTP_FIELDS = frozenset(("method", "path", "headers", "body_base64"))
+RULES = frozenset(("ignored", "messages", "repeats"))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line: its group, its name, its kind (one of KINDS), and everything that it says."""
+    """One line: its group, its name, its kind (one of FIELDS), everything that it says, and its place in a file.
+
+    `pause`: so many seconds passed after it before the next one.
+    """
 
     group: str
     name: str
     kind: str
     fields: dict[str, Any]
+    pause: float = 0.0
+    line: str = field(default="", compare=False)
+
+    @property
+    def where(self) -> str:
+        """Its line, and its name."""
+        return f"{self.line}{self.line and ', '}{self.group} / {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The first line of a recording: of which dialect and version, how many steps, how it was made.
+
+    `no_evidence`: what the surroundings decided, not the plane. `rules`: what may differ in a replay, as the replayer's
+    Rules take it. `pauses`: the seconds that passed after the steps "GROUP / STEP".
+    """
+
+    recording: int
+    dialect: str = ""
+    version: str = ""
+    steps: int | None = None
+    made: str = ""
+    no_evidence: tuple[str, ...] = ()
+    rules: dict[str, Any] = field(default_factory=dict[str, Any])
+    pauses: dict[str, float] = field(default_factory=dict[str, float])
 
 
 def load(path: Path) -> list[Step]:
     """The steps of a file. Raises BadRecording, which names the line."""
-    steps: list[Step] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            fields: Any = json.loads(line)
-        except ValueError as error:
-            raise BadRecording(f"{path}, line {number}: no JSON: {error}") from None
-        steps.append(_step(fields, f"{path}, line {number}"))
-    return steps
+    return _read(path)[1]
+
+
+def header_of(path: Path) -> Header | None:
+    """The header of a file, None where it has none. Raises BadRecording."""
+    return _read(path)[0]
 
 
 def save(path: Path, steps: Iterable[Step]) -> None:
-    """Writes the steps, one a line."""
-    lines = [json.dumps({"group": each.group, "step": each.name, **each.fields}) for each in steps]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    """Writes the steps, one a line, after a header that says how many they are."""
+    steps = list(steps)
+    head: dict[str, Any] = {"recording": FORMAT, "steps": len(steps)}
+    if pauses := {f"{each.group} / {each.name}": each.pause for each in steps if each.pause}:
+        head["pauses"] = pauses
+    lines = [head, *({"group": each.group, "step": each.name, **each.fields} for each in steps)]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
 
 
 def groups(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
@@ -93,48 +103,120 @@ def groups(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
         yield name, list(members)
 
 
-def to_json(message: Message) -> dict[str, Any]:
-    """The message as recordings hold it: times are hidden."""
-    plain = MessageToDict(message, preserving_proto_field_name=True)
-    return cast("dict[str, Any]", _hidden(plain))
-
-
-def to_message(value: Any, kind: type[Message], where: str) -> Message:
-    """The message of a recorded request. Raises BadRecording."""
+def _read(path: Path) -> tuple[Header | None, list[Step]]:
     try:
-        return ParseDict(_filled(value), kind())
-    except ParseError as error:
-        raise BadRecording(f"{where}: no {kind.DESCRIPTOR.name}: {error}") from None
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadRecording(f"{path}: no UTF-8: {error}") from None
+    header: Header | None = None
+    steps: list[Step] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            fields: Any = json.loads(line)
+        except ValueError as error:
+            cut = " (the last line: is the file cut off?)" if number == len(lines) else ""
+            raise BadRecording(f"{where}: no JSON: {error}{cut}") from None
+        if not isinstance(fields, dict):
+            raise BadRecording(f"{where}: not an object")
+        if "recording" in fields and header is None and not steps:
+            header = _header(cast("dict[str, Any]", fields), where)
+        else:
+            steps.append(_step(cast("dict[str, Any]", fields), where))
+    if header is None:
+        return None, steps
+    if header.steps is not None and header.steps != len(steps):
+        raise BadRecording(
+            f"{path}, line {len(lines)}: the last one, after {len(steps)} steps, but the header says {header.steps}: "
+            "is the file cut off?"
+        )
+    if unknown := header.pauses.keys() - {f"{each.group} / {each.name}" for each in steps}:
+        raise BadRecording(f"{path}, line 1: a pause after {min(unknown)}, which is no step")
+    pauses = header.pauses
+    return header, [replace(each, pause=pauses.get(f"{each.group} / {each.name}", 0.0)) for each in steps]
 
 
-def _step(fields: Any, where: str) -> Step:
-    if not isinstance(fields, dict):
-        raise BadRecording(f"{where}: not an object")
-    rest = dict(cast("dict[str, Any]", fields))
+def _header(fields: dict[str, Any], where: str) -> Header:
+    if fields["recording"] != FORMAT:
+        raise BadRecording(f"{where}: a recording of format {fields['recording']!r}; this reads format {FORMAT}")
+    _require_known(fields, Header.__slots__, f"{where}: header")
+    kinds: dict[str, type] = {"steps": int, "rules": dict, "pauses": dict, "no_evidence": list}
+    for key, value in fields.items():
+        kind = kinds.get(key, int if key == "recording" else str)
+        if not isinstance(value, kind):
+            raise BadRecording(f"{where}: header: {key} has to be a {kind.__name__}, not {value!r}")
+    filled: dict[str, Any] = {**fields, "no_evidence": tuple(fields.get("no_evidence", ()))}
+    header = Header(**filled)
+    _require_known(header.rules, RULES, f"{where}: header: rules")
+    return header
+
+
+def _step(fields: dict[str, Any], where: str) -> Step:
+    rest = dict(fields)
     group, name = rest.pop("group", None), rest.pop("step", None)
     if not isinstance(group, str) or not isinstance(name, str):
         raise BadRecording(f"{where}: lacks `group` or `step`")
-    kinds = [kind for kind in KINDS if kind in rest]
+    kinds = [kind for kind in FIELDS if kind in rest]
     if len(kinds) != 1:
-        raise BadRecording(f"{where}: a step has one of {', '.join(KINDS)}, this has {', '.join(kinds) or 'none'}")
-    if kinds == ["call"] and rest["call"] not in METHODS:
-        raise BadRecording(f"{where}: no such call {rest['call']!r}; there are {', '.join(METHODS)}")
-    return Step(group, name, kinds[0], rest)
+        raise BadRecording(f"{where}: a step has one of {', '.join(FIELDS)}, this has {', '.join(kinds) or 'none'}")
+    step = Step(group, name, kinds[0], rest, line=where)
+    _require_known(rest, FIELDS[step.kind], step.where)
+    if lacking := [key for key in REQUIRED[step.kind] if key not in rest]:
+        raise BadRecording(f"{step.where}: lacks `{lacking[0]}`")
+    _require_understood(step)
+    return step
 
 
-def _hidden(value: Any) -> Any:
+def _require_known(fields: dict[str, Any], known: Iterable[str], where: str) -> None:
+    if unknown := fields.keys() - set(known):
+        raise BadRecording(f"{where}: unknown field {min(unknown)!r}; there are {', '.join(sorted(known))}")
+
+
+def _require_understood(step: Step) -> None:
+    """Raises BadRecording where the request or the answer is none of ours."""
+    fields, where = step.fields, step.where
+    match step.kind:
+        case "call":
+            if fields["call"] not in METHODS:
+                raise BadRecording(f"{where}: no such call {fields['call']!r}; there are {', '.join(METHODS)}")
+            if not fields.keys() & {"ok", "error", "end"}:
+                raise BadRecording(f"{where}: lacks an answer: `ok`, `error` or `end`")
+            method = METHODS[fields["call"]]
+            to_message(fields["request"], method.request, where)
+            if "ok" in fields:
+                to_message(fields["ok"], method.response, f"{where}: ok")
+            _require_events(fields.get("events", []), method.response, where)
+        case "open":
+            to_message(fields["request"], METHODS["watch"].request, where)
+        case "close":
+            _require_events(fields["events"], METHODS["watch"].response, where)
+        case "wait":
+            to_message(fields["wait"], model.Identifier, where)
+            status = fields["until_all_conditions"]
+            if f"DEPLOYMENT_STATUS_{status}" not in model.Status.DeploymentStatus.keys():  # noqa: SIM118  # no dict
+                raise BadRecording(f"{where}: no status is called {status!r}")
+        case _:
+            if not isinstance(fields["http"], dict):
+                raise BadRecording(f"{where}: http: not an object")
+            request = cast("dict[str, Any]", fields["http"])
+            _require_known(request, HTTP_FIELDS, f"{where}: http")
+            if lacking := [key for key in ("method", "path") if key not in request]:
+                raise BadRecording(f"{where}: http: lacks `{lacking[0]}`")
+            to_body(request.get("body_base64", ""), where)
+
+
+def _require_events(events: Any, kind: type[Message], where: str) -> None:
+    if not isinstance(events, list):
+        raise BadRecording(f"{where}: events: not a list")
+    for number, event in enumerate(cast("list[Any]", events)):
+        to_message(_without(event, LINES), kind, f"{where}: event {number}")
+
+
+def _without(value: Any, name: str) -> Any:
     if isinstance(value, dict):
-        return {key: _hidden(inner) for key, inner in cast("dict[str, Any]", value).items()}
+        return {key: _without(inner, name) for key, inner in cast("dict[str, Any]", value).items() if key != name}
     if isinstance(value, list):
-        return [_hidden(inner) for inner in cast("list[Any]", value)]
-    return TIME if isinstance(value, str) and _RFC3339.match(value) else value
-
-
-def _filled(value: Any) -> Any:
-    if isinstance(value, dict):
-        pairs = cast("dict[str, Any]", value).items()
-        return {key: _filled(inner) for key, inner in pairs if inner != TIME}
-    if isinstance(value, list):
-        return [_filled(inner) for inner in cast("list[Any]", value)]
-    found = _BYTES.match(value) if isinstance(value, str) else None
-    return "x" * int(found[1]) if found else value
+        return [_without(inner, name) for inner in cast("list[Any]", value)]
+    return value

@@ -81,6 +81,11 @@ class Inbox:
         """Whether the reader shall leave on the wire what comes."""
         return not self._reading.is_set()
 
+    @property
+    def pending(self) -> bool:
+        """Whether something has come, or the end, that nobody has taken."""
+        return self._ended is not None or not self._items.empty()
+
     def pause(self) -> None:
         """Has the reader stop after the message that it waits for."""
         self._reading.clear()

@@ -1,0 +1,152 @@
+"""What a recorder and a replayer both do on a plane: call, open, wait, and read a stream while the time passes.
+
+They wait by streams alone, never by Get: a plane may answer that from a cache.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from google.protobuf.message import Message
+from pyqwest import ReadError, RemoteProtocolError, WriteError
+
+from flyteapps_contract.outcomes import Refused, StreamEnded
+from flyteapps_contract.recordings.messages import METHODS, to_body, to_json
+from flyteapps_contract.streams import PATIENCE, Watcher
+from flyteapps_contract.targets.target import CALL_SECONDS, Inbox, Plane
+
+STEP = 0.05
+"""Seconds that a movable clock is advanced at once, at first: few, since a plane may forget what it knew within 30."""
+ARRIVAL = 0.02
+"""Real seconds that a message may take to arrive before more time is made to pass."""
+OPENING = 0.25
+"""Real seconds that a stream may take until it is open at the plane, where its link can't tell."""
+QUIET = 0.5
+"""Seconds without a message after which a stream that is left open has no more to say."""
+OPEN = "DEADLINE_EXCEEDED"
+"""The end of a stream that was still open."""
+DONE = "OK"
+"""The end of a stream that ended by itself, without an error."""
+
+
+def invoke(plane: Plane, call: str, request: Message) -> dict[str, Any]:
+    """What a unary call, by its name in recordings, is answered."""
+    method = METHODS[call]
+    try:
+        answer = plane.link.unary(method.service, method.name, request, method.response, CALL_SECONDS)
+    except Refused as error:
+        return {"error": error.code, "message": error.message, "details": len(error.details)}
+    return {"ok": to_json(answer)}
+
+
+def open_stream(plane: Plane, call: str, request: Message) -> Inbox:
+    """A stream by its name in recordings, open at the plane as far as can be told."""
+    method = METHODS[call]
+    inbox = plane.link.stream(method.service, method.name, request, method.response)
+    deadline = time.monotonic() + (0 if plane.link.opens_at_once else OPENING)
+    while time.monotonic() < deadline and not inbox.pending:
+        time.sleep(ARRIVAL)
+    return inbox
+
+
+def pass_time(plane: Plane, seconds: float) -> None:
+    """Lets so much of the plane's time pass; real time where its clock can't be moved."""
+    if plane.offers.clock:
+        plane.advance(seconds)
+    else:
+        time.sleep(seconds)
+
+
+def await_status(plane: Plane, app_id: model.Identifier, status: str) -> bool:
+    """Whether the app came to that status in time: all its conditions, or the last where they are a history."""
+    wanted = model.Status.DeploymentStatus.Value(f"DEPLOYMENT_STATUS_{status}")
+    inbox = open_stream(plane, "watch", rpc.WatchRequest(app_id=app_id))
+    watcher = Watcher(inbox)
+    waiting, deadline = _Waiting(plane), time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            seen = watcher.poll(waiting.patience)
+            if seen is None:
+                waiting.go_on()
+            elif _stands(seen.app, wanted):
+                return True
+    except (Refused, StreamEnded):
+        return False
+    finally:
+        inbox.close()
+    return False
+
+
+def drain(
+    plane: Plane, inbox: Inbox, events: int, *, ends: bool = False, repeats: bool = False
+) -> tuple[list[dict[str, Any]], str, str]:
+    """So many events of a stream, what else comes in QUIET seconds, and its end: the code and the message.
+
+    `ends`: the end is waited for. `repeats`: equal consecutive events count as one.
+    """
+    seen: list[dict[str, Any]] = []
+    counted = 0
+    waiting, deadline = _Waiting(plane), time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            message = inbox.next(waiting.patience)
+            if message is not None:
+                event = to_json(message)
+                counted += not (repeats and seen and seen[-1] == event)
+                seen.append(event)
+                waiting.passed = 0.0
+                continue
+            if counted >= events and not ends and waiting.passed >= QUIET:
+                break
+            waiting.go_on()
+    except Refused as error:
+        return seen, error.code, error.message
+    except StreamEnded:
+        return seen, DONE, ""
+    finally:
+        inbox.close()
+    return seen, OPEN, ""
+
+
+def send(plane: Plane, request: dict[str, Any], where: str) -> dict[str, Any] | str:
+    """What a raw HTTP request is answered; why it isn't, where nothing comes back."""
+    wire = plane.link.wire
+    body = to_body(request.get("body_base64", ""), where)
+    try:
+        answer = wire.sync_client().execute(
+            request["method"], wire.url + request["path"], request.get("headers"), body, timeout=CALL_SECONDS
+        )
+    except (OSError, TimeoutError, ReadError, WriteError, RemoteProtocolError) as error:
+        return f"no answer: {error!r}"
+    return {
+        "status": answer.status,
+        "content_type": answer.headers.get("content-type"),
+        "body": answer.content.decode("utf-8", "replace"),
+        "has_body": bool(answer.content),
+    }
+
+
+class _Waiting:
+    """Time that passes while a message is waited for: where a clock can be moved, in steps that grow with it."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self.patience = ARRIVAL if plane.offers.clock else STEP
+        self.passed = 0.0
+
+    def go_on(self) -> None:
+        """Lets a step of time pass; real time has passed where the message was waited for."""
+        step = max(STEP, self.passed / 4) if self._plane.offers.clock else STEP
+        if self._plane.offers.clock:
+            self._plane.advance(step)
+        self.passed += step
+
+
+def _stands(app: model.App, status: int) -> bool:
+    conditions = app.status.conditions
+    if any(each.revision for each in conditions):  # they are counted, so a history
+        conditions = conditions[-1:]
+    return bool(conditions) and all(each.deployment_status == status for each in conditions)

@@ -1,0 +1,51 @@
+"""A link to a stand-in of this process over a port, of which a stream is open at the plane once the call returns."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import grpc
+from flyteidl2.app.app_service_connect import AppServiceClient
+from google.protobuf.message import Message
+
+from flyteapps_contract.streams import PATIENCE
+from flyteapps_contract.targets.connect import ConnectLink
+from flyteapps_contract.targets.grpc_channel import GrpcLink
+from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.wire import Wire
+from flyteapps_fake import FakeControlPlane
+
+LOOK = 0.002
+
+
+class LinkAtOnce(Link):
+    """Calls of the plane's own server, over Connect or gRPC; raw HTTP goes to the same server."""
+
+    opens_at_once = True
+
+    def __init__(self, plane: FakeControlPlane, protocol: Literal["Connect", "gRPC"]) -> None:
+        server = plane.serve()
+        self._plane = plane
+        self._link = (
+            GrpcLink(grpc.insecure_channel(server.grpc_target))
+            if protocol == "gRPC"
+            else ConnectLink(AppServiceClient(server.url))
+        )
+        self.wire = Wire(server.url.removeprefix("http://"))
+
+    def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
+        """One call. Raises Refused."""
+        return self._link.unary(service, method, request, response, seconds)
+
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+        """A server stream that the plane has opened, or has answered."""
+        before, deadline = self._plane.open_streams(), time.monotonic() + PATIENCE
+        inbox = self._link.stream(service, method, request, response)
+        while self._plane.open_streams() <= before and not inbox.pending and time.monotonic() < deadline:
+            time.sleep(LOOK)
+        return inbox
+
+    def close(self) -> None:
+        """Ends open streams, then the client."""
+        self._link.close()
