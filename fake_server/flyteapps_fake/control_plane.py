@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from flyteapps_fake.dialects.dialect import Dialect
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import GET, Operation
 from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.timeline import Timeline
@@ -102,6 +103,11 @@ class FakeControlPlane:
     def org(self) -> str:
         """The plane's own org; "flyte" as long as nothing has decided it."""
         return self._dialect.org
+
+    @property
+    def intake(self) -> Intake:
+        """What its servers take in, and how they refuse what they can't read."""
+        return self._dialect.intake
 
     @property
     def repeats(self) -> bool:

@@ -6,10 +6,10 @@ as a cluster that comes over the wire would.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable
 from functools import partial
 
+from flyteapps_fake.cluster import draws
 from flyteapps_fake.cluster.runs import Run, run_of
 from flyteapps_fake.cluster.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.plane.apps import AppKey, AppRecord
@@ -99,7 +99,8 @@ class Reactor:
 
     def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
         run.drawn += 1
-        due = self._state.clock.now() + delay + _jitter(self._state.settings.seed, record, run.drawn, jitter)
+        words = (*record.key, record.incarnation, record.revision, run.drawn)
+        due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.settings.seed, *words)
         if step.status in _ENDS and not run.reached:
             due = max(due, run.written + self._floor)
         action = partial(self._take_step, run, step)
@@ -152,12 +153,3 @@ class Reactor:
         run.reached = run.reached or step.status in _ENDS
         if record.cluster == SIMULATED:
             self._go_on(record, run)
-
-
-def _jitter(seed: int, record: AppRecord, number: int, width: int) -> int:
-    """A draw in [-width, width], the same for the same seed, id, revision and number."""
-    if not width:
-        return 0
-    text = "\0".join((str(seed), *record.key, str(record.incarnation), str(record.revision), str(number)))
-    draw = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-    return draw % (2 * width + 1) - width

@@ -11,6 +11,7 @@ from typing import ClassVar
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.apps import AppRecord
+from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.pacer import Planner
 from flyteapps_fake.plane.streams import OpenStream, Streams
@@ -21,6 +22,8 @@ class Dialect(Planner):
 
     streams: Streams
     """The plane's open streams."""
+    intake: ClassVar[Intake] = Intake()
+    """What its servers take in."""
     repeats: ClassVar[bool] = False
     """Whether `read` and `read_again` are there: a Get may be answered again by the record that answered it before."""
 

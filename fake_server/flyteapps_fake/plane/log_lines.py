@@ -60,7 +60,7 @@ def next_request(replica: Replica, app: App, after: int) -> int | None:
         return None
     slot = after // SLOT
     for number in range(slot, slot + FAR):
-        line = _request(replica, number)
+        line = request_in(replica.seed, number)
         if line is not None and line.at > after:
             return line.at
     return None
@@ -112,7 +112,7 @@ def _requests(replica: Replica, serving: Iterator[tuple[int, int]], first: int, 
             break
         low, high = max(begin, first), min(end, last)
         for slot in range(high // SLOT, low // SLOT - 1, -1):
-            line = _request(replica, slot)
+            line = request_in(replica.seed, slot)
             if line is not None and low <= line.at <= high:
                 lines.append(line)
                 if len(lines) == BACKLOG:
@@ -120,9 +120,9 @@ def _requests(replica: Replica, serving: Iterator[tuple[int, int]], first: int, 
     return lines
 
 
-def _request(replica: Replica, slot: int) -> Line | None:
-    """The request that the replica logs in that slot of time, if it does."""
-    drawn = hashlib.blake2b(slot.to_bytes(8, "big"), key=replica.seed, digest_size=8).digest()
+def request_in(seed: bytes, slot: int) -> Line | None:
+    """The request that a replica of that seed logs in that slot of time, if it does."""
+    drawn = hashlib.blake2b(slot.to_bytes(8, "big"), key=seed, digest_size=8).digest()
     if drawn[0] & 1:
         return None
     at = slot * SLOT + int.from_bytes(drawn[1:4], "big") * 3 * MILLISECOND % SLOT

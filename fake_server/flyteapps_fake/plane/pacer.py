@@ -23,8 +23,9 @@ POLL_STEP = 0.05
 
 @dataclass(slots=True)
 class _Moving:
-    """An app that is not at rest."""
+    """An app that is not at rest. `scope` is that of a watch of it alone."""
 
+    scope: StreamScope
     writes: int = 0
     last_write: int = 0
     disturbed_at: float = 0.0
@@ -77,8 +78,14 @@ class Pacer:
         if key not in self._agenda.progress:
             self._rests(key)
             return
-        moving = self._moving.setdefault(key, _Moving())
-        self._keys.setdefault(self._planner.scope(key), set()).add(key)
+        scope = self._planner.scope(key)
+        moving = self._moving.get(key)
+        if moving is not None and moving.scope != scope:
+            self._rests(key)
+            moving = None
+        if moving is None:
+            moving = self._moving[key] = _Moving(scope)
+            self._keys.setdefault(scope, set()).add(key)
         self._polled.discard(key)
         self._order += 1
         moving.writes += 1
@@ -146,11 +153,11 @@ class Pacer:
 
     def _rests(self, key: Hashable) -> None:
         self._polled.discard(key)
-        if self._moving.pop(key, None) is not None:
-            scope = self._planner.scope(key)
-            self._keys[scope].discard(key)
-            if not self._keys[scope]:
-                del self._keys[scope]
+        moving = self._moving.pop(key, None)
+        if moving is not None:
+            self._keys[moving.scope].discard(key)
+            if not self._keys[moving.scope]:
+                del self._keys[moving.scope]
 
     def closed(self, stream: OpenStream) -> None:
         """A stream was closed: nobody waits there any more."""
@@ -192,8 +199,7 @@ class Pacer:
         waiting = [s for s in watchers if s.waiting]
         if not waiting:
             return None
-        scope = self._planner.scope(key)
-        own = [s for s in watchers if s.scope == scope]
+        own = [s for s in watchers if s.scope == moving.scope]
         alone = moving.writes == 1 and not moving.asked and len(own) == 1
         if alone and own[0].waiting and own[0].opened > moving.last_write:
             return own[0].confirmed_at

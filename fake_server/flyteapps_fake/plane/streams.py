@@ -85,6 +85,11 @@ class OpenStream(ABC):
         """Ends the stream as it should end, after what is there."""
         self.end(EOFError("the stream is over"))
 
+    def stir(self) -> None:
+        """Has the transport look: there may be something to take."""
+        self.waiting = False
+        self.notify()
+
     def notify(self) -> None:
         """Has the transport look again; one whose event loop is gone never will, and must not undo a commit."""
         if self.wake is not None:

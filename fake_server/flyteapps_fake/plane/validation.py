@@ -46,12 +46,12 @@ def check(request: Message) -> None:
 def check_bytes(request: Message) -> None:
     """Refuses a request that is too large."""
     if request.ByteSize() > MAX_REQUEST:
-        raise too_large()
+        raise too_large(MAX_REQUEST)
 
 
-def too_large() -> RpcError:
+def too_large(cap: int) -> RpcError:
     """What a request over the cap is answered with, wherever that is noticed."""
-    return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {MAX_REQUEST} bytes after decompression")
+    return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {cap} bytes after decompression")
 
 
 def check_size(app: App, name: str) -> None:

@@ -61,7 +61,7 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
         plane,
         AppOptions(
             server=server,
-            guard=Guard(config.host, (plane.settings.base_domain, *config.hosts), config.origins),
+            guard=Guard(config.host, filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
             limits=Limits(**config.limits),
             console_port=console_port,
             access_log=log,

@@ -10,12 +10,16 @@ WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Banner:
-    """The facts of one server. `ca`: the authority that clients have to be told of, None where they know it."""
+    """The facts of one server.
+
+    `dialect`: "" for the usual one. `ca`: the authority that clients have to be told of, None where they know it.
+    """
 
     host: str
     server: str
     clock: str
     data_plane: str
+    dialect: str = ""
     tls: bool = False
     ca: Path | None = None
 
@@ -25,6 +29,7 @@ class Banner:
         scheme = "https" if self.tls else "http"
         slow = " (slower than pyvoy, which the extra `fast` brings)" if self.server == "portable" else ""
         waits = "" if self.data_plane == "simulated" else WAITS
+        speaks = f", dialect {self.dialect}" if self.dialect else ""
         console = f"http://{shown}:{console_port}" if console_port else f"{scheme}://{shown}:{port}/v2/"
         insecure = "false" if self.tls else "true"
         authority = f"\n    caCertFilePath: {self.ca}" if self.ca else ""
@@ -32,7 +37,7 @@ class Banner:
         trust = f"\n  trust    {self.ca} (curl --cacert, SSL_CERT_FILE, or your system's store)" if self.ca else ""
         return f"""\
 flyteapps serves the Flyte apps API at {scheme}://{shown}:{port} over Connect, gRPC-Web and gRPC
-  server   {self.server}{slow}, clock {self.clock}
+  server   {self.server}{slow}, clock {self.clock}{speaks}
   console  {console}{waits}{trust}
 
 Point the Flyte SDK and CLI at it, by a file config.yaml (or ~/.flyte/config.yaml):

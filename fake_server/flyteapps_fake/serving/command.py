@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from flyteapps_fake.registry import DIALECTS
 from flyteapps_fake.serving.banner import Banner
 from flyteapps_fake.serving.certificates import Certificate, given, self_signed
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
@@ -142,8 +143,18 @@ def _covered(names: Sequence[str]) -> list[str]:
 @_option("--host", default="127.0.0.1", help="Address or name to listen on.")
 @_port("--port", default=DEFAULT_PORT, help="Port of the API; 0 takes a free one.")
 @_port("--console-port", show_default=f"{DEFAULT_CONSOLE_PORT}, if free", help="Port of the console.")
+@_option(
+    "--dialect",
+    type=click.Choice(tuple(DIALECTS)),
+    default="standard",
+    help="Whose behaviour it shows: that of the documented API, or of a plane that does otherwise.",
+)
 @_option("--org", show_default="the first that a request names", help="The only org that the plane serves.")
-@_option("--base-domain", default="apps.localhost", help="Domain of the apps' public URLs.")
+@_option(
+    "--base-domain",
+    default="apps.localhost",
+    help="Domain of the apps' public URLs; a dialect may take '' for no URLs at all.",
+)
 @_option("--ingress-scheme", default="http", help="Scheme of the apps' public URLs.")
 @_port("--ingress-port", show_default="the console's", help="Port of the apps' public URLs.")
 @_option(
@@ -165,6 +176,12 @@ def _covered(names: Sequence[str]) -> list[str]:
     type=float,
     default=60.0,
     help="Seconds of the plane's clock in which a cluster has to acknowledge an app that it leased.",
+)
+@_option(
+    "--report-seconds",
+    type=float,
+    show_default="as an app's scenario says",
+    help="Seconds of the plane's clock between a change of an app and the simulated cluster's first word about it.",
 )
 @_option("--seed", type=int, default=0, help="Seed of every random draw.")
 @_option(
@@ -216,6 +233,7 @@ def serve(
     host: str,
     port: int,
     console_port: int | None,
+    dialect: str,
     org: str | None,
     base_domain: str,
     ingress_scheme: str,
@@ -223,6 +241,7 @@ def serve(
     data_plane: Literal["simulated", "none"],
     pool: Sequence[tuple[str, tuple[str, ...]]],
     lease_seconds: float,
+    report_seconds: float | None,
     seed: int,
     clock: Literal["realtime", "auto"],
     speed: float,
@@ -247,6 +266,7 @@ def serve(
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise _fail(f"--pool {twice} is given twice: name its clusters in one, such as --pool {twice}=C1,C2")
     settings = {
+        "dialect": dialect,
         "org": org or None,
         "base_domain": base_domain,
         "ingress_scheme": ingress_scheme,
@@ -254,6 +274,7 @@ def serve(
         "data_plane": data_plane,
         "pools": dict(pool),
         "lease_seconds": lease_seconds,
+        "report_seconds": report_seconds,
         "seed": seed,
         "clock": clock,
         "speed": speed,
@@ -273,7 +294,7 @@ def serve(
     except ValueError as error:
         raise _fail(str(error)) from None
     address = _resolve(host)
-    certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, base_domain])
+    certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, *filter(None, [base_domain])])
     if port and port == console_port:
         raise _fail(f"--port and --console-port are both {port}: the API and the console need one each")
     if port and _taken(address, port):
@@ -305,6 +326,7 @@ def serve(
         server=chosen,
         clock=clock,
         data_plane=data_plane,
+        dialect="" if dialect == "standard" else dialect,
         tls=certificate is not None,
         ca=certificate.ca if certificate else None,
     )

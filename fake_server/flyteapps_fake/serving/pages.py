@@ -30,21 +30,21 @@ GET_APP = OPERATIONS["/flyteidl2.app.AppService/Get"]
 def pages(front: Front) -> Page:
     """What answers every request that is no RPC; hosts under the plane's base domain are apps'."""
     plane = front.plane
-    apps_domain = f".{plane.settings.base_domain.lower()}"
+    domain = plane.settings.base_domain.lower()
 
     def page(method: str, host: str, path: str, query: str, accept: str) -> tuple[int, bytes, bytes]:
         name = host_of(host).lower()
         found = plane.ask(name) if name else None
         if found is not None:
             return _ingress(found, host, path)
-        if name.endswith(apps_domain):
+        if domain and name.endswith(f".{domain}"):
             return 404, TEXT, f"no app has the host {host}\n".encode()
         if method not in ("GET", "HEAD"):
             return 405, TEXT, b"GET only\n"
         parts = [unquote(part) for part in path.strip("/").split("/")]
         match parts:
-            case ["v2", "domain", domain, "project", project, "apps", name]:
-                return _app(plane, domain, project, name)
+            case ["v2", "domain", where, "project", project, "apps", name]:
+                return _app(plane, where, project, name)
             case ["metrics"]:
                 return 200, *front.metrics.exposition(accept)
             case ["healthz"]:
@@ -67,6 +67,7 @@ def _health(front: Front) -> bytes:
         "uptime_seconds": round(time.time() - front.metrics.started, 1),
         "server": front.options.server,
         "org": front.plane.org,
+        "dialect": settings.dialect,
         "clock": settings.clock,
         "data_plane": settings.data_plane,
         "apps": front.plane.count(),
@@ -100,7 +101,8 @@ def _ingress(found: bytes, host: str, path: str) -> tuple[int, bytes, bytes]:
     from flyteapps_fake.plane.lifecycle import ACTIVE, status_name
 
     app = App.FromString(found)
-    identifier, last = app.metadata.id, app.status.conditions[-1].deployment_status
+    identifier = app.metadata.id
+    last = app.status.conditions[-1].deployment_status if app.status.conditions else 0
     state = status_name(last).removeprefix("DEPLOYMENT_STATUS_")
     name = "/".join((identifier.org, identifier.project, identifier.domain, identifier.name))
     body = (

@@ -16,6 +16,9 @@ from flyteapps_fake.transports.wire import Receive, Scope, Send, read_body, refu
 
 T = TypeVar("T")
 
+FRAME_HEAD = 5
+"""Bytes that a frame puts before its message."""
+
 
 class Unanswerable(Exception):  # noqa: N818  # reads as what the call is
     """A call that must not be answered any more; `code` is what it ended with."""
@@ -27,8 +30,9 @@ class Unanswerable(Exception):  # noqa: N818  # reads as what the call is
 class Arrivals:
     """The requests of one server that are arriving."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, most_bytes: int) -> None:
         self._seconds = seconds
+        self._cap = most_bytes + FRAME_HEAD
         self._arriving: dict[int, tuple[float, bytes, Send]] = {}
         """When they began (perf_counter), their content type and their send, by the id of their scope."""
         self._refusals: set[asyncio.Task[None]] = set()
@@ -52,7 +56,7 @@ class Arrivals:
 
     async def body(self, scope: Scope, content_type: bytes, send: Send, receive: Receive) -> bytes:
         """The whole body. Raises Unanswerable, also where the client left too early; RpcError where it is too large."""
-        body = await self.read(scope, content_type, send, read_body(receive))
+        body = await self.read(scope, content_type, send, read_body(receive, self._cap))
         if body is None:
             raise Unanswerable(Code.CANCELED)
         return body

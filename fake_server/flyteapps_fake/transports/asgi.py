@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.errors import Code, CutOff, RpcError
 from flyteapps_fake.transports import deadlines
 from flyteapps_fake.transports.answer import Answer
 from flyteapps_fake.transports.arrivals import Arrivals, Unanswerable
@@ -44,8 +44,8 @@ from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
-    MAX_REQUEST,
     OK_TRAILERS,
+    Event,
     Receive,
     Scope,
     Send,
@@ -124,7 +124,8 @@ class Front:
         self.options = options
         self.uploads = Uploads()
         self.endpoints: dict[str, Endpoint] = _table(plane, self.uploads)
-        self.arrivals = Arrivals(options.limits.request_seconds)
+        self.intake = plane.intake
+        self.arrivals = Arrivals(options.limits.request_seconds, self.intake.request_bytes)
         self.sweeper = Sweeper(options.limits, self.arrivals)
         self.metrics = Metrics(
             {
@@ -199,7 +200,7 @@ class Front:
         try:
             until = deadline_of(headers)
             body = await self.arrivals.body(scope, content_type, send, receive)
-            request = decode(endpoint.request, unframe(body, encoding))
+            request = decode(endpoint.request, unframe(body, encoding, self.intake.request_bytes), self.intake)
             check_deadline(until)
             live = LiveStream(receive, b"", self.options.server == "pyvoy", scope.get("client"))
             live.listen()
@@ -244,17 +245,17 @@ class Front:
             until = deadline_of(headers) if special else None
             body = await self.arrivals.body(scope, content_type, send, receive)
             if grpc:
-                body = unframe(body, encoding)
+                body = unframe(body, encoding, self.intake.request_bytes)
             elif encoding == b"gzip" and body:
-                body = gunzip(body)
-            if len(body) > MAX_REQUEST:
-                raise too_large()
+                body = gunzip(body, self.intake.request_bytes)
+            if len(body) > self.intake.request_bytes:
+                raise too_large(self.intake.request_bytes)
             check_deadline(until)
             repeats = endpoint.repeats
             if repeats is not None and (known := repeats.again(body)) is not None:
                 answer, request = known
             else:
-                request = decode(endpoint.request, body)
+                request = decode(endpoint.request, body, self.intake)
                 answer = repeats.first(body, request) if repeats is not None else endpoint.call(request, scope)
         except Unanswerable as end:
             code = end.code.name
@@ -290,7 +291,7 @@ class Front:
         from flyteapps_fake.transports.connect import EXCHANGE, LIVE, Application, Exchange
 
         if self._rest is None:
-            self._rest = Application(self.endpoints)
+            self._rest = Application(self.endpoints, self.intake)
         started = time.perf_counter()
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         if has_trailers(content_type) and scope["http_version"] != "2":
@@ -316,11 +317,25 @@ class Front:
             elif body is not None and content_type.startswith(FRAMED[isinstance(endpoint, Stream)]):
                 check_frame(body)
             if body is not None and len(body) > LARGE and content_type.startswith("application/json"):
-                exchange.decoded = await asyncio.to_thread(decode_json, body, headers, endpoint)
-            answer = Answer(Compressing(send, headers), live)
+                exchange.decoded = await asyncio.to_thread(decode_json, body, headers, endpoint, self.intake)
+            answer = answering = Answer(Compressing(send, headers), live)
+            refused = False
+
+            async def sending(event: Event) -> None:
+                """A call that the plane refused is refused by the front, so that it looks the same on both ways."""
+                nonlocal refused
+                if exchange.refusal is None or not isinstance(endpoint, Unary):
+                    await answering(event)
+                elif not refused:
+                    refused = True
+                    await refuse(send, content_type, exchange.refusal)
+
             inner = {**scope, "headers": taken(scope["headers"])}
-            await self._rest(cast("Any", inner), cast("Any", live.receive), cast("Any", answer))
+            await self._rest(cast("Any", inner), cast("Any", live.receive), cast("Any", sending))
             code = exchange.code or answer.code()
+        except CutOff as cut:
+            code = cut.code.name
+            raise
         except Unanswerable as end:
             code = end.code.name
         except Exception as error:
@@ -351,6 +366,11 @@ class Front:
         grpc = content_type.startswith("application/grpc")
         if not grpc and self._page is not None and not looks_like_rpc(path, content_type):
             await self._show(self._page, scope, headers, send)
+            return
+        if self.intake.no_method is not None and not grpc:
+            status, kind, body = self.intake.no_method
+            await respond(send, status, body, kind, head=scope["method"] == "HEAD")
+            self._done(path, None, Code.UNIMPLEMENTED.name, time.perf_counter(), headers)
             return
         message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
         await self._refuse(scope, headers, send, RpcError(Code.UNIMPLEMENTED, message), None if grpc else 404)

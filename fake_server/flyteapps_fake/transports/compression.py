@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.validation import MAX_REQUEST, too_large
+from flyteapps_fake.plane.validation import too_large
 from flyteapps_fake.transports.deadlines import CONNECT, GRPC
 from flyteapps_fake.transports.wire import Event, Send, frame
 
@@ -27,10 +27,10 @@ _OURS = frozenset((*ACCEPTED_BY.values(), GRPC, CONNECT))
 _COMPRESSED = 0x01
 
 
-def gunzip(data: bytes) -> bytes:
-    """`data` decompressed, never more than the cap of it."""
+def gunzip(data: bytes, cap: int) -> bytes:
+    """`data` decompressed, never more than `cap` bytes of it."""
     parts: list[bytes] = []
-    left = MAX_REQUEST + 1
+    left = cap + 1
     try:
         while data:
             member = zlib.decompressobj(31)
@@ -38,7 +38,7 @@ def gunzip(data: bytes) -> bytes:
             parts.append(part)
             left -= len(part)
             if left <= 0:
-                raise too_large()
+                raise too_large(cap)
             if not member.eof:
                 raise RpcError(Code.INVALID_ARGUMENT, "the request's gzip data ends early")
             data = member.unused_data

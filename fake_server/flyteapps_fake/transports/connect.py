@@ -19,12 +19,13 @@ from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, Se
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.transports.compression import gunzip
 from flyteapps_fake.transports.deadlines import check_deadline
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.transports.json_shape import misfit
 from flyteapps_fake.transports.streams import LiveStream, pump
-from flyteapps_fake.transports.wire import MAX_REQUEST, Encoded, Scope, encoded, fill, undecodable
+from flyteapps_fake.transports.wire import Encoded, Scope, encoded, fill
 
 LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 """The stream that the running task answers."""
@@ -34,7 +35,7 @@ class Exchange:
     """One call that connectrpc answers: the scope that it came with, when it has to be over, what became of it.
 
     `until`: seconds of the loop's time, None for no deadline. `decoded`: the
-    request, where it was too large to be decoded on the loop.
+    request, where it was too large to be decoded on the loop. `refusal`: why it is refused.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -42,6 +43,7 @@ class Exchange:
         self.until: float | None = None
         self.request: Message | None = None
         self.decoded: Message | None = None
+        self.refusal: RpcError | None = None
         self.code = ""
 
 
@@ -53,11 +55,16 @@ def to_connect(error: RpcError) -> ConnectError:
 
 
 def _refused(error: RpcError) -> ConnectError:
-    EXCHANGE.get().code = error.code.name
+    exchange = EXCHANGE.get()
+    exchange.code = error.code.name
+    exchange.refusal = error
     return to_connect(error)
 
 
 class BinaryCodec:
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
     def name(self) -> str:
         return "proto"
 
@@ -66,7 +73,7 @@ class BinaryCodec:
 
     def decode(self, data: bytes | bytearray, message: Message) -> Message:
         try:
-            fill(message, bytes(data))
+            fill(message, bytes(data), self._intake)
         except RpcError as error:
             raise _refused(error) from None
         return message
@@ -80,7 +87,7 @@ def to_json(message: Message, indent: int | None = 2) -> bytes:
         raise RpcError(Code.OUT_OF_RANGE, f"JSON can't carry this answer, binary can: {error}") from None
 
 
-def from_json(data: bytes, message: Message) -> Message:
+def from_json(data: bytes, message: Message, intake: Intake) -> Message:
     """Fills the message from JSON, drops unknown fields (ID-3). INVALID_ARGUMENT for what doesn't fit."""
     try:
         parsed = json.loads(data)
@@ -88,11 +95,13 @@ def from_json(data: bytes, message: Message) -> Message:
             raise ParseError(wrong)
         return ParseDict(parsed, message, ignore_unknown_fields=True)
     except (ParseError, ValueError, RecursionError) as error:
-        refusal = undecodable(type(message))
-        raise RpcError(refusal.code, f"{refusal.message}: {error}") from None
+        raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, error)) from None
 
 
 class JsonCodec:
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
     def name(self) -> str:
         return "json"
 
@@ -109,12 +118,15 @@ class JsonCodec:
         if decoded is not None:
             return decoded
         try:
-            return from_json(bytes(data), message)
+            return from_json(bytes(data), message, self._intake)
         except RpcError as error:
             raise _refused(error) from None
 
 
 class BoundedGzip:
+    def __init__(self, most_bytes: int) -> None:
+        self._cap = most_bytes
+
     def name(self) -> str:
         return "gzip"
 
@@ -123,7 +135,7 @@ class BoundedGzip:
 
     def decompress(self, data: bytes | bytearray | memoryview) -> bytes:
         try:
-            return gunzip(bytes(data))
+            return gunzip(bytes(data), self._cap)
         except RpcError as error:
             raise _refused(error) from None
 
@@ -194,14 +206,14 @@ def _bound(endpoint: Endpoint) -> Any:
 class Application(ConnectASGIApplication[None]):
     """The endpoints of the table, in every protocol that connectrpc speaks."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], intake: Intake) -> None:
         table = {path: _bound(endpoint) for path, endpoint in endpoints.items()}
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - its generics are left open
             service=None,
             endpoints=lambda _: table,
-            read_max_bytes=MAX_REQUEST,
-            compressions=[cast("Any", BoundedGzip())],
-            codecs=[cast("Any", BinaryCodec()), cast("Any", JsonCodec())],
+            read_max_bytes=intake.request_bytes,
+            compressions=[cast("Any", BoundedGzip(intake.request_bytes))],
+            codecs=[cast("Any", BinaryCodec(intake)), cast("Any", JsonCodec(intake))],
         )
 
     @property

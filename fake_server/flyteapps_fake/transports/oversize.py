@@ -6,7 +6,6 @@ from flyteidl2.app.app_definition_pb2 import App
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.validation import MAX_APP
 from flyteapps_fake.plane.wire import read_varint
 
 LENGTH_DELIMITED = 2
@@ -15,18 +14,18 @@ MOST_PIECES = 10_000
 _COUNTED = frozenset((App.METADATA_FIELD_NUMBER, App.SPEC_FIELD_NUMBER))
 
 
-def check_app(request: type[Message], data: bytes) -> None:
-    """Refuses a request whose app is larger than the plane would store; bytes that are no message are let through."""
-    if len(data) <= MAX_APP:
+def check_app(request: type[Message], data: bytes, most: int) -> None:
+    """Refuses a request whose app has more than `most` bytes; bytes that are no message are let through."""
+    if len(data) <= most:
         return
     field = request.DESCRIPTOR.fields_by_name.get("app")
     if field is None or field.message_type is not App.DESCRIPTOR:
         return
     size = _size(data, field.number)
-    if size > MAX_APP:
+    if size > most:
         raise RpcError(
             Code.RESOURCE_EXHAUSTED,
-            f"the request's app has {size:,} bytes; a plane stores at most {MAX_APP:,} (1.5 MiB) an app",
+            f"the request's app has {size:,} bytes; a plane stores at most {most:,} an app",
         )
 
 

@@ -239,6 +239,7 @@ class _Http2(H2Protocol):
         if isinstance(event, StreamClosed) and self._breaks_off(event.stream_id):
             with contextlib.suppress(ProtocolError):
                 self.connection.reset_stream(event.stream_id, ErrorCodes.INTERNAL_ERROR)
+                await self._flush()
         await super().stream_send(event)
 
     async def _close_stream(self, stream_id: int) -> None:

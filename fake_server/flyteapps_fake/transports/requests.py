@@ -15,6 +15,7 @@ from flyteapps_fake.transports.wire import HeaderList, Scope, check_frame, has_t
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from flyteapps_fake.plane.intake import Intake
     from flyteapps_fake.transports.endpoints import Endpoint
 
 PLAIN = (b"", b"identity")
@@ -22,7 +23,7 @@ PLAIN = (b"", b"identity")
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 
-def unframe(body: bytes, encoding: bytes) -> bytes:
+def unframe(body: bytes, encoding: bytes, cap: int) -> bytes:
     """The one message of a gRPC request body."""
     check_frame(body)
     if body[0] > 1:
@@ -30,7 +31,7 @@ def unframe(body: bytes, encoding: bytes) -> bytes:
     if body[0]:
         if encoding != b"gzip":
             raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
-        return gunzip(body[5:])
+        return gunzip(body[5:], cap)
     return body[5:]
 
 
@@ -60,16 +61,16 @@ def check_headers(headers: HeaderList) -> None:
             raise RpcError(Code.INVALID_ARGUMENT, f"the header {name.decode('latin-1')} is not UTF-8") from None
 
 
-def decode_json(body: bytes, headers: Mapping[bytes, bytes], endpoint: Endpoint) -> Message | None:
+def decode_json(body: bytes, headers: Mapping[bytes, bytes], endpoint: Endpoint, intake: Intake) -> Message | None:
     """A large request, decoded in a thread beside the loop; None where connectrpc shall say what is wrong."""
     from flyteapps_fake.transports.connect import from_json
 
     encoding = headers.get(b"content-encoding", b"")
     if encoding == b"gzip":
-        body = gunzip(body)
+        body = gunzip(body, intake.request_bytes)
     elif encoding not in PLAIN:
         return None
-    return from_json(body, endpoint.request())
+    return from_json(body, endpoint.request(), intake)
 
 
 def unreadable(error: Exception) -> RpcError:

@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from google.protobuf.message import DecodeError, Message
 
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.validation import MAX_REQUEST, too_large
+from flyteapps_fake.plane.errors import Code, CutOff, RpcError
+from flyteapps_fake.plane.intake import Intake
+from flyteapps_fake.plane.validation import too_large
 from flyteapps_fake.transports.oversize import check_app
 
 Scope = MutableMapping[str, Any]
@@ -78,25 +79,20 @@ def check_frame(body: bytes) -> None:
         raise RpcError(Code.INVALID_ARGUMENT, f"the request's frame says {size} bytes, {len(body) - 5} came")
 
 
-def decode(message_type: type[Message], data: bytes) -> Message:
+def decode(message_type: type[Message], data: bytes, intake: Intake) -> Message:
     """The message of `data`; bytes that are none are the caller's mistake."""
     message = message_type()
-    fill(message, data)
+    fill(message, data, intake)
     return message
 
 
-def fill(message: Message, data: bytes) -> None:
+def fill(message: Message, data: bytes, intake: Intake) -> None:
     """Puts what `data` says into an empty message."""
-    check_app(type(message), data)
+    check_app(type(message), data, intake.app_bytes)
     try:
         message.ParseFromString(data)
     except DecodeError:
-        raise undecodable(type(message)) from None
-
-
-def undecodable(message_type: type[Message]) -> RpcError:
-    name = message_type.DESCRIPTOR.full_name
-    return RpcError(Code.INVALID_ARGUMENT, f"the request can't be decoded as {name}")
+        raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, None)) from None
 
 
 async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
@@ -108,8 +104,8 @@ async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
         cap -= len(event.get("body", b""))
 
 
-async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | None:
-    """The whole body, counted while it arrives; None where the client left before its end."""
+async def read_body(receive: Receive, cap: int) -> bytes | None:
+    """The whole body of at most `cap` bytes, counted while it arrives; None where the client left before its end."""
     event = await receive()
     if event["type"] != "http.request":
         return None
@@ -117,7 +113,7 @@ async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | Non
     if len(body) > cap:
         if event.get("more_body", False):
             await discard(receive)
-        raise too_large()
+        raise too_large(cap)
     if not event.get("more_body", False):
         return body
     chunks, size = [body], len(body)
@@ -130,7 +126,7 @@ async def read_body(receive: Receive, cap: int = MAX_REQUEST + 5) -> bytes | Non
         if size > cap:
             if event.get("more_body", False):
                 await discard(receive)
-            raise too_large()
+            raise too_large(cap)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -146,7 +142,7 @@ def connect_error(error: RpcError) -> bytes:
             }
             for detail in error.details
         ]
-    return json.dumps(answer).encode()
+    return json.dumps(answer, separators=(",", ":")).encode()
 
 
 def grpc_trailers(error: RpcError) -> HeaderList:
@@ -218,10 +214,25 @@ def has_trailers(content_type: str) -> bool:
     return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
 
 
+async def cut_off(send: Send, content_type: str) -> None:
+    """Begins an answer that never comes."""
+    begun = opening(content_type)
+    if not begun["trailers"]:
+        begun["headers"].append((b"content-length", b"1000000"))
+    await send(begun)
+    await send({"type": "http.response.body", "body": b"\0", "more_body": True})
+
+
 async def refuse(
     send: Send, content_type: str, error: RpcError, status: int | None = None, *, head: bool = False
 ) -> None:
-    """Answer `error` in the protocol that the request's `content_type` speaks."""
+    """Answer `error` in the protocol that the request's `content_type` speaks.
+
+    A call that is cut off gets no answer; CutOff is raised, which has the server end its connection or its stream.
+    """
+    if isinstance(error, CutOff):
+        await cut_off(send, content_type)
+        raise CutOff(error.message) from None  # without the trace that led here: it tells of no defect
     streaming = content_type.startswith("application/connect+") and status is None
     if streaming or content_type.startswith("application/grpc"):
         await send(opening(content_type))

@@ -1,0 +1,76 @@
+"""Who watches: streams by the bare name of an app, fed by what happens to services. What doesn't fit is dropped.
+
+The backend lists after it has subscribed, and hears of a write a moment after it was acknowledged: what was written
+just before a Watch is in its snapshot, and comes once more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from flyteapps_fake.plane.clock import MILLISECOND
+from flyteapps_fake.plane.events import CREATE_EVENT
+from flyteapps_fake.plane.streams import OpenStream, Streams, StreamScope
+from flyteapps_fake.plane.wire import field
+
+BUFFER = 100
+"""Events that a slow watcher may fall behind before further ones are dropped."""
+LAG = 5 * MILLISECOND
+"""After a write was acknowledged, its event may still be to come."""
+
+
+def watch_scope(name: str) -> StreamScope:
+    """The scope of a Watch of apps with that bare name."""
+    return ("name", name)
+
+
+def event_of(kind: int, app: bytes) -> bytes:
+    """An encoded WatchResponse: an update knows nothing of the app before."""
+    return field(kind, field(1, app))
+
+
+class Subscription(OpenStream):
+    """One open Watch."""
+
+    def __init__(self, scope: StreamScope, streams: Streams, snapshot: Iterable[bytes], buffer: int) -> None:
+        super().__init__(scope, streams.remove)
+        self._snapshot = deque(event_of(CREATE_EVENT, app) for app in snapshot)
+        self._queue: deque[bytes] = deque()
+        self._buffer = buffer
+
+    def _next(self) -> bytes | None:
+        if self._snapshot:
+            return self._snapshot.popleft()
+        return self._queue.popleft() if self._queue else None
+
+    def _ready(self) -> bool:
+        return bool(self._snapshot or self._queue)
+
+    def feed(self, event: bytes) -> None:
+        """Hands it one more event, which is lost where it is too far behind."""
+        self.waiting = False
+        if len(self._queue) < self._buffer:
+            self._queue.append(event)
+            self.notify()
+
+
+class Informer(Streams):
+    """All open streams; it tells those that watch a name."""
+
+    def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
+        super().__init__(lock)
+        self._buffer = buffer
+
+    def subscribe(self, name: str, snapshot: Iterable[bytes], late: Iterable[bytes]) -> Subscription:
+        """Opens a Watch of that bare name; `late` are the events that come after all. "" hears of nothing."""
+        subscription = Subscription(watch_scope(name), self, snapshot, self._buffer)
+        self.add(subscription)
+        for event in late:
+            subscription.feed(event)
+        return subscription
+
+    def watching(self, name: str) -> list[Subscription]:
+        """The open Watches of that name."""
+        return [each for each in self.of(watch_scope(name)) if isinstance(each, Subscription)] if name else []

@@ -1,0 +1,142 @@
+"""TailLogs: the pods of an app, or one by its name, their last lines and what comes, until they are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flyteidl2.app.app_definition_pb2 import Identifier
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest, TailLogsResponse
+from flyteidl2.app.replica_definition_pb2 import ReplicaIdentifier
+from flyteidl2.logs.dataplane import payload_pb2 as logs
+
+from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
+from flyteapps_fake.dialects.flyte_oss.names import resource_name
+from flyteapps_fake.dialects.flyte_oss.operator import Operator, log_scope
+from flyteapps_fake.dialects.flyte_oss.pods import Pod
+from flyteapps_fake.dialects.flyte_oss.services import NAMESPACE
+from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
+from flyteapps_fake.plane.clock import Timer, timestamp
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.log_lines import Line
+from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.plane.wire import encode
+
+MOST_STREAMS = 100
+BATCH = 100
+"""Lines in one message."""
+
+
+class Logs:
+    """The log streams of one plane."""
+
+    def __init__(self, cluster: Cluster, operator: Operator, surroundings: Surroundings) -> None:
+        self.cluster = cluster
+        self.operator = operator
+        self.surroundings = surroundings
+        self.open: set[OpenStream] = set()
+
+    def tail(self, request: TailLogsRequest) -> LogStream:
+        """A stream of the lines of the app's pods, or of one of them."""
+        if len(self.open) >= MOST_STREAMS:
+            raise RpcError(Code.RESOURCE_EXHAUSTED, "too many concurrent log streams")
+        match request.WhichOneof("target"):
+            case "app_id":
+                return self._of_app(request.app_id)
+            case "replica_id":
+                return self._of_replica(request.replica_id)
+            case _:
+                raise RpcError(Code.INVALID_ARGUMENT, "target (app_id or replica_id) is required")
+
+    def _of_app(self, app_id: Identifier) -> LogStream:
+        resource = resource_name(app_id)
+        pods = self.operator.pods(resource)
+        if not pods:
+            raise RpcError(Code.NOT_FOUND, "no replicas found")
+        return LogStream(self, resource, {pod: ReplicaIdentifier(app_id=app_id, name=pod.name) for pod in pods})
+
+    def _of_replica(self, replica: ReplicaIdentifier) -> LogStream:
+        if not replica.HasField("app_id") or not replica.name:
+            raise RpcError(Code.INVALID_ARGUMENT, "replica_id with app_id and name is required")
+        found = self.operator.pod(replica.name)
+        if found is not None:
+            return LogStream(self, found[0], {found[1]: replica})
+        stream = LogStream(self, resource_name(replica.app_id), {}, named=(replica,))
+        message = f"pod {replica.name} not found in namespace {NAMESPACE}"
+        stream.end(RpcError(Code.NOT_FOUND, message))
+        return stream
+
+
+class LogStream(OpenStream):
+    """The lines of some pods."""
+
+    def __init__(
+        self, room: Logs, resource: str, pods: dict[Pod, ReplicaIdentifier], named: Iterable[ReplicaIdentifier] = ()
+    ) -> None:
+        super().__init__(log_scope(resource), room.cluster.streams.remove)
+        self._room = room
+        self._resource = resource
+        self._pods = pods
+        self._read = 0
+        """The time up to which lines were taken."""
+        first = TailLogsResponse()
+        first.replicas.replicas.extend([*pods.values(), *named])
+        self._messages: Iterator[bytes] = iter((encode(first),))
+        self._fresh = True
+        room.open.add(self)
+        room.cluster.streams.add(self)
+
+    def detached(self) -> None:
+        self._room.open.discard(self)
+        self._room.cluster.agenda.cancel(self)
+
+    def stir(self) -> None:
+        self._fresh = True
+        super().stir()
+
+    def _ready(self) -> bool:
+        return self._fresh
+
+    def _next(self) -> bytes | None:
+        message = next(self._messages, None)
+        if message is not None or self._end is not None:
+            return message
+        with self._room.cluster.timeline.lock:
+            self._messages = iter(list(self._since()))
+            message = next(self._messages, None)
+            if message is None:
+                self._fresh = False
+                if self._over():
+                    self.finish()
+                else:
+                    self._look_later()
+            return message
+
+    def _since(self) -> Iterator[bytes]:
+        """The messages with what was logged since."""
+        after, self._read = self._read, self._room.cluster.clock.now()
+        for pod, replica in self._pods.items():
+            lines = self._room.surroundings.lines(pod, after, self._read)
+            for first in range(0, len(lines), BATCH):
+                yield _message(replica, lines[first : first + BATCH])
+
+    def _over(self) -> bool:
+        """Whether none of the pods will log anything more."""
+        there = set(self._room.operator.pods(self._resource))
+        return all(pod not in there or self._room.surroundings.ends(pod) for pod in self._pods)
+
+    def _look_later(self) -> None:
+        times = [at for pod in self._pods if (at := self._room.surroundings.next_line(pod, self._read)) is not None]
+        if times:
+            self._room.cluster.agenda.call_at(min(times), self, self._look, progress=False)
+            self._room.cluster.timeline.scheduled()
+
+    def _look(self, _: Timer) -> None:
+        self.stir()
+
+
+def _message(replica: ReplicaIdentifier, lines: list[Line]) -> bytes:
+    response = TailLogsResponse()
+    group = response.batches.logs.add(replica_id=replica)
+    for line in lines:
+        group.structured_lines.add(timestamp=timestamp(line.at), message=line.text, originator=logs.USER)
+    return encode(response)

@@ -1,0 +1,60 @@
+"""The surroundings that the open-source backend was recorded in: a Kubernetes in memory, and a small Knative.
+
+See docs/recordings.md for what of them is no evidence.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flyteidl2.app.app_definition_pb2 import App
+
+from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.cluster.scenarios import Size, Step
+from flyteapps_fake.dialects.flyte_oss.conditions import Said, Word
+from flyteapps_fake.dialects.flyte_oss.dialect import FlyteOss
+from flyteapps_fake.dialects.flyte_oss.pods import Pod
+from flyteapps_fake.dialects.flyte_oss.scenarios import Scenario
+from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
+from flyteapps_fake.plane.clock import MILLISECOND
+from flyteapps_fake.plane.lifecycle import ACTIVE, FAILED, PENDING
+from flyteapps_fake.plane.log_lines import Line
+
+LINES = 250
+
+HEARD = Step(PENDING, 0, "", 50 * MILLISECOND)
+RUNS = Step(ACTIVE, 0, "", 50 * MILLISECOND, size=Size.START)
+FAILS = Step(FAILED, 0, "", 100 * MILLISECOND)
+
+
+class Recorded(Surroundings):
+    """An image with "fail" in its name fails, a pod logs 250 lines and is done, nothing is stamped with a time."""
+
+    def scenario(self, app: App) -> Scenario:
+        end = FAILS if "fail" in app.spec.container.image else RUNS
+        return Scenario("Each step takes 50 ms.", (HEARD, end))
+
+    def failed(self, resource: str, generation: int, message: str) -> Said:
+        word = Word(False, "RevisionFailed", 'Revision "x-00001" failed with message: Unable to fetch image.')
+        return Said(word, word, Word(False, "RevisionMissing", "Configuration does not have any ready Revision."))
+
+    def created(self, now: int) -> int:
+        return 0
+
+    def pod_name(self, resource: str, generation: int, seed: bytes) -> str:
+        return f"{resource}-{generation:05d}-deployment-abc"
+
+    def lines(self, pod: Pod, after: int, until: int) -> list[Line]:
+        lines = [Line(pod.began + number * MILLISECOND // LINES, False, f"line {number}") for number in range(LINES)]
+        return [line for line in lines if after < line.at <= until]
+
+    def next_line(self, pod: Pod, after: int) -> int | None:
+        return None
+
+    def ends(self, pod: Pod) -> bool:
+        return True
+
+
+def recorded_plane() -> FakeControlPlane:
+    """A plane of the dialect in these surroundings, on the manual clock."""
+    return FakeControlPlane(dialect=partial(FlyteOss, surroundings=Recorded()), clock="manual", ingress_port=30_081)
