@@ -22,8 +22,9 @@ from flyteapps_fake.transports.arrivals import Arrivals, Unanswerable
 from flyteapps_fake.transports.compression import COMPRESS_FROM, Compressing, gunzip, gzip, taken, takes_gzip
 from flyteapps_fake.transports.cors import cors_headers, preflight
 from flyteapps_fake.transports.deadlines import check_deadline, deadline_of
+from flyteapps_fake.transports.doorkeeper import Doorkeeper
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary, app_of, plane_endpoints
-from flyteapps_fake.transports.guard import Guard, host_of
+from flyteapps_fake.transports.guard import Guard
 from flyteapps_fake.transports.health import health_endpoints
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
@@ -78,8 +79,6 @@ SPECIAL = frozenset((b"origin", REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
 """Headers that are not looked for where none of them is there."""
 LARGE = 64 * 1024
 """Bytes of JSON that take longer to decode than others should wait."""
-MOST_HOSTS = 1_000
-"""Host names that are remembered as good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ class Front:
         self._page = options.page(self) if options.page is not None else None
         self._tracing = tracing()
         self._log = options.access_log
-        self._hosts: set[bytes] = set()
+        self._door = Doorkeeper(options.guard, lambda host: plane.find_by_host(host) is not None)
         self._rest: Application | None = None
         self._driver: Any = None
 
@@ -154,7 +153,7 @@ class Front:
         path: str = scope["path"]
         endpoint = self.endpoints.get(path)
         special = not headers.keys().isdisjoint(SPECIAL)
-        if special or headers.get(b"host") not in self._hosts:
+        if special or headers.get(b"host") not in self._door.good:
             admitted = await self._admit(scope, headers, receive, send)
             if admitted is None:
                 return
@@ -400,7 +399,7 @@ class Front:
         request_id = headers.get(REQUEST_ID)
         if request_id is not None and REQUEST_ID_FORM.match(request_id):
             send = with_headers(send, [(REQUEST_ID, request_id)])
-        refusal = self._stranger(headers, page=path not in self.endpoints)
+        refusal = self._door.refusal(headers, page=path not in self.endpoints)
         if refusal is not None:
             await discard(receive)
             await self._refuse(scope, headers, send, refusal)
@@ -412,30 +411,6 @@ class Front:
                 await preflight(send, headers)
                 return None
         return send
-
-    def _stranger(self, headers: Mapping[bytes, bytes], *, page: bool) -> RpcError | None:
-        """Why this host or this page may not ask; None where they may."""
-        guard = self.options.guard
-        raw = headers.get(b"host", b"")
-        authority = raw.decode("latin-1")
-        name = host_of(authority).lower()
-        if guard.takes_host(authority):
-            if len(self._hosts) < MOST_HOSTS:
-                self._hosts.add(raw)
-        elif not page or self.plane.find_by_host(name) is None:
-            return RpcError(
-                Code.PERMISSION_DENIED,
-                f"this server listens on this machine alone and doesn't answer for the host {authority!r}: "
-                f"ask for localhost, or start it with --allow-host {name or 'NAME'}",
-            )
-        origin = headers.get(b"origin")
-        if origin is not None and not guard.takes_origin(origin.decode("latin-1"), authority):
-            shown = origin.decode("latin-1")
-            return RpcError(
-                Code.PERMISSION_DENIED,
-                f"pages of {shown!r} may not ask this server: start it with --cors-origin {shown}",
-            )
-        return None
 
     async def _refuse(
         self, scope: Scope, headers: Mapping[bytes, bytes], send: Send, refusal: RpcError, status: int | None = None
