@@ -1,0 +1,246 @@
+"""The dialect of the open-source backend: what its recording doesn't show, or what only a stand-in has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from connectrpc.code import Code
+from flyteidl2.app import app_logs_payload_pb2 as logs_rpc
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.app.app_definition_pb2 import App
+
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.dialects.flyte_oss.informer import BUFFER
+from flyteapps_fake.plane.operations import GET, TAIL_LOGS
+
+from .conftest import Refusal
+from .desk import STOP, Desk, app_id, app_of, kind, new_app, statuses
+
+HEALTHY_SECONDS = 2.0
+"""Until an app that starts serves."""
+
+
+@pytest.fixture
+def plane() -> Iterator[FakeControlPlane]:
+    """A plane of the dialect on the manual clock."""
+    with FakeControlPlane(dialect="flyte-oss", clock="manual") as fresh:
+        yield fresh
+
+
+def served(desk: Desk, app: App | None = None) -> App:
+    """An app that serves, as a Watch shows it: a Get would be kept."""
+    sent = app or new_app()
+    desk.stub.create(rpc.CreateRequest(app=sent))
+    desk.plane.advance(HEALTHY_SECONDS)
+    return shown(desk, sent)
+
+
+def shown(desk: Desk, app: App) -> App:
+    """The app as it is now."""
+    stream = desk.watch(app_id=app.metadata.id)
+    try:
+        return app_of(stream.drain()[0])
+    finally:
+        stream.close()
+
+
+def test_an_update_shows_the_old_state_until_the_operator_reports(desk: Desk, plane: FakeControlPlane) -> None:
+    """After an update an app is ACTIVE for a spec that will fail, as long as `report_seconds` says."""
+    with FakeControlPlane(dialect="flyte-oss", clock="manual", report_seconds=7) as slow:
+        other = Desk(slow)
+        served(other)
+        slow.advance(7)
+        failing = new_app(image="img:2")
+        failing.metadata.labels["flyteapps.dev/scenario"] = "image-pull-error"
+        assert statuses(other.stub.update(rpc.UpdateRequest(app=failing)).app) == ["ACTIVE"] * 3
+        slow.advance(6.9)
+        assert statuses(shown(other, failing)) == ["ACTIVE"] * 3
+        slow.advance(0.2)
+        assert statuses(shown(other, failing)) == ["PENDING"] * 2
+        slow.advance(HEALTHY_SECONDS)
+        failed = shown(other, failing)
+        assert statuses(failed) == ["FAILED"] * 3
+        assert failed.status.conditions[1].message.startswith('RevisionFailed: Revision "demo-proj-dev-00002" failed')
+        other.close()
+
+
+def test_a_write_that_meets_the_operators_is_refused(desk: Desk, plane: FakeControlPlane) -> None:
+    """A deploy within 2 ms before a report is due is INTERNAL and changes nothing; a stop is a patch, and never is."""
+    desk.stub.create(rpc.CreateRequest(app=new_app()))
+    plane.advance(0.0485)
+    with Refusal(Code.INTERNAL) as refused:
+        desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
+    assert refused.message == (
+        "failed to update KService demo-proj-dev: Operation cannot be fulfilled on services.serving.knative.dev "
+        '"demo-proj-dev": the object has been modified; please apply your changes to the latest version and try again'
+    )
+    assert shown(desk, new_app()).spec.container.image == "img:1"
+    assert desk.stub.create(rpc.CreateRequest(app=new_app())).app.spec.container.image == "img:1"
+    desk.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
+    assert statuses(shown(desk, new_app())) == ["STOPPED"]
+
+
+def test_a_conflict_on_demand(desk: Desk, plane: FakeControlPlane) -> None:
+    """The first write to each version of an app of the scenario `write-conflict` is refused, the next one isn't."""
+    app = new_app()
+    app.metadata.labels["flyteapps.dev/scenario"] = "write-conflict"
+    served(desk, app)
+    for image in ("img:2", "img:3"):
+        app.spec.container.image = image
+        with Refusal(Code.INTERNAL):
+            desk.stub.update(rpc.UpdateRequest(app=app))
+        assert desk.stub.update(rpc.UpdateRequest(app=app)).app.spec.container.image == image
+        plane.advance(HEALTHY_SECONDS)
+
+
+def test_a_watch_right_after_a_write_hears_of_it_twice(desk: Desk, plane: FakeControlPlane) -> None:
+    """What was written a moment ago is in the snapshot and comes as an event; 5 ms later only in the snapshot."""
+    desk.stub.create(rpc.CreateRequest(app=new_app()))
+    stream = desk.watch(app_id=app_id())
+    assert [kind(event) for event in stream.drain()] == ["create", "create"]
+    plane.advance(0.006)
+    later = desk.watch(app_id=app_id())
+    assert [kind(event) for event in later.drain()] == ["create"]
+
+
+def test_events_that_do_not_fit_are_dropped(desk: Desk, plane: FakeControlPlane) -> None:
+    """A watcher that doesn't read keeps 100 events and never hears of the others; its stream goes on."""
+    stream = desk.watch(app_id=app_id())
+    for number in range(BUFFER + 20):
+        desk.stub.create(rpc.CreateRequest(app=new_app(image=f"img:{number}")))
+    seen = stream.drain()
+    assert len(seen) == BUFFER
+    assert app_of(seen[-1]).spec.container.image == f"img:{BUFFER - 1}"
+    desk.stub.create(rpc.CreateRequest(app=new_app(image="img:last")))
+    assert [app_of(event).spec.container.image for event in stream.drain()] == ["img:last"]
+
+
+def test_a_kept_answer_is_given_for_thirty_seconds(desk: Desk, plane: FakeControlPlane) -> None:
+    """A Get is answered as it was, also of another org, for 30 s or until exactly that id is written."""
+    desk.stub.create(rpc.CreateRequest(app=new_app()))
+    assert statuses(desk.get("demo")) == []
+    plane.advance(29.9)
+    assert statuses(desk.stub.get(rpc.GetRequest(app_id=app_id(org="other"))).app) == []
+    plane.advance(0.2)
+    assert statuses(desk.get("demo")) == ["ACTIVE"] * 3
+    desk.stub.delete(rpc.DeleteRequest(app_id=app_id("DEMO")))
+    assert desk.get("demo")
+    desk.stub.delete(rpc.DeleteRequest(app_id=app_id("demo")))
+    with Refusal(Code.NOT_FOUND):
+        desk.get("demo")
+
+
+def test_a_polled_app_moves_on_the_auto_clock() -> None:
+    """Who asks again and again on the auto clock sees an app start, though the first answer is kept at first."""
+    now = 0.0
+    with FakeControlPlane(dialect="flyte-oss", clock="auto", real=lambda: now) as plane:
+        desk = Desk(plane)
+        desk.stub.create(rpc.CreateRequest(app=new_app()))
+        seen: list[list[str]] = []
+        for _ in range(50):
+            plane.call(GET, rpc.GetRequest(app_id=app_id()))
+            now += 0.06
+            seen.append(statuses(desk.get("demo")))
+            if seen[-1] == ["ACTIVE"] * 3:
+                break
+        assert seen[0] == [] and seen[-1] == ["ACTIVE"] * 3
+        desk.close()
+
+
+def test_an_idle_app_has_no_pods_until_somebody_asks(desk: Desk, plane: FakeControlPlane) -> None:
+    """An app that nobody asks for during its scaledown_period goes to zero without a word, and is back when asked."""
+    app = new_app()
+    app.spec.autoscaling.scaledown_period.FromSeconds(60)
+    assert served(desk, app).status.current_replicas == 1
+    stream = desk.watch(app_id=app_id())
+    stream.drain()
+    plane.advance(61)
+    assert not stream.drain() and shown(desk, app).status.current_replicas == 0
+    with Refusal(Code.NOT_FOUND) as refused:
+        list(desk.plane.logs_stub().tail_logs(logs_rpc.TailLogsRequest(app_id=app_id())))
+    assert refused.message == "no replicas found"
+    assert plane.ask("demo-proj-dev.apps.localhost") is not None
+    assert shown(desk, app).status.current_replicas == 1
+
+
+def test_logs_are_for_a_hundred(desk: Desk, plane: FakeControlPlane) -> None:
+    """The 101st log stream is RESOURCE_EXHAUSTED, whatever it asks for; when one is closed, there is room again."""
+    served(desk)
+    streams = [plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id())) for _ in range(100)]
+    with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
+        next(iter(plane.logs_stub().tail_logs(logs_rpc.TailLogsRequest())))
+    assert refused.message == "too many concurrent log streams"
+    streams.pop().close()
+    streams.append(plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id())))
+    for stream in streams:
+        stream.close()
+
+
+def test_logs_end_with_the_pod(desk: Desk, plane: FakeControlPlane) -> None:
+    """A log is followed as long as its pod runs: the list, the lines, and the end after the app is stopped."""
+    served(desk)
+    stream = plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id(org="asked")))
+    messages = [logs_rpc.TailLogsResponse.FromString(each) for each in iter(stream.take, None)]
+    assert [each.app_id.org for each in messages[0].replicas.replicas] == ["asked"]
+    assert messages[1].batches.logs[0].structured_lines[0].message == "Running serve"
+    desk.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
+    assert stream.take() is None
+    with pytest.raises(EOFError):
+        stream.take()
+    stream.close()
+
+
+def test_pages_begin_where_the_last_one_ended(desk: Desk, plane: FakeControlPlane) -> None:
+    """Pages go by resource name, whatever is deleted in between; 0 is no limit; a token of nobody's is INTERNAL."""
+    for name in ("c", "a", "b", "d"):
+        desk.stub.create(rpc.CreateRequest(app=new_app(name)))
+    request = rpc.ListRequest()
+    request.project.name, request.project.domain, request.project.organization = "proj", "dev", "whose"
+    assert [each.metadata.id.name for each in desk.stub.list(request).apps] == ["a", "b", "c", "d"]
+    request.request.limit = 2
+    first = desk.stub.list(request)
+    desk.stub.delete(rpc.DeleteRequest(app_id=app_id("c")))
+    request.request.token = first.token
+    second = desk.stub.list(request)
+    assert ([each.metadata.id.name for each in second.apps], second.token) == (["d"], "")
+    request.request.token = "nonsense"
+    with Refusal(Code.INTERNAL) as refused:
+        desk.stub.list(request)
+    assert refused.message.startswith("failed to list KServices for proj/dev: continue key is not valid")
+
+
+def test_without_a_base_domain_there_is_no_url() -> None:
+    """An empty base_domain, which the standard dialect refuses, means no public URL at all."""
+    with FakeControlPlane(dialect="flyte-oss", clock="manual", base_domain="") as plane:
+        app = plane.stub().create(rpc.CreateRequest(app=new_app())).app
+        assert app.HasField("status") and not app.status.HasField("ingress")
+    with pytest.raises(ValueError, match="base_domain must be a DNS name"):
+        FakeControlPlane(base_domain="")
+
+
+def test_a_dialect_that_is_not_there() -> None:
+    """The error names the dialects that there are."""
+    with pytest.raises(ValueError, match="dialect must be one of standard, flyte-oss, not 'flyte-2'"):
+        FakeControlPlane(dialect="flyte-2")
+
+
+def test_the_same_seed_gives_the_same_history() -> None:
+    """With the same seed the same calls give the same bytes."""
+
+    def history(seed: int) -> list[bytes]:
+        with FakeControlPlane(dialect="flyte-oss", clock="manual", seed=seed) as plane:
+            desk = Desk(plane)
+            stream = desk.watch(app_id=app_id())
+            served(desk)
+            desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
+            plane.advance(HEALTHY_SECONDS)
+            tail = plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id()))
+            taken = [event.SerializeToString(deterministic=True) for event in stream.drain()]
+            taken += list(iter(tail.take, None))
+            tail.close()
+            desk.close()
+            return taken
+
+    assert history(1) == history(1)
+    assert history(1) != history(2)
