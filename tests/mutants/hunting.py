@@ -13,7 +13,8 @@ from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Budget
-from flyteapps_contract.verification import fresh_run, outcomes_of
+from flyteapps_contract.targets.planes import PlanesTarget
+from flyteapps_contract.verification import checks_of, fresh_run, outcomes_of
 
 from .planting import Mutant
 
@@ -24,7 +25,15 @@ SWITCH = 1e-5
 def directed(guarantee: str, mutant: Mutant) -> Outcome | None:
     """What the directed checks of the guarantee find."""
     with mutant():
-        return _caught(outcomes_of(standins.in_process(), guarantee))
+        return _caught(outcomes_of(planes_of(guarantee), guarantee))
+
+
+def planes_of(guarantee: str) -> PlanesTarget:
+    """Planes of the dialect that has the guarantee, in this process, or on ports where its checks need those."""
+    wired = any("http" in check.needs for check in checks_of(guarantee))
+    if guarantee.startswith("OSS-"):
+        return standins.oss_over_connect() if wired else standins.oss_in_process()
+    return standins.in_process()
 
 
 def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Outcome | None:

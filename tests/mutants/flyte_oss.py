@@ -1,0 +1,447 @@
+"""Wrong planes of the dialect `flyte-oss`: one thing that the open-source backend does, done otherwise."""
+# pyright: basic, reportPrivateUsage=false
+# The overrides take and give what the dialect's own functions do, whose types stand there.
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import PropertyMock, patch
+
+from flyteidl2.app.app_definition_pb2 import App, Identifier, Ingress, Spec
+from flyteidl2.app.app_payload_pb2 import WatchResponse
+
+from flyteapps_fake.dialects.flyte_oss import (
+    conditions,
+    dialect,
+    informer,
+    intake,
+    logs,
+    names,
+    operator,
+    payloads,
+    reads,
+    services,
+    writes,
+)
+from flyteapps_fake.dialects.flyte_oss.dialect import FlyteOss
+from flyteapps_fake.dialects.flyte_oss.informer import Subscription
+from flyteapps_fake.dialects.flyte_oss.operator import Operator
+from flyteapps_fake.dialects.flyte_oss.reads import Reads
+from flyteapps_fake.dialects.flyte_oss.services import Service, Services
+from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
+from flyteapps_fake.dialects.flyte_oss.writes import Writes
+from flyteapps_fake.plane.clock import SECOND
+from flyteapps_fake.plane.errors import Code, CutOff, RpcError
+from flyteapps_fake.plane.intake import Intake
+from flyteapps_fake.plane.validation import check
+from flyteapps_fake.plane.wire import encode, field
+
+from .planting import around, mutant
+
+Planted = AbstractContextManager[Any]
+
+
+@contextmanager
+def in_place_of_resource_name(other: Callable[[Identifier], str]) -> Any:
+    """`other` names resources, everywhere."""
+    with ExitStack() as stack:
+        for module in (dialect, logs, reads, writes):
+            stack.enter_context(patch.object(module, "resource_name", other))
+        yield
+
+
+@mutant("OSS-1")
+def the_rules_of_messages_are_checked() -> Planted:
+    def call(real: Any, self: FlyteOss, operation: Any, request: Any) -> bytes:
+        check(request)
+        return real(self, operation, request)
+
+    return around(FlyteOss, "call", call)
+
+
+@mutant("OSS-2")
+def a_missing_payload_is_the_callers_mistake() -> Planted:
+    return patch.object(
+        payloads, "_unbuildable", lambda resource, why: RpcError(Code.INVALID_ARGUMENT, f"app {resource}: {why}")
+    )
+
+
+@mutant("OSS-3")
+def a_bad_quantity_is_answered() -> Planted:
+    def checked(resource: str, spec: Spec) -> None:
+        try:
+            payloads.check_payload(resource, spec)
+        except CutOff as cut:
+            raise RpcError(Code.INTERNAL, cut.message) from None
+
+    return patch.object(writes, "check_payload", checked)
+
+
+@mutant("OSS-4")
+def case_tells_apps_apart() -> Planted:
+    def name(app_id: Identifier) -> str:
+        plain = names.resource_name(app_id)
+        upper = any(part != part.lower() for part in (app_id.name, app_id.project, app_id.domain))
+        return f"{plain[:50]}-u" if upper else plain
+
+    return in_place_of_resource_name(name)
+
+
+@mutant("OSS-4")
+def projects_are_kept_apart() -> Planted:
+    def name(app_id: Identifier) -> str:
+        mark = hashlib.sha256(app_id.project.lower().encode()).hexdigest()[:4]
+        return f"{names.resource_name(app_id)[:50]}-{mark}"
+
+    return in_place_of_resource_name(name)
+
+
+@mutant("OSS-5")
+def long_names_are_hashed_in_lower_case() -> Planted:
+    def name(app_id: Identifier) -> str:
+        lower = Identifier(
+            org=app_id.org, project=app_id.project.lower(), domain=app_id.domain.lower(), name=app_id.name.lower()
+        )
+        return names.resource_name(lower)
+
+    return in_place_of_resource_name(name)
+
+
+@mutant("OSS-6")
+def an_app_without_an_org_has_none() -> Planted:
+    return patch.object(services, "DEFAULT_ORG", "")
+
+
+@mutant("OSS-7")
+def a_second_create_is_refused() -> Planted:
+    def create(real: Any, self: Writes, request: Any) -> App:
+        if self._cluster.services.get(names.resource_name(request.app.metadata.id)) is not None:
+            raise RpcError(Code.ALREADY_EXISTS, "it is there already")
+        return real(self, request)
+
+    return around(Writes, "create", create)
+
+
+@mutant("OSS-8")
+def an_unchanged_spec_is_written() -> Planted:
+    counted = [0]
+
+    def digest(spec: bytes) -> str:
+        counted[0] += 1
+        return str(counted[0])
+
+    return patch.object(writes, "digest_of", digest)
+
+
+@mutant("OSS-9")
+def a_stopped_app_with_the_same_spec_stays_stopped() -> Planted:
+    def deploy(real: Any, self: Writes, app: App) -> str:
+        resource = names.resource_name(app.metadata.id)
+        old = self._cluster.services.get(resource)
+        if old is not None and old.stopped and old.spec == encode(app.spec):
+            return resource
+        return real(self, app)
+
+    return around(Writes, "_deploy", deploy)
+
+
+@mutant("OSS-10")
+def created_as_stopped_it_does_not_run() -> Planted:
+    def create(real: Any, self: Writes, request: Any) -> App:
+        stopping = request.app.spec.desired_state == Spec.DESIRED_STATE_STOPPED
+        app = real(self, request)
+        if stopping:
+            self._stop(names.resource_name(app.metadata.id))
+        return app
+
+    return around(Writes, "create", create)
+
+
+@mutant("OSS-11")
+def create_shows_the_whole_status() -> Planted:
+    def create(real: Any, self: Writes, request: Any) -> App:
+        app = real(self, request)
+        app.status.k8s_metadata.namespace = services.NAMESPACE
+        return app
+
+    return around(Writes, "create", create)
+
+
+@mutant("OSS-12")
+def revisions_are_counted() -> Planted:
+    def app(real: Any, self: Service, settings: Any, now: int) -> App:
+        shown = real(self, settings, now)
+        shown.metadata.revision = self.generation
+        return shown
+
+    return around(Service, "app", app)
+
+
+@mutant("OSS-13")
+def an_app_is_found_by_its_url() -> Planted:
+    def get(real: Any, self: Reads, request: Any) -> bytes:
+        if request.HasField("ingress"):
+            raise RpcError(Code.NOT_FOUND, "no app answers under that ingress")
+        return real(self, request)
+
+    return around(Reads, "get", get)
+
+
+@mutant("OSS-14")
+def nothing_is_kept() -> Planted:
+    return patch.object(reads, "_in_between", lambda app: True)
+
+
+@mutant("OSS-14")
+def an_answer_is_kept_for_five_minutes() -> Planted:
+    return patch.object(reads, "KEPT", 300 * SECOND)
+
+
+@mutant("OSS-15")
+def a_write_drops_what_is_kept_in_any_case() -> Planted:
+    def forget(real: Any, self: Reads, app_id: Identifier) -> None:
+        for key in [each for each in self._kept if each[3].lower() == app_id.name.lower()]:
+            real(self, Identifier(project=key[1], domain=key[2], name=key[3]))
+
+    return around(Reads, "forget", forget)
+
+
+@mutant("OSS-16")
+def updating_an_absent_app_is_not_found() -> Planted:
+    def update(real: Any, self: Writes, request: Any) -> App:
+        if request.app.metadata.HasField("id"):
+            writes.require(self._cluster, names.resource_name(request.app.metadata.id))
+        return real(self, request)
+
+    return around(Writes, "update", update)
+
+
+@mutant("OSS-17")
+def a_revision_is_checked() -> Planted:
+    def update(real: Any, self: Writes, request: Any) -> App:
+        if request.app.metadata.revision:
+            raise RpcError(Code.ABORTED, "Either the change has already been applied, or it is for another revision")
+        return real(self, request)
+
+    return around(Writes, "update", update)
+
+
+@mutant("OSS-18")
+def a_conflicting_write_is_taken() -> Planted:
+    return patch.object(Operator, "conflicts", lambda self, resource: False)
+
+
+@mutant("OSS-18")
+def a_conflicting_write_is_refused_and_taken() -> Planted:
+    def deploy(real: Any, self: Writes, app: App) -> str:
+        try:
+            return real(self, app)
+        except RpcError as error:
+            service = self._cluster.services.get(names.resource_name(app.metadata.id))
+            if service is not None and "cannot be fulfilled" in error.message:
+                self._cluster.put(replace(service, spec=encode(app.spec)))
+            raise
+
+    return around(Writes, "_deploy", deploy)
+
+
+@mutant("OSS-19")
+def update_status_is_taken() -> Planted:
+    def call(real: Any, self: FlyteOss, operation: Any, request: Any) -> bytes:
+        return field(1, encode(request.app)) if operation.method == "UpdateStatus" else real(self, operation, request)
+
+    return around(FlyteOss, "call", call)
+
+
+@mutant("OSS-20")
+def deleting_an_absent_app_is_not_found() -> Planted:
+    def delete(real: Any, self: Writes, request: Any) -> Identifier:
+        if request.HasField("app_id"):
+            writes.require(self._cluster, names.resource_name(request.app_id))
+        return real(self, request)
+
+    return around(Writes, "delete", delete)
+
+
+@mutant("OSS-21")
+def an_org_can_be_listed() -> Planted:
+    def list_(real: Any, self: Reads, request: Any) -> bytes:
+        if request.WhichOneof("filter_by") == "org":
+            request.ClearField("org")
+        return real(self, request)
+
+    return around(Reads, "list_", list_)
+
+
+@mutant("OSS-22")
+def a_filter_by_name_is_heeded() -> Planted:
+    def listed(real: Any, self: Services, *arguments: Any) -> Any:
+        return (each for each in real(self, *arguments) if not wanted or each.name in wanted)
+
+    wanted: list[str] = []
+
+    def list_(real: Any, self: Reads, request: Any) -> bytes:
+        wanted[:] = [value for each in request.request.filters if each.field == "name" for value in each.values]
+        return real(self, request)
+
+    stack = ExitStack()
+    stack.enter_context(around(Services, "listed", listed))
+    stack.enter_context(around(Reads, "list_", list_))
+    return stack
+
+
+@mutant("OSS-23")
+def a_token_is_that_of_the_page_before() -> Planted:
+    real, last = reads._token, [""]
+
+    def token(start: str) -> bytes:
+        before, last[0] = last[0], start
+        return real(before or start)
+
+    return patch.object(reads, "_token", token)
+
+
+@mutant("OSS-24")
+def without_a_target_everything_is_heard() -> Planted:
+    def watching(real: Any, self: informer.Informer, name: str) -> Any:
+        return [*real(self, name), *(each for each in self.of(informer.watch_scope("")))]
+
+    return around(informer.Informer, "watching", watching)
+
+
+@mutant("OSS-25")
+def only_the_very_app_is_heard() -> Planted:
+    def watch(real: Any, self: Reads, request: Any) -> Subscription:
+        stream = real(self, request)
+        app_id = request.app_id
+
+        def feed(event: bytes) -> None:
+            response = WatchResponse.FromString(event)
+            body = getattr(response, response.WhichOneof("event") or "create_event")
+            seen = (body.updated_app if hasattr(body, "updated_app") else body.app).metadata.id
+            if (seen.project, seen.domain) == (app_id.project, app_id.domain):
+                Subscription.feed(stream, event)
+
+        stream.feed = feed
+        return stream
+
+    return around(Reads, "watch", watch)
+
+
+@mutant("OSS-26")
+def there_is_no_snapshot() -> Planted:
+    return patch.object(Reads, "_seen", lambda self, app_id: [])
+
+
+@mutant("OSS-27")
+def an_update_knows_the_app_before() -> Planted:
+    def event_of(kind: int, app: bytes) -> bytes:
+        return field(kind, field(1, app) + (field(2, app) if kind == 2 else b""))
+
+    from flyteapps_fake.dialects.flyte_oss import cluster
+
+    return patch.object(cluster, "event_of", event_of)
+
+
+@mutant("OSS-28")
+def a_deletion_ends_the_stream() -> Planted:
+    def feed(real: Any, self: Subscription, event: bytes) -> None:
+        real(self, event)
+        if event[0] >> 3 == 3:
+            self.finish()
+
+    return around(Subscription, "feed", feed)
+
+
+@mutant("OSS-29")
+def a_slow_watcher_is_told() -> Planted:
+    def feed(real: Any, self: Subscription, event: bytes) -> None:
+        if len(self._queue) >= self._buffer:
+            self.end(RpcError(Code.RESOURCE_EXHAUSTED, "too far behind"))
+        real(self, event)
+
+    return around(Subscription, "feed", feed)
+
+
+@mutant("OSS-30")
+def the_service_comes_first() -> Planted:
+    def restated(real: Any, *arguments: Any) -> Any:
+        found = real(*arguments)
+        return (found[1], found[0], found[2])
+
+    real = conditions.restated
+    return patch.object(operator, "restated", lambda *arguments: restated(real, *arguments))
+
+
+@mutant("OSS-31")
+def an_update_clears_the_conditions() -> Planted:
+    def put(real: Any, self: Any, service: Service) -> None:
+        old = self.services.get(service.resource)
+        changed = old is not None and old.generation != service.generation
+        real(self, replace(service, conditions=()) if changed else service)
+
+    from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
+
+    return around(Cluster, "put", put)
+
+
+@mutant("OSS-32")
+def a_failure_has_no_reason() -> Planted:
+    def failed(real: Any, self: Surroundings, *arguments: Any) -> Any:
+        said = real(self, *arguments)
+        return type(said)(*(word._replace(reason="") for word in said))
+
+    return around(Surroundings, "failed", failed)
+
+
+@mutant("OSS-33")
+def a_stopped_app_keeps_its_url() -> Planted:
+    def status(real: Any, self: Service, settings: Any, now: int) -> Any:
+        found = real(self, settings, now)
+        if self.stopped:
+            found.ingress.CopyFrom(names.ingress_of(settings, self.resource) or Ingress())
+        return found
+
+    return around(Service, "status", status)
+
+
+@mutant("OSS-34")
+def a_subdomain_is_heeded() -> Planted:
+    def status(real: Any, self: Service, settings: Any, now: int) -> Any:
+        found = real(self, settings, now)
+        subdomain = Spec.FromString(self.spec).ingress.subdomain
+        if subdomain and not self.stopped:
+            found.ingress.CopyFrom(names.ingress_of(settings, subdomain) or Ingress())
+        return found
+
+    return around(Service, "status", status)
+
+
+@mutant("OSS-35")
+def an_unknown_replica_is_refused_at_once() -> Planted:
+    def of_replica(real: Any, self: logs.Logs, replica: Any) -> Any:
+        if replica.name and self.operator.pod(replica.name) is None:
+            raise RpcError(Code.NOT_FOUND, f"pod {replica.name} not found in namespace {services.NAMESPACE}")
+        return real(self, replica)
+
+    return around(logs.Logs, "_of_replica", of_replica)
+
+
+@mutant("OSS-36")
+def lines_are_the_platforms() -> Planted:
+    return patch.object(logs.logs, "USER", logs.logs.SYSTEM)
+
+
+@mutant("OSS-37")
+def log_streams_have_no_limit() -> Planted:
+    return patch.object(logs, "MOST_STREAMS", 1_000)
+
+
+@mutant("OSS-38")
+def requests_have_a_limit() -> Planted:
+    limited = replace(intake.INTAKE, request_bytes=Intake().request_bytes)
+    return patch.object(FlyteOss, "intake", PropertyMock(return_value=limited))
