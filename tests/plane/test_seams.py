@@ -1,0 +1,26 @@
+"""The seam between dialects: who reads the standard one meets no word of another."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import flyteapps_fake
+
+ROOT = Path(flyteapps_fake.__file__).parent
+OTHER = re.compile(r"flyte.?oss|open.source|knative|kservice", re.IGNORECASE)
+KNOWS = {"registry.py"}
+"""Where all dialects are named."""
+
+
+def test_the_standard_dialect_knows_no_other() -> None:
+    """Outside its own room and the table of dialects, no file of the stand-in says a word of the other dialect."""
+    files = [path for path in ROOT.rglob("*.py") if "flyte_oss" not in path.parts]
+    assert len(files) > 80
+    found = {
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if OTHER.search(line) and path.name not in KNOWS
+    }
+    assert not found
