@@ -173,8 +173,7 @@ class Operator:
         due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *words)
         if report.stage in _ENDS and not rollout.reached:
             due = max(due, rollout.written + self._floor)
-        action = partial(self._report, rollout, report)
-        self._cluster.agenda.call_at(due, rollout.resource, action, progress=not report.background)
+        self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report))
 
     def _report(self, rollout: Rollout, report: Report, _: Timer) -> None:
         service = self._cluster.services.get(rollout.resource)

@@ -21,7 +21,7 @@ from flyteapps_fake.plane.clock import SECOND, Timer
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import CREATE_EVENT, UPDATE_EVENT
 from flyteapps_fake.plane.lifecycle import STOPPED
-from flyteapps_fake.plane.wire import field
+from flyteapps_fake.plane.wire import encode, field
 
 KEPT = 30 * SECOND
 """How long an answer to Get is given again."""
@@ -53,9 +53,8 @@ class Reads:
             timeline.read(resource)
             timeline.read(key)
             return kept
-        service = require(self._cluster, resource)
-        app = service.app(self._cluster.settings, self._cluster.clock.now())
-        encoded = self._cluster.shown(service)
+        app = require(self._cluster, resource).app(self._cluster.settings, self._cluster.clock.now())
+        encoded = encode(app)
         timeline.read(resource)
         if not _in_between(app):
             self._kept[key] = encoded

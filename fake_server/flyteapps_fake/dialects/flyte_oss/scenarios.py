@@ -35,7 +35,6 @@ class Report(NamedTuple):
     size: Size = Size.NONE
     trip: Size | None = None
     message: str = ""
-    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def reports_of(steps: tuple[Step, ...]) -> Iterator[Report]:
             stage = Stage.FAILED
         elif step.status == ACTIVE:
             stage = Stage.SERVING if served else Stage.CONFIGURED
-        report = Report(stage, step.delay, step.jitter, step.size, step.trip, step.message, step.background)
+        report = Report(stage, step.delay, step.jitter, step.size, step.trip, step.message)
         yield report
         if stage is Stage.CONFIGURED:
             served = True
