@@ -1,4 +1,4 @@
-"""The guarantees: one entry each, with its evidence. An id names one guarantee for ever, also after it is gone.
+"""The guarantees of the standard dialect. An id names one guarantee for ever, also after it is gone.
 
 Evidence: "proto" a comment or rule in the .proto files; "sdk" the Flyte SDK's code or a run of it; "hosted" clients of
 the hosted plane; "oss" the open-source backend, read or run; "chosen" nobody says so, it is this project's choice.
@@ -6,20 +6,7 @@ the hosted plane; "oss" the open-source backend, read or run; "chosen" nobody sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-STANDARD = ("standard",)
-
-
-@dataclass(frozen=True, slots=True)
-class Guarantee:
-    """What a plane promises."""
-
-    id: str
-    text: str
-    evidence: tuple[str, ...]
-    dialects: tuple[str, ...] = STANDARD
-
+from flyteapps_contract.guarantees import Guarantee
 
 GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee(

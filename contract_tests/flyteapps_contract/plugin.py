@@ -17,21 +17,28 @@ if TYPE_CHECKING:
 
 
 def contract_tests(
-    target: Callable[[], Target], *, only: tuple[str, ...] = (), profile: str = "quick", seed: int = 0
+    target: Callable[[], Target],
+    *,
+    only: tuple[str, ...] = (),
+    profile: str = "quick",
+    seed: int = 0,
+    dialect: str = "standard",
 ) -> Callable[[str], None]:
     """A test function with one case a guarantee and one an exploration, to be assigned to a name that pytest collects.
 
     `target` makes what is judged, once a case. `only` names guarantees and explorations ("sequences", "histories",
     "messages"), all by default. A case fails where the guarantee is broken or could not be judged, and is skipped with
     the reason where the target doesn't offer what its checks need. `profile` (quick, standard, thorough) says how much
-    the explorations try; of one `seed` they draw the same.
+    the explorations try; of one `seed` they draw the same. `dialect` is the one of the targets' offers: it says which
+    guarantees there are, and whether anything is drawn.
     """
-    from flyteapps_contract.catalogue import GUARANTEES
-    from flyteapps_contract.profiles import PROFILES
+    from flyteapps_contract.dialects import DIALECTS
+    from flyteapps_contract.profiles import DIRECTED, PROFILES
+    from flyteapps_contract.verification import asked_of
 
-    budgets = PROFILES[profile].budgets
+    budgets = (PROFILES[profile] if DIALECTS[dialect].explored else DIRECTED).budgets
 
-    @pytest.mark.parametrize("guarantee", _chosen([*(each.id for each in GUARANTEES), *budgets], only))
+    @pytest.mark.parametrize("guarantee", _chosen([*asked_of(dialect), *budgets], only))
     def test_contract(guarantee: str) -> None:
         from flyteapps_contract.explorations.hunting import explore
         from flyteapps_contract.explorations.registry import EXPLORATIONS

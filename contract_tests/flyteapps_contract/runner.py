@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from flyteapps_contract.checks.registry import Check
+from flyteapps_contract.guarantees import STANDARD
 from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict, told
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Offers, Target
@@ -23,6 +24,8 @@ def judge(target: Target, check: Check, run: Run) -> Outcome:
 
 def lacking(offers: Offers, check: Check) -> str:
     """Why the check can't run with these offers; "" where it can."""
+    if check.dialect not in (STANDARD, offers.dialect):
+        return f"of the dialect {check.dialect}, and the target is judged by {offers.dialect}"
     return "; ".join(reason for need in check.needs if (reason := offers.lacks(need)))
 
 

@@ -19,10 +19,12 @@ from flyteidl2.common import identifier_pb2, list_pb2
 from google.protobuf.message import Message
 
 from flyteapps_contract import streams
+from flyteapps_contract.dialects import DIALECTS
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
 from flyteapps_contract.streams import Leases, LogTail, Opened, Seen, Watcher
 from flyteapps_contract.targets.target import CALL_SECONDS, Plane, Throttle
+from flyteapps_contract.waiting import watched
 
 SERVICE = "flyteidl2.app.AppService"
 LOGS_SERVICE = "flyteidl2.app.AppLogsService"
@@ -32,6 +34,10 @@ GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 """What a plane that died answers."""
 NO_ANSWER = (*GONE, "CANCELED", "CANCELLED")
 """Codes of calls of which nobody knows what they did; the last one as Connect and as gRPC spell it."""
+ATTEMPTS = 5
+"""How often a write is made that meets one of the cluster's each time."""
+MOMENT = 0.01
+"""Virtual seconds after which a write of the cluster's is over."""
 STEP = 1.0
 """Virtual seconds that a movable clock is advanced while a check waits."""
 
@@ -139,13 +145,26 @@ class Session:
             if limit and len(self._created) >= limit:
                 raise NotOffered(f"needs more than the {limit} apps that this run may have at once")
             self._created[_whole(request.app.metadata.id)] = request.app.metadata.id
-        self._throttle.wait()
-        answer = self.plane.link.unary(SERVICE, method, request, response, seconds)
+        answer = self._answer(method, request, response, seconds)
         if not isinstance(answer, response):
             raise Broken(f"{method} answered with {type(answer).__name__}")
         if isinstance(request, rpc.DeleteRequest):
             self._created.pop(_whole(request.app_id), None)
         return answer
+
+    def _answer(self, method: str, request: Message, response: type[Message], seconds: float) -> Message:
+        """The answer; a write that met one of the cluster's is made again."""
+        words = DIALECTS[self.offers.dialect].conflict
+        for attempt in range(ATTEMPTS):
+            self._throttle.wait()
+            try:
+                return self.plane.link.unary(SERVICE, method, request, response, seconds)
+            except Refused as error:
+                if not words or words not in error.message or attempt == ATTEMPTS - 1:
+                    raise
+            if self.offers.clock:
+                self.advance(MOMENT)
+        raise AssertionError("the last attempt was answered")
 
     def may_have(self, app_id: model.Identifier) -> None:
         """Has the app cleaned up in the end, whoever created and deleted it in which order."""
@@ -255,6 +274,12 @@ class Session:
 
     def until(self, app_id: model.Identifier, reached: Callable[[model.App], bool]) -> model.App:
         """The app once `reached`; moves a clock that can be moved, else waits. Broken where it isn't in time."""
+        if DIALECTS[self.offers.dialect].cached_reads:
+            self._throttle.wait()
+            found = watched(self.plane, SERVICE, app_id, reached)
+            if found is None:
+                raise Broken(f"app {app_id.name} is not as expected after {streams.PATIENCE:g} s of watching")
+            return found
         deadline = time.monotonic() + streams.PATIENCE
         watcher = None if self.offers.clock else self.watch(app_id=app_id)
         try:
@@ -369,14 +394,18 @@ class Session:
 
 
 def remove(session: Session, app_id: model.Identifier) -> None:
-    """Stops and deletes an app; one that isn't there is fine. Raises Refused."""
+    """Deletes an app, which is stopped where the plane wants that; one that isn't there is fine. Raises Refused."""
     try:
-        app = session.get(app_id)
-        if app.spec.desired_state != STOP:
+        try:
+            session.delete(app_id)
+        except Refused as error:
+            if error.code != "FAILED_PRECONDITION":
+                raise
+            app = session.get(app_id)
             app.metadata.revision = 0
             app.spec.desired_state = STOP
             session.update(app, "cleaned up")
-        session.delete(app_id)
+            session.delete(app_id)
     except Refused as error:
         if error.code not in ("NOT_FOUND", "INVALID_ARGUMENT"):
             raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from flyteapps_contract.catalogue import GUARANTEES
 from flyteapps_contract.checks.registry import Check, all_checks
+from flyteapps_contract.deviations.deviations import of_dialect
+from flyteapps_contract.dialects import BY_ID, DIALECTS
 from flyteapps_contract.outcomes import Outcome
 from flyteapps_contract.runner import judge
 from flyteapps_contract.session import Run
@@ -31,21 +32,28 @@ def checks_of(guarantee: str) -> list[Check]:
 
 
 def outcomes_of(target: Target, guarantee: str, run: Run | None = None) -> list[Outcome]:
-    """What the checks of one guarantee came to."""
-    run = run or fresh_run(target)
-    return [judge(target, check, run) for check in checks_of(guarantee)]
+    """What the checks of one guarantee came to, those that its dialect is known not to keep left out."""
+    run, known = run or fresh_run(target), of_dialect(target.dialect)
+    return [judge(target, check, run) for check in checks_of(guarantee) if known.asks(check)]
+
+
+def asked_of(dialect: str) -> list[str]:
+    """The ids of the guarantees that a plane of the dialect is asked for, by one check at least."""
+    known = of_dialect(dialect)
+    ids = [each.id for each in DIALECTS[dialect].guarantees]
+    return [each for each in ids if any(map(known.asks, checks_of(each)))] if known.deviations else ids
 
 
 def gaps() -> Sequence[str]:
     """What doesn't fit: a guarantee without a check, a check without a guarantee."""
-    known = {each.id for each in GUARANTEES}
     spoken_of: set[str] = set()
     found: list[str] = []
     for check in all_checks():
         found += [
-            f"check {check.name} speaks of {each}, which is no guarantee" for each in set(check.guarantees) - known
+            f"check {check.name} speaks of {each}, which is no guarantee"
+            for each in set(check.guarantees) - BY_ID.keys()
         ]
         if not check.guarantees:
             found.append(f"check {check.name} speaks of no guarantee")
         spoken_of.update(check.guarantees)
-    return [*found, *(f"guarantee {each.id} has no check" for each in GUARANTEES if each.id not in spoken_of)]
+    return [*found, *(f"guarantee {each.id} has no check" for each in BY_ID.values() if each.id not in spoken_of)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import grpc
@@ -19,6 +20,12 @@ from flyteapps_fake import FakeControlPlane
 LOOK = 0.002
 
 
+def _await(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached() and time.monotonic() < deadline:
+        time.sleep(LOOK)
+
+
 class LinkAtOnce(Link):
     """Calls of the plane's own server, over Connect or gRPC; raw HTTP goes to the same server."""
 
@@ -27,6 +34,7 @@ class LinkAtOnce(Link):
     def __init__(self, plane: FakeControlPlane, protocol: Literal["Connect", "gRPC"]) -> None:
         server = plane.serve()
         self._plane = plane
+        self._streams: list[Inbox] = []
         self._link = (
             GrpcLink(grpc.insecure_channel(server.grpc_target))
             if protocol == "gRPC"
@@ -40,10 +48,12 @@ class LinkAtOnce(Link):
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
         """A server stream that the plane has opened, or has answered."""
-        before, deadline = self._plane.open_streams(), time.monotonic() + PATIENCE
+        self._streams = [each for each in self._streams if not each.closed]
+        _await(lambda: self._plane.open_streams() <= len(self._streams))  # those that were closed are gone
+        before = self._plane.open_streams()
         inbox = self._link.stream(service, method, request, response)
-        while self._plane.open_streams() <= before and not inbox.pending and time.monotonic() < deadline:
-            time.sleep(LOOK)
+        self._streams.append(inbox)
+        _await(lambda: self._plane.open_streams() > before or inbox.pending)
         return inbox
 
     def close(self) -> None:

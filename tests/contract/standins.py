@@ -31,6 +31,20 @@ def fresh() -> FakeControlPlane:
     return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]})
 
 
+OSS_OFFERS = Offers(
+    fresh=True,
+    clock=True,
+    failing={"flyteapps.dev/scenario": "image-pull-error"},
+    conflicting={"flyteapps.dev/scenario": "write-conflict"},
+    dialect="flyte-oss",
+)
+
+
+def fresh_oss() -> FakeControlPlane:
+    """A plane of the open-source backend's dialect, on the manual clock."""
+    return FakeControlPlane(dialect="flyte-oss", clock="manual")
+
+
 def _move(plane: InProcess, seconds: float) -> None:
     cast("FakeControlPlane", plane).advance(seconds)
 
@@ -83,3 +97,19 @@ def over_grpc() -> PlanesTarget:
 def in_grpcio_testing() -> PlanesTarget:
     """The same servicer in grpcio's test server, without a port."""
     return PlanesTarget(fresh, name="grpcio-testing", offers=OFFERS, connect=_to_servicer, move=_move, shut=_shut)
+
+
+def oss_in_process() -> PlanesTarget:
+    """Planes of the open-source backend's dialect in this process, on the manual clock."""
+    return PlanesTarget(fresh_oss, name="flyte-oss in process", offers=OSS_OFFERS, move=_move)
+
+
+def oss_over_connect() -> PlanesTarget:
+    """The same behind the front, on real ports."""
+    offers = replace(OSS_OFFERS, http=True)
+    return PlanesTarget(fresh_oss, name="flyte-oss over Connect", offers=offers, connect=_over_connect, move=_move)
+
+
+def oss_over_grpc() -> PlanesTarget:
+    """The same behind grpcio's servicer, on real ports."""
+    return PlanesTarget(fresh_oss, name="flyte-oss over gRPC", offers=OSS_OFFERS, connect=_over_grpc, move=_move)

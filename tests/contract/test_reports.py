@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flyteapps_contract.catalogue import BY_ID
+from flyteapps_contract.dialects import BY_ID
 from flyteapps_contract.explorations.hunting import explore
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.outcomes import Outcome, Verdict

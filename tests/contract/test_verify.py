@@ -18,8 +18,8 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from rich.console import Console
 
 from flyteapps_contract import verify
-from flyteapps_contract.catalogue import BY_ID
 from flyteapps_contract.checks.registry import CHECKS, Check
+from flyteapps_contract.dialects import BY_ID
 from flyteapps_contract.outcomes import Broken, CannotJudge, Verdict
 from flyteapps_contract.profiles import DIRECTED
 from flyteapps_contract.session import Limits, Run, Session

@@ -9,7 +9,8 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from flyteapps_contract import checks
-from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract.dialects import BY_ID
+from flyteapps_contract.guarantees import STANDARD
 
 if TYPE_CHECKING:
     from flyteapps_contract.session import Session
@@ -29,6 +30,11 @@ class Check:
     needs: tuple[str, ...]
     sentence: str
     body: Body
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of its guarantees; checks of the standard may be asked of any."""
+        return next((BY_ID[each].dialect for each in self.guarantees if each in BY_ID), STANDARD)
 
 
 CHECKS: dict[str, Check] = {}
@@ -50,10 +56,10 @@ def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Bod
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Every check, in the order of the contract."""
+    """Every check of every dialect, in the order of their contracts."""
     for module in sorted(each.name for each in iter_modules(checks.__path__)):
         import_module(f"flyteapps_contract.checks.{module}")
-    order = {guarantee.id: number for number, guarantee in enumerate(GUARANTEES)}
+    order = {guarantee: number for number, guarantee in enumerate(BY_ID)}
 
     def first(each: Check) -> int:
         return min((order.get(guarantee, 0) for guarantee in each.guarantees), default=0)

@@ -9,28 +9,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from flyteapps_contract.catalogue import GUARANTEES
-from flyteapps_contract.checks.registry import all_checks
+from flyteapps_contract.checks.registry import Check, all_checks
+from flyteapps_contract.dialects import BY_ID
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 
 HERE = Path(__file__).parent
 KEYS = {"dialect", "version", "deviation"}
-FIELDS = {"id", "guarantee", "checks", "evidence"}
+FIELDS = {"id", "guarantee", "checks", "evidence", "instead", "asked"}
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One known deviation: its id, the guarantee, the checks that see it (none: any of them), and the evidence."""
+    """One known deviation: its id, the guarantee, the checks that see it (none: any of them), and the evidence.
+
+    `instead`: the guarantees of the plane's own dialect that say what it does; their checks are asked, and those that
+    see the deviation are not. `asked`: checks that hold all the same.
+    """
 
     id: str
     guarantee: str
     checks: tuple[str, ...]
     evidence: str
+    instead: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
-    def covers(self, outcome: Outcome) -> bool:
-        """Whether it is what a check found."""
-        return self.guarantee in outcome.guarantees and (not self.checks or outcome.check in self.checks)
+    def covers(self, check: str, guarantees: Collection[str]) -> bool:
+        """Whether it is what that check of those guarantees sees."""
+        named = check in self.checks if self.checks else check not in self.asked
+        return named and self.guarantee in guarantees
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +54,22 @@ class Deviations:
         """The guarantees that are known to be broken, whichever check looks: what is drawn passes over them."""
         return frozenset(each.guarantee for each in self.deviations if not each.checks)
 
+    def asks(self, check: Check) -> bool:
+        """Whether a run asks that check: not where something else is guaranteed instead."""
+        return not any(each.instead and each.covers(check.name, check.guarantees) for each in self.deviations)
+
+    def instead_of(self, guarantee: str) -> tuple[str, ...]:
+        """The guarantees that say what the plane does instead."""
+        found = [each.instead for each in self.deviations if each.guarantee == guarantee]
+        return tuple(dict.fromkeys(id_ for ids in found for id_ in ids))
+
     def applied(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes of a run, with what deviates as declared told apart, and what no longer deviates broken."""
         after: list[Outcome] = []
         seen: set[str] = set()
         held: dict[str, bool] = {}
         for outcome in outcomes:
-            covering = [each for each in self.deviations if each.covers(outcome)]
+            covering = [each for each in self.deviations if each.covers(outcome.check, outcome.guarantees)]
             for each in covering:
                 held[each.id] = held.get(each.id, True) and outcome.verdict is Verdict.HOLDS
             if outcome.verdict is not Verdict.BROKEN or not covering:
@@ -68,7 +84,10 @@ class Deviations:
             declared = tuple(each for each in outcome.guarantees if each in known)
             after.append(replace(outcome, guarantees=declared, verdict=Verdict.DEVIATES, reason=text))
         for each in self.deviations:
-            if each.id not in seen and held.get(each.id, False):
+            if each.instead:
+                text = f"{each.id}: {each.evidence}; instead {', '.join(each.instead)}"
+                after.append(Outcome("", (each.guarantee,), Verdict.DEVIATES, text))
+            elif each.id not in seen and held.get(each.id, False):
                 text = f"known deviation {each.id} no longer deviates: remove it from {self.name}"
                 after.append(Outcome("", (each.guarantee,), Verdict.BROKEN, text))
         return after
@@ -119,11 +138,18 @@ def _row(where: str, row: dict[str, Any], known: Collection[str]) -> Deviation:
     for key in ("id", "guarantee", "evidence"):
         if not isinstance(row.get(key), str) or not row[key]:
             raise CannotJudge(f"{where}: has no {key}")
-    if row["guarantee"] not in {each.id for each in GUARANTEES}:
+    if row["guarantee"] not in BY_ID:
         raise CannotJudge(f"{where}: no guarantee is called {row['guarantee']}")
-    checks = row.get("checks", [])
-    if not isinstance(checks, list) or not all(isinstance(each, str) for each in cast("list[object]", checks)):
-        raise CannotJudge(f"{where}: checks has to be a list of names")
-    if strange := [each for each in cast("list[object]", checks) if each not in known]:
+    checks, instead, asked = (_names(where, row, key) for key in ("checks", "instead", "asked"))
+    if strange := [each for each in (*checks, *asked) if each not in known]:
         raise CannotJudge(f"{where}: no check is called {strange[0]}")
-    return Deviation(row["id"], row["guarantee"], tuple(cast("list[str]", checks)), row["evidence"])
+    if strange := [each for each in instead if each not in BY_ID]:
+        raise CannotJudge(f"{where}: no guarantee is called {strange[0]}")
+    return Deviation(row["id"], row["guarantee"], checks, row["evidence"], instead, asked)
+
+
+def _names(where: str, row: dict[str, Any], key: str) -> tuple[str, ...]:
+    names = row.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in cast("list[object]", names)):
+        raise CannotJudge(f"{where}: {key} has to be a list of names")
+    return tuple(cast("list[str]", names))

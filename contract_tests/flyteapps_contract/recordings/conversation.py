@@ -9,21 +9,15 @@ import time
 from typing import Any
 
 from flyteidl2.app import app_definition_pb2 as model
-from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 from pyqwest import ReadError, RemoteProtocolError, WriteError
 
 from flyteapps_contract.outcomes import Refused, StreamEnded
 from flyteapps_contract.recordings.messages import METHODS, to_body, to_json
-from flyteapps_contract.streams import PATIENCE, Watcher
+from flyteapps_contract.session import SERVICE
 from flyteapps_contract.targets.target import CALL_SECONDS, Inbox, Plane
+from flyteapps_contract.waiting import Waiting, opened, watched
 
-STEP = 0.05
-"""Seconds that a movable clock is advanced at once, at first: few, since a plane may forget what it knew within 30."""
-ARRIVAL = 0.02
-"""Real seconds that a message may take to arrive before more time is made to pass."""
-OPENING = 0.25
-"""Real seconds that a stream may take until it is open at the plane, where its link can't tell."""
 QUIET = 0.5
 """Seconds without a message after which a stream that is left open has no more to say."""
 OPEN = "DEADLINE_EXCEEDED"
@@ -45,11 +39,7 @@ def invoke(plane: Plane, call: str, request: Message) -> dict[str, Any]:
 def open_stream(plane: Plane, call: str, request: Message) -> Inbox:
     """A stream by its name in recordings, open at the plane as far as can be told."""
     method = METHODS[call]
-    inbox = plane.link.stream(method.service, method.name, request, method.response)
-    deadline = time.monotonic() + (0 if plane.link.opens_at_once else OPENING)
-    while time.monotonic() < deadline and not inbox.pending:
-        time.sleep(ARRIVAL)
-    return inbox
+    return opened(plane, method.service, method.name, request, method.response)
 
 
 def pass_time(plane: Plane, seconds: float) -> None:
@@ -63,21 +53,10 @@ def pass_time(plane: Plane, seconds: float) -> None:
 def await_status(plane: Plane, app_id: model.Identifier, status: str) -> bool:
     """Whether the app came to that status in time: all its conditions, or the last where they are a history."""
     wanted = model.Status.DeploymentStatus.Value(f"DEPLOYMENT_STATUS_{status}")
-    inbox = open_stream(plane, "watch", rpc.WatchRequest(app_id=app_id))
-    watcher = Watcher(inbox)
-    waiting, deadline = _Waiting(plane), time.monotonic() + PATIENCE
     try:
-        while time.monotonic() < deadline:
-            seen = watcher.poll(waiting.patience)
-            if seen is None:
-                waiting.go_on()
-            elif _stands(seen.app, wanted):
-                return True
+        return watched(plane, SERVICE, app_id, lambda app: _stands(app, wanted)) is not None
     except (Refused, StreamEnded):
         return False
-    finally:
-        inbox.close()
-    return False
 
 
 def drain(
@@ -89,9 +68,9 @@ def drain(
     """
     seen: list[dict[str, Any]] = []
     counted = 0
-    waiting, deadline = _Waiting(plane), time.monotonic() + PATIENCE
+    waiting = Waiting(plane)
     try:
-        while time.monotonic() < deadline:
+        while not waiting.over:
             message = inbox.next(waiting.patience)
             if message is not None:
                 event = to_json(message)
@@ -127,22 +106,6 @@ def send(plane: Plane, request: dict[str, Any], where: str) -> dict[str, Any] | 
         "body": answer.content.decode("utf-8", "replace"),
         "has_body": bool(answer.content),
     }
-
-
-class _Waiting:
-    """Time that passes while a message is waited for: where a clock can be moved, in steps that grow with it."""
-
-    def __init__(self, plane: Plane) -> None:
-        self._plane = plane
-        self.patience = ARRIVAL if plane.offers.clock else STEP
-        self.passed = 0.0
-
-    def go_on(self) -> None:
-        """Lets a step of time pass; real time has passed where the message was waited for."""
-        step = max(STEP, self.passed / 4) if self._plane.offers.clock else STEP
-        if self._plane.offers.clock:
-            self._plane.advance(step)
-        self.passed += step
 
 
 def _stands(app: model.App, status: int) -> bool:

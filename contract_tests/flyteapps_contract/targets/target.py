@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from google.protobuf.message import Message
 
+from flyteapps_contract.guarantees import STANDARD
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
 from flyteapps_contract.targets.wire import Wire
 
@@ -33,8 +34,10 @@ class Offers:
     can be sent over `Link.wire`. `raw_grpc`: raw gRPC bytes can be sent over it.
     `shared`: a cluster pool and two clusters that serve it, empty where none are
     known. `lease_seconds`: how long a lease runs, 0 where that isn't known.
-    `measured`: timed checks make sense here. `org`: the plane's org where it is
-    known beforehand, else "".
+    `conflicting`: labels that make an app's next write meet one of the cluster's,
+    empty where none are known. `measured`: timed checks make sense here. `org`: the
+    plane's org where it is known beforehand, else "". `dialect`: the one that it is
+    judged by, a key of DIALECTS.
     """
 
     clock: bool = False
@@ -46,8 +49,10 @@ class Offers:
     raw_grpc: bool = False
     shared: tuple[str, ...] = ()
     lease_seconds: float = 0.0
+    conflicting: dict[str, str] = field(default_factory=dict[str, str])
     measured: bool = False
     org: str = ""
+    dialect: str = STANDARD
 
     REASONS: ClassVar[dict[str, str]] = {
         "clock": "the target's clock can't be moved",
@@ -58,6 +63,7 @@ class Offers:
         "http": "needs raw HTTP requests to an endpoint",
         "raw_grpc": "needs raw gRPC bytes to an endpoint",
         "shared": "no pool is known that two clusters serve",
+        "conflicting": "no way is known to have a write meet one of the cluster's",
         "measured": "timed; run by the benchmarks alone",
     }
 
@@ -73,6 +79,7 @@ class Inbox:
         self._items: queue.SimpleQueue[Message | Exception] = queue.SimpleQueue()
         self._cancel = cancel
         self._ended: Exception | None = None
+        self.closed = False
         self._reading = threading.Event()
         self._reading.set()
 
@@ -121,6 +128,7 @@ class Inbox:
 
     def close(self) -> None:
         """Ends the stream from this side."""
+        self.closed = True
         self.resume()
         self._cancel()
 
@@ -174,8 +182,12 @@ class Target(ABC):
     """Something to judge. `name` is how a report calls it."""
 
     name: str
-    dialect: str = "standard"
     offers: Offers
+
+    @property
+    def dialect(self) -> str:
+        """The dialect that it is judged by."""
+        return self.offers.dialect
 
     @abstractmethod
     def plane(self) -> Plane:

@@ -1,0 +1,105 @@
+"""What the checks of the dialect flyte-oss share: names of resources, reads that no cache answers, silence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_contract.expectations import expect
+from flyteapps_contract.outcomes import Broken, Unjudged
+from flyteapps_contract.session import STOP, Session, copy, statuses
+from flyteapps_contract.streams import Seen, Watcher
+from flyteapps_contract.waiting import Waiting
+
+LONGEST = 63
+"""Characters of a resource name."""
+QUIET = 0.3
+"""Real seconds in which nothing comes, where nothing shall."""
+
+
+def resource(app_id: model.Identifier) -> str:
+    """The resource name of an id."""
+    whole = f"{app_id.name}-{app_id.project}-{app_id.domain}".lower()
+    if len(whole) <= LONGEST:
+        return whole
+    digest = hashlib.sha256(f"{app_id.project}/{app_id.domain}/{app_id.name}".encode()).hexdigest()
+    return f"{whole[:54]}-{digest[:8]}"
+
+
+def listed(s: Session, app_id: model.Identifier) -> model.App | None:
+    """The app as List of its project gives it now, None where it isn't there."""
+    scope = s.scope(app_id.project)
+    scope.domain = app_id.domain
+    found = [each for each in s.list(project=scope).apps if resource(each.metadata.id) == resource(app_id)]
+    expect(len(found) <= 1, f"List gives {len(found)} apps of the resource name {resource(app_id)}")
+    return found[0] if found else None
+
+
+def shown(s: Session, app_id: model.Identifier) -> model.App:
+    """The same; Broken where it isn't there."""
+    app = listed(s, app_id)
+    if app is None:
+        raise Broken(f"List of {app_id.project} should have {app_id.name}, and hasn't")
+    return app
+
+
+def changed(app: model.App, image: str) -> model.App:
+    """The app with another image, and without what a plane made of it."""
+    new = copy(app)
+    new.ClearField("status")
+    new.spec.container.image = image
+    return new
+
+
+def stopped(s: Session, app: model.App) -> model.App:
+    """The app, active before and stopped now, as it was sent."""
+    new = copy(app)
+    new.ClearField("status")
+    new.spec.desired_state = STOP
+    s.given_update(new)
+    return new
+
+
+def rests(app: model.App) -> bool:
+    """Whether all its conditions are ACTIVE."""
+    found = statuses(app)
+    return bool(found) and set(found) == {"ACTIVE"}
+
+
+def given_watched(s: Session) -> tuple[model.App, Watcher]:
+    """An active app, and an open watch of it whose snapshot was read."""
+    app = s.given_active()
+    watcher = s.watch(app_id=app.metadata.id)
+    first = next_of(s, watcher, "the snapshot")
+    if first.kind != "create":
+        raise Unjudged(f"a watch of an app that exists began with a {first.kind} event")
+    return app, watcher
+
+
+def next_of(s: Session, watcher: Watcher, what: str) -> Seen:
+    """The next event; time passes while it is waited for. Broken where none comes."""
+    waiting = Waiting(s.plane)
+    while not waiting.over:
+        seen = watcher.poll(waiting.patience)
+        if seen is not None:
+            return seen
+        waiting.go_on()
+    raise Broken(f"waiting for {what}: nothing came")
+
+
+def until(s: Session, watcher: Watcher, reached: Callable[[Seen], bool], what: str) -> list[Seen]:
+    """The events up to and with the first of which `reached` says so."""
+    seen = [next_of(s, watcher, what)]
+    while not reached(seen[-1]):
+        seen.append(next_of(s, watcher, what))
+    return seen
+
+
+def silent(s: Session, watcher: Watcher) -> None:
+    """Broken where anything comes while some time passes."""
+    if s.offers.clock:
+        s.advance(QUIET)
+    seen = watcher.poll(QUIET)
+    expect(seen is None, f"nothing should come, but a {seen and seen.kind} event of {seen and seen.name} did")

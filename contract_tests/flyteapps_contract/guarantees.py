@@ -1,0 +1,25 @@
+"""What a guarantee is. The guarantees themselves are in the catalogues, one a dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STANDARD = "standard"
+FLYTE_OSS = "flyte-oss"
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """What a plane promises, of which dialect it is, and who says so.
+
+    Of a dialect that was recorded: the steps "GROUP / STEP" of the recording that show it, where `*` stands for
+    anything, and, as `read`, what of it was only read in the source.
+    """
+
+    id: str
+    text: str
+    evidence: tuple[str, ...]
+    dialect: str = STANDARD
+    area: str = ""
+    steps: tuple[str, ...] = ()
+    read: str = ""

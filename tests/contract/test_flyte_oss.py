@@ -1,0 +1,59 @@
+"""The contract of the open-source backend's dialect on the stand-in, one case a guarantee and target; and its data."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+from flyteapps_contract import catalogue_flyte_oss
+from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract.deviations.deviations import of_dialect
+from flyteapps_contract.plugin import contract_tests
+from flyteapps_contract.verification import asked_of, checks_of
+
+from . import standins
+from .test_flyte_oss_recordings import STEPS
+
+NAMES = [f"{step.group} / {step.name}" for step in STEPS]
+
+test_in_process = contract_tests(standins.oss_in_process, dialect="flyte-oss")
+test_over_connect = contract_tests(standins.oss_over_connect, dialect="flyte-oss")
+test_over_grpc = contract_tests(standins.oss_over_grpc, dialect="flyte-oss")
+
+
+def test_each_guarantee_is_recorded_or_read() -> None:
+    """Each names steps of the recording, and only such as there are, or says what was only read in the source."""
+    for each in catalogue_flyte_oss.GUARANTEES:
+        assert each.steps or each.read, each.id
+        for pattern in each.steps:
+            assert any(fnmatchcase(name, pattern) for name in NAMES), f"{each.id}: no step is called {pattern}"
+
+
+def test_each_step_shows_something() -> None:
+    """Some guarantee speaks of each recorded step, save those that only prepare: a wait, a first Create, a stop."""
+    patterns = [pattern for each in catalogue_flyte_oss.GUARANTEES for pattern in each.steps]
+    unspoken = [
+        step for step in STEPS if not any(fnmatchcase(f"{step.group} / {step.name}", each) for each in patterns)
+    ]
+    prepare = [step for step in unspoken if step.kind == "wait" or step.fields.get("call") in ("create", "update")]
+    assert unspoken == prepare
+
+
+def test_each_deviation_says_what_is_instead() -> None:
+    """Each row has guarantees of the dialect instead, and names only steps that were recorded, or the source."""
+    for row in of_dialect("flyte-oss").deviations:
+        assert row.instead and all(id_.startswith("OSS-") for id_ in row.instead), row.id
+        steps = re.findall(r"`(.*?)`", row.evidence)
+        assert set(steps) <= set(NAMES), f"{row.id}: {sorted(set(steps) - set(NAMES))}"
+        assert steps or "read in the source" in row.evidence, row.id
+
+
+def test_each_guarantee_of_the_standard_is_asked_or_deviates() -> None:
+    """None is passed over: its checks are asked, or a row says why some are not; what holds all the same is asked."""
+    rows = of_dialect("flyte-oss").deviations
+    deviating = [row.guarantee for row in rows]
+    assert len(set(deviating)) == len(deviating)
+    for each in GUARANTEES:
+        assert each.id in deviating or each.id in asked_of("flyte-oss")
+    for row in rows:
+        assert set(row.asked) <= {check.name for check in checks_of(row.guarantee)}, row.id

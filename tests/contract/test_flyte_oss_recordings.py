@@ -1,0 +1,80 @@
+"""The recording of the open-source backend, replayed on the stand-in's dialect of it: over Connect, over gRPC."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+
+import pytest
+
+from flyteapps_contract import recordings
+from flyteapps_contract.recordings.replayer import Rules, replay
+from flyteapps_contract.recordings.steps import groups, header_of, load
+from flyteapps_contract.targets.planes import InProcess, PlanesTarget
+from flyteapps_contract.targets.target import Link, Offers
+from flyteapps_fake import FakeControlPlane
+
+from .link_at_once import LinkAtOnce
+from .recorded_surroundings import recorded_plane
+
+FILE = Path(recordings.__file__).with_name("flyte-oss-2.0.43.jsonl")
+STEPS = load(FILE)
+GROUPS = dict(groups(STEPS))
+RULES = Rules.of(header_of(FILE))
+OFFERS = Offers(fresh=True, clock=True, http=True, dialect="flyte-oss")
+
+
+def target(protocol: Literal["Connect", "gRPC"]) -> PlanesTarget:
+    """Planes in the recording's surroundings, behind their own servers."""
+
+    def connect(plane: InProcess, stack: ExitStack) -> Link:
+        return LinkAtOnce(cast("FakeControlPlane", plane), protocol)
+
+    def move(plane: InProcess, seconds: float) -> None:
+        cast("FakeControlPlane", plane).advance(seconds)
+
+    return PlanesTarget(recorded_plane, name=protocol, offers=OFFERS, connect=connect, move=move)
+
+
+@pytest.mark.parametrize("protocol", ["Connect", "gRPC"])
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_recording_replays_equal(group: str, protocol: Literal["Connect", "gRPC"]) -> None:
+    """Every step of the group is answered as the service answered it, but for what the recording calls no evidence."""
+    assert [str(each) for each in replay(target(protocol), GROUPS[group], RULES)] == []
+
+
+def test_the_recording_is_whole() -> None:
+    """It has all steps and groups, and its header says of what it is and what is no evidence."""
+    header = header_of(FILE)
+    assert header is not None
+    assert (header.dialect, header.version, header.steps) == ("flyte-oss", "2.0.43", len(STEPS))
+    assert header.made and header.no_evidence
+    assert len(GROUPS) == len({step.group for step in STEPS})
+
+
+def test_the_rules_allow_two_things() -> None:
+    """Runs of equal events, and one text that a client makes itself, are all that a replay may answer otherwise."""
+    assert Rules(repeats=True, ignored=["validation / bad quantity: message"]) == RULES
+
+
+@pytest.mark.parametrize(
+    ("group", "step", "answer", "path"),
+    [
+        ("failed", "get failed", {"error": "NOT_FOUND"}, "error"),
+        ("create", "get missing", {"message": "gone"}, "message"),
+        ("http", "wrong content type", {"status": 400}, "status"),
+        ("http", "6 MB request", {"content_type": "text/plain"}, "content_type"),
+        ("http", "unknown method", {"body": ""}, "body"),
+        ("failed", "wait f1 FAILED", {"reached": False}, "reached"),
+        ("logs", "app", {"events": []}, "events.0"),
+        ("watch_targets", "close org", {"end": "DEADLINE_EXCEEDED"}, "end"),
+    ],
+)
+def test_a_planted_difference_is_found(group: str, step: str, answer: dict[str, object], path: str) -> None:
+    """Where the recording says something else, the replay names that step and the place."""
+    planted = [replace(each, fields=each.fields | answer) if each.name == step else each for each in GROUPS[group]]
+    found = replay(target("Connect"), planted, RULES)
+    assert {each.step for each in found} == {step}
+    assert path in {each.path for each in found}
