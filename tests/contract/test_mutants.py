@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from flyteapps_contract import streams
-from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract.dialects import BY_ID, DIALECTS
+from flyteapps_contract.guarantees import FLYTE_OSS
 from flyteapps_contract.profiles import PROFILES
 from mutants import hunt, hunting
 from mutants.catalogue import MUTANTS, Mutant
@@ -32,8 +33,11 @@ def test_what_was_found_is_on_record() -> None:
 
 
 def test_there_are_enough() -> None:
-    """Every section of the contract has planted bugs."""
+    """Every section of the contract has planted bugs, and so has every guarantee that is flyte-oss's own."""
     sections = Counter(guarantee.partition("-")[0] for guarantee, _ in MUTANTS)
-    assert set(sections) == {each.id.partition("-")[0] for each in GUARANTEES}
+    assert set(sections) == {each.partition("-")[0] for each in BY_ID}
     assert sum(sections[each] for each in ("LE", "US", "SP", "LO")) >= 20
-    assert sum(sections.values()) >= 95
+    assert sum(sections.values()) >= 135
+    assert {guarantee for guarantee, _ in MUTANTS if guarantee.startswith("OSS-")} == {
+        each.id for each in DIALECTS[FLYTE_OSS].own
+    }

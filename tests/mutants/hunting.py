@@ -8,9 +8,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 
 from contract import standins
+from flyteapps_contract.dialects import BY_ID
 from flyteapps_contract.explorations.hunting import Hunt, explore
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.sequences import search
+from flyteapps_contract.guarantees import FLYTE_OSS
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.targets.planes import PlanesTarget
@@ -31,7 +33,7 @@ def directed(guarantee: str, mutant: Mutant) -> Outcome | None:
 def planes_of(guarantee: str) -> PlanesTarget:
     """Planes of the dialect that has the guarantee, in this process, or on ports where its checks need those."""
     wired = any("http" in check.needs for check in checks_of(guarantee))
-    if guarantee.startswith("OSS-"):
+    if BY_ID[guarantee].dialect == FLYTE_OSS:
         return standins.oss_over_connect() if wired else standins.oss_in_process()
     return standins.in_process()
 
