@@ -8,7 +8,7 @@
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
 #   make wheels   whether every extra has wheels for every platform and Python
 #   make lowest   the tests with the lowest versions that are allowed; canary: with the newest flyte, flyteidl2, connectrpc
-#   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute
+#   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute, SOAK="60 auto 1 flyte-oss" of that dialect
 #   make mutants  every planted bug against the suite, SHARD=1/4 of them, or ROTATING=8; mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make protos   writes protos/outline.json from the installed flyteidl2

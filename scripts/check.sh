@@ -7,7 +7,7 @@ make=$1
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-# part TARGET [VARIABLE=VALUE]
+# part TARGET [VARIABLE=VALUE]: a value may have spaces
 part() {
     started=$(date +%s)
     "$make" "$@" || echo "$1" >>"$logs/failed"
@@ -29,6 +29,7 @@ beside() {
     part bench-smoke
     part bare
     part soak SOAK=60
+    part soak SOAK="20 auto 1 flyte-oss"
     part mutants ROTATING=8
     part lowest LOWEST_TESTS="tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py"
     # what comes next upstream stops nobody

@@ -1,6 +1,6 @@
 """Mixed load on `flyteapps serve`, with clients that vanish at random: what grows, what leaks, what fails.
 
-Run with `make soak` (an hour); SECONDS as the first argument, `--server` as the second. Prints a line a sample and
+Run with `make soak` (an hour); arguments are SECONDS, `--server`, a seed, `--dialect`. Prints a line a sample and
 exits 1 where memory grew, a task, a file or a stream was left, or a call was answered by a code that it can't have.
 """
 
@@ -47,25 +47,42 @@ APPS = 200
 WORKERS = 12
 MOST_GROWTH, MOST_MB = 1.15, 40.0
 """Memory at the end over memory after a third of the time; or so much more, which the first minutes may take."""
-EXPECTED = {
-    "create": {"ALREADY_EXISTS"},
-    "update": {"NOT_FOUND", "ABORTED"},
-    "stop": {"NOT_FOUND", "ABORTED"},
+STANDARD, FLYTE_OSS = "standard", "flyte-oss"
+_EVERYWHERE = {
     "get": {"NOT_FOUND"},
-    "delete": {"NOT_FOUND", "FAILED_PRECONDITION"},
     "list": set[str](),
     "watch": {"CANCELED"},
-    "logs": {"NOT_FOUND", "CANCELED"},
     "give_up": {"NOT_FOUND", "CANCELED", "DEADLINE_EXCEEDED"},
 }
+EXPECTED: dict[str, dict[str, set[str]]] = {
+    STANDARD: {
+        **_EVERYWHERE,
+        "create": {"ALREADY_EXISTS"},
+        "update": {"NOT_FOUND", "ABORTED"},
+        "stop": {"NOT_FOUND", "ABORTED"},
+        "delete": {"NOT_FOUND", "FAILED_PRECONDITION"},
+        "logs": {"NOT_FOUND", "CANCELED"},
+    },
+    FLYTE_OSS: {
+        **_EVERYWHERE,
+        "create": {"INTERNAL"},
+        "update": {"INTERNAL"},
+        "stop": {"NOT_FOUND"},
+        "delete": set(),
+        "logs": {"NOT_FOUND", "CANCELED", "RESOURCE_EXHAUSTED"},
+    },
+}
 """What a call may be refused with; CANCELED is what connectrpc makes of a call that the client itself gave up."""
+WHOLE = {STANDARD: WatchRequest(org="flyte"), FLYTE_OSS: WatchRequest()}
+"""A Watch of everything."""
 
 
 class Load:
     """The clients that behave, and what they were answered."""
 
-    def __init__(self, url: str, source: random.Random) -> None:
+    def __init__(self, url: str, source: random.Random, dialect: str) -> None:
         self._random = source
+        self._dialect = dialect
         self._transports = [HTTPTransport(http_version=each) for each in (HTTPVersion.HTTP2, HTTPVersion.HTTP1)]
         http2, http1 = map(Client, self._transports)
         self._clients = [
@@ -104,14 +121,17 @@ class Load:
                 code = "OK"
             except ConnectError as error:
                 code = error.code.name
-                if code not in EXPECTED[kind]:
+                if code not in EXPECTED[self._dialect][kind]:
                     self.wrong.append(f"{kind}: {code}: {error.message}")
             self.answers[kind, code] += 1
 
     def _app(self, app_id: Identifier, stopped: bool = False) -> App:
         states = Spec
         wanted = states.DESIRED_STATE_STOPPED if stopped else states.DESIRED_STATE_ACTIVE
-        app = App(metadata=Meta(id=app_id), spec=Spec(container=Container(image="image"), desired_state=wanted))
+        app = App(
+            metadata=Meta(id=app_id),
+            spec=Spec(container=Container(image=f"image:{self._random.randrange(9)}"), desired_state=wanted),
+        )
         app.metadata.labels["turn"] = str(self._random.random())
         return app
 
@@ -137,7 +157,7 @@ class Load:
     async def watch(self, client: AppServiceClient, app_id: Identifier) -> None:
         """A few events of one app, or of all, and then no more."""
         whole = self._random.random() < 0.3
-        request = WatchRequest(org="flyte") if whole else WatchRequest(app_id=app_id)
+        request = WHOLE[self._dialect] if whole else WatchRequest(app_id=app_id)
         await self._some(client.watch(request))
 
     async def logs(self, client: AppServiceClient, app_id: Identifier) -> None:
@@ -160,9 +180,9 @@ class Load:
             await call
 
 
-async def vanish(port: int, until: float, source: random.Random) -> None:
+async def vanish(port: int, until: float, source: random.Random, dialect: str) -> None:
     """Clients that misbehave: 100 watches at a time that are killed, requests that break off."""
-    message = WatchRequest(org="flyte").SerializeToString()
+    message = WHOLE[dialect].SerializeToString()
     body = (b"\0" + len(message).to_bytes(4, "big") + message).hex()
     head = b"POST /flyteidl2.app.AppService/Create HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/proto\r\n"
     while time.monotonic() < until:
@@ -192,14 +212,14 @@ def sample_of(server: ServerProcess) -> dict[str, float]:
     }
 
 
-async def soak(server: ServerProcess, seconds: float, seed: int) -> list[str]:
+async def soak(server: ServerProcess, seconds: float, seed: int, dialect: str) -> list[str]:
     """What went wrong."""
     source = random.Random(seed)
-    load = Load(server.url, source)
+    load = Load(server.url, source, dialect)
     before = sample_of(server)
     until = time.monotonic() + seconds
     workers = [asyncio.create_task(load.run(until)) for _ in range(WORKERS)]
-    workers.append(asyncio.create_task(vanish(server.port, until, source)))
+    workers.append(asyncio.create_task(vanish(server.port, until, source, dialect)))
     memory: list[float] = []
     samples = 60
     for number in range(samples):
@@ -240,16 +260,17 @@ async def soak(server: ServerProcess, seconds: float, seed: int) -> list[str]:
 
 
 def main() -> int:
-    """SECONDS [SERVER [SEED]]."""
+    """SECONDS [SERVER [SEED [DIALECT]]]."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600.0
     kind = sys.argv[2] if len(sys.argv) > 2 else "auto"
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.SystemRandom().randrange(10**6)
+    dialect = sys.argv[4] if len(sys.argv) > 4 else STANDARD
     for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
         del os.environ[name]
-    print(f"soak: {seconds:g} s on the server {kind}, seed {seed}", flush=True)
-    server = ServerProcess("--quiet", "--server", kind, "--speed", "50")
+    print(f"soak: {seconds:g} s on the server {kind}, seed {seed}, dialect {dialect}", flush=True)
+    server = ServerProcess("--quiet", "--server", kind, "--speed", "50", "--dialect", dialect)
     try:
-        wrong = asyncio.run(soak(server, seconds, seed))
+        wrong = asyncio.run(soak(server, seconds, seed, dialect))
         ended = server.process.poll()
         if ended is not None:
             wrong.append(f"the server ended by itself, status {ended}")
