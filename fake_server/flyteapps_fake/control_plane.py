@@ -17,10 +17,9 @@ from flyteapps_fake.dialects.dialect import Dialect
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
-from flyteapps_fake.plane.operations import GET, Operation
+from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.timeline import Timeline
-from flyteapps_fake.plane.wire import field
 from flyteapps_fake.registry import Maker, maker_of
 from flyteapps_fake.settings import ClockMode, DataPlane, Settings
 
@@ -121,8 +120,6 @@ class FakeControlPlane:
 
     def call(self, operation: Operation, request: Message) -> bytes:
         """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
-        if self.repeats and operation is GET:
-            return field(1, self.read(request).encoded)
         with self._lock:
             self._timeline.run_due()
             return self._dialect.call(operation, request)

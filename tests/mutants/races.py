@@ -8,7 +8,7 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
-from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.dialects.standard import Standard
 from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.events import Event, EventLog, Subscription
@@ -96,10 +96,10 @@ def a_read_is_kept_for_the_next_one() -> AbstractContextManager[Any]:
     """What was read is kept after others were let in, and given to the next reader, though it may be older."""
     kept: dict[tuple[int, AppKey], AppRecord] = {}
 
-    def read(real: Any, self: FakeControlPlane, request: Any) -> AppRecord:
+    def read(real: Any, self: Standard, request: Any) -> AppRecord:
         record = real(self, request)
         old = kept.pop((id(self), record.key), None)
         kept[id(self), record.key] = record
         return old if old is not None and old.incarnation == record.incarnation else record
 
-    return around(FakeControlPlane, "read", read)
+    return around(Standard, "read", read)
