@@ -15,7 +15,8 @@ class Dialect:
     `own`: the guarantees that are its own; it gives those of the standard, too, save known deviations. `explored`:
     whether what is drawn (messages, histories, sequences) is of it. `cached_reads`: whether a plane may answer a Get
     from a cache, so that waiting has to watch. `conflict`: words of the INTERNAL of a write that met one of the
-    cluster's, "" where there is no such thing; it changed nothing, and is made again.
+    cluster's, "" where there is no such thing; it changed nothing, and is made again. `org_lists`: whether List
+    takes an org; a plane that doesn't gives all its apps where nothing is asked for.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Dialect:
     explored: bool = False
     cached_reads: bool = False
     conflict: str = ""
+    org_lists: bool = True
 
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
@@ -45,6 +47,7 @@ DIALECTS: dict[str, Dialect] = {
             title="the open-source Flyte 2 backend, version 2.0.43",
             own=catalogue_flyte_oss.GUARANTEES,
             cached_reads=True,
+            org_lists=False,
             conflict="Operation cannot be fulfilled",
         ),
     )

@@ -18,17 +18,19 @@ from typing import NoReturn
 import click
 from rich.console import Console
 
-from flyteapps_contract.catalogue import GUARANTEES, Guarantee
 from flyteapps_contract.checks.registry import Check
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
+from flyteapps_contract.dialects import DIALECTS
 from flyteapps_contract.explorations.hunting import Exploration, explore
 from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.guarantees import STANDARD, Guarantee
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
-from flyteapps_contract.profiles import PROFILES, Budget, Profile
+from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
 from flyteapps_contract.reports import machine, page, terminal
 from flyteapps_contract.reports.summary import Summary, summarize
 from flyteapps_contract.runner import judge, lacking
 from flyteapps_contract.session import Limits, Run
+from flyteapps_contract.targets.detecting import signs, told
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.probing import clean, probe, require_unused
 from flyteapps_contract.targets.target import Target
@@ -37,7 +39,6 @@ from flyteapps_contract.verification import checks_of, fresh_prefix
 
 CANNOT_JUDGE = 2
 SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
-DIALECTS = ("standard",)
 SEEDS = 1_000_000
 """Seeds that are drawn are below it, so that they can be typed."""
 
@@ -49,7 +50,8 @@ SEEDS = 1_000_000
 @click.option("--insecure", is_flag=True, help="Plaintext, where the endpoint names no scheme. Loopback always is.")
 @click.option("--ca-cert", type=click.Path(path_type=Path), help="File of the certificates to trust.")
 @click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Sent with every call; may be given again.")
-@click.option("--dialect", type=click.Choice(DIALECTS), default="standard", show_default=True)
+@click.option("--dialect", type=click.Choice(list(DIALECTS)), default=STANDARD, show_default=True)
+@click.option("--detect", is_flag=True, help="Only say which dialect the plane speaks, by a few harmless calls.")
 @click.option("--org", default="", help="The org.  [default: the plane's own]")
 @click.option("--project", default="", help="The only project to use.  [default: projects of its own]")
 @click.option("--domain", default="development", show_default=True, help="The domain.")
@@ -85,6 +87,7 @@ def verify(
     ca_cert: Path | None,
     header: tuple[str, ...],
     dialect: str,
+    detect: bool,
     org: str,
     project: str,
     domain: str,
@@ -107,9 +110,10 @@ def verify(
     The plane may be in use: only apps of this run are touched, their names begin with a prefix that nobody else has,
     and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
     """
-    guarantees = select(only)
     wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
     deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
+    guarantees = select(only, dialect, deviations)
+    tried = PROFILES[profile] if DIALECTS[dialect].explored else DIRECTED
     target = EndpointTarget(
         Address.parse(endpoint, insecure),
         protocol,
@@ -117,6 +121,7 @@ def verify(
         org=org,
         projects=not project,
         failing=_label(failing_label),
+        dialect=dialect,
     )
     run = Run(
         prefix=_prefix(clean_prefix or prefix or fresh_prefix()),
@@ -127,8 +132,12 @@ def verify(
     )
     if clean_prefix:
         raise click.exceptions.Exit(CANNOT_JUDGE if clean(target, run, click.echo) else 0)
+    if detect:
+        raise click.exceptions.Exit(_detect(target, run))
+    if tried.name != profile:
+        click.echo(f"messages, histories and sequences are drawn of the dialect {STANDARD} alone: the checks run")
     if dry_run:
-        _say_plan(target, guarantees, profile)
+        _say_plan(target, guarantees, tried, deviations)
         return
     reports = [(path, text) for path, text in wanted if path is not None]
     for path, _ in reports:
@@ -144,7 +153,7 @@ def verify(
         run,
         console,
         until=time.monotonic() + max_seconds if max_seconds else None,
-        profile=PROFILES[profile],
+        profile=tried,
         seed=secrets.randbelow(SEEDS) if seed is None else seed,
         deviations=deviations,
     )
@@ -174,7 +183,7 @@ def run_checks(
     started = time.monotonic()
     known = deviations or of_dialect(target.dialect)
     outcomes: list[Outcome] = []
-    checks = _checks(guarantees)
+    checks = _checks(guarantees, known)
     explorations = _explorations(guarantees, profile)
     trouble = ""
     try:
@@ -234,19 +243,36 @@ def _within(budget: Budget, until: float | None) -> Budget:
     return budget if until is None else replace(budget, seconds=min(budget.seconds, until - time.monotonic()))
 
 
-def select(only: Sequence[str]) -> list[Guarantee]:
-    """The guarantees of these ids and sections, all where none is given. Raises CannotJudge."""
+def select(only: Sequence[str], dialect: str, deviations: Deviations) -> list[Guarantee]:
+    """The dialect's guarantees of these ids and sections, and those that hold instead; all where none is given.
+
+    Raises CannotJudge.
+    """
+    there = DIALECTS[dialect].guarantees
     wanted = [each.upper() for each in only]
-    known = {each.id for each in GUARANTEES} | {each.id.partition("-")[0] for each in GUARANTEES}
+    known = {each.id for each in there} | {each.id.partition("-")[0] for each in there}
     if unknown := [each for each in wanted if each not in known]:
-        ids = ", ".join(each.id for each in GUARANTEES)
-        raise CannotJudge(f"--only {unknown[0]}: no such guarantee; there are {ids}")
-    return [each for each in GUARANTEES if not wanted or {each.id, each.id.partition("-")[0]} & set(wanted)]
+        raise CannotJudge(f"--only {unknown[0]}: no such guarantee; there are {', '.join(each.id for each in there)}")
+    ids = {each.id for each in there if not wanted or {each.id, each.id.partition("-")[0]} & set(wanted)}
+    ids |= {instead for each in ids for instead in deviations.instead_of(each)}
+    return [each for each in there if each.id in ids]
 
 
-def _checks(guarantees: Sequence[Guarantee]) -> list[Check]:
-    found = {check.name: check for each in guarantees for check in checks_of(each.id)}
+def _checks(guarantees: Sequence[Guarantee], known: Deviations) -> list[Check]:
+    found = {check.name: check for each in guarantees for check in checks_of(each.id) if known.asks(check)}
     return list(found.values())
+
+
+def _detect(target: Target, run: Run) -> int:
+    """Says which dialect the plane speaks, and what shows it; the exit status."""
+    found = signs(target, run)
+    for sign in found:
+        click.echo(f"{sign.asked}: {sign.answered} [{sign.dialect or 'of no dialect that is known'}]")
+    dialect, text = told(found)
+    click.echo(f"{target.name}: {text}")
+    if run.left:
+        click.echo(f"left behind: {', '.join(sorted(run.left))}; remove it by --clean {run.prefix}", err=True)
+    return 0 if dialect else CANNOT_JUDGE
 
 
 def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
@@ -259,16 +285,17 @@ def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
     return outcome, ""
 
 
-def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: str) -> None:
-    checks = _checks(guarantees)
+def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: Profile, known: Deviations) -> None:
+    checks = _checks(guarantees, known)
     for check in checks:
         lack = lacking(target.offers, check)
         click.echo(
             f"{'not run' if lack else 'run':8} {','.join(check.guarantees):12} {check.sentence}{lack and f' [{lack}]'}"
         )
-    for exploration in _explorations(guarantees, PROFILES[profile]):
-        budget = PROFILES[profile].budgets[exploration.name]
-        click.echo(f"{'run':8} {exploration.name}: up to {budget.count}, or {budget.seconds:g} s, by profile {profile}")
+    for exploration in _explorations(guarantees, profile):
+        budget = profile.budgets[exploration.name]
+        said = f"up to {budget.count}, or {budget.seconds:g} s, by profile {profile.name}"
+        click.echo(f"{'run':8} {exploration.name}: {said}")
     click.echo(f"nothing was called; {sum(not lacking(target.offers, each) for each in checks)} checks would run")
 
 

@@ -1,4 +1,4 @@
-"""`flyteapps verify` on `flyteapps serve` of other processes: each server and protocol, with TLS and without.
+"""`flyteapps verify` on `flyteapps serve` of other processes: each server, protocol, dialect, with TLS and without.
 
 `--all` judges every combination; without it both servers, and the protocols that no other test speaks all through.
 Exits 1 unless everything that can be judged there holds.
@@ -18,30 +18,38 @@ from serving.server_process import ServerProcess
 SERVERS = ("pyvoy", "portable") if find_spec("pyvoy") else ("portable",)
 PROTOCOLS = ("connect", "connect-http2", "grpc", "grpc-web")
 AT_ONCE = 4
-SHORT = [(SERVERS[0], True, "connect-http2"), (SERVERS[-1], False, "grpc-web")]
-"""What is judged without `--all`; tests/contract/test_contract.py has Connect and gRPC."""
-PACE = ("--speed", "20", "--lease-seconds", "3600")
+SHORT = [
+    (SERVERS[0], True, "connect-http2", "standard"),
+    (SERVERS[-1], False, "grpc-web", "standard"),
+    (SERVERS[0], False, "connect", "flyte-oss"),
+]
+"""What is judged without `--all`; the tests have Connect and gRPC."""
+PACE = {
+    "standard": ("--speed", "20", "--lease-seconds", "3600"),
+    "flyte-oss": ("--speed", "20"),
+}
 VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify", "--seed", "1"]
 FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
 
 
-def verify(server: ServerProcess, protocol: str) -> subprocess.Popen[str]:
+def verify(server: ServerProcess, protocol: str, dialect: str) -> subprocess.Popen[str]:
     """A run of `flyteapps verify` on it."""
     trust = ["--ca-cert", server.trusted] if server.trusted else []
-    command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, server.address]
+    command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, "--dialect", dialect, server.address]
     env = os.environ | {"COLUMNS": "200"}  # one line for the summary
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
 
-def chosen(everything: bool) -> list[tuple[str, bool, str]]:
-    """Server, TLS, protocol of each run."""
-    return [
-        (server, tls, protocol)
+def chosen(everything: bool) -> list[tuple[str, bool, str, str]]:
+    """Server, TLS, protocol, dialect of each run."""
+    every = [
+        (server, tls, protocol, dialect)
+        for dialect in PACE
         for server in SERVERS
         for tls in (False, True)
         for protocol in PROTOCOLS
-        if everything or (server, tls, protocol) in SHORT
     ]
+    return every if everything else SHORT
 
 
 def main() -> int:
@@ -49,20 +57,27 @@ def main() -> int:
     failed: list[str] = []
     with ExitStack() as stack:
         os.environ["XDG_STATE_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
-        servers: dict[tuple[str, bool], ServerProcess] = {}
+        servers: dict[tuple[str, bool, str], ServerProcess] = {}
         left = chosen("--all" in sys.argv)
         while left:
             batch, left = left[:AT_ONCE], left[AT_ONCE:]
             runs: list[tuple[str, subprocess.Popen[str]]] = []
-            for server, tls, protocol in batch:
-                if (server, tls) not in servers:
-                    options = ("--quiet", *PACE, *(("--tls", "self-signed") if tls else ()))
-                    servers[server, tls] = stack.enter_context(ServerProcess("--server", server, *options))
-                name = f"{server}{', TLS' if tls else ''}, {protocol}"
-                runs.append((name, verify(servers[server, tls], protocol)))
+            for server, tls, protocol, dialect in batch:
+                key = server, tls, dialect
+                if key not in servers:
+                    options = (
+                        "--quiet",
+                        "--dialect",
+                        dialect,
+                        *PACE[dialect],
+                        *(("--tls", "self-signed") if tls else ()),
+                    )
+                    servers[key] = stack.enter_context(ServerProcess("--server", server, *options))
+                name = f"{server}{', TLS' if tls else ''}, {protocol}, {dialect}"
+                runs.append((name, verify(servers[key], protocol, dialect)))
             for name, run in runs:
                 said, _ = run.communicate()
-                print(f"{name:32} {'holds' if run.returncode == 0 else 'FAILS'}: {said.splitlines()[-1]}", flush=True)
+                print(f"{name:40} {'holds' if run.returncode == 0 else 'FAILS'}: {said.splitlines()[-1]}", flush=True)
                 if run.returncode:
                     failed.append(name)
                     print(said, flush=True)

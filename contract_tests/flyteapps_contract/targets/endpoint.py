@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flyteapps_contract.guarantees import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
 from flyteapps_contract.targets.target import Link, Offers, Plane, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol, Wire
@@ -88,6 +89,7 @@ class EndpointTarget(Target):
         org: str = "",
         projects: bool = True,
         failing: Mapping[str, str] | None = None,
+        dialect: str = STANDARD,
     ) -> None:
         self.name = f"{address.authority} over {NAMES[protocol]}{', TLS' if address.tls else ''}"
         self.protocol = protocol
@@ -100,6 +102,7 @@ class EndpointTarget(Target):
             http=open_to_all and protocol != "grpc",
             raw_grpc=open_to_all,
             org=org,
+            dialect=dialect,
         )
 
     def plane(self) -> Plane:

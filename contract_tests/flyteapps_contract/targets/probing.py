@@ -8,9 +8,10 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import list_pb2
 
+from flyteapps_contract.dialects import DIALECTS
 from flyteapps_contract.outcomes import CannotJudge, Refused
 from flyteapps_contract.session import SERVICE, Run
-from flyteapps_contract.targets.target import CALL_SECONDS, Link, Target
+from flyteapps_contract.targets.target import CALL_SECONDS, Plane, Target
 
 PAGE = 1_000
 
@@ -19,9 +20,11 @@ _SAYS: dict[str, str] = {
     "DEADLINE_EXCEEDED": "it takes the connection and never answers",
     "UNAUTHENTICATED": "it needs authentication: give it by --header, such as --header 'authorization: Bearer ...'",
     "PERMISSION_DENIED": "it does not let this caller list apps; give another by --header, or --org and --project",
-    "UNIMPLEMENTED": "something answers, but it is no plane that serves flyteidl2.app.AppService",
+    "UNIMPLEMENTED": "something answers, but it is no plane that serves flyteidl2.app.AppService, or none of this "
+    "dialect: --detect says which",
 }
 _UNTRUSTED = "its certificate is not trusted; name the file of the one that is by --ca-cert"
+_STRANGE = ("UNKNOWN", "INTERNAL")
 _NO_PLANE = "something answers, but not as a plane does"
 
 
@@ -29,25 +32,42 @@ def probe(target: Target) -> None:
     """Raises CannotJudge unless an apps plane answers."""
     plane = target.plane()
     try:
-        request = rpc.ListRequest(request=list_pb2.ListRequest(limit=1), org=target.offers.org)
+        request = rpc.ListRequest(request=list_pb2.ListRequest(limit=1))
+        _ask_all(request, plane, target.offers.org)
         plane.link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
     except Refused as error:
-        if error.code in _SAYS or error.code in ("UNKNOWN", "INTERNAL", "NOT_FOUND"):
-            says = _UNTRUSTED if "certificate" in error.message.lower() else _SAYS.get(error.code, _NO_PLANE)
-            raise CannotJudge(f"{target.name}: {says} ({error})") from error
+        if error.code in (*_SAYS, *_STRANGE, "NOT_FOUND"):
+            raise _no(target, error) from error
     finally:
         plane.close()
 
 
-def apps_with(link: Link, run: Run) -> Iterator[model.Identifier]:
+def require_plane(target: Target, error: Refused) -> None:
+    """Raises CannotJudge where that is no answer of an apps plane's own; one that lacks a method may be one."""
+    if error.code in (*_SAYS, *_STRANGE) and error.code != "UNIMPLEMENTED":
+        raise _no(target, error) from error
+
+
+def _no(target: Target, error: Refused) -> CannotJudge:
+    says = _UNTRUSTED if "certificate" in error.message.lower() else _SAYS.get(error.code, _NO_PLANE)
+    return CannotJudge(f"{target.name}: {says} ({error})")
+
+
+def _ask_all(request: rpc.ListRequest, plane: Plane, org: str) -> None:
+    """Has List give the apps of an org; of all, where the dialect has no such List."""
+    if DIALECTS[plane.offers.dialect].org_lists:
+        request.org = org
+
+
+def apps_with(plane: Plane, run: Run) -> Iterator[model.Identifier]:
     """The ids of the org's apps (of the run's project, where one is fixed) whose names begin with the run's prefix."""
     request = rpc.ListRequest(request=list_pb2.ListRequest(limit=PAGE))
     if run.project:
         request.project.organization, request.project.name, request.project.domain = run.org, run.project, run.domain
     else:
-        request.org = run.org
+        _ask_all(request, plane, run.org)
     while True:
-        page = link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
+        page = plane.link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
         assert isinstance(page, rpc.ListResponse)
         for app in page.apps:
             if app.metadata.id.name.lower().startswith(f"{run.prefix.lower()}-"):
@@ -61,7 +81,7 @@ def require_unused(target: Target, run: Run) -> None:
     """Raises CannotJudge where apps with the run's prefix exist already."""
     plane = target.plane()
     try:
-        found = next(apps_with(plane.link, run), None)
+        found = next(apps_with(plane, run), None)
     except Refused as error:
         raise CannotJudge(f"{target.name}: can't tell whether the prefix {run.prefix} is free: {error}") from error
     finally:
@@ -80,7 +100,7 @@ def clean(target: Target, run: Run, said: Callable[[str], None]) -> list[model.I
     left: list[model.Identifier] = []
     with Session(target.plane(), run) as session:
         try:
-            found = list(apps_with(session.plane.link, run))
+            found = list(apps_with(session.plane, run))
         except Refused as error:
             raise CannotJudge(f"{target.name}: its apps can't be listed: {error}") from error
         for app_id in found:

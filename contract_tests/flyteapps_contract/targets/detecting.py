@@ -1,0 +1,92 @@
+"""Which dialect is a plane's? A few calls that harm nobody, and what each dialect answers them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flyteapps_contract.dialects import DIALECTS
+from flyteapps_contract.guarantees import FLYTE_OSS, STANDARD
+from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.session import STOP, Run, Session
+from flyteapps_contract.targets.probing import require_plane
+from flyteapps_contract.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What was asked, what the plane answered, and the dialect that answers so, "" where none does."""
+
+    asked: str
+    answered: str
+    dialect: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    asked: str
+    ask: Callable[[Session], str]
+    answers: dict[str, str]
+    """By dialect, a pattern of its answer."""
+
+
+def _list_of_an_org(s: Session) -> str:
+    s.list(org=s.run.org)
+    return "OK"
+
+
+def _absent(s: Session) -> str:
+    s.get(s.id())
+    return "OK"
+
+
+def _created(s: Session) -> str:
+    app = s.app(s.name("-detect"), state=STOP)
+    s.create(app)
+    return f"OK, revision {s.get(app.metadata.id).metadata.revision}"
+
+
+def _created_twice(s: Session) -> str:
+    app = s.app(s.name("-detect"), state=STOP)
+    s.create(app)
+    s.create(app)
+    return "OK"
+
+
+_QUESTIONS = (
+    _Question(
+        "List of an org",
+        _list_of_an_org,
+        {STANDARD: "OK", FLYTE_OSS: "UNIMPLEMENTED: org and cluster_id filters are not supported by the data plane"},
+    ),
+    _Question("Get of an absent app", _absent, {FLYTE_OSS: "NOT_FOUND: KService ", STANDARD: "NOT_FOUND: "}),
+    _Question("Create and Get of an app", _created, {STANDARD: "OK, revision 1$", FLYTE_OSS: "OK, revision 0$"}),
+    _Question("Create of an app that exists", _created_twice, {STANDARD: "ALREADY_EXISTS: ", FLYTE_OSS: "OK$"}),
+)
+
+
+def signs(target: Target, run: Run) -> list[Sign]:
+    """What the plane answered to each question; what was created is gone again. Raises CannotJudge where none answers.
+
+    `run.left` has what could not be removed.
+    """
+    found: list[Sign] = []
+    with Session(target.plane(), run) as session:
+        for question in _QUESTIONS:
+            try:
+                answered = question.ask(session)
+            except Refused as error:
+                require_plane(target, error)
+                answered = str(error)
+            fitting = [name for name, pattern in question.answers.items() if re.match(pattern, answered)]
+            found.append(Sign(question.asked, answered, fitting[0] if fitting else ""))
+    return found
+
+
+def told(found: list[Sign]) -> tuple[str, str]:
+    """The dialect that the signs tell, "" where they tell none, and a sentence that says it."""
+    named = [sign.dialect for sign in found if sign.dialect]
+    if len(set(named)) == 1 and 2 * len(named) > len(found):
+        return named[0], f"it speaks {named[0]}: {DIALECTS[named[0]].title}; judge it by --dialect {named[0]}"
+    return "", f"which dialect it speaks can't be told; known are {', '.join(DIALECTS)}"
