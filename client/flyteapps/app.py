@@ -164,7 +164,9 @@ class App:
         from flyteapps.flows.switching import switch
 
         settings = self.client.settings
-        self.pb2, self._baseline = yield from switch(settings, self.pb2.metadata.id, target)
+        pending = self._baseline
+        self.pb2, baseline = yield from switch(settings, self.pb2.metadata.id, target)
+        self._baseline = baseline.after(pending)
         return (yield from self._wait(target, self._baseline, timeout)) if waits else self
 
     @iterating

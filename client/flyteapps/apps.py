@@ -117,6 +117,8 @@ class Apps:
         `sort_by`: (key, "asc" or "desc") with created_at, updated_at, name, status_phase or revision; created_at
         ascending by default. `limit`: at most so many, None for all. `in_status`: only apps in one of these, such as
         "active". `token`: where an earlier iteration stopped (its `token`); with the same arguments otherwise.
+
+        A plane that doesn't filter or sort (the open-source one) leaves that to the client, which logs a warning once.
         """
         from flyteapps.flows.listing import Query, list_apps
 
@@ -129,7 +131,7 @@ class Apps:
             domain=domain,
             token=token,
         )
-        return mapped(list_apps(self._client.settings, query), self._handle)
+        return mapped(list_apps(self._client.settings, query, self._client.tell), self._handle)
 
     def _handle(self, pb2: definition.App) -> App:
         return _app_type()(pb2, self._client)

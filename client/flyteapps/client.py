@@ -85,6 +85,7 @@ class Client:
             assert where is not None
             self.transport = _transport(where, protocol, http_version, ca_cert, insecure_skip_verify)
         self._console = endpoint or "localhost:8090", where is None or not where.secure, console_endpoint
+        self._told: set[str] = set()
         self.apps = Apps(self)
 
     @classmethod
@@ -154,6 +155,14 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def tell(self, what: str) -> None:
+        """Logs a warning about this plane, by the logger `flyteapps`; the same one once."""
+        if what not in self._told:
+            self._told.add(what)
+            import logging
+
+            logging.getLogger("flyteapps").warning("%s: %s", self.settings.endpoint, what)
 
     def __repr__(self) -> str:
         settings = self.settings

@@ -24,7 +24,8 @@ _TLS_ALERT = "\x15\x03"
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`kind`: the error's class where its code's own would mislead. `reached`: whether the call may have arrived."""
+    """`kind`: the error's class where its code's own would mislead. `reached`: whether the call may have been carried
+    out."""
 
     message: str
     kind: type[Error] | None = None
@@ -60,6 +61,8 @@ def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
         return trouble
     if not error.details and error.message in _PHRASES:
         return _http_status(_PHRASES[error.message], error.message, code, endpoint)
+    if "Operation cannot be fulfilled on" in error.message:  # Kubernetes, behind the open-source plane
+        return Trouble(f"{error.message} (another write came between; nothing was written)", reached=False)
     if code is Code.DEADLINE_EXCEEDED and causes:
         return Trouble(f"{endpoint} gave no answer in time: is it a plane, and reachable? (`timeout` sets how long)")
     return None

@@ -1,4 +1,4 @@
-"""A fresh plane and clients of it, over every way that there is."""
+"""A fresh plane of each dialect, and clients of it, over every way that there is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flyteapps import Client, Retries
+from flyteapps import Client, Retries, Waits
 from flyteapps_fake.control_plane import FakeControlPlane
 
 T = TypeVar("T")
@@ -19,10 +19,47 @@ QUICK = Retries(attempts=4, initial=0.001, maximum=0.01, seed=1)
 
 SCOPE: dict[str, Any] = {"project": "demo", "domain": "development"}
 
+SETTLES = Waits(settle=0.1, poll=0.5)
+"""A plane without revisions is believed soon."""
+
+DIALECTS = ("standard", "flyte-oss")
+
+STANDARD_ALONE = {
+    "test_a_replaced_app_keeps_what_was_not_given": "labels and the code's origin are not kept there",
+    "test_an_update_at_another_revision_is_a_conflict": "there are no revisions: the last writer wins",
+    "test_deleting_a_running_app_is_refused": "it is deleted there",
+    "test_an_app_created_anew_is_another": "nothing that this handle was shown says when its app was created",
+    "test_violations_are_parsed": "a refusal there names no fields",
+    "test_an_unassigned_app_is_stopped": "no app is UNASSIGNED there",
+    "test_a_lost_answer_under_another_write": "there are no revisions: the last writer wins",
+    "test_a_lost_request_before_another_write": "there are no revisions: the last writer wins",
+}
+"""Tests that make no sense on the other dialect, and why."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What takes a plane takes one of each dialect."""
+    if "dialect" in metafunc.fixturenames:
+        alone = metafunc.function.__name__ in STANDARD_ALONE
+        metafunc.parametrize("dialect", DIALECTS[:1] if alone else DIALECTS)
+
+
+@pytest.fixture
+def plane(dialect: str) -> Iterator[FakeControlPlane]:
+    """A fresh plane of the dialect, on the auto clock."""
+    with FakeControlPlane(dialect=dialect) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def nth(dialect: str) -> Callable[[int], int]:
+    """The revision that such a plane shows for one that is counted: 0 where none are."""
+    return (lambda revision: revision) if dialect == "standard" else (lambda _: 0)
+
 
 def client_of(plane: FakeControlPlane, way: str, **options: Any) -> Client:
     """A client of the plane in one of the WAYS."""
-    options = {"retries": QUICK, **SCOPE, **options}
+    options = {"retries": QUICK, "waits": SETTLES, **SCOPE, **options}
     if way == "direct":
         return Client(transport=plane.transport(), **options)
     server = plane.serve()

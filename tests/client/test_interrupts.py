@@ -59,9 +59,9 @@ def test_ctrl_c_ends_a_call_that_hangs(protocol: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_is_left_after_use(way: str) -> None:
+def test_nothing_is_left_after_use(way: str, dialect: str) -> None:
     """After calls, waits, abandoned iterations and a close: no thread, no stream, no task."""
-    with FakeControlPlane() as plane:
+    with FakeControlPlane(dialect=dialect) as plane:
         with client_of(plane, way) as warm:
             warm.apps.create(app("warm"))
         before = set(threading.enumerate())
@@ -71,6 +71,7 @@ def test_nothing_is_left_after_use(way: str) -> None:
             for _ in made.events(timeout=0.01):
                 pass
             made.deactivate()
+            client.apps.get("hello").activate()
             with made.events() as events:
                 next(events)
         asyncio.run(_use(plane, way))
@@ -88,8 +89,10 @@ async def _use(plane: FakeControlPlane, way: str) -> None:
         made = await client.apps.create.aio(app("other"))
         await made.watch.aio()
         await made.deactivate.aio()
+        await (await client.apps.get.aio("other")).activate.aio()
         async for _ in made.events.aio():
             break
+        await made.deactivate.aio()
         await made.watch.aio("deactivated")
         events = made.events.aio()
         waiting = asyncio.ensure_future(anext(events))

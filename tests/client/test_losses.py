@@ -32,22 +32,22 @@ def changed(stored: definition.App, image: str = "example.org/hello:2") -> defin
     return wanted
 
 
-def test_a_lost_answer_to_create(plane: FakeControlPlane, run: Run) -> None:
+def test_a_lost_answer_to_create(plane: FakeControlPlane, run: Run, nth: Callable[[int], int]) -> None:
     """The app of the first attempt is returned; nothing was written twice."""
     client = lossy(plane, Plan([RESPONSE_LOST]))
-    assert run(client.apps.create, app()).revision == 1
-    assert run(client.apps.get, "hello").revision == 1
+    assert run(client.apps.create, app()).revision == nth(1)
+    assert run(client.apps.get, "hello").revision == nth(1)
 
 
-def test_a_lost_answer_to_update(plane: FakeControlPlane, run: Run) -> None:
+def test_a_lost_answer_to_update(plane: FakeControlPlane, run: Run, nth: Callable[[int], int]) -> None:
     """One revision more, and it is reported as success, also where the caller gave the revision."""
     plan = Plan()
     client = lossy(plane, plan)
     made = client.apps.create(app())
     plan.calls[:] = [RESPONSE_LOST]
-    assert run(client.apps.update, changed(made.pb2), "test").revision == 2
+    assert run(client.apps.update, changed(made.pb2), "test").revision == nth(2)
     plan.calls[:] = [OK, RESPONSE_LOST]
-    assert run(client.apps.replace, "hello", spec("example.org/hello:3"), "test").revision == 3
+    assert run(client.apps.replace, "hello", spec("example.org/hello:3"), "test").revision == nth(3)
 
 
 def test_a_lost_answer_under_another_write(plane: FakeControlPlane, run: Run) -> None:
@@ -92,7 +92,7 @@ def test_a_lost_request_before_another_write(plane: FakeControlPlane, run: Run) 
 
 
 @pytest.mark.parametrize("what", ["create", "update", "replace", "activate", "deactivate"])
-def test_what_cannot_be_found_out_is_said(plane: FakeControlPlane, run: Run, what: str) -> None:
+def test_what_cannot_be_found_out_is_said(plane: FakeControlPlane, run: Run, what: str, dialect: str) -> None:
     """The write's answer was lost, then the network is gone: the error says that it may have been applied."""
     plan = Plan()
     client = lossy(plane, plan)
@@ -108,6 +108,8 @@ def test_what_cannot_be_found_out_is_said(plane: FakeControlPlane, run: Run, wha
         "deactivate": ([OK, RESPONSE_LOST, OK], lambda: run(made.deactivate)),
     }
     faults, call = calls[what]
+    if dialect != "standard":
+        faults = faults[:-1]  # a write that comes again is welcome there: nothing is left to be found out
     plan.calls[:] = [*faults, *GONE]
     with pytest.raises(NetworkError) as caught:
         call()

@@ -54,7 +54,7 @@ def got(app: Any) -> Any:
 
 
 def replaced(run: Run, transport: ScriptedTransport, **waits: float) -> App:
-    """A handle that has just written."""
+    """A handle that has just written; where there are no revisions it has looked at a stream's snapshot before."""
     from .messages import spec
 
     return run(client_of(transport, **waits).apps.replace, "hello", spec("example.org/hello:2"), "test")
@@ -73,11 +73,15 @@ class TestWithoutRevisions:
 
         return {"Get": reads, "Update": update}
 
+    def transport(self, *scripts: list[Any]) -> ScriptedTransport:
+        """Such a plane; the scripts are those of the streams after the write."""
+        return ScriptedTransport(self.answers(got(self.OLD)), [[created(self.OLD)], *scripts])
+
     def test_another_set_of_conditions_ends_the_wait(self, run: Run) -> None:
         """The old ACTIVE doesn't count; ACTIVE after PENDING does, and is called observed."""
         new = state((ACTIVE, "Service is ready again"))
         script = [created(self.OLD), updated(self.OLD), updated(state((PENDING, "rolling out"))), updated(new)]
-        handle = replaced(run, ScriptedTransport(self.answers(got(self.OLD)), [script]), settle=60)
+        handle = replaced(run, self.transport(script), settle=60)
         run(handle.watch)
         assert handle.waited is not None
         assert handle.waited.how == "observed"
@@ -85,7 +89,7 @@ class TestWithoutRevisions:
 
     def test_an_unchanged_active_is_believed_after_a_while(self, run: Run) -> None:
         """Where nothing else is ever seen the result says that it only settled."""
-        handle = replaced(run, ScriptedTransport(self.answers(got(self.OLD)), [[created(self.OLD)]]))
+        handle = replaced(run, self.transport(*[[created(self.OLD)]] * 50))
         run(handle.watch)
         assert handle.waited is not None
         assert handle.waited.how == "settled"
@@ -93,8 +97,7 @@ class TestWithoutRevisions:
 
     def test_a_state_that_has_settled_is_not_waited_for_again(self, run: Run) -> None:
         """The write was waited for once: another wait ends with what is there."""
-        scripts = [[created(self.OLD)], [created(self.OLD)]]
-        handle = replaced(run, ScriptedTransport(self.answers(got(self.OLD)), scripts))
+        handle = replaced(run, self.transport(*[[created(self.OLD)]] * 50))
         run(handle.watch)
         run(handle.watch)
         assert handle.waited is not None
@@ -102,24 +105,26 @@ class TestWithoutRevisions:
 
     def test_a_failure_within_the_while_is_told(self, run: Run) -> None:
         """What looked active was the old state: the new one fails."""
-        script = [created(self.OLD), updated(state((FAILED, "RevisionFailed: no")))]
-        handle = replaced(run, ScriptedTransport(self.answers(got(self.OLD)), [script]), settle=60)
+        new = state((FAILED, "RevisionFailed: no"))
+        handle = replaced(run, self.transport([created(self.OLD), updated(new)], [created(new)]), settle=60)
         with pytest.raises(DeploymentFailed, match="RevisionFailed"):
             run(handle.watch)
 
-    def test_an_event_that_was_lost_is_found_by_reading(self, run: Run) -> None:
-        """Streams there can lose events: the app is read now and then."""
+    def test_an_event_that_was_lost_is_found_by_another_stream(self, run: Run) -> None:
+        """Streams there can lose events, and reads be old: another stream's snapshot shows the app, now and then."""
         new = state((ACTIVE, "Service is ready again"))
-        handle = replaced(run, ScriptedTransport(self.answers(got(self.OLD)), [[created(self.OLD)]]), settle=60)
-        transport: Any = handle.client.transport
-        transport._answers["Get"] = got(new)
+        handle = replaced(run, self.transport([created(self.OLD)], [created(new)]), settle=60)
         run(handle.watch)
         assert handle.message == "Service is ready again"
+        transport: Any = handle.client.transport
+        assert [name for name, _ in transport.calls] == ["Get", "Update"]
 
     def test_a_create_that_returned_no_conditions(self, run: Run) -> None:
         """The first ACTIVE that is seen may be the one of an app that stood before: it has to settle."""
         answers = {"Create": lambda _: payload.CreateResponse(app=state()), "Get": got(self.OLD)}  # pyright: ignore[reportUnknownLambdaType]
-        client = client_of(ScriptedTransport(answers, [[created(state()), updated(self.OLD)]]))
+        client = client_of(
+            ScriptedTransport(answers, [[created(state()), updated(self.OLD)], *[[created(self.OLD)]] * 50])
+        )
         handle = run(client.apps.create, state())
         run(handle.watch)
         assert handle.waited is not None

@@ -1,7 +1,9 @@
 """One app, followed over dropped streams: what is seen of it, in order, each state once.
 
 Every time a stream opens, its snapshot counts like an event. What a stream can't tell (that the app is gone, that the
-connection is dead) is found by reading the app after a silence.
+connection is dead) is found by reading the app after a silence. A plane without revisions is lossy: its streams lose
+events and tell of other apps of that name, and what it reads may be half a minute old. There the snapshot of another
+stream shows the app as it is, and reading only tells whether there is one.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ GLANCE = 1.0
 """Seconds of silence after which a stream that has shown nothing yet is doubted, and the app read."""
 
 LOSSY_POLL = 5.0
-"""The same for a plane without revisions, whose streams can lose events."""
+"""Seconds of silence after which another stream is opened on a lossy plane."""
 
 CALM = 10.0
 """A stream that lived for so many seconds was a good one: the next is opened without a long pause."""
@@ -67,6 +69,7 @@ class Follow:
         self._settings = settings
         self._id = identifier
         self.last = known
+        self.lossy = known is not None and not conditions.has_revisions(known)
         self._stream: Any = None
         self._opened = 0.0
         self._shown = False  # whether the open stream has shown anything
@@ -87,11 +90,13 @@ class Follow:
                 yield from self._open(until)
                 continue
             message = yield from self._receive(min(until, self._due()) - now)
-            if message is not None:
+            if message is not None and self._take(message):
                 self._heard_at = yield Now()
-                self._take(message)
             elif self._stream is not None and (yield Now()) >= self._due():
-                yield from self._read(until)
+                if self.lossy and self._shown:
+                    yield from self.close()  # and on with another, whose snapshot shows what this one has lost
+                else:
+                    yield from self._read(until)
         return self._ready.pop(0)
 
     @property
@@ -100,14 +105,14 @@ class Follow:
         return self._cause if self._failing is not None else None
 
     def read_now(self, until: float) -> Flow[Sight | None]:
-        """Reads the app at once; the sight of it, None where the plane didn't answer."""
+        """Looks at the app at once; the sight of it, None where the plane didn't answer."""
         before = len(self._ready)
-        reached = yield from self._read(until)
+        reached = yield from (self._snapshot(until) if self.lossy else self._read(until))
         if not reached:
             return None
         if len(self._ready) > before:
             return self._ready.pop(before)
-        return Sight(Kind.SEEN, self.last)
+        return Sight(Kind.DELETED if self._absent else Kind.SEEN, self.last)
 
     def close(self) -> Flow[None]:
         """Closes the stream that is open."""
@@ -117,8 +122,7 @@ class Follow:
 
     def _due(self) -> float:
         """When the app is to be read unless something comes before."""
-        lossy = self.last is not None and not conditions.has_revisions(self.last)
-        poll = min(LOSSY_POLL, self._settings.waits.poll) if lossy else self._settings.waits.poll
+        poll = min(LOSSY_POLL, self._settings.waits.poll) if self.lossy else self._settings.waits.poll
         return max(self._opened, self._heard_at) + (poll if self._shown else min(GLANCE, poll))
 
     def _open(self, until: float) -> Flow[None]:
@@ -165,6 +169,20 @@ class Follow:
     def _answered(self) -> None:
         self._failing = self._cause = None
 
+    def _snapshot(self, until: float) -> Flow[bool]:
+        """Opens another stream and takes what it shows first; False where that is nothing, and the app is there."""
+        yield from self.close()
+        yield from self._open(until)
+        while self._stream is not None and not self._shown:
+            left = min(self._due(), until) - (yield Now())
+            message = yield from self._receive(left)
+            if message is not None:
+                self._take(message)
+            elif self._stream is not None and left <= 0:
+                return (yield from self._read(until)) and self._absent
+        self._heard_at = yield Now()
+        return self._shown
+
     def _read(self, until: float) -> Flow[bool]:
         """Reads the app and takes what it says; False where the plane did not answer."""
         left = until - (yield Now())
@@ -185,31 +203,37 @@ class Follow:
             return False
         else:
             self._answered()
-            self._saw(response.app)
+            self.lossy = not conditions.has_revisions(response.app)
+            if not self.lossy:
+                self._saw(response.app)
         self._shown = True
         self._heard_at = yield Now()
         return True
 
-    def _take(self, message: payload.WatchResponse) -> None:
+    def _take(self, message: payload.WatchResponse) -> bool:
+        """Takes what a message says; False where it tells of another app."""
         self._answered()
-        self._shown = True
         which = message.WhichOneof("event")
-        if which == "create_event":
-            self._saw(message.create_event.app)
-        elif which == "update_event":
+        event: Any = getattr(message, which) if which else None
+        app = event.updated_app if which == "update_event" else event.app if which else None
+        if app is None or not conditions.is_of(app, self._id):
+            return False
+        self._shown = True
+        if which != "create_event":
             self._drops = 0
-            self._saw(message.update_event.updated_app)
-        elif which == "delete_event":
-            self._drops = 0
-            if self.last is None or conditions.born(message.delete_event.app) >= conditions.born(self.last):
-                self._gone(message.delete_event.app)
+        if which != "delete_event":
+            self._saw(app)
+        elif self.last is None or not conditions.is_reborn(self.last, app):
+            self._gone(app)
+        return True
 
     def _saw(self, app: definition.App) -> None:
         """Takes a state unless it is the known one, or older."""
         last = self.last
-        if last is not None and (app == last or _is_older(app, last)):
+        self.lossy = not conditions.has_revisions(app)
+        if last is not None and (conditions.is_same(app, last) or _is_older(app, last)):
             return
-        if last is not None and conditions.born(app) > conditions.born(last):
+        if last is not None and conditions.is_reborn(app, last):
             self._ready.append(Sight(Kind.DELETED, last))
             last = None
         self.last, self._absent = app, False
@@ -219,6 +243,23 @@ class Follow:
         if not self._absent:
             self._ready.append(Sight(Kind.DELETED, app or self.last))
         self.last, self._absent = None, True
+
+
+def as_it_is(settings: Settings, app: definition.App) -> Flow[definition.App]:
+    """An app that was read, as it is now; a second look where reads may be old. Raises AppNotFound."""
+    if conditions.has_revisions(app):
+        return app
+    follow = Follow(settings, app.metadata.id, app)
+    try:
+        sight = yield from follow.read_now(CONNECT + (yield Now()))
+    except Error:
+        return app  # it can't be watched: what was read has to do
+    yield from follow.close()
+    if sight is not None and sight.kind is Kind.DELETED:
+        raise AppNotFound(
+            f"app {label(app.metadata.id)} not found", endpoint=settings.endpoint, app=label(app.metadata.id)
+        )
+    return follow.last or app
 
 
 def _is_older(app: definition.App, last: definition.App) -> bool:

@@ -1,8 +1,11 @@
-"""Listing apps, page by page, as they are consumed."""
+"""Listing apps, page by page, as they are consumed.
+
+What a plane leaves undone is done here, and told: it ignores filters or the sort, or can't list a whole org.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flyteidl2.app import app_definition_pb2 as definition
@@ -10,8 +13,10 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.common import identifier_pb2 as identifiers
 from flyteidl2.common import list_pb2 as lists
 
-from flyteapps.errors import ConfigError, InvalidArgument
+from flyteapps import conditions
+from flyteapps.errors import ConfigError, InvalidArgument, Unimplemented
 from flyteapps.flows.calls import call
+from flyteapps.flows.sieve import Sieve, ordered
 from flyteapps.methods import LIST
 from flyteapps.operations import Emit, ItemFlow
 from flyteapps.settings import Settings
@@ -21,6 +26,10 @@ PAGE = 100
 """Apps a page, as the SDK asks for."""
 
 _PREFIX = "DEPLOYMENT_STATUS_"
+
+FILTERED = "this plane does not filter: `listall` asks for all apps and leaves out the others itself"
+SORTED = "this plane does not sort: `listall` asks for all apps and sorts them itself"
+SCOPED = "this plane can't list an org: `listall` asks for all apps and leaves out those of other orgs itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,27 +45,52 @@ class Query:
     token: str = ""
 
 
-def list_apps(settings: Settings, query: Query) -> ItemFlow[definition.App]:
-    """Emits the apps; each with the token of the page after it, or of its own where its page isn't over."""
+def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> ItemFlow[definition.App]:
+    """Emits the apps; each with the token of the page after it, or of its own where its page isn't over.
+
+    `tell` is called with what the plane leaves to the client. What is sorted here comes without tokens.
+    """
     if query.limit is not None and query.limit < 0:
         raise InvalidArgument(f"limit={query.limit}: 0 or more, or None for all")
     request = _request(settings, query)
+    sieve = Sieve(_statuses(query), query.created_by_subject)
     left, token = query.limit, query.token
+    unsorted: list[definition.App] | None = None
     while left is None or left > 0:
         request.request.token = token
         request.request.limit = PAGE if left is None else min(PAGE, left)
-        response = yield from call(settings, LIST, request)
-        apps = list(response.apps)[:left]
-        for app in apps[:-1]:
-            yield Emit(app, token)
-        if apps:
-            yield Emit(apps[-1], response.token)
+        try:
+            response = yield from call(settings, LIST, request)
+        except Unimplemented:
+            if not request.org:
+                raise
+            sieve.org = request.org
+            request.ClearField("filter_by")
+            tell(SCOPED)
+            continue
+        apps = [app for app in response.apps if sieve.passes(app)]
+        if len(apps) < len(response.apps) and sieve.org is None:
+            tell(FILTERED)
+        if query.sort_by and unsorted is None and apps and not conditions.has_revisions(apps[0]):
+            unsorted, left = [], None
+            tell(SORTED)
+        if unsorted is not None:
+            unsorted += apps
+        else:
+            apps = apps[:left]
+            for app in apps[:-1]:
+                yield Emit(app, token)
+            if apps:
+                yield Emit(apps[-1], response.token)
         if not response.token:
-            return
+            break
         if response.token == token:
             raise InvalidArgument(f"the plane gave the token {token!r} for the page after itself: the list never ends")
         token = response.token
         left = None if left is None else left - len(apps)
+    if unsorted and query.sort_by:
+        for app in ordered(unsorted, *query.sort_by)[: query.limit]:
+            yield Emit(app)
 
 
 def _request(settings: Settings, query: Query) -> payload.ListRequest:
@@ -83,21 +117,25 @@ def _sort(sort_by: tuple[str, str] | None) -> lists.Sort:
 
 
 def _filters(query: Query) -> Iterable[lists.Filter]:
-    if query.in_status is not None:
-        given = query.in_status
-        several = [given] if isinstance(given, str | DeploymentStatus) else list(given)
-        names = [_status_name(each) for each in several]
-        if names:
-            function = lists.Filter.VALUE_IN if len(names) > 1 else lists.Filter.EQUAL
-            yield lists.Filter(function=function, field="status_phase", values=names)
+    names = [_PREFIX + each for each in _statuses(query)]
+    if names:
+        function = lists.Filter.VALUE_IN if len(names) > 1 else lists.Filter.EQUAL
+        yield lists.Filter(function=function, field="status_phase", values=names)
     if query.created_by_subject:
         yield lists.Filter(function=lists.Filter.EQUAL, field="created_by", values=[query.created_by_subject])
 
 
+def _statuses(query: Query) -> list[str]:
+    """The names of the wanted statuses, none for any."""
+    given = query.in_status
+    if given is None:
+        return []
+    return [_status_name(each) for each in ([given] if isinstance(given, str | DeploymentStatus) else given)]
+
+
 def _status_name(status: str | DeploymentStatus) -> str:
-    """The enum name of the .proto file."""
     name = status.name if isinstance(status, DeploymentStatus) else status.upper().removeprefix(_PREFIX)
     if name not in DeploymentStatus.__members__:
         known = ", ".join(each.lower() for each in DeploymentStatus.__members__)
         raise InvalidArgument(f"in_status={status!r}: no such status. There are: {known}")
-    return _PREFIX + name
+    return name

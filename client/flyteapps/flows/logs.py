@@ -21,6 +21,10 @@ IDLE_STREAMS = 3
 """So many streams in a row that bring nothing new end the iteration: no replica is left that could say something."""
 
 
+BACKLOG_SILENCE = 1.0
+"""Where the backlog alone was asked for, so many seconds without a message end it: not every plane ends the stream."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """`timestamp` is None where the plane gives none; `originator`: "USER", "SYSTEM" or "UNKNOWN"; `message` has no
@@ -117,7 +121,9 @@ def follow_logs(
         fresh, stream = False, None
         try:
             stream = yield Open(tail_logs(), request_of(identifier, replica, follow=follow), settings.call_headers())
-            while (message := (yield Next(stream, None))) is not Quiet.END:
+            patience = None if follow else settings.timeout
+            while not isinstance(message := (yield Next(stream, patience)), Quiet):
+                patience = None if follow else BACKLOG_SILENCE
                 for line in lines_of(message):
                     if replay.is_new(line):
                         fresh = given = True

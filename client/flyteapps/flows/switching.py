@@ -6,6 +6,7 @@ from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.errors import Conflict
+from flyteapps.flows.follow import as_it_is
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline, WaitFor
 from flyteapps.flows.writes import ROUNDS, Written, after_doubt, update
@@ -21,6 +22,8 @@ def switch(settings: Settings, identifier: definition.Identifier, target: WaitFo
     uncertain = False
     for attempt in range(1, ROUNDS + 1):
         stored = yield from after_doubt(uncertain, get(settings, identifier))
+        if target == "activated":
+            stored = yield from after_doubt(uncertain, as_it_is(settings, stored))
         wanted = _desired(stored, target)
         if wanted is None:
             return stored, Baseline.seen(stored)
@@ -40,10 +43,12 @@ def switch(settings: Settings, identifier: definition.Identifier, target: WaitFo
 def _desired(stored: definition.App, target: WaitFor) -> DesiredState | None:
     """The desired state to write, None where nothing is to be written.
 
-    A failed app is started again by a new revision: STARTED and ACTIVE both mean "run", and count as a change.
+    A failed app is started again by a new revision: STARTED and ACTIVE both mean "run", and count as a change. A plane
+    without revisions may show a stop that is over, or was never carried out; there stopping again changes nothing.
     """
     if target == "deactivated":
-        return DesiredState.STOPPED if conditions.shall_run(stored) else None
+        stops = conditions.shall_run(stored) or not conditions.has_revisions(stored)
+        return DesiredState.STOPPED if stops else None
     failed = conditions.status(stored) is DeploymentStatus.FAILED
     if conditions.shall_run(stored) and not failed:
         return None

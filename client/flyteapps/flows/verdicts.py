@@ -6,7 +6,7 @@ stood before the write. Without, once its set of conditions is another than the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal, Self
 
@@ -23,7 +23,7 @@ class Verdict(Enum):
     """What a sight says about a wait."""
 
     REACHED = "the app is where it should be"
-    UNCHANGED = "it looks as if, but this may be what stood before the write"
+    UNCHANGED = "it looks as if it were active, or had failed, but this may be what stood before the write"
     FAILED = "it failed"
     STOPPED = "it was stopped, so it won't become active"
     REPLACED = "it was deleted and created anew"
@@ -58,6 +58,22 @@ class Baseline:
             stale = conditions.fingerprint(after) or (conditions.fingerprint(before) if before is not None else ())
         return cls(after.metadata.revision, stale, conditions.born(after), not conditions.shall_run(after))
 
+    def after(self, pending: Baseline | None) -> Baseline:
+        """This one, where a write before it has not been waited for; without revisions its old conditions may stand."""
+        if pending is None or self.stale is not None or self.revision:
+            return self
+        return replace(self, stale=pending.stale)
+
+    def learning(self, app: definition.App) -> Self:
+        """Where a write returned no conditions and the plane has no revisions, the first ones seen may be old."""
+        if self.stale != () or conditions.has_revisions(app):
+            return self
+        return replace(self, stale=conditions.fingerprint(app))
+
+    def settled(self) -> Self:
+        """What stood before the write is believed to be what came of it."""
+        return replace(self, stale=None)
+
     def judge(self, app: definition.App, target: WaitFor) -> Verdict:
         """What this sight of the app says about a wait for the target."""
         if self.born != (0, 0) and conditions.born(app) > self.born:
@@ -71,13 +87,12 @@ class Baseline:
         old = self._is_old(app)
         if conditions.is_active(app) and conditions.shall_run(app):
             return Verdict.UNCHANGED if old else Verdict.REACHED
-        if old:
-            return Verdict.WAITING
-        if status is DeploymentStatus.FAILED:
+        failed = status is DeploymentStatus.FAILED
+        if failed and not old:
             return Verdict.FAILED
         if not conditions.shall_run(app) and not self.stopped:
-            return Verdict.STOPPED
-        return Verdict.WAITING
+            return Verdict.STOPPED  # whatever its conditions say: the desired state is that of the last write
+        return Verdict.UNCHANGED if failed and not conditions.has_revisions(app) else Verdict.WAITING
 
     def _deactivated(self, app: definition.App) -> Verdict:
         if conditions.shall_run(app):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flyteidl2.app import app_definition_pb2 as definition
 
@@ -13,7 +13,6 @@ from flyteapps.flows.last_words import last_words
 from flyteapps.flows.verdicts import Baseline, Verdict, WaitFor
 from flyteapps.operations import Flow, Now
 from flyteapps.settings import Settings, label
-from flyteapps.states import Substate
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,8 @@ def wait(
     while True:
         sight: Sight = yield from follow.next(min(deadline, settles or deadline))
         now: float = yield Now()
-        if sight.kind is Kind.DELETED:
-            raise deleted(settings, identifier, sight.app)
         if sight.kind is Kind.TIME and settles is not None and now >= settles:
             sight = (yield from follow.read_now(deadline)) or sight
-            if sight.kind is Kind.DELETED:
-                raise deleted(settings, identifier, sight.app)
             settles = None if sight.kind is Kind.TIME else settles
         elif sight.kind is Kind.TIME:
             yield from follow.close()
@@ -63,21 +58,26 @@ def wait(
             if follow.failing is not None:
                 raise stalled(settings, identifier, last, seconds, follow.failing) from follow.failing
             raise _timed_out(settings, identifier, target, seconds, last)
+        elif follow.lossy and _ends_badly(sight, learnt, target):
+            sight = (yield from follow.read_now(deadline)) or sight  # an event can be older than the snapshot before it
+        if sight.kind is Kind.DELETED:
+            yield from follow.close()
+            raise deleted(settings, identifier, sight.app)
         app = sight.app
         if app is None:
             continue
-        learnt = _learn(learnt, app)
+        learnt = learnt.learning(app)
         verdict = learnt.judge(app, target)
         settled = verdict is Verdict.UNCHANGED and settles is not None and now >= settles
         if settled:
-            verdict = Verdict.REACHED
+            verdict = learnt.settled().judge(app, target)
         elif verdict is Verdict.UNCHANGED:
             settles = settles or now + settings.waits.settle
             continue
         if verdict is Verdict.REACHED:
             yield from follow.close()
             how = "settled" if settled else "observed"
-            return app, Waited(how, conditions.substate(app) is Substate.SCALED_TO_ZERO, now - started)
+            return app, Waited(how, conditions.scaled_to_zero(app), now - started)
         settles = None
         if verdict is Verdict.REPLACED:
             yield from follow.close()
@@ -87,11 +87,10 @@ def wait(
             raise (yield from _failed(settings, identifier, app, verdict))
 
 
-def _learn(baseline: Baseline, app: definition.App) -> Baseline:
-    """Where a write returned no conditions and the plane has no revisions, the first ones seen may be old."""
-    if baseline.stale == () and not conditions.has_revisions(app) and app.status.conditions:
-        return replace(baseline, stale=conditions.fingerprint(app))
-    return baseline
+def _ends_badly(sight: Sight, baseline: Baseline, target: WaitFor) -> bool:
+    if sight.kind is not Kind.SEEN or sight.app is None:
+        return sight.kind is Kind.DELETED
+    return baseline.learning(sight.app).judge(sight.app, target) in (Verdict.FAILED, Verdict.STOPPED)
 
 
 def deleted(settings: Settings, identifier: definition.Identifier, last: definition.App | None) -> AppDeleted:

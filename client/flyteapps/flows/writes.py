@@ -12,8 +12,10 @@ from typing import TypeVar
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
+from flyteapps import conditions
 from flyteapps.errors import AppExists, AppNotFound, Conflict, Error
 from flyteapps.flows.calls import call
+from flyteapps.flows.follow import as_it_is
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline
 from flyteapps.methods import CREATE, DELETE, UPDATE
@@ -43,13 +45,18 @@ def create(settings: Settings, app: definition.App, reason: str) -> Flow[Written
     wanted = definition.App()
     wanted.CopyFrom(app)
     wanted.metadata.id.CopyFrom(settings.completed(app.metadata.id))
+    wanted.metadata.revision = 0  # a plane without revisions returns it as it was sent
     uncertain = False
     for attempt in range(1, ROUNDS + 1):
         try:
             response = yield from call(settings, CREATE, payload.CreateRequest(app=wanted))
-            return response.app, Baseline.written(response.app, None)
         except (AppExists, Conflict) as error:
             uncertain = uncertain or error.maybe_applied
+        else:
+            if conditions.shall_run(wanted) or conditions.has_revisions(response.app):
+                return response.app, Baseline.written(response.app, None)
+            # such a plane has it run all the same
+            return (yield from after_doubt(True, update(settings, wanted, reason)))
         keep = not wanted.metadata.labels
         try:
             return (yield from after_doubt(uncertain, _replace(settings, wanted, reason, keep_labels=keep)))
@@ -74,7 +81,7 @@ def replace(
 def _replace(settings: Settings, wanted: definition.App, reason: str, *, keep_labels: bool) -> Flow[Written]:
     refused_at, uncertain = None, False
     for attempt in range(1, ROUNDS + 1):
-        stored = yield from after_doubt(uncertain, get(settings, wanted.metadata.id))
+        stored = yield from after_doubt(uncertain, _stored(settings, wanted.metadata.id))
         merged = _merged(stored, wanted, keep_labels)
         if has_content_of(stored, merged) or (refused_at and refused_at == stored.metadata.revision):
             # in the second case nobody wrote: the plane itself finds nothing to change
@@ -88,6 +95,10 @@ def _replace(settings: Settings, wanted: definition.App, reason: str, *, keep_la
             refused_at = stored.metadata.revision
         yield Sleep(settings.retries.pause(attempt))
     raise AssertionError("the last round returns or raises")
+
+
+def _stored(settings: Settings, identifier: definition.Identifier) -> Flow[definition.App]:
+    return (yield from as_it_is(settings, (yield from get(settings, identifier))))
 
 
 def _merged(stored: definition.App, wanted: definition.App, keep_labels: bool) -> definition.App:
@@ -110,7 +121,7 @@ def _merged(stored: definition.App, wanted: definition.App, keep_labels: bool) -
 def has_content_of(stored: definition.App, sent: definition.App) -> bool:
     """Whether the stored app is what the sent one asks for: spec, labels and code.
 
-    The creator is the plane's, and so is an ingress that was left out.
+    The creator is the plane's, and so is an ingress that was left out. A plane without revisions keeps the spec alone.
     """
     spec = definition.Spec()
     spec.CopyFrom(sent.spec)
@@ -119,6 +130,8 @@ def has_content_of(stored: definition.App, sent: definition.App) -> bool:
             spec.ClearField(filled)
             if stored.spec.HasField(filled):
                 getattr(spec, filled).CopyFrom(getattr(stored.spec, filled))
+    if not conditions.has_revisions(stored):
+        return spec == stored.spec
     return (
         spec == stored.spec
         and dict(sent.metadata.labels) == dict(stored.metadata.labels)
@@ -135,6 +148,8 @@ def update(settings: Settings, app: definition.App, reason: str, before: definit
     """
     try:
         response = yield from call(settings, UPDATE, payload.UpdateRequest(app=app, reason=reason))
+        if response.app.metadata.revision == app.metadata.revision:
+            response.app.metadata.revision = 0  # as it was sent: the plane counts none
         return response.app, Baseline.written(response.app, before)
     except Conflict as conflict:
         if not conflict.maybe_applied:

@@ -1,0 +1,66 @@
+"""What a client does by itself where a plane doesn't: leave out what wasn't asked for, and sort.
+
+Planes without revisions (the open-source one) take filters and a sort and ignore them; what they lack is taken for
+ignored. Pure: apps in, apps out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flyteidl2.app import app_definition_pb2 as definition
+
+from flyteapps import conditions
+from flyteapps.errors import InvalidArgument
+
+
+def _at(stamp: Any) -> tuple[int, int]:
+    return stamp.seconds, stamp.nanos
+
+
+KEYS: dict[str, Callable[[definition.App], Any]] = {
+    "created_at": lambda app: _at(app.status.created_at),
+    "updated_at": lambda app: _at(app.status.last_updated_at),
+    "name": lambda app: app.metadata.id.name,
+    "status_phase": lambda app: conditions.status(app).name,
+    "revision": lambda app: app.metadata.revision,
+}
+"""What apps can be sorted by."""
+
+
+class Sieve:
+    """`org`: the org that apps must be of, None for any. `statuses`: names without prefix, empty for any."""
+
+    def __init__(self, statuses: Iterable[str], subject: str | None) -> None:
+        self.org: str | None = None
+        self._statuses = frozenset(statuses)
+        self._subject = subject
+
+    def passes(self, app: definition.App) -> bool:
+        """Whether the app is one of those asked for; what a plane with revisions returns is."""
+        if self.org is not None and app.metadata.id.org != self.org:
+            return False
+        if conditions.has_revisions(app):
+            return True
+        if self._statuses and conditions.status(app).name not in self._statuses:
+            return False
+        return not self._subject or _creator(app) == self._subject
+
+
+def ordered(apps: Iterable[definition.App], key: str, direction: str) -> list[definition.App]:
+    """The apps in that order, ties by id. Raises InvalidArgument for a key that there isn't."""
+    if key not in KEYS:
+        raise InvalidArgument(f"sort_by: no such key {key!r}. There are: {', '.join(KEYS)}")
+    found = sorted(apps, key=lambda app: _place(app.metadata.id))
+    return sorted(found, key=KEYS[key], reverse=direction == "desc")
+
+
+def _place(identifier: definition.Identifier) -> tuple[str, str, str, str]:
+    return identifier.org, identifier.project, identifier.domain, identifier.name
+
+
+def _creator(app: definition.App) -> str:
+    creator: Any = app.spec.creator
+    which = creator.WhichOneof("principal")
+    return getattr(creator, which).id.subject if which else ""
