@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flyteapps_contract.checks.registry import Check
 from flyteapps_contract.deviations.deviations import Deviation, Deviations, load, of_dialect, shipped
 from flyteapps_contract.dialects import BY_ID
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
@@ -65,6 +66,9 @@ def test_a_deviation_of_one_check_covers_no_other() -> None:
         ),
         ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\nchecks = "nobody"', "has to be a list"),
         ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\n' * 2, "two deviations are called a"),
+        ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\ninstead = ["XX-9"]', "guarantee is called XX-9"),
+        ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\nasked = ["nobody"]', "check is called nobody"),
+        ('[[deviation]]\nid = "a"\nguarantee = "CR-2"\nevidence = "e"\ninstead = "OSS-7"', "instead has to be a list"),
         ('[[deviation]]\nid = "a"\nwho = "me"', "unknown key who"),
         ("deviation = 5", "list of tables"),
         ('deviation = ["x"]', "list of tables"),
@@ -79,6 +83,20 @@ def test_a_file_that_makes_no_sense(text: str, word: str, tmp_path: Path) -> Non
     with pytest.raises(CannotJudge, match=word) as raised:
         load(path)
     assert str(path) in str(raised.value)
+
+
+def test_what_holds_instead_is_asked_instead() -> None:
+    """A row with another guarantee has its own one's checks left out, save some, and told as a known deviation."""
+    row = Deviation("upserts", "CR-2", (), "seen", instead=("OSS-7",), asked=("another",))
+    known = Deviations("mine.toml", "flyte-oss", "1", (row,))
+    checks = {name: Check(name, ("CR-2",), (), "It holds.", lambda s: None) for name in ("a_check", "another")}
+    assert [name for name, check in checks.items() if known.asks(check)] == ["another"]
+    assert known.instead_of("CR-2") == ("OSS-7",) and known.instead_of("UP-1") == ()
+    run = summary([HELD], row)
+    assert verdicts(run)["CR-2"] is Verdict.DEVIATES
+    assert run.lines[0].reasons() == ["upserts: seen; instead OSS-7"]
+    broken = summary([Outcome("another", ("CR-2",), Verdict.BROKEN, "it does not")], row)
+    assert verdicts(broken)["CR-2"] is Verdict.BROKEN
 
 
 def test_what_was_not_judged_is_not_stale() -> None:
