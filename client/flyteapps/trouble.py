@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 from connectrpc.errors import ConnectError
 
-from flyteapps.errors import Code, ConfigError, Error, ProtocolError
+from flyteapps.errors import Code, ConfigError, Error, ProtocolError, Unavailable
 from flyteapps.transports.frames import Rubbish
 
 _PHRASES = {status.phrase: int(status) for status in HTTPStatus}
@@ -63,6 +63,8 @@ def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
         return _http_status(_PHRASES[error.message], error.message, code, endpoint)
     if "Operation cannot be fulfilled on" in error.message:  # Kubernetes, behind the open-source plane
         return Trouble(f"{error.message} (another write came between; nothing was written)", reached=False)
+    if "stream error received" in said:
+        return Trouble(f"{endpoint} broke off its answer ({error.message})", Unavailable)
     if code is Code.DEADLINE_EXCEEDED and causes:
         return Trouble(f"{endpoint} gave no answer in time: is it a plane, and reachable? (`timeout` sets how long)")
     return None

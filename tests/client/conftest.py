@@ -39,7 +39,7 @@ STANDARD_ALONE = {
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What takes a plane takes one of each dialect."""
-    if "dialect" in metafunc.fixturenames:
+    if "dialect" in metafunc.fixturenames and not hasattr(metafunc.module, "dialect"):
         alone = metafunc.function.__name__ in STANDARD_ALONE
         metafunc.parametrize("dialect", DIALECTS[:1] if alone else DIALECTS)
 

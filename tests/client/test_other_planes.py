@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
+from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_logs_payload_pb2 as logs
 from flyteidl2.app import app_payload_pb2 as payload
 
@@ -31,6 +32,7 @@ ACTIVE = DeploymentStatus.ACTIVE
 PENDING = DeploymentStatus.PENDING
 FAILED = DeploymentStatus.FAILED
 STOPPED = DeploymentStatus.STOPPED
+DEPLOYING = DeploymentStatus.DEPLOYING
 
 BROKEN = ConnectError(Code.UNAVAILABLE, "the stream broke")
 
@@ -129,6 +131,33 @@ class TestWithoutRevisions:
         run(handle.watch)
         assert handle.waited is not None
         assert handle.waited.how == "settled"
+
+    def test_other_apps_do_not_count(self, run: Run) -> None:
+        """Streams there go by the bare name: what fails, stops or goes in another project or domain is no news."""
+        theirs = state((FAILED, "RevisionFailed: no"))
+        theirs.metadata.id.domain = "production"
+        new = state((ACTIVE, "Service is ready again"))
+        script = [created(theirs), created(self.OLD), updated(theirs), deleted(theirs), updated(new)]
+        handle = replaced(run, self.transport(script), settle=60, poll=60)
+        assert run(handle.watch).message == "Service is ready again"
+
+    def test_events_may_be_older_than_the_snapshot(self, run: Run) -> None:
+        """A stop or a deletion before the write that is told after it ends nothing: another snapshot is asked."""
+        pending, new = state((PENDING, "rolling out")), state((ACTIVE, "Service is ready again"))
+        stopped = state((STOPPED, "App scaled to zero"), desired=definition.Spec.DESIRED_STATE_STOPPED)
+        for late in updated(stopped), deleted(stopped):
+            scripts = [[created(pending), late], [created(pending), updated(new)]]
+            handle = replaced(run, self.transport(*scripts), settle=60, poll=60)
+            assert run(handle.watch).message == "Service is ready again"
+
+    def test_a_failure_counts_wherever_it_stands(self, run: Run) -> None:
+        """Conditions are a state there: the routes to the version before can stand after the failure of the new one."""
+        failed = state((FAILED, "RevisionFailed: no"), (FAILED, "RevisionFailed: no"), (DEPLOYING, "Routes are ready"))
+        script = [created(self.OLD), updated(failed)]
+        handle = replaced(run, self.transport(script, [created(failed)]), settle=60, poll=60)
+        with pytest.raises(DeploymentFailed, match="RevisionFailed"):
+            run(handle.watch)
+        assert handle.deployment_status is FAILED
 
 
 class TestLagging:

@@ -1,0 +1,510 @@
+"""The open-source backend, by its dialect: what it doesn't have, shows late or ignores, the client makes up for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from flyteidl2.app import app_definition_pb2 as definition
+from flyteidl2.app import app_payload_pb2 as payload
+
+from flyteapps import (
+    AppDeleted,
+    AppNotFound,
+    ChangeKind,
+    Client,
+    DeploymentFailed,
+    DeploymentStatus,
+    DesiredState,
+    InvalidArgument,
+    PlaneError,
+    Retries,
+    Unavailable,
+    Waits,
+    WaitTimeout,
+)
+from flyteapps_fake.control_plane import FakeControlPlane
+
+from .conftest import QUICK, SCOPE, Run, client_of
+from .faults import FaultyTransport, Plan
+from .messages import app, spec
+
+
+@pytest.fixture
+def dialect() -> str:
+    """The fixtures' planes are of this dialect alone here."""
+    return "flyte-oss"
+
+
+@pytest.fixture
+def slow(dialect: str) -> Iterator[FakeControlPlane]:
+    """A plane whose time stands still."""
+    with FakeControlPlane(dialect=dialect, clock="manual") as plane:
+        yield plane
+
+
+class Losing:
+    """A transport whose streams lose all that comes after their first message."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def unary(
+        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """See Transport.unary."""
+        return self._inner.unary(method, request, timeout, headers)
+
+    async def async_unary(
+        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The same, awaiting."""
+        return await self._inner.async_unary(method, request, timeout, headers)
+
+    def stream(
+        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
+    ) -> LosingStream:
+        """See Transport.stream."""
+        return LosingStream(self._inner.stream(method, request, timeout, headers))
+
+    def async_stream(
+        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncLosingStream:
+        """The same, awaiting."""
+        return AsyncLosingStream(self._inner.async_stream(method, request, timeout, headers))
+
+
+class LosingStream:
+    """A stream with a snapshot of one app, and no more."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._given = False
+
+    def receive(self, timeout: float | None = None) -> Any:
+        """See Stream.receive."""
+        while True:
+            message = self._inner.receive(timeout)
+            if not self._given:
+                self._given = True
+                return message
+
+    def close(self) -> None:
+        """See Stream.close."""
+        self._inner.close()
+
+
+class AsyncLosingStream:
+    """The same, awaiting."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._given = False
+
+    async def receive(self, timeout: float | None = None) -> Any:
+        """See AsyncStream.receive."""
+        while True:
+            message = await self._inner.receive(timeout)
+            if not self._given:
+                self._given = True
+                return message
+
+    async def aclose(self) -> None:
+        """See AsyncStream.aclose."""
+        await self._inner.aclose()
+
+
+def losing(plane: FakeControlPlane, **waits: float) -> Client:
+    """A client of the plane that never sees an event."""
+    return Client(transport=Losing(plane.transport()), retries=QUICK, waits=Waits(**{"timeout": 5, **waits}), **SCOPE)
+
+
+def there(plane: FakeControlPlane) -> definition.App:
+    """The one app, as the plane has it."""
+    [found] = plane.stub().list(payload.ListRequest()).apps
+    return found
+
+
+def is_stopped(app: definition.App) -> bool:
+    """Whether it doesn't run, whatever its spec says."""
+    return [each.deployment_status for each in app.status.conditions] == [DeploymentStatus.STOPPED]
+
+
+def meanwhile(plane: FakeControlPlane, act: Callable[[], object]) -> threading.Thread:
+    """Acts as soon as somebody watches."""
+
+    def wait() -> None:
+        while not plane.open_streams():
+            time.sleep(0.001)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+class TestReads:
+    """Get may be answered from a cache for half a minute."""
+
+    def test_a_failed_app_is_started_though_a_read_does_not_show_it(self, direct: Client, run: Run) -> None:
+        """What is written upon is looked at by another way than Get."""
+        made = direct.apps.create(app(scenario="crash-loop"))
+        direct.apps.get("hello")  # is kept
+        with pytest.raises(DeploymentFailed):
+            run(made.watch)
+        stale = direct.apps.get("hello")
+        assert stale.deployment_status is DeploymentStatus.UNSPECIFIED
+        with pytest.raises(DeploymentFailed, match="00002"):
+            run(stale.activate, wait=True)
+
+    def test_a_wait_does_not_settle_on_a_read(self, slow: FakeControlPlane, run: Run) -> None:
+        """At the end of the while another stream is asked, not Get: that the app has failed isn't missed."""
+        client = losing(slow, settle=0.2, poll=60)
+        client.apps.create(app())
+        slow.advance(60)
+        updated = client.apps.replace("hello", app(scenario="crash-loop").spec, "test")
+        assert client.apps.get("hello").is_active()  # and is kept
+        acting = meanwhile(slow, lambda: slow.advance(20))
+        with pytest.raises(DeploymentFailed):
+            run(updated.watch)
+        acting.join()
+
+    def test_an_app_that_was_deleted_by_another_name_of_it(self, slow: FakeControlPlane, run: Run) -> None:
+        """It can be read for a while; a wait for it ends once it can't."""
+        client = client_of(slow, "direct", waits=Waits(timeout=5, poll=0.02))
+        client.apps.create(app())
+        handle = client.apps.get("hello")
+        other = definition.Identifier(project="demo", domain="development", name="HELLO")
+        slow.stub().delete(payload.DeleteRequest(app_id=other))
+        assert client.apps.get("hello").name == "hello"
+        acting = meanwhile(slow, lambda: slow.advance(31))
+        with pytest.raises(AppDeleted):
+            run(handle.watch)
+        acting.join()
+
+
+class TestWaits:
+    """No revisions, conditions that are a state, streams that lose events and tell of others."""
+
+    def test_lost_events(self, slow: FakeControlPlane, run: Run) -> None:
+        """After a silence another stream's snapshot shows what was lost."""
+        client = losing(slow, settle=60, poll=0.02)
+        made = client.apps.create(app())
+        acting = meanwhile(slow, lambda: slow.advance(0.06))  # the first report is there, so what comes differs
+        with pytest.raises(WaitTimeout, match="PENDING"):
+            run(made.watch, timeout=0.2)
+        acting.join()
+        acting = meanwhile(slow, lambda: slow.advance(60))
+        assert run(client.apps.get("hello").watch).is_active()
+        acting.join()
+
+    def test_more_events_than_a_stream_holds(self, dialect: str, run: Run) -> None:
+        """What doesn't fit is dropped; the wait ends all the same."""
+        with FakeControlPlane(dialect=dialect, clock="manual", watch_buffer=1) as plane:
+            client = client_of(plane, "direct", waits=Waits(timeout=5, settle=60, poll=0.05))
+            made = client.apps.create(app())
+            acting = meanwhile(plane, lambda: plane.advance(60))
+            assert run(made.watch).is_active()
+            acting.join()
+
+    def test_apps_of_that_name_elsewhere(self, slow: FakeControlPlane, run: Run) -> None:
+        """What becomes of them is no news of this one."""
+        client = client_of(slow, "direct", waits=Waits(timeout=5, settle=60))
+        ours = client.apps.create(app())
+        theirs = app(scenario="crash-loop")
+        theirs.metadata.id.project = "theirs"
+
+        def act() -> None:
+            client.apps.create(theirs)
+            client.apps.delete("hello", project="theirs")
+            client.apps.create(theirs)
+            slow.advance(60)
+
+        acting = meanwhile(slow, act)
+        assert run(ours.watch).pb2.metadata.id.project == "demo"
+        acting.join()
+        assert ours.is_active()
+
+    def test_starting_what_was_just_written_waits_for_the_write(self, slow: FakeControlPlane, run: Run) -> None:
+        """Nothing is written where the app runs, but what is active is the app before the write."""
+        client = client_of(slow, "direct", waits=Waits(settle=60))
+        client.apps.create(app())
+        slow.advance(60)
+        updated = client.apps.replace("hello", spec("example.org/hello:2"), "test")
+        with pytest.raises(WaitTimeout, match="ACTIVE"):
+            run(updated.activate, wait=True, timeout=0.05)
+
+    def test_what_had_failed_and_is_not_written_fails(self, direct: Client, run: Run) -> None:
+        """Creating it again changes nothing and returns no conditions: in the end the old failure is believed."""
+        with pytest.raises(DeploymentFailed):
+            direct.apps.create(app(scenario="crash-loop")).watch()
+        again = direct.apps.create(app(scenario="crash-loop"))
+        with pytest.raises(DeploymentFailed, match="00001"):
+            run(again.watch)
+
+    def test_a_revision_that_was_sent_is_none(self, direct: Client, run: Run) -> None:
+        """The plane returns it as it was sent; nothing is ever seen at it."""
+        message = app()
+        message.metadata.revision = 7
+        made = direct.apps.create(message)
+        assert made.revision == 0
+        changed = definition.App()
+        changed.CopyFrom(message)
+        changed.spec.container.image = "example.org/hello:2"
+        updated = run(direct.apps.update, changed, "test")
+        assert updated.revision == 0
+        assert run(updated.watch).is_active()
+
+    def test_zero_replicas(self, slow: FakeControlPlane, run: Run) -> None:
+        """The app is active, and there is no substate to tell; the replicas do."""
+        client = client_of(slow, "direct")
+        message = app()
+        message.spec.autoscaling.scaledown_period.seconds = 60
+        client.apps.create(message)
+        slow.advance(3600)
+        handle = run(client.apps.get("hello").watch)
+        assert handle.waited.scaled_to_zero
+        assert handle.is_active()
+
+    def test_an_app_created_anew_is_another(self, slow: FakeControlPlane, run: Run) -> None:
+        """By the time when it was created, in whole seconds."""
+        client = client_of(slow, "direct")
+        client.apps.create(app())
+        slow.advance(60)
+        handle = client.apps.get("hello")
+        client.apps.delete("hello")
+        client.apps.create(app())
+        slow.advance(60)
+        with pytest.raises(AppDeleted):
+            run(handle.watch)
+
+
+class TestChanges:
+    """`events` on such a plane."""
+
+    def test_a_restart_is_no_new_app(self, direct: Client, run: Run) -> None:
+        """A stopped app shows no time of creation; it is the same one all the same."""
+        handle = direct.apps.create(app()).watch()
+        direct.apps.get("hello").deactivate(wait=True)
+        stopped = direct.apps.get("hello")
+        direct.apps.get("hello").activate(wait=True)
+        for known in handle, stopped:
+            kinds = {change.kind for change in run.items(known.events, timeout=0.05)}
+            assert kinds <= {ChangeKind.UPDATED}
+
+    def test_a_stopped_app_is_gone_once_it_is_deleted(self, direct: Client, run: Run) -> None:
+        """The deletion of what shows no time of creation counts."""
+        handle = direct.apps.create(app()).watch()
+        events = handle.events(timeout=5)
+        other = direct.apps.get("hello")
+        other.deactivate()
+        assert next(events).app.is_deactivated()
+        run(direct.apps.delete, "hello")
+        kinds = (change.kind for change in events)
+        assert next(kind for kind in kinds if kind is not ChangeKind.UPDATED) is ChangeKind.DELETED
+        events.close()
+
+    def test_the_time_of_reading_is_no_change(self, slow: FakeControlPlane, run: Run) -> None:
+        """A stopped app is stamped whenever it is read."""
+        client = client_of(slow, "direct", waits=Waits(poll=0.02))
+        made = client.apps.create(app()).deactivate(wait=True)
+        acting = meanwhile(slow, lambda: slow.advance(60))
+        assert run.items(made.events, timeout=0.2) == []
+        acting.join()
+
+
+class TestWrites:
+    """Upserts, conflicts, and a desired state that is ignored."""
+
+    def test_an_app_created_stopped_is_stopped(self, plane: FakeControlPlane, direct: Client, run: Run) -> None:
+        """The plane has it run; the client stops it, and says so where it can't."""
+        message = app()
+        message.spec.desired_state = definition.Spec.DESIRED_STATE_STOPPED
+        made = run(direct.apps.create, message)
+        assert is_stopped(there(plane))
+        assert run(made.watch, "deactivated").is_deactivated()
+
+    def test_what_runs_though_it_says_stopped_can_be_stopped(
+        self, plane: FakeControlPlane, direct: Client, run: Run
+    ) -> None:
+        """Another client had created it stopped: it runs, and its spec says that it doesn't."""
+        message = app()
+        message.metadata.id.project, message.metadata.id.domain = "demo", "development"
+        message.spec.desired_state = definition.Spec.DESIRED_STATE_STOPPED
+        plane.stub().create(payload.CreateRequest(app=message))
+        handle = direct.apps.get("hello")
+        assert handle.desired_state is DesiredState.STOPPED
+        assert not is_stopped(there(plane))
+        run(handle.deactivate, wait=True)
+        assert is_stopped(there(plane))
+
+    def test_stopping_right_after_creating(self, plane: FakeControlPlane, direct: Client, run: Run) -> None:
+        """And again, and starting after that."""
+        made = run(direct.apps.create, app())
+        run(made.deactivate)
+        assert is_stopped(there(plane))
+        run(run(made.deactivate, wait=True).activate, wait=True)
+        assert made.is_active()
+
+    def test_conflicts_are_tried_again(self, client: Client, run: Run) -> None:
+        """A write that met one of the cluster's was not made."""
+        made = run(client.apps.create, app(scenario="write-conflict"))
+        run(made.watch)
+        replaced = run(client.apps.replace, "hello", app(image="new", scenario="write-conflict").spec, "test")
+        assert run(replaced.watch).pb2.spec.container.image == "new"
+        run(run(made.deactivate, wait=True).activate, wait=True)
+        created = run(client.apps.create, app(image="newer", scenario="write-conflict"))
+        assert run(created.watch).pb2.spec.container.image == "newer"
+
+    def test_a_conflict_has_changed_nothing(self, plane: FakeControlPlane, run: Run) -> None:
+        """Who doesn't try again is told that it was not made."""
+        client = client_of(plane, "direct", retries=1)
+        client.apps.create(app(scenario="write-conflict"))
+        with pytest.raises(PlaneError, match="nothing was written") as caught:
+            run(client.apps.replace, "hello", spec("new"), "test")
+        assert not caught.value.maybe_applied
+        assert there(plane).spec.container.image == "example.org/hello:1"
+
+    def test_labels_are_not_wanted_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
+        """They never come back: an equal spec is not written because of them."""
+        plan = Plan()
+        client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, **SCOPE)
+        client.apps.create(app(team="blue"))
+        plan.journal.clear()
+        stored = client.apps.get("hello").pb2.spec
+        run(client.apps.replace, "hello", stored, "test", labels={"team": "red"})
+        assert "Update" not in [method for method, _ in plan.journal]
+
+    def test_what_breaks_the_plane_is_not_tried_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
+        """As often as `retries` says, then the error says that it isn't known what became of it."""
+        plan = Plan()
+        retries = Retries(attempts=3, initial=0, maximum=0)
+        client = Client(transport=FaultyTransport(plane.transport(), plan), retries=retries, **SCOPE)
+        with pytest.raises(Unavailable) as caught:
+            run(client.apps.create, broken())
+        assert caught.value.maybe_applied
+        assert len(plan.journal) == 3
+        with pytest.raises(AppNotFound):
+            run(client.apps.get, "hello")
+
+    def test_what_breaks_the_plane_over_every_way(self, client: Client, run: Run) -> None:
+        """The connection is cut; the error is one of the network, not a hang."""
+        with pytest.raises(Unavailable) as caught:
+            run(client.apps.create, broken())
+        assert caught.value.maybe_applied
+        assert caught.value.app == "demo/development/hello"
+
+    def test_a_running_app_is_deleted(self, direct: Client, run: Run) -> None:
+        """It isn't refused there."""
+        run(direct.apps.create, app())
+        run(direct.apps.delete, "hello")
+        with pytest.raises(AppNotFound):
+            run(direct.apps.get, "hello")
+
+
+def broken() -> definition.App:
+    """An app with a quantity that is none."""
+    message = app()
+    message.spec.container.resources.requests.add(name=1, value="lots")  # pyright: ignore[reportArgumentType]  # an open enum
+    return message
+
+
+class TestLists:
+    """Filters, sort and org are ignored there: the client does it, and says so."""
+
+    @pytest.fixture
+    def client(self, plane: FakeControlPlane) -> Client:
+        """A client of five apps: b and d are stopped."""
+        client = client_of(plane, "direct")
+        for name in "bdace":
+            made = client.apps.create(app(name))
+            if name in "bd":
+                made.deactivate()
+        return client
+
+    def names(self, run: Run, client: Client, **options: Any) -> list[str]:
+        """What is listed."""
+        return [each.name for each in run.items(client.apps.listall, **options)]
+
+    def test_what_a_filter_excludes_is_left_out_and_told_once(
+        self, client: Client, run: Run, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A warning of the logger `flyteapps`, once for a client."""
+        assert self.names(run, client) == ["a", "b", "c", "d", "e"]
+        assert not caplog.records
+        for _ in range(2):
+            assert self.names(run, client, in_status="stopped") == ["b", "d"]
+        assert self.names(run, client, created_by_subject="somebody") == []
+        [record] = caplog.records
+        assert (record.name, record.levelno) == ("flyteapps", logging.WARNING)
+        assert "does not filter" in record.getMessage()
+
+    def test_a_limit_counts_what_is_left(self, client: Client, run: Run) -> None:
+        """And an iteration goes on where another had stopped, without a repetition."""
+        assert self.names(run, client, in_status="stopped", limit=2) == ["b", "d"]
+        found: list[str] = []
+        token = ""
+        while True:
+            with client.apps.listall(in_status="stopped", limit=1, token=token) as items:
+                found += [each.name for each in items]
+                token = items.token
+            if not token:
+                break
+        assert found == ["b", "d"]
+
+    def test_a_sort_is_kept(self, client: Client, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+        """Over all pages, before the limit; that it costs all of them is told."""
+        assert self.names(run, client, sort_by=("name", "desc"), limit=3) == ["e", "d", "c"]
+        assert self.names(run, client, sort_by=("name", "asc"), in_status="stopped") == ["b", "d"]
+        assert self.names(run, client, sort_by=("status_phase", "asc"))[:2] == ["b", "d"]
+        assert [record.getMessage().partition(": ")[2][:24] for record in caplog.records] == [
+            "this plane does not sort",
+            "this plane does not filt",
+        ]
+
+    def test_a_key_that_there_is_not(self, client: Client, run: Run) -> None:
+        """Nobody else refuses it."""
+        with pytest.raises(InvalidArgument, match="created_at"):
+            self.names(run, client, sort_by=("colour", "asc"))
+
+    def test_an_org(self, plane: FakeControlPlane, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+        """It can't be listed there: all apps are, and those of other orgs left out."""
+        for org in ("acme", "other", ""):
+            client = client_of(plane, "direct", org=org)
+            client.apps.create(app(f"of-{org or 'nobody'}"))
+        client = Client(transport=plane.transport(), org="acme")
+        assert self.names(run, client) == ["of-acme"]
+        assert "can't list an org" in caplog.text
+        assert self.names(run, Client(transport=plane.transport())) == ["of-acme", "of-nobody", "of-other"]
+
+    def test_a_plane_that_filters_is_not_warned_of(self, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+        """Nor asked more often than needed."""
+        with FakeControlPlane() as plane:
+            plan = Plan()
+            client = Client(transport=FaultyTransport(plane.transport(), plan), org="acme", **SCOPE)
+            for name in "ba":
+                client.apps.create(app(name))
+            client.apps.get("b").deactivate(wait=True)
+            plan.journal.clear()
+            assert self.names(run, client, in_status="stopped", sort_by=("name", "asc")) == ["b"]
+            assert self.names(run, Client(transport=client.transport, org="acme")) == ["b", "a"]
+            assert plan.journal == [("List", "ok"), ("List", "ok")]
+        assert not caplog.records
+
+
+def test_the_backlog_ends(client: Client, run: Run) -> None:
+    """Its log streams follow, whatever is asked for; a silence ends them where only the backlog is wanted."""
+    run(run(client.apps.create, app()).watch)
+    assert run.items(client.apps.get("hello").logs, follow=False)
+
+
+def test_the_logs_of_a_stopped_app(direct: Client, run: Run) -> None:
+    """Without replicas there are none."""
+    made = direct.apps.create(app()).watch()
+    made.deactivate(wait=True)
+    with pytest.raises(AppNotFound, match="no replicas"):
+        run.items(made.logs)
