@@ -41,7 +41,7 @@ class Waiting:
 
     def go_on(self) -> None:
         """Lets a step of time pass; real time has passed where the message was waited for."""
-        step = max(STEP, self.passed / 4) if self._plane.offers.clock else STEP
+        step = max(STEP, self.passed / 2) if self._plane.offers.clock else STEP
         if self._plane.offers.clock:
             self._plane.advance(step)
         self.passed += step

@@ -16,7 +16,9 @@ from flyteapps_contract.waiting import Waiting
 LONGEST = 63
 """Characters of a resource name."""
 QUIET = 0.3
-"""Real seconds in which nothing comes, where nothing shall."""
+"""Seconds in which nothing comes, where nothing shall."""
+ARRIVES = 0.1
+"""Real seconds that a message may take that the plane has sent."""
 
 
 def resource(app_id: model.Identifier) -> str:
@@ -101,5 +103,5 @@ def silent(s: Session, watcher: Watcher) -> None:
     """Broken where anything comes while some time passes."""
     if s.offers.clock:
         s.advance(QUIET)
-    seen = watcher.poll(QUIET)
+    seen = watcher.poll(ARRIVES if s.offers.clock else QUIET)
     expect(seen is None, f"nothing should come, but a {seen and seen.kind} event of {seen and seen.name} did")
