@@ -462,6 +462,8 @@ def _run_out(s: Session, app: model.App) -> model.App:
     until = time.monotonic() + LATE
     while True:
         before = s.get(app.metadata.id)
+        if not before.status.HasField("lease_expiration"):  # the plane noticed in between, and nobody has it
+            return before
         s.advance(
             _seconds(before.status.lease_expiration) - _seconds(before.status.conditions[-1].last_transition_time) + 1
         )
