@@ -131,7 +131,8 @@ class Apps:
             domain=domain,
             token=token,
         )
-        return mapped(list_apps(self._client.settings, query, self._client.tell), self._handle)
+        tell = self._client._tell  # pyright: ignore[reportPrivateUsage]  # one package
+        return mapped(list_apps(self._client.settings, query, tell), self._handle)
 
     def _handle(self, pb2: definition.App) -> App:
         return _app_type()(pb2, self._client)

@@ -156,7 +156,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def tell(self, what: str) -> None:
+    def _tell(self, what: str) -> None:
         """Logs a warning about this plane, by the logger `flyteapps`; the same one once."""
         if what not in self._told:
             self._told.add(what)

@@ -308,6 +308,22 @@ class TestChanges:
         assert next(kind for kind in kinds if kind is not ChangeKind.UPDATED) is ChangeKind.DELETED
         events.close()
 
+    def test_what_is_read_late_is_no_change(self, slow: FakeControlPlane, run: Run) -> None:
+        """An app that was deleted by another name of it is still read, as it was at the first reading."""
+        client = client_of(slow, "direct", waits=Waits(poll=0.02, settle=0.05))
+        made = client.apps.create(app())
+        slow.advance(60)
+        run(made.watch)
+        client.apps.replace("hello", spec("example.org/hello:2"), "test")
+        client.apps.get("hello")  # is kept
+        slow.advance(20)
+        known = run(made.watch)
+        slow.stub().delete(payload.DeleteRequest(app_id={"project": "demo", "domain": "development", "name": "HELLO"}))
+        assert run.items(known.events, timeout=0.2) == []
+        acting = meanwhile(slow, lambda: slow.advance(31))
+        assert [change.kind for change in run.items(known.events, timeout=0.2)] == [ChangeKind.DELETED]
+        acting.join()
+
     def test_the_time_of_reading_is_no_change(self, slow: FakeControlPlane, run: Run) -> None:
         """A stopped app is stamped whenever it is read."""
         client = client_of(slow, "direct", waits=Waits(poll=0.02))

@@ -150,6 +150,14 @@ class TestWithoutRevisions:
             handle = replaced(run, self.transport(*scripts), settle=60, poll=60)
             assert run(handle.watch).message == "Service is ready again"
 
+    def test_a_deletion_counts_though_the_stop_before_it_was_lost(self, run: Run) -> None:
+        """A stopped app doesn't show when it was created: it is the one that was seen."""
+        stopped = state((STOPPED, "App scaled to zero"), desired=definition.Spec.DESIRED_STATE_STOPPED)
+        stopped.status.ClearField("created_at")
+        transport = ScriptedTransport({}, [[created(self.OLD), deleted(stopped)]])
+        changes = run.items(App(self.OLD, client_of(transport, poll=60)).events, timeout=0.2)
+        assert [change.kind for change in changes] == [ChangeKind.DELETED]
+
     def test_a_failure_counts_wherever_it_stands(self, run: Run) -> None:
         """Conditions are a state there: the routes to the version before can stand after the failure of the new one."""
         failed = state((FAILED, "RevisionFailed: no"), (FAILED, "RevisionFailed: no"), (DEPLOYING, "Routes are ready"))
