@@ -68,11 +68,12 @@ def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> 
             request.ClearField("filter_by")
             tell(SCOPED)
             continue
-        apps = [app for app in response.apps if sieve.passes(app)]
-        if len(apps) < len(response.apps) and sieve.org is None:
+        found = [app for app in response.apps if sieve.is_of_org(app)]
+        apps = [app for app in found if sieve.passes(app)]
+        if len(apps) < len(found):
             tell(FILTERED)
         if query.sort_by and unsorted is None and apps and not conditions.has_revisions(apps[0]):
-            unsorted, left = [], None
+            unsorted, left = ordered((), *query.sort_by), None
             tell(SORTED)
         if unsorted is not None:
             unsorted += apps

@@ -37,10 +37,12 @@ class Sieve:
         self._statuses = frozenset(statuses)
         self._subject = subject
 
+    def is_of_org(self, app: definition.App) -> bool:
+        """Whether the app is of that org."""
+        return self.org is None or app.metadata.id.org == self.org
+
     def passes(self, app: definition.App) -> bool:
-        """Whether the app is one of those asked for; what a plane with revisions returns is."""
-        if self.org is not None and app.metadata.id.org != self.org:
-            return False
+        """Whether the app is one of those that the filters leave; what a plane with revisions returns is."""
         if conditions.has_revisions(app):
             return True
         if self._statuses and conditions.status(app).name not in self._statuses:
