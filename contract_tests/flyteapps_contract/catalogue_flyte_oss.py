@@ -39,8 +39,10 @@ GUARANTEES: tuple[Guarantee, ...] = (
     _row(
         "OSS-3",
         "validation",
-        "A bad resource quantity ends the request without an answer: UNAVAILABLE.",
+        "A bad resource quantity of a container is UNAVAILABLE, `unexpected EOF`: the inner one of the backend's two "
+        "services panics.",
         "validation / bad quantity",
+        read="that there are two, so that the caller's own connection is not cut",
     ),
     _row(
         "OSS-4",
@@ -142,6 +144,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "delete / get after",
         "ids / delete X1",
         "ids / get x1*",
+        read="that Create and Delete have it forget, too",
     ),
     _row(
         "OSS-16",
@@ -226,6 +229,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "watch_targets / create b",
         "watch_targets / * same name, other project",
         "watch_targets / * other case",
+        read="that events, too, don't reach a name in another case: the recorded one had none",
     ),
     _row(
         "OSS-26",

@@ -52,5 +52,14 @@ DIALECTS: dict[str, Dialect] = {
         ),
     )
 }
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect of that name. Raises ValueError, which names those that there are."""
+    if name not in DIALECTS:
+        raise ValueError(f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}")
+    return DIALECTS[name]
+
+
 BY_ID: dict[str, Guarantee] = {guarantee.id: guarantee for each in DIALECTS.values() for guarantee in each.own}
 """The guarantees of all dialects."""

@@ -32,11 +32,11 @@ def contract_tests(
     the explorations try; of one `seed` they draw the same. `dialect` is the one of the targets' offers: it says which
     guarantees there are, and whether anything is drawn.
     """
-    from flyteapps_contract.dialects import DIALECTS
+    from flyteapps_contract.dialects import dialect_of
     from flyteapps_contract.profiles import DIRECTED, PROFILES
     from flyteapps_contract.verification import asked_of
 
-    budgets = (PROFILES[profile] if DIALECTS[dialect].explored else DIRECTED).budgets
+    budgets = (PROFILES[profile] if dialect_of(dialect).explored else DIRECTED).budgets
 
     @pytest.mark.parametrize("guarantee", _chosen([*asked_of(dialect), *budgets], only))
     def test_contract(guarantee: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from flyteapps_contract.checks.registry import Check, all_checks
 from flyteapps_contract.deviations.deviations import of_dialect
-from flyteapps_contract.dialects import BY_ID, DIALECTS
+from flyteapps_contract.dialects import BY_ID, dialect_of
 from flyteapps_contract.outcomes import Outcome
 from flyteapps_contract.runner import judge
 from flyteapps_contract.session import Run
@@ -40,7 +40,7 @@ def outcomes_of(target: Target, guarantee: str, run: Run | None = None) -> list[
 def asked_of(dialect: str) -> list[str]:
     """The ids of the guarantees that a plane of the dialect is asked for, by one check at least."""
     known = of_dialect(dialect)
-    ids = [each.id for each in DIALECTS[dialect].guarantees]
+    ids = [each.id for each in dialect_of(dialect).guarantees]
     return [each for each in ids if any(map(known.asks, checks_of(each)))] if known.deviations else ids
 
 

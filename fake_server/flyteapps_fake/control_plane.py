@@ -20,7 +20,7 @@ from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.timeline import Timeline
-from flyteapps_fake.registry import Maker, maker_of
+from flyteapps_fake.registry import DIALECTS, Maker, maker_of
 from flyteapps_fake.settings import ClockMode, DataPlane, Settings
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class FakeControlPlane:
         report_seconds: float | None = None,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not (isinstance(dialect, str) or callable(dialect)):
+            raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, or what makes one, not {dialect!r}")
         settings = Settings(
             dialect=dialect if isinstance(dialect, str) else "standard",
             org=org,

@@ -126,10 +126,25 @@ GOOD = '{"group": "g", "step": "s", "call": "get", "request": {}, "ok": {}}'
             '{"group": "g", "step": "s", "close": "w", "events": [{"nope": {}}], "end": "OK"}',
             "event 0: no WatchResponse",
         ),
-        ('{"group": "g", "step": "s", "close": "w", "events": {}, "end": "OK"}', "events: not a list"),
+        ('{"group": "g", "step": "s", "close": "w", "events": {}, "end": "OK"}', "events has to be list"),
+        ('{"group": "g", "step": "s", "close": "w", "events": [], "end": "NOPE"}', "no call ends with 'NOPE'"),
+        ('{"group": "g", "step": "s", "call": [], "request": {}, "ok": {}}', "call has to be str"),
+        (GOOD.replace('"ok": {}', '"ok": null'), "ok has to be dict, not None"),
+        (GOOD.replace('"ok": {}', '"ok": {}, "error": "NOT_FOUND"'), "has several"),
+        ('{"group": "g", "step": "s", "open": "w", "request": {}}', "the stream 'w' is never closed"),
+        ('{"a": ' + "[" * 100_000, "no JSON"),
+        (GOOD.replace('"request": {}', '"request": {"app_id": {"name": "<99999999999 bytes>"}}'), "are made up"),
+        (
+            '{"group": "g", "step": "s", "http": {"method": "GET", "path": "/", "headers": {"a": 1}}, "status": 200}',
+            "headers: a has to be str",
+        ),
+        (
+            '{"group": "g", "step": "s", "http": {"method": "GET", "path": "/", "body_base64": "é"}, "status": 200}',
+            "body_base64",
+        ),
         ('{"group": "g", "step": "s", "wait": {}, "until_all_conditions": "GONE", "reached": true}', "called 'GONE'"),
         ('{"group": "g", "step": "s", "http": {"method": "GET"}, "status": 200}', "lacks `path`"),
-        ('{"group": "g", "step": "s", "http": [], "status": 200}', "not an object"),
+        ('{"group": "g", "step": "s", "http": [], "status": 200}', "http has to be dict"),
         (
             '{"group": "g", "step": "s", "http": {"method": "GET", "path": "/", "body_base64": "?"}, "status": 200}',
             "body_base64",
@@ -157,7 +172,12 @@ def test_what_is_no_recording(line: str, word: str, tmp_path: Path) -> None:
         ({"recording": 2}, "line 1: a recording of format 2; this reads format 1"),
         ({"recording": 1, "steps": 3}, "line 2: the last one, after 1 steps, but the header says 3"),
         ({"recording": 1, "made_of": "x"}, "line 1: header: unknown field 'made_of'"),
-        ({"recording": 1, "steps": "1"}, "line 1: header: steps has to be a int"),
+        ({"recording": 1, "steps": "1"}, "line 1: header: steps has to be int"),
+        ({"recording": True}, "line 1: a recording of format True"),
+        ({"recording": 1, "rules": {"ignored": "validation*"}}, "line 1: header: rules: ignored has to be list"),
+        ({"recording": 1, "rules": {"ignored": [1]}}, "line 1: header: rules: ignored: 1 is no path"),
+        ({"recording": 1, "rules": {"repeats": "no"}}, "line 1: header: rules: repeats has to be bool"),
+        ({"recording": 1, "pauses": {"g / s": -1}}, "line 1: header: a pause of -1 after g / s"),
         ({"recording": 1, "rules": {"nope": 1}}, "line 1: header: rules: unknown field 'nope'"),
         ({"recording": 1, "pauses": {"g / none": 1.0}}, "line 1: a pause after g / none, which is no step"),
     ],
@@ -169,6 +189,25 @@ def test_a_header_that_does_not_fit(header: dict[str, object], word: str, tmp_pa
     with pytest.raises(BadRecording) as raised:
         load(path)
     assert word in str(raised.value)
+
+
+def test_a_stream_that_is_left_open_is_reported() -> None:
+    """A stream that no step closes, or that is opened twice, is a difference: nothing of it would be compared."""
+    request = {"app_id": {"org": "o", "project": "p", "domain": "d", "name": "a"}}
+    steps = [Step("g", f"open {number}", "open", {"open": "w", "request": request}) for number in (1, 2)]
+    assert [str(each) for each in replay(standins.in_process(), steps)] == [
+        "g / open 2: not run: a stream of that name is open already",
+        "g / w: not run: the stream was never closed, so nothing of it was compared",
+    ]
+
+
+def test_a_line_separator_in_a_text_ends_no_line(tmp_path: Path) -> None:
+    """A text may hold any character that JSON allows, such as U+2028."""
+    path = tmp_path / "good.jsonl"
+    path.write_text(
+        GOOD.replace('"ok": {}', '"error": "NOT_FOUND", "message": "a\u2028b", "details": 0') + "\n", "utf-8"
+    )
+    assert load(path)[0].fields["message"] == "a\u2028b"
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from flyteapps_fake.dialects.flyte_oss.services import Service, Services
 from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
 from flyteapps_fake.dialects.flyte_oss.writes import Writes
 from flyteapps_fake.plane.clock import SECOND
-from flyteapps_fake.plane.errors import Code, CutOff, RpcError
+from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.validation import check
 from flyteapps_fake.plane.wire import encode, field
@@ -71,12 +71,12 @@ def a_missing_payload_is_the_callers_mistake() -> Planted:
 
 
 @mutant("OSS-3")
-def a_bad_quantity_is_answered() -> Planted:
+def a_bad_quantity_is_the_planes_failure() -> Planted:
     def checked(resource: str, spec: Spec) -> None:
         try:
             payloads.check_payload(resource, spec)
-        except CutOff as cut:
-            raise RpcError(Code.INTERNAL, cut.message) from None
+        except RpcError as error:
+            raise RpcError(Code.INTERNAL if error.code is Code.UNAVAILABLE else error.code, error.message) from None
 
     return patch.object(writes, "check_payload", checked)
 
@@ -232,7 +232,7 @@ def a_revision_is_checked() -> Planted:
 
 @mutant("OSS-18")
 def a_conflicting_write_is_taken() -> Planted:
-    return patch.object(Operator, "conflicts", lambda self, resource: False)
+    return patch.object(Operator, "meets", lambda self, resource: False)
 
 
 @mutant("OSS-18")

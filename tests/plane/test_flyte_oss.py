@@ -10,8 +10,10 @@ from flyteidl2.app import app_logs_payload_pb2 as logs_rpc
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_fake.cluster.draws import drawn
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.dialects.flyte_oss.informer import BUFFER
+from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
 from flyteapps_fake.plane.operations import GET, TAIL_LOGS
 
 from .conftest import Refusal
@@ -79,6 +81,32 @@ def test_a_write_that_meets_the_operators_is_refused(desk: Desk, plane: FakeCont
     assert desk.stub.create(rpc.CreateRequest(app=new_app())).app.spec.container.image == "img:1"
     desk.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
     assert statuses(shown(desk, new_app())) == ["STOPPED"]
+
+
+def test_what_is_overdue_refuses_nothing() -> None:
+    """On the auto clock, where another app's steps leave a report of this one behind, a write to it is taken."""
+    now = 0.0
+    with FakeControlPlane(dialect="flyte-oss", clock="auto", real=lambda: now) as plane:
+        desk = Desk(plane)
+        desk.create(name="moving")
+        desk.create(name="left")
+        for _ in range(50):
+            now += 0.06
+            desk.get("moving")
+        assert desk.update(new_app("left", image="img:2")).spec.container.image == "img:2"
+        desk.close()
+
+
+def test_the_write_after_a_conflict_is_taken() -> None:
+    """The report that a write met has been made by then, also on a clock that stands still and with no delay at all."""
+    for clock in ("auto", "manual"):
+        with FakeControlPlane(dialect="flyte-oss", clock=clock, report_seconds=0) as plane:
+            desk = Desk(plane)
+            desk.create()
+            with Refusal(Code.INTERNAL):
+                desk.update(new_app(image="img:2"))
+            assert desk.update(new_app(image="img:2")).spec.container.image == "img:2"
+            desk.close()
 
 
 def test_a_conflict_on_demand(desk: Desk, plane: FakeControlPlane) -> None:
@@ -190,6 +218,43 @@ def test_logs_end_with_the_pod(desk: Desk, plane: FakeControlPlane) -> None:
     stream.close()
 
 
+def test_a_pod_is_followed_before_its_revision_serves(desk: Desk, plane: FakeControlPlane) -> None:
+    """The log of a new revision's pod, asked for by its name, goes on while the old revision still serves."""
+    served(desk)
+    desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
+    plane.advance(0.9)
+    assert statuses(shown(desk, new_app())) != ["ACTIVE"] * 3
+    seed = drawn(0, "demo-proj-dev", 2, 1)
+    name = Surroundings().pod_name("demo-proj-dev", 2, seed)
+    request = logs_rpc.TailLogsRequest(replica_id={"app_id": app_id(), "name": name})  # pyright: ignore[reportArgumentType]
+    stream = plane.open(TAIL_LOGS, request)
+    assert [len(iterated) > 0 for iterated in iter(stream.take, None)][0]
+    assert stream.take() is None
+    stream.close()
+
+
+def test_a_pod_spec_that_is_none_is_internal(desk: Desk, plane: FakeControlPlane) -> None:
+    """A pod whose quantities or containers can't be read is INTERNAL, in the backend's words, and isn't created."""
+    for containers in ([{"resources": {"requests": {"cpu": "lots"}}}], "nope"):
+        app = new_app()
+        app.spec.pod.pod_spec.update({"containers": containers})
+        with Refusal(Code.INTERNAL) as refused:
+            desk.create(app)
+        assert refused.message.startswith(
+            "failed to build KService for app demo-proj-dev: failed to unmarshal K8sPod spec: "
+        )
+    assert plane.count() == 0
+
+
+def test_any_host_can_be_asked_for(desk: Desk, plane: FakeControlPlane) -> None:
+    """A host is that of an app or it isn't, whatever characters a name and a host have."""
+    desk.create(name="a[b")
+    assert plane.find_by_host("a[b-proj-dev.apps.localhost") is not None
+    assert plane.find_by_host("A[B-PROJ-DEV.apps.localhost") is not None
+    for host in ("a[b-proj-dev", "a[b-proj-dev.apps.example", "[", "", ".apps.localhost"):
+        assert plane.find_by_host(host) is None
+
+
 def test_pages_begin_where_the_last_one_ended(desk: Desk, plane: FakeControlPlane) -> None:
     """Pages go by resource name, whatever is deleted in between; 0 is no limit; a token of nobody's is INTERNAL."""
     for name in ("c", "a", "b", "d"):
@@ -222,6 +287,8 @@ def test_a_dialect_that_is_not_there() -> None:
     """The error names the dialects that there are."""
     with pytest.raises(ValueError, match="dialect must be one of standard, flyte-oss, not 'flyte-2'"):
         FakeControlPlane(dialect="flyte-2")
+    with pytest.raises(ValueError, match="dialect must be one of standard, flyte-oss, or what makes one, not None"):
+        FakeControlPlane(dialect=None)  # type: ignore[arg-type]  # what is wrong is the point
 
 
 def test_the_same_seed_gives_the_same_history() -> None:

@@ -7,7 +7,6 @@ N bytes; a batch of log lines shows its first line and `lines_in_this_batch`.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from flyteapps_contract.session import LOGS_SERVICE, SERVICE
 
 TIME = "<time>"
 LINES = "lines_in_this_batch"
+MOST_BYTES = 64 * 1024 * 1024
+"""How long a text that isn't kept may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,13 @@ def to_json(message: Message) -> dict[str, Any]:
 
 def to_message(value: Any, kind: type[Message], where: str) -> Message:
     """The message of what a recording holds, without its times. Raises BadRecording."""
+
+    def filled(text: str) -> str | None:
+        found = _BYTES.match(text)
+        return "x" * _size(found[1], where) if found else None if text == TIME else text
+
     try:
-        return ParseDict(_mapped(value, _filled), kind())
+        return ParseDict(_mapped(value, filled), kind())
     except ParseError as error:
         raise BadRecording(f"{where}: no {kind.DESCRIPTOR.name}: {error}") from None
 
@@ -77,10 +83,10 @@ def to_message(value: Any, kind: type[Message], where: str) -> Message:
 def to_body(text: str, where: str) -> bytes:
     """The body of a raw request, from base64 or `<N bytes>`. Raises BadRecording."""
     if found := _BYTES.match(text):
-        return _create_of(int(found[1]), where)
+        return _create_of(_size(found[1], where), where)
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's own is one; so is that of a text that isn't ASCII
         raise BadRecording(f"{where}: body_base64: {error}") from None
 
 
@@ -97,9 +103,11 @@ def _create_of(size: int, where: str) -> bytes:
     return request.SerializeToString()
 
 
-def _filled(text: str) -> str | None:
-    found = _BYTES.match(text)
-    return "x" * int(found[1]) if found else None if text == TIME else text
+def _size(digits: str, where: str) -> int:
+    """The number of `<N bytes>`. Raises BadRecording."""
+    if len(digits) > 9 or int(digits) > MOST_BYTES:
+        raise BadRecording(f"{where}: <{digits} bytes>: at most {MOST_BYTES:,} are made up")
+    return int(digits)
 
 
 def _mapped(value: Any, change: Callable[[str], str | None]) -> Any:

@@ -99,6 +99,9 @@ def _group(plane: Plane, steps: list[Step], rules: Rules) -> Iterator[Difference
             place = f"{step.group} / {step.name}: {path}"
             if not any(fnmatchcase(path, each) or fnmatchcase(place, each) for each in rules.ignored):
                 yield Difference(step.group, step.name, path, before, after)
+    for name, inbox in streams.items():
+        inbox.close()
+        yield Difference(steps[-1].group, name, "", None, "the stream was never closed, so nothing of it was compared")
 
 
 ANSWERS = frozenset(
@@ -119,6 +122,8 @@ def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> d
             return _drained(plane, open_stream(plane, fields["call"], request), fields, rules)
         case "open":
             request = to_message(fields["request"], rpc.WatchRequest, where)
+            if fields["open"] in streams:
+                return "a stream of that name is open already"
             streams[fields["open"]] = open_stream(plane, "watch", request)
             return {}
         case "close":

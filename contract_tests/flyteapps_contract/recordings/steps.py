@@ -7,12 +7,13 @@ is one that our protos know.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
+from connectrpc.code import Code
 from flyteidl2.app import app_definition_pb2 as model
 from google.protobuf.message import Message
 
@@ -20,6 +21,8 @@ from flyteapps_contract.recordings.messages import LINES, METHODS, BadRecording,
 
 FORMAT = 1
 """The version of the format, which a header says as `recording`."""
+LONGEST_PAUSE = 3_600
+"""Seconds."""
 FIELDS: dict[str, frozenset[str]] = {
     "call": frozenset(("call", "request", "ok", "error", "message", "details", "events", "end")),
     "open": frozenset(("open", "request", "deadline_ms")),
@@ -35,8 +38,26 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "wait": ("until_all_conditions", "reached"),
     "http": ("status",),
 }
-HTTP_FIELDS = frozenset(("method", "path", "headers", "body_base64"))
-RULES = frozenset(("ignored", "messages", "repeats"))
+_NONE = type(None)
+TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("call", "error", "end", "open", "close", "until_all_conditions", "body"), (str,)),
+    **dict.fromkeys(("request", "ok", "wait", "http"), (dict,)),
+    **dict.fromkeys(("details", "deadline_ms", "status"), (int,)),
+    **dict.fromkeys(("message", "content_type"), (str, _NONE)),
+    **dict.fromkeys(("reached", "has_body"), (bool,)),
+    "events": (list,),
+}
+"""What each field of a step holds."""
+HTTP_TYPES: dict[str, tuple[type, ...]] = {"method": (str,), "path": (str,), "headers": (dict,), "body_base64": (str,)}
+RULES_TYPES: dict[str, tuple[type, ...]] = {"ignored": (list,), "messages": (bool,), "repeats": (bool,)}
+HEADER_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("dialect", "version", "made"), (str,)),
+    **dict.fromkeys(("recording", "steps"), (int,)),
+    **dict.fromkeys(("rules", "pauses"), (dict,)),
+    "no_evidence": (list,),
+}
+ENDS = frozenset((*(code.name for code in Code), "OK", "EOF"))
+"""How a call or a stream may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +126,7 @@ def groups(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
 
 def _read(path: Path) -> tuple[Header | None, list[Step]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except UnicodeDecodeError as error:
         raise BadRecording(f"{path}: no UTF-8: {error}") from None
     header: Header | None = None
@@ -116,7 +137,7 @@ def _read(path: Path) -> tuple[Header | None, list[Step]]:
         where = f"{path}, line {number}"
         try:
             fields: Any = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             cut = " (the last line: is the file cut off?)" if number == len(lines) else ""
             raise BadRecording(f"{where}: no JSON: {error}{cut}") from None
         if not isinstance(fields, dict):
@@ -125,6 +146,9 @@ def _read(path: Path) -> tuple[Header | None, list[Step]]:
             header = _header(cast("dict[str, Any]", fields), where)
         else:
             steps.append(_step(cast("dict[str, Any]", fields), where))
+    if not steps:
+        raise BadRecording(f"{path}, line {len(lines)}: no step")
+    _require_closed(steps)
     if header is None:
         return None, steps
     if header.steps is not None and header.steps != len(steps):
@@ -139,17 +163,17 @@ def _read(path: Path) -> tuple[Header | None, list[Step]]:
 
 
 def _header(fields: dict[str, Any], where: str) -> Header:
-    if fields["recording"] != FORMAT:
+    if isinstance(fields["recording"], bool) or fields["recording"] != FORMAT:
         raise BadRecording(f"{where}: a recording of format {fields['recording']!r}; this reads format {FORMAT}")
-    _require_known(fields, Header.__slots__, f"{where}: header")
-    kinds: dict[str, type] = {"steps": int, "rules": dict, "pauses": dict, "no_evidence": list}
-    for key, value in fields.items():
-        kind = kinds.get(key, int if key == "recording" else str)
-        if not isinstance(value, kind):
-            raise BadRecording(f"{where}: header: {key} has to be a {kind.__name__}, not {value!r}")
+    _require_known(fields, HEADER_TYPES, f"{where}: header")
     filled: dict[str, Any] = {**fields, "no_evidence": tuple(fields.get("no_evidence", ()))}
     header = Header(**filled)
-    _require_known(header.rules, RULES, f"{where}: header: rules")
+    _require_known(header.rules, RULES_TYPES, f"{where}: header: rules")
+    if strange := [each for each in header.rules.get("ignored", ()) if not isinstance(each, str)]:
+        raise BadRecording(f"{where}: header: rules: ignored: {strange[0]!r} is no path")
+    for step, pause in header.pauses.items():
+        if type(pause) not in (int, float) or not 0 <= pause <= LONGEST_PAUSE:
+            raise BadRecording(f"{where}: header: a pause of {pause!r} after {step}: it takes 0 to {LONGEST_PAUSE} s")
     return header
 
 
@@ -162,27 +186,55 @@ def _step(fields: dict[str, Any], where: str) -> Step:
     if len(kinds) != 1:
         raise BadRecording(f"{where}: a step has one of {', '.join(FIELDS)}, this has {', '.join(kinds) or 'none'}")
     step = Step(group, name, kinds[0], rest, line=where)
-    _require_known(rest, FIELDS[step.kind], step.where)
+    _require_known(rest, {key: TYPES[key] for key in sorted(FIELDS[step.kind])}, step.where)
     if lacking := [key for key in REQUIRED[step.kind] if key not in rest]:
         raise BadRecording(f"{step.where}: lacks `{lacking[0]}`")
     _require_understood(step)
     return step
 
 
-def _require_known(fields: dict[str, Any], known: Iterable[str], where: str) -> None:
-    if unknown := fields.keys() - set(known):
+def _require_known(fields: dict[str, Any], known: Mapping[str, tuple[type, ...]], where: str) -> None:
+    """Raises BadRecording for a field that isn't known, or holds what it can't."""
+    if unknown := fields.keys() - known.keys():
         raise BadRecording(f"{where}: unknown field {min(unknown)!r}; there are {', '.join(sorted(known))}")
+    for key, value in fields.items():
+        if type(value) not in known[key]:
+            kinds = " or ".join(kind.__name__ for kind in known[key])
+            raise BadRecording(f"{where}: {key} has to be {kinds}, not {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "..."
+
+
+def _require_closed(steps: Iterable[Step]) -> None:
+    """Raises BadRecording for a stream that is opened twice or never closed: nothing of it would be compared."""
+    for _, members in groups(steps):
+        opened: dict[str, Step] = {}
+        for step in members:
+            if step.kind == "open":
+                if step.fields["open"] in opened:
+                    raise BadRecording(f"{step.where}: the stream {step.fields['open']!r} is open already")
+                opened[step.fields["open"]] = step
+            elif step.kind == "close":
+                opened.pop(step.fields["close"], None)
+        for name, step in opened.items():
+            raise BadRecording(f"{step.where}: the stream {name!r} is never closed")
 
 
 def _require_understood(step: Step) -> None:
     """Raises BadRecording where the request or the answer is none of ours."""
     fields, where = step.fields, step.where
+    for key in fields.keys() & {"end", "error"}:
+        if fields[key] not in ENDS:
+            raise BadRecording(f"{where}: {key}: no call ends with {_short(fields[key])}")
     match step.kind:
         case "call":
             if fields["call"] not in METHODS:
                 raise BadRecording(f"{where}: no such call {fields['call']!r}; there are {', '.join(METHODS)}")
-            if not fields.keys() & {"ok", "error", "end"}:
-                raise BadRecording(f"{where}: lacks an answer: `ok`, `error` or `end`")
+            if len(fields.keys() & {"ok", "error", "end"}) != 1:
+                raise BadRecording(f"{where}: lacks an answer, or has several: `ok`, `error` or `end`")
             method = METHODS[fields["call"]]
             to_message(fields["request"], method.request, where)
             if "ok" in fields:
@@ -198,18 +250,16 @@ def _require_understood(step: Step) -> None:
             if f"DEPLOYMENT_STATUS_{status}" not in model.Status.DeploymentStatus.keys():  # noqa: SIM118  # no dict
                 raise BadRecording(f"{where}: no status is called {status!r}")
         case _:
-            if not isinstance(fields["http"], dict):
-                raise BadRecording(f"{where}: http: not an object")
             request = cast("dict[str, Any]", fields["http"])
-            _require_known(request, HTTP_FIELDS, f"{where}: http")
+            _require_known(request, HTTP_TYPES, f"{where}: http")
+            headers = request.get("headers", {})
+            _require_known(headers, dict.fromkeys(headers, (str,)), f"{where}: http: headers")
             if lacking := [key for key in ("method", "path") if key not in request]:
                 raise BadRecording(f"{where}: http: lacks `{lacking[0]}`")
             to_body(request.get("body_base64", ""), where)
 
 
 def _require_events(events: Any, kind: type[Message], where: str) -> None:
-    if not isinstance(events, list):
-        raise BadRecording(f"{where}: events: not a list")
     for number, event in enumerate(cast("list[Any]", events)):
         to_message(_without(event, LINES), kind, f"{where}: event {number}")
 

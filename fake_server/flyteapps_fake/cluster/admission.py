@@ -71,7 +71,7 @@ def flaw_of(spec: Spec) -> str:
     bounds = bounds_of(spec)
     if bounds.least > bounds.most:
         return f"spec.autoscaling.replicas: min is {bounds.least}, more than max, which is {bounds.most}"
-    for where, name, value in _quantities(spec):
+    for where, name, value in quantities(spec):
         if not _QUANTITY.fullmatch(value):
             return f"{where}: {name} is {quoted(value)}, which is no quantity; give one such as 500m or 2Gi"
     return ""
@@ -84,7 +84,7 @@ def scenario_of(app: App) -> str:
     return next((value for name, value in _environment(app.spec) if name == VARIABLE), "") or HEALTHY
 
 
-def _quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
+def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
     """Where each resource quantity is, what it is of, and its text."""
     if spec.HasField("container"):
         resources = spec.container.resources

@@ -53,10 +53,3 @@ class RpcError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code.name}: {self.message}"
-
-
-class CutOff(RpcError):  # noqa: N818  # reads as what happens to the caller
-    """A call that gets no answer: its connection ends. Who has no connection to end takes it for what callers see."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(Code.UNAVAILABLE, message)

@@ -112,6 +112,13 @@ class Timeline:
             raise ValueError(f"time never goes back: {seconds} seconds")
         self._fire_until(self.clock.now() + round(seconds * SECOND))
 
+    def fire(self, timer: Timer) -> None:
+        """Has a progress timer that is about to be due fire now."""
+        self.agenda.cancel(timer.owner)
+        timer.action(timer)
+        if self.pacer is not None:
+            self.pacer.stepped(timer.owner)
+
     def _step(self, pacer: Pacer, key: Hashable) -> None:
         timer = self.agenda.take(key)
         if timer is not None:

@@ -32,7 +32,7 @@ class Arrivals:
 
     def __init__(self, seconds: float, most_bytes: int) -> None:
         self._seconds = seconds
-        self._cap = most_bytes + FRAME_HEAD
+        self._most_bytes = most_bytes
         self._arriving: dict[int, tuple[float, bytes, Send]] = {}
         """When they began (perf_counter), their content type and their send, by the id of their scope."""
         self._refusals: set[asyncio.Task[None]] = set()
@@ -56,7 +56,7 @@ class Arrivals:
 
     async def body(self, scope: Scope, content_type: bytes, send: Send, receive: Receive) -> bytes:
         """The whole body. Raises Unanswerable, also where the client left too early; RpcError where it is too large."""
-        body = await self.read(scope, content_type, send, read_body(receive, self._cap))
+        body = await self.read(scope, content_type, send, read_body(receive, self._most_bytes, FRAME_HEAD))
         if body is None:
             raise Unanswerable(Code.CANCELED)
         return body

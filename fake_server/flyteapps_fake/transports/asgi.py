@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from flyteapps_fake.plane.errors import Code, CutOff, RpcError
+from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports import deadlines
 from flyteapps_fake.transports.answer import Answer
 from flyteapps_fake.transports.arrivals import Arrivals, Unanswerable
@@ -77,6 +77,8 @@ FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """Content types whose bodies are frames: of a unary method, of a stream."""
 SPECIAL = frozenset((b"origin", REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
 """Headers that are not looked for where none of them is there."""
+LONGEST_NAME = 100
+"""Characters of an app's name in an access line."""
 LARGE = 64 * 1024
 """Bytes of JSON that take longer to decode than others should wait."""
 
@@ -332,9 +334,6 @@ class Front:
             inner = {**scope, "headers": taken(scope["headers"])}
             await self._rest(cast("Any", inner), cast("Any", live.receive), cast("Any", sending))
             code = exchange.code or answer.code()
-        except CutOff as cut:
-            code = cut.code.name
-            raise
         except Unanswerable as end:
             code = end.code.name
         except Exception as error:
@@ -366,7 +365,7 @@ class Front:
         if not grpc and self._page is not None and not looks_like_rpc(path, content_type):
             await self._show(self._page, scope, headers, send)
             return
-        if self.intake.no_method is not None and not grpc:
+        if self.intake.no_method is not None:
             status, kind, body = self.intake.no_method
             await respond(send, status, body, kind, head=scope["method"] == "HEAD")
             self._done(path, None, Code.UNIMPLEMENTED.name, time.perf_counter(), headers)
@@ -434,7 +433,9 @@ class Front:
         self.metrics.count(path if path in self.endpoints else "/other", code, None if stream else seconds)
         if self._log is not None:
             request_id = headers.get(REQUEST_ID, b"").decode("latin-1")
-            self._log(AccessLine(path.rpartition(".")[2], app_of(request), code, seconds * 1000, request_id))
+            self._log(
+                AccessLine(path.rpartition(".")[2], app_of(request)[:LONGEST_NAME], code, seconds * 1000, request_id)
+            )
         if self._tracing is not None:
             protocol = "grpc" if headers.get(b"content-type", b"").startswith(b"application/grpc") else "connect_rpc"
             self._tracing.record(headers, (path, protocol, app_of(request), code, seconds))

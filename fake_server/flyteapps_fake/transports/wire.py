@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from google.protobuf.message import DecodeError, Message
 
-from flyteapps_fake.plane.errors import Code, CutOff, RpcError
+from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.validation import too_large
 from flyteapps_fake.transports.oversize import check_app
@@ -104,8 +104,9 @@ async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
         cap -= len(event.get("body", b""))
 
 
-async def read_body(receive: Receive, cap: int) -> bytes | None:
-    """The whole body of at most `cap` bytes, counted while it arrives; None where the client left before its end."""
+async def read_body(receive: Receive, most: int, head: int = 0) -> bytes | None:
+    """The whole body, at most `most` bytes after a head, counted while it arrives; None where the client left."""
+    cap = most + head
     event = await receive()
     if event["type"] != "http.request":
         return None
@@ -113,7 +114,7 @@ async def read_body(receive: Receive, cap: int) -> bytes | None:
     if len(body) > cap:
         if event.get("more_body", False):
             await discard(receive)
-        raise too_large(cap)
+        raise too_large(most)
     if not event.get("more_body", False):
         return body
     chunks, size = [body], len(body)
@@ -126,7 +127,7 @@ async def read_body(receive: Receive, cap: int) -> bytes | None:
         if size > cap:
             if event.get("more_body", False):
                 await discard(receive)
-            raise too_large(cap)
+            raise too_large(most)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -214,25 +215,10 @@ def has_trailers(content_type: str) -> bool:
     return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
 
 
-async def cut_off(send: Send, content_type: str) -> None:
-    """Begins an answer that never comes."""
-    begun = opening(content_type)
-    if not begun["trailers"]:
-        begun["headers"].append((b"content-length", b"1000000"))
-    await send(begun)
-    await send({"type": "http.response.body", "body": b"\0", "more_body": True})
-
-
 async def refuse(
     send: Send, content_type: str, error: RpcError, status: int | None = None, *, head: bool = False
 ) -> None:
-    """Answer `error` in the protocol that the request's `content_type` speaks.
-
-    A call that is cut off gets no answer; CutOff is raised, which has the server end its connection or its stream.
-    """
-    if isinstance(error, CutOff):
-        await cut_off(send, content_type)
-        raise CutOff(error.message) from None  # without the trace that led here: it tells of no defect
+    """Answer `error` in the protocol that the request's `content_type` speaks."""
     streaming = content_type.startswith("application/connect+") and status is None
     if streaming or content_type.startswith("application/grpc"):
         await send(opening(content_type))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from flyteidl2.app.app_definition_pb2 import App, Status
+
 from flyteapps_fake.dialects.flyte_oss.informer import BUFFER, Informer, event_of
 from flyteapps_fake.dialects.flyte_oss.services import Service, Services
 from flyteapps_fake.plane.events import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.plane.timeline import Timeline
+from flyteapps_fake.plane.wire import encode
 from flyteapps_fake.settings import Settings
 
 
@@ -35,9 +38,21 @@ class Cluster:
         self.services.remove(service)
         self._tell(DELETE_EVENT, service)
 
+    def app(self, service: Service) -> App:
+        """The app as it is shown now."""
+        return service.app(self.settings, self._now(service))
+
+    def status(self, service: Service) -> Status:
+        """Its status as it is shown now."""
+        return service.status(self.settings, self._now(service))
+
     def shown(self, service: Service) -> bytes:
         """The encoded App as it is shown now."""
-        return service.encoded(self.settings, self.clock.now())
+        return encode(self.app(service))
+
+    def _now(self, service: Service) -> int:
+        """The time of a look at it. A stopped app is stamped with it, and no two looks are at one time."""
+        return self.clock.tick() if service.stopped else self.clock.now()
 
     def _tell(self, kind: int, service: Service) -> None:
         self.timeline.changed(service.resource)

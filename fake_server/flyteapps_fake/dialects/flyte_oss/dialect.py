@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -26,7 +25,7 @@ from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
 from flyteapps_fake.dialects.flyte_oss.informer import watch_scope
 from flyteapps_fake.dialects.flyte_oss.intake import INTAKE
 from flyteapps_fake.dialects.flyte_oss.logs import Logs
-from flyteapps_fake.dialects.flyte_oss.names import ingress_of, resource_name
+from flyteapps_fake.dialects.flyte_oss.names import resource_name
 from flyteapps_fake.dialects.flyte_oss.operator import Operator
 from flyteapps_fake.dialects.flyte_oss.reads import Reads
 from flyteapps_fake.dialects.flyte_oss.services import DEFAULT_ORG, Service
@@ -126,9 +125,8 @@ class FlyteOss(Dialect):
 
     def _at(self, host: str) -> Service | None:
         """The service that answers under a host."""
-        service = self._cluster.services.get(host.lower().partition(".")[0])
-        ingress = ingress_of(self._settings, service.resource) if service is not None else None
-        return service if ingress is not None and urlsplit(ingress.public_url).hostname == host.lower() else None
+        label, _, domain = host.lower().partition(".")
+        return self._cluster.services.get(label) if domain == self._settings.base_domain.lower() != "" else None
 
 
 def _unimplemented(operation: Operation) -> RpcError:

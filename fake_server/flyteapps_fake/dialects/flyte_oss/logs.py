@@ -74,7 +74,6 @@ class LogStream(OpenStream):
     ) -> None:
         super().__init__(log_scope(resource), room.cluster.streams.remove)
         self._room = room
-        self._resource = resource
         self._pods = pods
         self._read = 0
         """The time up to which lines were taken."""
@@ -121,8 +120,8 @@ class LogStream(OpenStream):
 
     def _over(self) -> bool:
         """Whether none of the pods will log anything more."""
-        there = set(self._room.operator.pods(self._resource))
-        return all(pod not in there or self._room.surroundings.ends(pod) for pod in self._pods)
+        operator, surroundings = self._room.operator, self._room.surroundings
+        return all(operator.pod(pod.name) is None or surroundings.ends(pod) for pod in self._pods)
 
     def _look_later(self) -> None:
         times = [at for pod in self._pods if (at := self._room.surroundings.next_line(pod, self._read)) is not None]

@@ -104,14 +104,17 @@ class Operator:
 
     # ---- what it is asked
 
-    def conflicts(self, resource: str) -> bool:
-        """Whether a write that is made now meets one of its own."""
+    def meets(self, resource: str) -> bool:
+        """Whether a write that is made now meets one of its own, which then is the one that is made."""
         rollout = self._rollouts.get(resource)
         if rollout is not None and rollout.conflicts:
             rollout.conflicts -= 1
             return True
         timer = self._cluster.agenda.progress.get(resource)
-        return timer is not None and timer.due - self._cluster.clock.now() <= WRITE
+        if timer is None or not 0 <= timer.due - self._cluster.clock.now() <= WRITE:
+            return False
+        self._cluster.timeline.fire(timer)
+        return True
 
     def pods(self, resource: str) -> tuple[Pod, ...]:
         """The pods whose logs can be read: those of what serves, of all where nothing does yet."""

@@ -1,4 +1,8 @@
-"""What the backend makes of a spec before it deploys it: a payload that a cluster could run, or a refusal."""
+"""What the backend makes of a spec before it deploys it: a payload that a cluster could run, or a refusal.
+
+The backend is two services, one behind the other. A quantity that is none has the inner one panic, which cuts the
+connection between them: the caller of the outer one is told what that one saw.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,8 @@ import re
 from flyteidl2.app.app_definition_pb2 import Spec
 from flyteidl2.core.tasks_pb2 import Resources
 
-from flyteapps_fake.plane.errors import Code, CutOff, RpcError
+from flyteapps_fake.cluster.admission import quantities
+from flyteapps_fake.plane.errors import Code, RpcError
 
 _NAMED = (Resources.CPU, Resources.MEMORY, Resources.STORAGE, Resources.EPHEMERAL_STORAGE)
 """Resources that a cluster is told of; others are left out."""
@@ -15,16 +20,23 @@ _QUANTITY = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[
 
 
 def check_payload(resource: str, spec: Spec) -> None:
-    """Refuses what can't be built; a quantity that is none ends the connection, as a panic does."""
+    """Refuses what can't be built."""
     match spec.WhichOneof("app_payload"):
         case "container":
             resources = spec.container.resources
             for entry in (*resources.requests, *resources.limits):
                 if entry.name in _NAMED and not _QUANTITY.fullmatch(entry.value):
-                    raise CutOff("unexpected EOF")
+                    raise RpcError(Code.UNAVAILABLE, "unexpected EOF")
         case "pod":
             if not spec.pod.HasField("pod_spec"):
                 raise _unbuildable(resource, "K8sPod app payload has no pod spec")
+            containers = spec.pod.pod_spec.fields.get("containers")
+            if containers is not None and containers.WhichOneof("kind") not in ("list_value", "null_value"):
+                raise _unbuildable(resource, "failed to unmarshal K8sPod spec: containers is no list")
+            for where, name, value in quantities(spec):
+                if not _QUANTITY.fullmatch(value):
+                    text = f"failed to unmarshal K8sPod spec: {where}: {name}: {value[:80]!r} is no quantity"
+                    raise _unbuildable(resource, text)
         case _:
             raise _unbuildable(resource, "app spec has no payload (container or pod required)")
 

@@ -53,7 +53,7 @@ class Reads:
             timeline.read(resource)
             timeline.read(key)
             return kept
-        app = require(self._cluster, resource).app(self._cluster.settings, self._cluster.clock.now())
+        app = self._cluster.app(require(self._cluster, resource))
         encoded = encode(app)
         timeline.read(resource)
         if not _in_between(app):

@@ -16,7 +16,6 @@ from flyteapps_fake.dialects.flyte_oss.conditions import Conditions, shown
 from flyteapps_fake.dialects.flyte_oss.names import ingress_of
 from flyteapps_fake.plane.clock import set_timestamp, timestamp
 from flyteapps_fake.plane.lifecycle import STOPPED
-from flyteapps_fake.plane.wire import encode
 from flyteapps_fake.settings import Settings
 
 NAMESPACE = "flyte"
@@ -55,10 +54,6 @@ class Service:
         if self.stopped:
             app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
         return app
-
-    def encoded(self, settings: Settings, now: int) -> bytes:
-        """The encoded App, as it is shown at `now`."""
-        return encode(self.app(settings, now))
 
     def status(self, settings: Settings, now: int) -> Status:
         """A stopped app shows that alone, as of now."""

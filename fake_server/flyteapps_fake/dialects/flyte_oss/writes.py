@@ -51,7 +51,7 @@ class Writes:
         else:
             self._deploy(app)
         service = require(self._cluster, resource)
-        app.status.CopyFrom(service.status(self._cluster.settings, self._cluster.clock.now()))
+        app.status.CopyFrom(self._cluster.status(service))
         return app
 
     def delete(self, request: DeleteRequest) -> Identifier:
@@ -74,7 +74,7 @@ class Writes:
         spec = encode(app.spec)
         if old is not None and not old.stopped and digest_of(old.spec) == digest_of(spec):
             return resource
-        if old is not None and self._operator.conflicts(resource):
+        if old is not None and self._operator.meets(resource):
             raise RpcError(Code.INTERNAL, f"failed to update KService {resource}: {_conflict(resource)}")
         now = self._cluster.clock.tick()
         service = Service(
