@@ -56,8 +56,13 @@ def test_the_replaying_example_finds_no_difference(
     plane.close()
     save(tmp_path / "recording.jsonl", recorder.steps)
     monkeypatch.chdir(tmp_path)
-    _run("replay", README.parent / "docs" / "recordings.md")
+    _run("recording.jsonl", README.parent / "docs" / "recordings.md")
     assert capsys.readouterr().out == ""
+
+
+def test_the_suites_own_recording_replays_as_the_docs_show() -> None:
+    """The example of docs/recordings.md finds no difference in the recording that comes with the suite."""
+    _run("FLYTE_OSS", README.parent / "docs" / "recordings.md")
 
 
 def test_the_configuration_is_what_the_sdk_reads() -> None:

@@ -11,16 +11,17 @@ Maker = Callable[[Any, Any], Any]
 
 
 class Row(NamedTuple):
-    """Where a dialect is, and whether its planes can do without a domain for public URLs."""
+    """Where a dialect is, whether its planes can do without a domain for public URLs, whether clusters lease apps."""
 
     module: str
     made: str
     base_domain_optional: bool = False
+    leases: bool = True
 
 
 DIALECTS: Mapping[str, Row] = {
     "standard": Row("flyteapps_fake.dialects.standard", "Standard"),
-    "flyte-oss": Row("flyteapps_fake.dialects.flyte_oss.dialect", "FlyteOss", base_domain_optional=True),
+    "flyte-oss": Row("flyteapps_fake.dialects.flyte_oss.dialect", "FlyteOss", base_domain_optional=True, leases=False),
 }
 
 

@@ -76,6 +76,10 @@ class Settings:
             raise ValueError(f"watch_buffer must be at least 1 event, not {self.watch_buffer}")
         if self.data_plane not in DATA_PLANES:
             raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
+        if not DIALECTS[self.dialect].leases and (self.data_plane != "simulated" or self.pools):
+            raise ValueError(
+                f"data_plane 'none' and pools are for clusters that lease apps: {self.dialect} has no leases"
+            )
         if not 0 < self.lease_seconds <= 1e9:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:

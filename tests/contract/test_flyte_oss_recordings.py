@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, cast
 
 import pytest
@@ -15,11 +14,11 @@ from flyteapps_contract.recordings.steps import groups, header_of, load
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
 from flyteapps_contract.targets.target import Link, Offers
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.dialects.flyte_oss.recorded import recorded_plane
 
 from .link_at_once import LinkAtOnce
-from .recorded_surroundings import recorded_plane
 
-FILE = Path(recordings.__file__).with_name("flyte-oss-2.0.43.jsonl")
+FILE = recordings.FLYTE_OSS
 STEPS = load(FILE)
 GROUPS = dict(groups(STEPS))
 RULES = Rules.of(header_of(FILE))

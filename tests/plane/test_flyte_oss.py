@@ -291,6 +291,13 @@ def test_a_dialect_that_is_not_there() -> None:
         FakeControlPlane(dialect=None)  # type: ignore[arg-type]  # what is wrong is the point
 
 
+def test_there_are_no_leases() -> None:
+    """What only makes sense with leases is refused, not passed over."""
+    for options in ({"data_plane": "none"}, {"pools": {"default": ["east"]}}):
+        with pytest.raises(ValueError, match="flyte-oss has no leases"):
+            FakeControlPlane(dialect="flyte-oss", **options)  # type: ignore[arg-type]  # two kinds of values
+
+
 def test_the_same_seed_gives_the_same_history() -> None:
     """With the same seed the same calls give the same bytes."""
 

@@ -9,7 +9,7 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.expectations import expect
 from flyteapps_contract.outcomes import Broken, Unjudged
-from flyteapps_contract.session import STOP, Session, copy, statuses
+from flyteapps_contract.session import STOP, Session, copy, preparing, statuses
 from flyteapps_contract.streams import Seen, Watcher
 from flyteapps_contract.waiting import Waiting
 
@@ -80,6 +80,21 @@ def given_watched(s: Session) -> tuple[model.App, Watcher]:
     return app, watcher
 
 
+def given_heard(s: Session, app_id: model.Identifier) -> Watcher:
+    """A watch of an absent app that is open for sure: it has told of an app of that bare name in another project."""
+    watcher = s.watch(app_id=app_id)
+    twin = s.app(app_id.name, project=f"{app_id.project}-twin")
+    waiting = Waiting(s.plane)
+    with preparing("waiting for a watch to be open"):
+        while not waiting.over:
+            twin.spec.container.image = f"img:{s.run.number()}"
+            s.create(twin)
+            if watcher.poll(waiting.patience) is not None:
+                return watcher
+            waiting.go_on()
+    raise Unjudged("a watch did not open in time")
+
+
 def next_of(s: Session, watcher: Watcher, what: str) -> Seen:
     """The next event; time passes while it is waited for. Broken where none comes."""
     waiting = Waiting(s.plane)
@@ -89,6 +104,11 @@ def next_of(s: Session, watcher: Watcher, what: str) -> Seen:
             return seen
         waiting.go_on()
     raise Broken(f"waiting for {what}: nothing came")
+
+
+def is_of(seen: Seen, app: model.App) -> bool:
+    """Whether the event is of that very app: a watch tells of others of its bare name, too."""
+    return seen.app.metadata.id.project == app.metadata.id.project
 
 
 def until(s: Session, watcher: Watcher, reached: Callable[[Seen], bool], what: str) -> list[Seen]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flyteapps_contract.checks.oss import changed, next_of, rests, shown, stopped, until
+from flyteapps_contract.checks.oss import changed, given_heard, is_of, next_of, rests, shown, stopped, until
 from flyteapps_contract.checks.registry import check
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.session import FAILED, Session, last_status, statuses
@@ -17,10 +17,10 @@ REASON = re.compile(r"\w+: .")
 def conditions_are_those_of_now(s: Session) -> None:
     """A new app has none, then PENDING, then DEPLOYING for what is ready, then three that are ACTIVE."""
     app = s.app()
-    watcher = s.watch(app_id=app.metadata.id)
+    watcher = given_heard(s, app.metadata.id)
     s.create(app)
-    seen = until(s, watcher, lambda seen: rests(seen.app), "the app to be active")
-    shapes = list(dict.fromkeys(tuple(statuses(each.app)) for each in seen))
+    seen = until(s, watcher, lambda seen: is_of(seen, app) and rests(seen.app), "the app to be active")
+    shapes = list(dict.fromkeys(tuple(statuses(each.app)) for each in seen if is_of(each, app)))
     expect(() in shapes[:1], f"a new app should have no conditions at first, not {shapes[0]}")
     expect_equal(set(shapes[1]), {"PENDING"}, "the first conditions that the cluster reports")
     for shape in shapes[1:-1]:
@@ -59,6 +59,7 @@ def what_will_fail_looks_active(s: Session) -> None:
     for key, value in s.offers.failing.items():
         new.metadata.labels[key] = value
     watcher = s.watch(app_id=app.metadata.id)
+    next_of(s, watcher, "the snapshot")
     expect(rests(s.update(new)), "right after an update the app should look active")
     until(s, watcher, lambda seen: last_status(seen.app) == FAILED, "the failure")
     kinds = [statuses(each.app) for each in watcher.seen if each.app.spec.container.image == "img:2"]

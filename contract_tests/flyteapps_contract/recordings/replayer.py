@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, cast
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
+from flyteapps_contract.outcomes import CannotJudge
 from flyteapps_contract.recordings.conversation import (
     DONE,
     OPEN,
@@ -25,7 +27,7 @@ from flyteapps_contract.recordings.conversation import (
     send,
 )
 from flyteapps_contract.recordings.messages import METHODS, to_message
-from flyteapps_contract.recordings.steps import Header, Step, groups
+from flyteapps_contract.recordings.steps import Header, Step, groups, header_of, load
 from flyteapps_contract.targets.target import Inbox, Plane, Target
 
 
@@ -76,6 +78,18 @@ def replay(target: Target, steps: Iterable[Step], rules: Rules | None = None) ->
         finally:
             plane.close()
     return found
+
+
+def replay_file(target: Target, path: Path) -> list[Difference]:
+    """All differences of a file's recording, but for what its header allows.
+
+    Raises BadRecording for a file that is none, CannotJudge where it is of another dialect than the target.
+    """
+    header = header_of(path)
+    recorded, dialect = header.dialect if header is not None else "", target.offers.dialect
+    if recorded and recorded != dialect:
+        raise CannotJudge(f"{path}: a recording of the dialect {recorded}, but the target's offers say {dialect}")
+    return replay(target, load(path), Rules.of(header))
 
 
 def _group(plane: Plane, steps: list[Step], rules: Rules) -> Iterator[Difference]:
