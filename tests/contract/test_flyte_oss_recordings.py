@@ -14,7 +14,7 @@ from flyteapps_contract.recordings.steps import groups, header_of, load
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
 from flyteapps_contract.targets.target import Link, Offers
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.dialects.flyte_oss.recorded import recorded_plane
+from flyteapps_fake.dialects.flyte_oss.recorded import recorded
 
 from .link_at_once import LinkAtOnce
 
@@ -23,6 +23,11 @@ STEPS = load(FILE)
 GROUPS = dict(groups(STEPS))
 RULES = Rules.of(header_of(FILE))
 OFFERS = Offers(fresh=True, clock=True, http=True, dialect="flyte-oss")
+
+
+def recorded_plane() -> FakeControlPlane:
+    """A plane on the manual clock, in the surroundings of the recording."""
+    return FakeControlPlane(dialect=recorded, clock="manual", ingress_port=30_081)
 
 
 def target(protocol: Literal["Connect", "gRPC"]) -> PlanesTarget:

@@ -9,7 +9,6 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.cluster.scenarios import Size, Step
 from flyteapps_fake.dialects.flyte_oss.conditions import Said, Word
 from flyteapps_fake.dialects.flyte_oss.dialect import FlyteOss
@@ -55,6 +54,5 @@ class Recorded(Surroundings):
         return True
 
 
-def recorded_plane() -> FakeControlPlane:
-    """A plane of the dialect in these surroundings, on the manual clock."""
-    return FakeControlPlane(dialect=partial(FlyteOss, surroundings=Recorded()), clock="manual", ingress_port=30_081)
+recorded = partial(FlyteOss, surroundings=Recorded())
+"""The dialect in these surroundings, for `FakeControlPlane(dialect=recorded)`; the recording has ingress_port 30081."""
