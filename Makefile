@@ -135,10 +135,10 @@ bench-load: $(VENV)/.stamp-test
 	@$(BIN)/python tests/benchmarks/load.py .interop/bin
 
 bench: $(VENV)/.stamp-test
-	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" || exit 1; done
+	@for each in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" || exit 1; done
 
 bench-smoke: $(VENV)/.stamp-test
-	@for each in tests/benchmarks/bench_*.py; do $(BIN)/python "$$each" --smoke || exit 1; done
+	@for each in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" --smoke || exit 1; done
 
 protos: $(VENV)/.stamp-serve
 	@$(BIN)/python protos/outline.py
