@@ -4,7 +4,7 @@
 
 import asyncio
 
-from common import init, make, refused, until
+from common import done, init, make, refused, until
 from connectrpc.code import Code
 from flyte.remote import App
 from flyteidl2.app import app_definition_pb2 as model
@@ -72,4 +72,4 @@ App.get("life").deactivate()
 App.delete("life")
 assert refused(Code.NOT_FOUND, lambda: App.get("life"))
 App.delete("life")
-print("done")
+done()

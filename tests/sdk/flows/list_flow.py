@@ -2,7 +2,7 @@
 # The SDK's types don't say what flyte.serve returns.
 # pyright: basic, reportAttributeAccessIssue=false
 
-from common import init, make, refused, until
+from common import done, init, make, refused, until
 from connectrpc.code import Code
 from flyte.remote import App
 
@@ -39,4 +39,4 @@ for i in range(120):
 assert len(names()) == 100, "the SDK's own limit"
 assert len(names(limit=1000)) == len(set(names(limit=1000))) == 123
 assert len(names(limit=110)) == 110
-print("done")
+done()

@@ -3,7 +3,7 @@
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte
-from common import init
+from common import done, init
 from flyte.app import AppEnvironment
 from flyte.remote import App
 
@@ -14,4 +14,4 @@ assert [app.name for app in App.listall()] == ["ours"]
 served.deactivate(wait=True)
 App.delete("ours")
 assert list(App.listall()) == []
-print("done")
+done()

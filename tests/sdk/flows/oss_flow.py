@@ -6,7 +6,7 @@ import time
 
 import flyte
 import flyte.app
-from common import init, refused
+from common import done, init, refused
 from connectrpc.code import Code
 from flyte.remote import App
 from flyteidl2.app import app_definition_pb2 as model
@@ -69,4 +69,4 @@ until_active("served")
 App.delete("served")  # though it runs
 assert refused(Code.NOT_FOUND, lambda: App.get("served"))
 App.delete("served")
-print("done")
+done()

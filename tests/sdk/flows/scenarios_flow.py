@@ -5,7 +5,7 @@
 import asyncio
 import sys
 
-from common import init
+from common import done, init
 from flyte.remote import App
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app.app_definition_pb2 import Status
@@ -90,4 +90,4 @@ async def logs() -> None:
 
 
 asyncio.run(logs())
-print("done")
+done()
