@@ -90,6 +90,11 @@ class Settings:
             if not pool or not clusters or not all(clusters):
                 raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
 
+    @property
+    def report_delay(self) -> int | None:
+        """`report_seconds` in nanoseconds."""
+        return None if self.report_seconds is None else round(self.report_seconds * 1e9)
+
     def pools_served(self) -> dict[str, tuple[str, ...]]:
         """The clusters that serve a pool, by its name, the simulated one included where it is there."""
         pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}

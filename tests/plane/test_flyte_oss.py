@@ -10,10 +10,10 @@ from flyteidl2.app import app_logs_payload_pb2 as logs_rpc
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.cluster.draws import drawn
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.dialects.flyte_oss.informer import BUFFER
 from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
+from flyteapps_fake.plane.draws import drawn
 from flyteapps_fake.plane.operations import GET, TAIL_LOGS
 
 from .conftest import Refusal

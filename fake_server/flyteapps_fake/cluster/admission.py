@@ -21,7 +21,9 @@ from flyteapps_fake.plane.validation import quoted
 DEFAULT_SCALEDOWN = 900 * SECOND
 """How long an app is idle before it goes to zero, where its spec doesn't say."""
 
-_QUANTITY = re.compile(r"\+?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+UNSIGNED = r"([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
+"""A Kubernetes quantity, but for its sign, as a pattern."""
+_QUANTITY = re.compile(rf"\+?{UNSIGNED}")
 """A Kubernetes quantity that isn't negative, such as 500m or 1.5Gi."""
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import partial
 
-from flyteapps_fake.cluster import draws
 from flyteapps_fake.cluster.runs import Run, run_of
 from flyteapps_fake.cluster.scenarios import IDLE, WAKE, Size, Step
+from flyteapps_fake.plane import draws
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.clock import SECOND, Timer
 from flyteapps_fake.plane.commits import State
@@ -32,8 +32,7 @@ class Reactor:
         self._state = state
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
-        seconds = state.settings.report_seconds
-        self._report_delay = round(seconds * SECOND) if seconds is not None else None
+        self._report_delay = state.settings.report_delay
         """Nanoseconds before the first word about a change; None where its scenario says how long."""
         self._serves = frozenset(state.pools.served_by(SIMULATED))
         self._runs: dict[Hashable, Run] = {}

@@ -32,6 +32,7 @@ class State:
 
     def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self.settings = settings
+        self.timeline = timeline
         self.clock = timeline.clock
         self.lock = timeline.lock
         """Whoever enters the plane holds it."""

@@ -5,12 +5,12 @@ A host belongs to one app at a time.
 
 from __future__ import annotations
 
-import hashlib
 from urllib.parse import urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Ingress, IngressConfig
 
 from flyteapps_fake.plane.apps import AppKey
+from flyteapps_fake.plane.draws import drawn
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.hostname import is_hostname
 from flyteapps_fake.settings import Settings
@@ -20,8 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 def generated_subdomain(seed: int, key: AppKey, incarnation: int) -> str:
     """One DNS label, the same for the same seed, id and incarnation."""
-    digest = hashlib.sha256("\0".join((str(seed), *key, str(incarnation))).encode()).hexdigest()
-    return f"{key.name.lower()}-{digest[:8]}"
+    return f"{key.name.lower()}-{drawn(seed, *key, incarnation).hex()[:8]}"
 
 
 class Hosts:

@@ -15,13 +15,13 @@ from flyteidl2.app.replica_definition_pb2 import ReplicaIdentifier
 from flyteidl2.logs.dataplane import payload_pb2 as logs
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord
-from flyteapps_fake.plane.clock import Timer, timestamp
+from flyteapps_fake.plane.clock import timestamp
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.events import Event, app_scope
 from flyteapps_fake.plane.log_lines import Line, lines_between, next_request
 from flyteapps_fake.plane.replicas import Replica
-from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.plane.tails import Tail
 from flyteapps_fake.plane.validation import quoted
 from flyteapps_fake.plane.wire import encode
 
@@ -51,11 +51,10 @@ def tail_logs(state: State, request: TailLogsRequest) -> LogStream:
     return LogStream(state, record, ended, follow=False)
 
 
-class LogStream(OpenStream):
+class LogStream(Tail):
     """The lines of some replicas: who they are, the backlog, and, as long as none begins or ends, what comes."""
 
     def __init__(self, state: State, record: AppRecord, replicas: list[Replica], *, follow: bool) -> None:
-        super().__init__(app_scope(record.key), state.events.remove)
         self._state = state
         self._record = record
         self._replicas = tuple(replicas)
@@ -65,21 +64,16 @@ class LogStream(OpenStream):
         """The time up to which lines were taken."""
         self._until: int | None = None
         """The time at which the set of replicas changed."""
-        self._ready_messages: Iterator[bytes] = iter((encode(TailLogsResponse(replicas={"replicas": self._ids()})),))  # pyright: ignore[reportArgumentType]
-        self._fresh = True
-        state.events.add(self)
+        first = TailLogsResponse()
+        first.replicas.replicas.extend(self._ids())
+        super().__init__(app_scope(record.key), state.events, state.timeline, encode(first))
 
     def push(self, event: Event, kind: int) -> None:
         if event.new is not None:
             self._record = event.new
         if self._until is None and (event.new is None or not self._same()):
             self._until = self._state.clock.now()
-        self.waiting = False
-        self._fresh = True
-        self.notify()
-
-    def detached(self) -> None:
-        self._state.agenda.cancel(self)
+        self.stir()
 
     def _same(self) -> bool:
         """Whether the replicas that are followed are still those that run."""
@@ -88,26 +82,10 @@ class LogStream(OpenStream):
             return False
         return len(self._replicas) == 1 or len(living) == len(self._replicas)
 
-    def _ready(self) -> bool:
-        return self._fresh
-
-    def _next(self) -> bytes | None:
-        message = next(self._ready_messages, None)
-        if message is not None or self._end is not None:
-            return message
-        with self._state.lock:
-            self._ready_messages = self._since()
-            message = next(self._ready_messages, None)
-            if message is None:
-                self._fresh = False
-                if self._until is not None or not self._follow:
-                    self.finish()
-                else:
-                    self._look_later()
-            return message
+    def _over(self) -> bool:
+        return self._until is not None or not self._follow
 
     def _since(self) -> Iterator[bytes]:
-        """The messages with what was logged since."""
         after, until = self._read, self._until or self._state.clock.now()
         self._read = until
         app = self._record.parse()
@@ -138,18 +116,10 @@ class LogStream(OpenStream):
             )
         return encode(response)
 
-    def _look_later(self) -> None:
-        """Has the transport look again once the next request is logged."""
+    def _next_at(self) -> int | None:
         app = self._record.parse()
         times = [at for each in self._replicas if (at := next_request(each, app, self._read)) is not None]
-        if times:
-            self._state.agenda.call_at(min(times), self, self._look, progress=False)
-            self._state.scheduled()
-
-    def _look(self, _: Timer) -> None:
-        self._fresh = True
-        self.waiting = False
-        self.notify()
+        return min(times, default=None)
 
     def _ids(self) -> list[ReplicaIdentifier]:
         return [self._id(each) for each in self._replicas]

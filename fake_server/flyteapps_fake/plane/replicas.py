@@ -5,10 +5,10 @@ A replica lives from the report that counts it to the one that doesn't any more,
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
 
 from flyteapps_fake.plane.apps import AppKey, AppRecord
+from flyteapps_fake.plane.draws import drawn
 from flyteapps_fake.plane.lifecycle import ACTIVE, DEPLOYING, STOPPED
 
 MOST_LIVE = 100
@@ -89,8 +89,7 @@ class ReplicaBook:
             lives.live = (*lives.live, Life(lives.begun, new.revision, at))
 
     def _replica(self, record: AppRecord, life: Life) -> Replica:
-        drawn = (str(self._seed), *record.key, str(record.incarnation), str(life.revision), str(life.number))
-        seed = hashlib.sha256("\0".join(drawn).encode()).digest()
+        seed = drawn(self._seed, *record.key, record.incarnation, life.revision, life.number)
         return Replica(f"{record.key.name.lower()}-{life.revision:05d}-{seed.hex()[:5]}", seed, life)
 
 

@@ -16,9 +16,6 @@ from flyteapps_fake.transports.wire import Receive, Scope, Send, read_body, refu
 
 T = TypeVar("T")
 
-FRAME_HEAD = 5
-"""Bytes that a frame puts before its message."""
-
 
 class Unanswerable(Exception):  # noqa: N818  # reads as what the call is
     """A call that must not be answered any more; `code` is what it ended with."""
@@ -56,7 +53,7 @@ class Arrivals:
 
     async def body(self, scope: Scope, content_type: bytes, send: Send, receive: Receive) -> bytes:
         """The whole body. Raises Unanswerable, also where the client left too early; RpcError where it is too large."""
-        body = await self.read(scope, content_type, send, read_body(receive, self._most_bytes, FRAME_HEAD))
+        body = await self.read(scope, content_type, send, read_body(receive, self._most_bytes))
         if body is None:
             raise Unanswerable(Code.CANCELED)
         return body

@@ -26,6 +26,9 @@ HeaderList = list[tuple[bytes, bytes]]
 
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
 
+FRAME_HEAD = 5
+"""Bytes that gRPC, gRPC-Web and Connect's streams put before a message."""
+
 MAX_DISCARD = 64 * 1024 * 1024
 """Bytes of a refused request that are read before the answer."""
 
@@ -104,9 +107,9 @@ async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
         cap -= len(event.get("body", b""))
 
 
-async def read_body(receive: Receive, most: int, head: int = 0) -> bytes | None:
-    """The whole body, at most `most` bytes after a head, counted while it arrives; None where the client left."""
-    cap = most + head
+async def read_body(receive: Receive, most: int) -> bytes | None:
+    """The whole body, a message of at most `most` bytes, counted while it arrives; None where the client left."""
+    cap = most + FRAME_HEAD
     event = await receive()
     if event["type"] != "http.request":
         return None

@@ -61,11 +61,11 @@ class FlyteOss(Dialect):
         return self._settings.org or DEFAULT_ORG
 
     def scope(self, key: Hashable) -> StreamScope:
-        service = self._cluster.services.get(key) if isinstance(key, str) else None
+        service = self._service(key)
         return watch_scope(service.name) if service is not None else ("", str(key))
 
     def watchers(self, key: Hashable) -> Iterable[OpenStream]:
-        service = self._cluster.services.get(key) if isinstance(key, str) else None
+        service = self._service(key)
         return self._cluster.streams.watching(service.name) if service is not None else ()
 
     def call(self, operation: Operation, request: Message) -> bytes:
@@ -112,6 +112,10 @@ class FlyteOss(Dialect):
         self._timeline.written(service.resource)
         self._timeline.scheduled()
         return self.find_by_host(host)
+
+    def _service(self, key: Hashable) -> Service | None:
+        """The service whose steps are planned under that key; None where it is that of an answer that is kept."""
+        return self._cluster.services.get(key) if isinstance(key, str) else None
 
     def _written(self, app: App) -> bytes:
         self._acknowledged(app.metadata.id)

@@ -15,10 +15,11 @@ from flyteapps_fake.dialects.flyte_oss.operator import Operator, log_scope
 from flyteapps_fake.dialects.flyte_oss.pods import Pod
 from flyteapps_fake.dialects.flyte_oss.services import NAMESPACE
 from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
-from flyteapps_fake.plane.clock import Timer, timestamp
+from flyteapps_fake.plane.clock import timestamp
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.log_lines import Line
 from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.plane.tails import Tail
 from flyteapps_fake.plane.wire import encode
 
 MOST_STREAMS = 100
@@ -66,71 +67,41 @@ class Logs:
         return stream
 
 
-class LogStream(OpenStream):
-    """The lines of some pods."""
+class LogStream(Tail):
+    """The lines of some pods; `named` are replicas that have none."""
 
     def __init__(
         self, room: Logs, resource: str, pods: dict[Pod, ReplicaIdentifier], named: Iterable[ReplicaIdentifier] = ()
     ) -> None:
-        super().__init__(log_scope(resource), room.cluster.streams.remove)
         self._room = room
         self._pods = pods
         self._read = 0
         """The time up to which lines were taken."""
         first = TailLogsResponse()
         first.replicas.replicas.extend([*pods.values(), *named])
-        self._messages: Iterator[bytes] = iter((encode(first),))
-        self._fresh = True
+        cluster = room.cluster
+        super().__init__(log_scope(resource), cluster.streams, cluster.timeline, encode(first))
         room.open.add(self)
-        room.cluster.streams.add(self)
 
     def detached(self) -> None:
         self._room.open.discard(self)
-        self._room.cluster.agenda.cancel(self)
-
-    def stir(self) -> None:
-        self._fresh = True
-        super().stir()
-
-    def _ready(self) -> bool:
-        return self._fresh
-
-    def _next(self) -> bytes | None:
-        message = next(self._messages, None)
-        if message is not None or self._end is not None:
-            return message
-        with self._room.cluster.timeline.lock:
-            self._messages = iter(list(self._since()))
-            message = next(self._messages, None)
-            if message is None:
-                self._fresh = False
-                if self._over():
-                    self.finish()
-                else:
-                    self._look_later()
-            return message
+        super().detached()
 
     def _since(self) -> Iterator[bytes]:
-        """The messages with what was logged since."""
         after, self._read = self._read, self._room.cluster.clock.now()
+        found: list[bytes] = []
         for pod, replica in self._pods.items():
             lines = self._room.surroundings.lines(pod, after, self._read)
-            for first in range(0, len(lines), BATCH):
-                yield _message(replica, lines[first : first + BATCH])
+            found += (_message(replica, lines[first : first + BATCH]) for first in range(0, len(lines), BATCH))
+        return iter(found)
 
     def _over(self) -> bool:
-        """Whether none of the pods will log anything more."""
         operator, surroundings = self._room.operator, self._room.surroundings
         return all(operator.pod(pod.name) is None or surroundings.ends(pod) for pod in self._pods)
 
-    def _look_later(self) -> None:
+    def _next_at(self) -> int | None:
         times = [at for pod in self._pods if (at := self._room.surroundings.next_line(pod, self._read)) is not None]
-        if times:
-            self._room.cluster.agenda.call_at(min(times), self, self._look, progress=False)
-            self._room.cluster.timeline.scheduled()
-
-    def _look(self, _: Timer) -> None:
-        self.stir()
+        return min(times, default=None)
 
 
 def _message(replica: ReplicaIdentifier, lines: list[Line]) -> bytes:

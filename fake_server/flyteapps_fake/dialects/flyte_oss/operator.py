@@ -10,7 +10,6 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.cluster import draws
 from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, scenario_of
 from flyteapps_fake.cluster.scenarios import REJECTED, UNKNOWN, Size
 from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
@@ -20,6 +19,7 @@ from flyteapps_fake.dialects.flyte_oss.pods import Pod, runs
 from flyteapps_fake.dialects.flyte_oss.scenarios import SCENARIOS, Report, Stage, reports_of
 from flyteapps_fake.dialects.flyte_oss.services import Service
 from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
+from flyteapps_fake.plane import draws
 from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Timer
 from flyteapps_fake.plane.streams import StreamScope
 from flyteapps_fake.plane.validation import quoted
@@ -68,8 +68,7 @@ class Operator:
         self._pods: dict[str, tuple[Pod, ...]] = {}
         self._owners: dict[str, str] = {}
         """Whose a pod is, by its name."""
-        seconds = cluster.settings.report_seconds
-        self._delay = round(seconds * SECOND) if seconds is not None else None
+        self._delay = cluster.settings.report_delay
 
     # ---- what it is told
 
@@ -191,7 +190,7 @@ class Operator:
             ready, replicas = rollout.generation, count
         elif report.stage is Stage.FAILED and ready == rollout.generation:
             replicas = 0
-        self._run_pods(rollout, service.spec, count, now, alone=report.stage is Stage.SERVING)
+        self._run_pods(rollout, count, now, alone=report.stage is Stage.SERVING)
         said = self._said(rollout, report)
         seconds = now // SECOND * SECOND
         after = replace(service, conditions=restated(service.conditions, said, seconds), ready=ready, replicas=replicas)
@@ -226,7 +225,7 @@ class Operator:
 
     # ---- pods
 
-    def _run_pods(self, rollout: Rollout, spec: bytes, count: int, now: int, *, alone: bool) -> None:
+    def _run_pods(self, rollout: Rollout, count: int, now: int, *, alone: bool) -> None:
         """So many pods of that generation; `alone`: none of others."""
         pods = self._pods.get(rollout.resource, ())
         own = [pod for pod in pods if pod.generation == rollout.generation][:count]
@@ -254,7 +253,7 @@ class Operator:
             stream.stir()
 
     def _resize(self, service: Service, rollout: Rollout, count: int) -> None:
-        self._run_pods(rollout, service.spec, count, self._cluster.clock.tick(), alone=True)
+        self._run_pods(rollout, count, self._cluster.clock.tick(), alone=True)
         self._cluster.put_quietly(replace(service, replicas=count))
 
     def _idle_at(self, rollout: Rollout) -> None:

@@ -9,24 +9,21 @@ from __future__ import annotations
 import re
 
 from flyteidl2.app.app_definition_pb2 import Spec
-from flyteidl2.core.tasks_pb2 import Resources
 
-from flyteapps_fake.cluster.admission import quantities
+from flyteapps_fake.cluster.admission import UNSIGNED, quantities
 from flyteapps_fake.plane.errors import Code, RpcError
 
-_NAMED = (Resources.CPU, Resources.MEMORY, Resources.STORAGE, Resources.EPHEMERAL_STORAGE)
-"""Resources that a cluster is told of; others are left out."""
-_QUANTITY = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+_NAMED = ("CPU", "MEMORY", "STORAGE", "EPHEMERAL_STORAGE")
+"""Resources of a container that a cluster is told of; others are left out."""
+_QUANTITY = re.compile(f"[+-]?{UNSIGNED}")
 
 
 def check_payload(resource: str, spec: Spec) -> None:
     """Refuses what can't be built."""
     match spec.WhichOneof("app_payload"):
         case "container":
-            resources = spec.container.resources
-            for entry in (*resources.requests, *resources.limits):
-                if entry.name in _NAMED and not _QUANTITY.fullmatch(entry.value):
-                    raise RpcError(Code.UNAVAILABLE, "unexpected EOF")
+            if any(name in _NAMED and not _QUANTITY.fullmatch(value) for _, name, value in quantities(spec)):
+                raise RpcError(Code.UNAVAILABLE, "unexpected EOF")
         case "pod":
             if not spec.pod.HasField("pod_spec"):
                 raise _unbuildable(resource, "K8sPod app payload has no pod spec")

@@ -110,18 +110,13 @@ class Reads:
     def _seen(self, app_id: Identifier) -> list[Service]:
         services = self._cluster.services
         found = services.named(app_id.name) if app_id.name else services.listed(app_id.project, app_id.domain)
-        wanted = (app_id.project, app_id.domain)
-        return [each for each in found if all(one in ("", two) for one, two in zip(wanted, _place(each), strict=True))]
+        return [each for each in found if each.is_in(app_id.project, app_id.domain)]
 
     def _late(self, name: str) -> list[bytes]:
         """The events of writes that the informer has not heard of yet."""
         since = self._cluster.clock.now() - LAG
         found = [each for each in self._cluster.services.named(name) if each.written >= since]
         return [event_of(CREATE_EVENT if each.new else UPDATE_EVENT, self._cluster.shown(each)) for each in found]
-
-
-def _place(service: Service) -> tuple[str, str]:
-    return service.project, service.domain
 
 
 def _in_between(app: App) -> bool:

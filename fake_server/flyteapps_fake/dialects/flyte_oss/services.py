@@ -5,7 +5,6 @@ A service is never changed: a write puts another in its place.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,6 +46,14 @@ class Service:
     written: int = 0
     new: bool = True
 
+    def runs(self, spec: bytes) -> bool:
+        """Whether that spec is the one that shall run."""
+        return not self.stopped and self.spec == spec
+
+    def is_in(self, project: str, domain: str) -> bool:
+        """Whether it is of that project and that domain; "" is any."""
+        return project in ("", self.project) and domain in ("", self.domain)
+
     def app(self, settings: Settings, now: int) -> App:
         """The app, as it is shown at `now`."""
         app_id = Identifier(org=self.org or DEFAULT_ORG, project=self.project, domain=self.domain, name=self.name)
@@ -71,11 +78,6 @@ class Service:
         if self.created:
             set_timestamp(status.created_at, self.created)
         return status
-
-
-def digest_of(spec: bytes) -> str:
-    """What tells whether a spec has changed."""
-    return hashlib.sha256(spec).hexdigest()[:16]
 
 
 class Services:
@@ -125,7 +127,7 @@ class Services:
             names = self._all.irange(start or None)
         for resource in names:
             service = self._all[resource]
-            if project in ("", service.project) and domain in ("", service.domain):
+            if service.is_in(project, domain):
                 yield service
 
     def named(self, name: str) -> list[Service]:

@@ -11,7 +11,7 @@ from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
 from flyteapps_fake.dialects.flyte_oss.names import ingress_of, resource_name
 from flyteapps_fake.dialects.flyte_oss.operator import Operator
 from flyteapps_fake.dialects.flyte_oss.payloads import check_payload
-from flyteapps_fake.dialects.flyte_oss.services import Service, digest_of
+from flyteapps_fake.dialects.flyte_oss.services import Service
 from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.wire import encode
@@ -72,7 +72,7 @@ class Writes:
         check_payload(resource, app.spec)
         old = self._cluster.services.get(resource)
         spec = encode(app.spec)
-        if old is not None and not old.stopped and digest_of(old.spec) == digest_of(spec):
+        if old is not None and old.runs(spec):
             return resource
         if old is not None and self._operator.meets(resource):
             raise RpcError(Code.INTERNAL, f"failed to update KService {resource}: {_conflict(resource)}")
