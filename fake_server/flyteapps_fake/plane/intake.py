@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
-from flyteapps_fake.plane.validation import MAX_APP, MAX_REQUEST
+from flyteapps_fake.plane.validation import MAX_REQUEST, MAX_VALUES
 
 
 class Answer(NamedTuple):
@@ -28,12 +28,13 @@ def _undecodable(message: type[Message], data: bytes, error: Exception | None) -
 class Intake:
     """The rules of one plane's servers.
 
-    `request_bytes`: that a request may have, decompressed; `app_bytes`: that its app may have. `undecodable`: what is
-    said of bytes that are no such message, given them, the message's type and, of JSON, what is wrong with them.
+    `request_bytes`: that a request may have, decompressed; `values`: fields, list elements and map entries of one.
+    `undecodable`: what is said of bytes that are no such message, given them, the message's type and, of JSON, what is
+    wrong with them.
     `no_method`: the answer to a method that nobody offers, None for UNIMPLEMENTED in the caller's protocol.
     """
 
     request_bytes: int = MAX_REQUEST
-    app_bytes: int = MAX_APP
+    values: int = MAX_VALUES
     undecodable: Callable[[type[Message], bytes, Exception | None], str] = _undecodable
     no_method: Answer | None = None

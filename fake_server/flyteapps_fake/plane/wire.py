@@ -1,11 +1,20 @@
 """Splicing of encoded messages: length-delimited fields put around bytes that are never parsed again.
 
-Nothing here knows an app; it is the protobuf wire format and no more.
+And counting in them before they are parsed. Nothing here knows an app; it is the protobuf wire format and no more.
 """
 
 from __future__ import annotations
 
+from functools import cache
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+
+VARINT, LENGTH_DELIMITED, END_GROUP = 0, 2, 4
+FIXED = {1: 8, 5: 4}
+"""Wire types, as the last three bits of a tag say them; of the fixed ones their bytes."""
+MAX_SHIFT = 63
+"""Bits before those of a varint's tenth byte, its last."""
 
 _HEADS = tuple(bytes((number << 3 | 2,)) for number in range(16))
 """How length-delimited fields begin, by number; those of a plane's messages are all below 16."""
@@ -41,13 +50,64 @@ def field_size(payload_bytes: int) -> int:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The varint that begins there, and where it ends."""
+    """The varint that begins there, and where it ends. ValueError for more than 10 bytes, IndexError at the end."""
     value = shift = 0
     while data[at] >= 0x80:
         value |= (data[at] & 0x7F) << shift
         shift += 7
         at += 1
+        if shift > MAX_SHIFT:
+            raise ValueError("a varint of more than 10 bytes")
     return value | data[at] << shift, at + 1
+
+
+@cache
+def _inner(shape: Descriptor) -> dict[int, Descriptor | None]:
+    """The fields of a message that hold further values, by number: the type of a message, None for packed numbers."""
+    return {
+        field.number: field.message_type
+        for field in shape.fields
+        if field.message_type is not None or (field.is_repeated and field.cpp_type != FieldDescriptor.CPPTYPE_STRING)
+    }
+
+
+def count_values(shape: Descriptor, data: bytes, most: int) -> int:
+    """Count the values of an encoded message: its fields, and those of the messages in it, elements one by one.
+
+    Counting stops beyond `most`, so that it costs as much as the limit and not as the data. Unknown fields are values,
+    too. Where the encoding is broken, what comes before is counted: no parser gets further.
+    """
+    count = 0
+    waiting = [(_inner(shape), 0, len(data))]
+    while waiting:
+        known, at, end = waiting.pop()
+        try:
+            while at < end:
+                count += 1
+                if count > most:
+                    return count
+                tag, at = read_varint(data, at)
+                kind = tag & 7
+                if kind == LENGTH_DELIMITED:
+                    length, at = read_varint(data, at)
+                    if at + length > end:
+                        break
+                    if length and tag >> 3 in known:
+                        inner = known[tag >> 3]
+                        if inner is None:
+                            count += length  # as many as there can be
+                        else:
+                            waiting.append((_inner(inner), at, at + length))
+                    at += length
+                elif kind == VARINT:
+                    _, at = read_varint(data, at)
+                elif kind in FIXED:
+                    at += FIXED[kind]
+                elif kind > END_GROUP:
+                    break
+        except (ValueError, IndexError):
+            continue
+    return count
 
 
 def uint_field(number: int, value: int) -> bytes:

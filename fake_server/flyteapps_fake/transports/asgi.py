@@ -8,56 +8,47 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.validation import too_large
 from flyteapps_fake.transports import deadlines
-from flyteapps_fake.transports.answer import Answer
 from flyteapps_fake.transports.arrivals import Arrivals, Unanswerable
-from flyteapps_fake.transports.compression import COMPRESS_FROM, Compressing, gunzip, gzip, taken, takes_gzip
+from flyteapps_fake.transports.compression import COMPRESS_FROM, gunzip, gzip, takes_gzip
 from flyteapps_fake.transports.cors import cors_headers, preflight
 from flyteapps_fake.transports.deadlines import check_deadline, deadline_of
-from flyteapps_fake.transports.doorkeeper import Doorkeeper
+from flyteapps_fake.transports.doorkeeper import SITE, Doorkeeper
+from flyteapps_fake.transports.duplex import Conversation, codec_of
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary, app_of, plane_endpoints
 from flyteapps_fake.transports.guard import Guard
 from flyteapps_fake.transports.health import health_endpoints
+from flyteapps_fake.transports.lane import LARGE_BYTES, Lane
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
 from flyteapps_fake.transports.outflow import Outflow
 from flyteapps_fake.transports.reflection import reflection_endpoints
-from flyteapps_fake.transports.requests import (
-    PLAIN,
-    check_headers,
-    check_query,
-    decode_json,
-    looks_like_rpc,
-    stream_encoding,
-    unframe,
-    unreadable,
-)
+from flyteapps_fake.transports.requests import PLAIN, looks_like_rpc, refusal_of, stream_encoding, unframe
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
     OK_TRAILERS,
-    Event,
+    HeaderList,
     Receive,
     Scope,
     Send,
-    check_frame,
+    Whole,
     decode,
     discard,
     frame,
     has_trailers,
     refuse,
     respond,
-    too_large,
     with_headers,
 )
 
@@ -65,7 +56,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from flyteapps_fake.control_plane import FakeControlPlane
-    from flyteapps_fake.transports.connect import Application
+    from flyteapps_fake.transports.general_path import GeneralPath
 
 Server = Literal["pyvoy", "hypercorn"]
 GRPC, CONNECT = 1, 2
@@ -73,14 +64,10 @@ BINARY = {b"application/grpc": GRPC, b"application/grpc+proto": GRPC, b"applicat
 """The content types of the fast path."""
 REQUEST_ID = b"x-request-id"
 REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
-FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
-"""Content types whose bodies are frames: of a unary method, of a stream."""
-SPECIAL = frozenset((b"origin", REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
+SPECIAL = frozenset((b"origin", SITE, REQUEST_ID, deadlines.GRPC, deadlines.CONNECT))
 """Headers that are not looked for where none of them is there."""
 LONGEST_NAME = 100
-"""Characters of an app's name in an access line."""
-LARGE = 64 * 1024
-"""Bytes of JSON that take longer to decode than others should wait."""
+"""Characters of an app's name or of a path in an access line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +114,7 @@ class Front:
         self.endpoints: dict[str, Endpoint] = _table(plane, self.uploads)
         self.intake = plane.intake
         self.arrivals = Arrivals(options.limits.request_seconds, self.intake.request_bytes)
+        self.lane = Lane()
         self.sweeper = Sweeper(options.limits, self.arrivals)
         self.metrics = Metrics(
             {
@@ -138,7 +126,7 @@ class Front:
         self._tracing = tracing()
         self._log = options.access_log
         self._door = Doorkeeper(options.guard, lambda host: plane.find_by_host(host) is not None)
-        self._rest: Application | None = None
+        self._general: GeneralPath | None = None
         self._driver: Any = None
 
     @property
@@ -151,11 +139,12 @@ class Front:
         if kind != "http":
             await (self._lifespan(receive, send) if kind == "lifespan" else send({"type": "websocket.close"}))
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        pairs: HeaderList = scope["headers"]
+        headers: dict[bytes, bytes] = dict(pairs)
         path: str = scope["path"]
         endpoint = self.endpoints.get(path)
         special = not headers.keys().isdisjoint(SPECIAL)
-        if special or headers.get(b"host") not in self._door.good:
+        if special or len(headers) != len(pairs) or headers.get(b"host") not in self._door.good:
             admitted = await self._admit(scope, headers, receive, send)
             if admitted is None:
                 return
@@ -181,7 +170,7 @@ class Front:
         ):
             await self._stream(endpoint, headers, encoding, scope, receive, send)
             return
-        await self._through_connectrpc(endpoint, scope, headers, receive, send)
+        await self._otherwise(endpoint, scope, headers, receive, send)
 
     async def _stream(
         self,
@@ -201,7 +190,14 @@ class Front:
         try:
             until = deadline_of(headers)
             body = await self.arrivals.body(scope, content_type, send, receive)
-            request = decode(endpoint.request, unframe(body, encoding, self.intake.request_bytes), self.intake)
+            turn = len(body) > LARGE_BYTES or encoding == b"gzip"
+            if turn:
+                await self.lane.enter(len(body))
+            try:
+                request = decode(endpoint.request, unframe(body, encoding, self.intake.request_bytes), self.intake)
+            finally:
+                if turn:
+                    self.lane.leave()
             check_deadline(until)
             live = LiveStream(receive, b"", self.options.server == "pyvoy", scope.get("client"))
             live.listen()
@@ -217,7 +213,7 @@ class Front:
         except Exception as error:
             if live is not None and live.gone:
                 return
-            refusal = _refusal(error)
+            refusal = refusal_of(error)
             code = refusal.code.name
             if outflow is None or not outflow.begun:
                 await refuse(send, content_type.decode(), refusal)
@@ -245,23 +241,30 @@ class Front:
         try:
             until = deadline_of(headers) if special else None
             body = await self.arrivals.body(scope, content_type, send, receive)
-            if grpc:
-                body = unframe(body, encoding, self.intake.request_bytes)
-            elif encoding == b"gzip" and body:
-                body = gunzip(body, self.intake.request_bytes)
-            if len(body) > self.intake.request_bytes:
-                raise too_large(self.intake.request_bytes)
-            check_deadline(until)
-            repeats = endpoint.repeats
-            if repeats is not None and (known := repeats.again(body)) is not None:
-                answer, request = known
-            else:
-                request = decode(endpoint.request, body, self.intake)
-                answer = repeats.first(body, request) if repeats is not None else endpoint.call(request, scope)
+            turn = len(body) > LARGE_BYTES or encoding == b"gzip"
+            if turn:
+                await self.lane.enter(len(body))
+            try:
+                if grpc:
+                    body = unframe(body, encoding, self.intake.request_bytes)
+                elif encoding == b"gzip" and body:
+                    body = gunzip(body, self.intake.request_bytes)
+                if len(body) > self.intake.request_bytes:
+                    raise too_large(self.intake.request_bytes)
+                check_deadline(until)
+                repeats = endpoint.repeats
+                if repeats is not None and (known := repeats.again(body)) is not None:
+                    answer, request = known
+                else:
+                    request = decode(endpoint.request, body, self.intake)
+                    answer = repeats.first(body, request) if repeats is not None else endpoint.call(request, scope)
+            finally:
+                if turn:
+                    self.lane.leave()
         except Unanswerable as end:
             code = end.code.name
         except Exception as error:
-            refusal = _refusal(error)
+            refusal = refusal_of(error)
             code = refusal.code.name
             await refuse(send, content_type.decode(), refusal)
         else:
@@ -286,80 +289,65 @@ class Front:
         finally:
             self._done(endpoint.path, request, code, started, headers)
 
-    async def _through_connectrpc(
+    async def _otherwise(
         self, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
     ) -> None:
-        from flyteapps_fake.transports.connect import EXCHANGE, LIVE, Application, Exchange
-
-        if self._rest is None:
-            self._rest = Application(self.endpoints, self.intake)
-        started = time.perf_counter()
+        """A call in another form, or a duplex one."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         if has_trailers(content_type) and scope["http_version"] != "2":
-            await discard(receive)
-            await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
-            return
+            if await self._skipped(scope, headers, receive, send):
+                await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
+        elif isinstance(endpoint, Duplex):
+            await self._duplex(endpoint, scope, headers, receive, send)
+        else:
+            await self._generally(endpoint, scope, headers, receive, send)
+
+    async def _duplex(
+        self, endpoint: Duplex, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        started = time.perf_counter()
+        if scope["method"] == "POST" and codec_of(headers) is not None:
+            conversation = Conversation(endpoint, headers, self.intake, send)
+            code = await conversation.hold(self.arrivals, scope, receive)
+            self._done(endpoint.path, conversation.request, code, started, headers, stream=True)
+        elif await self._skipped(scope, headers, receive, send):
+            await respond(send, 405 if scope["method"] != "POST" else 415, b"", b"text/plain; charset=utf-8")
+
+    async def _generally(
+        self, endpoint: Unary | Stream, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        from flyteapps_fake.transports.general_path import Exchange, GeneralPath
+
+        if self._general is None:
+            polled = self.options.server == "pyvoy"
+            self._general = GeneralPath(
+                self.endpoints, self.intake, self.arrivals, self.sweeper, self.lane, polled=polled
+            )
+        started = time.perf_counter()
         exchange = Exchange(scope)
-        EXCHANGE.set(exchange)
-        live = answer = None
         code = "CANCELED"  # also where the server cancels the handler of a client that left
         try:
-            exchange.until = deadline_of(headers)
-            check_headers(scope["headers"])
-            body = None
-            if not isinstance(endpoint, Duplex):
-                body = await self.arrivals.body(scope, content_type.encode("latin-1"), send, receive)
-            live = LiveStream(receive, body, self.options.server == "pyvoy", scope.get("client"))
-            LIVE.set(live)
-            if not isinstance(endpoint, Unary):
-                self.sweeper.add(live)
-            if scope["method"] == "GET":
-                check_query(scope.get("query_string", b""))
-            elif body is not None and content_type.startswith(FRAMED[isinstance(endpoint, Stream)]):
-                check_frame(body)
-            if body is not None and len(body) > LARGE and content_type.startswith("application/json"):
-                exchange.decoded = await asyncio.to_thread(decode_json, body, headers, endpoint, self.intake)
-            answer = answering = Answer(Compressing(send, headers), live)
-            refused = False
-
-            async def sending(event: Event) -> None:
-                """A call that the plane refused is refused by the front, so that it looks the same on both ways."""
-                nonlocal refused
-                if exchange.refusal is None or not isinstance(endpoint, Unary):
-                    await answering(event)
-                elif not refused:
-                    refused = True
-                    await refuse(send, content_type, exchange.refusal)
-
-            inner = {**scope, "headers": taken(scope["headers"])}
-            await self._rest(cast("Any", inner), cast("Any", live.receive), cast("Any", sending))
-            code = exchange.code or answer.code()
-        except Unanswerable as end:
-            code = end.code.name
-        except Exception as error:
-            if live is not None and live.gone:
-                return
-            refusal = unreadable(error) if exchange.request is None else _refusal(error)
-            code = refusal.code.name
-            if answer is None or not answer.status:
-                await refuse(send, content_type, refusal)
+            code = await self._general.answer(endpoint, exchange, headers, receive, send)
         finally:
-            if live is not None:
-                self.sweeper.discard(live)
-            self._done(endpoint.path, exchange.request, code, started, headers, stream=not isinstance(endpoint, Unary))
+            self._done(endpoint.path, exchange.request, code, started, headers, stream=isinstance(endpoint, Stream))
+
+    async def _skipped(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> bool:
+        """Read the body of a request whose answer doesn't depend on it; False where it was late, and so refused."""
+        try:
+            await self.arrivals.skip(scope, headers.get(b"content-type", b"text/plain"), send, receive)
+        except Unanswerable as end:
+            self._done(scope["path"], None, end.code.name, time.perf_counter(), headers)
+            return False
+        return True
 
     async def _other(
         self, path: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
     ) -> None:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        try:
-            if path.startswith(UPLOADS):
-                status, text = await self.arrivals.read(scope, b"text/plain", send, self.uploads.put(scope, receive))
-                await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
-                return
-            # an answer that overtakes its request would end the connection
-            await self.arrivals.read(scope, b"text/plain", send, discard(receive))
-        except Unanswerable:
+        if path.startswith(UPLOADS):
+            await self._upload(scope, receive, send)
+            return
+        if not await self._skipped(scope, headers, receive, send):
             return
         grpc = content_type.startswith("application/grpc")
         if not grpc and self._page is not None and not looks_like_rpc(path, content_type):
@@ -373,6 +361,20 @@ class Front:
         message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
         await self._refuse(scope, headers, send, RpcError(Code.UNIMPLEMENTED, message), None if grpc else 404)
 
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def put(receive: Receive) -> tuple[int, str]:
+            whole = Whole(receive)
+            answer = await self.uploads.put(scope, whole)
+            if not whole.read:  # it was refused by its head
+                await discard(receive)
+            return answer
+
+        try:
+            status, text = await self.arrivals.read(scope, b"text/plain", send, receive, put)
+        except Unanswerable:
+            return
+        await respond(send, status, text.encode(), b"text/plain; charset=utf-8")
+
     async def answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application of the pages alone, under the same rules: for the console's port."""
         if scope["type"] != "http" or self._page is None:
@@ -380,8 +382,7 @@ class Front:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         admitted = await self._admit(scope, headers, receive, send)
-        if admitted is not None:
-            await discard(receive)
+        if admitted is not None and await self._skipped(scope, headers, receive, admitted):
             await self._show(self._page, scope, headers, admitted)
 
     @staticmethod
@@ -398,16 +399,17 @@ class Front:
         request_id = headers.get(REQUEST_ID)
         if request_id is not None and REQUEST_ID_FORM.match(request_id):
             send = with_headers(send, [(REQUEST_ID, request_id)])
-        refusal = self._door.refusal(headers, page=path not in self.endpoints)
+        refusal = self._door.refusal(scope["headers"], headers, page=path not in self.endpoints)
         if refusal is not None:
-            await discard(receive)
-            await self._refuse(scope, headers, send, refusal)
+            if await self._skipped(scope, headers, receive, send):
+                await self._refuse(scope, headers, send, refusal)
             return None
         origin = headers.get(b"origin")
         if origin is not None:
             send = with_headers(send, cors_headers(origin))
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-                await preflight(send, headers)
+                if await self._skipped(scope, headers, receive, send):
+                    await preflight(send, headers)
                 return None
         return send
 
@@ -431,14 +433,16 @@ class Front:
         """Counts, logs and traces a call that is over."""
         seconds = time.perf_counter() - started
         self.metrics.count(path if path in self.endpoints else "/other", code, None if stream else seconds)
+        if self._log is None and self._tracing is None:
+            return
+        app, path = app_of(request)[:LONGEST_NAME], path[-LONGEST_NAME:]
         if self._log is not None:
-            request_id = headers.get(REQUEST_ID, b"").decode("latin-1")
-            self._log(
-                AccessLine(path.rpartition(".")[2], app_of(request)[:LONGEST_NAME], code, seconds * 1000, request_id)
-            )
+            given = headers.get(REQUEST_ID, b"")
+            request_id = given.decode() if REQUEST_ID_FORM.match(given) else ""
+            self._log(AccessLine(path.rpartition(".")[2], app, code, seconds * 1000, request_id))
         if self._tracing is not None:
             protocol = "grpc" if headers.get(b"content-type", b"").startswith(b"application/grpc") else "connect_rpc"
-            self._tracing.record(headers, (path, protocol, app_of(request), code, seconds))
+            self._tracing.record(headers, (path, protocol, app, code, seconds))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -489,10 +493,3 @@ def _table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
     rows += health_endpoints(services)
     rows += reflection_endpoints({row.service for row in rows})
     return {row.path: row for row in rows}
-
-
-def _refusal(error: Exception) -> RpcError:
-    if isinstance(error, RpcError):
-        return error
-    traceback.print_exception(error, file=sys.stderr)
-    return RpcError(Code.INTERNAL, f"a defect of the stand-in: {type(error).__name__}: {error}")

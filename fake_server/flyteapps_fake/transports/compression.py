@@ -25,6 +25,8 @@ ACCEPTED_BY = {
 """The header that says how an answer is compressed -> the one that says what its client takes."""
 _OURS = frozenset((*ACCEPTED_BY.values(), GRPC, CONNECT))
 _COMPRESSED = 0x01
+MAX_MEMBERS = 16
+"""Members of a request's gzip data, one after the other; each costs a copy of what follows it."""
 
 
 def gunzip(data: bytes, cap: int) -> bytes:
@@ -33,6 +35,10 @@ def gunzip(data: bytes, cap: int) -> bytes:
     left = cap + 1
     try:
         while data:
+            if len(parts) == MAX_MEMBERS:
+                raise RpcError(
+                    Code.INVALID_ARGUMENT, f"the request's gzip data has more than {MAX_MEMBERS} members: send one"
+                )
             member = zlib.decompressobj(31)
             part = member.decompress(data, left)
             parts.append(part)

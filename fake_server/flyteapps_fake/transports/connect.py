@@ -1,11 +1,12 @@
-"""connectrpc's application over our own table of endpoints: JSON, gRPC-Web and every stream go through it.
+"""connectrpc's application over our own table of endpoints: JSON and gRPC-Web go through it.
 
-Its codecs and its gzip are ours, so that a caller's mistake is INVALID_ARGUMENT and a gzip bomb stays small.
+It knows no message: its codecs and its gzip only mark the bytes, which are read here, in the turn of a large request,
+so that a caller's mistake is INVALID_ARGUMENT and neither a gzip bomb nor a large document holds up the loop.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, cast
@@ -15,15 +16,16 @@ from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
 from connectrpc.server import ConnectASGIApplication
 from connectrpc.server import Endpoint as ConnectEndpoint
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, SerializeToJsonError
 from google.protobuf.message import Message
 
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.intake import Intake
+from flyteapps_fake.plane.validation import too_large
 from flyteapps_fake.transports.compression import gunzip
 from flyteapps_fake.transports.deadlines import check_deadline
 from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary
-from flyteapps_fake.transports.json_shape import misfit
+from flyteapps_fake.transports.json_form import from_json, to_json
+from flyteapps_fake.transports.lane import LARGE_BYTES, Lane
 from flyteapps_fake.transports.streams import LiveStream, pump
 from flyteapps_fake.transports.wire import Encoded, Scope, encoded, fill
 
@@ -34,17 +36,17 @@ LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 class Exchange:
     """One call that connectrpc answers: the scope that it came with, when it has to be over, what became of it.
 
-    `until`: seconds of the loop's time, None for no deadline. `decoded`: the
-    request, where it was too large to be decoded on the loop. `refusal`: why it is refused.
+    `until`: seconds of the loop's time, None for no deadline. `refusal`: why it is refused. `answered`: whether an
+    answer has begun.
     """
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.until: float | None = None
         self.request: Message | None = None
-        self.decoded: Message | None = None
         self.refusal: RpcError | None = None
         self.code = ""
+        self.answered = False
 
 
 EXCHANGE: ContextVar[Exchange] = ContextVar("flyteapps_exchange")
@@ -61,72 +63,47 @@ def _refused(error: RpcError) -> ConnectError:
     return to_connect(error)
 
 
-class BinaryCodec:
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
+class Raw:
+    """A request as connectrpc passes it on: its bytes, which are decoded when its turn comes."""
 
+    data: bytes = b""
+    json: bool = False
+
+
+class Zipped(bytes):
+    """What is to be decompressed, when its turn comes."""
+
+
+class JsonText(bytes):
+    """An answer that is JSON already."""
+
+
+class BinaryCodec:
     def name(self) -> str:
         return "proto"
 
     def encode(self, message: Any) -> bytes:
         return message.SerializeToString()
 
-    def decode(self, data: bytes | bytearray, message: Message) -> Message:
-        try:
-            fill(message, bytes(data), self._intake)
-        except RpcError as error:
-            raise _refused(error) from None
+    def decode(self, data: bytes, message: Raw) -> Raw:
+        message.data = data
         return message
 
 
-def to_json(message: Message, indent: int | None = 2) -> bytes:
-    """The message as JSON. OUT_OF_RANGE where a number in it has no form there, as NaN in a Struct has none."""
-    try:
-        return MessageToJson(message, indent=indent).encode()
-    except (SerializeToJsonError, ValueError, UnicodeError) as error:
-        raise RpcError(Code.OUT_OF_RANGE, f"JSON can't carry this answer, binary can: {error}") from None
-
-
-def from_json(data: bytes, message: Message, intake: Intake) -> Message:
-    """Fills the message from JSON, drops unknown fields (ID-3). INVALID_ARGUMENT for what doesn't fit."""
-    try:
-        parsed = json.loads(data)
-        if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
-            raise ParseError(wrong)
-        return ParseDict(parsed, message, ignore_unknown_fields=True)
-    except (ParseError, ValueError, RecursionError) as error:
-        raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, error)) from None
-
-
 class JsonCodec:
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-
     def name(self) -> str:
         return "json"
 
-    def encode(self, message: Any) -> bytes:
-        if isinstance(message, Encoded):
-            message = message.message_type.FromString(message)
-        try:
-            return to_json(message, indent=None)
-        except RpcError as error:
-            raise _refused(error) from None
+    def encode(self, message: JsonText) -> bytes:
+        return message
 
-    def decode(self, data: bytes | bytearray, message: Message) -> Message:
-        decoded = EXCHANGE.get().decoded
-        if decoded is not None:
-            return decoded
-        try:
-            return from_json(bytes(data), message, self._intake)
-        except RpcError as error:
-            raise _refused(error) from None
+    def decode(self, data: bytes, message: Raw) -> Raw:
+        message.data = data
+        message.json = True
+        return message
 
 
-class BoundedGzip:
-    def __init__(self, most_bytes: int) -> None:
-        self._cap = most_bytes
-
+class Gzip:
     def name(self) -> str:
         return "gzip"
 
@@ -134,86 +111,112 @@ class BoundedGzip:
         raise NotImplementedError("answers are not compressed")
 
     def decompress(self, data: bytes | bytearray | memoryview) -> bytes:
+        return Zipped(data)
+
+
+class _Calls:
+    """The endpoints' calls, from the bytes of a request to those of an answer."""
+
+    def __init__(self, intake: Intake, lane: Lane) -> None:
+        self._intake = intake
+        self._lane = lane
+
+    def unary(self, endpoint: Unary) -> Callable[[Raw, Any], Awaitable[Any]]:
+        async def answer(raw: Raw, ctx: Any) -> Any:
+            exchange = EXCHANGE.get()
+            try:
+                exchange.request = request = await self._request(endpoint, raw)
+                check_deadline(exchange.until)
+                return await self._shown(endpoint, endpoint.call(request, exchange.scope), raw.json)
+            except RpcError as error:
+                raise _refused(error) from None
+
+        return answer
+
+    def stream(self, endpoint: Stream) -> Callable[[Raw, Any], AsyncIterator[Any]]:
+        async def answer(raw: Raw, ctx: Any) -> AsyncIterator[Any]:
+            exchange = EXCHANGE.get()
+            live = LIVE.get()
+            try:
+                exchange.request = request = await self._request(endpoint, raw)
+                check_deadline(exchange.until)
+                messages = pump(endpoint, request, live, exchange.until)
+                try:
+                    async for batch in messages:
+                        for message in batch:
+                            yield await self._shown(endpoint, message, raw.json)
+                finally:
+                    await messages.aclose()
+            except RpcError as error:
+                raise _refused(error) from None
+            if live.gone:
+                exchange.code = "CANCELED"
+
+        return answer
+
+    async def _request(self, endpoint: Endpoint, raw: Raw) -> Message:
+        """The decoded request; a large one takes its turn, and if it is JSON, it is decoded beside the loop."""
+        if len(raw.data) <= LARGE_BYTES and not isinstance(raw.data, Zipped):
+            return self._decode(endpoint, raw)
+        await self._lane.enter(len(raw.data))
         try:
-            return gunzip(bytes(data), self._cap)
-        except RpcError as error:
-            raise _refused(error) from None
-
-
-def _unary(endpoint: Unary) -> Callable[[Message, Any], Awaitable[Any]]:
-    async def answer(request: Message, ctx: Any) -> Any:
-        exchange = EXCHANGE.get()
-        exchange.request = request
-        try:
-            check_deadline(exchange.until)
-            return encoded(endpoint.call(request, exchange.scope), endpoint.response)
-        except RpcError as error:
-            raise _refused(error) from None
-
-    return answer
-
-
-def _stream(endpoint: Stream) -> Callable[[Message, Any], AsyncIterator[Any]]:
-    async def answer(request: Message, ctx: Any) -> AsyncIterator[Any]:
-        exchange = EXCHANGE.get()
-        exchange.request = request
-        live = LIVE.get()
-        messages = cast("Any", pump(endpoint, request, live, exchange.until))
-        try:
-            check_deadline(exchange.until)
-            async for batch in messages:
-                for message in batch:
-                    yield encoded(message, endpoint.response)
-        except RpcError as error:
-            raise _refused(error) from None
+            return await asyncio.to_thread(self._decode, endpoint, raw) if raw.json else self._decode(endpoint, raw)
         finally:
-            await messages.aclose()
-        if live.gone:
-            exchange.code = "CANCELED"
+            self._lane.leave()
 
-    return answer
+    def _decode(self, endpoint: Endpoint, raw: Raw) -> Message:
+        data = raw.data
+        if data and isinstance(data, Zipped):
+            data = gunzip(data, self._intake.request_bytes)
+        if len(data) > self._intake.request_bytes:
+            raise too_large(self._intake.request_bytes)
+        message = endpoint.request()
+        (from_json if raw.json else fill)(message, bytes(data), self._intake)
+        return message
+
+    async def _shown(self, endpoint: Endpoint, answer: bytes, json: bool) -> Encoded | JsonText:
+        """The encoded answer in the form of the request; a large one becomes JSON beside the loop."""
+        if not json:
+            return encoded(answer, endpoint.response)
+        if len(answer) <= LARGE_BYTES:
+            return _json_of(endpoint, answer)
+        await self._lane.enter(len(answer))
+        try:
+            return await asyncio.to_thread(_json_of, endpoint, answer)
+        finally:
+            self._lane.leave()
 
 
-def _duplex(endpoint: Duplex) -> Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]:
-    async def answer(requests: AsyncIterator[Any], ctx: Any) -> AsyncIterator[Any]:
-        async for request in requests:
-            EXCHANGE.get().request = request
-            for response in endpoint.answer(request):
-                yield response
-
-    return answer
+def _json_of(endpoint: Endpoint, answer: bytes) -> JsonText:
+    return JsonText(to_json(endpoint.response.FromString(answer), indent=None))
 
 
-def _bound(endpoint: Endpoint) -> Any:
+def _bound(endpoint: Unary | Stream, calls: _Calls) -> Any:
     """An endpoint of ours as connectrpc has it."""
     safe = isinstance(endpoint, Unary) and endpoint.no_side_effects
     info = cast("Any", MethodInfo)(
         name=endpoint.method,
         service_name=endpoint.service,
-        input=endpoint.request,
+        input=Raw,
         output=endpoint.response,
         idempotency_level=IdempotencyLevel.NO_SIDE_EFFECTS if safe else IdempotencyLevel.UNKNOWN,
     )
-    match endpoint:
-        case Unary():
-            return ConnectEndpoint.unary(method=info, function=_unary(endpoint))
-        case Stream():
-            return ConnectEndpoint.server_stream(method=info, function=_stream(endpoint))
-        case Duplex():
-            return ConnectEndpoint.bidi_stream(method=info, function=_duplex(endpoint))
+    if isinstance(endpoint, Unary):
+        return ConnectEndpoint.unary(method=info, function=calls.unary(endpoint))
+    return ConnectEndpoint.server_stream(method=info, function=calls.stream(endpoint))
 
 
 class Application(ConnectASGIApplication[None]):
-    """The endpoints of the table, in every protocol that connectrpc speaks."""
+    """The endpoints of the table that have one request, in every protocol that connectrpc speaks."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], intake: Intake) -> None:
-        table = {path: _bound(endpoint) for path, endpoint in endpoints.items()}
+    def __init__(self, endpoints: Mapping[str, Endpoint], intake: Intake, lane: Lane) -> None:
+        calls = _Calls(intake, lane)
+        table = {path: _bound(each, calls) for path, each in endpoints.items() if not isinstance(each, Duplex)}
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - its generics are left open
             service=None,
             endpoints=lambda _: table,
-            read_max_bytes=intake.request_bytes,
-            compressions=[cast("Any", BoundedGzip(intake.request_bytes))],
-            codecs=[cast("Any", BinaryCodec(intake)), cast("Any", JsonCodec(intake))],
+            compressions=[cast("Any", Gzip())],
+            codecs=[cast("Any", BinaryCodec()), cast("Any", JsonCodec())],
         )
 
     @property

@@ -24,6 +24,12 @@ ENCODINGS = {
 }
 """The content types that are streamed here, and the header that says how their messages are compressed."""
 
+
+def encoding_of(content_type: str) -> bytes:
+    """The header that says how the messages of a framed body of that content type are compressed."""
+    return b"connect-content-encoding" if content_type.startswith("application/connect+") else b"grpc-encoding"
+
+
 _LAST: dict[bool, tuple[bytes, bytes]] = {}
 """The last message and its frame, by whether it may be compressed."""
 

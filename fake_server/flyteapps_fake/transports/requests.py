@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import re
+import sys
+import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.transports.compression import gunzip
 from flyteapps_fake.transports.outflow import ENCODINGS
-from flyteapps_fake.transports.wire import HeaderList, Scope, check_frame, has_trailers
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
-    from flyteapps_fake.plane.intake import Intake
-    from flyteapps_fake.transports.endpoints import Endpoint
+from flyteapps_fake.transports.wire import FRAME_HEAD, HeaderList, Scope, check_frame, has_trailers
 
 PLAIN = (b"", b"identity")
 """Encodings of what isn't compressed."""
+COMPRESSED = 0x01
+"""The one flag that a request's frame may have."""
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 
 def unframe(body: bytes, encoding: bytes, cap: int) -> bytes:
-    """The one message of a gRPC request body."""
+    """The one message of a framed request body."""
+    check_flags(body, encoding)
+    return gunzip(body[FRAME_HEAD:], cap) if body[0] else body[FRAME_HEAD:]
+
+
+def check_flags(body: bytes, encoding: bytes) -> None:
+    """Refuse a framed body that isn't one message, or one that is compressed in a way that its headers don't say."""
     check_frame(body)
-    if body[0] > 1:
+    if body[0] > COMPRESSED:
         raise RpcError(Code.INVALID_ARGUMENT, f"the flags {body[0]} of the request's frame are none of a message")
-    if body[0]:
-        if encoding != b"gzip":
-            raise RpcError(Code.INVALID_ARGUMENT, "a compressed gRPC message without grpc-encoding")
-        return gunzip(body[5:], cap)
-    return body[5:]
+    if body[0] and encoding != b"gzip":
+        if encoding in PLAIN:
+            raise RpcError(Code.INVALID_ARGUMENT, "a compressed message without a header that names its encoding")
+        shown = encoding[:40].decode("latin-1")
+        raise RpcError(Code.UNIMPLEMENTED, f"unknown compression {shown!r}: gzip and identity are supported")
 
 
 def stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | None:
@@ -61,16 +64,12 @@ def check_headers(headers: HeaderList) -> None:
             raise RpcError(Code.INVALID_ARGUMENT, f"the header {name.decode('latin-1')} is not UTF-8") from None
 
 
-def decode_json(body: bytes, headers: Mapping[bytes, bytes], endpoint: Endpoint, intake: Intake) -> Message | None:
-    """A large request, decoded in a thread beside the loop; None where connectrpc shall say what is wrong."""
-    from flyteapps_fake.transports.connect import from_json
-
-    encoding = headers.get(b"content-encoding", b"")
-    if encoding == b"gzip":
-        body = gunzip(body, intake.request_bytes)
-    elif encoding not in PLAIN:
-        return None
-    return from_json(body, endpoint.request(), intake)
+def refusal_of(error: Exception) -> RpcError:
+    """The refusal that a call ends with; what the plane didn't mean is INTERNAL, and its traceback is printed."""
+    if isinstance(error, RpcError):
+        return error
+    traceback.print_exception(error, file=sys.stderr)
+    return RpcError(Code.INTERNAL, f"a defect of the stand-in: {type(error).__name__}: {error}")
 
 
 def unreadable(error: Exception) -> RpcError:

@@ -15,8 +15,7 @@ from google.protobuf.message import DecodeError, Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
-from flyteapps_fake.plane.validation import too_large
-from flyteapps_fake.transports.oversize import check_app
+from flyteapps_fake.plane.validation import check_values
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -91,7 +90,7 @@ def decode(message_type: type[Message], data: bytes, intake: Intake) -> Message:
 
 def fill(message: Message, data: bytes, intake: Intake) -> None:
     """Puts what `data` says into an empty message."""
-    check_app(type(message), data, intake.app_bytes)
+    check_values(type(message), data, intake.values)
     try:
         message.ParseFromString(data)
     except DecodeError:
@@ -107,32 +106,17 @@ async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
         cap -= len(event.get("body", b""))
 
 
-async def read_body(receive: Receive, most: int) -> bytes | None:
-    """The whole body, a message of at most `most` bytes, counted while it arrives; None where the client left."""
-    cap = most + FRAME_HEAD
-    event = await receive()
-    if event["type"] != "http.request":
-        return None
-    body: bytes = event.get("body", b"")
-    if len(body) > cap:
-        if event.get("more_body", False):
-            await discard(receive)
-        raise too_large(most)
-    if not event.get("more_body", False):
-        return body
-    chunks, size = [body], len(body)
-    while event.get("more_body", False):
-        event = await receive()
-        if event["type"] != "http.request":
-            return None
-        chunk: bytes = event.get("body", b"")
-        size += len(chunk)
-        if size > cap:
-            if event.get("more_body", False):
-                await discard(receive)
-            raise too_large(most)
-        chunks.append(chunk)
-    return b"".join(chunks)
+class Whole:
+    """A receive that knows whether the body has been read to its end: `read`."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.read = False
+
+    async def __call__(self) -> Event:
+        event = await self._receive()
+        self.read = event["type"] != "http.request" or not event.get("more_body", False)
+        return event
 
 
 def connect_error(error: RpcError) -> bytes:

@@ -8,8 +8,9 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.plane.intake import Answer, Intake
 
-MOST_BYTES = 1 << 30
-"""The backend has no limit; this one is the stand-in's own, so that nobody fills its machine by mistake."""
+MAX_REQUEST_BYTES = 64 * 1024 * 1024
+"""The backend has no limit; this one, and that of the values of a request, are the stand-in's own, so that no client
+fills its machine."""
 
 
 def _undecodable(message: type[Message], data: bytes, error: Exception | None) -> str:
@@ -24,8 +25,7 @@ def _undecodable(message: type[Message], data: bytes, error: Exception | None) -
 
 
 INTAKE = Intake(
-    request_bytes=MOST_BYTES,
-    app_bytes=MOST_BYTES,
+    request_bytes=MAX_REQUEST_BYTES,
     undecodable=_undecodable,
     no_method=Answer(404, b"text/plain; charset=utf-8", b"404 page not found\n"),
 )
