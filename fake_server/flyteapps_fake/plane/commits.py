@@ -5,6 +5,7 @@ Decisions are made elsewhere (writes, leases, status); here they become fact.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable
 
@@ -46,12 +47,13 @@ class State:
         self.replicas = ReplicaBook(settings.seed)
         self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)
-        self.tokens = Tokens(settings.seed, epoch=0)
+        self.tokens = Tokens(settings.seed)
         self.on_event: Callable[[Event], None] | None = None
         self.scheduled: Callable[[], None] = timeline.scheduled
         """Tells that timers may have changed."""
-        self._gone: dict[AppKey, int] = {}
-        """How often the ids of apps that were deleted had been created; the oldest are forgotten."""
+        self._gone: dict[bytes, int] = {}
+        """How often the ids of apps that were deleted had been created, by their digests: ids may be long. The oldest
+        are forgotten."""
         self._pending: deque[Event] = deque()
         self._later: deque[Callable[[], None]] = deque()
         self._busy = False
@@ -65,7 +67,7 @@ class State:
 
     def next_incarnation(self, key: AppKey) -> int:
         """How often an id that isn't there has been created, the next time included."""
-        return self._gone.get(key, 0) + 1
+        return self._gone.get(_digest(key), 0) + 1
 
     def commit(self, draft: Draft) -> AppRecord:
         """Makes the draft the state, as one event; the clock has ticked for it."""
@@ -76,7 +78,7 @@ class State:
 
     def remove(self, old: AppRecord) -> None:
         """Makes the app's absence the state, as one event; the clock has ticked for it."""
-        self._gone[old.key] = old.incarnation
+        self._gone[_digest(old.key)] = old.incarnation
         if len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
         self._replace(old, None)
@@ -117,3 +119,8 @@ class State:
         finally:
             self._busy = False
         self.scheduled()
+
+
+def _digest(key: AppKey) -> bytes:
+    """16 bytes that stand for an id."""
+    return hashlib.blake2b(repr(key).encode(), digest_size=16).digest()

@@ -17,6 +17,9 @@ from flyteapps_fake.plane.wire import field
 
 CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
 
+MAX_WAITING_BYTES = 32 * 1024 * 1024
+"""Bytes of the apps in the events that a watcher may fall behind, whatever their number; one event always fits."""
+
 WatchScope = Scope
 """A Scope, or ("app", PROJECT, DOMAIN, NAME)."""
 
@@ -24,11 +27,13 @@ WatchScope = Scope
 class Event:
     """One committed change: what the app was and what it became (None: absent)."""
 
-    __slots__ = ("_encoded", "new", "old")
+    __slots__ = ("_encoded", "new", "old", "size")
 
     def __init__(self, old: AppRecord | None, new: AppRecord | None) -> None:
         self.old = old
         self.new = new
+        self.size = (old.size if old is not None else 0) + (new.size if new is not None else 0)
+        """Bytes of its apps."""
         self._encoded: dict[int, bytes] = {}
 
     def encoded(self, kind: int) -> bytes:
@@ -54,12 +59,14 @@ class Subscription(OpenStream):
         self._snapshot = deque(snapshot)
         self._queue: deque[tuple[Event, int]] = deque()
         self._buffer = buffer
+        self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
         if self._snapshot:
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
         if self._queue:
             event, kind = self._queue.popleft()
+            self._waiting_bytes -= event.size
             return event.encoded(kind)
         return None
 
@@ -74,6 +81,11 @@ class Subscription(OpenStream):
             message = f"this watcher fell more than {self._buffer} events behind; open a new one"
             self.end(RpcError(Code.RESOURCE_EXHAUSTED, message))
             return
+        if self._queue and self._waiting_bytes + event.size > MAX_WAITING_BYTES:
+            message = f"this watcher fell more than {MAX_WAITING_BYTES:,} bytes of apps behind; open a new one"
+            self.end(RpcError(Code.RESOURCE_EXHAUSTED, message))
+            return
+        self._waiting_bytes += event.size
         self._queue.append((event, kind))
         self.notify()
 

@@ -6,7 +6,7 @@ Fields and functions that have no meaning together are refused, never ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flyteidl2.app.app_definition_pb2 import App, Spec, Status
@@ -16,6 +16,7 @@ from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.clock import SECOND
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.lifecycle import status_name
+from flyteapps_fake.plane.validation import quoted
 
 Predicate = Callable[[AppRecord, "Lazy"], bool]
 
@@ -61,10 +62,20 @@ _TIME_FIELDS: dict[str, Callable[[AppRecord, Lazy], int]] = {
     "updated_at": lambda record, _: record.updated_at,
 }
 LABEL_PREFIX = "labels."
+MAX_FILTERS = 100
+MAX_VALUES = 1_000
+"""Filters of a List, and values of all of them: each is tried on every app."""
 
 
-def compile_filters(filters: Iterable[Filter]) -> Callable[[AppRecord], bool]:
+def compile_filters(filters: Sequence[Filter]) -> Callable[[AppRecord], bool]:
     """One predicate that holds where every filter does; refuses what has no meaning."""
+    if len(filters) > MAX_FILTERS:
+        raise RpcError(Code.INVALID_ARGUMENT, f"request.filters: {len(filters):,} filters; at most {MAX_FILTERS} apply")
+    values = sum(len(each.values) for each in filters)
+    if values > MAX_VALUES:
+        raise RpcError(
+            Code.INVALID_ARGUMENT, f"request.filters: {values:,} values; all filters may have {MAX_VALUES:,}"
+        )
     predicates = [_compile(index, each) for index, each in enumerate(filters)]
 
     def matches(record: AppRecord) -> bool:
@@ -75,7 +86,7 @@ def compile_filters(filters: Iterable[Filter]) -> Callable[[AppRecord], bool]:
 
 
 def _compile(index: int, each: Filter) -> Predicate:
-    where = f"request.filters[{index}] on {each.field!r}"
+    where = f"request.filters[{index}] on {quoted(each.field)}"
     function = each.function
     if function not in Filter.Function.values():
         raise RpcError(Code.INVALID_ARGUMENT, f"{where}: {function} is no filter function")
@@ -89,7 +100,7 @@ def _compile(index: int, each: Filter) -> Predicate:
         names, value = _ENUM_FIELDS[each.field]
         for name in values:
             if name not in names:
-                raise RpcError(Code.INVALID_ARGUMENT, f"{where}: {name!r} is none of {', '.join(names)}")
+                raise RpcError(Code.INVALID_ARGUMENT, f"{where}: {quoted(name)} is none of {', '.join(names)}")
         test = _text_test(function, values)
         return lambda record, _: test(value(record))
     if each.field in _TIME_FIELDS:
@@ -170,7 +181,7 @@ def parse_time(where: str, text: str) -> int:
         stem, fraction, offset = found.groups()
         moment = datetime.fromisoformat(stem.upper() + ("+00:00" if offset in "Zz" else offset))
     except ValueError:
-        message = f"{where}: {text!r} is no RFC 3339 time, such as 2026-01-31T12:00:00Z"
+        message = f"{where}: {quoted(text)} is no RFC 3339 time, such as 2026-01-31T12:00:00Z"
         raise RpcError(Code.INVALID_ARGUMENT, message) from None
     return (moment - _EPOCH) // timedelta(seconds=1) * SECOND + int((fraction or "").ljust(9, "0"))
 

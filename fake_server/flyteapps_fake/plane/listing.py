@@ -21,11 +21,14 @@ from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.filters import compile_filters
 from flyteapps_fake.plane.store import SORT_KEYS, AppStore, Scope, SortValue
+from flyteapps_fake.plane.validation import quoted
 from flyteapps_fake.plane.wire import encode, field, uint_field
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 MAX_PAGE_BYTES = 3 * 1024 * 1024
+MAX_SORT_KEYS = 10
+"""Sort keys of a List: all apps are sorted by each."""
 
 
 class Order(NamedTuple):
@@ -43,10 +46,10 @@ class Position(NamedTuple):
 
 
 class Tokens:
-    """Opaque page tokens, good for one query of one life of a plane."""
+    """Opaque page tokens, good for one query, also of another plane with that seed: a token is no more than a place."""
 
-    def __init__(self, seed: int, epoch: int) -> None:
-        self._secret = hashlib.sha256(f"page tokens of seed {seed}, epoch {epoch}".encode()).digest()
+    def __init__(self, seed: int) -> None:
+        self._secret = hashlib.sha256(f"page tokens of seed {seed}".encode()).digest()
 
     def make(self, query: str, position: Position) -> str:
         body = json.dumps([query, position.values, list(position.key)], separators=(",", ":")).encode()
@@ -59,7 +62,7 @@ class Tokens:
             raw = b""
         mac, body = raw[:16], raw[16:]
         if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token or not hmac.compare_digest(mac, self._mac(body)):
-            raise RpcError(Code.INVALID_ARGUMENT, "request.token: not a token of this plane, or from before a reset")
+            raise RpcError(Code.INVALID_ARGUMENT, "request.token: no page of this plane had that token")
         made_for, values, key = json.loads(body)
         if made_for != query:
             raise RpcError(Code.INVALID_ARGUMENT, "request.token: it belongs to another query")
@@ -114,9 +117,12 @@ def _orders(query: Query) -> list[Order]:
     sorts = list(query.sort_by_fields)
     if not sorts and query.HasField("sort_by"):
         sorts = [query.sort_by]
+    if len(sorts) > MAX_SORT_KEYS:
+        message = f"request.sort_by_fields: {len(sorts):,} sort keys; at most {MAX_SORT_KEYS} apply"
+        raise RpcError(Code.INVALID_ARGUMENT, message)
     for sort in sorts:
         if sort.key not in SORT_KEYS:
-            message = f"request.sort_by: no such key {sort.key!r}; apps are sorted by {', '.join(SORT_KEYS)}"
+            message = f"request.sort_by: no such key {quoted(sort.key)}; apps are sorted by {', '.join(SORT_KEYS)}"
             raise RpcError(Code.INVALID_ARGUMENT, message)
     return [Order(sort.key, sort.direction == Sort.ASCENDING) for sort in sorts] or [Order("created_at", True)]
 

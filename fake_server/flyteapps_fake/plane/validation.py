@@ -21,10 +21,14 @@ MAX_APP = 3 * 1024 * 1024 // 2
 MAX_VALUES = 10_000
 """Fields, list elements and map entries of a request, at all depths: an empty element has 2 bytes on the wire, takes 60
 in memory and, where it breaks a rule, 4 KB and 50 microseconds for each rule."""
+MIN_VALUE_BYTES = 2
+"""Bytes that a value has at least."""
 MAX_LISTED_VALUES = 1_000
 """Values of a request whose violations are all listed; of a larger one the first is."""
-VALUES_PER_KIB = 100
-"""Values in a KiB of an ordinary request; one that is denser was built to break many rules by few bytes."""
+LISTED_VALUES = 250
+LISTED_VALUES_PER_KIB = 50
+"""Values of which all violations are listed, of any request and for each KiB of it: one that has many values in few
+bytes was built to break many rules."""
 
 LONGEST_QUOTE = 80
 MOST_DETAILS = 4_096
@@ -44,8 +48,8 @@ def check(request: Message) -> None:
     if not found:
         return
     data = encode(request)
-    listed = min(MAX_LISTED_VALUES, VALUES_PER_KIB * (2 + len(data) // 1024))
-    whole = count_values(request.DESCRIPTOR, data, listed) <= listed
+    listed = min(MAX_LISTED_VALUES, LISTED_VALUES + LISTED_VALUES_PER_KIB * len(data) // 1024)
+    whole = count_values(type(request), data, listed) <= listed
     if whole:
         found = _validator.collect_violations(request)
     encoded = protovalidate.ValidationError("", found).to_proto().to_binary()
@@ -63,10 +67,13 @@ def check(request: Message) -> None:
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
 
 
-def check_bytes(request: Message) -> None:
-    """Refuses a request that is too large."""
-    if request.ByteSize() > MAX_REQUEST:
-        raise too_large(MAX_REQUEST)
+def check_bytes(request: Message, most: int = MAX_REQUEST) -> None:
+    """Refuse a request that has more than `most` bytes, or too many values; over a wire both were counted before."""
+    size = request.ByteSize()
+    if size > most:
+        raise too_large(most)
+    if size > MIN_VALUE_BYTES * MAX_VALUES:
+        check_values(type(request), encode(request), MAX_VALUES)
 
 
 def too_large(cap: int) -> RpcError:
@@ -76,7 +83,7 @@ def too_large(cap: int) -> RpcError:
 
 def check_values(request: type[Message], data: bytes, most: int) -> None:
     """Refuse the encoded request that has more than `most` values, before memory is spent on them."""
-    if len(data) > 2 * most and count_values(request.DESCRIPTOR, data, most) > most:
+    if len(data) > MIN_VALUE_BYTES * most and count_values(request, data, most) > most:
         raise too_many(most)
 
 

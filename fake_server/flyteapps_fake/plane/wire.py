@@ -6,6 +6,7 @@ And counting in them before they are parsed. Nothing here knows an app; it is th
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -71,14 +72,14 @@ def _inner(shape: Descriptor) -> dict[int, Descriptor | None]:
     }
 
 
-def count_values(shape: Descriptor, data: bytes, most: int) -> int:
+def count_values(message: type[Message], data: bytes, most: int) -> int:
     """Count the values of an encoded message: its fields, and those of the messages in it, elements one by one.
 
     Counting stops beyond `most`, so that it costs as much as the limit and not as the data. Unknown fields are values,
     too. Where the encoding is broken, what comes before is counted: no parser gets further.
     """
     count = 0
-    waiting = [(_inner(shape), 0, len(data))]
+    waiting = [(_inner(cast("Any", message).DESCRIPTOR), 0, len(data))]
     while waiting:
         known, at, end = waiting.pop()
         try:

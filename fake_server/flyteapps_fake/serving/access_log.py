@@ -86,5 +86,7 @@ def _as_json(moment: datetime, line: AccessLine) -> str:
 
 
 def _plain(text: str) -> str:
-    """A client's word without what would end the line or move a terminal's cursor."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    """A client's word without what would end the line or its field, or move a terminal's cursor."""
+    if text.isprintable() and " " not in text:
+        return text
+    return text.encode("unicode_escape").decode().replace(" ", "\\x20")

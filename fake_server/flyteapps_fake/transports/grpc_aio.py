@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
-from flyteapps_fake.transports.grpc_sync import STATUS, identity
+from flyteapps_fake.transports.grpc_sync import STATUS, identity, reader
 from flyteapps_fake.transports.wire import status_details
 
 if TYPE_CHECKING:
@@ -42,23 +41,25 @@ class AioServicer:
                 grpc.unary_stream_rpc_method_handler if operation.streaming else grpc.unary_unary_rpc_method_handler
             )
             behavior = self._stream(operation) if operation.streaming else self._unary(operation)
-            services.setdefault(operation.service, {})[operation.method] = make(
-                behavior, request_deserializer=operation.request.FromString, response_serializer=identity
-            )
+            services.setdefault(operation.service, {})[operation.method] = make(behavior, response_serializer=identity)
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 
-    def _unary(self, operation: Operation) -> Callable[[Message, Context], Awaitable[bytes]]:
-        async def answer(request: Message, context: Context) -> bytes:
+    def _unary(self, operation: Operation) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        read = reader(operation, self._plane.intake)
+
+        async def answer(request: bytes, context: Context) -> bytes:
             try:
-                return self._plane.call(operation, request)
+                return self._plane.call(operation, read(request))
             except RpcError as error:
                 await _abort(context, error)
                 raise
 
         return answer
 
-    def _stream(self, operation: Operation) -> Callable[[Message, Context], AsyncIterator[bytes]]:
-        async def answer(request: Message, context: Context) -> AsyncIterator[bytes]:
+    def _stream(self, operation: Operation) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+        read = reader(operation, self._plane.intake)
+
+        async def answer(request: bytes, context: Context) -> AsyncIterator[bytes]:
             wake = asyncio.Event()
             loop = asyncio.get_running_loop()
 
@@ -68,7 +69,7 @@ class AioServicer:
             self._wakes.add(wake)
             subscription = None
             try:
-                subscription = self._plane.open(operation, request)
+                subscription = self._plane.open(operation, read(request))
                 subscription.wake = look
                 while True:
                     wake.clear()

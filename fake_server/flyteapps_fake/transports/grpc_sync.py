@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
-from flyteapps_fake.transports.wire import status_details
+from flyteapps_fake.transports.wire import decode, status_details
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
+    from flyteapps_fake.plane.intake import Intake
+
+T = TypeVar("T")
 
 STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status in grpc.StatusCode if status.value[0]}
 
@@ -22,9 +25,14 @@ STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status 
 _BY_NAME = {operation.method: operation for operation in OPERATIONS.values()}
 
 
-def identity(data: bytes) -> bytes:
-    """The serializer of answers that are encoded already."""
+def identity(data: T) -> T:
+    """The serializer of answers that are encoded already, and the reader of requests that are messages."""
     return data
+
+
+def reader(operation: Operation, intake: Intake) -> Callable[[bytes], Message]:
+    """The decoder of an RPC's requests. It is called by the handler: what grpcio can't deserialize is INTERNAL."""
+    return lambda data: decode(operation.request, data, intake)
 
 
 class SyncServicer:
@@ -46,9 +54,9 @@ class SyncServicer:
             raise AttributeError(name)
         parse = operation.response.FromString
         if operation.streaming:
-            stream = self._stream(operation)
+            stream = self._stream(operation, identity)
             return lambda request, context: map(parse, stream(request, context))
-        unary = self._unary(operation)
+        unary = self._unary(operation, identity)
         return lambda request, context: parse(unary(request, context))
 
     def end(self, message: str) -> None:
@@ -64,25 +72,28 @@ class SyncServicer:
             make: Any = (
                 grpc.unary_stream_rpc_method_handler if operation.streaming else grpc.unary_unary_rpc_method_handler
             )
-            behavior = self._stream(operation) if operation.streaming else self._unary(operation)
-            services.setdefault(operation.service, {})[operation.method] = make(
-                behavior, request_deserializer=operation.request.FromString, response_serializer=identity
-            )
+            answer = self._stream if operation.streaming else self._unary
+            behavior = answer(operation, reader(operation, self._plane.intake))
+            services.setdefault(operation.service, {})[operation.method] = make(behavior, response_serializer=identity)
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 
-    def _unary(self, operation: Operation) -> Callable[[Message, grpc.ServicerContext], bytes]:
-        def answer(request: Message, context: grpc.ServicerContext) -> bytes:
+    def _unary(
+        self, operation: Operation, read: Callable[[Any], Message]
+    ) -> Callable[[Any, grpc.ServicerContext], bytes]:
+        def answer(request: Any, context: grpc.ServicerContext) -> bytes:
             try:
-                return self._plane.call(operation, request)
+                return self._plane.call(operation, read(request))
             except RpcError as error:
                 _abort(context, error)
 
         return answer
 
-    def _stream(self, operation: Operation) -> Callable[[Message, grpc.ServicerContext], Iterator[bytes]]:
-        def answer(request: Message, context: grpc.ServicerContext) -> Iterator[bytes]:
+    def _stream(
+        self, operation: Operation, read: Callable[[Any], Message]
+    ) -> Callable[[Any, grpc.ServicerContext], Iterator[bytes]]:
+        def answer(request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
             try:
-                yield from self._messages(operation, request, context)
+                yield from self._messages(operation, read(request), context)
             except EOFError:
                 return
             except RpcError as error:

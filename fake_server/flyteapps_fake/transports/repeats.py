@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from flyteapps_fake.plane.apps import AppRecord
 
 MOST = 1_000
+LARGEST_REQUEST = 1024
 LARGEST = 16 * 1024
-"""How many answers are kept, and how many bytes one may have."""
+"""How many answers are kept, and how many bytes a request and its answer may have."""
 
 
 class Repeats:
@@ -36,7 +37,7 @@ class Repeats:
         """The encoded answer, which is known from now on. Raises RpcError."""
         record = self._plane.read(request)
         answer = field(1, record.encoded)
-        if len(answer) <= LARGEST:
+        if len(answer) <= LARGEST and len(body) <= LARGEST_REQUEST:
             if len(self._known) >= MOST:
                 self._known.clear()
             self._known[body] = (record, answer, request)

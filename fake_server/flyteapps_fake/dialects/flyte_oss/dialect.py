@@ -36,6 +36,7 @@ from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.timeline import Timeline
+from flyteapps_fake.plane.validation import check_bytes
 from flyteapps_fake.plane.wire import encode, field
 from flyteapps_fake.settings import Settings
 
@@ -69,6 +70,7 @@ class FlyteOss(Dialect):
         return self._cluster.streams.watching(service.name) if service is not None else ()
 
     def call(self, operation: Operation, request: Message) -> bytes:
+        check_bytes(request, INTAKE.request_bytes)
         match request:
             case GetRequest():
                 return field(1, self._reads.get(request))
@@ -85,6 +87,7 @@ class FlyteOss(Dialect):
                 raise _unimplemented(operation)
 
     def open(self, operation: Operation, request: Message) -> OpenStream:
+        check_bytes(request, INTAKE.request_bytes)
         match request:
             case WatchRequest():
                 return self._reads.watch(request)

@@ -17,6 +17,8 @@ from flyteapps_fake.plane.wire import field
 
 BUFFER = 100
 """Events that a slow watcher may fall behind before further ones are dropped."""
+MAX_WAITING_BYTES = 32 * 1024 * 1024
+"""Bytes of the events that a slow watcher may fall behind, the stand-in's own; one event always fits."""
 LAG = 5 * MILLISECOND
 """After a write was acknowledged, its event may still be to come."""
 
@@ -39,11 +41,16 @@ class Subscription(OpenStream):
         self._snapshot = deque(event_of(CREATE_EVENT, app) for app in snapshot)
         self._queue: deque[bytes] = deque()
         self._buffer = buffer
+        self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
         if self._snapshot:
             return self._snapshot.popleft()
-        return self._queue.popleft() if self._queue else None
+        if not self._queue:
+            return None
+        event = self._queue.popleft()
+        self._waiting_bytes -= len(event)
+        return event
 
     def _ready(self) -> bool:
         return bool(self._snapshot or self._queue)
@@ -51,7 +58,9 @@ class Subscription(OpenStream):
     def feed(self, event: bytes) -> None:
         """Hands it one more event, which is lost where it is too far behind."""
         self.waiting = False
-        if len(self._queue) < self._buffer:
+        fits = not self._queue or self._waiting_bytes + len(event) <= MAX_WAITING_BYTES
+        if fits and len(self._queue) < self._buffer:
+            self._waiting_bytes += len(event)
             self._queue.append(event)
             self.notify()
 
