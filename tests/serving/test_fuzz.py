@@ -25,16 +25,16 @@ from .messages_of import NAMES, messages, mutated
 ALWAYS = {"OK", "INVALID_ARGUMENT"}
 CODES = {
     "Create": {"ALREADY_EXISTS", "NOT_FOUND", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"},
-    "Get": {"NOT_FOUND", "OUT_OF_RANGE"},
+    "Get": {"NOT_FOUND"},
     "Update": {"NOT_FOUND", "ABORTED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"},
     "UpdateStatus": {"NOT_FOUND", "ABORTED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"},
     "Delete": {"NOT_FOUND", "FAILED_PRECONDITION"},
-    "List": {"OUT_OF_RANGE"},
-    "Watch": {"DEADLINE_EXCEEDED", "OUT_OF_RANGE"},
-    "Lease": {"NOT_FOUND", "DEADLINE_EXCEEDED", "OUT_OF_RANGE"},
+    "List": set(),
+    "Watch": {"DEADLINE_EXCEEDED"},
+    "Lease": {"NOT_FOUND", "DEADLINE_EXCEEDED"},
     "TailLogs": {"NOT_FOUND", "DEADLINE_EXCEEDED"},
 }
-"""What each RPC may be refused with, besides ALWAYS. OUT_OF_RANGE: JSON can't carry the answer (a NaN in a Struct)."""
+"""What each RPC may be refused with, besides ALWAYS."""
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much)
 PROTOCOLS = ("proto", "json", "grpc", "grpc-web")
 CODE_NAMES = {0: "OK", **{int(code): code.name for code in Code}}

@@ -46,7 +46,7 @@ def test_a_number_that_json_lacks_is_no_unknown_error(server: ServerProcess) -> 
         assert client.get(get("nan")).app.metadata.revision == 1
     body = json.dumps({"appId": {"org": "flyte", "project": "p", "domain": "development", "name": "nan"}})
     answer = HTTP.post(server.url + GET, content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 400 and answer.json()["code"] == "out_of_range", answer.text
+    assert answer.status_code == 400 and answer.json()["code"] == "invalid_argument", answer.text
     page = HTTP.get(f"{server.url}/v2/domain/development/project/p/apps/nan")
     assert page.status_code == 400 and "JSON" in page.text
 
@@ -90,7 +90,7 @@ def test_access_lines_tell_what_was_refused_and_stay_lines(kind: str) -> None:
         server.stop()
     assert "AppService/Get - UNIMPLEMENTED" in server.output
     assert "B/C - UNIMPLEMENTED" in server.output
-    assert "two\\nlines \\x1b[2J" in server.output
+    assert "two\\nlines\\x20\\x1b[2J" in server.output
 
 
 def test_a_reader_of_access_lines_that_stops_stops_no_call(kind: str) -> None:

@@ -295,8 +295,7 @@ class Front:
         """A call in another form, or a duplex one."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         if has_trailers(content_type) and scope["http_version"] != "2":
-            if await self._skipped(scope, headers, receive, send):
-                await respond(send, 505, b"gRPC needs HTTP/2\n", b"text/plain; charset=utf-8")
+            await self._status(505, b"gRPC needs HTTP/2\n", scope, headers, receive, send)
         elif isinstance(endpoint, Duplex):
             await self._duplex(endpoint, scope, headers, receive, send)
         else:
@@ -310,8 +309,8 @@ class Front:
             conversation = Conversation(endpoint, headers, self.intake, send)
             code = await conversation.hold(self.arrivals, scope, receive)
             self._done(endpoint.path, conversation.request, code, started, headers, stream=True)
-        elif await self._skipped(scope, headers, receive, send):
-            await respond(send, 405 if scope["method"] != "POST" else 415, b"", b"text/plain; charset=utf-8")
+        else:
+            await self._status(415 if scope["method"] == "POST" else 405, b"", scope, headers, receive, send)
 
     async def _generally(
         self, endpoint: Unary | Stream, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
@@ -320,9 +319,7 @@ class Front:
 
         if self._general is None:
             polled = self.options.server == "pyvoy"
-            self._general = GeneralPath(
-                self.endpoints, self.intake, self.arrivals, self.sweeper, self.lane, polled=polled
-            )
+            self._general = GeneralPath(self.endpoints, self.intake, self.arrivals, self.sweeper, self.lane, polled)
         started = time.perf_counter()
         exchange = Exchange(scope)
         code = "CANCELED"  # also where the server cancels the handler of a client that left
@@ -330,6 +327,14 @@ class Front:
             code = await self._general.answer(endpoint, exchange, headers, receive, send)
         finally:
             self._done(endpoint.path, exchange.request, code, started, headers, stream=isinstance(endpoint, Stream))
+
+    async def _status(
+        self, status: int, text: bytes, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        """Answer a call that is none of any protocol."""
+        if await self._skipped(scope, headers, receive, send):
+            await respond(send, status, text, b"text/plain; charset=utf-8")
+            self._done(scope["path"], None, f"HTTP_{status}", time.perf_counter(), headers)
 
     async def _skipped(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> bool:
         """Read the body of a request whose answer doesn't depend on it; False where it was late, and so refused."""

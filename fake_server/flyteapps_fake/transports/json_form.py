@@ -15,11 +15,11 @@ from flyteapps_fake.transports.json_shape import count_json, misfit
 
 
 def to_json(message: Message, indent: int | None = 2) -> bytes:
-    """The message as JSON. OUT_OF_RANGE where a number in it has no form there, as NaN in a Struct has none."""
+    """The message as JSON. INVALID_ARGUMENT where a number in it has no form there, as NaN in a Struct has none."""
     try:
         return MessageToJson(message, indent=indent).encode()
     except (SerializeToJsonError, ValueError, UnicodeError) as error:
-        raise RpcError(Code.OUT_OF_RANGE, f"JSON can't carry this answer, binary can: {error}") from None
+        raise RpcError(Code.INVALID_ARGUMENT, f"JSON can't carry this answer, binary can: {error}") from None
 
 
 def from_json(message: Message, data: bytes, intake: Intake) -> None:
