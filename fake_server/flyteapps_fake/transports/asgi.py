@@ -32,7 +32,7 @@ from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
 from flyteapps_fake.transports.outflow import Outflow
 from flyteapps_fake.transports.reflection import reflection_endpoints
-from flyteapps_fake.transports.requests import PLAIN, looks_like_rpc, refusal_of, stream_encoding, unframe
+from flyteapps_fake.transports.requests import PLAIN, form_of, looks_like_rpc, refusal_of, stream_encoding, unframe
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
 from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
@@ -293,8 +293,7 @@ class Front:
         self, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
     ) -> None:
         """A call in another form, or a duplex one."""
-        content_type = headers.get(b"content-type", b"").decode("latin-1")
-        if has_trailers(content_type) and scope["http_version"] != "2":
+        if has_trailers(headers.get(b"content-type", b"").decode("latin-1")) and scope["http_version"] != "2":
             await self._status(505, b"gRPC needs HTTP/2\n", scope, headers, receive, send)
         elif isinstance(endpoint, Duplex):
             await self._duplex(endpoint, scope, headers, receive, send)
@@ -339,7 +338,7 @@ class Front:
     async def _skipped(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> bool:
         """Read the body of a request whose answer doesn't depend on it; False where it was late, and so refused."""
         try:
-            await self.arrivals.skip(scope, headers.get(b"content-type", b"text/plain"), send, receive)
+            await self.arrivals.skip(scope, form_of(scope, headers).encode("latin-1"), send, receive)
         except Unanswerable as end:
             self._done(scope["path"], None, end.code.name, time.perf_counter(), headers)
             return False
@@ -348,7 +347,7 @@ class Front:
     async def _other(
         self, path: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
     ) -> None:
-        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        content_type = form_of(scope, headers)
         if path.startswith(UPLOADS):
             await self._upload(scope, receive, send)
             return
@@ -421,8 +420,7 @@ class Front:
     async def _refuse(
         self, scope: Scope, headers: Mapping[bytes, bytes], send: Send, refusal: RpcError, status: int | None = None
     ) -> None:
-        content_type = headers.get(b"content-type", b"").decode("latin-1")
-        await refuse(send, content_type, refusal, status, head=scope["method"] == "HEAD")
+        await refuse(send, form_of(scope, headers), refusal, status, head=scope["method"] == "HEAD")
         self._done(scope["path"], None, refusal.code.name, time.perf_counter(), headers)
 
     def _done(

@@ -28,6 +28,9 @@ class Repeats:
         self._plane = plane
         self._known: dict[bytes, tuple[AppRecord, bytes, Message]] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def again(self, body: bytes) -> tuple[bytes, Message] | None:
         """The encoded answer and the request, where both are known and nothing has changed."""
         known = self._known.get(body)

@@ -38,6 +38,12 @@ def check_flags(body: bytes, encoding: bytes) -> None:
         raise RpcError(Code.UNIMPLEMENTED, f"unknown compression {shown!r}: gzip and identity are supported")
 
 
+def form_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    """The content type whose form a refusal has: the request's, "" for gRPC without HTTP/2, which has no trailers."""
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    return content_type if scope["http_version"] == "2" or not has_trailers(content_type) else ""
+
+
 def stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | None:
     """How the one message of a stream's request is compressed; None where connectrpc has to see to the request."""
     content_type = headers.get(b"content-type", b"")
