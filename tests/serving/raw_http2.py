@@ -45,10 +45,10 @@ class RawHttp2:
         self.closed = False
         self._flush()
 
-    def request(self, path: str, content_type: str, headers: Headers | None = None) -> int:
-        """Begins a POST, whose body `send` sends; the stream's number."""
+    def request(self, path: str, content_type: str, headers: Headers | None = None, method: str = "POST") -> int:
+        """Begins a request (a POST), whose body `send` sends; the stream's number."""
         number = self._h2.get_next_available_stream_id()
-        fields = [(":method", "POST"), (":scheme", "http"), (":authority", self._authority), (":path", path)]
+        fields = [(":method", method), (":scheme", "http"), (":authority", self._authority), (":path", path)]
         fields += [("content-type", content_type), ("te", "trailers"), *(headers or {}).items()]
         self._h2.send_headers(number, fields)
         self._answers[number] = Answer()
@@ -71,9 +71,11 @@ class RawHttp2:
             self._h2.end_stream(number)
         self._flush()
 
-    def asked(self, path: str, content_type: str, body: bytes, headers: Headers | None = None) -> int:
-        """Sends a whole POST; the stream's number."""
-        number = self.request(path, content_type, headers)
+    def asked(
+        self, path: str, content_type: str, body: bytes, headers: Headers | None = None, method: str = "POST"
+    ) -> int:
+        """Sends a whole request (a POST); the stream's number."""
+        number = self.request(path, content_type, headers, method)
         self.send(number, body)
         return number
 

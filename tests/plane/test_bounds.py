@@ -1,0 +1,215 @@
+"""What a plane keeps, counts and compares has bounds, whoever calls it; none of them is met by ordinary use."""
+
+from __future__ import annotations
+
+import random
+from typing import cast
+
+import pytest
+from connectrpc.code import Code
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common import list_pb2
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+from innards import state_of
+
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.dialects.flyte_oss import informer
+from flyteapps_fake.plane import events
+from flyteapps_fake.plane.errors import RpcError
+from flyteapps_fake.plane.filters import MAX_FILTERS, MAX_VALUES
+from flyteapps_fake.plane.listing import MAX_SORT_KEYS
+from flyteapps_fake.plane.wire import count_values, varint
+from flyteapps_fake.transports.json_shape import count_json
+
+from .conftest import Refusal
+from .desk import INVALID, STOP, Desk, app_id, app_of, new_app
+
+
+def _among(count: int) -> list_pb2.Filter:
+    values = ["demo", *(f"demo-{number}" for number in range(count - 1))]
+    return list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="name", values=values)
+
+
+NAMED = list_pb2.Filter(function=list_pb2.Filter.EQUAL, field="name", values=["demo"])
+
+
+@pytest.mark.parametrize(
+    ("most", "too_many"),
+    [
+        (
+            list_pb2.ListRequest(filters=[NAMED] * MAX_FILTERS),
+            list_pb2.ListRequest(filters=[NAMED] * (MAX_FILTERS + 1)),
+        ),
+        (
+            list_pb2.ListRequest(filters=[_among(MAX_VALUES)]),
+            list_pb2.ListRequest(filters=[_among(MAX_VALUES), NAMED]),
+        ),
+        (
+            list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key="name")] * MAX_SORT_KEYS),
+            list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key="name")] * (MAX_SORT_KEYS + 1)),
+        ),
+    ],
+    ids=["filters", "values", "sort keys"],
+)
+def test_a_list_has_bounds(desk: Desk, most: list_pb2.ListRequest, too_many: list_pb2.ListRequest) -> None:
+    """As many filters, values and sort keys as are documented apply; one more is INVALID_ARGUMENT."""
+    desk.create()
+    assert len(desk.list(most).apps) == 1
+    with Refusal(INVALID):
+        desk.list(too_many)
+
+
+def test_a_watcher_of_large_apps_ends_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher that doesn't read falls behind by bytes before it does by events, and is told so at the end."""
+    monkeypatch.setattr(events, "MAX_WAITING_BYTES", 100_000)
+    with FakeControlPlane(clock="manual", org="acme") as plane:
+        desk = Desk(plane)
+        app = desk.create(state=STOP)
+        slow, quick = desk.watch(org="acme"), desk.watch(org="acme")
+        for turn in range(5):
+            app.metadata.labels["large"] = str(turn) * 30_000
+            app = desk.update(app)
+            assert len(quick.drain()) == (2 if turn == 0 else 1)
+        with pytest.raises(RpcError, match="bytes of apps behind"):
+            slow.drain()
+        desk.close()
+
+
+def test_one_event_always_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event larger than the bound reaches a watcher that reads."""
+    monkeypatch.setattr(events, "MAX_WAITING_BYTES", 10)
+    with FakeControlPlane(clock="manual", org="acme") as plane:
+        desk = Desk(plane)
+        stream = desk.watch(org="acme")
+        for name in ("a", "b"):
+            desk.create(name=name, state=STOP)
+            assert [app_of(event).metadata.id.name for event in stream.drain()] == [name]
+        desk.close()
+
+
+def test_a_watcher_of_large_apps_loses_events_on_the_open_source_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, too, bytes count; what doesn't fit is dropped as any event too many is."""
+    monkeypatch.setattr(informer, "MAX_WAITING_BYTES", 100_000)
+    with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
+        desk = Desk(plane)
+        stream = desk.watch(app_id=app_id())
+        for turn in range(20):
+            app = new_app()
+            app.spec.container.args[:] = [str(turn) * 30_000]
+            desk.create(app)
+            desk.settle(1)
+        seen = stream.drain()
+        assert 2 <= len(seen) <= 4
+        desk.close()
+
+
+def test_ids_of_deleted_apps_are_kept_short(desk: Desk) -> None:
+    """What is remembered of a deleted app is of one size, however long its id is; it still counts."""
+    long = "p" * 100_000
+    urls: list[str] = []
+    for _ in range(2):
+        created = desk.create(new_app(state=STOP, project=long))
+        urls.append(created.status.ingress.public_url)
+        desk.delete(project=long)
+    assert urls[0] != urls[1]
+    gone: dict[bytes, int] = vars(state_of(desk.plane))["_gone"]
+    assert [len(key) for key in gone] == [16]
+
+
+def test_a_token_of_no_page(desk: Desk) -> None:
+    """The message of a token that is none promises nothing that isn't so: equal planes give equal tokens."""
+    with Refusal(INVALID) as refused:
+        desk.list(list_pb2.ListRequest(token="nobody gave this"))
+    assert "no page of this plane had that token" in refused.message
+    tokens: set[str] = set()
+    for _ in range(2):
+        with FakeControlPlane(clock="manual", org="acme") as plane:
+            other = Desk(plane)
+            for name in ("a", "b"):
+                other.create(name=name)
+            tokens.add(other.list(list_pb2.ListRequest(limit=1)).token)
+    assert len(tokens) == 1
+
+
+# ---- counting
+
+
+def _counted(message: Message) -> int:
+    """The values of a decoded message, the slow way."""
+    total = 0
+    for field, value in message.ListFields():
+        shape = cast("Descriptor | None", field.message_type)
+        if shape is not None and shape.GetOptions().map_entry:
+            inner = shape.fields_by_name["value"].message_type
+            total += sum(3 + (_counted(value[key]) if inner is not None else 0) for key in value)
+        elif field.is_repeated:
+            total += sum(1 + (_counted(each) if shape is not None else 0) for each in value)
+        else:
+            total += 1 + (_counted(value) if shape is not None else 0)
+    return total
+
+
+def test_values_are_counted_as_they_are() -> None:
+    """The count of an encoded request is that of its fields, elements and map entries; it stops at the limit."""
+    request = rpc.CreateRequest(app=new_app())
+    request.app.metadata.labels.update({"a": "1", "b": "2"})
+    request.app.spec.inputs.items.add(name="x").string_value = "y"
+    for number in range(5):
+        request.app.spec.pod.pod_spec.fields[f"f{number}"].list_value.values.add().number_value = 1.5
+    data = request.SerializeToString()
+    assert count_values(rpc.CreateRequest, data, 1_000) == _counted(request)
+    assert count_values(rpc.CreateRequest, data, 10) == 11
+
+
+def test_broken_encodings_are_counted_without_end() -> None:
+    """Any bytes can be counted; endless varints, groups and lengths beyond the end cost no more than the limit."""
+    rng = random.Random(1)
+    for _ in range(3_000):
+        count_values(rpc.CreateRequest, rng.randbytes(rng.randrange(60)), 100)
+    for data in (b"\x80" * 4_000_000, b"\x0a" + b"\xff" * 4_000_000, b"\x0b" * 4_000_000, b"\x0a\xff\xff\xff\x7f"):
+        assert count_values(rpc.CreateRequest, data, 10_000) <= 10_001
+
+
+def test_elements_before_a_broken_end_are_counted() -> None:
+    """What a parser would read before it finds that the message is broken counts."""
+    request = rpc.CreateRequest(app=new_app())
+    for _ in range(5_000):
+        request.app.spec.inputs.items.add()
+    for broken in (b"\x80", b"\x0f", b"\x0a" + varint(99)):
+        assert count_values(rpc.CreateRequest, request.SerializeToString() + broken, 1_000) == 1_001
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("{}", 2),
+        ('{"a":1,"b":[1,2,3]}', 6),
+        ('{"a":",,,,[[[{{{"}', 2),
+        ('{"a":"\\",,,,,,"}', 2),
+        ('{"a":",,,,,,', 2),
+        ('"' + '\\"' * 1_000_000, 1),
+        ('"' * 1_000_001, 1),
+    ],
+)
+def test_values_of_json_are_counted_outside_of_texts(text: str, count: int) -> None:
+    """Commas and brackets count where they aren't in a text; broken texts of any kind take no longer."""
+    assert count_json(text, 2) <= max(count, 2)
+    assert count_json(text.replace("{", "{" + "0," * 5, 1), 2) >= count
+
+
+def test_an_app_of_many_texts_is_no_crowd(desk: Desk) -> None:
+    """A script with more commas than an app may have values is one value."""
+    app = new_app()
+    app.spec.container.args[:] = ["[1, 2, {3}]," * 20_000]
+    assert desk.create(app).metadata.revision == 1
+    assert desk.stub.get(rpc.GetRequest(app_id=app.metadata.id)).app.spec.container.args[0].count(",") > 10_000
+
+
+def test_an_app_of_too_many_values(desk: Desk) -> None:
+    """More labels than any app has are RESOURCE_EXHAUSTED, though their bytes would fit."""
+    app = new_app()
+    app.metadata.labels.update({str(number): "" for number in range(10_000)})
+    with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
+        desk.create(app)
+    assert "values" in refused.message
