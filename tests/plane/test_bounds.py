@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from innards import state_of
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.dialects.flyte_oss import informer
+from flyteapps_fake.dialects.flyte_oss import informer, reads
 from flyteapps_fake.plane import events
 from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.filters import MAX_FILTERS, MAX_VALUES
@@ -102,6 +102,23 @@ def test_a_watcher_of_large_apps_loses_events_on_the_open_source_backend(monkeyp
         seen = stream.drain()
         assert 2 <= len(seen) <= 4
         desk.close()
+
+
+def test_answers_that_are_kept_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The open-source backend's cache of Gets drops the oldest answers where they become too many bytes."""
+    monkeypatch.setattr(reads, "MAX_KEPT_BYTES", 3_000)
+    with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
+        desk = Desk(plane)
+        for name in ("a", "b"):
+            app = new_app(name)
+            app.spec.container.args[:] = ["x" * 2_000]
+            desk.create(app)
+        desk.settle()
+        for name in ("a", "b", "a", "b"):
+            assert desk.get(name).spec.container.args == ["x" * 2_000]
+        desk.delete("b")
+        with Refusal(Code.NOT_FOUND):
+            desk.get("b")
 
 
 def test_ids_of_deleted_apps_are_kept_short(desk: Desk) -> None:

@@ -22,8 +22,10 @@ BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 def unframe(body: bytes, encoding: bytes, cap: int) -> bytes:
     """The one message of a framed request body."""
+    if body[:1] == b"\0" and len(body) == FRAME_HEAD + int.from_bytes(body[1:FRAME_HEAD], "big"):
+        return body[FRAME_HEAD:]
     check_flags(body, encoding)
-    return gunzip(body[FRAME_HEAD:], cap) if body[0] else body[FRAME_HEAD:]
+    return gunzip(body[FRAME_HEAD:], cap)
 
 
 def check_flags(body: bytes, encoding: bytes) -> None:

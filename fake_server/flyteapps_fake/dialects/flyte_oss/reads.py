@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from typing import cast
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
@@ -25,6 +26,8 @@ from flyteapps_fake.plane.wire import encode, field
 
 KEPT = 30 * SECOND
 """How long an answer to Get is given again."""
+MAX_KEPT_BYTES = 64 * 1024 * 1024
+"""Bytes of the answers that are kept, the stand-in's own bound; the oldest are dropped before their time."""
 
 CacheKey = tuple[str, str, str, str]
 """("get", PROJECT, DOMAIN, NAME)."""
@@ -41,6 +44,7 @@ class Reads:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._kept: dict[CacheKey, bytes] = {}
+        self._kept_bytes = 0
 
     def get(self, request: GetRequest) -> bytes:
         """The encoded App: as it was read within the last 30 seconds, else as it is."""
@@ -57,7 +61,7 @@ class Reads:
         encoded = encode(app)
         timeline.read(resource)
         if not _in_between(app):
-            self._kept[key] = encoded
+            self._keep(key, encoded)
             self._cluster.agenda.call_at(self._cluster.clock.now() + KEPT, key, self._expire)
             timeline.written(key)
             timeline.read(key)
@@ -66,12 +70,26 @@ class Reads:
     def forget(self, app_id: Identifier) -> None:
         """Drops the answer that is kept for exactly that id: it was written."""
         key = cache_key(app_id)
-        if self._kept.pop(key, None) is not None:
+        if self._drop(key):
             self._cluster.agenda.cancel(key)
             self._cluster.timeline.written(key)
 
+    def _keep(self, key: CacheKey, encoded: bytes) -> None:
+        self._kept[key] = encoded
+        self._kept_bytes += len(encoded)
+        while self._kept_bytes > MAX_KEPT_BYTES and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            self._drop(oldest)
+            self._cluster.agenda.cancel(oldest)
+
+    def _drop(self, key: CacheKey) -> bool:
+        """Forget the answer that is kept; whether there was one."""
+        kept = self._kept.pop(key, None)
+        self._kept_bytes -= len(kept) if kept is not None else 0
+        return kept is not None
+
     def _expire(self, timer: Timer) -> None:
-        self._kept.pop(timer.owner, None)  # type: ignore[call-overload]  # a CacheKey: who planned it knows
+        self._drop(cast("CacheKey", timer.owner))
 
     def list_(self, request: ListRequest) -> bytes:
         """The encoded ListResponse: apps by resource name; filters, sort and total are not looked at."""
