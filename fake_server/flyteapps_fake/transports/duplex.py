@@ -20,8 +20,8 @@ from flyteapps_fake.transports.wire import FRAME_HEAD, Event, Receive, Scope, Se
 
 MAX_MESSAGE_BYTES = 16 * 1024
 """Bytes of one request: a name and little more."""
-MAX_MESSAGES = 1_000
-"""Requests on one stream."""
+MAX_MESSAGES = 200
+"""Requests on one stream; an answer may take 3 ms and have 128 KB."""
 CODECS = ("proto", "json")
 
 
