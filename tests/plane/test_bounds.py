@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import cast
 
 import pytest
 from connectrpc.code import Code
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import list_pb2
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from innards import state_of
 
@@ -156,7 +154,7 @@ def _counted(message: Message) -> int:
     """The values of a decoded message, the slow way."""
     total = 0
     for field, value in message.ListFields():
-        shape = cast("Descriptor | None", field.message_type)
+        shape = field.message_type
         if shape is not None and shape.GetOptions().map_entry:
             inner = shape.fields_by_name["value"].message_type
             total += sum(3 + (_counted(value[key]) if inner is not None else 0) for key in value)

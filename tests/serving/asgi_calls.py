@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -79,7 +79,9 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(dialect: str = "standard", *, request_seconds: float = 60.0, **options: Any) -> AsyncIterator[Caller]:
+async def calling(
+    dialect: str = "standard", *, request_seconds: float = 60.0, **options: Any
+) -> AsyncGenerator[Caller]:
     """A plane and its front, on the running loop."""
     lines: list[AccessLine] = []
     plane = FakeControlPlane(clock="manual", org="flyte", dialect=dialect)

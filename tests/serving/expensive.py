@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
@@ -112,8 +112,8 @@ Maker = Callable[[random.Random, Path, int], bytes]
 BINARY: tuple[Maker, ...] = (_elements, _elements, _unknown, _long, _deep)
 JSON: tuple[Maker, ...] = (_json_elements, _json_elements, _json_map, _json_text, _json_deep)
 _PATHS: dict[str, list[Path]] = {
-    path: paths_to_many(operation.request.DESCRIPTOR) or [tuple(operation.request.DESCRIPTOR.fields[:1])]
-    for path, operation in OPERATIONS.items()
+    path: paths_to_many(shape) or [(shape.fields[0],)]
+    for path, shape in ((path, cast("Any", operation.request).DESCRIPTOR) for path, operation in OPERATIONS.items())
 }
 
 

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -21,9 +21,11 @@ from flyteapps_fake.transports.endpoints import Endpoint, Unary
 from .messages_of import NAMES, WORDS
 
 UNARY = ("application/proto", "application/json", "application/json; charset=utf-8", "application/JSON")
-FRAMED = ("application/grpc", "application/grpc+proto", "application/grpc+json", "application/grpc-web")
-FRAMED += ("application/grpc-web+proto", "application/grpc-web+json", "application/connect+proto")
-FRAMED += ("application/connect+json", "Application/Connect+JSON")
+FRAMED = (
+    *("application/grpc", "application/grpc+proto", "application/grpc+json"),
+    *("application/grpc-web", "application/grpc-web+proto", "application/grpc-web+json"),
+    *("application/connect+proto", "application/connect+json", "Application/Connect+JSON"),
+)
 ODD = ("", "text/plain", "application/xml", "json", "proto", "application/grpc-web-text", "application/grpc+", "a/b;c")
 ENCODINGS = (None, None, None, "gzip", "identity", "", "klingon", "GZIP", "br")
 ENCODED_BY = ("content-encoding", "grpc-encoding", "connect-content-encoding")
@@ -55,7 +57,7 @@ class Requests:
     def draw(self) -> Request:
         rng = self._rng
         endpoint = rng.choice(self._endpoints)
-        message = self._message(endpoint.request.DESCRIPTOR, 4)
+        message = self._message(cast("Any", endpoint.request).DESCRIPTOR, 4)
         natural = UNARY if isinstance(endpoint, Unary) else FRAMED
         kind = rng.choice(rng.choice((natural, natural, natural, FRAMED, UNARY, ODD)))
         data = self._bytes(message, kind)

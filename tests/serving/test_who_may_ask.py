@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from flyteapps_fake.transports.asgi import Front, Page
 from flyteapps_fake.transports.guard import Guard, check_origin, parse_authority, parse_origin
 
 from .asgi_calls import calling
@@ -135,8 +136,11 @@ def test_another_site_may_link_to_a_page() -> None:
     def page(method: str, host: str, path: str, query: str, accept: str) -> tuple[int, bytes, bytes]:
         return 200, b"text/plain", b"the page"
 
+    def pages(front: Front) -> Page:
+        return page
+
     async def run() -> None:
-        async with calling(page=lambda front: page) as caller:
+        async with calling(page=pages) as caller:
             for mode, seen in (("navigate", True), ("no-cors", False), ("cors", False)):
                 headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode)]
                 events = await caller.send("/v2", b"", headers, method="GET")
