@@ -29,8 +29,10 @@ CREATE_REASON = "created again by flyteapps"
 class Apps:
     """The apps that a client reaches: `client.apps`. Every method raises `flyteapps.Error`; `.aio` is for asyncio."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, kind: type[App] | None = None) -> None:
+        """`kind`: the class of the handles, None for App."""
         self._client = client
+        self._kind = kind
 
     @property
     def _blocking(self) -> BlockingDriver:
@@ -135,7 +137,7 @@ class Apps:
         return mapped(list_apps(self._client.settings, query, tell), self._handle)
 
     def _handle(self, pb2: definition.App) -> App:
-        return _app_type()(pb2, self._client)
+        return (self._kind or _app_type())(pb2, self._client)
 
     def _written(self, written: Written) -> App:
         pb2, baseline = written

@@ -92,14 +92,16 @@ class Error(Exception):
         return f"{self.message} [{', '.join(notes)}]" if notes else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuilt, (type(self), self.__dict__.copy()))
+        return _rebuilt, (type(self), self.args), self.__dict__
 
 
-def _rebuilt(kind: type[Error], state: dict[str, Any]) -> Error:
-    """An error that went through pickle; details, being protobuf messages, come along."""
-    error = kind.__new__(kind, state["message"])
-    Exception.__init__(error, state["message"])
-    error.__dict__.update(state)
+def _rebuilt(kind: type[Error], args: tuple[Any, ...]) -> Error:
+    """Make an error without its constructor, for pickle and copy, which set its attributes afterwards."""
+    builtin: Any = kind
+    while builtin.__module__ != "builtins":  # the one whose memory layout it has: no other can make it
+        builtin = builtin.__base__
+    error: Error = builtin.__new__(kind, *args)
+    error.args = args
     return error
 
 
