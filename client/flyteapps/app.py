@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
 
@@ -297,7 +297,7 @@ class App:
 
 def _both(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The attributes of an object by its state: those of its `__dict__`, and those of the slots of a subclass."""
-    pair: Any = state if isinstance(state, tuple) else (state, {})
+    pair = cast("tuple[Any, Any]", state if isinstance(state, tuple) else (state, {}))
     return {**pair[0]}, {**pair[1]}
 
 

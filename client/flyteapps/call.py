@@ -105,7 +105,7 @@ class Call(_BoundMethod, Generic[P, T]):
 
     __slots__ = ()
 
-    __doc__ = property(_BoundMethod._documentation)  # pyright: ignore  # of the method, not of this class
+    __doc__ = property(_BoundMethod._documentation)  # pyright: ignore[reportAssignmentType]  # of the method, not of this class
 
     if TYPE_CHECKING:
 
@@ -121,7 +121,7 @@ class Iteration(_BoundMethod, Generic[P, T]):
 
     __slots__ = ()
 
-    __doc__ = property(_BoundMethod._documentation)  # pyright: ignore  # of the method, not of this class
+    __doc__ = property(_BoundMethod._documentation)  # pyright: ignore[reportAssignmentType]  # of the method, not of this class
 
     if TYPE_CHECKING:
 
