@@ -173,7 +173,9 @@ class Client:
         )
 
     def __repr__(self) -> str:
-        settings = self.settings
+        settings: Settings | None = getattr(self, "settings", None)
+        if settings is None:
+            return "Client(...)"  # in a traceback of its own constructor
         scope = "".join(
             f", {name}={value!r}"
             for name, value in (("org", settings.org), ("project", settings.project), ("domain", settings.domain))
