@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncContextDecorator, ContextDecorator
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from flyteapps.errors import InvalidArgument
 
@@ -67,7 +67,7 @@ class AsyncEphemeral(AsyncContextDecorator, Generic[A]):
         self._app = app
         self._timeout = timeout
 
-    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:  # pyright: ignore[reportIncompatibleMethodOverride]  # the same, with the parameters
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:  # pyright: ignore[reportIncompatibleMethodOverride]  # the same, with the parameters
         """Decorates a coroutine function. Raises InvalidArgument for another, which couldn't be awaited."""
         if not inspect.iscoroutinefunction(function):
             raise InvalidArgument(
