@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from flyteidl2.app import app_definition_pb2 as definition
-from google.protobuf.message import Message
 
+from flyteapps import arguments
 from flyteapps.call import calling, iterating
-from flyteapps.errors import InvalidArgument
 from flyteapps.flows import reading
 from flyteapps.operations import Flow, ItemFlow, mapped
 from flyteapps.states import DeploymentStatus
@@ -59,8 +58,8 @@ class Apps:
         """
         from flyteapps.flows import writes
 
-        _check_type(app, definition.App, "app")
-        return self._written((yield from writes.create(self._client.settings, app, CREATE_REASON)))
+        wanted = arguments.message(app, definition.App, "app")
+        return self._written((yield from writes.create(self._client.settings, wanted, CREATE_REASON)))
 
     @calling
     def replace(
@@ -80,10 +79,11 @@ class Apps:
         """
         from flyteapps.flows import writes
 
-        _check_type(updated_app_spec, definition.Spec, "updated_app_spec")
-        settings = self._client.settings
+        spec = arguments.message(updated_app_spec, definition.Spec, "updated_app_spec")
+        wanted = None if labels is None else arguments.texts(labels, "labels")
+        reason, settings = arguments.text(reason, "reason"), self._client.settings
         identifier = settings.identifier(name, project, domain)
-        return self._written((yield from writes.replace(settings, identifier, updated_app_spec, reason, labels)))
+        return self._written((yield from writes.replace(settings, identifier, spec, reason, wanted)))
 
     @calling
     def update(self, updated_app_proto: definition.App, reason: str) -> Flow[App]:
@@ -93,10 +93,9 @@ class Apps:
         """
         from flyteapps.flows import writes
 
-        _check_type(updated_app_proto, definition.App, "updated_app_proto")
-        settings = self._client.settings
+        reason, settings = arguments.text(reason, "reason"), self._client.settings
         sent = definition.App()
-        sent.CopyFrom(updated_app_proto)
+        sent.CopyFrom(arguments.message(updated_app_proto, definition.App, "updated_app_proto"))
         sent.metadata.id.CopyFrom(settings.completed(sent.metadata.id))
         return self._written((yield from writes.update(settings, sent, reason)))
 
@@ -149,16 +148,6 @@ class Apps:
         app = self._handle(pb2)
         app._baseline = baseline  # pyright: ignore[reportPrivateUsage]  # one package
         return app
-
-
-def _check_type(value: object, kind: type[Message], what: str) -> None:
-    """Raise InvalidArgument for another object than such a message."""
-    if not isinstance(value, kind):
-        handle = isinstance(getattr(value, "pb2", None), definition.App)
-        hint = "pass its pb2" if handle else "flyteapps.new_app() makes an app's"
-        raise InvalidArgument(
-            f"{what} should be the message {kind.DESCRIPTOR.full_name}, and is a {type(value).__name__}: {hint}"
-        )
 
 
 @functools.cache

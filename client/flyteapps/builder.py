@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps.errors import InvalidArgument, Violation
+from flyteapps.arguments import refuse, text, texts
 from flyteapps.settings import bad_name, is_name
 
 MAX_REPLICAS = 2**32 - 1
@@ -47,13 +47,13 @@ def new_app(
     app = definition.App()
     identifier, container = app.metadata.id, app.spec.container
     identifier.name = name
-    identifier.project, identifier.domain = _text(project, "project"), _text(domain, "domain")
+    identifier.project, identifier.domain = text(project, "project"), text(domain, "domain")
     if not image:
-        _refuse("image", image, 'should be the name of an image, such as "example.org/hello:1"')
-    container.image = _text(image, "image")
+        refuse("image", image, 'should be the name of an image, such as "example.org/hello:1"')
+    container.image = text(image, "image")
     container.command.extend(_words(command, "command"))
     container.args.extend(_words(args, "args"))
-    for key, value in _texts(env, "env").items():
+    for key, value in texts(env, "env").items():
         container.env.add(key=key, value=value)
     if port is not None:
         container.ports.add(container_port=_number(port, "port", 1, MAX_PORT))
@@ -62,71 +62,45 @@ def new_app(
         app.spec.autoscaling.replicas.min, app.spec.autoscaling.replicas.max = least, most
     if scaledown_period is not None:
         app.spec.autoscaling.scaledown_period.FromTimedelta(_period(scaledown_period))
-    app.metadata.labels.update(_texts(labels, "labels"))
+    app.metadata.labels.update(texts(labels, "labels"))
     return app
-
-
-def _refuse(what: str, value: object, should: str) -> NoReturn:
-    raise InvalidArgument(f"{what}={value!r} {should}", violations=[Violation(what, should)])
-
-
-def _text(value: object, what: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        _refuse(what, value, f"should be a string, and is a {type(value).__name__}")
-    return value
 
 
 def _words(value: object, what: str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
-        _refuse(what, value, f"should be a list of words, such as {value.split()!r}: no shell takes it apart")
+        refuse(what, value, f"should be a list of words, such as {value.split()!r}: no shell takes it apart")
     words: list[object] = list(cast("Sequence[object]", value)) if isinstance(value, Sequence) else [None]
     if not all(isinstance(each, str) for each in words):
-        _refuse(what, cast("object", value), "should be a list of strings")
+        refuse(what, cast("object", value), "should be a list of strings")
     return cast("list[str]", words)
-
-
-def _texts(value: object, what: str) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        _refuse(what, value, "should be a mapping of strings to strings")
-    pairs = cast("Mapping[object, object]", value)
-    for key, each in pairs.items():
-        if not isinstance(key, str) or not isinstance(each, str):  # the value may be secret: it isn't shown
-            kind = type(each if isinstance(key, str) else key).__name__
-            should = f"should be strings, and one is a {kind}"
-            raise InvalidArgument(f"{what}: {key!r} and its value {should}", violations=[Violation(what, should)])
-    return cast("dict[str, str]", dict(pairs))
 
 
 def _number(value: object, what: str, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        _refuse(what, value, f"should be a whole number from {least} to {most}")
+        refuse(what, value, f"should be a whole number from {least} to {most}")
     return value
 
 
 def _range(value: Any) -> tuple[int, int]:
     pair: Any = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(pair, tuple | list) or len(cast("Any", pair)) != 2:
-        _refuse("replicas", value, "should be (MIN, MAX), or one number for both")
+        refuse("replicas", value, "should be (MIN, MAX), or one number for both")
     least, most = (_number(each, "replicas", 0, MAX_REPLICAS) for each in cast("Any", pair))
     if least > most:
-        _refuse("replicas", value, "should be (MIN, MAX) with MIN no more than MAX")
+        refuse("replicas", value, "should be (MIN, MAX) with MIN no more than MAX")
     return least, most
 
 
 def _period(value: Any) -> timedelta:
     should = "should be a timedelta, or seconds, and more than 0"
     if isinstance(value, bool) or not isinstance(value, timedelta | int | float):
-        _refuse("scaledown_period", value, should)
+        refuse("scaledown_period", value, should)
     try:
         period = value if isinstance(value, timedelta) else timedelta(seconds=value)
     except (OverflowError, ValueError):  # infinite, or not a number
-        _refuse("scaledown_period", value, should)
+        refuse("scaledown_period", value, should)
     if period <= timedelta(0):
-        _refuse("scaledown_period", value, should)
+        refuse("scaledown_period", value, should)
     return period

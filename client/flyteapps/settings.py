@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps.arguments import text
 from flyteapps.errors import ConfigError, InvalidArgument, Violation
 from flyteapps.retries import Retries, Waits
 
@@ -45,8 +46,10 @@ class Settings:
                 domain=domain or self.domain or self._missing("domain"),
                 name=name,
             )
-        except TypeError as error:
-            raise InvalidArgument(f"project={project!r}, domain={domain!r}: should be strings") from error
+        except TypeError:
+            text(project, "project")
+            text(domain, "domain")
+            raise
 
     def completed(self, identifier: definition.Identifier) -> definition.Identifier:
         """An id whose empty parts are filled in. Raises as `identifier`."""

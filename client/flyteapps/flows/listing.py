@@ -15,6 +15,7 @@ from flyteidl2.common import identifier_pb2 as identifiers
 from flyteidl2.common import list_pb2 as lists
 
 from flyteapps import conditions
+from flyteapps.arguments import text
 from flyteapps.errors import ConfigError, InvalidArgument, Unimplemented
 from flyteapps.flows.calls import call
 from flyteapps.flows.sieve import Sieve, ordered
@@ -54,6 +55,8 @@ def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> 
     limit: Any = query.limit
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
         raise InvalidArgument(f"limit={limit!r}: a whole number, 0 or more, or None for all")
+    for what in ("created_by_subject", "project", "domain", "token"):
+        text(getattr(query, what), what)
     request = _request(settings, query)
     sieve = Sieve(_statuses(query), query.created_by_subject)
     left, token = query.limit, query.token
