@@ -1,6 +1,6 @@
-"""App: a handle of one app, with what can be done with it.
+"""App: a handle of one app, with the methods that act on it.
 
-Flows are imported by the methods that use them: whoever only reads apps doesn't pay for waits and logs.
+Flows are imported by the methods that use them, so that a process that only reads apps doesn't load waits and logs.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class App:
 
     @property
     def client(self) -> Client:
-        """The client that this handle calls by. Raises ConfigError where there is none."""
+        """The client that this handle calls by. Raises ConfigError if there is none."""
         if self._client is None:
             self._client = default_client()
         return self._client
@@ -95,22 +95,22 @@ class App:
 
     @property
     def deployment_status(self) -> DeploymentStatus:
-        """Where the app is, by its last condition."""
+        """The deployment status by the last condition."""
         return conditions.status(self.pb2)
 
     @property
     def substate(self) -> Substate:
-        """What qualifies the deployment status."""
+        """The substate, which qualifies the deployment status."""
         return conditions.substate(self.pb2)
 
     @property
     def message(self) -> str:
-        """What the plane says about the deployment status."""
+        """The plane's message about the deployment status."""
         return conditions.message(self.pb2)
 
     @property
     def desired_state(self) -> DesiredState:
-        """Where the app shall be."""
+        """The state that the app should be in."""
         return DesiredState(self.pb2.spec.desired_state)
 
     @property
@@ -120,16 +120,16 @@ class App:
         return self.client.console.app_url(identifier.project, identifier.domain, identifier.name)
 
     def is_active(self) -> bool:
-        """Whether the deployment status is ACTIVE or STARTED, also with zero replicas."""
+        """Return whether the deployment status is ACTIVE or STARTED, also with zero replicas."""
         return self.deployment_status in ACTIVE
 
     def is_deactivated(self) -> bool:
-        """Whether the deployment status is STOPPED or UNASSIGNED. An UNASSIGNED app can be about to start."""
+        """Return whether the deployment status is STOPPED or UNASSIGNED. An UNASSIGNED app can be about to start."""
         return self.deployment_status in DEACTIVATED
 
     @calling_self
     def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Flow[App]:
-        """Waits until the app is active ("activated") or stopped ("deactivated"), and gives this handle, renewed.
+        """Wait until the app is active ("activated") or stopped ("deactivated"), and return this handle, renewed.
 
         After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
         by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
@@ -139,7 +139,7 @@ class App:
         return (yield from self._wait(wait_for, self._baseline or Baseline.seen(self.pb2), timeout))
 
     def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
-        """Renews this handle by what the wait saw, also where it fails."""
+        """Wait, and renew this handle by the last state seen, also if the wait fails."""
         from flyteapps.flows.waiting import wait
 
         settings = self.client.settings
@@ -154,16 +154,16 @@ class App:
 
     @calling_self
     def activate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
-        """Starts the app; `wait` until it is active. A failed one is started again, a running one left alone.
+        """Start the app; `wait` until it is active. A failed one is started again, a running one left alone.
 
-        Gives this handle, renewed. `timeout` of the wait in seconds, by default the client's. Raises as `watch`, and
+        Return this handle, renewed. `timeout` of the wait in seconds, by default the client's. Raises as `watch`, and
         AppNotFound.
         """
         return (yield from self._switch("activated", wait, timeout))
 
     @calling_self
     def deactivate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
-        """Stops the app; `wait` until it is stopped. Gives this handle, renewed. Raises as `activate`."""
+        """Stop the app; `wait` until it is stopped. Return this handle, renewed. Raises as `activate`."""
         return (yield from self._switch("deactivated", wait, timeout))
 
     def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
@@ -177,10 +177,10 @@ class App:
 
     @iterating
     def events(self, timeout: float | None = None) -> ItemFlow[Change]:
-        """The changes of the app from what this handle shows on, for ever or for `timeout` seconds.
+        """Iterate over the changes of the app since the state that this handle shows.
 
-        Each state comes once, and dropped streams are opened again; of what happened while none was open, the last
-        state is shown. This handle isn't renewed. Raises WatchStalled.
+        It ends after `timeout` seconds, None for no limit. Each state is returned once, and dropped streams are opened
+        again; of the states in between, the last is returned. This handle isn't renewed. Raises WatchStalled.
         """
         from flyteapps.flows.changes import changes
 
@@ -193,9 +193,9 @@ class App:
 
     @iterating
     def logs(self, replica_name: str | None = None, follow: bool = True) -> ItemFlow[LogLine]:
-        """The log lines: the backlog, then, with `follow`, what comes, until no replica is left.
+        """Iterate over the log lines: the backlog, then, with `follow`, new lines until no replica is left.
 
-        Raises AppNotFound where the app has never started, Unimplemented where the plane gives no logs.
+        Raises AppNotFound if the app has never started, Unimplemented if the plane offers no logs.
         """
         from flyteapps.flows.logs import follow_logs
 
@@ -210,10 +210,11 @@ class App:
         filter_system: bool = False,
         replica_name: str | None = None,
     ) -> Flow[None]:
-        """Prints the log lines as they come, until no replica is left or Ctrl-C.
+        """Print the log lines as they come, until no replica is left or Ctrl-C.
 
         On a terminal, and with rich installed, the last `max_lines` are shown in place, unless `raw`. `show_ts`: with
-        timestamps. `filter_system`: without the platform's own lines. Raises as `logs`.
+        timestamps. `filter_system`: without the platform's own lines. Characters that the console's encoding lacks are
+        escaped. Raises as `logs`.
         """
         from flyteapps.flows.logs import follow_logs
         from flyteapps.flows.viewing import view_logs
@@ -239,13 +240,13 @@ class App:
         return Ephemeral(self, timeout)
 
     def to_dict(self) -> dict[str, Any]:
-        """The app as a dictionary, as protobuf's JSON mapping has it (camelCase keys)."""
+        """Return the app as a dictionary, by protobuf's JSON mapping (camelCase keys)."""
         from google.protobuf.json_format import MessageToDict
 
         return MessageToDict(self.pb2)
 
     def to_json(self) -> str:
-        """The app as JSON, indented."""
+        """Return the app as indented JSON."""
         from google.protobuf.json_format import MessageToJson
 
         return MessageToJson(self.pb2)
@@ -284,9 +285,9 @@ class App:
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.__rich_repr__())})"
 
     def _stop_for_good(self, error: BaseException | None, timeout: float | None) -> Flow[None]:
-        """Ends a context: the app is stopped, or gone.
+        """Stop the app at the end of a context; a deleted one needs no stop.
 
-        After an interruption the stop is only asked for, so that the way out is short.
+        After an interruption the stop is requested and not waited for, so that the program ends soon.
         """
         waits = error is None or isinstance(error, Exception)
         try:

@@ -1,6 +1,6 @@
-"""Apps: what can be done with the apps of a client, without a handle.
+"""Apps: the methods of a client that need no handle.
 
-Flows are imported by the methods that use them, save that of `get`: most processes use few of them.
+Flows are imported by the methods that use them, except that of `get`: most processes use few of them.
 """
 
 from __future__ import annotations
@@ -45,16 +45,17 @@ class Apps:
 
     @calling
     def get(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[App]:
-        """The app of that name; project and domain are the client's where left out. Raises AppNotFound."""
+        """Return the app of that name; project and domain are the client's if left out. Raises AppNotFound."""
         settings = self._client.settings
         return self._handle((yield from reading.get(settings, settings.identifier(name, project, domain))))
 
     @calling
     def create(self, app: definition.App) -> Flow[App]:
-        """Creates the app, or gives the app of that name this spec, as `replace` does.
+        """Create the app, or replace the spec of the app of that name, as `replace` does.
 
-        Empty org, project and domain are the client's. An app that is there already, unchanged, is not written. Labels,
-        code_bundle_uri and source_code that the message leaves out stay as they are stored.
+        Empty org, project and domain are the client's. An app that exists unchanged is not written. Labels,
+        code_bundle_uri and source_code that the message leaves out stay as they are stored. `flyteapps.new_app` makes
+        such a message.
         """
         from flyteapps.flows import writes
 
@@ -71,10 +72,10 @@ class Apps:
         project: str | None = None,
         domain: str | None = None,
     ) -> Flow[App]:
-        """Gives an existing app another spec; an equal one is not written.
+        """Replace the spec of an existing app; an equal one is not written.
 
-        Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels where
-        None are given. Where another writer comes between, the app is read and written again, a few times. Raises
+        Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels if
+        `labels` is None. After a conflict with another writer the app is read and written again, a few times. Raises
         AppNotFound, Conflict.
         """
         from flyteapps.flows import writes
@@ -87,9 +88,9 @@ class Apps:
 
     @calling
     def update(self, updated_app_proto: definition.App, reason: str) -> Flow[App]:
-        """Updates the app as the message says; its revision has to be the stored one, or 0 for any.
+        """Write the app as the message is; its revision has to be the stored one, or 0 for any.
 
-        Raises Conflict where the app is at another revision or nothing would change, AppNotFound.
+        Raises Conflict if the app is at another revision or nothing would change, AppNotFound.
         """
         from flyteapps.flows import writes
 
@@ -101,7 +102,7 @@ class Apps:
 
     @calling
     def delete(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[None]:
-        """Deletes the app; an absent one is no error. Raises FailedPrecondition where it runs: deactivate it first."""
+        """Delete the app; an absent one is no error. Raises FailedPrecondition if it runs: deactivate it first."""
         from flyteapps.flows import writes
 
         settings = self._client.settings
@@ -118,13 +119,13 @@ class Apps:
         domain: str | None = None,
         token: str = "",
     ) -> ItemFlow[App]:
-        """The apps of the project (of the org, where no project is known), fetched as they are consumed.
+        """Iterate over the apps of the project (of the org, if no project is known), fetched as they are consumed.
 
         `sort_by`: (key, "asc" or "desc") with created_at, updated_at, name, status_phase or revision; created_at
-        ascending by default. `limit`: at most so many, None for all. `in_status`: only apps in one of these, such as
-        "active". `token`: where an earlier iteration stopped (its `token`); with the same arguments otherwise.
+        ascending by default. `limit`: the maximum number of apps, None for all. `in_status`: only apps in one of these
+        statuses, such as "active". `token`: continue an earlier iteration (its `token`), with the same arguments.
 
-        A plane that doesn't filter or sort (the open-source one) leaves that to the client, which logs a warning once.
+        If a plane doesn't filter or sort (the open-source one), the client does, and logs a warning once.
         """
         from flyteapps.flows.listing import Query, list_apps
 

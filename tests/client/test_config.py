@@ -258,7 +258,10 @@ def test_names_are_the_sdks() -> None:
 
     ours: dict[str, tuple[str, ...]] = dict.fromkeys(config._KEYS, ())  # pyright: ignore[reportPrivateUsage]
     ours |= config._AUTHENTICATION  # pyright: ignore[reportPrivateUsage]  # compared with the SDK's own table
-    assert ours.pop("admin.apiKey") == ("FLYTE_API_KEY", "UNION_API_KEY")  # not in its table: init_from_api_key reads it
+    assert ours.pop("admin.apiKey") == (
+        "FLYTE_API_KEY",
+        "UNION_API_KEY",
+    )  # not in its table: init_from_api_key reads it
     sdk = {
         entry.yaml_entry.switch: entry.yaml_entry.aliases
         for group in (sdk_keys.Platform, sdk_keys.Credentials, sdk_keys.Task)

@@ -88,7 +88,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def printable(line: str, stream: TextIO | None) -> str:
-    """The line with escapes for the characters that the stream's encoding doesn't have, such as on a cp1252 console."""
+    """Return the line with escapes for characters that the stream's encoding lacks, such as on a cp1252 console."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         line.encode(encoding)
@@ -100,7 +100,7 @@ def printable(line: str, stream: TextIO | None) -> str:
 
 
 def is_system(line: LogLine) -> bool:
-    """Whether the line is the platform's own. Errors of the SDK within the app are the app's, as in the SDK."""
+    """Return whether the line is the platform's own. As in the SDK, the SDK's errors within an app are the app's."""
     return line.originator == "SYSTEM" or ("[flyte]" in line.message and "flyte.errors" not in line.message)
 
 
