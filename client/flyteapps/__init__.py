@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flyteapps.app import App as App
     from flyteapps.app import Change as Change
+    from flyteapps.builder import new_app as new_app
     from flyteapps.client import Client as Client
     from flyteapps.config import Config as Config
     from flyteapps.console import Console as Console
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "app": ("App", "Change"),
+    "builder": ("new_app",),
     "client": ("Client",),
     "config": ("Config",),
     "console": ("Console",),
@@ -121,6 +123,7 @@ __all__ = [
     "__version__",
     "init",
     "init_from_config",
+    "new_app",
 ]
 
 

@@ -1,20 +1,19 @@
-"""App: a handle of one app, with what can be done with it.
+"""App: a handle of one app, with the methods that act on it.
 
-Flows are imported by the methods that use them: whoever only reads apps doesn't pay for waits and logs.
+Flows are imported by the methods that use them, so that a process that only reads apps doesn't load waits and logs.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+import copy
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.apps import Apps
-from flyteapps.call import calling, calling_by, iterating, iterating_by
+from flyteapps.call import calling, calling_by, calling_self, iterating, iterating_by, making_by
 from flyteapps.default import default_client
 from flyteapps.errors import AppDeleted, AppNotFound, WaitError
 from flyteapps.operations import Flow, ItemFlow, mapped
@@ -24,14 +23,17 @@ if TYPE_CHECKING:
     from flyteapps.client import Client
     from flyteapps.drivers.awaiting import AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver
+    from flyteapps.ephemeral import AsyncEphemeral, Ephemeral
     from flyteapps.flows.changes import ChangeKind, Seen
     from flyteapps.flows.logs import LogLine
     from flyteapps.flows.verdicts import Baseline, WaitFor
     from flyteapps.flows.waiting import Waited
 
 
-def _default_apps() -> Apps:
-    return default_client().apps
+def _default_apps(kind: type[App]) -> Apps:
+    """The apps of the default client, with handles of that class."""
+    client = default_client()
+    return client.apps if kind is App else Apps(client, kind)
 
 
 class App:
@@ -41,17 +43,21 @@ class App:
     how the last wait ended, None before the first. Class methods use the default client (`flyteapps.init`), the others
     the client that the handle came from. Every method that calls the plane blocks; its `.aio` is for asyncio. All of
     them raise `flyteapps.Error`.
+
+    A subclass's class methods return handles of that subclass. Its constructor takes the same two arguments.
     """
 
-    get = calling_by(Apps.get, _default_apps)
-    create = calling_by(Apps.create, _default_apps)
-    replace = calling_by(Apps.replace, _default_apps)
-    update = calling_by(Apps.update, _default_apps)
+    get = making_by(Apps.get, _default_apps)
+    create = making_by(Apps.create, _default_apps)
+    replace = making_by(Apps.replace, _default_apps)
+    update = making_by(Apps.update, _default_apps)
     delete = calling_by(Apps.delete, _default_apps)
     listall = iterating_by(Apps.listall, _default_apps)
 
+    _client: Client | None = None  # of a handle that was pickled: a client belongs to its process
+
     def __init__(self, pb2: definition.App, client: Client | None = None) -> None:
-        """`client`: whose app it is; None is the default client."""
+        """`client`: the client that this handle calls by; None is the default client."""
         self.pb2 = pb2
         self.waited: Waited | None = None
         self._client = client
@@ -59,7 +65,7 @@ class App:
 
     @property
     def client(self) -> Client:
-        """The client that this handle calls by. Raises ConfigError where there is none."""
+        """The client that this handle calls by. Raises ConfigError if there is none."""
         if self._client is None:
             self._client = default_client()
         return self._client
@@ -89,22 +95,22 @@ class App:
 
     @property
     def deployment_status(self) -> DeploymentStatus:
-        """Where the app is, by its last condition."""
+        """The deployment status by the last condition."""
         return conditions.status(self.pb2)
 
     @property
     def substate(self) -> Substate:
-        """What qualifies the deployment status."""
+        """The substate, which qualifies the deployment status."""
         return conditions.substate(self.pb2)
 
     @property
     def message(self) -> str:
-        """What the plane says about the deployment status."""
+        """The plane's message about the deployment status."""
         return conditions.message(self.pb2)
 
     @property
     def desired_state(self) -> DesiredState:
-        """Where the app shall be."""
+        """The state that the app should be in."""
         return DesiredState(self.pb2.spec.desired_state)
 
     @property
@@ -114,16 +120,16 @@ class App:
         return self.client.console.app_url(identifier.project, identifier.domain, identifier.name)
 
     def is_active(self) -> bool:
-        """Whether the deployment status is ACTIVE or STARTED, also with zero replicas."""
+        """Return whether the deployment status is ACTIVE or STARTED, also with zero replicas."""
         return self.deployment_status in ACTIVE
 
     def is_deactivated(self) -> bool:
-        """Whether the deployment status is STOPPED or UNASSIGNED. An UNASSIGNED app can be about to start."""
+        """Return whether the deployment status is STOPPED or UNASSIGNED. An UNASSIGNED app can be about to start."""
         return self.deployment_status in DEACTIVATED
 
-    @calling
+    @calling_self
     def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Flow[App]:
-        """Waits until the app is active ("activated") or stopped ("deactivated"), and gives this handle, renewed.
+        """Wait until the app is active ("activated") or stopped ("deactivated"), and return this handle, renewed.
 
         After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
         by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
@@ -133,7 +139,7 @@ class App:
         return (yield from self._wait(wait_for, self._baseline or Baseline.seen(self.pb2), timeout))
 
     def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
-        """Renews this handle by what the wait saw, also where it fails."""
+        """Wait, and renew this handle by the last state seen, also if the wait fails."""
         from flyteapps.flows.waiting import wait
 
         settings = self.client.settings
@@ -141,23 +147,23 @@ class App:
             self.pb2, self.waited = yield from wait(settings, self.pb2, target, baseline, timeout)
         except WaitError as error:
             if error.last is not None:
-                self.pb2, error.last = error.last, App(error.last, self.client)
+                self.pb2, error.last = error.last, type(self)(error.last, self.client)
             raise
         self._baseline = None  # the write that was waited for is done: what is seen from now on counts as it is
         return self
 
-    @calling
+    @calling_self
     def activate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
-        """Starts the app; `wait` until it is active. A failed one is started again, a running one left alone.
+        """Start the app; `wait` until it is active. A failed one is started again, a running one left alone.
 
-        Gives this handle, renewed. `timeout` of the wait in seconds, by default the client's. Raises as `watch`, and
+        Return this handle, renewed. `timeout` of the wait in seconds, by default the client's. Raises as `watch`, and
         AppNotFound.
         """
         return (yield from self._switch("activated", wait, timeout))
 
-    @calling
+    @calling_self
     def deactivate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
-        """Stops the app; `wait` until it is stopped. Gives this handle, renewed. Raises as `activate`."""
+        """Stop the app; `wait` until it is stopped. Return this handle, renewed. Raises as `activate`."""
         return (yield from self._switch("deactivated", wait, timeout))
 
     def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
@@ -171,24 +177,25 @@ class App:
 
     @iterating
     def events(self, timeout: float | None = None) -> ItemFlow[Change]:
-        """The changes of the app from what this handle shows on, for ever or for `timeout` seconds.
+        """Iterate over the changes of the app since the state that this handle shows.
 
-        Each state comes once, and dropped streams are opened again; of what happened while none was open, the last
-        state is shown. This handle isn't renewed. Raises WatchStalled.
+        It ends after `timeout` seconds, None for no limit. Each state is returned once, and dropped streams are opened
+        again; of the states in between, the last is returned. This handle isn't renewed. Raises WatchStalled.
         """
         from flyteapps.flows.changes import changes
 
         return mapped(changes(self.client.settings, self.pb2.metadata.id, self.pb2, timeout), self._change)
 
     def _change(self, seen: Seen) -> Change:
-        old = App(seen.old, self._client) if seen.old is not None else None
-        return Change(seen.kind, App(seen.app, self._client), old)
+        kind = type(self)
+        old = kind(seen.old, self._client) if seen.old is not None else None
+        return Change(seen.kind, kind(seen.app, self._client), old)
 
     @iterating
     def logs(self, replica_name: str | None = None, follow: bool = True) -> ItemFlow[LogLine]:
-        """The log lines: the backlog, then, with `follow`, what comes, until no replica is left.
+        """Iterate over the log lines: the backlog, then, with `follow`, new lines until no replica is left.
 
-        Raises AppNotFound where the app has never started, Unimplemented where the plane gives no logs.
+        Raises AppNotFound if the app has never started, Unimplemented if the plane offers no logs.
         """
         from flyteapps.flows.logs import follow_logs
 
@@ -203,10 +210,11 @@ class App:
         filter_system: bool = False,
         replica_name: str | None = None,
     ) -> Flow[None]:
-        """Prints the log lines as they come, until no replica is left or Ctrl-C.
+        """Print the log lines as they come, until no replica is left or Ctrl-C.
 
         On a terminal, and with rich installed, the last `max_lines` are shown in place, unless `raw`. `show_ts`: with
-        timestamps. `filter_system`: without the platform's own lines. Raises as `logs`.
+        timestamps. `filter_system`: without the platform's own lines. Characters that the console's encoding lacks are
+        escaped. Raises as `logs`.
         """
         from flyteapps.flows.logs import follow_logs
         from flyteapps.flows.viewing import view_logs
@@ -214,40 +222,55 @@ class App:
         flow = follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, True)
         return (yield from view_logs(flow, max_lines, show_ts, raw, filter_system))
 
-    def ephemeral_ctx(self, timeout: float | None = None) -> AsyncEphemeral:
-        """`async with app.ephemeral_ctx():` starts the app, waits until it is active, and stops it at the end.
+    def ephemeral_ctx(self, timeout: float | None = None) -> AsyncEphemeral[Self]:
+        """Start the app, wait until it is active, and stop it at the end: `async with app.ephemeral_ctx() as running:`.
 
         However the block is left, also where the start failed, the app ends stopped, and the first error is the one
-        that is raised. `timeout` of each wait in seconds.
+        that is raised. As a decorator of a coroutine function it does so for each call. `timeout` of each wait in
+        seconds.
         """
+        from flyteapps.ephemeral import AsyncEphemeral
+
         return AsyncEphemeral(self, timeout)
 
-    def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral:
-        """`with app.ephemeral_ctx_sync():`, the same, blocking."""
+    def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral[Self]:
+        """The same, blocking: `with app.ephemeral_ctx_sync() as running:`, or a decorator of a function."""
+        from flyteapps.ephemeral import Ephemeral
+
         return Ephemeral(self, timeout)
 
     def to_dict(self) -> dict[str, Any]:
-        """The app as a dictionary, as protobuf's JSON mapping has it (camelCase keys)."""
+        """Return the app as a dictionary, by protobuf's JSON mapping (camelCase keys)."""
         from google.protobuf.json_format import MessageToDict
 
         return MessageToDict(self.pb2)
 
     def to_json(self) -> str:
-        """The app as JSON, indented."""
+        """Return the app as indented JSON."""
         from google.protobuf.json_format import MessageToJson
 
         return MessageToJson(self.pb2)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return App, (self.pb2,)  # a client is of its process
+    def __getstate__(self) -> Any:
+        state: Any = super().__getstate__()
+        own, slots = _both(state)
+        del own["_client"]
+        return (own, slots) if slots else own
 
-    def __copy__(self) -> App:
-        return App(self.pb2, self._client)
+    def __copy__(self) -> Self:
+        return self._copied(copy.copy)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> App:
-        pb2 = definition.App()
-        pb2.CopyFrom(self.pb2)
-        return App(pb2, self._client)
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._copied(lambda state: copy.deepcopy(state, memo))
+
+    def _copied(self, copied: Callable[[Any], Any]) -> Self:
+        """A copy, of the same client."""
+        made = type(self).__new__(type(self))
+        own, slots = _both(self.__getstate__())
+        for name, value in {**copied(own), **copied(slots)}.items():
+            setattr(made, name, value)
+        made._client = self._client
+        return made
 
     def __rich_repr__(self) -> Iterator[tuple[str, object]]:
         yield "name", self.name
@@ -259,12 +282,12 @@ class App:
         yield "desired_state", self.desired_state.name
 
     def __repr__(self) -> str:
-        return f"App({', '.join(f'{key}={value!r}' for key, value in self.__rich_repr__())})"
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in self.__rich_repr__())})"
 
     def _stop_for_good(self, error: BaseException | None, timeout: float | None) -> Flow[None]:
-        """Ends a context: the app is stopped, or gone.
+        """Stop the app at the end of a context; a deleted one needs no stop.
 
-        After an interruption the stop is only asked for, so that the way out is short.
+        After an interruption the stop is requested and not waited for, so that the program ends soon.
         """
         waits = error is None or isinstance(error, Exception)
         try:
@@ -273,73 +296,15 @@ class App:
             return
 
 
+def _both(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The attributes of an object by its state: those of its `__dict__`, and those of the slots of a subclass."""
+    pair = cast("tuple[Any, Any]", state if isinstance(state, tuple) else (state, {}))
+    return {**pair[0]}, {**pair[1]}
+
+
 class Change(NamedTuple):
     """One change: `app` as it is now (of a deleted app: as it was last), `old` as it was before, None where unknown."""
 
     kind: ChangeKind
     app: App
     old: App | None
-
-
-class Ephemeral:
-    """The context of `App.ephemeral_ctx_sync`."""
-
-    def __init__(self, app: App, timeout: float | None) -> None:
-        self._app = app
-        self._timeout = timeout
-
-    def __enter__(self) -> App:
-        try:
-            return self._app.activate(wait=True, timeout=self._timeout)
-        except BaseException as error:
-            self._leave(error)
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._leave(error)
-
-    def _leave(self, error: BaseException | None) -> None:
-        app = self._app
-        try:
-            app._blocking.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
-        except KeyboardInterrupt as interruption:  # while it stops: once more, without waiting
-            app._blocking.run(app._stop_for_good(interruption, self._timeout))  # pyright: ignore[reportPrivateUsage]
-            raise
-        except Exception as second:
-            if error is None:
-                raise
-            error.add_note(f"and the app could not be stopped: {second}")
-
-
-class AsyncEphemeral:
-    """The context of `App.ephemeral_ctx`."""
-
-    def __init__(self, app: App, timeout: float | None) -> None:
-        self._app = app
-        self._timeout = timeout
-
-    async def __aenter__(self) -> App:
-        try:
-            return await self._app.activate.aio(wait=True, timeout=self._timeout)
-        except BaseException as error:
-            await self._leave(error)
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._leave(error)
-
-    async def _leave(self, error: BaseException | None) -> None:
-        app = self._app
-        try:
-            await app._awaiting.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
-        except asyncio.CancelledError as interruption:  # while it stops: once more, without waiting
-            await app._awaiting.run(app._stop_for_good(interruption, self._timeout))  # pyright: ignore[reportPrivateUsage]
-            raise
-        except Exception as second:
-            if error is None:
-                raise
-            error.add_note(f"and the app could not be stopped: {second}")

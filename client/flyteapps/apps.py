@@ -1,6 +1,6 @@
-"""Apps: what can be done with the apps of a client, without a handle.
+"""Apps: the methods of a client that need no handle.
 
-Flows are imported by the methods that use them, save that of `get`: most processes use few of them.
+Flows are imported by the methods that use them, except that of `get`: most processes use few of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps import arguments
 from flyteapps.call import calling, iterating
 from flyteapps.flows import reading
 from flyteapps.operations import Flow, ItemFlow, mapped
@@ -29,8 +30,10 @@ CREATE_REASON = "created again by flyteapps"
 class Apps:
     """The apps that a client reaches: `client.apps`. Every method raises `flyteapps.Error`; `.aio` is for asyncio."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, kind: type[App] | None = None) -> None:
+        """`kind`: the class of the handles, None for App."""
         self._client = client
+        self._kind = kind
 
     @property
     def _blocking(self) -> BlockingDriver:
@@ -42,20 +45,22 @@ class Apps:
 
     @calling
     def get(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[App]:
-        """The app of that name; project and domain are the client's where left out. Raises AppNotFound."""
+        """Return the app of that name; project and domain are the client's if left out. Raises AppNotFound."""
         settings = self._client.settings
         return self._handle((yield from reading.get(settings, settings.identifier(name, project, domain))))
 
     @calling
     def create(self, app: definition.App) -> Flow[App]:
-        """Creates the app, or gives the app of that name this spec, as `replace` does.
+        """Create the app, or replace the spec of the app of that name, as `replace` does.
 
-        Empty org, project and domain are the client's. An app that is there already, unchanged, is not written. Labels,
-        code_bundle_uri and source_code that the message leaves out stay as they are stored.
+        Empty org, project and domain are the client's. An app that exists unchanged is not written. Labels,
+        code_bundle_uri and source_code that the message leaves out stay as they are stored. `flyteapps.new_app` makes
+        such a message.
         """
         from flyteapps.flows import writes
 
-        return self._written((yield from writes.create(self._client.settings, app, CREATE_REASON)))
+        wanted = arguments.message(app, definition.App, "app")
+        return self._written((yield from writes.create(self._client.settings, wanted, CREATE_REASON)))
 
     @calling
     def replace(
@@ -67,35 +72,37 @@ class Apps:
         project: str | None = None,
         domain: str | None = None,
     ) -> Flow[App]:
-        """Gives an existing app another spec; an equal one is not written.
+        """Replace the spec of an existing app; an equal one is not written.
 
-        Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels where
-        None are given. Where another writer comes between, the app is read and written again, a few times. Raises
+        Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels if
+        `labels` is None. After a conflict with another writer the app is read and written again, a few times. Raises
         AppNotFound, Conflict.
         """
         from flyteapps.flows import writes
 
-        settings = self._client.settings
+        spec = arguments.message(updated_app_spec, definition.Spec, "updated_app_spec")
+        wanted = None if labels is None else arguments.texts(labels, "labels")
+        reason, settings = arguments.text(reason, "reason"), self._client.settings
         identifier = settings.identifier(name, project, domain)
-        return self._written((yield from writes.replace(settings, identifier, updated_app_spec, reason, labels)))
+        return self._written((yield from writes.replace(settings, identifier, spec, reason, wanted)))
 
     @calling
     def update(self, updated_app_proto: definition.App, reason: str) -> Flow[App]:
-        """Updates the app as the message says; its revision has to be the stored one, or 0 for any.
+        """Write the app as the message is; its revision has to be the stored one, or 0 for any.
 
-        Raises Conflict where the app is at another revision or nothing would change, AppNotFound.
+        Raises Conflict if the app is at another revision or nothing would change, AppNotFound.
         """
         from flyteapps.flows import writes
 
-        settings = self._client.settings
+        reason, settings = arguments.text(reason, "reason"), self._client.settings
         sent = definition.App()
-        sent.CopyFrom(updated_app_proto)
+        sent.CopyFrom(arguments.message(updated_app_proto, definition.App, "updated_app_proto"))
         sent.metadata.id.CopyFrom(settings.completed(sent.metadata.id))
         return self._written((yield from writes.update(settings, sent, reason)))
 
     @calling
     def delete(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[None]:
-        """Deletes the app; an absent one is no error. Raises FailedPrecondition where it runs: deactivate it first."""
+        """Delete the app; an absent one is no error. Raises FailedPrecondition if it runs: deactivate it first."""
         from flyteapps.flows import writes
 
         settings = self._client.settings
@@ -112,13 +119,13 @@ class Apps:
         domain: str | None = None,
         token: str = "",
     ) -> ItemFlow[App]:
-        """The apps of the project (of the org, where no project is known), fetched as they are consumed.
+        """Iterate over the apps of the project (of the org, if no project is known), fetched as they are consumed.
 
         `sort_by`: (key, "asc" or "desc") with created_at, updated_at, name, status_phase or revision; created_at
-        ascending by default. `limit`: at most so many, None for all. `in_status`: only apps in one of these, such as
-        "active". `token`: where an earlier iteration stopped (its `token`); with the same arguments otherwise.
+        ascending by default. `limit`: the maximum number of apps, None for all. `in_status`: only apps in one of these
+        statuses, such as "active". `token`: continue an earlier iteration (its `token`), with the same arguments.
 
-        A plane that doesn't filter or sort (the open-source one) leaves that to the client, which logs a warning once.
+        If a plane doesn't filter or sort (the open-source one), the client does, and logs a warning once.
         """
         from flyteapps.flows.listing import Query, list_apps
 
@@ -135,7 +142,7 @@ class Apps:
         return mapped(list_apps(self._client.settings, query, tell), self._handle)
 
     def _handle(self, pb2: definition.App) -> App:
-        return _app_type()(pb2, self._client)
+        return (self._kind or _app_type())(pb2, self._client)
 
     def _written(self, written: Written) -> App:
         pb2, baseline = written

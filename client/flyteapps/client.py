@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
 
 from connectrpc.errors import ConnectError
 
@@ -15,6 +15,7 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError, Error
 from flyteapps.operations import Open, Unary
 from flyteapps.retries import Retries, Waits
+from flyteapps.secret import checked_headers, hidden
 from flyteapps.settings import Settings
 from flyteapps.transports.transport import Transport
 
@@ -64,6 +65,7 @@ class Client:
         transport: Transport | None = None,
         console_endpoint: str | None = None,
     ) -> None:
+        headers = hidden(headers)  # first of all: no traceback from here shows a value
         if (endpoint is None) == (transport is None):
             raise ConfigError('give either an endpoint, such as "localhost:8090", or a transport')
         if timeout is not None and not timeout > 0:
@@ -75,7 +77,7 @@ class Client:
             project=project or "",
             domain=domain or "",
             timeout=None if timeout == math.inf else timeout,
-            headers=_checked(headers),
+            headers=checked_headers(headers),
             retries=Retries(attempts=retries) if isinstance(retries, int) else retries or Retries(),
             waits=waits or Waits(),
         )
@@ -164,26 +166,22 @@ class Client:
 
             logging.getLogger("flyteapps").warning("%s: %s", self.settings.endpoint, what)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Client can be neither pickled nor copied, as it holds the connections of its process: make one in each "
+            "process, and pass names, messages, or App handles, which use the default client of the process they get to"
+        )
+
     def __repr__(self) -> str:
-        settings = self.settings
+        settings: Settings | None = getattr(self, "settings", None)
+        if settings is None:
+            return "Client(...)"  # in a traceback of its own constructor
         scope = "".join(
             f", {name}={value!r}"
             for name, value in (("org", settings.org), ("project", settings.project), ("domain", settings.domain))
             if value
         )
         return f"Client({settings.endpoint!r}{scope})"
-
-
-def _checked(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """The headers in lower case. Raises ConfigError for what no header can be."""
-    checked: dict[str, str] = {}
-    for name, value in (headers or {}).items():
-        if not name or not name.isascii() or any(c <= " " or c in '()<>@,;:\\"/[]?={}\x7f' for c in name):
-            raise ConfigError(f"headers: {name!r} is no name of a header")
-        if not value.isascii() or any(c in "\r\n\0" for c in value):
-            raise ConfigError(f"headers: the value of {name!r} may hold ASCII only, and no line ends")
-        checked[name.lower()] = value
-    return checked
 
 
 def _transport(

@@ -2,7 +2,8 @@
 
 Rules of this file: the places, keys and variables are the Flyte SDK's, in its order; what can't be meant is a
 ConfigError that names file, line and key, never a silent default; what is of no business here is left alone. PyYAML is
-imported when a file is read. Values of authentication settings never get into a message.
+imported when a file is read. Values of authentication settings never get into a message, nor the content of a file into
+a traceback.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
+from flyteapps.secret import forget_locals
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -32,6 +34,7 @@ _KEYS = (
     "console.endpoint",
 )
 _AUTHENTICATION = {
+    "admin.apiKey": ("FLYTE_API_KEY", "UNION_API_KEY"),  # read by the SDK's init_from_api_key and by its CLI
     "admin.command": ("FLYTE_AUTH_COMMAND",),
     "admin.proxyCommand": ("FLYTE_AUTH_PROXY_COMMAND",),
     "admin.clientId": (),
@@ -84,7 +87,18 @@ class Config:
         `directory`: instead of the working directory, which relative paths start from. A variable that is empty counts
         as not set. No file at all is no error. Raises ConfigError.
         """
-        places = _Places(os.environ if environ is None else environ, directory)
+        try:
+            return cls._loaded(path, os.environ if environ is None else environ, directory)
+        except ConfigError as error:
+            forget_locals(error)
+            environ = None
+            raise
+
+    @classmethod
+    def _loaded(
+        cls, path: str | os.PathLike[str] | None, environ: Mapping[str, str], directory: str | os.PathLike[str] | None
+    ) -> Self:
+        places = _Places(environ, directory)
         source = places.named(path, "the configuration file") if path is not None else places.first()
         settings = _Settings(_read(source) if source else {}, places.environ)
         settings.refuse_authentication()
@@ -197,6 +211,7 @@ class _Given:
     where: str
     text: str
     kind: str = "str"
+    is_variable: bool = False
 
     def refuse(self, why: str) -> NoReturn:
         """Says that the setting is wrong: `why` goes on from "FILE, line N: KEY"."""
@@ -214,14 +229,18 @@ class _Settings:
         """What was said about a key; None where nothing, or nothing but an empty value."""
         for variable in (*aliases, f"FLYTE_{key.upper().replace('.', '_')}"):
             if text := self._environ.get(variable):
-                return _Given(f"variable {variable}", text)
+                return _Given(f"variable {variable}", text, is_variable=True)
         return self._entries.get(key)
 
     def refuse_authentication(self) -> None:
         """Raises ConfigError for any setting of authentication."""
         for key, aliases in _AUTHENTICATION.items():
             if given := self.find(key, aliases):
-                given.refuse("is a setting of authentication, which is not supported yet: take it out")
+                given.refuse(
+                    f"is a setting of authentication, which is not supported yet: "
+                    f"{'unset it' if given.is_variable else 'take it out'}, and send a token that you have by "
+                    f"Client(endpoint, headers=...)"
+                )
 
     def boolean(self, key: str) -> bool | None:
         """True, False, or None where nothing was said."""
@@ -289,10 +308,12 @@ def _read(path: Path) -> dict[str, _Given]:
     except OSError as error:
         raise ConfigError(f"the configuration file {path} can't be read: {error.strerror}") from error
     try:
-        text = data.decode("utf-8")
+        text, broken_at = data.decode("utf-8"), None
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}, line {line}: is not UTF-8, as a configuration file should be") from error
+        text, broken_at = "", error.start
+    if broken_at is not None:
+        line = data.count(b"\n", 0, broken_at) + 1
+        raise ConfigError(f"{path}, line {line}: is not UTF-8, as a configuration file should be")
     root = _composed(path, text)
     if root is None:
         return {}
@@ -313,7 +334,10 @@ def _read(path: Path) -> dict[str, _Given]:
 
 
 def _composed(path: Path, text: str) -> Node | None:
-    """The tree of a YAML document; no value is made of it, so tags of other tools do no harm."""
+    """The tree of a YAML document; no value is made of it, so tags of other tools do no harm.
+
+    PyYAML's errors quote the file, so that they are no causes of ours.
+    """
     import yaml
     from yaml.reader import ReaderError
 
@@ -321,15 +345,16 @@ def _composed(path: Path, text: str) -> Node | None:
         return yaml.SafeLoader(text).get_single_node()
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ConfigError(f"{path}, line {line}: is not YAML: {error.reason}") from error
+        problem = f"{path}, line {line}: is not YAML: {error.reason}"
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: is not YAML: {error.problem or error.context}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: is nested too deeply") from error
+        problem = f"{path}{line}: is not YAML: {error.problem or error.context}"
+    except RecursionError:
+        problem = f"{path}: is nested too deeply"
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two by numbers that PyYAML doesn't check
-        raise ConfigError(f"{path}: is not YAML: {error}") from error
+        problem = f"{path}: is not YAML: {error}"
+    raise ConfigError(problem)
 
 
 def _pairs(path: Path, root: Node, where: str, prefix: str, ours: Sequence[str]) -> dict[str, tuple[Node, Node]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flyteapps.endpoint import Endpoint
+from flyteapps.errors import InvalidArgument
 
 
 class Console:
@@ -28,6 +29,9 @@ class Console:
         self._http_domain = f"{'http' if insecure else 'https'}://{'localhost:8080' if local else where.authority}"
 
     def app_url(self, project: str, domain: str, app_name: str) -> str:
-        """The page of an app: HTTP_DOMAIN/v2/domain/DOMAIN/project/PROJECT/apps/NAME."""
+        """Return the page of an app: HTTP_DOMAIN/v2/domain/DOMAIN/project/PROJECT/apps/NAME. Raises InvalidArgument."""
+        for what, part in (("project", project), ("domain", domain), ("app_name", app_name)):
+            if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # what a caller gives
+                raise InvalidArgument(f"{what}={part!r} should be a string, and is a {type(part).__name__}")
         where, whose, which = (quote(part, safe="") for part in (domain, project, app_name))
         return f"{self._http_domain}/v2/domain/{where}/project/{whose}/apps/{which}"

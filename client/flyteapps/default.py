@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, cast
 
 from flyteapps.errors import ConfigError
+from flyteapps.secret import hidden
 
 if TYPE_CHECKING:
     from flyteapps.client import Client, Protocol
     from flyteapps.config import Config
     from flyteapps.retries import Retries, Waits
     from flyteapps.transports.transport import Transport
+
+P = ParamSpec("P")
 
 _client: Client | None = None
 
@@ -27,6 +31,31 @@ def default_client() -> Client:
     return _client
 
 
+class _also_awaited(Generic[P]):  # noqa: N801  # a decorator
+    """A function that makes the default client; `aio` is the same to be awaited, as in the Flyte SDK."""
+
+    def __init__(self, function: Callable[P, Client]) -> None:
+        self._function = function
+        functools.update_wrapper(cast("Any", self), function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Client:
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            del args, kwargs  # a traceback shows no headers
+
+    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> Client:
+        """The same, awaited."""
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            del args, kwargs
+
+    def __reduce__(self) -> str:
+        return cast("Any", self).__qualname__
+
+
+@_also_awaited
 def init(
     endpoint: str | None = None,
     *,
@@ -45,10 +74,11 @@ def init(
     transport: Transport | None = None,
     console_endpoint: str | None = None,
 ) -> Client:
-    """Makes the client that `App.get` and its like use, in place of an earlier one.
+    """Make the default client, which `App.get` and the other class methods use, instead of an earlier one; return it.
 
-    Gives it. The arguments are those of Client. Raises ConfigError.
+    The arguments are those of Client. Nothing is connected before the first call. Raises ConfigError.
     """
+    headers = hidden(headers)  # first of all: no traceback from here shows a value
     from flyteapps.client import Client
 
     return use(
@@ -72,6 +102,7 @@ def init(
     )
 
 
+@_also_awaited
 def init_from_config(
     path_or_config: str | os.PathLike[str] | Config | None = None,
     *,
@@ -79,7 +110,7 @@ def init_from_config(
     project: str | None = None,
     domain: str | None = None,
 ) -> Client:
-    """Makes the default client by a Flyte configuration file; arguments win over it.
+    """Make the default client by a Flyte configuration file; arguments win over it. Return it.
 
     Without a path the file is looked for where the Flyte SDK does: docs/client.md lists the places and the keys. Raises
     ConfigError.

@@ -1,8 +1,9 @@
-"""What the client raises: one tree, split by who can mend it.
+"""The exceptions of the client: one tree, split by who can correct the error.
 
 `CallerError`: the caller (a bad name, a conflict, a missing app, a wrong setting). `PlaneError`: the plane.
-`NetworkError`: what lies between. `WaitError`: a wait that can't end well. Rules of this file: exceptions alone; who
-makes them out of what came over a wire is `flyteapps.wire`. What a library raised is reachable as `__cause__` only.
+`NetworkError`: the network between them. `WaitError`: a wait that can't succeed. Rules of this file: exceptions alone;
+`flyteapps.wire` makes them of a transport's errors, which are reachable as `__cause__` only. Every exception can be
+pickled and copied, with all its attributes: tests/client/test_processes.py walks this file.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Violation:
 
 
 class Error(Exception):
-    """The root of all that this package raises on purpose.
+    """The base class of every error that this package raises on purpose.
 
     `code`: the RPC's code, None where no RPC failed. `message`: what happened, and what to do. `violations`: the fields
     that the plane refused. `details`: error details that came along, as protobuf messages (Any where the type is
@@ -92,19 +93,21 @@ class Error(Exception):
         return f"{self.message} [{', '.join(notes)}]" if notes else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuilt, (type(self), self.__dict__.copy()))
+        return _rebuilt, (type(self), self.args), self.__dict__
 
 
-def _rebuilt(kind: type[Error], state: dict[str, Any]) -> Error:
-    """An error that went through pickle; details, being protobuf messages, come along."""
-    error = kind.__new__(kind, state["message"])
-    Exception.__init__(error, state["message"])
-    error.__dict__.update(state)
+def _rebuilt(kind: type[Error], args: tuple[Any, ...]) -> Error:
+    """Make an error without its constructor, for pickle and copy, which set its attributes afterwards."""
+    builtin: Any = kind
+    while builtin.__module__ != "builtins":  # the one whose memory layout it has: no other can make it
+        builtin = builtin.__base__
+    error: Error = builtin.__new__(kind, *args)
+    error.args = args
     return error
 
 
 class CallerError(Error):
-    """The caller can mend it."""
+    """An error that the caller can correct."""
 
 
 class ConfigError(CallerError):
@@ -154,7 +157,7 @@ class Unauthenticated(CallerError):
 
 
 class PlaneError(Error):
-    """The plane failed, or can't do it."""
+    """A failure of the plane, or something that it doesn't offer."""
 
 
 class Overloaded(PlaneError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 from flyteapps.errors import ConfigError
 
@@ -30,6 +31,9 @@ class Retries:
                 f"attempt, and 0 <= initial <= maximum (seconds)"
             )
         object.__setattr__(self, "_random", random.Random(self.seed))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Retries, (self.attempts, self.initial, self.maximum, self.seed)
 
     def pause(self, repetition: int) -> float:
         """Seconds to wait before the given repetition (1 is the first)."""

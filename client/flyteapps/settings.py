@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps.arguments import text
 from flyteapps.errors import ConfigError, InvalidArgument, Violation
 from flyteapps.retries import Retries, Waits
 
@@ -36,14 +37,19 @@ class Settings:
 
     def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
         """The id of an app, missing parts being the client's. Raises InvalidArgument and ConfigError."""
-        if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_name(name):
             raise bad_name(name)
-        return definition.Identifier(
-            org=self.org,
-            project=project or self.project or self._missing("project"),
-            domain=domain or self.domain or self._missing("domain"),
-            name=name,
-        )
+        try:
+            return definition.Identifier(
+                org=self.org,
+                project=project or self.project or self._missing("project"),
+                domain=domain or self.domain or self._missing("domain"),
+                name=name,
+            )
+        except TypeError:
+            text(project, "project")
+            text(domain, "domain")
+            raise
 
     def completed(self, identifier: definition.Identifier) -> definition.Identifier:
         """An id whose empty parts are filled in. Raises as `identifier`."""
@@ -56,6 +62,11 @@ class Settings:
             f"no {what}: pass {what}=... to the call or to the client, or set task.{what} in the configuration file "
             f"(variable FLYTE_TASK_{what.upper()})"
         )
+
+
+def is_name(name: object) -> bool:
+    """Whether it can be the name of an app."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def bad_name(name: object) -> InvalidArgument:

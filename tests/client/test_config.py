@@ -19,6 +19,7 @@ from flyte.config import _reader as sdk_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import flyteapps
 from flyteapps.config import Config
 from flyteapps.console import Console
 from flyteapps.errors import ConfigError
@@ -257,6 +258,10 @@ def test_names_are_the_sdks() -> None:
 
     ours: dict[str, tuple[str, ...]] = dict.fromkeys(config._KEYS, ())  # pyright: ignore[reportPrivateUsage]
     ours |= config._AUTHENTICATION  # pyright: ignore[reportPrivateUsage]  # compared with the SDK's own table
+    assert ours.pop("admin.apiKey") == (
+        "FLYTE_API_KEY",
+        "UNION_API_KEY",
+    )  # not in its table: init_from_api_key reads it
     sdk = {
         entry.yaml_entry.switch: entry.yaml_entry.aliases
         for group in (sdk_keys.Platform, sdk_keys.Credentials, sdk_keys.Task)
@@ -443,6 +448,7 @@ def test_missing_certificate(world: World) -> None:
 
 
 AUTHENTICATION = {
+    "apiKey": "secret",
     "command": "[secret]",
     "proxyCommand": "[secret]",
     "clientId": "secret",
@@ -459,7 +465,8 @@ def test_authentication_in_a_file(world: World, name: str) -> None:
     """Settings of authentication are refused, never ignored, and their values not repeated."""
     message = world.refused(f"admin:\n  endpoint: h\n  {name}: {AUTHENTICATION[name]}\n")
     assert message == (
-        f"FILE, line 3: admin.{name} is a setting of authentication, which is not supported yet: take it out"
+        f"FILE, line 3: admin.{name} is a setting of authentication, which is not supported yet: take it out, and send "
+        f"a token that you have by Client(endpoint, headers=...)"
     )
 
 
@@ -467,7 +474,7 @@ def test_authentication_in_a_file(world: World, name: str) -> None:
     "variable",
     [
         *(f"FLYTE_ADMIN_{name.upper()}" for name in AUTHENTICATION),
-        *("FLYTE_AUTH_COMMAND", "FLYTE_AUTH_PROXY_COMMAND", "FLYTE_AUTH_TYPE"),
+        *("FLYTE_AUTH_COMMAND", "FLYTE_AUTH_PROXY_COMMAND", "FLYTE_AUTH_TYPE", "FLYTE_API_KEY", "UNION_API_KEY"),
     ],
 )
 def test_authentication_in_a_variable(world: World, variable: str) -> None:
@@ -475,9 +482,18 @@ def test_authentication_in_a_variable(world: World, variable: str) -> None:
     for content in (None, "admin:\n  endpoint: h\n"):
         message = world.refused(content, **{variable: "secret"})
         assert message == (
-            f"variable {variable} is a setting of authentication, which is not supported yet: take it out"
+            f"variable {variable} is a setting of authentication, which is not supported yet: unset it, and send a "
+            f"token that you have by Client(endpoint, headers=...)"
         )
         assert world.load(content, **{variable: ""})
+
+
+def test_a_client_of_its_own_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that happens to be set matters where the configuration is read, and nowhere else."""
+    monkeypatch.setenv("FLYTE_API_KEY", "secret")
+    assert flyteapps.Client("localhost:8090").settings.headers == {}
+    with pytest.raises(ConfigError, match="FLYTE_API_KEY"):
+        flyteapps.init_from_config()
 
 
 def test_neighbours_of_authentication(world: World) -> None:

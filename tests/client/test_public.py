@@ -51,6 +51,7 @@ PUBLIC = [
     "__version__",
     "init",
     "init_from_config",
+    "new_app",
 ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, TypeVar, assert_type
 
 from connectrpc.method import MethodInfo
@@ -86,6 +87,15 @@ class Counting:
         return self.inner.async_stream(method, request, timeout, headers)
 
 
+class Mine(App):
+    """A subclass, whose methods give it."""
+
+    @property
+    def title(self) -> str:
+        """Something of its own."""
+        return self.name.title()
+
+
 def spec(image: str) -> app_definition_pb2.Spec:
     """A spec with one container."""
     made = app_definition_pb2.Spec()
@@ -95,9 +105,15 @@ def spec(image: str) -> app_definition_pb2.Spec:
 
 def message(name: str) -> app_definition_pb2.App:
     """An app to create."""
-    made = app_definition_pb2.App(spec=spec("example.org/hello:1"))
-    made.metadata.id.name = name
-    return made
+    return flyteapps.new_app(
+        name,
+        image="example.org/hello:1",
+        command=["python", "-m", "http.server"],
+        env={"A": "b"},
+        port=8080,
+        replicas=(0, 2),
+        scaledown_period=timedelta(minutes=5),
+    )
 
 
 def blocking(client: Client) -> None:
@@ -132,11 +148,34 @@ def blocking(client: Client) -> None:
     stopped.spec.container.image = "example.org/hello:3"
     assert_type(App.update(stopped, "by hand"), App)
     client.apps.delete("sample")
+    with_subclass()
     try:
         App.get("sample")
     except AppNotFound as error:
         assert_type(error.code, flyteapps.Code | None)
         assert_type(error.request_id, str)
+
+
+def with_subclass() -> None:
+    """A subclass of App, by the default client."""
+    mine = Mine.create(message("mine"))
+    assert_type(mine, Mine)
+    assert_type(mine.watch(timeout=60), Mine)
+    assert_type(Mine.get("mine"), Mine)
+    assert_type([each.title for each in Mine.listall(limit=None)], list[str])
+    assert_type(Mine.replace("mine", spec("example.org/hello:2"), "a new image"), Mine)
+    assert_type(mine.activate(wait=True), Mine)
+    assert_type(App.activate(mine), App)
+    assert_type(Mine.watch(mine), Mine)
+    with mine.ephemeral_ctx_sync() as running:
+        assert_type(running, Mine)
+
+    @mine.ephemeral_ctx_sync()
+    def decorated(number: int) -> str:
+        return str(number)
+
+    assert_type(decorated(1), str)
+    assert_type(Mine.delete("mine"), None)
 
 
 async def awaiting(client: Client) -> None:
@@ -155,6 +194,10 @@ async def awaiting(client: Client) -> None:
     async with app.ephemeral_ctx() as running:
         assert_type(running, App)
     assert_type(await App.get.aio("sample"), App)
+    assert_type(await Mine.get.aio("sample"), Mine)
+    async for mine in Mine.listall.aio():
+        assert_type(mine, Mine)
+        assert_type(await mine.watch.aio("deactivated"), Mine)
     async with asyncio.TaskGroup() as group:
         group.create_task(client.apps.get.aio("sample"))
     await client.apps.delete.aio("sample")
@@ -165,6 +208,8 @@ def main(url: str) -> None:
     scope = {"project": "sample", "domain": "development"}
     retries, waits = Retries(attempts=3, seed=1), Waits(timeout=60)
     client = flyteapps.init(url, project=scope["project"], domain=scope["domain"], retries=retries, waits=waits)
+    assert_type(client, Client)
+    assert_type(asyncio.run(flyteapps.init.aio(url, project="sample", domain="development")), Client)
     counting = Counting(client.transport)
     with Client(transport=counting, project=scope["project"], domain=scope["domain"]) as counted:
         blocking(counted)

@@ -7,13 +7,12 @@ the way.
 from __future__ import annotations
 
 import asyncio
-import time
+import sys
 from collections.abc import AsyncIterator, Generator
 from typing import Any, Generic, Self, TypeVar
 
-from connectrpc.errors import ConnectError
-
-from flyteapps.drivers.blocking import Translate
+from flyteapps.clock import monotonic
+from flyteapps.drivers.translation import Translate, raise_translated
 from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
 from flyteapps.transports.transport import AsyncStream, Transport
 
@@ -62,26 +61,25 @@ class _Run:
 
     async def perform(self, operation: object) -> Any:
         if type(operation) is Unary:
-            started = time.monotonic()
+            started, outer = monotonic(), sys.exception()
             try:
                 return await self.transport.async_unary(
                     operation.method, operation.request, operation.timeout, operation.headers
                 )
-            except ConnectError as error:
-                translated = self.translate(error, operation)
-                translated.seconds = time.monotonic() - started
-                raise translated from error
+            except BaseException as error:
+                raise_translated(self.translate, error, operation, outer, monotonic() - started)
         if type(operation) is Now:
-            return time.monotonic()
+            return monotonic()
         if type(operation) is Next:
             return await self._next(operation)
         if type(operation) is Sleep:
             return await asyncio.sleep(operation.seconds)
         if type(operation) is Open:
+            outer = sys.exception()
             try:
                 stream = self.transport.async_stream(operation.method, operation.request, None, operation.headers)
-            except ConnectError as error:
-                raise self.translate(error, operation) from error
+            except BaseException as error:
+                raise_translated(self.translate, error, operation, outer)
             self.streams[stream] = operation
             return stream
         if type(operation) is Close:
@@ -90,15 +88,15 @@ class _Run:
         raise TypeError(f"not an operation: {operation!r}")
 
     async def _next(self, operation: Next) -> Any:
-        opened = self.streams[operation.stream]
+        opened, outer = self.streams[operation.stream], sys.exception()
         try:
             return await operation.stream.receive(operation.timeout)
         except TimeoutError:
             return Quiet.SILENCE
         except EOFError:
             return Quiet.END
-        except ConnectError as error:
-            raise self.translate(error, opened) from error
+        except BaseException as error:
+            raise_translated(self.translate, error, opened, outer)
 
     async def close(self) -> None:
         while self.streams:

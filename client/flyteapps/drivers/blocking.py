@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
-from connectrpc.errors import ConnectError
-
-from flyteapps.errors import Error
+from flyteapps.clock import monotonic
+from flyteapps.drivers.translation import Translate, raise_translated
 from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
 from flyteapps.transports.transport import SLICE, Stream, Transport
 
 T = TypeVar("T")
-
-Translate = Callable[[ConnectError, "Unary | Open"], Error]
-"""Makes the client's error of what a transport raised for an operation."""
 
 
 class BlockingDriver:
@@ -66,27 +63,26 @@ class _Run:
 
     def perform(self, operation: object) -> Any:
         if type(operation) is Unary:
-            started = time.monotonic()
+            started, outer = monotonic(), sys.exception()
             try:
                 return self.transport.unary(operation.method, operation.request, operation.timeout, operation.headers)
-            except ConnectError as error:
-                translated = self.translate(error, operation)
-                translated.seconds = time.monotonic() - started
-                raise translated from error
+            except BaseException as error:
+                raise_translated(self.translate, error, operation, outer, monotonic() - started)
         if type(operation) is Now:
-            return time.monotonic()
+            return monotonic()
         if type(operation) is Next:
             return self._next(operation)
         if type(operation) is Sleep:
-            until = time.monotonic() + operation.seconds
-            while (left := until - time.monotonic()) > 0:
+            until = monotonic() + operation.seconds
+            while (left := until - monotonic()) > 0:
                 time.sleep(min(left, SLICE))
             return None
         if type(operation) is Open:
+            outer = sys.exception()
             try:
                 stream = self.transport.stream(operation.method, operation.request, None, operation.headers)
-            except ConnectError as error:
-                raise self.translate(error, operation) from error
+            except BaseException as error:
+                raise_translated(self.translate, error, operation, outer)
             self.streams[stream] = operation
             return stream
         if type(operation) is Close:
@@ -95,10 +91,10 @@ class _Run:
         raise TypeError(f"not an operation: {operation!r}")
 
     def _next(self, operation: Next) -> Any:
-        opened = self.streams[operation.stream]
-        until = math.inf if operation.timeout is None else time.monotonic() + operation.timeout
+        opened, outer = self.streams[operation.stream], sys.exception()
+        until = math.inf if operation.timeout is None else monotonic() + operation.timeout
         while True:
-            left = until - time.monotonic()
+            left = until - monotonic()
             try:
                 return operation.stream.receive(max(0.0, min(left, SLICE)))
             except TimeoutError:
@@ -106,8 +102,8 @@ class _Run:
                     return Quiet.SILENCE
             except EOFError:
                 return Quiet.END
-            except ConnectError as error:
-                raise self.translate(error, opened) from error
+            except BaseException as error:
+                raise_translated(self.translate, error, opened, outer)
 
     def close(self) -> None:
         while self.streams:

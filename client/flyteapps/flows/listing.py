@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
@@ -14,6 +15,7 @@ from flyteidl2.common import identifier_pb2 as identifiers
 from flyteidl2.common import list_pb2 as lists
 
 from flyteapps import conditions
+from flyteapps.arguments import text
 from flyteapps.errors import ConfigError, InvalidArgument, Unimplemented
 from flyteapps.flows.calls import call
 from flyteapps.flows.sieve import Sieve, ordered
@@ -50,8 +52,11 @@ def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> 
 
     `tell` is called with what the plane leaves to the client. What is sorted here comes without tokens.
     """
-    if query.limit is not None and query.limit < 0:
-        raise InvalidArgument(f"limit={query.limit}: 0 or more, or None for all")
+    limit: Any = query.limit
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
+        raise InvalidArgument(f"limit={limit!r}: a whole number, 0 or more, or None for all")
+    for what in ("created_by_subject", "project", "domain", "token"):
+        text(getattr(query, what), what)
     request = _request(settings, query)
     sieve = Sieve(_statuses(query), query.created_by_subject)
     left, token = query.limit, query.token
@@ -110,11 +115,18 @@ def _request(settings: Settings, query: Query) -> payload.ListRequest:
     return request
 
 
-def _sort(sort_by: tuple[str, str] | None) -> lists.Sort:
-    key, direction = sort_by or ("created_at", "asc")
-    if direction not in ("asc", "desc"):
-        raise InvalidArgument(f'sort_by={sort_by!r}: (KEY, "asc") or (KEY, "desc")')
-    return lists.Sort(key=key, direction=lists.Sort.ASCENDING if direction == "asc" else lists.Sort.DESCENDING)
+def _sort(sort_by: Any) -> lists.Sort:
+    pair: Any = sort_by or ("created_at", "asc")
+    if not isinstance(pair, tuple | list) or len(cast("Any", pair)) != 2 or not isinstance(pair[0], str):
+        raise _bad_sort(sort_by)
+    if pair[1] not in ("asc", "desc"):
+        raise _bad_sort(sort_by)
+    direction = lists.Sort.ASCENDING if pair[1] == "asc" else lists.Sort.DESCENDING
+    return lists.Sort(key=pair[0], direction=direction)
+
+
+def _bad_sort(sort_by: object) -> InvalidArgument:
+    return InvalidArgument(f'sort_by={sort_by!r}: should be (KEY, "asc") or (KEY, "desc")')
 
 
 def _filters(query: Query) -> Iterable[lists.Filter]:
@@ -128,15 +140,26 @@ def _filters(query: Query) -> Iterable[lists.Filter]:
 
 def _statuses(query: Query) -> list[str]:
     """The names of the wanted statuses, none for any."""
-    given = query.in_status
-    if given is None:
+    given: Any = query.in_status
+    if given is None or given == "":  # as in the SDK, whose CLI passes on an empty option
         return []
-    return [_status_name(each) for each in ([given] if isinstance(given, str | DeploymentStatus) else given)]
+    if isinstance(given, str | DeploymentStatus):
+        given = [given]
+    elif not isinstance(given, Iterable):
+        raise _no_status(given)
+    return [_status_name(each) for each in cast("Iterable[object]", given)]
 
 
-def _status_name(status: str | DeploymentStatus) -> str:
-    name = status.name if isinstance(status, DeploymentStatus) else status.upper().removeprefix(_PREFIX)
+def _status_name(status: object) -> str:
+    if isinstance(status, DeploymentStatus):
+        name = status.name
+    else:
+        name = status.upper().removeprefix(_PREFIX) if isinstance(status, str) else ""
     if name not in DeploymentStatus.__members__:
-        known = ", ".join(each.lower() for each in DeploymentStatus.__members__)
-        raise InvalidArgument(f"in_status={status!r}: no such status. There are: {known}")
+        raise _no_status(status)
     return name
+
+
+def _no_status(status: object) -> InvalidArgument:
+    known = ", ".join(each.lower() for each in DeploymentStatus.__members__)
+    return InvalidArgument(f"in_status={status!r}: no such status. There are: {known}")

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from flyteapps.flows.logs import LogLine
 from flyteapps.operations import Emit, Flow, ItemFlow
@@ -28,7 +28,7 @@ class Printed:
     """Each line on standard output."""
 
     def show(self, line: str) -> None:
-        print(line, flush=True)
+        print(printable(line, sys.stdout), flush=True)
 
     def close(self) -> None:
         pass
@@ -44,10 +44,11 @@ class Live:
         self._text: Callable[[str], Any] = Text
         self._lines: deque[str] = deque(maxlen=max(1, max_lines))
         self._live = RichLive(Text(""), refresh_per_second=20)
+        self._stdout = sys.stdout  # rich puts its own in its place
         self._live.start()
 
     def show(self, line: str) -> None:
-        self._lines.append(line)
+        self._lines.append(printable(line, self._stdout))
         self._live.update(self._text("\n".join(self._lines)))
 
     def close(self) -> None:
@@ -56,7 +57,7 @@ class Live:
 
 def view_logs(flow: ItemFlow[LogLine], max_lines: int, show_ts: bool, raw: bool, filter_system: bool) -> Flow[None]:
     """Shows what the flow emits, until it ends."""
-    in_place = not raw and sys.stdout.isatty() and importlib.util.find_spec("rich") is not None
+    in_place = not raw and _is_terminal(sys.stdout) and importlib.util.find_spec("rich") is not None
     view: View = Live(max_lines) if in_place else Printed()
     try:
         answer: Any = None
@@ -82,9 +83,25 @@ def view_logs(flow: ItemFlow[LogLine], max_lines: int, show_ts: bool, raw: bool,
         view.close()
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def printable(line: str, stream: TextIO | None) -> str:
+    """Return the line with escapes for characters that the stream's encoding lacks, such as on a cp1252 console."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        return line.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:  # a stream of the caller's own
+        pass
+    return line
+
+
 def is_system(line: LogLine) -> bool:
-    """Whether the platform says it, not the app."""
-    return line.originator == "SYSTEM" or "[flyte]" in line.message
+    """Return whether the line is the platform's own. As in the SDK, the SDK's errors within an app are the app's."""
+    return line.originator == "SYSTEM" or ("[flyte]" in line.message and "flyte.errors" not in line.message)
 
 
 def formatted(line: LogLine, show_ts: bool) -> str:

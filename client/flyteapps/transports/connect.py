@@ -26,7 +26,7 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.operations import Method
 from flyteapps.transports.frames import Checked, CheckedClient
 from flyteapps.transports.http1 import Exchange, Http1Client, pairs_of
-from flyteapps.transports.tasks import TaskStream
+from flyteapps.transports.tasks import TaskStream, cancellation_of
 
 SETTLING = 1.0
 """Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
@@ -98,7 +98,7 @@ class ConnectTransport:
                 try:
                     return await self._awaiting.execute_unary(request=request, method=method, headers=headers)
                 except ConnectError as error:
-                    if (cancelled := _cancelled(error)) is not None:
+                    if (cancelled := cancellation_of(error)) is not None:
                         raise cancelled from None
                     raise
         except TimeoutError as error:
@@ -247,9 +247,3 @@ def _settle() -> None:
 
 def _milliseconds(timeout: float | None) -> int | None:
     return None if timeout is None else max(1, int(timeout * 1_000))
-
-
-def _cancelled(error: ConnectError) -> asyncio.CancelledError | None:
-    """The cancellation that connectrpc made an error of."""
-    cause = error.__cause__
-    return cause if isinstance(cause, asyncio.CancelledError) else None

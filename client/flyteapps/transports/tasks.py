@@ -1,4 +1,8 @@
-"""Reading an async stream with a deadline: one pending task, as cancelling the wait for a message ends the stream."""
+"""Reading an async stream with a deadline: one pending task, as cancelling the wait for a message ends the stream.
+
+From the first receive to the end a task is pending: an event loop that ends cancels it, and so the stream. One that is
+only held would be closed by `shutdown_asyncgens`, which closes nested generators all at once, and fails.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
+
+from connectrpc.errors import ConnectError
 
 from flyteapps.transports.inbox import InboxStream
 
@@ -26,16 +32,18 @@ class TaskStream:
             raise self._end
         if self._messages is None:
             self._messages = self._make()
-        task = self._task = self._task or asyncio.ensure_future(_next(self._messages))
+        task = self._task = self._task or _start(self._messages)
         done, _ = await asyncio.wait({task}, timeout=timeout)
         if not done:
             raise TimeoutError(f"no message within {timeout} s")
         self._task = None
         try:
-            return task.result()
+            message = task.result()
         except BaseException as error:
             self._end = error
             raise
+        self._task = _start(self._messages)
+        return message
 
     async def aclose(self) -> None:
         """See AsyncStream.aclose."""
@@ -44,12 +52,22 @@ class TaskStream:
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
-            if not task.cancelled():
-                task.exception()  # looked at, so that nobody warns
         messages: Any = self._messages
         if hasattr(messages, "aclose"):
             with contextlib.suppress(Exception):
                 await messages.aclose()
+
+
+def _start(messages: AsyncIterator[Any]) -> asyncio.Task[Any]:
+    task = asyncio.ensure_future(_next(messages))
+    task.add_done_callback(_look)
+    return task
+
+
+def _look(task: asyncio.Task[Any]) -> None:
+    """Keeps asyncio from reporting an error that no caller waits for."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _next(messages: AsyncIterator[Any]) -> Any:
@@ -57,6 +75,16 @@ async def _next(messages: AsyncIterator[Any]) -> Any:
         return await anext(messages)
     except StopAsyncIteration:
         raise EOFError("the stream ended") from None
+    except ConnectError as error:
+        if (cancelled := cancellation_of(error)) is not None:
+            raise cancelled from None  # else asyncio.run, which cancels what is left, reports an unhandled exception
+        raise
+
+
+def cancellation_of(error: ConnectError) -> asyncio.CancelledError | None:
+    """The cancellation that connectrpc made an error of."""
+    cause = error.__cause__
+    return cause if isinstance(cause, asyncio.CancelledError) else None
 
 
 def in_own_loop(make: Callable[[], TaskStream]) -> InboxStream:

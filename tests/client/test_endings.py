@@ -1,0 +1,176 @@
+"""How things end: background tasks when main returns, a console that lacks a character, a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+import flyteapps
+from client.conftest import WAYS, Run, client_of
+from flyteapps import App, LogLine, WaitTimeout
+from flyteapps.flows import viewing
+from flyteapps_fake.control_plane import FakeControlPlane
+
+dialect = "standard"
+
+
+@pytest.fixture
+def plane() -> Iterator[FakeControlPlane]:
+    """A fresh plane of the standard dialect: how a client ends is the client's matter."""
+    with FakeControlPlane() as fresh:
+        yield fresh
+
+
+async def events(app: App) -> None:
+    """Goes on for ever."""
+    async for _ in app.events.aio():
+        pass
+
+
+async def logs(app: App) -> None:
+    """Goes on while there is a replica."""
+    async for _ in app.logs.aio():
+        pass
+
+
+async def watch(app: App) -> None:
+    """Waits for what doesn't happen."""
+    await app.watch.aio("deactivated")
+
+
+async def show_logs(app: App) -> None:
+    """As `logs`, printed."""
+    await app.show_logs.aio(raw=True)
+
+
+async def get(app: App) -> None:
+    """Calls over and over."""
+    while True:
+        await app.client.apps.get.aio("hello")
+
+
+async def held(app: App) -> None:
+    """Leaves an iteration open and holds it, as a global variable would."""
+    lines: AsyncIterator[LogLine] = app.logs.aio()
+    await anext(lines)
+    HELD.append(lines)
+
+
+async def dropped(app: App) -> None:
+    """Leaves an iteration open and drops it."""
+    async for _ in app.logs.aio():
+        break
+
+
+HELD: list[Any] = []
+LEFT: list[Callable[[App], Coroutine[Any, Any, None]]] = [events, logs, watch, show_logs, get, held, dropped]
+
+
+@pytest.mark.parametrize("left", LEFT, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_what_is_left_when_main_returns_ends_in_silence(
+    way: str,
+    left: Callable[[App], Coroutine[Any, Any, None]],
+    plane: FakeControlPlane,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No traceback, no log record, no warning: asyncio.run cancels what is left, and that ends it."""
+    with client_of(plane, way) as client, caplog.at_level(logging.WARNING):
+        client.apps.create(flyteapps.new_app("hello", image="x")).watch()
+        tasks: list[asyncio.Task[None]] = []
+
+        async def main() -> None:
+            app = await client.apps.get.aio("hello")
+            tasks.append(asyncio.create_task(left(app)))
+            for _ in range(20):  # until it has made its calls, and waits
+                await client.apps.get.aio("hello")
+
+        asyncio.run(main())
+        assert tasks[0].cancelled() or left in (held, dropped)
+        HELD.clear()
+        gc.collect()
+        assert [record.getMessage() for record in caplog.records] == []
+        assert capsys.readouterr().err == ""
+
+
+class Narrow(io.TextIOWrapper):
+    """A console of another encoding."""
+
+    def __init__(self, encoding: str, terminal: bool) -> None:
+        self.written = io.BytesIO()
+        self._terminal = terminal
+        super().__init__(self.written, encoding=encoding, write_through=True)
+
+    def isatty(self) -> bool:
+        """Whether rich draws on it."""
+        return self._terminal
+
+
+TEXTS = {"ascii": "caf\\xe9 \\u2713", "cp1252": "café \\u2713", "latin-1": "café \\u2713", "utf-8": "café ✓"}
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["plain", "rich"])
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_a_console_that_lacks_a_character_gets_an_escape(
+    encoding: str, terminal: bool, run: Run, plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """show_logs() prints every line on any console, printed or drawn in place."""
+    client = client_of(plane, "direct")
+    app = client.apps.create(flyteapps.new_app("hello", image="x")).watch().deactivate(wait=True)
+    monkeypatch.setattr(viewing, "formatted", lambda line, _: f"{line} café ✓")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setenv("TERM", "xterm")
+    console = Narrow(encoding, terminal)
+    monkeypatch.setattr(sys, "stdout", console)
+    run(app.show_logs)
+    monkeypatch.undo()
+    assert TEXTS[encoding] in console.written.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()], ids=["none", "no encoding"])
+def test_any_stdout_will_do(stream: Any, plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without a console has none, and a stream of the caller's own has no encoding."""
+    app = client_of(plane, "direct").apps.create(flyteapps.new_app("hello", image="x")).watch().deactivate(wait=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    app.show_logs()
+    assert stream is None or "ACTIVE" in stream.getvalue()
+
+
+def test_lines_of_the_sdk_itself_are_hidden_but_its_errors() -> None:
+    """`filter_system` hides what the SDK hides: the platform's lines and `[flyte]`, but no `flyte.errors`."""
+    shown = [
+        not viewing.is_system(LogLine(text, originator=who))
+        for text, who in (
+            ("hello", "USER"),
+            ("[flyte] pulling", "USER"),
+            ("[flyte] flyte.errors.RuntimeUserError: no", "USER"),
+            ("[flyte] flyte.errors.RuntimeUserError: no", "SYSTEM"),
+            ("started", "SYSTEM"),
+        )
+    ]
+    assert shown == [True, False, True, False, False]
+
+
+@pytest.mark.parametrize("way", ["connect", "grpc", "grpcio"])
+def test_a_blocking_wait_ends_while_the_clock_is_frozen(
+    way: str, plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """freezegun replaces `time.monotonic` by one that stands still; deadlines of waits still pass."""
+    with client_of(plane, way) as client:
+        waiting = flyteapps.new_app("nowhere", image="x")
+        waiting.spec.cluster_pool = "no-such-pool"  # no cluster takes it
+        app = client.apps.create(waiting)
+        frozen = time.monotonic()
+        monkeypatch.setattr("time.monotonic", lambda: frozen)
+        with pytest.raises(WaitTimeout):
+            app.watch(timeout=0.2)
+        monkeypatch.undo()
