@@ -44,12 +44,14 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("CR-5", "A deleted id can be created again and starts over at revision 1.", ("chosen",)),
     Guarantee(
         "CR-6",
-        "A generated subdomain is one DNS label and is kept; a subdomain or cname belongs to one app, and has to be a "
-        "DNS name.",
+        "A generated subdomain is one DNS label and is kept, as is the public URL, which names it in its host or in "
+        "its path; a subdomain, which has to be one DNS label, or a cname, a DNS name, belongs to one app.",
         ("chosen",),
     ),
     Guarantee("GE-1", "Get by id gives the app as last written, or NOT_FOUND.", ("proto",)),
-    Guarantee("GE-2", "Get by ingress gives the app that owns the URL, or NOT_FOUND.", ("proto",)),
+    Guarantee(
+        "GE-2", "Get by ingress gives the app that its URL leads to, by host or by path, or NOT_FOUND.", ("proto",)
+    ),
     Guarantee("GE-3", "A read that starts after a write was acknowledged sees it.", ("chosen",)),
     Guarantee("UP-1", "Updating an absent id is NOT_FOUND.", ("sdk",)),
     Guarantee(

@@ -21,7 +21,7 @@ from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.registry import DIALECTS, Maker, maker_of
-from flyteapps_fake.settings import ClockMode, DataPlane, Settings
+from flyteapps_fake.settings import ClockMode, DataPlane, IngressForm, Settings
 
 if TYPE_CHECKING:
     from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
@@ -53,9 +53,12 @@ class FakeControlPlane:
         seed: int = 0,
         clock: ClockMode = "auto",
         speed: float = 1.0,
+        ingress: IngressForm = "path",
         base_domain: str = "apps.localhost",
+        ingress_host: str = "localhost",
         ingress_scheme: str = "http",
         ingress_port: int | None = None,
+        own_hosts: Sequence[str] = (),
         subject: str = "anonymous",
         watch_buffer: int | None = None,
         data_plane: DataPlane = "simulated",
@@ -72,9 +75,12 @@ class FakeControlPlane:
             seed=seed,
             clock=clock,
             speed=speed,
+            ingress=ingress,
             base_domain=base_domain,
+            ingress_host=ingress_host,
             ingress_scheme=ingress_scheme,
             ingress_port=ingress_port,
+            own_hosts=own_hosts,
             subject=subject,
             watch_buffer=watch_buffer,
             data_plane=data_plane,
@@ -234,11 +240,17 @@ class FakeControlPlane:
         return async_logs_stub(self)
 
     def serve(self) -> EmbeddedServer:
-        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed."""
+        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed.
+
+        Apps that are created from then on have the port in their public URL, where the server says what they are.
+        """
+        from flyteapps_fake.serving.pages import pages
         from flyteapps_fake.transports.embedded_server import EmbeddedServer
 
-        server = EmbeddedServer(self)
+        server = EmbeddedServer(self, pages)
         self._servers.append(server)
+        with self._lock:
+            self._dialect.serve_at(server.port)
         return server
 
     def close(self) -> None:

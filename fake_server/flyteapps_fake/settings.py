@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,9 +12,11 @@ from flyteapps_fake.registry import DIALECTS
 
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "none"]
+IngressForm = Literal["path", "host"]
 
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
 DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "none")
+INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host")
 
 DEFAULT_POOL = "default"
 SIMULATED = "simulated"
@@ -26,9 +29,12 @@ class Settings:
 
     `dialect`: whose behaviour it shows, a name in DIALECTS. `org`: the plane's own
     org, None to take it from the first request. `seed`: of every random draw.
-    `speed`: virtual seconds a real second, in `realtime`. `base_domain`,
-    `ingress_scheme`, `ingress_port`: how the public URLs of apps are built (no
-    port: the scheme's own). `subject`: the user that unauthenticated callers are.
+    `speed`: virtual seconds a real second, in `realtime`. `ingress`: the form of the
+    apps' public URLs: "path", SCHEME://INGRESS_HOST:PORT/apps/SUBDOMAIN/, or "host",
+    SCHEME://SUBDOMAIN.BASE_DOMAIN:PORT, which is also that of a plane without a port.
+    `ingress_port`: None for the port of the server that `serve` starts, if it starts
+    one. `own_hosts`: names that its servers answer under, which no app may take.
+    `subject`: the user that unauthenticated callers are.
     `watch_buffer`: events that a slow watcher may fall behind, None for as many as
     the dialect allows. `data_plane`: "simulated" starts and stops apps by itself;
     "none" leaves that to clusters that come by the Lease RPC. `pools`: the clusters
@@ -44,9 +50,12 @@ class Settings:
     seed: int = 0
     clock: ClockMode = "auto"
     speed: float = 1.0
+    ingress: IngressForm = "path"
     base_domain: str = "apps.localhost"
+    ingress_host: str = "localhost"
     ingress_scheme: str = "http"
     ingress_port: int | None = None
+    own_hosts: Sequence[str] = ()
     subject: str = "anonymous"
     watch_buffer: int | None = None
     data_plane: DataPlane = "simulated"
@@ -65,6 +74,12 @@ class Settings:
             raise ValueError("org must not be empty; leave it out to take it from the first request")
         if not self.subject:
             raise ValueError("subject must not be empty")
+        if self.ingress not in INGRESS_FORMS:
+            raise ValueError(f"ingress must be one of {', '.join(INGRESS_FORMS)}, not {self.ingress!r}")
+        if not is_hostname(self.ingress_host) and not _is_ip_address(self.ingress_host):
+            raise ValueError(
+                f"ingress_host must be a host name or an address, such as localhost, not {self.ingress_host!r}"
+            )
         if self.ingress_scheme not in ("http", "https"):
             raise ValueError(f"ingress_scheme must be http or https, not {self.ingress_scheme!r}")
         bare = not self.base_domain and DIALECTS[self.dialect].base_domain_optional
@@ -101,3 +116,11 @@ class Settings:
         if self.data_plane == "simulated":
             pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
         return pools
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -101,6 +101,11 @@ def hosts_are_never_taken() -> AbstractContextManager[Any]:
     return around(Hosts, "plan", plan)
 
 
+@mutant("CR-6")
+def long_subdomains_are_cut_in_urls() -> AbstractContextManager[Any]:
+    return around(Hosts, "url", lambda real, self, subdomain: real(self, subdomain[:40]))
+
+
 @mutant("GE-1")
 def an_absent_app_is_empty() -> AbstractContextManager[Any]:
     def call(real: Any, self: FakeControlPlane, operation: Any, request: Any) -> bytes:
@@ -117,6 +122,11 @@ def an_absent_app_is_empty() -> AbstractContextManager[Any]:
 @mutant("GE-2")
 def urls_are_case_sensitive() -> AbstractContextManager[Any]:
     return around(Hosts, "_owner_of_url", lambda real, self, url: real(self, url) if url == url.lower() else None)
+
+
+@mutant("GE-2")
+def what_is_under_a_url_leads_nowhere() -> AbstractContextManager[Any]:
+    return around(Hosts, "_owner_of_url", lambda real, self, url: real(self, url) if not url.endswith("/b") else None)
 
 
 @mutant("GE-3")

@@ -47,7 +47,7 @@ def test_an_answer_is_the_callers_own(desk: Desk) -> None:
     ["{url}", "{url}/", "{url}/path/x?q=1", "HTTP://{upper}", "http://{upper}/"],
 )
 def test_the_owner_of_a_url_is_found(desk: Desk, variant: str) -> None:
-    """GE-2: scheme and host are case-insensitive, path and trailing slash are ignored."""
+    """GE-2: scheme and host are case-insensitive, a trailing slash and what is under the URL are ignored."""
     desk.create(name="other")
     url = desk.create().status.ingress.public_url
     upper = url.removeprefix("http://").upper()

@@ -19,7 +19,7 @@ from flyteidl2.project.project_service_connect import ProjectServiceClientSync
 from flyteidl2.project.project_service_pb2 import GetProjectRequest, ListProjectsRequest
 
 from .messages import create, get
-from .server_process import HTTP, ServerProcess, eventually
+from .server_process import HTTP, ServerProcess
 
 
 def test_an_upload_is_checked(server: ServerProcess) -> None:
@@ -63,23 +63,3 @@ def test_pages(server: ServerProcess) -> None:
         assert HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
     public = httpx.URL(app.status.ingress.public_url)
     assert public.port == server.console_port
-
-
-def test_the_page_of_an_app(server: ServerProcess) -> None:
-    """A public URL leads to a page that says which app answers: 200 if it is active, else 503, and 404 for nobody's."""
-    with AppServiceClientSync(server.url) as client:
-        hosts: list[str] = []
-        for request in (create("running"), create("stopped", stopped=True)):
-            client.create(request)
-            app = client.get(get(request.app.metadata.id.name)).app
-            hosts.append(httpx.URL(app.status.ingress.public_url).host)
-
-    def page(host: str, port: int) -> httpx.Response:
-        return HTTP.get(f"http://127.0.0.1:{port}/any", headers={"host": f"{host}:{server.console_port}"})
-
-    for port in (server.port, server.console_port):
-        eventually(lambda port=port: page(hosts[0], port).status_code == 200, "the app does not become active")
-        assert "flyte/p/development/running" in page(hosts[0], port).text
-        assert page(hosts[1], port).status_code == 503
-        assert "It is STOPPED" in page(hosts[1], port).text
-        assert page("nobody.apps.localhost", port).status_code == 404

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flyteidl2.app import app_definition_pb2 as model
 
+from flyteapps_contract.checks import hosts
 from flyteapps_contract.checks.registry import check
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
 from flyteapps_contract.session import STOP, Session, copy, preparing
@@ -78,12 +81,20 @@ def get_by_url_gives_its_owner(s: Session) -> None:
 
 @check("GE-2")
 def a_url_is_read_as_a_url(s: Session) -> None:
-    """Scheme and host of a URL are case-insensitive; its path and a trailing slash are ignored."""
+    """Scheme and host of a URL are case-insensitive; a trailing slash and what is under the URL are ignored."""
     app = _given_cname(s)
     for field in ("public_url", "cname_url"):
-        url = getattr(app.status.ingress, field)
-        scheme, _, rest = url.partition("://")
-        for form in (f"{scheme.upper()}://{rest}", f"{scheme}://{rest.upper()}", url + "/", url + "/a/b", url + "/a/"):
+        parts = urlsplit(getattr(app.status.ingress, field))
+        url = parts._replace(path=parts.path.rstrip("/")).geturl()
+        capitals = parts._replace(netloc=parts.netloc.upper()).geturl()
+        for form in (
+            url.replace(parts.scheme, parts.scheme.upper(), 1),
+            capitals,
+            url,
+            url + "/",
+            url + "/a/b",
+            url + "/a/",
+        ):
             expect_equal(s.get_by_ingress(**{field: form}), app, f"Get by {field} {form}")
 
 
@@ -103,10 +114,10 @@ def a_url_of_nobody_is_not_found(s: Session) -> None:
     near, deleted, moved = s.given_stopped(), _given_cname(s), _given_cname(s)
     s.given_deleted(deleted)
     s.given_update(_other_cname(s, moved))
-    scheme, _, rest = near.status.ingress.public_url.partition("://")
+    url, scheme = near.status.ingress.public_url, hosts.split(near).scheme
     with s.unchanged(near):
         for urls in (
-            {"public_url": f"{scheme}://{s.name()}.{rest.partition('.')[2]}"},
+            {"public_url": url.replace(hosts.label(near), s.name())},
             {"public_url": f"{scheme}://{s.name()}.example.com"},
             {"cname_url": f"https://{s.name()}.example.com"},
             {"vpc_url": f"https://{s.name()}.example.com"},

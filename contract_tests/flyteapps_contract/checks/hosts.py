@@ -12,7 +12,7 @@ from flyteapps_contract.model.apps import is_generated
 from flyteapps_contract.session import RUN, STOP, Run, Session, copy
 
 LABEL_LENGTH = 63
-NOT_SUBDOMAINS = ("a b", "-a", "a-", "a..b", ".", "a/b", "a:1", "http://a", "a" * (LABEL_LENGTH + 1))
+NOT_SUBDOMAINS = ("a b", "-a", "a.b", "a-", "a..b", ".", "a/b", "a:1", "http://a", "a" * (LABEL_LENGTH + 1))
 NOT_CNAMES = (
     "a b.example.com",
     "-a.example.com",
@@ -36,8 +36,10 @@ def split(app: model.App) -> SplitResult:
 
 
 def label(app: model.App) -> str:
-    """The first label of its host."""
-    return split(app).netloc.partition(".")[0]
+    """The subdomain in its public_url: the last segment of a path, else the first label of the host."""
+    parts = split(app)
+    segments = [segment for segment in parts.path.split("/") if segment]
+    return segments[-1] if segments else parts.netloc.partition(".")[0]
 
 
 def expect_generated(subdomain: str, app: model.App, what: str) -> None:
@@ -107,15 +109,18 @@ def planes_with_one_seed_generate_alike(s: Session) -> None:
 
 @check("CR-6")
 def public_urls_differ_in_the_subdomain_alone(s: Session) -> None:
-    """public_url is SCHEME://SUBDOMAIN.BASE_DOMAIN[:PORT], with the plane's scheme, base domain and port."""
+    """public_url is SCHEME://SUBDOMAIN.BASE_DOMAIN[:PORT] or SCHEME://HOST[:PORT]/.../SUBDOMAIN/, alike for all apps."""
     generated = s.given(s.app(state=STOP))
     own = s.create(with_ingress(s, subdomain=s.name("-own")))
     longest = s.name("-")
     long = s.create(with_ingress(s, subdomain=longest + "a" * (LABEL_LENGTH - len(longest))))
-    base = split(generated).netloc.partition(".")[2]
-    expect(base, f"public_url has no base domain: {generated.status.ingress.public_url}")
+    before, subdomain, after = split(generated).geturl().partition(generated.spec.ingress.subdomain)
+    expect(subdomain, f"public_url lacks the generated subdomain: {generated.status.ingress.public_url}")
+    by_host = before.endswith("://") and after.startswith(".")
+    by_path = before.count("/") > 2 and before.endswith("/") and after in ("", "/")
+    expect(by_host or by_path, f"the subdomain is no label and no segment: {generated.status.ingress.public_url}")
     for app in (generated, own, long):
-        url = f"{split(generated).scheme}://{app.spec.ingress.subdomain}.{base}"
+        url = before + app.spec.ingress.subdomain + after
         for answer in (app, s.get(app.metadata.id)):
             expect_equal(answer.status.ingress.public_url, url, "status.ingress.public_url")
 

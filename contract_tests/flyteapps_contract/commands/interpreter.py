@@ -213,8 +213,9 @@ class Interpreter:
         url = seen.app.status.ingress.public_url if seen is not None else ""
         if not url or not self.entry(slot).known:
             return
-        scheme, _, host = url.partition("://")
-        url = (url, f"{scheme.upper()}://{host.upper()}", f"{url}/")[form]
+        scheme, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        url = (url, f"{scheme.upper()}://{host.upper()}{slash}{path}", f"{url}/")[form]
         ingress = model.Ingress(public_url=url)
         owners = self._owners_of(slot, self.entry(slot))
         if owners:

@@ -63,3 +63,7 @@ class Dialect(Planner):
     @abstractmethod
     def ask(self, host: str) -> bytes | None:
         """A request to an app's public URL, by the URL's host: the encoded App; None where none answers under it."""
+
+    @abstractmethod
+    def serve_at(self, port: int) -> None:
+        """Name that port in the public URLs of apps from now on, unless one was configured or named before."""

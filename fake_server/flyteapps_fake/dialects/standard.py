@@ -143,6 +143,9 @@ class Standard(Dialect):
             self._timeline.scheduled()
         return self.find_by_host(host)
 
+    def serve_at(self, port: int) -> None:
+        self.state.hosts.serve_at(port)
+
     def _create(self, request: CreateRequest) -> AppKey:
         try:
             return writes.create(self.state, request)

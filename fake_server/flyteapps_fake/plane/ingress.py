@@ -1,20 +1,25 @@
 """Public names of apps: generated subdomains, the URLs built from them, and who owns which host.
 
-A host belongs to one app at a time.
+A host belongs to one app at a time. A public URL has one of two forms: a host name of its own under the base domain,
+or a path under /apps/ on the plane's own host, which every client can resolve. Whichever is shown, both lead to the app:
+a subdomain is kept as the host name that it has under the base domain.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Ingress, IngressConfig
 
 from flyteapps_fake.plane.apps import AppKey
 from flyteapps_fake.plane.draws import drawn
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.hostname import is_hostname
+from flyteapps_fake.plane.hostname import is_address, is_hostname, is_label, is_loopback
+from flyteapps_fake.plane.validation import quoted
 from flyteapps_fake.settings import Settings
 
+APPS = "/apps/"
+"""What the paths of apps begin with."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -28,19 +33,39 @@ class Hosts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._base = settings.base_domain.lower()
+        self._host = settings.ingress_host.lower()
+        self._reserved = {
+            self._base,
+            self._host,
+            "localhost",
+            *(host.lower().strip(".") for host in settings.own_hosts),
+        }
         self._owners: dict[str, AppKey] = {}
-        self._own_port = settings.ingress_port or _DEFAULT_PORTS[settings.ingress_scheme]
+        self._port = settings.ingress_port
+
+    def serve_at(self, port: int) -> None:
+        """Build the URLs from now on with the port of a server, unless one was configured or serves already."""
+        self._port = self._port or port
 
     def url(self, subdomain: str) -> str:
-        """The public URL under a subdomain."""
-        port = f":{self._settings.ingress_port}" if self._settings.ingress_port else ""
-        return f"{self._settings.ingress_scheme}://{subdomain.lower()}.{self._settings.base_domain}{port}"
+        """Return the public URL under a subdomain; a path only where a server has a port for it."""
+        label, scheme = subdomain.lower(), self._settings.ingress_scheme
+        port = f":{self._port}" if self._port else ""
+        if self._settings.ingress == "path" and port:
+            host = f"[{self._host}]" if ":" in self._host else self._host
+            return f"{scheme}://{host}{port}{APPS}{label}/"
+        return f"{scheme}://{label}.{self._settings.base_domain}{port}"
 
     def plan(self, key: AppKey, config: IngressConfig, generated: str) -> Ingress:
         """The ingress that an app with that configuration gets; refuses a bad or taken name, changes nothing."""
-        for what, name in (("subdomain", config.subdomain), ("cname", config.cname)):
-            if name and not is_hostname(name):
-                raise RpcError(Code.INVALID_ARGUMENT, f"app.spec.ingress.{what}: {name!r} is not a DNS name")
+        if config.subdomain and not is_label(config.subdomain):
+            raise _invalid("subdomain", config.subdomain, "is not one label of a DNS name")
+        if config.cname:
+            if not is_hostname(config.cname):
+                raise _invalid("cname", config.cname, "is not a DNS name")
+            if is_address(config.cname) or config.cname.lower() in self._reserved:
+                raise _invalid("cname", config.cname, "is an address or the plane's own host: give a name of the app's")
         ingress = Ingress(public_url=self.url(config.subdomain or generated))
         if config.cname:
             ingress.cname_url = f"https://{config.cname}"
@@ -49,16 +74,16 @@ class Hosts:
 
     def check(self, key: AppKey, ingress: Ingress) -> None:
         """Refuses a host that is another app's."""
-        for host in hosts_of(ingress):
+        for host in self._hosts_of(ingress):
             owner = self._owners.get(host, key)
             if owner != key:
                 raise RpcError(Code.FAILED_PRECONDITION, f"host {host} is taken by app {owner}")
 
     def move(self, key: AppKey, old: Ingress | None, new: Ingress | None) -> None:
         """Gives back the old hosts and takes the new ones."""
-        for host in hosts_of(old) if old is not None else ():
+        for host in self._hosts_of(old) if old is not None else ():
             self._owners.pop(host, None)
-        for host in hosts_of(new) if new is not None else ():
+        for host in self._hosts_of(new) if new is not None else ():
             self._owners[host] = key
 
     def owner(self, host: str) -> AppKey | None:
@@ -76,23 +101,48 @@ class Hosts:
         return owners.pop()
 
     def _owner_of_url(self, url: str) -> AppKey | None:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
         try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
             port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
         except ValueError:
             return None
-        ports = {self._own_port} if host.endswith("." + self._settings.base_domain.lower()) else set[int]()
+        own_port = self._port or _DEFAULT_PORTS[self._settings.ingress_scheme]
+        ports = {own_port} if host.endswith("." + self._base) else set[int]()
         named = self.owner(host) if port in ports | {_DEFAULT_PORTS["https"]} else None
+        if named is None and port == own_port and self._is_own(host):
+            named = self.owner(self._host_of_path(parts.path))
         return named or self.owner(f"{host}:{port}")
 
+    def _is_own(self, host: str) -> bool:
+        return host == self._host or (is_loopback(self._host) and is_loopback(host))
 
-def hosts_of(ingress: Ingress) -> list[str]:
-    """The host names of an app's ingress; the one that its cluster reported, in a network of its own, with its port."""
-    urls = (ingress.public_url, ingress.cname_url)
-    hosts = [host for url in urls if url and (host := urlsplit(url).hostname)]
-    vpc = _endpoint(ingress.vpc_url) if ingress.vpc_url else ""
-    return [*hosts, vpc] if vpc else hosts
+    def _host_of_path(self, path: str) -> str:
+        """The host name whose app has that path, "" for a path that is no app's."""
+        label = subdomain_of_path(path)
+        return f"{label}.{self._base}" if label else ""
+
+    def _hosts_of(self, ingress: Ingress) -> list[str]:
+        """The host names of an app's ingress; the one that its cluster reported, in a network of its own, with port."""
+        hosts = [self._host_of_public(urlsplit(ingress.public_url)), urlsplit(ingress.cname_url).hostname or ""]
+        vpc = _endpoint(ingress.vpc_url) if ingress.vpc_url else ""
+        return [host for host in (*hosts, vpc) if host]
+
+    def _host_of_public(self, url: SplitResult) -> str:
+        return self._host_of_path(url.path) or url.hostname or ""
+
+
+def subdomain_of_path(path: str) -> str:
+    """Return the subdomain in /apps/SUBDOMAIN and what is under it, "" where there is none.
+
+    It is one label in lower case: nothing is decoded, folded or resolved.
+    """
+    label = path.removeprefix(APPS).partition("/")[0] if path.startswith(APPS) else ""
+    return label if label == label.lower() and is_label(label) else ""
+
+
+def _invalid(what: str, name: str, why: str) -> RpcError:
+    return RpcError(Code.INVALID_ARGUMENT, f"app.spec.ingress.{what}: {quoted(name)} {why}")
 
 
 def _endpoint(url: str) -> str:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.serving.access_log import access_log
 from flyteapps_fake.serving.config import ServeConfig
-from flyteapps_fake.serving.console import Console
+from flyteapps_fake.serving.console import Console, Pem
 from flyteapps_fake.serving.pages import pages
 from flyteapps_fake.serving.traces import set_up_traces
 from flyteapps_fake.settings import Settings
@@ -36,6 +37,7 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
     if fields.get("ingress_port") is None:
         fields["ingress_port"] = console_port or config.port or None
     plane = FakeControlPlane.of(Settings(**fields))
+    pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     log = access_log(config.log_format, config.quiet)
     end_traces = set_up_traces()
     console: Console | None = None
@@ -43,7 +45,7 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
     async def on_startup(front: Front) -> None:
         nonlocal console
         if sock is not None:
-            console = Console(front, sock)
+            console = Console(front, sock, pem)
             console.start()
         if started is not None:
             await started(front)

@@ -30,7 +30,7 @@ class Banner:
         slow = " (slower than pyvoy, which the extra `fast` brings)" if self.server == "portable" else ""
         waits = "" if self.data_plane == "simulated" else WAITS
         speaks = f", dialect {self.dialect}" if self.dialect else ""
-        console = f"http://{shown}:{console_port}" if console_port else f"{scheme}://{shown}:{port}/v2/"
+        console = f"{scheme}://{shown}:{console_port}" if console_port else f"{scheme}://{shown}:{port}/v2/"
         insecure = "false" if self.tls else "true"
         authority = f"\n    caCertFilePath: {self.ca}" if self.ca else ""
         argument = f', ca_cert_file_path="{self.ca}"' if self.ca else "" if self.tls else ", insecure=True"

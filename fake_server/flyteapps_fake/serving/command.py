@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from flyteapps_fake.plane.hostname import is_loopback
 from flyteapps_fake.registry import DIALECTS
 from flyteapps_fake.serving.banner import Banner
 from flyteapps_fake.serving.certificates import Certificate, given, self_signed
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
-from flyteapps_fake.transports.guard import check_origin, is_loopback
+from flyteapps_fake.settings import INGRESS_FORMS, IngressForm, Settings
+from flyteapps_fake.transports.guard import check_origin
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.listener import listening_socket
 
@@ -84,6 +86,18 @@ def _resolve(host: str) -> str:
         raise _fail(f"--host {host}: {error.strerror}; give an address of this machine, such as 127.0.0.1") from None
     addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
     return str(addresses[0][4][0])
+
+
+def _own_name(host: str) -> str:
+    """The name by which clients reach a server that listens on `host`."""
+    bare = host.strip("[]").lower()
+    return "localhost" if not bare or is_loopback(bare) or bare in ("0.0.0.0", "::") else bare
+
+
+def _free_port(address: str) -> int:
+    """A port that nothing listens on."""
+    with listening_socket(address, 0) as sock:
+        return int(sock.getsockname()[1])
 
 
 def _taken(address: str, port: int) -> bool:
@@ -151,11 +165,23 @@ def _covered(names: Sequence[str]) -> list[str]:
 )
 @_option("--org", show_default="the first that a request names", help="The only org that the plane serves.")
 @_option(
+    "--ingress",
+    type=click.Choice(INGRESS_FORMS),
+    default="path",
+    help="Form of the apps' public URLs: a path, which every client resolves, or a host name. Both always answer.",
+)
+@_option("--ingress-host", show_default="localhost, or --host", help="Host of the public URLs that are paths.")
+@_option(
     "--base-domain",
     default="apps.localhost",
-    help="Domain of the apps' public URLs; a dialect may take '' for no URLs at all.",
+    help="Domain of the public URLs that are host names; a dialect may take '' for no URLs at all.",
 )
-@_option("--ingress-scheme", default="http", help="Scheme of the apps' public URLs.")
+@_option(
+    "--ingress-scheme",
+    type=click.Choice(["http", "https"]),
+    show_default="https with TLS, else http",
+    help="Scheme of the apps' public URLs.",
+)
 @_port("--ingress-port", show_default="the console's", help="Port of the apps' public URLs.")
 @_option(
     "--data-plane",
@@ -235,8 +261,10 @@ def serve(
     console_port: int | None,
     dialect: str,
     org: str | None,
+    ingress: IngressForm,
+    ingress_host: str | None,
     base_domain: str,
-    ingress_scheme: str,
+    ingress_scheme: str | None,
     ingress_port: int | None,
     data_plane: Literal["simulated", "none"],
     pool: Sequence[tuple[str, tuple[str, ...]]],
@@ -265,12 +293,16 @@ def serve(
     names = [name for name, _ in pool]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise _fail(f"--pool {twice} is given twice: name its clusters in one, such as --pool {twice}=C1,C2")
+    secured = bool(tls or tls_cert)
     settings = {
         "dialect": dialect,
         "org": org or None,
+        "ingress": ingress,
         "base_domain": base_domain,
-        "ingress_scheme": ingress_scheme,
+        "ingress_host": ingress_host or _own_name(host),
+        "ingress_scheme": ingress_scheme or ("https" if secured else "http"),
         "ingress_port": ingress_port,
+        "own_hosts": allow_host,
         "data_plane": data_plane,
         "pools": dict(pool),
         "lease_seconds": lease_seconds,
@@ -279,8 +311,6 @@ def serve(
         "clock": clock,
         "speed": speed,
     }
-    from flyteapps_fake.settings import Settings
-
     limits = {
         "streams": max_streams,
         "streams_per_connection": max_streams_per_connection,
@@ -308,6 +338,8 @@ def serve(
             f"in links that the SDK prints, put {port} for {console}"
         )
         console = None
+    if console is None and not port:
+        port = _free_port(address)  # the public URLs of apps name it
     config = ServeConfig(
         host=address,
         port=port,

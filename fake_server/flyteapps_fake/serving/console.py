@@ -6,7 +6,8 @@ import asyncio
 import importlib
 import socket
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flyteapps_fake.transports.asgi import Front
 
@@ -16,12 +17,23 @@ if TYPE_CHECKING:
 PORTABLE = "flyteapps_fake.transports.portable"
 
 
-class Console:
-    """Serves the pages of a front on a socket that listens already: who comes early waits there."""
+class Pem(NamedTuple):
+    """The files of a certificate and its key."""
 
-    def __init__(self, front: Front, sock: socket.socket) -> None:
+    cert: Path
+    key: Path
+
+
+class Console:
+    """Serves the pages of a front on a socket that listens already: who comes early waits there.
+
+    With the TLS of the API, if that has it: the SDK's links to the console then begin with https.
+    """
+
+    def __init__(self, front: Front, sock: socket.socket, pem: Pem | None) -> None:
         self._front = front
         self._sock = sock
+        self._pem = pem
         self._server: PortableServer | None = None
         self._starting: asyncio.Task[None] | None = None
         self._waiting = False
@@ -56,5 +68,6 @@ class Console:
     async def _start(self) -> None:
         portable: Any = await asyncio.to_thread(importlib.import_module, PORTABLE)
         limits = self._front.options.limits
-        self._server = cast("PortableServer", portable.PortableServer(self._front.answer_page, self._sock, limits))
+        tls = portable.tls_context(*self._pem) if self._pem is not None else None
+        self._server = cast("PortableServer", portable.PortableServer(self._front.answer_page, self._sock, limits, tls))
         await self._server.start()

@@ -31,6 +31,7 @@ from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.neighbours import neighbour_endpoints
 from flyteapps_fake.transports.outflow import Outflow
+from flyteapps_fake.transports.page import Page, PageRequest
 from flyteapps_fake.transports.reflection import reflection_endpoints
 from flyteapps_fake.transports.requests import PLAIN, form_of, looks_like_rpc, refusal_of, stream_encoding, unframe
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
@@ -79,10 +80,6 @@ class AccessLine:
     code: str
     ms: float
     request_id: str = ""
-
-
-Page = Callable[[str, str, str, str, str], tuple[int, bytes, bytes]]
-"""(HTTP method, host, path, query string, Accept) -> (status, content type, body): what a browser gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,9 +351,11 @@ class Front:
         if not await self._skipped(scope, headers, receive, send):
             return
         grpc = content_type.startswith("application/grpc")
-        if not grpc and self._page is not None and not looks_like_rpc(path, content_type):
-            await self._show(self._page, scope, headers, send)
-            return
+        if not grpc and self._page is not None:
+            host = headers.get(b"host", b"").decode("latin-1")
+            if self._page.is_of_app(host, path) or not looks_like_rpc(path, content_type):
+                await self._show(self._page, scope, headers, send)
+                return
         if self.intake.no_method is not None:
             status, kind, body = self.intake.no_method
             await respond(send, status, body, kind, head=scope["method"] == "HEAD")
@@ -394,8 +393,8 @@ class Front:
         method: str = scope["method"]
         query = scope.get("query_string", b"").decode("latin-1")
         host, accept = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"accept"))
-        status, kind, body = page(method, host, scope["path"], query, accept)
-        await respond(send, status, body, kind, head=method == "HEAD")
+        shown = page(PageRequest(method, host, scope["path"], query, accept))
+        await respond(send, shown.status, shown.body, shown.content_type, shown.headers, head=method == "HEAD")
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> Send | None:
         """The send of a caller that may ask, with what its answer has to carry; None for one that is answered now."""

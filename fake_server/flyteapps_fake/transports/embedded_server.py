@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from importlib.util import find_spec
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from flyteapps_fake.transports.asgi import AppOptions, Front
 from flyteapps_fake.transports.listener import listening_socket
+from flyteapps_fake.transports.page import Page
 from flyteapps_fake.transports.portable import serve_front
 
 if TYPE_CHECKING:
@@ -26,19 +28,19 @@ class EmbeddedServer:
     """Two loopback ports over one plane, in this process.
 
     `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps
-    serve`), `grpc_port` is grpcio's own server (extra `grpc`). `url` and
-    `grpc_target` are what clients take. Closing it, by `close()` or as a context
+    serve`) and has its pages, those of the apps too; `grpc_port` is grpcio's own
+    server (extra `grpc`). `url` and `grpc_target` are what clients take. Closing it, by `close()` or as a context
     manager, ends open streams with UNAVAILABLE; closing the plane closes it.
     """
 
-    def __init__(self, plane: FakeControlPlane) -> None:
+    def __init__(self, plane: FakeControlPlane, page: Callable[[Front], Page]) -> None:
         sock = listening_socket(HOST, 0)
         self.port: int = sock.getsockname()[1]
         self._started: Future[None] = Future()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = False
-        self._front = Front(plane, AppOptions(server="hypercorn"))
+        self._front = Front(plane, AppOptions(server="hypercorn", page=page))
         self._thread = threading.Thread(target=self._run, args=(sock,), name="flyteapps-server", daemon=True)
         self._grpc: GrpcServer | None = None
         if find_spec("grpc") is not None:

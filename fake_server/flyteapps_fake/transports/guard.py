@@ -12,16 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-
-def is_loopback(host: str) -> bool:
-    """Whether it is this machine: localhost, *.localhost, 127.0.0.0/8 and ::1. `host`: without port and brackets."""
-    name = host.lower().removesuffix(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+from flyteapps_fake.plane.hostname import is_loopback
 
 
 class Authority(NamedTuple):

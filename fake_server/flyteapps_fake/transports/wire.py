@@ -24,6 +24,8 @@ Send = Callable[[Event], Awaitable[None]]
 HeaderList = list[tuple[bytes, bytes]]
 
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
+NO_SNIFF = (b"x-content-type-options", b"nosniff")
+"""Keeps browsers from taking an answer for something else than its content type says."""
 
 FRAME_HEAD = 5
 """Bytes that gRPC, gRPC-Web and Connect's streams put before a message."""
@@ -170,9 +172,17 @@ def with_headers(send: Send, headers: HeaderList) -> Send:
     return adding
 
 
-async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:
+async def respond(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    further: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    head: bool = False,
+) -> None:
     """A whole HTTP answer without trailers; of a HEAD, without its body."""
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), NO_SNIFF, *further]
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 

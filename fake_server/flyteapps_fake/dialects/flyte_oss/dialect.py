@@ -6,6 +6,7 @@ Which of its answers were seen on that backend, and which were read in its sourc
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier
@@ -115,6 +116,10 @@ class FlyteOss(Dialect):
         self._timeline.written(service.resource)
         self._timeline.scheduled()
         return self.find_by_host(host)
+
+    def serve_at(self, port: int) -> None:
+        if self._cluster.settings.ingress_port is None:
+            self._cluster.settings = replace(self._cluster.settings, ingress_port=port)
 
     def _service(self, key: Hashable) -> Service | None:
         """The service whose steps are planned under that key; None where it is that of an answer that is kept."""

@@ -1,0 +1,37 @@
+"""What a server shows that is no RPC: the request for a page, and the answer. No IO, no routing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class PageRequest(NamedTuple):
+    """What a page is chosen by; the path is decoded, the host may have a port."""
+
+    method: str
+    host: str
+    path: str
+    query: str
+    accept: str
+
+
+class PageAnswer(NamedTuple):
+    """A whole answer; `headers` are those beside the content's own."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Page(Protocol):
+    """The pages of one server."""
+
+    def __call__(self, request: PageRequest) -> PageAnswer:
+        """Return the page."""
+        ...
+
+    def is_of_app(self, host: str, path: str) -> bool:
+        """Return whether everything there is an app's: no RPC of the server, whatever it looks like."""
+        ...
