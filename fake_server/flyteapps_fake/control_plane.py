@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +19,7 @@ from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.streams import OpenStream
 from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.registry import DIALECTS, Maker, maker_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
     from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 
+    from flyteapps_fake.services.platform import Platform
     from flyteapps_fake.transports.direct import DirectTransport
     from flyteapps_fake.transports.embedded_server import EmbeddedServer
 
@@ -65,6 +68,9 @@ class FakeControlPlane:
         pools: Mapping[str, Sequence[str]] | None = None,
         lease_seconds: float = 60.0,
         report_seconds: float | None = None,
+        missing_secrets: Sequence[str] = (),
+        artifacts: Mapping[str, str] | None = None,
+        run_outputs: Mapping[str, Sequence[str]] | None = None,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
         if not (isinstance(dialect, str) or callable(dialect)):
@@ -87,6 +93,9 @@ class FakeControlPlane:
             pools=pools or {},
             lease_seconds=lease_seconds,
             report_seconds=report_seconds,
+            missing_secrets=missing_secrets,
+            artifacts=artifacts or {},
+            run_outputs=run_outputs or {},
         )
         self._setup(settings, real, maker_of(dialect) if isinstance(dialect, str) else dialect)
 
@@ -110,6 +119,18 @@ class FakeControlPlane:
     def org(self) -> str:
         """The plane's own org; "flyte" as long as nothing has decided it."""
         return self._dialect.org
+
+    @property
+    def secrets(self) -> Secrets:
+        """Which secrets there are."""
+        return self._dialect.secrets
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The services beside AppService, and what they keep."""
+        from flyteapps_fake.services.platform import Platform
+
+        return Platform(self)
 
     @property
     def intake(self) -> Intake:
@@ -244,8 +265,8 @@ class FakeControlPlane:
 
         Apps that are created from then on have the port in their public URL, where the server says what they are.
         """
-        from flyteapps_fake.serving.pages import pages
         from flyteapps_fake.transports.embedded_server import EmbeddedServer
+        from flyteapps_fake.transports.pages import pages
 
         server = EmbeddedServer(self, pages)
         self._servers.append(server)

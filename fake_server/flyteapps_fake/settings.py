@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +18,10 @@ IngressForm = Literal["path", "host"]
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
 DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "none")
 INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host")
+
+MAX_NAME = 255
+"""Characters of the name of a task or an artifact: the protos' rule."""
+_ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
 
 DEFAULT_POOL = "default"
 SIMULATED = "simulated"
@@ -42,7 +47,10 @@ class Settings:
     name, and the simulated one the pool "default". `lease_seconds`: of the plane's
     clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
     clock, between a change of an app and the simulated cluster's first word about
-    it, None for as long as its scenario says.
+    it, None for as long as its scenario says. `missing_secrets`: names of secrets that
+    apps can't mount until they are created. `artifacts`: URIs of files, or of
+    directories where they end in a slash, by NAME or NAME@VERSION. `run_outputs`: the
+    outputs of a run or a task by its name, each a URI or another text.
     """
 
     dialect: str = "standard"
@@ -62,6 +70,9 @@ class Settings:
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     lease_seconds: float = 60.0
     report_seconds: float | None = None
+    missing_secrets: Sequence[str] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
+    run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -99,11 +110,28 @@ class Settings:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
+        self._check_declared()
         for pool, clusters in self.pools.items():
             if isinstance(clusters, str):
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
             if not pool or not clusters or not all(clusters):
                 raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
+
+    def _check_declared(self) -> None:
+        if self.missing_secrets and (self.dialect != "standard" or self.data_plane != "simulated"):
+            raise ValueError("missing_secrets are for apps that the simulated cluster of the standard dialect runs")
+        for what, texts in (("missing_secrets", self.missing_secrets), *self.run_outputs.items()):
+            if isinstance(texts, str):
+                raise ValueError(f"{what}: give a list of texts, not the text {texts!r}")
+        for name, uri in self.artifacts.items():
+            if not _ARTIFACT.fullmatch(name) or "://" not in uri:
+                raise ValueError(
+                    f"artifacts: {name}={uri} is no name, with or without @VERSION, of a file or directory; "
+                    "give one such as model@2=s3://bucket/model/"
+                )
+        for name, values in self.run_outputs.items():
+            if not 0 < len(name) <= MAX_NAME or not values:
+                raise ValueError(f"run_outputs: {name!r} must be a run or a task, with at least one output")
 
     @property
     def report_delay(self) -> int | None:

@@ -34,8 +34,10 @@ def asks(server: ServerProcess, subdomain: str) -> list[Ask]:
     """Every way to an app's page: by path and by host name, on the console's port and on the API's."""
 
     def by_path(port: int) -> Ask:
-        base = f"http://127.0.0.1:{port}/apps/{subdomain}"
-        return lambda path="/", method="GET", **rest: HTTP.request(method, base + path, **rest)
+        def ask(path: str = "/", method: str = "GET", headers: dict[str, str] | None = None) -> httpx.Response:
+            return HTTP.request(method, f"http://127.0.0.1:{port}/apps/{subdomain}{path}", headers=headers)
+
+        return ask
 
     def by_host(port: int) -> Ask:
         def ask(path: str = "/", method: str = "GET", headers: dict[str, str] | None = None) -> httpx.Response:
@@ -71,7 +73,7 @@ def test_a_stopped_app_is_unavailable(server: ServerProcess) -> None:
 
 
 def test_what_is_not_there_is_not_found(server: ServerProcess) -> None:
-    """No path and no host that isn't exactly an app's is one, whatever encoding or case it comes in: 404, no failure."""
+    """No path and no host that isn't exactly an app's is one, in whatever encoding or case: 404, never a failure."""
     subdomain = subdomain_of(server, "near")
     for port in (server.port, server.console_port):
         for path in (

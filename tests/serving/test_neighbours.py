@@ -18,7 +18,7 @@ from flyteidl2.imagebuilder.service_connect import ImageServiceClientSync
 from flyteidl2.project.project_service_connect import ProjectServiceClientSync
 from flyteidl2.project.project_service_pb2 import GetProjectRequest, ListProjectsRequest
 
-from .messages import create, get
+from .messages import create
 from .server_process import HTTP, ServerProcess
 
 

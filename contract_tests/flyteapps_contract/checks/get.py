@@ -84,7 +84,8 @@ def a_url_is_read_as_a_url(s: Session) -> None:
     """Scheme and host of a URL are case-insensitive; a trailing slash and what is under the URL are ignored."""
     app = _given_cname(s)
     for field in ("public_url", "cname_url"):
-        parts = urlsplit(getattr(app.status.ingress, field))
+        public: str = getattr(app.status.ingress, field)
+        parts = urlsplit(public)
         url = parts._replace(path=parts.path.rstrip("/")).geturl()
         capitals = parts._replace(netloc=parts.netloc.upper()).geturl()
         for form in (

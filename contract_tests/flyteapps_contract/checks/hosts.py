@@ -109,7 +109,7 @@ def planes_with_one_seed_generate_alike(s: Session) -> None:
 
 @check("CR-6")
 def public_urls_differ_in_the_subdomain_alone(s: Session) -> None:
-    """public_url is SCHEME://SUBDOMAIN.BASE_DOMAIN[:PORT] or SCHEME://HOST[:PORT]/.../SUBDOMAIN/, alike for all apps."""
+    """public_url is SCHEME://SUBDOMAIN.BASE_DOMAIN[:PORT] or SCHEME://HOST[:PORT]/.../SUBDOMAIN/, alike for all."""
     generated = s.given(s.app(state=STOP))
     own = s.create(with_ingress(s, subdomain=s.name("-own")))
     longest = s.name("-")

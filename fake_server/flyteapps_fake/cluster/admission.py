@@ -16,6 +16,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from flyteapps_fake.cluster.scenarios import HEALTHY, LABEL, VARIABLE, Size
 from flyteapps_fake.plane.clock import SECOND
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.validation import quoted
 
 DEFAULT_SCALEDOWN = 900 * SECOND
@@ -77,6 +78,13 @@ def flaw_of(spec: Spec) -> str:
         if not _QUANTITY.fullmatch(value):
             return f"{where}: {name} is {quoted(value)}, which is no quantity; give one such as 500m or 2Gi"
     return ""
+
+
+def missing_secret_of(app: App, secrets: Secrets) -> str:
+    """Return the name of the first secret that the app mounts and that is missing, "" where all are there."""
+    project, domain = app.metadata.id.project, app.metadata.id.domain
+    wanted = (secret.key for secret in app.spec.security_context.secrets)
+    return next((name for name in wanted if secrets.is_missing(project, domain, name)), "")
 
 
 def scenario_of(app: App) -> str:

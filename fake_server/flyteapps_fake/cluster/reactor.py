@@ -18,6 +18,7 @@ from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.events import Event
 from flyteapps_fake.plane.leases import lease
 from flyteapps_fake.plane.lifecycle import ACTIVE, FAILED, STOPPED
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.status import Report, report
 from flyteapps_fake.plane.waiting import leasable
 from flyteapps_fake.settings import SIMULATED
@@ -28,8 +29,9 @@ _ENDS = (ACTIVE, FAILED, STOPPED)
 class Reactor:
     """One simulated cluster over one plane."""
 
-    def __init__(self, state: State, floor: int = 0) -> None:
+    def __init__(self, state: State, secrets: Secrets, floor: int = 0) -> None:
         self._state = state
+        self._secrets = secrets
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
@@ -76,7 +78,7 @@ class Reactor:
             self._state.agenda.cancel(key)
 
     def _start(self, record: AppRecord) -> None:
-        run = self._runs[record.key] = run_of(record, self._state.clock.now())
+        run = self._runs[record.key] = run_of(record, self._secrets, self._state.clock.now())
         self._go_on(record, run)
 
     def _go_on(self, record: AppRecord, run: Run) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
-from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, scenario_of
-from flyteapps_fake.cluster.scenarios import REJECTED, SCENARIOS, STOP, UNKNOWN, Backoff, Step
+from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, missing_secret_of, scenario_of
+from flyteapps_fake.cluster.scenarios import REJECTED, SCENARIOS, SECRETLESS, STOP, UNKNOWN, Backoff, Step
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.lifecycle import shall_run
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.validation import quoted
 
 
@@ -54,10 +55,10 @@ class Run:
         return None
 
 
-def run_of(record: AppRecord, written: int) -> Run:
+def run_of(record: AppRecord, secrets: Secrets, written: int) -> Run:
     """How a revision begins."""
     app = record.parse_front()
-    steps, backoff, reason = _program(app)
+    steps, backoff, reason = _program(app, secrets)
     return Run(
         key=record.key,
         revision=record.revision,
@@ -72,11 +73,13 @@ def run_of(record: AppRecord, written: int) -> Run:
     )
 
 
-def _program(app: App) -> tuple[tuple[Step, ...], Backoff | None, str]:
+def _program(app: App, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
     if not shall_run(app.spec.desired_state):
         return STOP, None, ""
     if flaw := flaw_of(app.spec):
         return REJECTED, None, flaw
+    if absent := missing_secret_of(app, secrets):
+        return SECRETLESS, None, f"{quoted(absent)}; create it (flyte create secret), then activate the app again"
     name = scenario_of(app)
     scenario = SCENARIOS.get(name)
     if scenario is None:

@@ -194,6 +194,14 @@ REJECTED: tuple[Step, ...] = (
 )
 """What happens to an app that no cluster could run."""
 
+SECRETLESS: tuple[Step, ...] = (
+    _ACCEPTED,
+    _PULLING,
+    Step(DEPLOYING, Status.INITIALIZING, "Mounting secrets", *_near(300)),
+    Step(FAILED, Status.SECRET_MOUNT_ERROR, "Failed to mount secret: not found: {reason}", *_near(500)),
+)
+"""What happens to an app that mounts a secret which was declared to be missing."""
+
 UNKNOWN: tuple[Step, ...] = (_ACCEPTED, Step(DEPLOYING, _NO_SUBSTATE, "{reason}", *_near(200)))
 """What happens to an app that names a scenario which isn't there."""
 

@@ -14,6 +14,7 @@ from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.pacer import Planner
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.streams import OpenStream, Streams
 
 
@@ -22,6 +23,8 @@ class Dialect(Planner):
 
     streams: Streams
     """The plane's open streams."""
+    secrets: Secrets
+    """The plane's secrets."""
     intake: ClassVar[Intake] = Intake()
     """What its servers take in."""
     repeats: ClassVar[bool] = False

@@ -28,6 +28,7 @@ from flyteapps_fake.plane.events import Event, app_scope
 from flyteapps_fake.plane.leases import LeaseDesk
 from flyteapps_fake.plane.logs import tail_logs
 from flyteapps_fake.plane.operations import Operation
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.status import update_status
 from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.timeline import Timeline
@@ -45,7 +46,10 @@ class Standard(Dialect):
         self._timeline = timeline
         self.state = State(settings, timeline)
         self.streams = self.state.events
-        self._reactor = Reactor(self.state, timeline.floor) if settings.data_plane == "simulated" else None
+        self.secrets = Secrets(settings.missing_secrets)
+        self._reactor = (
+            Reactor(self.state, self.secrets, timeline.floor) if settings.data_plane == "simulated" else None
+        )
         self._desk = LeaseDesk(self.state)
         self.state.on_event = self._on_event
 

@@ -1,8 +1,8 @@
 """Public names of apps: generated subdomains, the URLs built from them, and who owns which host.
 
 A host belongs to one app at a time. A public URL has one of two forms: a host name of its own under the base domain,
-or a path under /apps/ on the plane's own host, which every client can resolve. Whichever is shown, both lead to the app:
-a subdomain is kept as the host name that it has under the base domain.
+or a path under /apps/ on the plane's own host, which every client can resolve. Whichever is shown, both lead to the
+app: a subdomain is kept as the host name that it has under the base domain.
 """
 
 from __future__ import annotations

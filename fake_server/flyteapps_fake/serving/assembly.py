@@ -12,13 +12,13 @@ from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.serving.access_log import access_log
 from flyteapps_fake.serving.config import ServeConfig
 from flyteapps_fake.serving.console import Console, Pem
-from flyteapps_fake.serving.pages import pages
 from flyteapps_fake.serving.traces import set_up_traces
 from flyteapps_fake.settings import Settings
 from flyteapps_fake.transports.asgi import AppOptions, Front, Server
 from flyteapps_fake.transports.guard import Guard
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.listener import listening_socket
+from flyteapps_fake.transports.pages import pages
 
 FLUSH_SECONDS = 0.2
 """For the last access lines to leave; a reader that has stopped doesn't keep the server."""

@@ -43,8 +43,9 @@ class _Option(click.Option):
 
 if TYPE_CHECKING:
     _PoolType = click.ParamType[tuple[str, tuple[str, ...]]]
+    _PairType = click.ParamType[tuple[str, str]]
 else:  # click can't be asked for it before 8.4
-    _PoolType = click.ParamType
+    _PoolType = _PairType = click.ParamType
 
 
 class _Pool(_PoolType):
@@ -62,6 +63,22 @@ class _Pool(_PoolType):
         if not (name.strip() and equals and all(parts)):
             self.fail(f"{value!r} names no pool and its clusters; give one such as default=east,west", param, ctx)
         return name.strip(), parts
+
+
+class _Pair(_PairType):
+    """A name and a value."""
+
+    name = "pair"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if not isinstance(value, str):
+            return value
+        name, equals, given = value.partition("=")
+        if not (name.strip() and equals and given):
+            self.fail(f"{value!r} is no NAME=VALUE; give one such as model=s3://bucket/model/", param, ctx)
+        return name.strip(), given
 
 
 _option = partial(click.option, cls=_Option, show_default=True)
@@ -209,6 +226,26 @@ def _covered(names: Sequence[str]) -> list[str]:
     show_default="as an app's scenario says",
     help="Seconds of the plane's clock between a change of an app and the simulated cluster's first word about it.",
 )
+@_option(
+    "--missing-secret",
+    multiple=True,
+    metavar="NAME",
+    help="A secret that isn't there until it is created: apps that mount it fail; repeatable. All others are there.",
+)
+@_option(
+    "--artifact",
+    multiple=True,
+    metavar="NAME[@VERSION]=URI",
+    type=_Pair(),
+    help="An artifact for parameters of apps: a file, or a directory where the URI ends in a slash; repeatable.",
+)
+@_option(
+    "--run-output",
+    multiple=True,
+    metavar="NAME=VALUE",
+    type=_Pair(),
+    help="An output of the run or the task NAME for parameters of apps: a URI or a text; again for the next output.",
+)
 @_option("--seed", type=int, default=0, help="Seed of every random draw.")
 @_option(
     "--clock",
@@ -270,6 +307,9 @@ def serve(
     pool: Sequence[tuple[str, tuple[str, ...]]],
     lease_seconds: float,
     report_seconds: float | None,
+    missing_secret: Sequence[str],
+    artifact: Sequence[tuple[str, str]],
+    run_output: Sequence[tuple[str, str]],
     seed: int,
     clock: Literal["realtime", "auto"],
     speed: float,
@@ -307,6 +347,9 @@ def serve(
         "pools": dict(pool),
         "lease_seconds": lease_seconds,
         "report_seconds": report_seconds,
+        "missing_secrets": missing_secret,
+        "artifacts": dict(artifact),
+        "run_outputs": {name: [value for other, value in run_output if other == name] for name, _ in run_output},
         "seed": seed,
         "clock": clock,
         "speed": speed,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.validation import too_large
+from flyteapps_fake.services.platform import not_offered
 from flyteapps_fake.transports import deadlines
 from flyteapps_fake.transports.arrivals import Arrivals, Unanswerable
 from flyteapps_fake.transports.compression import COMPRESS_FROM, gunzip, gzip, takes_gzip
@@ -23,13 +24,20 @@ from flyteapps_fake.transports.cors import cors_headers, preflight
 from flyteapps_fake.transports.deadlines import check_deadline, deadline_of
 from flyteapps_fake.transports.doorkeeper import SITE, Doorkeeper
 from flyteapps_fake.transports.duplex import Conversation, codec_of
-from flyteapps_fake.transports.endpoints import Duplex, Endpoint, Stream, Unary, app_of, plane_endpoints
+from flyteapps_fake.transports.endpoints import (
+    Duplex,
+    Endpoint,
+    Stream,
+    Unary,
+    app_of,
+    plane_endpoints,
+    service_endpoints,
+)
 from flyteapps_fake.transports.guard import Guard
 from flyteapps_fake.transports.health import health_endpoints
 from flyteapps_fake.transports.lane import LARGE_BYTES, Lane
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
-from flyteapps_fake.transports.neighbours import neighbour_endpoints
 from flyteapps_fake.transports.outflow import Outflow
 from flyteapps_fake.transports.page import Page, PageRequest
 from flyteapps_fake.transports.reflection import reflection_endpoints
@@ -361,8 +369,8 @@ class Front:
             await respond(send, status, body, kind, head=scope["method"] == "HEAD")
             self._done(path, None, Code.UNIMPLEMENTED.name, time.perf_counter(), headers)
             return
-        message = f"{path.lstrip('/')} is not offered by this stand-in of the Flyte apps control plane"
-        await self._refuse(scope, headers, send, RpcError(Code.UNIMPLEMENTED, message), None if grpc else 404)
+        missing = RpcError(Code.UNIMPLEMENTED, not_offered(path))
+        await self._refuse(scope, headers, send, missing, None if grpc else 404)
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def put(receive: Receive) -> tuple[int, str]:
@@ -490,7 +498,7 @@ class Front:
 
 def _table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
     """Every method that is answered, by path."""
-    rows: list[Endpoint] = [*plane_endpoints(plane), *neighbour_endpoints(plane, uploads)]
+    rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
     services = {row.service for row in rows}
     rows += health_endpoints(services)
     rows += reflection_endpoints({row.service for row in rows})

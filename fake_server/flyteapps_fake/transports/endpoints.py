@@ -10,6 +10,8 @@ from flyteidl2.app.app_payload_pb2 import GetRequest
 from google.protobuf.message import Message
 
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
+from flyteapps_fake.services.data_proxy import Signer
+from flyteapps_fake.services.method import Method
 from flyteapps_fake.transports.repeats import Repeats
 from flyteapps_fake.transports.wire import Scope
 
@@ -81,6 +83,25 @@ def plane_endpoints(plane: FakeControlPlane) -> Iterator[Endpoint]:
     """The methods of the plane itself."""
     for operation in OPERATIONS.values():
         yield _stream(plane, operation) if operation.streaming else _unary(plane, operation)
+
+
+def service_endpoints(plane: FakeControlPlane, signer: Signer) -> Iterator[Endpoint]:
+    """The methods of the services beside AppService."""
+    for method in plane.platform.methods(signer):
+        yield _beside(plane, method)
+
+
+def _beside(plane: FakeControlPlane, method: Method) -> Unary:
+    def call(request: Message, scope: Scope) -> bytes:
+        return method.call(request, _origin(scope), plane.org)
+
+    return Unary(method.service, method.name, method.request, method.response, False, call)
+
+
+def _origin(scope: Scope) -> str:
+    """http(s)://host:port as the caller wrote it."""
+    host = dict(scope["headers"]).get(b"host", b"localhost")
+    return f"{scope.get('scheme', 'http')}://{host.decode('latin-1')}"
 
 
 def _unary(plane: FakeControlPlane, operation: Operation) -> Unary:

@@ -35,6 +35,7 @@ from flyteapps_fake.dialects.flyte_oss.writes import Writes
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
+from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.plane.validation import check_bytes
@@ -53,6 +54,7 @@ class FlyteOss(Dialect):
         self._timeline = timeline
         self._cluster = Cluster(settings, timeline)
         self.streams = self._cluster.streams
+        self.secrets = Secrets(settings.missing_secrets)
         self._operator = Operator(self._cluster, around, timeline.floor)
         self._writes = Writes(self._cluster, self._operator, around)
         self._reads = Reads(self._cluster)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.ingress import APPS, subdomain_of_path
 from flyteapps_fake.plane.operations import GET
-from flyteapps_fake.serving.app_page import JSON, app_page, no_app_page
+from flyteapps_fake.transports.app_page import JSON, app_page, no_app_page
 from flyteapps_fake.transports.asgi import Front
 from flyteapps_fake.transports.guard import host_of
 from flyteapps_fake.transports.page import Page, PageAnswer, PageRequest

@@ -1,0 +1,45 @@
+"""The services whose answers hold nothing: which cluster (this one), which user, which image (any)."""
+
+from __future__ import annotations
+
+from flyteidl2.auth.identity_pb2 import UserInfoRequest, UserInfoResponse
+from flyteidl2.cluster.payload_pb2 import SelectClusterRequest, SelectClusterResponse
+from flyteidl2.imagebuilder.payload_pb2 import GetImageRequest, GetImageResponse
+
+from flyteapps_fake.services.host import Host
+from flyteapps_fake.services.method import Method
+from flyteapps_fake.services.names import MAX_NAME, check_length
+
+
+class Fixed:
+    """The answers of one plane."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def methods(self) -> tuple[Method, ...]:
+        """Return the rows of the three services."""
+        cluster, identity = "flyteidl2.cluster.ClusterService", "flyteidl2.auth.IdentityService"
+        images = "flyteidl2.imagebuilder.ImageService"
+        return (
+            Method(cluster, "SelectCluster", SelectClusterRequest, SelectClusterResponse, self._select_cluster),
+            Method(identity, "UserInfo", UserInfoRequest, UserInfoResponse, self._user_info),
+            Method(images, "GetImage", GetImageRequest, GetImageResponse, self._get_image),
+        )
+
+    def _select_cluster(self, request: SelectClusterRequest, origin: str) -> SelectClusterResponse:
+        """Return the empty message: this same server."""
+        return SelectClusterResponse()
+
+    def _user_info(self, request: UserInfoRequest, origin: str) -> UserInfoResponse:
+        subject = self._host.settings.subject
+        return UserInfoResponse(subject=subject, name=subject, preferred_username=subject)
+
+    def _get_image(self, request: GetImageRequest, origin: str) -> GetImageResponse:
+        """Return a name for every image: the stand-in runs none of them."""
+        name = request.id.name
+        check_length("id.name", name, MAX_NAME)
+        answer = GetImageResponse()
+        answer.image.id.name = name
+        answer.image.fqin = f"registry.flyteapps.invalid/{name}"
+        return answer

@@ -1,0 +1,158 @@
+"""ProjectService: every project is there once something names it; others are created, updated and archived."""
+
+from __future__ import annotations
+
+import re
+
+from flyteidl2.common.list_pb2 import Filter
+from flyteidl2.project.project_service_pb2 import (
+    PROJECT_STATE_ACTIVE,
+    CreateProjectRequest,
+    CreateProjectResponse,
+    GetProjectRequest,
+    GetProjectResponse,
+    ListProjectsRequest,
+    ListProjectsResponse,
+    Project,
+    UpdateProjectRequest,
+    UpdateProjectResponse,
+)
+
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.validation import quoted
+from flyteapps_fake.services.host import Host
+from flyteapps_fake.services.listing import Fields, by_keys, matches
+from flyteapps_fake.services.method import Method
+from flyteapps_fake.services.names import MAX_NAME, MAX_SCOPE, check_length
+from flyteapps_fake.services.paging import page
+from flyteapps_fake.services.registry import Registry
+
+SERVICE = "flyteidl2.project.ProjectService"
+DEFAULT_PROJECT = "demo"
+"""So that a list is never empty."""
+DOMAINS = ("development", "staging", "production")
+MAX_NAMED = 1_000
+"""Projects that are remembered because something beside an app has named them."""
+MAX_PROJECT_BYTES = 16 * 1024
+_FILTER = re.compile(r"(\w+)\(\s*(\w+)\s*,\s*([^()]*?)\s*\)")
+_FUNCTIONS: dict[str, Filter.Function] = {
+    "eq": Filter.EQUAL,
+    "ne": Filter.NOT_EQUAL,
+    "contains": Filter.CONTAINS,
+    "value_in": Filter.VALUE_IN,
+}
+
+
+class Projects:
+    """The projects of one plane."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._written: Registry[str] = Registry("projects")
+        self._named: set[str] = set()
+
+    def methods(self) -> tuple[Method, ...]:
+        """Return the rows of the service."""
+        return (
+            Method(SERVICE, "CreateProject", CreateProjectRequest, CreateProjectResponse, self._create),
+            Method(SERVICE, "UpdateProject", UpdateProjectRequest, UpdateProjectResponse, self._update),
+            Method(SERVICE, "GetProject", GetProjectRequest, GetProjectResponse, self._get),
+            Method(SERVICE, "ListProjects", ListProjectsRequest, ListProjectsResponse, self._list),
+        )
+
+    def name(self, project: str) -> None:
+        """Remember a project that a request has named."""
+        if len(self._named) < MAX_NAMED:
+            self._named.add(project)
+
+    def _create(self, request: CreateProjectRequest, origin: str) -> CreateProjectResponse:
+        project = self._checked(request.project)
+        if self._find(project.id) is not None or not self._written.add(project.id, project):
+            raise RpcError(Code.ALREADY_EXISTS, f"project {project.id} already exists")
+        return CreateProjectResponse()
+
+    def _update(self, request: UpdateProjectRequest, origin: str) -> UpdateProjectResponse:
+        project = self._checked(request.project)
+        if self._find(project.id) is None:
+            raise _not_found(project.id)
+        if not self._written.replace(project.id, project):
+            self._written.add(project.id, project)
+        return UpdateProjectResponse()
+
+    def _get(self, request: GetProjectRequest, origin: str) -> GetProjectResponse:
+        project = self._find(request.id)
+        if project is None:
+            raise _not_found(request.id)
+        return GetProjectResponse(project=project)
+
+    def _list(self, request: ListProjectsRequest, origin: str) -> ListProjectsResponse:
+        test = matches(_filters(request.filters), _FIELDS)
+        found = [project for project in self._all() if test(project)]
+        sorts = [request.sort_by] if request.HasField("sort_by") and request.sort_by.key != "created_at" else []
+        projects, token = page(by_keys(found, sorts, _FIELDS), request.limit, request.token)
+        answer = ListProjectsResponse()
+        answer.projects.projects.extend(projects)
+        answer.projects.token = token
+        return answer
+
+    def _all(self) -> list[Project]:
+        """Those that were written in the order in which they were created, after those that were only named."""
+        written = [(name, Project.FromString(encoded)) for name, encoded in self._written.items()]
+        named = self._implicit() - {name for name, _ in written}
+        return [*(self._plain(name) for name in sorted(named)), *(project for _, project in written)]
+
+    def _find(self, name: str) -> Project | None:
+        if (encoded := self._written.get(name)) is not None:
+            return Project.FromString(encoded)
+        return self._plain(name) if name in self._implicit() else None
+
+    def _implicit(self) -> set[str]:
+        return {DEFAULT_PROJECT} | self._named | self._host.projects()
+
+    def _plain(self, name: str) -> Project:
+        """A project that nobody has written."""
+        return self._whole(Project(id=name, name=name, state=PROJECT_STATE_ACTIVE))
+
+    def _whole(self, project: Project) -> Project:
+        del project.domains[:]
+        for domain in DOMAINS:
+            project.domains.add(id=domain, name=domain)
+        project.org = self._host.org
+        return project
+
+    def _checked(self, project: Project) -> Project:
+        if not project.id:
+            raise RpcError(Code.INVALID_ARGUMENT, "project.id must not be empty")
+        check_length("project.id", project.id, MAX_SCOPE)
+        check_length("project.name", project.name, MAX_NAME)
+        if project.ByteSize() > MAX_PROJECT_BYTES:
+            raise RpcError(Code.INVALID_ARGUMENT, f"project has more than {MAX_PROJECT_BYTES:,} bytes")
+        return self._whole(project)
+
+
+_FIELDS: Fields[Project] = {
+    "id": lambda project: project.id,
+    "identifier": lambda project: project.id,
+    "name": lambda project: project.name,
+    "description": lambda project: project.description,
+    "state": lambda project: str(int(project.state)),
+}
+
+
+def _filters(text: str) -> list[Filter]:
+    """Read filters such as eq(state, 0)+contains(name, demo). Raises RpcError."""
+    check_length("filters", text, MAX_NAME * 4)
+    found: list[Filter] = []
+    for part in text.split("+") if text.strip() else ():
+        read = _FILTER.fullmatch(part.strip())
+        if read is None or read[1] not in _FUNCTIONS:
+            known = ", ".join(f"{function}(FIELD, VALUE)" for function in _FUNCTIONS)
+            raise RpcError(Code.INVALID_ARGUMENT, f"filters: {quoted(part)} is none of {known}")
+        function = _FUNCTIONS[read[1]]
+        values = re.split(r"\s*[;,]\s*", read[3]) if function == Filter.VALUE_IN else [read[3]]
+        found.append(Filter(function=function, field=read[2], values=values))
+    return found
+
+
+def _not_found(name: str) -> RpcError:
+    return RpcError(Code.NOT_FOUND, f"project {quoted(name)} not found: create it, or deploy an app into it")

@@ -1,0 +1,105 @@
+"""SecretService: creates, updates, gets, lists and deletes secrets. Their values are read by nobody, and not kept."""
+
+from __future__ import annotations
+
+from flyteidl2.secret.definition_pb2 import OverallStatus, Secret, SecretIdentifier, SecretPresenceStatus, SecretSpec
+from flyteidl2.secret.payload_pb2 import (
+    CreateSecretRequest,
+    CreateSecretResponse,
+    DeleteSecretRequest,
+    DeleteSecretResponse,
+    GetSecretRequest,
+    GetSecretResponse,
+    ListSecretsRequest,
+    ListSecretsResponse,
+    UpdateSecretRequest,
+    UpdateSecretResponse,
+)
+
+from flyteapps_fake.plane.clock import set_timestamp
+from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.secrets import SecretKey
+from flyteapps_fake.services.host import Host
+from flyteapps_fake.services.method import Method
+from flyteapps_fake.services.names import MAX_NAME, check_length, check_scope
+from flyteapps_fake.services.paging import page
+from flyteapps_fake.services.registry import Registry
+from flyteapps_fake.settings import SIMULATED
+
+SERVICE = "flyteidl2.secret.SecretService"
+
+
+class SecretStore:
+    """The secrets of one plane, as clients see them."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._secrets: Registry[SecretKey] = Registry("secrets", host.secrets.created)
+
+    def methods(self) -> tuple[Method, ...]:
+        """Return the rows of the service."""
+        return (
+            Method(SERVICE, "CreateSecret", CreateSecretRequest, CreateSecretResponse, self._create),
+            Method(SERVICE, "UpdateSecret", UpdateSecretRequest, UpdateSecretResponse, self._update),
+            Method(SERVICE, "GetSecret", GetSecretRequest, GetSecretResponse, self._get),
+            Method(SERVICE, "ListSecrets", ListSecretsRequest, ListSecretsResponse, self._list),
+            Method(SERVICE, "DeleteSecret", DeleteSecretRequest, DeleteSecretResponse, self._delete),
+        )
+
+    def _create(self, request: CreateSecretRequest, origin: str) -> CreateSecretResponse:
+        key = _key(request.id)
+        if not self._secrets.add(key, self._secret(key, request.secret_spec)):
+            raise RpcError(Code.ALREADY_EXISTS, f"secret {key.name} already exists")
+        return CreateSecretResponse()
+
+    def _update(self, request: UpdateSecretRequest, origin: str) -> UpdateSecretResponse:
+        key = _key(request.id)
+        if not self._secrets.replace(key, self._secret(key, request.secret_spec)):
+            raise _not_found(key)
+        return UpdateSecretResponse()
+
+    def _get(self, request: GetSecretRequest, origin: str) -> GetSecretResponse:
+        key = _key(request.id)
+        found = self._secrets.get(key)
+        if found is None:
+            raise _not_found(key)
+        return GetSecretResponse(secret=Secret.FromString(found))
+
+    def _list(self, request: ListSecretsRequest, origin: str) -> ListSecretsResponse:
+        """Those of exactly that scope: without a project, say, those of all projects are meant."""
+        check_scope(request.project, request.domain)
+        scope = (request.project, request.domain)
+        found = [Secret.FromString(encoded) for key, encoded in self._secrets.items() if key[:2] == scope]
+        found.sort(key=lambda secret: secret.id.name)
+        secrets, token = page(found, request.limit, request.token)
+        return ListSecretsResponse(secrets=secrets, token=token)
+
+    def _delete(self, request: DeleteSecretRequest, origin: str) -> DeleteSecretResponse:
+        key = _key(request.id)
+        if not self._secrets.remove(key):
+            raise _not_found(key)
+        return DeleteSecretResponse()
+
+    def _secret(self, key: SecretKey, spec: SecretSpec) -> Secret:
+        if spec.WhichOneof("value") is None:
+            raise RpcError(Code.INVALID_ARGUMENT, "secret_spec: give a string_value or a binary_value")
+        name = SecretIdentifier(name=key.name, project=key.project, domain=key.domain, organization=self._host.org)
+        secret = Secret(id=name)
+        metadata = secret.secret_metadata
+        metadata.type = spec.type
+        set_timestamp(metadata.created_time, self._host.now_ns())
+        metadata.secret_status.overall_status = OverallStatus.FULLY_PRESENT
+        where = metadata.secret_status.cluster_status.add(presence_status=SecretPresenceStatus.PRESENT)
+        where.cluster.organization, where.cluster.name = self._host.org, SIMULATED
+        return secret
+
+
+def _key(identifier: SecretIdentifier) -> SecretKey:
+    check_scope(identifier.project, identifier.domain)
+    check_length("id.name", identifier.name, MAX_NAME)
+    return SecretKey(identifier.project, identifier.domain, identifier.name)
+
+
+def _not_found(key: SecretKey) -> RpcError:
+    scope = f" of {key.project or '*'}/{key.domain or '*'}" if key.project or key.domain else ""
+    return RpcError(Code.NOT_FOUND, f"secret {key.name}{scope} not found")
