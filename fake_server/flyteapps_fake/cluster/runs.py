@@ -79,7 +79,7 @@ def _program(app: App, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | No
     if flaw := flaw_of(app.spec):
         return REJECTED, None, flaw
     if absent := missing_secret_of(app, secrets):
-        return SECRETLESS, None, f"{quoted(absent)}; create it (flyte create secret), then activate the app again"
+        return SECRETLESS, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
     name = scenario_of(app)
     scenario = SCENARIOS.get(name)
     if scenario is None:

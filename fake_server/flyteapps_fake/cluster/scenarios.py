@@ -198,7 +198,7 @@ SECRETLESS: tuple[Step, ...] = (
     _ACCEPTED,
     _PULLING,
     Step(DEPLOYING, Status.INITIALIZING, "Mounting secrets", *_near(300)),
-    Step(FAILED, Status.SECRET_MOUNT_ERROR, "Failed to mount secret: not found: {reason}", *_near(500)),
+    Step(FAILED, Status.SECRET_MOUNT_ERROR, "Failed to mount secret {reason}", *_near(500)),
 )
 """What happens to an app that mounts a secret which was declared to be missing."""
 

@@ -21,8 +21,10 @@ class Fixed:
         """Return the rows of the three services."""
         cluster, identity = "flyteidl2.cluster.ClusterService", "flyteidl2.auth.IdentityService"
         images = "flyteidl2.imagebuilder.ImageService"
+        select = (SelectClusterRequest, SelectClusterResponse, self._select_cluster)
         return (
-            Method(cluster, "SelectCluster", SelectClusterRequest, SelectClusterResponse, self._select_cluster),
+            # not checked: other versions of the SDK name kinds of resources that this one's messages don't have
+            Method(cluster, "SelectCluster", *select, checked=False),
             Method(identity, "UserInfo", UserInfoRequest, UserInfoResponse, self._user_info),
             Method(images, "GetImage", GetImageRequest, GetImageResponse, self._get_image),
         )

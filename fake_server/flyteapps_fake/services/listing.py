@@ -48,7 +48,7 @@ def _compile(each: Filter, fields: Fields[Item]) -> Callable[[Item], bool]:
 
 def ordered(items: Iterable[Item], request: ListRequest, fields: Fields[Item]) -> list[Item]:
     """Return the items in the order that the request asks for, as they came where it asks for none."""
-    sorts = list(request.sort_by_fields) or ([request.sort_by] if request.HasField("sort_by") else [])
+    sorts = list(request.sort_by_fields) or ([request.sort_by] if request.sort_by.key else [])
     return by_keys(items, sorts, fields)
 
 

@@ -18,7 +18,7 @@ STAND_IN = "this stand-in of the Flyte apps control plane"
 _LACKS = {
     "flyteidl2.app.": "has no such method of apps",
     "flyteidl2.artifact.": "has the artifacts that `flyteapps serve --artifact NAME=URI` declares, and only gets them",
-    "flyteidl2.dataproxy.": "takes uploads of code, and keeps no data to download",
+    "flyteidl2.dataproxy.": "takes uploads of code alone: it runs no tasks and keeps no data",
     "flyteidl2.project.": "creates, updates, gets and lists projects, and nothing else of them",
     "flyteidl2.secret.": "creates, updates, gets, lists and deletes secrets, and nothing else of them",
     "flyteidl2.settings.": "has no settings",

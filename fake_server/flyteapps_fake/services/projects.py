@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flyteidl2.common.list_pb2 import Filter
+from flyteidl2.common.list_pb2 import Filter, Sort
 from flyteidl2.project.project_service_pb2 import (
     PROJECT_STATE_ACTIVE,
     CreateProjectRequest,
@@ -34,6 +34,8 @@ DOMAINS = ("development", "staging", "production")
 MAX_NAMED = 1_000
 """Projects that are remembered because something beside an app has named them."""
 MAX_PROJECT_BYTES = 16 * 1024
+_CREATED_AT = "created_at"
+"""The order in which projects are kept: no time of theirs is in the message."""
 _FILTER = re.compile(r"(\w+)\(\s*(\w+)\s*,\s*([^()]*?)\s*\)")
 _FUNCTIONS: dict[str, Filter.Function] = {
     "eq": Filter.EQUAL,
@@ -88,8 +90,11 @@ class Projects:
     def _list(self, request: ListProjectsRequest, origin: str) -> ListProjectsResponse:
         test = matches(_filters(request.filters), _FIELDS)
         found = [project for project in self._all() if test(project)]
-        sorts = [request.sort_by] if request.HasField("sort_by") and request.sort_by.key != "created_at" else []
-        projects, token = page(by_keys(found, sorts, _FIELDS), request.limit, request.token)
+        if request.sort_by.key == _CREATED_AT:
+            found = found[::-1] if request.sort_by.direction == Sort.DESCENDING else found
+        elif request.sort_by.key:
+            found = by_keys(found, [request.sort_by], _FIELDS)
+        projects, token = page(found, request.limit, request.token)
         answer = ListProjectsResponse()
         answer.projects.projects.extend(projects)
         answer.projects.token = token
