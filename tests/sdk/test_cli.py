@@ -18,7 +18,7 @@ def test_serve_and_get(server: Server, user: User) -> None:
     assert "is now being served" in user.flyte("serve", "-e", "LATE=1", "my_app.py", "env")
     assert server.calls().count("CreateUploadLocation OK") == 1, "the second bundle comes from the SDK's cache"
     shown = user.flyte("get", "app", "my-app")
-    assert "'publicUrl': 'http://my-app-" in shown and "'revision': '1'" in shown
+    assert "'publicUrl': 'http://localhost:" in shown and "/apps/my-app-" in shown and "'revision': '1'" in shown
     assert "'key': 'A'" in shown and "LATE" not in shown
     listed = user.flyte("get", "app")
     assert "my-app" in listed and "ACTIVE" in listed

@@ -98,9 +98,27 @@ def status_of(port: int, method: str, path: str) -> int:
         return int(raw.makefile("rb").readline().split()[1])
 
 
-def test_host_names_can_be_asked_for(kind: str) -> None:
+def test_every_answer_is_what_it_says(server: ServerProcess) -> None:
+    """No browser guesses what an answer is: pages, refusals and answers in JSON carry nosniff."""
+    get_app = "/flyteidl2.app.AppService/Get"
+    for port, method, path in (
+        *((port, "GET", path) for port in (server.port, server.console_port) for path in ("/", "/healthz", "/metrics")),
+        *((server.console_port, method, "/none") for method in ("GET", "POST")),
+        *((server.port, "POST", path) for path in (get_app, "/flyteidl2.none.Service/Method", "/_flyteapps/uploads/x")),
+        (server.port, "GET", f"{get_app}?encoding=json&message=%7B%7D"),
+    ):
+        answer = HTTP.request(method, f"http://127.0.0.1:{port}{path}", headers=JSON_BODY, content=b"{}")
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+    refused = HTTP.get(f"http://127.0.0.1:{server.port}/", headers={"host": "evil.example"})
+    assert refused.status_code == 403 and refused.headers["x-content-type-options"] == "nosniff"
+
+
+def test_host_names_can_be_asked_for() -> None:
     """`--ingress host` shows host names; paths lead to the same app."""
-    with ServerProcess("--server", kind, "--ingress", "host") as server, AppServiceClientSync(server.url) as client:
+    with (
+        ServerProcess("--server", "portable", "--ingress", "host") as server,
+        AppServiceClientSync(server.url) as client,
+    ):
         app = client.create(create("a")).app
         subdomain = app.spec.ingress.subdomain
         assert app.status.ingress.public_url == f"http://{subdomain}.apps.localhost:{server.console_port}"

@@ -19,7 +19,7 @@ import flyteapps
 from flyteapps_fake.serving.certificates import self_signed
 
 from .messages import create, get
-from .server_process import ServerProcess
+from .server_process import HTTP, ServerProcess
 from .test_command import run
 
 
@@ -44,6 +44,9 @@ def test_self_signed(kind: str, state: Path) -> None:
                 client = AppServiceClientSync(url, http_client=http, protocol=protocol)
                 name = f"a{number}{protocol.value}"
                 assert client.create(create(name)).app == client.get(get(name)).app
+        console = f"https://localhost:{server.console_port}"
+        assert client.get(get(name)).app.status.ingress.public_url.startswith(f"{console}/apps/")
+        assert HTTP.get(f"{console}/healthz").status_code == 200
         credentials = grpc.ssl_channel_credentials(ca)
         with grpc.secure_channel(f"127.0.0.1:{server.port}", credentials) as channel:
             assert app_service_pb2_grpc.AppServiceStub(channel).Get(get("a11")).app.metadata.id.name == "a11"

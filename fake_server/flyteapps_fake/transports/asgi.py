@@ -30,19 +30,16 @@ from flyteapps_fake.transports.endpoints import (
     Stream,
     Unary,
     app_of,
-    plane_endpoints,
-    service_endpoints,
 )
 from flyteapps_fake.transports.guard import Guard
-from flyteapps_fake.transports.health import health_endpoints
 from flyteapps_fake.transports.lane import LARGE_BYTES, Lane
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.metrics import Metrics
 from flyteapps_fake.transports.outflow import Outflow
 from flyteapps_fake.transports.page import Page, PageRequest
-from flyteapps_fake.transports.reflection import reflection_endpoints
 from flyteapps_fake.transports.requests import PLAIN, form_of, looks_like_rpc, refusal_of, stream_encoding, unframe
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
+from flyteapps_fake.transports.table import table
 from flyteapps_fake.transports.tracing import tracing
 from flyteapps_fake.transports.uploads import UPLOADS, Uploads
 from flyteapps_fake.transports.wire import (
@@ -116,7 +113,7 @@ class Front:
         self.plane = plane
         self.options = options
         self.uploads = Uploads()
-        self.endpoints: dict[str, Endpoint] = _table(plane, self.uploads)
+        self.endpoints: dict[str, Endpoint] = table(plane, self.uploads)
         self.intake = plane.intake
         self.arrivals = Arrivals(options.limits.request_seconds, self.intake.request_bytes)
         self.lane = Lane()
@@ -494,12 +491,3 @@ class Front:
         until = time.monotonic() + seconds
         while self.sweeper.streams and time.monotonic() < until:
             await asyncio.sleep(0.01)
-
-
-def _table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
-    """Every method that is answered, by path."""
-    rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
-    services = {row.service for row in rows}
-    rows += health_endpoints(services)
-    rows += reflection_endpoints({row.service for row in rows})
-    return {row.path: row for row in rows}

@@ -20,7 +20,7 @@ from flyteapps_fake.transports.lane import Lane
 from flyteapps_fake.transports.outflow import encoding_of
 from flyteapps_fake.transports.requests import check_flags, check_headers, check_query, refusal_of, unreadable
 from flyteapps_fake.transports.streams import LiveStream, Sweeper
-from flyteapps_fake.transports.wire import Event, HeaderList, Receive, Send, refuse, respond
+from flyteapps_fake.transports.wire import NO_SNIFF, Event, HeaderList, Receive, Send, refuse, respond, with_headers
 
 FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """How the content types begin whose bodies are frames: of a unary method, of a stream."""
@@ -96,7 +96,7 @@ class GeneralPath:
         headers: Mapping[bytes, bytes],
         send: Send,
     ) -> str:
-        answer = Answer(Compressing(send, headers), live)
+        answer = Answer(Compressing(with_headers(send, [NO_SNIFF]), headers), live)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         inner = {**exchange.scope, "headers": pairs}
         refused = False
