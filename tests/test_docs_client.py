@@ -158,7 +158,7 @@ def test_a_whole_program_runs(block: Block, wire: str, work: Path, capsys: pytes
         names: dict[str, Any] = {"__name__": "__main__", "connection": connection(plane, wire)}
         run_with_address(block, names)
         close(default_client())
-    assert "/apps/hello-" in capsys.readouterr().out
+    assert re.search(r"http://(localhost:\d+/apps/)?hello-", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("block", BY_SDK, ids=str)

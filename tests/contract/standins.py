@@ -26,9 +26,18 @@ OFFERS = Offers(
 )
 
 
+PUBLIC_PORT = 8080
+"""The port in the public URLs of served planes: with those of their servers, equal planes would answer otherwise."""
+
+
 def fresh() -> FakeControlPlane:
     """A plane on the manual clock, with a pool that two clusters serve."""
     return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]})
+
+
+def fresh_to_serve() -> FakeControlPlane:
+    """The same, whose public URLs are paths on one port."""
+    return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]}, ingress_port=PUBLIC_PORT)
 
 
 OSS_OFFERS = Offers(
@@ -42,7 +51,7 @@ OSS_OFFERS = Offers(
 
 def fresh_oss() -> FakeControlPlane:
     """A plane of the open-source backend's dialect, on the manual clock."""
-    return FakeControlPlane(dialect="flyte-oss", clock="manual")
+    return FakeControlPlane(dialect="flyte-oss", clock="manual", ingress_port=PUBLIC_PORT)
 
 
 def _move(plane: InProcess, seconds: float) -> None:
@@ -86,12 +95,12 @@ def direct() -> PlanesTarget:
 def over_connect() -> PlanesTarget:
     """The same behind the front, on real ports."""
     offers = replace(OFFERS, http=True, raw_grpc=True)
-    return PlanesTarget(fresh, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
+    return PlanesTarget(fresh_to_serve, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
 
 
 def over_grpc() -> PlanesTarget:
     """The same behind grpcio's servicer, on real ports."""
-    return PlanesTarget(fresh, name="gRPC", offers=OFFERS, connect=_over_grpc, move=_move, shut=_shut)
+    return PlanesTarget(fresh_to_serve, name="gRPC", offers=OFFERS, connect=_over_grpc, move=_move, shut=_shut)
 
 
 def in_grpcio_testing() -> PlanesTarget:
