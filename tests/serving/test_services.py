@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
+from flyteidl2.app.app_definition_pb2 import Status
 from flyteidl2.artifact.artifact_service_connect import ArtifactServiceClientSync
 from flyteidl2.artifact.artifact_service_pb2 import GetArtifactRequest
 from flyteidl2.common.identifier_pb2 import ProjectIdentifier
@@ -44,6 +45,7 @@ from flyteapps_fake.transports.uploads import Uploads
 from .messages import create, get
 
 ARTIFACTS = {"bert": "s3://models/bert/", "bert@v2": "s3://models/bert.bin"}
+_NAME: dict[str, Any] = {"project": "p", "domain": "d"}
 RUN_OUTPUTS = {"env.train": ["s3://out/model/", "good"], "x" * 40: ["long"]}
 
 
@@ -121,9 +123,6 @@ def test_tasks_are_accepted_and_listed(served: tuple[FakeControlPlane, EmbeddedS
             client.deploy_task(deployment("x", project="p" * 64))
 
 
-_NAME = {"project": "p", "domain": "d"}
-
-
 def test_secrets_come_and_go(served: tuple[FakeControlPlane, EmbeddedServer]) -> None:
     """Secrets are created, listed by scope, updated and deleted; their values are not kept."""
     with SecretServiceClientSync(served[1].url) as client:
@@ -171,9 +170,7 @@ def test_a_missing_secret_fails_its_app_until_it_is_created(served: tuple[FakeCo
         wanted = get(name)
         wanted.app_id.org = "acme"
         last = stub.get(wanted).app.status.conditions[-1]
-        return type(last).DESCRIPTOR.fields_by_name["substate"].enum_type.values_by_number[
-            last.substate
-        ].name, last.message
+        return Status.Substate.Name(last.substate), last.message
 
     assert deploy("secretless", "TOKEN") == (
         "SECRET_MOUNT_ERROR",
