@@ -8,7 +8,7 @@ from pathlib import Path
 import flyteapps_fake
 
 ROOT = Path(flyteapps_fake.__file__).parent
-OTHER = re.compile(r"flyte.?oss|open.source|knative|kservice", re.IGNORECASE)
+OTHER = re.compile(r"flyte.?oss|open.source|knative|\bkservice", re.IGNORECASE)
 KNOWS = {"registry.py"}
 """Where all dialects are named."""
 
