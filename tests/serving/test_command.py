@@ -140,10 +140,14 @@ def test_a_wrong_setting_is_named() -> None:
         (["--pool", "a=east", "--pool", "a=west"], "--pool a is given twice"),
         (["--data-plane", "real"], "--data-plane"),
         (["--lease-seconds", "0"], "lease_seconds"),
+        (["--ingress-host", "a b"], "ingress_host"),
+        (["--artifact", "bert"], "NAME=VALUE"),
+        (["--artifact", "bert=model"], "artifacts"),
+        (["--missing-secret", "A", "--data-plane", "none"], "missing_secrets"),
     ],
 )
-def test_a_wrong_data_plane_is_named(options: list[str], word: str) -> None:
-    """What can't be a pool, a data plane or a lease is refused with what could be."""
+def test_a_wrong_option_is_named(options: list[str], word: str) -> None:
+    """What can't be a pool, a data plane, a lease, a host or a declared value is refused with what could be."""
     ended = run("--port", "0", "--console-port", "0", *options)
     assert ended.returncode != 0
     assert word in ended.stderr and "Traceback" not in ended.stderr

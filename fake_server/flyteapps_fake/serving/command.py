@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from flyteapps_fake.plane.hostname import is_loopback
+from flyteapps_fake.plane.hostname import is_hostname, is_loopback
 from flyteapps_fake.registry import DIALECTS
 from flyteapps_fake.serving.banner import Banner
 from flyteapps_fake.serving.certificates import Certificate, given, self_signed
@@ -105,10 +105,12 @@ def _resolve(host: str) -> str:
     return str(addresses[0][4][0])
 
 
-def _own_name(host: str) -> str:
-    """The name by which clients reach a server that listens on `host`."""
+def _own_name(host: str, address: str) -> str:
+    """The name by which clients reach a server that listens on `host`, which stands for `address`."""
+    if is_loopback(address) or address in ("0.0.0.0", "::"):
+        return "localhost"
     bare = host.strip("[]").lower()
-    return "localhost" if not bare or is_loopback(bare) or bare in ("0.0.0.0", "::") else bare
+    return bare if is_hostname(bare) else address
 
 
 def _free_port(address: str) -> int:
@@ -333,16 +335,17 @@ def serve(
     names = [name for name, _ in pool]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise _fail(f"--pool {twice} is given twice: name its clusters in one, such as --pool {twice}=C1,C2")
+    address = _resolve(host)
     secured = bool(tls or tls_cert)
     settings = {
         "dialect": dialect,
         "org": org or None,
         "ingress": ingress,
         "base_domain": base_domain,
-        "ingress_host": ingress_host or _own_name(host),
+        "ingress_host": ingress_host or _own_name(host, address),
         "ingress_scheme": ingress_scheme or ("https" if secured else "http"),
         "ingress_port": ingress_port,
-        "own_hosts": allow_host,
+        "own_hosts": (*allow_host, _own_name(host, address)),
         "data_plane": data_plane,
         "pools": dict(pool),
         "lease_seconds": lease_seconds,
@@ -366,8 +369,7 @@ def serve(
             check_origin(origin)
     except ValueError as error:
         raise _fail(str(error)) from None
-    address = _resolve(host)
-    certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, *filter(None, [base_domain])])
+    certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, *filter(None, [base_domain, ingress_host])])
     if port and port == console_port:
         raise _fail(f"--port and --console-port are both {port}: the API and the console need one each")
     if port and _taken(address, port):
