@@ -46,7 +46,7 @@ class Pages:
 
     def _app_host(self, authority: str, path: str) -> str:
         """The host name of the app that the page is of, whether it is there or not; "" for a page of the server."""
-        host = host_of(authority).lower().removesuffix(".")
+        host = host_of(authority)
         under = f".{self._domain}"
         if host and ((self._domain and host.endswith(under)) or self._plane.find_by_host(host) is not None):
             return host
