@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from flyteapps_fake.transports.asgi import Front, Page
 from flyteapps_fake.transports.guard import Guard, check_origin, parse_authority, parse_origin
+from flyteapps_fake.transports.pages import pages
 
 from .asgi_calls import calling
 from .messages import get
@@ -133,18 +133,12 @@ def test_headers_that_decide(headers: list[tuple[str, str]], code: str) -> None:
 def test_another_site_may_link_to_a_page() -> None:
     """A link from elsewhere leads to a page; an image, a frame's script or a form doesn't; nor where all may."""
 
-    def page(method: str, host: str, path: str, query: str, accept: str) -> tuple[int, bytes, bytes]:
-        return 200, b"text/plain", b"the page"
-
-    def pages(front: Front) -> Page:
-        return page
-
     async def run() -> None:
         async with calling(page=pages) as caller:
             for mode, seen in (("navigate", True), ("no-cors", False), ("cors", False)):
                 headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode)]
                 events = await caller.send("/v2", b"", headers, method="GET")
-                assert ("the page" in str(events)) is seen, mode
+                assert ("is running here" in str(events)) is seen, mode
         async with calling(guard=Guard("127.0.0.1", (), ("*",))) as caller:
             message = get("none").SerializeToString()
             headers = [("content-type", PROTO), ("sec-fetch-site", "cross-site")]
