@@ -100,10 +100,11 @@ class Reactor:
         run.drawn += 1
         words = (*record.key, record.incarnation, record.revision, run.drawn)
         due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.settings.seed, *words)
-        if step.status in _ENDS and not run.reached:
+        last = step.status in _ENDS and not run.reached
+        if last:
             due = max(due, run.written + self._floor)
         action = partial(self._take_step, run, step)
-        self._state.agenda.call_at(due, record.key, action, progress=not step.background)
+        self._state.agenda.call_at(due, record.key, action, progress=not step.background, last=last)
 
     def _restart(self, record: AppRecord, run: Run) -> None:
         """Plans the next time that a container which dies again and again dies."""

@@ -14,14 +14,12 @@ from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.pacer import Planner
-from flyteapps_fake.plane.streams import OpenStream, Streams
+from flyteapps_fake.plane.streams import OpenStream
 
 
 class Dialect(Planner):
     """The behaviour of one plane, and all that it holds."""
 
-    streams: Streams
-    """The plane's open streams."""
     intake: ClassVar[Intake] = Intake()
     """What its servers take in."""
     repeats: ClassVar[bool] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import ClassVar, cast
 
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -24,7 +24,7 @@ from flyteapps_fake.plane import reads, writes
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.events import Event, app_scope
+from flyteapps_fake.plane.events import Event, app_scope, watch_scopes
 from flyteapps_fake.plane.leases import LeaseDesk
 from flyteapps_fake.plane.logs import tail_logs
 from flyteapps_fake.plane.operations import Operation
@@ -56,9 +56,9 @@ class Standard(Dialect):
     def scope(self, key: Hashable) -> StreamScope:
         return app_scope(cast("AppKey", key))
 
-    def watchers(self, key: Hashable) -> Iterable[OpenStream]:
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         record = self.state.store.get(cast("AppKey", key))
-        return self.state.events.watchers(record) if record is not None else ()
+        return watch_scopes(record) if record is not None else ()
 
     def settle(self) -> None:
         self.state.settle()
@@ -139,7 +139,7 @@ class Standard(Dialect):
         key = self.state.hosts.owner(host)
         if key is not None and self._reactor is not None:
             self._reactor.asked(key)
-            self._timeline.written(key)
+            self._timeline.woken(key)
             self._timeline.scheduled()
         return self.find_by_host(host)
 

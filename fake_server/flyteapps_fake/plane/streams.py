@@ -6,7 +6,7 @@ What a stream gives is its subclass's business: a watch's events, a cluster's le
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ class Streams:
     def __len__(self) -> int:
         return sum(map(len, self._streams.values()))
 
-    def of(self, scope: StreamScope | None) -> Iterable[OpenStream]:
+    def of(self, scope: StreamScope | None) -> Collection[OpenStream]:
         """The open streams of that scope, in the order in which they were opened."""
         return self._streams.get(scope, ())
 

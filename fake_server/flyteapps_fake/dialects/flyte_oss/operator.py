@@ -83,7 +83,7 @@ class Operator:
         self._rollouts.pop(service.resource, None)
         self._end_pods(service.resource)
         due = self._cluster.clock.now() + (_HEARD_AFTER if self._delay is None else self._delay)
-        self._cluster.agenda.call_at(due, service.resource, self._say_again)
+        self._cluster.agenda.call_at(due, service.resource, self._say_again, last=True)
 
     def drop(self, resource: str) -> None:
         """It is gone."""
@@ -173,9 +173,10 @@ class Operator:
             delay, width = self._delay, 0
         words = (rollout.resource, rollout.generation, rollout.drawn)
         due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *words)
-        if report.stage in _ENDS and not rollout.reached:
+        last = report.stage in _ENDS and not rollout.reached
+        if last:
             due = max(due, rollout.written + self._floor)
-        self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report))
+        self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report), last=last)
 
     def _report(self, rollout: Rollout, report: Report, _: Timer) -> None:
         service = self._cluster.services.get(rollout.resource)
