@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from google.protobuf.message import Message
 
-from flyteapps_fake.dialects.dialect import Dialect
+from flyteapps_fake.dialects.dialect import Dialect, Notice
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
@@ -119,6 +119,10 @@ class FakeControlPlane:
     def on_schedule(self) -> list[Callable[[], None]]:
         """Who is called when `next_due` may have changed."""
         return self._timeline.on_schedule
+
+    def notify(self, listener: Callable[[Notice], None]) -> None:
+        """Calls `listener`, under the plane's lock, with what the person at the terminal should know of an app."""
+        self._dialect.on_notice = listener
 
     def call(self, operation: Operation, request: Message) -> bytes:
         """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""

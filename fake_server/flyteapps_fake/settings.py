@@ -33,7 +33,9 @@ class Settings:
     the dialect allows. `data_plane`: "simulated" starts and stops apps by itself;
     "none" leaves that to clusters that come by the Lease RPC. `pools`: the clusters
     that serve a pool, by its name; each cluster also serves the pool of its own
-    name, and the simulated one the pool "default". `lease_seconds`: of the plane's
+    name, and the simulated one the pool "default". Without any, the simulated
+    cluster serves every pool, and stands in for every cluster that an app names,
+    unless a cluster of that name has come. `lease_seconds`: of the plane's
     clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
     clock, between a change of an app and the simulated cluster's first word about
     it, None for as long as its scenario says.
@@ -98,6 +100,11 @@ class Settings:
     def pools_served(self) -> dict[str, tuple[str, ...]]:
         """The clusters that serve a pool, by its name, the simulated one included where it is there."""
         pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}
-        if self.data_plane == "simulated":
+        if self.data_plane == "simulated" and SIMULATED not in pools.get(DEFAULT_POOL, ()):
             pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
         return pools
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether the simulated cluster serves each pool, and plays each cluster, that no other cluster has come for."""
+        return self.data_plane == "simulated" and not self.pools

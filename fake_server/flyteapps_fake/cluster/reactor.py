@@ -34,7 +34,8 @@ class Reactor:
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first word about a change; None where its scenario says how long."""
-        self._serves = frozenset(state.pools.served_by(SIMULATED))
+        self._names: dict[AppKey, str] = {}
+        """The clusters in whose place it holds an app, where that isn't itself."""
         self._runs: dict[Hashable, Run] = {}
         self._idle: Callable[[Timer], None] = self._go_idle
         """One for the timers of all apps."""
@@ -45,16 +46,18 @@ class Reactor:
         if new is None:
             if old is not None:
                 self._drop(old.key)
+                self._names.pop(old.key, None)
             return
         if self._state.store.get(new.key) is not new:
             return
         run = self._runs.get(new.key)
-        if leasable(new) and new.wanted in self._serves:
+        if leasable(new) and (name := self._state.pools.simulated_as(new.wanted)):
             self._drop(new.key)
-            lease(self._state, new, SIMULATED)
-        elif new.cluster != SIMULATED:
+            self._take(new, name)
+        elif not self._holds(new):
             self._drop(new.key)
-        elif run is None or not run.is_of(new) or old is None or old.cluster != SIMULATED:
+            self._names.pop(new.key, None)
+        elif run is None or not run.is_of(new) or old is None or old.cluster != new.cluster:
             self._start(new)
         elif run.counter != new.counter:
             # somebody else reports for this cluster: what we had in mind is over
@@ -70,6 +73,18 @@ class Reactor:
         run.asked_at = self._state.clock.now()
         if not record.replicas and key not in self._state.agenda:
             self._wake(record, run)
+
+    def _take(self, record: AppRecord, name: str) -> None:
+        """Leases the app under that name."""
+        if name == SIMULATED:
+            self._names.pop(record.key, None)
+        else:
+            self._names[record.key] = name
+        lease(self._state, record, name)
+
+    def _holds(self, record: AppRecord) -> bool:
+        """Whether the app is one of its own."""
+        return record.cluster == self._names.get(record.key, SIMULATED)
 
     def _drop(self, key: AppKey) -> None:
         if self._runs.pop(key, None) is not None:
@@ -138,7 +153,7 @@ class Reactor:
         if record is None or not run.is_of(record):
             return
         said = Report(
-            cluster=SIMULATED,
+            cluster=record.cluster,
             status=step.status,
             substate=step.substate,
             message=step.message.format(reason=run.reason) if run.reason else step.message,
@@ -151,5 +166,5 @@ class Reactor:
         run.counter = record.counter
         run.fresh, run.materialized = False, None
         run.reached = run.reached or step.status in _ENDS
-        if record.cluster == SIMULATED:
+        if self._holds(record):
             self._go_on(record, run)

@@ -19,7 +19,7 @@ from flyteidl2.app.app_payload_pb2 import (
 from google.protobuf.message import Message
 
 from flyteapps_fake.cluster.reactor import Reactor
-from flyteapps_fake.dialects.dialect import Dialect
+from flyteapps_fake.dialects.dialect import Dialect, Notice
 from flyteapps_fake.plane import reads, writes
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.commits import State
@@ -32,6 +32,7 @@ from flyteapps_fake.plane.status import update_status
 from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.plane.validation import check, check_bytes
+from flyteapps_fake.plane.waiting import leasable
 from flyteapps_fake.plane.wire import field
 from flyteapps_fake.settings import Settings
 
@@ -154,7 +155,10 @@ class Standard(Dialect):
     def _written(self, key: AppKey) -> bytes:
         self.state.settle()
         self._timeline.written(key)
-        return field(1, self.state.require(key).encoded)
+        record = self.state.require(key)
+        if self.on_notice is not None and leasable(record):
+            self.on_notice(Notice(key.name, self.state.pools.why_waiting(record.wanted)))
+        return field(1, record.encoded)
 
     def _on_event(self, event: Event) -> None:
         record = event.new or event.old

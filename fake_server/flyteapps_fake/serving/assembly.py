@@ -37,6 +37,8 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
         fields["ingress_port"] = console_port or config.port or None
     plane = FakeControlPlane.of(Settings(**fields))
     log = access_log(config.log_format, config.quiet)
+    if log is not None:
+        plane.notify(log)
     end_traces = set_up_traces()
     console: Console | None = None
 
