@@ -62,6 +62,7 @@ class FakeControlPlane:
         pools: Mapping[str, Sequence[str]] | None = None,
         lease_seconds: float = 60.0,
         report_seconds: float | None = None,
+        app_scenarios: Mapping[str, str] | None = None,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
         if not (isinstance(dialect, str) or callable(dialect)):
@@ -81,6 +82,7 @@ class FakeControlPlane:
             pools=pools or {},
             lease_seconds=lease_seconds,
             report_seconds=report_seconds,
+            app_scenarios=app_scenarios or {},
         )
         self._setup(settings, real, maker_of(dialect) if isinstance(dialect, str) else dialect)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flyteapps_fake.plane.hostname import is_hostname
-from flyteapps_fake.registry import DIALECTS
+from flyteapps_fake.registry import DIALECTS, scenarios_of
 
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "none"]
@@ -38,7 +38,9 @@ class Settings:
     unless a cluster of that name has come. `lease_seconds`: of the plane's
     clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
     clock, between a change of an app and the simulated cluster's first word about
-    it, None for as long as its scenario says.
+    it, None for as long as its scenario says. `app_scenarios`: the scenario of apps
+    that name none themselves, by a pattern of their names such as "worker-*"; the
+    first that fits.
     """
 
     dialect: str = "standard"
@@ -55,6 +57,7 @@ class Settings:
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     lease_seconds: float = 60.0
     report_seconds: float | None = None
+    app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -86,6 +89,10 @@ class Settings:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
+        for glob, name in self.app_scenarios.items():
+            if not glob or name not in scenarios_of(self.dialect):
+                known = ", ".join(sorted(scenarios_of(self.dialect)))
+                raise ValueError(f"app_scenarios: {glob}={name}: give a pattern of apps' names and one of {known}")
         for pool, clusters in self.pools.items():
             if isinstance(clusters, str):
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")

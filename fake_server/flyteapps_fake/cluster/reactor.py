@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import partial
 
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.runs import Run, run_of
 from flyteapps_fake.cluster.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.plane import draws
@@ -34,6 +35,7 @@ class Reactor:
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first word about a change; None where its scenario says how long."""
+        self._choice = Choice(state.settings.app_scenarios)
         self._names: dict[AppKey, str] = {}
         """The clusters in whose place it holds an app, where that isn't itself."""
         self._runs: dict[Hashable, Run] = {}
@@ -91,7 +93,7 @@ class Reactor:
             self._state.agenda.cancel(key)
 
     def _start(self, record: AppRecord) -> None:
-        run = self._runs[record.key] = run_of(record, self._state.clock.now())
+        run = self._runs[record.key] = run_of(record, self._state.clock.now(), self._choice)
         self._go_on(record, run)
 
     def _go_on(self, record: AppRecord, run: Run) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
-from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, scenario_of
+from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.scenarios import REJECTED, SCENARIOS, STOP, UNKNOWN, Backoff, Step
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.lifecycle import shall_run
@@ -54,10 +55,10 @@ class Run:
         return None
 
 
-def run_of(record: AppRecord, written: int) -> Run:
+def run_of(record: AppRecord, written: int, choice: Choice) -> Run:
     """How a revision begins."""
     app = record.parse_front()
-    steps, backoff, reason = _program(app)
+    steps, backoff, reason = _program(app, choice)
     return Run(
         key=record.key,
         revision=record.revision,
@@ -72,12 +73,12 @@ def run_of(record: AppRecord, written: int) -> Run:
     )
 
 
-def _program(app: App) -> tuple[tuple[Step, ...], Backoff | None, str]:
+def _program(app: App, choice: Choice) -> tuple[tuple[Step, ...], Backoff | None, str]:
     if not shall_run(app.spec.desired_state):
         return STOP, None, ""
     if flaw := flaw_of(app.spec):
         return REJECTED, None, flaw
-    name = scenario_of(app)
+    name = choice.scenario(app)
     scenario = SCENARIOS.get(name)
     if scenario is None:
         return UNKNOWN, None, f"Unknown scenario {quoted(name)}; known ones: {', '.join(sorted(SCENARIOS))}"

@@ -62,6 +62,22 @@ class _Pool(_PoolType):
         return name.strip(), parts
 
 
+class _AppScenario(_PoolType if not TYPE_CHECKING else click.ParamType[tuple[str, str]]):
+    """A pattern of apps' names and the scenario of these apps."""
+
+    name = "scenario"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if not isinstance(value, str):
+            return value
+        glob, equals, name = (part.strip() for part in value.rpartition("="))
+        if not (glob and name):
+            self.fail(f"{value!r} names no apps and their scenario; give one such as 'worker-*=crash-loop'", param, ctx)
+        return glob, name
+
+
 _option = partial(click.option, cls=_Option, show_default=True)
 _PATH = click.Path(path_type=Path)
 _port = partial(_option, type=click.IntRange(0, 65_535), metavar="PORT")
@@ -183,6 +199,15 @@ def _covered(names: Sequence[str]) -> list[str]:
     show_default="as an app's scenario says",
     help="Seconds of the plane's clock between a change of an app and the simulated cluster's first word about it.",
 )
+@_option(
+    "--scenario",
+    "app_scenario",
+    multiple=True,
+    metavar="GLOB=NAME",
+    type=_AppScenario(),
+    help="The scenario of apps whose names fit, such as 'worker-*=crash-loop', unless they name one; may be given "
+    "again, the first that fits is taken.",
+)
 @_option("--seed", type=int, default=0, help="Seed of every random draw.")
 @_option(
     "--clock",
@@ -242,6 +267,7 @@ def serve(
     pool: Sequence[tuple[str, tuple[str, ...]]],
     lease_seconds: float,
     report_seconds: float | None,
+    app_scenario: Sequence[tuple[str, str]],
     seed: int,
     clock: Literal["realtime", "auto"],
     speed: float,
@@ -259,7 +285,8 @@ def serve(
 ) -> None:
     """Serve a stand-in of the Flyte apps control plane.
 
-    Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT.
+    Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT. That of --scenario is FLYTEAPPS_APP_SCENARIO,
+    since FLYTEAPPS_SCENARIO is a variable of apps.
     """
     chosen = _choose(server)
     names = [name for name, _ in pool]
@@ -275,6 +302,7 @@ def serve(
         "pools": dict(pool),
         "lease_seconds": lease_seconds,
         "report_seconds": report_seconds,
+        "app_scenarios": dict(app_scenario),
         "seed": seed,
         "clock": clock,
         "speed": speed,

@@ -10,7 +10,8 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, scenario_of
+from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.scenarios import REJECTED, UNKNOWN, Size
 from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
 from flyteapps_fake.dialects.flyte_oss.conditions import CONFIGURED, SERVING, Said, Word, restated
@@ -69,6 +70,7 @@ class Operator:
         self._owners: dict[str, str] = {}
         """Whose a pod is, by its name."""
         self._delay = cluster.settings.report_delay
+        self._choice = Choice(cluster.settings.app_scenarios)
 
     # ---- what it is told
 
@@ -133,12 +135,12 @@ class Operator:
 
     def _rollout(self, service: Service, app: App) -> Rollout:
         reason = ""
-        scenario = self._surroundings.scenario(app)
+        scenario = self._surroundings.scenario(app, self._choice)
         if flaw := flaw_of(app.spec):
             reports, reason = reports_of(REJECTED), flaw
         elif scenario is None:
             reports = reports_of(UNKNOWN)
-            reason = f"unknown scenario {quoted(scenario_of(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
+            reason = f"unknown scenario {quoted(self._choice.scenario(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
         else:
             reports = reports_of(scenario.steps)
         return Rollout(
