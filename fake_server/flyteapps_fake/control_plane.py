@@ -6,6 +6,10 @@ streams, moves its clock.
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import gc
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -13,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from google.protobuf.message import Message
 
+from flyteapps_fake.dialects.closed import MESSAGE, Closed
 from flyteapps_fake.dialects.dialect import Dialect, Notice
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 _NOTICE_SECONDS = 1.0
 """Real time until a server in this process notices that a stream's client has left, at most."""
+_LOOK_SECONDS = 0.005
 
 
 class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as a test's failure does
@@ -42,7 +48,8 @@ class FakeControlPlane:
     """A control plane for apps, in memory, in this process.
 
     Takes the fields of `Settings`; `dialect` may also be what makes one. Use it as a context manager, sync or async:
-    it fails at exit with `LeakedStreams` if a test left a stream open.
+    it fails at exit with `LeakedStreams` if a test left a stream open. Streams that nobody can reach any more, and those
+    whose reader was cancelled, are no leaks.
     """
 
     def __init__(
@@ -99,7 +106,7 @@ class FakeControlPlane:
         self._dialect: Dialect = maker(settings, self._timeline)
         self._timeline.attach(self._dialect)
         self._lock = self._timeline.lock
-        self._gone: RpcError | None = None
+        self._process = os.getpid()
         self._servers: list[EmbeddedServer] = []
 
     @property
@@ -147,8 +154,8 @@ class FakeControlPlane:
     def open(self, operation: Operation, request: Message) -> OpenStream:
         """A server-streaming RPC: its stream. Raises RpcError."""
         with self._lock:
-            if self._gone is not None:
-                raise self._gone
+            if self._dialect.streams.gone is not None:
+                raise self._dialect.streams.gone
             self._timeline.run_due()
             stream = self._dialect.open(operation, request)
             self._timeline.opened(stream)
@@ -201,8 +208,7 @@ class FakeControlPlane:
     def end_streams(self, message: str) -> None:
         """Ends every open stream with UNAVAILABLE and refuses new ones: the plane is going away."""
         with self._lock:
-            self._gone = RpcError(Code.UNAVAILABLE, message)
-            self._dialect.streams.end(self._gone)
+            self._dialect.streams.end(RpcError(Code.UNAVAILABLE, message))
 
     def open_streams(self) -> int:
         """How many streams are open."""
@@ -240,17 +246,32 @@ class FakeControlPlane:
         return async_logs_stub(self)
 
     def serve(self) -> EmbeddedServer:
-        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed."""
+        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed, or dropped.
+
+        Raises RuntimeError where it was closed.
+        """
         from flyteapps_fake.transports.embedded_server import EmbeddedServer
 
+        if isinstance(self._dialect, Closed):
+            raise RuntimeError(MESSAGE)
         server = EmbeddedServer(self)
         self._servers.append(server)
         return server
 
+    def shared(self) -> Self:
+        """The same plane as an object of its own: for servers, which must not keep the one that its owner drops."""
+        twin = copy.copy(self)
+        twin._servers = []
+        return twin
+
     def close(self) -> None:
-        """Stops what `serve` started."""
+        """Stops what `serve` started, ends the open streams, and refuses every call from now on, with UNAVAILABLE."""
         while self._servers:
             self._servers.pop().close()
+        with self._lock:
+            if not isinstance(self._dialect, Closed):
+                self.end_streams(MESSAGE)
+                self._dialect = Closed(self._dialect)
 
     def __enter__(self) -> Self:
         return self
@@ -258,18 +279,14 @@ class FakeControlPlane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget_left()
-        left = self.open_streams()
+        if self._left():
+            gc.collect()
+            until = time.monotonic() + _NOTICE_SECONDS
+            while self._left() and time.monotonic() < until:
+                time.sleep(_LOOK_SECONDS)
+        left = self._left()
         self.close()
-        self.end_streams("the plane was closed")
-        if left and error is None:
-            raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")
-
-    def _forget_left(self) -> None:
-        """Gives streams that a server or another thread is about to close the moment that it takes."""
-        until = time.monotonic() + _NOTICE_SECONDS
-        while self.open_streams() and time.monotonic() < until:
-            time.sleep(0.005)
+        self._judge(left, error)
 
     async def __aenter__(self) -> Self:
         return self
@@ -277,4 +294,24 @@ class FakeControlPlane:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.__exit__(kind, error, trace)
+        if self._left():
+            gc.collect()
+            until = time.monotonic() + _NOTICE_SECONDS
+            while self._left() and time.monotonic() < until:
+                await asyncio.sleep(_LOOK_SECONDS)
+        left = self._left()
+        if self._servers:
+            await asyncio.to_thread(self.close)
+        else:
+            self.close()
+        self._judge(left, error)
+
+    def _left(self) -> int:
+        """How many streams are open that somebody reads; of those of a parent process, from before a fork, none."""
+        with self._lock:
+            return self._dialect.streams.awaited() if self._process == os.getpid() else 0
+
+    @staticmethod
+    def _judge(left: int, error: BaseException | None) -> None:
+        if left and error is None:
+            raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Literal
 
+from flyteapps_fake.plane import forks
 from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, Clock, RealtimeClock, Timer, VirtualClock
 from flyteapps_fake.plane.holds import Holds
 from flyteapps_fake.plane.pacer import Pacer, Planner
@@ -38,6 +39,7 @@ class Timeline:
         self._planner: Planner | None = None
         self.on_schedule: list[Callable[[], None]] = []
         """Who hears that timers may have changed."""
+        forks.register(self)
 
     def attach(self, planner: Planner) -> None:
         """Says who plans on it."""
