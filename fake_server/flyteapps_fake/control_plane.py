@@ -48,8 +48,8 @@ class FakeControlPlane:
     """A control plane for apps, in memory, in this process.
 
     Takes the fields of `Settings`; `dialect` may also be what makes one. Use it as a context manager, sync or async:
-    it fails at exit with `LeakedStreams` if a test left a stream open. Streams that nobody can reach any more, and those
-    whose reader was cancelled, are no leaks.
+    it fails at exit with `LeakedStreams` if a test left a stream open. Streams that nobody can reach any more are no
+    leaks, nor are those whose reader was cancelled.
     """
 
     def __init__(

@@ -113,5 +113,5 @@ class Settings:
 
     @property
     def serves_all(self) -> bool:
-        """Whether the simulated cluster serves each pool, and plays each cluster, that no other cluster has come for."""
+        """Whether the simulated cluster serves each pool, and plays each cluster, that no other has come for."""
         return self.data_plane == "simulated" and not self.pools

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common.identifier_pb2 import ClusterIdentifier
@@ -24,11 +22,11 @@ def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
 
 
 @pytest.fixture
-def notices(plane: FakeControlPlane) -> Iterator[list[Notice]]:
+def notices(plane: FakeControlPlane) -> list[Notice]:
     """What the plane says at the terminal."""
     found: list[Notice] = []
     plane.notify(found.append)
-    yield found
+    return found
 
 
 @pytest.mark.parametrize(

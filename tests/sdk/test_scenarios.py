@@ -23,7 +23,7 @@ def test_every_substate_is_seen_and_logged(start: Callable[..., Server], tmp_pat
 
 
 def test_apps_get_the_scenarios_that_the_server_was_given(start: Callable[..., Server], tmp_path: Path) -> None:
-    """Seven apps that say nothing of scenarios show seven substates, by `--scenario` alone; each deploy that ends ends."""
+    """Seven apps that say nothing of scenarios show seven substates, by `--scenario` alone; deploys end."""
     badges = {
         "*-crashloop": "crash-loop",
         "*-oom": "oom-killed",

@@ -115,9 +115,7 @@ class Holds:
     def _is_watched(self, key: Hashable, write: _Write) -> bool:
         """Whether a Watch sees the app that was opened after it was written."""
         streams = self._planner.streams
-        return any(
-            stream.opened > write.number for scope in self._planner.scopes(key) for stream in streams.of(scope)
-        )
+        return any(stream.opened > write.number for scope in self._planner.scopes(key) for stream in streams.of(scope))
 
     def _release(self, key: Hashable) -> bool:
         """Has the step that waits go on; whether there was one."""

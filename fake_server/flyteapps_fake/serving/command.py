@@ -72,7 +72,7 @@ class _AppScenario(_PoolType if not TYPE_CHECKING else click.ParamType[tuple[str
     ) -> tuple[str, str]:
         if not isinstance(value, str):
             return value
-        glob, equals, name = (part.strip() for part in value.rpartition("="))
+        glob, _, name = (part.strip() for part in value.rpartition("="))
         if not (glob and name):
             self.fail(f"{value!r} names no apps and their scenario; give one such as 'worker-*=crash-loop'", param, ctx)
         return glob, name

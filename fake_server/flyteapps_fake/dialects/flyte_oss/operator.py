@@ -140,7 +140,9 @@ class Operator:
             reports, reason = reports_of(REJECTED), flaw
         elif scenario is None:
             reports = reports_of(UNKNOWN)
-            reason = f"unknown scenario {quoted(self._choice.scenario(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
+            reason = (
+                f"unknown scenario {quoted(self._choice.scenario(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
+            )
         else:
             reports = reports_of(scenario.steps)
         return Rollout(
