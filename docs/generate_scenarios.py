@@ -35,17 +35,18 @@ table in `fake_server/flyteapps_fake/cluster/scenarios.py`.
 
 An app chooses one by the label `{LABEL}`, or by the variable `{VARIABLE}` in the
 environment of its container (for a pod app: of its primary container). The label wins. Without either it gets the one
-that the plane was given for its name, by `flyteapps serve --scenario 'worker-*=crash-loop'` (again for further patterns;
-the first that fits) or `FakeControlPlane(app_scenarios={{"worker-*": "crash-loop"}})`; else `healthy`. The option's own
-variable is `FLYTEAPPS_APP_SCENARIO`, patterns separated by spaces. An app that names a scenario which isn't here is
-FAILED at once, with a message that lists them. Mend the spec, and the next revision starts over.
+that the plane was given for its name, by `flyteapps serve --scenario 'worker-*=crash-loop'` (again for further
+patterns; the first that fits) or `FakeControlPlane(app_scenarios={{"worker-*": "crash-loop"}})`; else `healthy`. The
+option's own variable is `FLYTEAPPS_APP_SCENARIO`, patterns separated by spaces. An app that names a scenario which
+isn't here is FAILED at once, with a message that lists them. Mend the spec, and the next revision starts over.
 
 Times are the plane's, after the cluster took the app; each step comes up to a sixth of its own time earlier or later,
-as the seed has it. On the realtime clock the step that a write leads to (to ACTIVE, FAILED or STOPPED for the first time
-since) waits until a client that came after the write looks, by a Watch or a second read, at most 10 s of real time: see
-[the three clocks](architecture.md#the-three-clocks). *Replicas*: an app starts with as many as its `min`, at least one, and may have as many as
-its `max`; unset means from 0 to 1. An app that can't go where a step leads (to zero with a `min`, or up without room)
-leaves that step out.
+as the seed has it. On the realtime clock the step that a write leads to (to ACTIVE, FAILED or STOPPED for the first
+time since) waits until a client that came after the write looks, by a Watch or a second read, at most 10 s of real
+time: see [the three clocks](architecture.md#the-three-clocks).
+
+*Replicas*: an app starts with as many as its `min`, at least one, and may have as many as its `max`; unset means from 0
+to 1. An app that can't go where a step leads (to zero with a `min`, or up without room) leaves that step out.
 """
 
 PLACES = {Size.NONE: "0", Size.START: "start", Size.FULL: "max"}
