@@ -91,11 +91,12 @@ def test_what_is_left_when_main_returns_ends_in_silence(
 
         async def main() -> None:
             app = await client.apps.get.aio("hello")
-            tasks.append(asyncio.create_task(left(app)))
+            tasks[:] = [asyncio.create_task(left(app))]
             for _ in range(20):  # until it has made its calls, and waits
                 await client.apps.get.aio("hello")
 
-        asyncio.run(main())
+        for _ in range(3 if way == "grpcio" else 1):  # grpcio reports late, to the next loop
+            asyncio.run(main())
         assert tasks[0].cancelled() or left in (held, dropped)
         HELD.clear()
         gc.collect()

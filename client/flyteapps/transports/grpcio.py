@@ -26,6 +26,9 @@ except ModuleNotFoundError as error:
 
 Headers = Mapping[str, str] | None
 
+ENDING_SECONDS = 0.05
+"""Within so long grpcio reports the end of a cancelled call to its event loop; if that is closed, it logs an error."""
+
 _DETAILS = "grpc-status-details-bin"
 
 
@@ -90,7 +93,7 @@ class GrpcioTransport:
             finally:
                 call.cancel()
 
-        return TaskStream(messages)
+        return TaskStream(messages, ENDING_SECONDS)
 
     def close(self) -> None:
         """Closes the channel of blocking calls."""
