@@ -332,7 +332,7 @@ class Front:
     ) -> None:
         """Answer a call that is none of any protocol."""
         if await self._skipped(scope, headers, receive, send):
-            await respond(send, status, text, b"text/plain; charset=utf-8")
+            await respond(send, status, text, b"text/plain; charset=utf-8" if text else b"")
             self._done(scope["path"], None, f"HTTP_{status}", time.perf_counter(), headers)
 
     async def _skipped(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> bool:

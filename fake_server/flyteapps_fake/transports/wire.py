@@ -171,8 +171,10 @@ def with_headers(send: Send, headers: HeaderList) -> Send:
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:
-    """A whole HTTP answer without trailers; of a HEAD, without its body."""
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    """A whole HTTP answer without trailers; of a HEAD, without its body. A content type of "" is none."""
+    headers = [(b"content-length", str(len(body)).encode())]
+    if content_type:
+        headers.insert(0, (b"content-type", content_type))
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 
