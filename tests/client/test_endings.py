@@ -162,14 +162,10 @@ def test_lines_of_the_sdk_itself_are_hidden_but_its_errors() -> None:
 
 
 @pytest.mark.parametrize("way", ["connect", "grpc", "grpcio"])
-def test_a_blocking_wait_ends_while_the_clock_is_frozen(
-    way: str, plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_blocking_wait_ends_while_the_clock_is_frozen(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """freezegun replaces `time.monotonic` by one that stands still; deadlines of waits still pass."""
-    with client_of(plane, way) as client:
-        waiting = flyteapps.new_app("nowhere", image="x")
-        waiting.spec.cluster_pool = "no-such-pool"  # no cluster takes it
-        app = client.apps.create(waiting)
+    with FakeControlPlane(clock="manual") as plane, client_of(plane, way) as client:
+        app = client.apps.create(flyteapps.new_app("hello", image="x"))  # becomes active once the clock is moved
         frozen = time.monotonic()
         monkeypatch.setattr("time.monotonic", lambda: frozen)
         with pytest.raises(WaitTimeout):
