@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
+from flyteapps.durations import patience
 from flyteapps.errors import AppDeleted, DeploymentFailed, InvalidArgument, WaitTimeout
 from flyteapps.flows.follow import Follow, Kind, Sight, stalled
 from flyteapps.flows.last_words import last_words
@@ -38,9 +39,8 @@ def wait(
     """
     if target not in ("activated", "deactivated"):
         raise InvalidArgument(f'wait_for={target!r}: "activated" or "deactivated"')
+    timeout = patience(timeout)
     seconds = settings.waits.timeout if timeout is None else timeout
-    if not seconds >= 0:
-        raise InvalidArgument(f"timeout={timeout}: 0 or more seconds, or None for the client's own")
     identifier = known.metadata.id
     follow = Follow(settings, identifier)
     started: float = yield Now()

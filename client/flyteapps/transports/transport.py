@@ -2,7 +2,8 @@
 
 Implementations raise `connectrpc.errors.ConnectError` for whatever the plane or the wire answers; the client turns that
 into its own errors. Both halves, blocking and awaiting, are one object, so that one client serves both; who offers one
-half only raises NotImplementedError in the other. `timeout` is in seconds, None for none. `headers` go along with the
+half only raises NotImplementedError in the other. An error may have an attribute `retry_after`: in how many seconds the
+plane wants to be called again. `timeout` is in seconds, None for none. `headers` go along with the
 call where the wire has such.
 """
 
