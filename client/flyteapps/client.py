@@ -228,11 +228,12 @@ def _proxy(endpoint: Endpoint, protocol: str, http2: bool, skip_verify: bool) ->
         raise ConfigError(f'{where}, and grpcio knows http:// alone: use protocol="grpc" or "connect", {around}')
     if protocol != "grpcio" and http2 and not endpoint.secure and not proxy.scheme.startswith("socks"):
         raise ConfigError(
-            f"{where}, which HTTP/2 without TLS doesn't pass: use https://, or HTTP/1.1 (protocol=\"connect\"), {around}"
+            f'{where}, which HTTP/2 without TLS doesn\'t pass: use https://, or HTTP/1.1 (protocol="connect"), {around}'
         )
     if skip_verify:
         raise ConfigError(
-            f"{where}, through which insecure_skip_verify can't see the plane's certificate: give it by ca_cert, {around}"
+            f"{where}, through which insecure_skip_verify can't see the plane's certificate: give it by ca_cert, "
+            f"{around}"
         )
     return proxy
 

@@ -33,13 +33,11 @@ class Retries:
         )
         if not valid or not (self.attempts >= 1 and 0 <= self.initial <= self.maximum):
             raise ConfigError(
-                f"retries: attempts={self.attempts!r}, initial={self.initial!r}, maximum={self.maximum!r}: at least one "
-                f"attempt, and 0 <= initial <= maximum (seconds)"
+                f"retries: attempts={self.attempts!r}, initial={self.initial!r}, maximum={self.maximum!r}: at least "
+                f"one attempt, and 0 <= initial <= maximum (seconds)"
             )
         # without a seed no state, since a forked process would repeat the pauses of its parent
-        object.__setattr__(
-            self, "_random", random.SystemRandom() if self.seed is None else random.Random(self.seed)
-        )
+        object.__setattr__(self, "_random", random.SystemRandom() if self.seed is None else random.Random(self.seed))
 
     @classmethod
     def of(cls, given: int | Retries | None) -> Retries:

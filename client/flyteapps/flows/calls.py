@@ -20,12 +20,11 @@ LONGEST_PAUSE_SECONDS = 300.0
 """How long a plane may put off a call that has no timeout."""
 
 
-def call(
-    settings: Settings, method: Method, request: Message, about: definition.Identifier | None = None
-) -> Flow[Any]:
+def call(settings: Settings, method: Method, request: Message, about: definition.Identifier | None = None) -> Flow[Any]:
     """Calls, and gives the response. All attempts carry one request id and share the client's `timeout`.
 
-    `about`: the app that the response has to hold; another one is a ProtocolError. Raises Error; its `maybe_applied` is True where an attempt before may have been applied, whatever the last one says.
+    `about`: the app that the response has to hold; another one is a ProtocolError. Raises Error; its `maybe_applied` is
+    True where an attempt before may have been applied, whatever the last one says.
     """
     timeout = settings.timeout
     headers = settings.call_headers()

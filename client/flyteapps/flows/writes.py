@@ -147,9 +147,7 @@ def update(settings: Settings, app: definition.App, reason: str, before: definit
     another writer came after it.
     """
     try:
-        response = yield from call(
-            settings, UPDATE, payload.UpdateRequest(app=app, reason=reason), app.metadata.id
-        )
+        response = yield from call(settings, UPDATE, payload.UpdateRequest(app=app, reason=reason), app.metadata.id)
         if response.app.metadata.revision == app.metadata.revision:
             response.app.metadata.revision = 0  # as it was sent: the plane counts none
         return response.app, Baseline.written(response.app, before)

@@ -43,7 +43,7 @@ KEEPALIVE_SECONDS = 30.0
 """After so long without a byte the kernel probes a connection, so that routers don't forget it."""
 
 LONGEST_SECONDS = 2_000_000.0
-"""A longer timeout counts as this one, 23 days: it fits into each protocol's header, and into what the libraries take."""
+"""A longer timeout counts as this one, 23 days: it fits into each protocol's header, and into each library."""
 
 _BLOCKING = ("_blocking", "_blocking_http")
 _AWAITING = ("_awaiting", "_awaiting_http")
@@ -88,9 +88,7 @@ class ConnectTransport:
         http2 = grpc or http_version == "2"
         self._endpoint = endpoint
         self._protocol = ProtocolType.GRPC if grpc else ProtocolType.CONNECT
-        self._http_version = (
-            pyqwest.HTTPVersion.HTTP2 if http2 else pyqwest.HTTPVersion.HTTP1 if http_version else None
-        )
+        self._http_version = pyqwest.HTTPVersion.HTTP2 if http2 else pyqwest.HTTPVersion.HTTP1 if http_version else None
         self._certificates = certificates
         self._skip_verify = skip_verify
         self._proxy = proxy

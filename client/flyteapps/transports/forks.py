@@ -7,6 +7,7 @@ knows no transport, and costs nothing per call.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
@@ -74,10 +75,8 @@ class NativeLibrary:
         done = threading.Event()
 
         def attempt() -> None:
-            try:
+            with contextlib.suppress(Exception):  # an error is an answer
                 self._trial()
-            except Exception:  # an error is an answer
-                pass
             done.set()
 
         threading.Thread(target=attempt, name=f"flyteapps {self._name}", daemon=True).start()

@@ -1,8 +1,8 @@
 """HTTP/1.1 for connectrpc's blocking client, over the standard library's http.client.
 
 Why not pyqwest, connectrpc's own: a blocking call of it can't be interrupted by Ctrl-C before its timeout, nor a stream
-be ended before its headers have come; plain sockets can, and they survive a fork. Rules of this file: bytes and sockets,
-nothing of RPC, and no proxies: what goes through one goes by pyqwest.
+be ended before its headers have come; plain sockets can, and they survive a fork. Rules of this file: bytes and
+sockets, nothing of RPC, and no proxies: what goes through one goes by pyqwest.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ IDLE_SECONDS = 50.0
 """How long a connection may have been idle to be used again: many routers forget a silent one after a minute."""
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-"""Seconds, and a count: the kernel probes a silent connection, so that an open stream isn't forgotten; each platform has
-its own of these."""
+"""Seconds, and a count: the kernel probes a silent connection, so that an open stream isn't forgotten. Each platform has
+some of these."""
 
 
 class DeadlineReader(io.RawIOBase):
