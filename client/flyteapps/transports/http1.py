@@ -38,8 +38,7 @@ IDLE_SECONDS = 50.0
 """How long a connection may have been idle to be used again: many routers forget a silent one after a minute."""
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-"""Seconds, and a count: the kernel probes a silent connection, so that an open stream isn't forgotten. Each platform has
-some of these."""
+"""Seconds, and a count: the kernel probes a silent connection, so that an open stream isn't forgotten."""
 
 
 class DeadlineReader(io.RawIOBase):
