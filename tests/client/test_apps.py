@@ -24,7 +24,6 @@ from flyteapps import (
 )
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from . import servers
 from .conftest import WAYS, Run, client_of
 from .messages import app, spec
 

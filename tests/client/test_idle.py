@@ -53,7 +53,8 @@ def test_forgotten_connections_blocking(plane: FakeControlPlane, way: str) -> No
         for _ in range(2):
             assert client.apps.get("hello").name == "hello"
         if way == "connect":  # a pool of several
-            pool = client.transport._http1  # pyright: ignore
+            transport: Any = client.transport
+            pool = transport._http1
             for _ in range(5):
                 pool.give_back(pool._connect(10.0))
             router.wait_for(6)
@@ -87,12 +88,12 @@ def test_a_slow_answer_leaves_open_streams_alone(plane: FakeControlPlane, way: s
         with empty.events(timeout=30) as events:
             assert next(events).app.name == "hello"
             opened = plane.open_streams()
-            dropped = client.transport
+            dropped: Any = client.transport
             if way == "grpcio":
-                dropped._channel = None  # pyright: ignore  # what a timeout does
+                dropped._channel = None  # what a timeout does
             else:
-                dropped._silent(("_blocking", "_blocking_http"), 0.0, 1.0)  # pyright: ignore
-                dropped._silent(("_awaiting", "_awaiting_http"), 0.0, 1.0)  # pyright: ignore
+                dropped._silent(("_blocking", "_blocking_http"), 0.0, 1.0)
+                dropped._silent(("_awaiting", "_awaiting_http"), 0.0, 1.0)
             client.apps.get("hello").deactivate()
             assert next(events).app.desired_state.name == "STOPPED"
             assert plane.open_streams() == opened == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,8 +103,7 @@ def test_a_malformed_proxy(way: str, url: str, monkeypatch: pytest.MonkeyPatch) 
         ("grpcio", "https://plane.invalid", "socks5", {}, "http:// alone"),
         ("grpc", "http://plane.invalid", "http", {}, "without TLS"),
         ("connect-h2", "http://plane.invalid", "https", {}, "without TLS"),
-        *(("connect grpc grpcio connect-h2".split()[n], "https://plane.invalid", "http",
-           {"insecure_skip_verify": True}, "ca_cert") for n in range(4)),
+        *((way, "https://plane.invalid", "http", {"insecure_skip_verify": True}, "ca_cert") for way in OPTIONS),
     ],
 )  # fmt: skip
 def test_what_a_way_cannot_do(
