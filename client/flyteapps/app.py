@@ -141,11 +141,12 @@ class App:
 
     def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
         """Wait, and renew this handle by the last state seen, also if the wait fails."""
-        from flyteapps.flows.waiting import wait
+        from flyteapps.flows.waiting import Standstill, wait
 
-        settings = self.client.settings
+        client = self.client
+        standstill = Standstill(client._hint, client._tell) if client._hint() else None  # pyright: ignore[reportPrivateUsage]  # one package
         try:
-            self.pb2, self.waited = yield from wait(settings, self.pb2, target, baseline, timeout)
+            self.pb2, self.waited = yield from wait(client.settings, self.pb2, target, baseline, timeout, standstill)
         except WaitError as error:
             if error.last is not None:
                 self.pb2, error.last = error.last, type(self)(error.last, self.client)

@@ -159,6 +159,10 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    def _hint(self) -> str:
+        """What the transport says about its plane's time, "" where that runs by itself."""
+        return getattr(self.transport, "hint", "")
+
     def _tell(self, what: str) -> None:
         """Logs a warning about this plane, by the logger `flyteapps`; the same one once."""
         if what not in self._told:

@@ -96,6 +96,11 @@ def _tls(said: str, detail: str, endpoint: str) -> Trouble:
             "has the certificate of an authority for its own, which this way can't take: make one for a server, or use "
             'the blocking calls, or protocol="grpcio"'
         )
+    elif "UnknownIssuer" in said:
+        what = (
+            "has a certificate that is not trusted: give the authority's by ca_cert (for insecure_skip_verify the "
+            "plane has to show it along with its own)"
+        )
     else:
         what = "has a certificate that is not trusted: give the authority's by ca_cert"
     return Trouble(f"{endpoint} {what} ({detail})", ConfigError, reached=False)
