@@ -19,6 +19,8 @@ from flyteapps.transports.frames import Rubbish
 
 _PHRASES = {status.phrase: int(status) for status in HTTPStatus}
 
+_UNRESOLVED = ("dns error", "DNS resolution failed", "Domain name not found", "Address lookup failed")
+
 _TLS_ALERT = "\x15\x03"
 
 
@@ -43,7 +45,7 @@ def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
             return _unresolved(endpoint)
         if isinstance(cause, ConnectionRefusedError):
             return _refused(endpoint)
-    if "dns error" in said or "DNS resolution failed" in said or "Domain name not found" in said:
+    if any(text in said for text in _UNRESOLVED):
         return _unresolved(endpoint)
     if "Connection refused" in said:
         return _refused(endpoint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +20,7 @@ from .forked import OPTIONS
 
 
 @contextlib.contextmanager
-def serving(chain: bytes, key: bytes) -> Iterator[str]:
+def serving(chain: bytes, key: bytes) -> Generator[str]:
     """A gRPC server that offers nothing, by TLS with this chain."""
     server: Any = grpc.server(ThreadPoolExecutor(1))
     port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, chain)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 @contextlib.contextmanager
-def behind_a_router(plane: FakeControlPlane, way: str) -> Iterator[tuple[Router, Client]]:
+def behind_a_router(plane: FakeControlPlane, way: str) -> Generator[tuple[Router, Client]]:
     """A client of the plane, and the router between."""
     server = plane.serve()
     target = server.grpc_target if way == "grpcio" else server.url

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -202,3 +205,39 @@ def test_a_proxy_is_used_for_other_hosts(run: Run, monkeypatch: pytest.MonkeyPat
     head = seen[0].decode().lower()
     assert head.startswith("post http://plane.example:8090/flyteidl2.app.appservice/get http/1.1")
     assert "proxy-authorization: basic " in head
+
+
+KNOWS = """
+import asyncio, sys
+from flyteapps import Client, Error
+from flyteapps_contract.targets.wire import Wire
+said = []
+for options in ({}, {"http_version": "2"}, {"protocol": "grpc"}, {"protocol": "grpcio"}):
+    for awaiting in (False, True):
+        with Client("http://foo.localhost:1", project="p", domain="d", timeout=30, retries=1, **options) as client:
+            try:
+                asyncio.run(client.apps.get.aio("a")) if awaiting else client.apps.get("a")
+            except Error as error:
+                said.append("unknown" if "is not known" in error.message else error.message)
+try:
+    Wire("foo.localhost:1").sync_client().get("http://foo.localhost:1/")
+except ConnectionError as error:
+    said.append("unknown" if "dns error" in str(error) else str(error))
+print(*said, sep="\\n")
+"""
+
+
+def test_names_are_those_of_the_system() -> None:
+    """Each way, and `flyteapps verify`, knows the hosts that the system's resolver knows, and no others."""
+    try:
+        socket.getaddrinfo("foo.localhost", 1)
+        known = True
+    except socket.gaierror:
+        known = False
+    environ = {name: value for name, value in os.environ.items() if name != "GRPC_DNS_RESOLVER"}
+    command = [sys.executable, "-c", KNOWS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True, env=environ)
+    said = done.stdout.splitlines()
+    assert len(said) == 9
+    for each in said:
+        assert (each == "unknown") is not known, said
