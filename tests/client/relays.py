@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import threading
@@ -38,7 +39,10 @@ class Router:
             self.accepted += 1
             number = self.accepted
             self._changed.notify_all()
-        with socket.create_connection(("127.0.0.1", self._port)) as upstream:
+        with (
+            contextlib.suppress(ValueError),  # the connection was closed by the end of the test
+            socket.create_connection(("127.0.0.1", self._port)) as upstream,
+        ):
             upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while True:

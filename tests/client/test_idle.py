@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -22,7 +23,17 @@ from .forked import OPTIONS
 from .messages import app
 from .relays import Router
 
-IMPATIENT: dict[str, Any] = {"retries": 1, "timeout": 2.0, **SCOPE}
+ONCE: dict[str, Any] = {"retries": 1, "timeout": 60.0, **SCOPE}
+
+
+@contextlib.contextmanager
+def impatience(client: Client) -> Generator[None]:
+    """Within it the client's calls have a second."""
+    patient = client.settings
+    client.settings = dataclasses.replace(patient, timeout=1.0)
+    with pytest.raises(DeadlineExceeded):
+        yield
+    client.settings = patient
 
 
 @pytest.fixture
@@ -41,7 +52,7 @@ def behind_a_router(plane: FakeControlPlane, way: str) -> Generator[tuple[Router
     router = Router(int(target.rpartition(":")[2]))
     with (
         servers.listening(router) as port,
-        Client(f"http://127.0.0.1:{port}", **OPTIONS[way], **IMPATIENT) as client,
+        Client(f"http://127.0.0.1:{port}", **OPTIONS[way], **ONCE) as client,
     ):
         yield router, client
 
@@ -59,7 +70,7 @@ def test_forgotten_connections_blocking(plane: FakeControlPlane, way: str) -> No
                 pool.give_back(pool._connect(10.0))
             router.wait_for(6)
         router.forget()
-        with pytest.raises(DeadlineExceeded):
+        with impatience(client):
             client.apps.get("hello")
         for _ in range(3):
             assert client.apps.get("hello").name == "hello"
@@ -71,7 +82,7 @@ async def test_forgotten_connections_awaiting(plane: FakeControlPlane, way: str)
     with behind_a_router(plane, way) as (router, client):
         await asyncio.gather(*(client.apps.get.aio("hello") for _ in range(5)))
         router.forget()
-        with pytest.raises(DeadlineExceeded):
+        with impatience(client):
             await client.apps.get.aio("hello")
         for _ in range(3):
             assert (await client.apps.get.aio("hello")).name == "hello"
@@ -95,7 +106,7 @@ def test_a_slow_answer_leaves_open_streams_alone(plane: FakeControlPlane, way: s
                 dropped._silent(("_blocking", "_blocking_http"), 0.0, 1.0)
                 dropped._silent(("_awaiting", "_awaiting_http"), 0.0, 1.0)
             client.apps.get("hello").deactivate()
-            assert next(events).app.desired_state.name == "STOPPED"
+            assert any(change.app.desired_state.name == "STOPPED" for change in events)
             assert plane.open_streams() == opened == 1
 
 
@@ -106,7 +117,7 @@ class TestThePool:
     def now(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         """The time that the pool sees."""
         now = [1_000.0]
-        monkeypatch.setattr(http1.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(http1, "monotonic", lambda: now[0])
         return now
 
     @pytest.fixture

@@ -21,6 +21,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from connectrpc.protocol import ProtocolType
 
+from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.lazy import lazy
 from flyteapps.operations import Method
@@ -120,7 +121,7 @@ class ConnectTransport:
             raise
 
     def _native_unary(self, method: Method, request: Any, timeout: float | None, headers: Headers) -> Any:
-        client, started = self._blocking, time.monotonic()
+        client, started = self._blocking, monotonic()
 
         def run() -> Any:
             try:
@@ -144,7 +145,7 @@ class ConnectTransport:
             if isinstance(error.__cause__, TimeoutError):
                 self._silent(_BLOCKING, self._heard_blocking, started)
             raise
-        self._heard_blocking = time.monotonic()
+        self._heard_blocking = monotonic()
         return response
 
     def stream(
@@ -172,7 +173,7 @@ class ConnectTransport:
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> Any:
         """See Transport.async_unary."""
-        client, started = self._awaiting, time.monotonic()
+        client, started = self._awaiting, monotonic()
         try:
             # connectrpc's own timeout makes a task of each call; this one is a timer
             async with asyncio.timeout(timeout):
@@ -186,7 +187,7 @@ class ConnectTransport:
         except TimeoutError as error:
             self._silent(_AWAITING, self._heard_awaiting, started)
             raise ConnectError(Code.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s") from error
-        self._heard_awaiting = time.monotonic()
+        self._heard_awaiting = monotonic()
         return response
 
     def async_stream(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import threading
-import time
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
 from flyteapps.operations import Method
@@ -120,7 +120,7 @@ class GrpcioTransport:
 
     def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
         """See Transport.unary."""
-        channel, started = self._blocking(), time.monotonic()
+        channel, started = self._blocking(), monotonic()
         try:
             response = _callable(channel, "unary_unary", method)(
                 request, timeout=_bounded(timeout), metadata=_pairs(headers)
@@ -128,7 +128,7 @@ class GrpcioTransport:
         except grpc.RpcError as error:
             self._failed(error, started)
             raise connect_error(error) from error
-        self._heard = time.monotonic()
+        self._heard = monotonic()
         return response
 
     def _failed(self, error: Any, started: float) -> None:
@@ -159,14 +159,14 @@ class GrpcioTransport:
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> Any:
         """See Transport.async_unary."""
-        channel, started = self._awaiting(), time.monotonic()
+        channel, started = self._awaiting(), monotonic()
         try:
             called = _callable(channel, "unary_unary", method)
             response = await called(request, timeout=_bounded(timeout), metadata=_pairs(headers))
         except grpc.RpcError as error:
             self._failed(error, started)
             raise connect_error(error) from error
-        self._heard = time.monotonic()
+        self._heard = monotonic()
         return response
 
     def async_stream(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from flyteapps.clock import monotonic
 from flyteapps.transports.transport import SLICE
 
 T = TypeVar("T")
@@ -77,13 +77,13 @@ class _Worker:
             del call, result  # nothing of a call outlives it
 
     def run(self, call: Callable[[], Any], timeout: float | None) -> tuple[Any, BaseException | None]:
-        until = None if timeout is None else time.monotonic() + timeout + GRACE_SECONDS
+        until = None if timeout is None else monotonic() + timeout + GRACE_SECONDS
         self._calls.put(call)
         while True:
             try:
                 return self._results.get(timeout=SLICE)
             except queue.Empty:  # in slices, so that a signal that came just before the wait is noticed
-                if until is not None and time.monotonic() > until:
+                if until is not None and monotonic() > until:
                     raise TimeoutError(f"the call did not end by itself within {timeout:g} s") from None
 
     def end(self) -> None:

@@ -13,7 +13,6 @@ import io
 import select
 import socket
 import ssl
-import time
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, Self, cast
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 
 from pyqwest import FullResponse, Headers
 
+from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.settings import REQUEST_ID
 from flyteapps.transports.delays import REFUSED, note
@@ -54,7 +54,7 @@ class DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while True:
-            left = SLICE if self._deadline is None else self._deadline - time.monotonic()
+            left = SLICE if self._deadline is None else self._deadline - monotonic()
             if left <= 0:
                 raise TimeoutError("the deadline passed while reading")
             self._sock.settimeout(min(left, SLICE))
@@ -81,7 +81,7 @@ class Exchange:
 
     def __init__(self, client: Http1Client, timeout: float | None) -> None:
         self._client = client
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline = None if timeout is None else monotonic() + timeout
         self._sock: socket.socket | None = None
         self._response: http.client.HTTPResponse | None = None
         self._severed = False
@@ -92,7 +92,7 @@ class Exchange:
     def begin(self, method: str, url: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
         """Sends the request, and reads up to the end of the response's headers."""
         head = self._client.head_of(method, url, headers, len(content))
-        started, left = time.monotonic(), self._left()
+        started, left = monotonic(), self._left()
         sock = self._sock = self._client.connection(CONNECTING if left is None else left)
         if self._severed:
             raise ConnectionAbortedError("closed")
@@ -112,7 +112,7 @@ class Exchange:
     def _left(self) -> float | None:
         if self._deadline is None:
             return None
-        left = self._deadline - time.monotonic()
+        left = self._deadline - monotonic()
         if left <= 0:
             raise TimeoutError("the deadline passed")
         return left
@@ -187,7 +187,7 @@ class Http1Client:
 
     def connection(self, timeout: float | None) -> socket.socket:
         """An idle connection that still lives, or a new one."""
-        oldest = time.monotonic() - IDLE_SECONDS
+        oldest = monotonic() - IDLE_SECONDS
         with contextlib.suppress(IndexError):  # none is left
             while self._idle[0][1] < oldest:
                 self._idle.pop(0)[0].close()
@@ -216,7 +216,7 @@ class Http1Client:
     def give_back(self, sock: socket.socket) -> None:
         """Keeps a connection for the next call, unless enough are kept."""
         if len(self._idle) < KEPT:
-            self._idle.append((sock, time.monotonic()))
+            self._idle.append((sock, monotonic()))
         else:
             sock.close()
 

@@ -7,13 +7,16 @@ be meant is a ConfigError that names the variable, and never repeats its value, 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
+from flyteapps.secret import Secret
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -21,7 +24,7 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 class Proxy:
     """`url` as the variable has it, with a scheme; `variable`: its name, for messages."""
 
-    url: str
+    url: Secret
     scheme: str
     variable: str
 
@@ -39,23 +42,30 @@ def proxy_of(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
     variable = next((name for name in (*names, "all_proxy", "ALL_PROXY") if environ.get(name, "").strip()), None)
     if variable is None or _is_excluded(endpoint, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
         return None
-    text = environ[variable].strip()
-    url = text if "://" in text else f"http://{text}"
-    return Proxy(url, _checked(url, variable).scheme, variable)
+    url = Secret(environ[variable].strip())
+    if "://" not in url:
+        url = Secret(f"http://{url}")
+    return Proxy(url, _scheme(url, variable), variable)
 
 
-def _checked(url: str, variable: str) -> SplitResult:
+def _scheme(url: Secret, variable: str) -> str:
+    """The kind of a proxy. Raises ConfigError."""
     expected = 'it should be "http://host:port", or the same with https, socks5 or socks5h'
+    scheme = url.partition("://")[0].lower()
+    if _SCHEME.fullmatch(scheme) and scheme not in SCHEMES:
+        raise ConfigError(f"variable {variable} names a proxy of an unknown kind ({scheme}): {expected}")
+    if scheme not in SCHEMES or not _names_a_host(url):
+        raise ConfigError(f"variable {variable} holds no URL of a proxy: {expected}")
+    return scheme
+
+
+def _names_a_host(url: Secret) -> bool:
     try:
         parts = urlsplit(url)
-        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        port = parts.port
     except ValueError:  # a port that is no number, a bracket that isn't closed
-        raise ConfigError(f"variable {variable} holds no URL of a proxy: {expected}") from None
-    if parts.scheme not in SCHEMES:
-        raise ConfigError(f"variable {variable} names a proxy of an unknown kind ({parts.scheme}): {expected}")
-    if not named or any(c.isspace() or not c.isprintable() for c in url):
-        raise ConfigError(f"variable {variable} holds no URL of a proxy: {expected}")
-    return parts
+        return False
+    return bool(parts.hostname) and port != 0 and not any(c.isspace() or not c.isprintable() for c in url)
 
 
 def _is_excluded(endpoint: Endpoint, no_proxy: str) -> bool:
