@@ -17,10 +17,10 @@ from forked import OPTIONS
 from flyteapps import App, Client, Error, Retries
 
 
-def seen(items: Any) -> str:
-    """The status of the next change, or the error."""
+def seen(items: Any, wanted: str) -> str:
+    """The desired state once a change shows the wanted one, or the error."""
     try:
-        return next(items).app.desired_state.name
+        return next(name for change in items if (name := change.app.desired_state.name) == wanted)
     except Error as error:
         return f"{type(error).__name__}: {error.message}"
 
@@ -36,7 +36,7 @@ def main() -> None:
     empty = type(app.pb2)()
     empty.metadata.id.CopyFrom(app.pb2.metadata.id)
     items = App(empty, client).events(timeout=60)
-    saw: dict[str, str] = {"first": seen(items)}
+    saw: dict[str, str] = {"first": seen(items, "UNSPECIFIED")}
     closing = os.fork()
     if closing == 0:
         items.close()
@@ -47,12 +47,12 @@ def main() -> None:
     if child == 0:
         os.write(writing, b"ready")
         with os.fdopen(writing, "w") as out:
-            out.write(seen(items))
+            out.write(seen(items, "STOPPED"))
         os._exit(0)
     os.close(writing)
     os.read(reading, 5)
     app.deactivate()
-    saw["parent"] = seen(items)
+    saw["parent"] = seen(items, "STOPPED")
     with os.fdopen(reading) as answer:
         saw["child"] = answer.read()
     os.waitpid(child, 0)
