@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import datetime
 import gc
 import os
 import time
@@ -214,6 +215,14 @@ class FakeControlPlane:
         """How many streams are open."""
         with self._lock:
             return len(self._dialect.streams)
+
+    @property
+    def standstill(self) -> str:
+        """That the clock is manual, and where it stands, for callers that wait; "" where time runs by itself."""
+        if self.settings.clock != "manual":
+            return ""
+        at = datetime.datetime.fromtimestamp(self.now_ns() / 1e9, datetime.UTC).isoformat()
+        return f"the plane's clock is manual, and stands at {at}: move it by plane.advance(seconds)"
 
     def transport(self) -> DirectTransport:
         """The plane as a transport for a client in this process: no socket, no bytes on a wire."""

@@ -53,6 +53,11 @@ class DirectTransport:
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
+    @property
+    def hint(self) -> str:
+        """For a wait that brings nothing: that the plane's clock is manual, and where it stands; "" otherwise."""
+        return self._plane.standstill
+
     def unary(
         self,
         method: MethodInfo[Any, Res],
