@@ -295,6 +295,8 @@ class Front:
         """A call in another form, or a duplex one."""
         if has_trailers(headers.get(b"content-type", b"").decode("latin-1")) and scope["http_version"] != "2":
             await self._status(505, b"gRPC needs HTTP/2\n", scope, headers, receive, send)
+        elif scope["method"] == "HEAD":
+            await self._status(405, b"", scope, headers, receive, send)
         elif isinstance(endpoint, Duplex):
             await self._duplex(endpoint, scope, headers, receive, send)
         else:

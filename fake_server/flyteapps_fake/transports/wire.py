@@ -209,7 +209,7 @@ async def refuse(
 ) -> None:
     """Answer `error` in the protocol that the request's `content_type` speaks."""
     streaming = content_type.startswith("application/connect+") and status is None
-    if streaming or content_type.startswith("application/grpc"):
+    if not head and (streaming or content_type.startswith("application/grpc")):
         await send(opening(content_type))
         await finish(send, content_type, error)
     else:
