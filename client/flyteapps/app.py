@@ -15,6 +15,7 @@ from flyteapps import conditions
 from flyteapps.apps import Apps
 from flyteapps.call import calling, calling_by, calling_self, iterating, iterating_by, making_by
 from flyteapps.default import default_client
+from flyteapps.durations import patience
 from flyteapps.errors import AppDeleted, AppNotFound, WaitError
 from flyteapps.operations import Flow, ItemFlow, mapped
 from flyteapps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
@@ -140,11 +141,12 @@ class App:
 
     def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
         """Wait, and renew this handle by the last state seen, also if the wait fails."""
-        from flyteapps.flows.waiting import wait
+        from flyteapps.flows.waiting import Standstill, wait
 
-        settings = self.client.settings
+        client = self.client
+        standstill = Standstill(client._hint, client._tell) if client._hint() else None  # pyright: ignore[reportPrivateUsage]  # one package
         try:
-            self.pb2, self.waited = yield from wait(settings, self.pb2, target, baseline, timeout)
+            self.pb2, self.waited = yield from wait(client.settings, self.pb2, target, baseline, timeout, standstill)
         except WaitError as error:
             if error.last is not None:
                 self.pb2, error.last = error.last, type(self)(error.last, self.client)
@@ -169,7 +171,7 @@ class App:
     def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
         from flyteapps.flows.switching import switch
 
-        settings = self.client.settings
+        settings, timeout = self.client.settings, patience(timeout)  # checked before anything is written
         pending = self._baseline
         self.pb2, baseline = yield from switch(settings, self.pb2.metadata.id, target)
         self._baseline = baseline.after(pending)
@@ -231,13 +233,13 @@ class App:
         """
         from flyteapps.ephemeral import AsyncEphemeral
 
-        return AsyncEphemeral(self, timeout)
+        return AsyncEphemeral(self, patience(timeout))
 
     def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral[Self]:
         """The same, blocking: `with app.ephemeral_ctx_sync() as running:`, or a decorator of a function."""
         from flyteapps.ephemeral import Ephemeral
 
-        return Ephemeral(self, timeout)
+        return Ephemeral(self, patience(timeout))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the app as a dictionary, by protobuf's JSON mapping (camelCase keys)."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
 
 from connectrpc.errors import ConnectError
 
 from flyteapps.apps import Apps
+from flyteapps.durations import limit
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError, Error
+from flyteapps.lazy import lazy
 from flyteapps.operations import Open, Unary
 from flyteapps.retries import Retries, Waits
 from flyteapps.secret import checked_headers, hidden
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flyteapps.console import Console
     from flyteapps.drivers.awaiting import AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver
+    from flyteapps.transports.proxies import Proxy
 
 Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
 
@@ -68,17 +69,17 @@ class Client:
         headers = hidden(headers)  # first of all: no traceback from here shows a value
         if (endpoint is None) == (transport is None):
             raise ConfigError('give either an endpoint, such as "localhost:8090", or a transport')
-        if timeout is not None and not timeout > 0:
-            raise ConfigError(f"timeout={timeout}: more than 0 seconds, or None for no limit")
+        if waits is not None and not isinstance(waits, Waits):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"waits={waits!r} should be a flyteapps.Waits, such as Waits(timeout=60)")
         where = Endpoint.parse(endpoint, insecure) if endpoint is not None else None
         self.settings = Settings(
             endpoint=where.url if where else IN_PROCESS,
             org=org or "",
             project=project or "",
             domain=domain or "",
-            timeout=None if timeout == math.inf else timeout,
+            timeout=limit(timeout, "timeout"),
             headers=checked_headers(headers),
-            retries=Retries(attempts=retries) if isinstance(retries, int) else retries or Retries(),
+            retries=Retries.of(retries),
             waits=waits or Waits(),
         )
         if transport is not None:
@@ -110,19 +111,19 @@ class Client:
             console_endpoint=config.console_endpoint,
         )
 
-    @cached_property
+    @lazy
     def _blocking(self) -> BlockingDriver:
         from flyteapps.drivers.blocking import BlockingDriver
 
         return BlockingDriver(self.transport, self._translated)
 
-    @cached_property
+    @lazy
     def _awaiting(self) -> AwaitingDriver:
         from flyteapps.drivers.awaiting import AwaitingDriver
 
         return AwaitingDriver(self.transport, self._translated)
 
-    @cached_property
+    @lazy
     def console(self) -> Console:
         """Links to the console of this plane."""
         from flyteapps import console as pages
@@ -157,6 +158,10 @@ class Client:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _hint(self) -> str:
+        """What the transport says about its plane's time, "" where that runs by itself."""
+        return getattr(self.transport, "hint", "")
 
     def _tell(self, what: str) -> None:
         """Logs a warning about this plane, by the logger `flyteapps`; the same one once."""
@@ -203,13 +208,38 @@ def _transport(
     if certificates is not None:
         _check(certificates)
     skip_verify = skip_verify and certificates is None  # an authority that is named is worth more, as in the SDK
+    http2 = protocol != "connect" or http_version == "2"
+    proxy = None if endpoint.is_loopback else _proxy(endpoint, protocol, http2, skip_verify)
     if protocol == "grpcio":
         from flyteapps.transports.grpcio import GrpcioTransport
 
-        return GrpcioTransport(endpoint, certificates, skip_verify)
+        return GrpcioTransport(endpoint, certificates, skip_verify, proxy)
     from flyteapps.transports.connect import ConnectTransport
 
-    return ConnectTransport(endpoint, protocol == "grpc", http_version, certificates, skip_verify)
+    return ConnectTransport(endpoint, protocol == "grpc", http_version, certificates, skip_verify, proxy)
+
+
+def _proxy(endpoint: Endpoint, protocol: str, http2: bool, skip_verify: bool) -> Proxy | None:
+    """The proxy that the environment asks for. Raises ConfigError where this way can't go through it."""
+    from flyteapps.transports.proxies import proxy_of
+
+    proxy = proxy_of(endpoint, os.environ)
+    if proxy is None:
+        return None
+    where = f"variable {proxy.variable} asks for a proxy of the kind {proxy.scheme}"
+    around = f"or set no_proxy={endpoint.host}"
+    if protocol == "grpcio" and proxy.scheme != "http":
+        raise ConfigError(f'{where}, and grpcio knows http:// alone: use protocol="grpc" or "connect", {around}')
+    if protocol != "grpcio" and http2 and not endpoint.secure and not proxy.scheme.startswith("socks"):
+        raise ConfigError(
+            f'{where}, which HTTP/2 without TLS doesn\'t pass: use https://, or HTTP/1.1 (protocol="connect"), {around}'
+        )
+    if skip_verify:
+        raise ConfigError(
+            f"{where}, through which insecure_skip_verify can't see the plane's certificate: give it by ca_cert, "
+            f"{around}"
+        )
+    return proxy
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:

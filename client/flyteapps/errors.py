@@ -55,7 +55,8 @@ class Error(Exception):
     that the plane refused. `details`: error details that came along, as protobuf messages (Any where the type is
     unknown here). `request_id`: the `x-request-id` of the call. `endpoint`: where it went. `app`: which app it was
     about, "PROJECT/DOMAIN/NAME". `maybe_applied`: a write failed, and the plane may have done it all the same.
-    `seconds`: how long the last attempt took.
+    `seconds`: how long the last attempt took. `retry_after`: after how many seconds the plane asked to be called again,
+    None where it didn't.
     """
 
     default_code: ClassVar[Code | None] = None
@@ -82,6 +83,7 @@ class Error(Exception):
         self.app = app
         self.maybe_applied = maybe_applied
         self.seconds = 0.0
+        self.retry_after: float | None = None
 
     def __str__(self) -> str:
         about = [("app", self.app), ("endpoint", self.endpoint), ("request", self.request_id)]

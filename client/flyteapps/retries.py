@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyteapps.durations import positive
 from flyteapps.errors import ConfigError
 
 
@@ -25,12 +26,25 @@ class Retries:
     _random: random.Random = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.attempts < 1 or self.initial < 0 or self.maximum < self.initial:
+        numbers = (self.attempts, self.initial, self.maximum)
+        valid = isinstance(self.attempts, int) and all(  # pyright: ignore[reportUnnecessaryIsInstance]
+            isinstance(each, int | float) and not isinstance(each, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
+            for each in numbers
+        )
+        if not valid or not (self.attempts >= 1 and 0 <= self.initial <= self.maximum):
             raise ConfigError(
-                f"retries: attempts={self.attempts}, initial={self.initial}, maximum={self.maximum}: at least one "
-                f"attempt, and 0 <= initial <= maximum (seconds)"
+                f"retries: attempts={self.attempts!r}, initial={self.initial!r}, maximum={self.maximum!r}: at least "
+                f"one attempt, and 0 <= initial <= maximum (seconds)"
             )
-        object.__setattr__(self, "_random", random.Random(self.seed))
+        # without a seed no state, since a forked process would repeat the pauses of its parent
+        object.__setattr__(self, "_random", random.SystemRandom() if self.seed is None else random.Random(self.seed))
+
+    @classmethod
+    def of(cls, given: int | Retries | None) -> Retries:
+        """What a client was given: a Retries, how many attempts at most, or None. Raises ConfigError."""
+        if isinstance(given, Retries):
+            return given
+        return cls() if given is None else cls(attempts=given)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Retries, (self.attempts, self.initial, self.maximum, self.seed)
@@ -56,5 +70,4 @@ class Waits:
 
     def __post_init__(self) -> None:
         for name in ("timeout", "settle", "poll", "stall"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"waits: {name}={getattr(self, name)}: has to be more than 0 seconds")
+            object.__setattr__(self, name, positive(getattr(self, name), f"waits: {name}"))

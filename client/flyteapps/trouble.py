@@ -19,6 +19,8 @@ from flyteapps.transports.frames import Rubbish
 
 _PHRASES = {status.phrase: int(status) for status in HTTPStatus}
 
+_UNRESOLVED = ("dns error", "DNS resolution failed", "Domain name not found", "Address lookup failed")
+
 _TLS_ALERT = "\x15\x03"
 
 
@@ -43,7 +45,7 @@ def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
             return _unresolved(endpoint)
         if isinstance(cause, ConnectionRefusedError):
             return _refused(endpoint)
-    if "dns error" in said or "DNS resolution failed" in said or "Domain name not found" in said:
+    if any(text in said for text in _UNRESOLVED):
         return _unresolved(endpoint)
     if "Connection refused" in said:
         return _refused(endpoint)
@@ -95,6 +97,11 @@ def _tls(said: str, detail: str, endpoint: str) -> Trouble:
         what = (
             "has the certificate of an authority for its own, which this way can't take: make one for a server, or use "
             'the blocking calls, or protocol="grpcio"'
+        )
+    elif "UnknownIssuer" in said:
+        what = (
+            "has a certificate that is not trusted: give the authority's by ca_cert (for insecure_skip_verify the "
+            "plane has to show it along with its own)"
         )
     else:
         what = "has a certificate that is not trusted: give the authority's by ca_cert"

@@ -41,6 +41,13 @@ UNCERTAIN = frozenset(
 )  # fmt: skip
 """After these the plane may have done what it was asked."""
 
+_MODULES = {
+    "buf.validate.Violations": "buf.validate.validate_pb2",
+    "google.rpc.BadRequest": "google.rpc.error_details_pb2",
+    "google.rpc.RetryInfo": "google.rpc.error_details_pb2",
+}
+"""Where the types of details are that this file reads."""
+
 
 def code_of(error: ConnectError) -> Code:
     """The code of a connectrpc error; its CANCELED is gRPC's CANCELLED."""
@@ -57,7 +64,7 @@ def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Err
     kind = trouble.kind if trouble and trouble.kind else CLASSES[code]
     reached = trouble is None or trouble.reached
     details = [_unpacked(detail) for detail in error.details]
-    return kind(
+    made = kind(
         trouble.message if trouble else error.message or f"the plane answered {code.name} without a message",
         code=code,
         violations=list(_violations(details)),
@@ -67,6 +74,8 @@ def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Err
         app=app_of(operation.request),
         maybe_applied=reached and operation.method.name in WRITES and code in UNCERTAIN,
     )
+    made.retry_after = _retry_after(error, details)
+    return made
 
 
 def app_of(request: Any) -> str:
@@ -83,14 +92,22 @@ def _unpacked(detail: AnyMessage) -> Any:
     """A detail as its own message where its type is known here."""
     from google.protobuf import symbol_database
 
-    if detail.type_url.endswith("/buf.validate.Violations"):
-        importlib.import_module("buf.validate.validate_pb2")  # registers the type
     try:
+        if (module := _MODULES.get(detail.TypeName())) is not None:
+            importlib.import_module(module)  # registers the type
         kind = symbol_database.Default().GetSymbol(detail.TypeName())  # pyright: ignore[reportUnknownMemberType]
         message = kind()
         return message if detail.Unpack(message) else detail
     except Exception:  # unknown or undecodable: the caller gets it as it came
         return detail
+
+
+def _retry_after(error: ConnectError, details: Iterable[Any]) -> float | None:
+    """Seconds until the call may be tried again: as a header said, or a google.rpc.RetryInfo among the details."""
+    for detail in details:
+        if detail.DESCRIPTOR.full_name == "google.rpc.RetryInfo":
+            return max(0.0, detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9)
+    return getattr(error, "retry_after", None)
 
 
 def _violations(details: Iterable[Any]) -> Iterable[Violation]:

@@ -23,7 +23,7 @@ from flyteapps_contract.dialects import DIALECTS
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
 from flyteapps_contract.streams import Leases, LogTail, Opened, Seen, Watcher
-from flyteapps_contract.targets.target import CALL_SECONDS, Plane, Throttle
+from flyteapps_contract.targets.target import CALL_SECONDS, Offers, Plane, Throttle
 from flyteapps_contract.waiting import watched
 
 SERVICE = "flyteidl2.app.AppService"
@@ -79,6 +79,8 @@ class Run:
     count: int = 0
     left: dict[str, model.Identifier] = field(default_factory=dict[str, model.Identifier])
     """Apps that could not be cleaned up, by the text of their id."""
+    pools: bool | None = None
+    """Whether a pool of a name that nobody uses is served by nobody; None: not known yet."""
 
     def number(self) -> int:
         """A number that the run has not used."""
@@ -269,6 +271,35 @@ class Session:
                 app.spec.desired_state = STOP
                 self.update(app)
             self.delete(app.metadata.id)
+
+    # ---- pools
+
+    def own_pools(self) -> bool:
+        """Whether a cluster of the session's own can be played: no cluster of the plane's serves its pool.
+
+        Planes of the target's own are as it says; anywhere else one app is created to see.
+        """
+        if self.run.pools is None:
+            self.run.pools = self.offers.fresh or not self.offers.cluster or self._waits_in_a_new_pool()
+        return self.run.pools
+
+    def require_pools(self) -> None:
+        """Raises NotOffered where no cluster of the session's own can be played."""
+        if not self.own_pools():
+            raise NotOffered(Offers.REASONS["pools"])
+
+    def _waits_in_a_new_pool(self) -> bool:
+        app = self.app()
+        app.spec.cluster_pool = self.name("-pool")
+        try:
+            made = self.create(app)
+        except Refused:
+            return True
+        if made.status.assigned_cluster:
+            return False
+        with contextlib.suppress(Refused):
+            self.delete(app.metadata.id)
+        return True
 
     # ---- waiting
 

@@ -6,15 +6,20 @@ streams, moves its clock.
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import datetime
+import gc
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from google.protobuf.message import Message
 
-from flyteapps_fake.dialects.dialect import Dialect
+from flyteapps_fake.dialects.closed import MESSAGE, Closed
+from flyteapps_fake.dialects.dialect import Dialect, Notice
 from flyteapps_fake.plane.apps import AppRecord
 from flyteapps_fake.plane.errors import Code, RpcError
 from flyteapps_fake.plane.intake import Intake
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
 _NOTICE_SECONDS = 1.0
 """Real time until a server in this process notices that a stream's client has left, at most."""
+_LOOK_SECONDS = 0.005
 
 
 class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as a test's failure does
@@ -45,7 +51,8 @@ class FakeControlPlane:
     """A control plane for apps, in memory, in this process.
 
     Takes the fields of `Settings`; `dialect` may also be what makes one. Use it as a context manager, sync or async:
-    it fails at exit with `LeakedStreams` if a test left a stream open.
+    it fails at exit with `LeakedStreams` if a test left a stream open. Streams that nobody can reach any more are no
+    leaks, nor are those whose reader was cancelled.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class FakeControlPlane:
         missing_secrets: Sequence[str] = (),
         artifacts: Mapping[str, str] | None = None,
         run_outputs: Mapping[str, Sequence[str]] | None = None,
+        app_scenarios: Mapping[str, str] | None = None,
         real: Callable[[], float] = time.monotonic,
     ) -> None:
         if not (isinstance(dialect, str) or callable(dialect)):
@@ -96,6 +104,7 @@ class FakeControlPlane:
             missing_secrets=missing_secrets,
             artifacts=artifacts or {},
             run_outputs=run_outputs or {},
+            app_scenarios=app_scenarios or {},
         )
         self._setup(settings, real, maker_of(dialect) if isinstance(dialect, str) else dialect)
 
@@ -112,8 +121,10 @@ class FakeControlPlane:
         self._dialect: Dialect = maker(settings, self._timeline)
         self._timeline.attach(self._dialect)
         self._lock = self._timeline.lock
-        self._gone: RpcError | None = None
+        self._process = os.getpid()
         self._servers: list[EmbeddedServer] = []
+        self._platform: list[Platform] = []
+        """The services, once a server has asked for them; one list for all objects of this plane."""
 
     @property
     def org(self) -> str:
@@ -125,12 +136,14 @@ class FakeControlPlane:
         """Which secrets there are."""
         return self._dialect.secrets
 
-    @cached_property
+    @property
     def platform(self) -> Platform:
-        """The services beside AppService, and what they keep."""
-        from flyteapps_fake.services.platform import Platform
+        """The services beside AppService, and what they keep: the same for all servers of the plane."""
+        if not self._platform:
+            from flyteapps_fake.services.platform import Platform
 
-        return Platform(self)
+            self._platform.append(Platform(self.shared()))
+        return self._platform[0]
 
     @property
     def intake(self) -> Intake:
@@ -146,6 +159,10 @@ class FakeControlPlane:
     def on_schedule(self) -> list[Callable[[], None]]:
         """Who is called when `next_due` may have changed."""
         return self._timeline.on_schedule
+
+    def notify(self, listener: Callable[[Notice], None]) -> None:
+        """Calls `listener`, under the plane's lock, with what the person at the terminal should know of an app."""
+        self._dialect.on_notice = listener
 
     def call(self, operation: Operation, request: Message) -> bytes:
         """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
@@ -168,8 +185,8 @@ class FakeControlPlane:
     def open(self, operation: Operation, request: Message) -> OpenStream:
         """A server-streaming RPC: its stream. Raises RpcError."""
         with self._lock:
-            if self._gone is not None:
-                raise self._gone
+            if self._dialect.streams.gone is not None:
+                raise self._dialect.streams.gone
             self._timeline.run_due()
             stream = self._dialect.open(operation, request)
             self._timeline.opened(stream)
@@ -222,13 +239,20 @@ class FakeControlPlane:
     def end_streams(self, message: str) -> None:
         """Ends every open stream with UNAVAILABLE and refuses new ones: the plane is going away."""
         with self._lock:
-            self._gone = RpcError(Code.UNAVAILABLE, message)
-            self._dialect.streams.end(self._gone)
+            self._dialect.streams.end(RpcError(Code.UNAVAILABLE, message))
 
     def open_streams(self) -> int:
         """How many streams are open."""
         with self._lock:
             return len(self._dialect.streams)
+
+    @property
+    def standstill(self) -> str:
+        """That the clock is manual, and where it stands, for callers that wait; "" where time runs by itself."""
+        if self.settings.clock != "manual":
+            return ""
+        at = datetime.datetime.fromtimestamp(self.now_ns() / 1e9, datetime.UTC).isoformat()
+        return f"the plane's clock is manual, and stands at {at}: move it by plane.advance(seconds)"
 
     def transport(self) -> DirectTransport:
         """The plane as a transport for a client in this process: no socket, no bytes on a wire."""
@@ -261,23 +285,36 @@ class FakeControlPlane:
         return async_logs_stub(self)
 
     def serve(self) -> EmbeddedServer:
-        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed.
+        """Serves this plane on loopback ports of this process (Connect and gRPC) until the plane is closed, or dropped.
 
         Apps that are created from then on have the port in their public URL, where the server says what they are.
+        Raises RuntimeError where the plane was closed.
         """
         from flyteapps_fake.transports.embedded_server import EmbeddedServer
         from flyteapps_fake.transports.pages import pages
 
+        if isinstance(self._dialect, Closed):
+            raise RuntimeError(MESSAGE)
         server = EmbeddedServer(self, pages)
         self._servers.append(server)
         with self._lock:
             self._dialect.serve_at(server.port)
         return server
 
+    def shared(self) -> Self:
+        """The same plane as an object of its own: for servers, which must not keep the one that its owner drops."""
+        twin = copy.copy(self)
+        twin._servers = []
+        return twin
+
     def close(self) -> None:
-        """Stops what `serve` started."""
+        """Stops what `serve` started, ends the open streams, and refuses every call from now on, with UNAVAILABLE."""
         while self._servers:
             self._servers.pop().close()
+        with self._lock:
+            if not isinstance(self._dialect, Closed):
+                self.end_streams(MESSAGE)
+                self._dialect = Closed(self._dialect)
 
     def __enter__(self) -> Self:
         return self
@@ -285,18 +322,14 @@ class FakeControlPlane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget_left()
-        left = self.open_streams()
+        if self._left():
+            gc.collect()
+            until = time.monotonic() + _NOTICE_SECONDS
+            while self._left() and time.monotonic() < until:
+                time.sleep(_LOOK_SECONDS)
+        left = self._left()
         self.close()
-        self.end_streams("the plane was closed")
-        if left and error is None:
-            raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")
-
-    def _forget_left(self) -> None:
-        """Gives streams that a server or another thread is about to close the moment that it takes."""
-        until = time.monotonic() + _NOTICE_SECONDS
-        while self.open_streams() and time.monotonic() < until:
-            time.sleep(0.005)
+        self._judge(left, error)
 
     async def __aenter__(self) -> Self:
         return self
@@ -304,4 +337,24 @@ class FakeControlPlane:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.__exit__(kind, error, trace)
+        if self._left():
+            gc.collect()
+            until = time.monotonic() + _NOTICE_SECONDS
+            while self._left() and time.monotonic() < until:
+                await asyncio.sleep(_LOOK_SECONDS)
+        left = self._left()
+        if self._servers:
+            await asyncio.to_thread(self.close)
+        else:
+            self.close()
+        self._judge(left, error)
+
+    def _left(self) -> int:
+        """How many streams are open that somebody reads; of those of a parent process, from before a fork, none."""
+        with self._lock:
+            return self._dialect.streams.awaited() if self._process == os.getpid() else 0
+
+    @staticmethod
+    def _judge(left: int, error: BaseException | None) -> None:
+        if left and error is None:
+            raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")

@@ -26,5 +26,8 @@ def plane() -> Iterator[FakeControlPlane]:
 
 @pytest.fixture
 def plane_endpoint(plane: FakeControlPlane) -> str:
-    """That plane's address, such as "http://127.0.0.1:43210": Connect, gRPC-Web and gRPC, until the test ends."""
-    return plane.serve().url
+    """That plane's address, such as "http://localhost:43210": Connect, gRPC-Web and gRPC, until the test ends.
+
+    By name: of http://127.0.0.1:43210 the Flyte SDK would make the org "127".
+    """
+    return f"http://localhost:{plane.serve().port}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -11,17 +11,27 @@ Maker = Callable[[Any, Any], Any]
 
 
 class Row(NamedTuple):
-    """Where a dialect is, whether its planes can do without a domain for public URLs, whether clusters lease apps."""
+    """Where a dialect is, whether its planes can do without a domain for public URLs, whether clusters lease apps.
+
+    `scenarios`: the module that has its table of scenarios.
+    """
 
     module: str
     made: str
+    scenarios: str
     base_domain_optional: bool = False
     leases: bool = True
 
 
 DIALECTS: Mapping[str, Row] = {
-    "standard": Row("flyteapps_fake.dialects.standard", "Standard"),
-    "flyte-oss": Row("flyteapps_fake.dialects.flyte_oss.dialect", "FlyteOss", base_domain_optional=True, leases=False),
+    "standard": Row("flyteapps_fake.dialects.standard", "Standard", "flyteapps_fake.cluster.scenarios"),
+    "flyte-oss": Row(
+        "flyteapps_fake.dialects.flyte_oss.dialect",
+        "FlyteOss",
+        "flyteapps_fake.dialects.flyte_oss.scenarios",
+        base_domain_optional=True,
+        leases=False,
+    ),
 }
 
 
@@ -30,3 +40,9 @@ def maker_of(name: str) -> Maker:
     row = DIALECTS[name]
     made: Maker = getattr(import_module(row.module), row.made)
     return made
+
+
+def scenarios_of(name: str) -> Collection[str]:
+    """The names of the scenarios that the dialect of that name knows."""
+    known: Collection[str] = import_module(DIALECTS[name].scenarios).SCENARIOS
+    return known

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flyteapps_fake.plane.hostname import is_hostname
-from flyteapps_fake.registry import DIALECTS
+from flyteapps_fake.registry import DIALECTS, scenarios_of
 
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "none"]
@@ -44,13 +44,17 @@ class Settings:
     the dialect allows. `data_plane`: "simulated" starts and stops apps by itself;
     "none" leaves that to clusters that come by the Lease RPC. `pools`: the clusters
     that serve a pool, by its name; each cluster also serves the pool of its own
-    name, and the simulated one the pool "default". `lease_seconds`: of the plane's
+    name, and the simulated one the pool "default". Without any, the simulated
+    cluster serves every pool, and stands in for every cluster that an app names,
+    unless a cluster of that name has come. `lease_seconds`: of the plane's
     clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
     clock, between a change of an app and the simulated cluster's first word about
-    it, None for as long as its scenario says. `missing_secrets`: names of secrets that
-    apps can't mount until they are created. `artifacts`: URIs of files, or of
-    directories where they end in a slash, by NAME or NAME@VERSION. `run_outputs`: the
-    outputs of a run or a task by its name, each a URI or another text.
+    it, None for as long as its scenario says. `app_scenarios`: the scenario of apps
+    that name none themselves, by a pattern of their names such as "worker-*"; the
+    first that fits. `missing_secrets`: names of secrets that apps can't mount until
+    they are created. `artifacts`: URIs of files, or of directories where they end in a
+    slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
+    name, each a URI or another text.
     """
 
     dialect: str = "standard"
@@ -73,6 +77,7 @@ class Settings:
     missing_secrets: Sequence[str] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -111,6 +116,10 @@ class Settings:
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
         self._check_declared()
+        for glob, name in self.app_scenarios.items():
+            if not glob or name not in scenarios_of(self.dialect):
+                known = ", ".join(sorted(scenarios_of(self.dialect)))
+                raise ValueError(f"app_scenarios: {glob}={name}: give a pattern of apps' names and one of {known}")
         for pool, clusters in self.pools.items():
             if isinstance(clusters, str):
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
@@ -141,9 +150,14 @@ class Settings:
     def pools_served(self) -> dict[str, tuple[str, ...]]:
         """The clusters that serve a pool, by its name, the simulated one included where it is there."""
         pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}
-        if self.data_plane == "simulated":
+        if self.data_plane == "simulated" and SIMULATED not in pools.get(DEFAULT_POOL, ()):
             pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
         return pools
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether the simulated cluster serves each pool, and plays each cluster, that no other has come for."""
+        return self.data_plane == "simulated" and not self.pools
 
 
 def _is_ip_address(text: str) -> bool:

@@ -107,13 +107,13 @@ def unary(url: str, blocks: int, calls: int) -> bool:
 
 
 def _blocking(version: HTTPVersion | None) -> SyncClient:
-    return SyncClient(SyncHTTPTransport(http_version=version))
+    return SyncClient(SyncHTTPTransport(http_version=version, use_system_dns=True))
 
 
 async def _awaiting(
     url: str, name: str, protocol: ProtocolType, version: HTTPVersion | None, blocks: int, calls: int
 ) -> bool:
-    http = HttpClient(HTTPTransport(http_version=version))
+    http = HttpClient(HTTPTransport(http_version=version, use_system_dns=True))
     plain = AppServiceClient(url, protocol=protocol, http_client=http, **LIKE_OURS)
     zipping = AppServiceClient(url, protocol=protocol, http_client=http)
     async with Client(url, protocol="grpc" if protocol is ProtocolType.GRPC else "connect", **SCOPE) as client:

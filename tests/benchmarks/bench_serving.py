@@ -80,7 +80,7 @@ def cpu(process: subprocess.Popen[Any]) -> float:
 def caller(port: int, grpc: bool, zipped: bool) -> Callable[[], None]:
     """One Get, undecoded, the same against both servers."""
     version = HTTPVersion.HTTP2 if grpc else HTTPVersion.HTTP1
-    client = SyncClient(SyncHTTPTransport(http_version=version))
+    client = SyncClient(SyncHTTPTransport(http_version=version, use_system_dns=True))
     body = GetRequest(app_id=APP_ID).SerializeToString()
     body = gzip.compress(body) if zipped else body
     headers = {"content-type": "application/grpc+proto" if grpc else "application/proto"}

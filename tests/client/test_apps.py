@@ -24,7 +24,6 @@ from flyteapps import (
 )
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from . import servers
 from .conftest import WAYS, Run, client_of
 from .messages import app, spec
 
@@ -243,25 +242,3 @@ def test_proxies_are_not_used_for_the_loopback(
     with client_of(plane, way) as client:
         assert run(client.apps.create, app()).watch().is_active()
         assert run(client.apps.get, "hello").name == "hello"
-
-
-def test_a_proxy_is_used_for_other_hosts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call goes to the proxy of the environment, with the whole URL, and its credentials."""
-    seen: list[bytes] = []
-
-    def behave(connection: servers.socket.socket) -> None:
-        seen.append(connection.recv(65_536))
-        answer = servers.http("404 Not Found", "application/json", b'{"code":"not_found","message":"by the proxy"}')
-        connection.sendall(answer)
-
-    with servers.listening(behave) as port:
-        for name in ("HTTP_PROXY", "http_proxy"):
-            monkeypatch.setenv(name, f"http://user:secret@127.0.0.1:{port}")
-        for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
-        client = Client("http://plane.example:8090", project="p", domain="d", retries=1)
-        with client, pytest.raises(AppNotFound, match="by the proxy"):
-            run(client.apps.get, "hello")
-    head = seen[0].decode().lower()
-    assert head.startswith("post http://plane.example:8090/flyteidl2.app.appservice/get http/1.1")
-    assert "proxy-authorization: basic " in head

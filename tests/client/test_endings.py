@@ -91,11 +91,12 @@ def test_what_is_left_when_main_returns_ends_in_silence(
 
         async def main() -> None:
             app = await client.apps.get.aio("hello")
-            tasks.append(asyncio.create_task(left(app)))
+            tasks[:] = [asyncio.create_task(left(app))]
             for _ in range(20):  # until it has made its calls, and waits
                 await client.apps.get.aio("hello")
 
-        asyncio.run(main())
+        for _ in range(3 if way == "grpcio" else 1):  # grpcio reports late, to the next loop
+            asyncio.run(main())
         assert tasks[0].cancelled() or left in (held, dropped)
         HELD.clear()
         gc.collect()
@@ -161,14 +162,10 @@ def test_lines_of_the_sdk_itself_are_hidden_but_its_errors() -> None:
 
 
 @pytest.mark.parametrize("way", ["connect", "grpc", "grpcio"])
-def test_a_blocking_wait_ends_while_the_clock_is_frozen(
-    way: str, plane: FakeControlPlane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_blocking_wait_ends_while_the_clock_is_frozen(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """freezegun replaces `time.monotonic` by one that stands still; deadlines of waits still pass."""
-    with client_of(plane, way) as client:
-        waiting = flyteapps.new_app("nowhere", image="x")
-        waiting.spec.cluster_pool = "no-such-pool"  # no cluster takes it
-        app = client.apps.create(waiting)
+    with FakeControlPlane(clock="manual") as plane, client_of(plane, way) as client:
+        app = client.apps.create(flyteapps.new_app("hello", image="x"))  # becomes active once the clock is moved
         frozen = time.monotonic()
         monkeypatch.setattr("time.monotonic", lambda: frozen)
         with pytest.raises(WaitTimeout):

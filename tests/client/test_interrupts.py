@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
@@ -56,6 +57,24 @@ def test_ctrl_c_ends_a_call_that_hangs(protocol: str, what: str) -> None:
     names = left.strip("[]\n").replace("'", "")
     ours = {name for name in names.split(", ") if name.startswith("flyteapps")}
     assert ours <= ({"flyteapps call"} if (protocol, what) == ("grpc", "get") else set())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_client_that_nobody_closed_leaves_no_thread(way: str) -> None:
+    """Once it is collected."""
+    with FakeControlPlane() as plane:
+        client = client_of(plane, way)
+        client.apps.create(app("hello"))
+        del client
+        gc.collect()
+        until = time.monotonic() + 10
+        while (left := _calling()) and time.monotonic() < until:
+            time.sleep(0.005)
+        assert not left
+
+
+def _calling() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name == "flyteapps call"}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -49,6 +49,45 @@ def test_active_before_the_watch_opens(client: Client, run: Run, dialect: str) -
     assert (made.waited.how, made.waited.scaled_to_zero) == (how, False)
 
 
+class TestAClockThatNobodyMoves:
+    """A wait on a plane whose time stands still says so."""
+
+    def test_at_its_end(self, slow: FakeControlPlane, run: Run) -> None:
+        """The error says what to do."""
+        made = client_of(slow, "direct").apps.create(app())
+        with pytest.raises(WaitTimeout, match=r"clock is manual, and stands at 20.*plane\.advance"):
+            run(made.watch, timeout=0.05)
+
+    def test_while_it_waits(
+        self, slow: FakeControlPlane, run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """After some seconds a warning, once a wait, as its deadline may be far."""
+        monkeypatch.setattr("flyteapps.flows.waiting.STANDSTILL_SECONDS", 0.02)
+        made = client_of(slow, "direct").apps.create(app())
+        with pytest.raises(WaitTimeout):
+            run(made.watch, timeout=0.3)
+        assert [record.getMessage() for record in caplog.records if "clock is manual" in record.getMessage()]
+        assert len(caplog.records) == 1
+
+    def test_a_clock_that_is_moved(self, slow: FakeControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing is said where it was moved after the wait began, though not far enough."""
+        client = client_of(slow, "direct")
+        made = client.apps.create(app())
+        seen: list[object] = []
+        monkeypatch.setattr(client, "_hint", lambda: (slow.advance(0.000_001), seen.append(None), slow.standstill)[2])
+        with pytest.raises(WaitTimeout) as caught:
+            made.watch(timeout=0.05)
+        assert seen
+        assert "manual" not in str(caught.value)
+
+    def test_a_clock_that_runs(self, plane: FakeControlPlane, run: Run) -> None:
+        """Nor on any other clock."""
+        handle = client_of(plane, "direct").apps.create(app()).watch()
+        with pytest.raises(WaitTimeout) as caught:
+            run(handle.watch, "deactivated", timeout=0.05)
+        assert "clock" not in str(caught.value)
+
+
 def test_a_failed_deployment_is_told_at_once(client: Client, run: Run, dialect: str) -> None:
     """With message and, where there is one, substate, as a RuntimeError."""
     made = run(client.apps.create, app(scenario="crash-loop"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import sys
 
 import pytest
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
@@ -25,6 +25,7 @@ from innards import state_of
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.plane.errors import RpcError
 from flyteapps_fake.plane.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.plane.pacer import _Moving  # pyright: ignore[reportPrivateUsage]  # what must not be asked
 from flyteapps_fake.plane.streams import OpenStream
 
 ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
@@ -266,20 +267,64 @@ def test_apps_that_nobody_awaits_cost_a_call_nothing() -> None:
     assert len(bench.plane._timeline.agenda) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
     for number in range(50):
         bench.create(f"y{number}")
+    bench.later(0.4)
     asked: list[object] = []
     pacer = bench.plane._timeline.pacer  # pyright: ignore[reportPrivateUsage]  # what must not be asked
     assert pacer is not None
     gate = pacer._gate  # pyright: ignore[reportPrivateUsage]
 
-    def counted(key: Hashable, now: float) -> float | None:
-        asked.append(key)
-        return gate(key, now)
+    def counted(moving: _Moving, now: float) -> float | None:
+        asked.append(moving.key)
+        return gate(moving, now)
 
     pacer._gate = counted  # pyright: ignore[reportPrivateUsage]
     bench.get("y1")
     assert asked == []
     read_all(bench.watch("y2"))
     assert {str(key) for key in asked} == {"flyte/p/d/y2"}
+
+
+@pytest.mark.parametrize("awaited", ["org", "project", "own", "polled"])
+def test_many_apps_cost_no_more_each(awaited: str) -> None:
+    """Four times as many starting apps take about four times as many calls of functions, not sixteen times as many."""
+
+    def calls(count: int) -> int:
+        bench = Bench()
+        names = [f"a{number}" for number in range(count)]
+        for name in names:
+            bench.create(name)
+        made = 0
+
+        def counted(frame: object, event: str, argument: object) -> None:
+            nonlocal made
+            made += event == "call"
+
+        watchers = {
+            "org": lambda: [bench.plane.open(WATCH, WatchRequest(org="flyte"))],
+            "project": lambda: [bench.watch_project()],
+            "own": lambda: [bench.watch(name) for name in names],
+            "polled": list[OpenStream],
+        }[awaited]()
+        before = sys.getprofile()
+        sys.setprofile(counted)
+        try:
+            for _ in range(count * 6 if awaited in ("org", "project") else 12):
+                for watcher in watchers:
+                    while watcher.take() is not None:
+                        pass
+                    watcher.sent()
+                if awaited == "polled":
+                    for name in names:
+                        bench.get(name)
+                bench.real += 0.06
+                bench.plane.run_due()
+                bench.plane.next_due()
+        finally:
+            sys.setprofile(before)
+        assert {bench.status(name) for name in names} == {ACTIVE}
+        return made
+
+    assert calls(80) < 6 * calls(20)
 
 
 def test_polling_by_list_moves_what_the_list_returns() -> None:
@@ -317,4 +362,4 @@ def test_a_closed_watch_is_forgotten() -> None:
         for watcher in watchers:
             read_all(watcher)
             watcher.close()
-    assert not pacer._waiting and not pacer._wide  # pyright: ignore[reportPrivateUsage]
+    assert not pacer._watched and not pacer._wide  # pyright: ignore[reportPrivateUsage]

@@ -25,7 +25,7 @@ SHORT = [
 ]
 """What is judged without `--all`; the tests have Connect and gRPC."""
 PACE = {
-    "standard": ("--speed", "20", "--lease-seconds", "3600"),
+    "standard": ("--speed", "20", "--lease-seconds", "3600", "--pool", "default=simulated"),
     "flyte-oss": ("--speed", "20"),
 }
 VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify", "--seed", "1"]

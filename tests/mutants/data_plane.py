@@ -13,7 +13,6 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_fake.cluster import admission, runs
 from flyteapps_fake.cluster.admission import Bounds
-from flyteapps_fake.cluster.reactor import Reactor
 from flyteapps_fake.cluster.scenarios import SCENARIOS
 from flyteapps_fake.dialects.standard import Standard
 from flyteapps_fake.plane import apps, conditions, leases, log_lines, logs, status, waiting, writes
@@ -27,6 +26,7 @@ from flyteapps_fake.plane.pools import Pools
 from flyteapps_fake.plane.replicas import ReplicaBook
 from flyteapps_fake.plane.waiting import Waiting
 from flyteapps_fake.plane.wire import field
+from flyteapps_fake.settings import SIMULATED
 
 from .planting import around, at_commit, at_create, draft_of, mutant
 
@@ -396,15 +396,7 @@ def a_waiting_app_does_not_say_why() -> AbstractContextManager[Any]:
 
 @mutant("SP-2")
 def every_pool_is_served() -> AbstractContextManager[Any]:
-    class All:
-        def __contains__(self, wanted: object) -> bool:
-            return True
-
-    def init(real: Any, self: Reactor, *arguments: Any) -> None:
-        real(self, *arguments)
-        self._serves = All()  # type: ignore[assignment]  # all that is asked of it
-
-    return around(Reactor, "__init__", init)
+    return patch.object(Pools, "simulated_as", same(SIMULATED))
 
 
 @mutant("SP-3")

@@ -46,6 +46,13 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 @pytest.fixture
+def pooled() -> Iterator[Desk]:
+    """A client's desk at a plane whose pools are configured: there an app may wait for a cluster in vain."""
+    with FakeControlPlane(clock="manual", org="acme", pools={"west": ["w1"]}) as plane:
+        yield Desk(plane)
+
+
+@pytest.fixture
 def desk(plane: FakeControlPlane) -> Iterator[Desk]:
     """A client's desk at the plane."""
     client = Desk(plane)

@@ -51,16 +51,16 @@ def test_a_stopped_app_that_shall_run_again_is_not_deleted(desk: Desk) -> None:
         desk.delete()
 
 
-def test_an_unassigned_app_can_be_deleted(desk: Desk) -> None:
+def test_an_unassigned_app_can_be_deleted(pooled: Desk) -> None:
     """DE-2, SP-2: an app that no cluster serves is UNASSIGNED, says why, and can be deleted though it shall run."""
     app = new_app()
     app.spec.cluster_pool = "nobodys-pool"
-    assert statuses(desk.create(app)) == ["UNASSIGNED"]
-    desk.settle()
-    assert statuses(desk.get())[-1] == "UNASSIGNED"
-    assert "nobodys-pool" in desk.get().status.conditions[-1].message
-    desk.delete()
-    assert desk.names() == []
+    assert statuses(pooled.create(app)) == ["UNASSIGNED"]
+    pooled.settle()
+    assert statuses(pooled.get())[-1] == "UNASSIGNED"
+    assert "nobodys-pool" in pooled.get().status.conditions[-1].message
+    pooled.delete()
+    assert pooled.names() == []
 
 
 def test_nothing_of_a_deleted_app_is_left(desk: Desk) -> None:

@@ -59,6 +59,28 @@ def test_another_org_reads_nothing_and_creates_nothing(desk: Desk) -> None:
     assert "--org" in refused.message
 
 
+@pytest.mark.parametrize("org", ["127", "10", "192", "localhost"])
+@pytest.mark.parametrize("arranged", [True, False])
+def test_an_org_that_is_only_an_address_is_the_planes_own(org: str, arranged: bool) -> None:
+    """ID-1: where none is configured, the org that the SDK makes of 127.0.0.1:8090 is the plane's own."""
+    with FakeControlPlane(clock="manual") as plane:
+        desk = Desk(plane)
+        if arranged:
+            desk.create(new_app("one"))
+        assert desk.create(new_app("two", org=org)).metadata.id.org == plane.org == "flyte"
+        assert desk.get("two").metadata.id == desk.get("two", org=org).metadata.id
+        assert len(desk.names(org=org)) == (2 if arranged else 1)
+        with Refusal(NOT_FOUND) as refused:
+            desk.create(new_app("three", org="acme"))
+        assert "task.org: flyte" in refused.message and "reset" not in refused.message
+
+
+def test_a_configured_plane_has_one_org(plane: FakeControlPlane) -> None:
+    """ID-1: where an org is configured, one that looks like an address is another."""
+    with Refusal(NOT_FOUND):
+        Desk(plane).create(new_app(org="127"))
+
+
 def test_an_unconfigured_plane_takes_the_first_org_that_a_request_names() -> None:
     """ID-1: without a configured org the first one named before the first app is the plane's, and stays so."""
     with FakeControlPlane(clock="manual") as plane:

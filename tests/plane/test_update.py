@@ -174,12 +174,12 @@ def test_an_app_that_was_never_acknowledged_keeps_its_condition(desk: Desk) -> N
     assert statuses(desk.get())[-1] == "ACTIVE"
 
 
-def test_a_stop_without_a_cluster_is_stopped_at_once(desk: Desk) -> None:
+def test_a_stop_without_a_cluster_is_stopped_at_once(pooled: Desk) -> None:
     """UP-5: an unassigned app that shall stop is STOPPED in the answer."""
     app = new_app()
     app.spec.cluster_pool = "nobodys-pool"
-    desk.create(app)
-    assert statuses(desk.stop())[-1] == "STOPPED"
+    pooled.create(app)
+    assert statuses(pooled.stop())[-1] == "STOPPED"
 
 
 def test_the_reason_is_in_the_message(desk: Desk) -> None:

@@ -66,7 +66,7 @@ class Server:
         while chunk := self._process.stdout.read():
             self._said += chunk
         lines = self._said.decode().splitlines() + self._log.read_text().splitlines()
-        entries = [json.loads(line) for line in lines if line.startswith("{")]
+        entries = [entry for line in lines if line.startswith("{") and "method" in (entry := json.loads(line))]
         return [f"{entry['method'].rpartition('/')[2]} {entry['code']}" for entry in entries]
 
     def wait_for_calls(self, call: str, count: int) -> None:

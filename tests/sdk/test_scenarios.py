@@ -22,6 +22,29 @@ def test_every_substate_is_seen_and_logged(start: Callable[..., Server], tmp_pat
         assert line in output, line
 
 
+def test_apps_get_the_scenarios_that_the_server_was_given(start: Callable[..., Server], tmp_path: Path) -> None:
+    """Seven apps that say nothing of scenarios show seven substates, by `--scenario` alone; deploys end."""
+    badges = {
+        "*-crashloop": "crash-loop",
+        "*-oom": "oom-killed",
+        "*-secret": "secret-mount-error",
+        "*-init": "never-ready",
+        "*-imagepull": "image-pull-error",
+        "*-bigimage": "slow-image",
+    }
+    options = [f"--scenario={glob}={name}" for glob, name in badges.items()]
+    server = start("--clock", "realtime", *options)
+    user = User(tmp_path, f"localhost:{server.port}")
+    user.bring("common")
+    assert "done" in user.python("substates_flow")
+
+
+def test_a_misspelt_scenario_and_any_cluster_pool_end(server: Server, user: User) -> None:
+    """A deploy of an app with an unknown scenario fails, and the app says which there are; any pool or cluster runs."""
+    user.bring("common")
+    assert "done" in user.python("ending_flow")
+
+
 def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
     """flyte.serve of an app that fails raises as soon as it has: by one Watch, and without asking again."""
     assert "done" in user.python("failing_flow")

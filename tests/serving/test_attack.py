@@ -375,6 +375,22 @@ def test_an_unknown_compression_of_a_stream() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("headers", [{}, {"origin": "http://evil.example"}, {"grpc-encoding": "klingon"}])
+def test_a_head_of_a_call_has_no_body(headers: dict[str, str]) -> None:
+    """HEAD of a method, or of none, is answered without a body in every protocol."""
+
+    async def run() -> None:
+        async with calling() as caller:
+            for path in (GET, WATCH, REFLECTION, "/no.such.Service/Get"):
+                for kind in (PROTO, JSON, GRPC, WEB, CONNECT_STREAM):
+                    given = [("content-type", kind), *headers.items()]
+                    events = await caller.send(path, frame(b"x", 1), given, method="HEAD")
+                    assert events[0]["status"] in (403, 404, 405, 501), (path, kind, events)
+                    assert b"".join(event.get("body", b"") for event in events) == b"", (path, kind)
+
+    asyncio.run(run())
+
+
 # ---- access lines
 
 

@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_named() -> None:
         (["--data-plane", "real"], "--data-plane"),
         (["--lease-seconds", "0"], "lease_seconds"),
         (["--ingress-host", "a b"], "ingress_host"),
-        (["--artifact", "bert"], "NAME=VALUE"),
+        (["--artifact", "bert"], "such as model=s3"),
         (["--artifact", "bert=model"], "artifacts"),
         (["--missing-secret", "A", "--data-plane", "none"], "missing_secrets"),
     ],

@@ -83,7 +83,9 @@ class Load:
     def __init__(self, url: str, source: random.Random, dialect: str) -> None:
         self._random = source
         self._dialect = dialect
-        self._transports = [HTTPTransport(http_version=each) for each in (HTTPVersion.HTTP2, HTTPVersion.HTTP1)]
+        self._transports = [
+            HTTPTransport(http_version=each, use_system_dns=True) for each in (HTTPVersion.HTTP2, HTTPVersion.HTTP1)
+        ]
         http2, http1 = map(Client, self._transports)
         self._clients = [
             AppServiceClient(url, http_client=http1),

@@ -7,6 +7,7 @@ from enum import Enum
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps.durations import patience
 from flyteapps.flows.follow import Follow, Kind
 from flyteapps.operations import Emit, ItemFlow, Now
 from flyteapps.settings import Settings
@@ -36,6 +37,7 @@ def changes(
 
     Each state is emitted once. Where a stream broke, the states in between are missing, never the last one.
     """
+    timeout = patience(timeout)
     follow = Follow(settings, identifier, known)
     until = float("inf") if timeout is None else timeout + (yield Now())
     last = known

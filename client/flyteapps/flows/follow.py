@@ -190,7 +190,7 @@ class Follow:
             self._settings, timeout=max(LEAST, min(left, CONNECT, self._settings.timeout or CONNECT))
         )
         try:
-            response = yield from call(hasty, GET, payload.GetRequest(app_id=self._id))
+            response = yield from call(hasty, GET, payload.GetRequest(app_id=self._id), self._id)
         except AppNotFound:
             self._answered()
             self._gone()

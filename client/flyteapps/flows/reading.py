@@ -12,6 +12,6 @@ from flyteapps.settings import Settings
 
 
 def get(settings: Settings, identifier: definition.Identifier) -> Flow[definition.App]:
-    """The app. Raises AppNotFound."""
-    response = yield from call(settings, GET, payload.GetRequest(app_id=identifier))
+    """The app. Raises AppNotFound, and ProtocolError where another app is answered."""
+    response = yield from call(settings, GET, payload.GetRequest(app_id=identifier), identifier)
     return response.app

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
+from flyteapps.durations import patience
 from flyteapps.errors import AppDeleted, DeploymentFailed, InvalidArgument, WaitTimeout
 from flyteapps.flows.follow import Follow, Kind, Sight, stalled
 from flyteapps.flows.last_words import last_words
 from flyteapps.flows.verdicts import Baseline, Verdict, WaitFor
 from flyteapps.operations import Flow, Now
 from flyteapps.settings import Settings, label
+
+
+class Standstill:
+    """Whether the time of a plane stands still, so that a wait on it brings nothing.
+
+    `hint`: reads what the transport says of its plane's clock and time, "" where that runs by itself; `tell`: logs it.
+    """
+
+    def __init__(self, hint: Callable[[], str], tell: Callable[[str], None]) -> None:
+        self._hint = hint
+        self._tell = tell
+        self._first = hint()
+
+    def now(self) -> str:
+        """What to say about it: "" where the time runs, or was moved since the wait began."""
+        return self._first if self._first and self._hint() == self._first else ""
+
+    def warn(self) -> None:
+        """Log it, where there is something to say."""
+        if said := self.now():
+            self._tell(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +52,41 @@ class Waited:
     seconds: float
 
 
+STANDSTILL_SECONDS = 5.0
+"""How long a plane's time may stand still before a wait says so."""
+
+
 def wait(
-    settings: Settings, known: definition.App, target: WaitFor, baseline: Baseline, timeout: float | None
+    settings: Settings,
+    known: definition.App,
+    target: WaitFor,
+    baseline: Baseline,
+    timeout: float | None,
+    standstill: Standstill | None = None,
 ) -> Flow[tuple[definition.App, Waited]]:
     """Waits until the known app has reached the target, and gives it and how it got there.
 
-    `timeout` in seconds, None for the client's own. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
+    `timeout` in seconds, None for the client's own. `standstill`: of a plane whose time may stand still. Raises
+    DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
     """
     if target not in ("activated", "deactivated"):
         raise InvalidArgument(f'wait_for={target!r}: "activated" or "deactivated"')
+    timeout = patience(timeout)
     seconds = settings.waits.timeout if timeout is None else timeout
-    if not seconds >= 0:
-        raise InvalidArgument(f"timeout={timeout}: 0 or more seconds, or None for the client's own")
     identifier = known.metadata.id
     follow = Follow(settings, identifier)
     started: float = yield Now()
     deadline, settles = started + seconds, None
     learnt = baseline
+    warns = started + STANDSTILL_SECONDS if standstill is not None else deadline
     while True:
-        sight: Sight = yield from follow.next(min(deadline, settles or deadline))
+        sight: Sight = yield from follow.next(min(deadline, settles or deadline, warns))
         now: float = yield Now()
+        if standstill is not None and warns <= now < deadline:
+            standstill.warn()
+            warns = deadline
+            if sight.kind is Kind.TIME and not (settles is not None and now >= settles):
+                continue
         if sight.kind is Kind.TIME and settles is not None and now >= settles:
             sight = (yield from follow.read_now(deadline)) or sight
             settles = None if sight.kind is Kind.TIME else settles
@@ -57,7 +95,7 @@ def wait(
             last = sight.app or known
             if follow.failing is not None:
                 raise stalled(settings, identifier, last, seconds, follow.failing) from follow.failing
-            raise _timed_out(settings, identifier, target, seconds, last)
+            raise _timed_out(settings, identifier, target, seconds, last, standstill.now() if standstill else "")
         elif follow.lossy and _ends_badly(sight, learnt, target):
             sight = (yield from follow.read_now(deadline)) or sight  # an event can be older than the snapshot before it
         if sight.kind is Kind.DELETED:
@@ -104,10 +142,16 @@ def deleted(settings: Settings, identifier: definition.Identifier, last: definit
 
 
 def _timed_out(
-    settings: Settings, identifier: definition.Identifier, target: str, seconds: float, last: definition.App | None
+    settings: Settings,
+    identifier: definition.Identifier,
+    target: str,
+    seconds: float,
+    last: definition.App | None,
+    standstill: str,
 ) -> WaitTimeout:
+    why = f"; {standstill}" if standstill else ""
     return WaitTimeout(
-        f"app {label(identifier)} was not {target} within {seconds:g} s; {conditions.describe(last)}",
+        f"app {label(identifier)} was not {target} within {seconds:g} s; {conditions.describe(last)}{why}",
         last=last,
         endpoint=settings.endpoint,
         app=label(identifier),

@@ -49,7 +49,7 @@ def create(settings: Settings, app: definition.App, reason: str) -> Flow[Written
     uncertain = False
     for attempt in range(1, ROUNDS + 1):
         try:
-            response = yield from call(settings, CREATE, payload.CreateRequest(app=wanted))
+            response = yield from call(settings, CREATE, payload.CreateRequest(app=wanted), wanted.metadata.id)
         except (AppExists, Conflict) as error:
             uncertain = uncertain or error.maybe_applied
         else:
@@ -147,7 +147,7 @@ def update(settings: Settings, app: definition.App, reason: str, before: definit
     another writer came after it.
     """
     try:
-        response = yield from call(settings, UPDATE, payload.UpdateRequest(app=app, reason=reason))
+        response = yield from call(settings, UPDATE, payload.UpdateRequest(app=app, reason=reason), app.metadata.id)
         if response.app.metadata.revision == app.metadata.revision:
             response.app.metadata.revision = 0  # as it was sent: the plane counts none
         return response.app, Baseline.written(response.app, before)

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import pyqwest
@@ -22,59 +21,141 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from connectrpc.protocol import ProtocolType
 
+from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
+from flyteapps.lazy import lazy
 from flyteapps.operations import Method
+from flyteapps.transports import forks
+from flyteapps.transports.delays import NotingClient, attach
 from flyteapps.transports.frames import Checked, CheckedClient
-from flyteapps.transports.http1 import Exchange, Http1Client, pairs_of
+from flyteapps.transports.http1 import IDLE_SECONDS, Exchange, Http1Client, pairs_of
 from flyteapps.transports.tasks import TaskStream, cancellation_of
-
-SETTLING = 1.0
-"""Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
 
 if TYPE_CHECKING:
     from flyteapps.transports.hop import Hop
     from flyteapps.transports.inbox import InboxStream
+    from flyteapps.transports.proxies import Proxy
     from flyteapps.transports.tasks import TaskStream
+
+SETTLING = 1.0
+"""Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
+
+KEEPALIVE_SECONDS = 30.0
+"""After so long without a byte the kernel probes a connection, so that routers don't forget it."""
+
+LONGEST_SECONDS = 2_000_000.0
+"""A longer timeout counts as this one, 23 days: it fits into each protocol's header, and into each library."""
+
+_BLOCKING = ("_blocking", "_blocking_http")
+_AWAITING = ("_awaiting", "_awaiting_http")
+"""What is made with pyqwest: connectrpc's client, and the HTTP client under it."""
+
+_of_parents: list[object] = []
+"""What a forked process got from its parent, and must neither use nor end."""
+
+
+def _try_pyqwest() -> None:
+    nowhere = pyqwest.Proxy("http://127.0.0.1:9", scheme="https")
+    transport = pyqwest.SyncHTTPTransport(enable_otel=False, proxy=nowhere, use_system_dns=True)
+    pyqwest.SyncClient(transport).get("http://127.0.0.1:0/", timeout=1.0)  # a port that nothing can listen at
+
+
+PYQWEST = forks.NativeLibrary(
+    "pyqwest",
+    _try_pyqwest,
+    "start the process by spawn or forkserver, call for the first time after the fork, or use what survives one: "
+    'blocking calls with protocol="connect" (over HTTP/1.1, without a proxy) or with protocol="grpcio"',
+)
+"""Its one runtime is that of the whole process, and gone in a forked one."""
 
 Headers = Mapping[str, str] | None
 
 
 class ConnectTransport:
-    """One endpoint, over connectrpc. `grpc`: by that protocol, which needs HTTP/2; else Connect."""
+    """One endpoint, over connectrpc. `grpc`: by that protocol, which needs HTTP/2; else Connect.
+
+    Blocking calls of Connect go over plain sockets, all others over pyqwest: HTTP/2, proxies, and what is awaited.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, grpc: bool, http_version: str | None, certificates: bytes | None, skip_verify: bool
+        self,
+        endpoint: Endpoint,
+        grpc: bool,
+        http_version: str | None,
+        certificates: bytes | None,
+        skip_verify: bool,
+        proxy: Proxy | None = None,
     ) -> None:
+        http2 = grpc or http_version == "2"
         self._endpoint = endpoint
         self._protocol = ProtocolType.GRPC if grpc else ProtocolType.CONNECT
-        self._http2 = grpc or http_version == "2"
-        self._http_version = (
-            pyqwest.HTTPVersion.HTTP2 if self._http2 else pyqwest.HTTPVersion.HTTP1 if http_version else None
-        )
+        self._http_version = pyqwest.HTTPVersion.HTTP2 if http2 else pyqwest.HTTPVersion.HTTP1 if http_version else None
         self._certificates = certificates
         self._skip_verify = skip_verify
+        self._proxy = proxy
+        self._plain = not http2 and proxy is None
         self._hop: Hop | None = None
+        self._heard_blocking = self._heard_awaiting = 0.0  # when a call over pyqwest was answered last
+        forks.register(self)
+
+    def forked(self) -> None:
+        """See Inherited. What pyqwest made is kept, as ending it would need its threads."""
+        made = self.__dict__
+        if self._hop is not None:
+            self._hop.forked()
+            self._hop = None
+        if "_http1" in made:
+            made.pop("_http1").close()
+        _of_parents.append([made.pop(name, None) for name in (*_BLOCKING, *_AWAITING)])
 
     def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
         """See Transport.unary."""
-        client, milliseconds = self._blocking, _milliseconds(timeout)
-        if not self._http2:
-            return client.execute_unary(request=request, method=method, headers=headers, timeout_ms=milliseconds)
+        if not self._plain:
+            return self._native_unary(method, request, timeout, headers)
+        try:
+            return self._blocking.execute_unary(
+                request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+            )
+        except ConnectError as error:
+            attach(error)
+            raise
+
+    def _native_unary(self, method: Method, request: Any, timeout: float | None, headers: Headers) -> Any:
+        client, started = self._blocking, monotonic()
+
+        def run() -> Any:
+            try:
+                return client.execute_unary(
+                    request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+                )
+            except ConnectError as error:
+                attach(error)
+                raise
+
         if self._hop is None:
             from flyteapps.transports.hop import Hop
 
             self._hop = Hop()
-        return self._hop.run(
-            lambda: client.execute_unary(request=request, method=method, headers=headers, timeout_ms=milliseconds)
-        )
+        try:
+            response = self._hop.run(run, timeout)
+        except TimeoutError as error:
+            self._silent(_BLOCKING, self._heard_blocking, started)
+            raise ConnectError(Code.DEADLINE_EXCEEDED, str(error)) from error
+        except ConnectError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                self._silent(_BLOCKING, self._heard_blocking, started)
+            raise
+        self._heard_blocking = monotonic()
+        return response
 
     def stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> InboxStream:
         """See Transport.stream."""
-        if self._http2:
+        if not self._plain:
             from flyteapps.transports.tasks import in_own_loop
 
+            PYQWEST.use()  # refused here, not in a thread
             return in_own_loop(lambda: self.async_stream(method, request, timeout, headers))
         from flyteapps.transports.inbox import InboxStream
 
@@ -92,17 +173,22 @@ class ConnectTransport:
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> Any:
         """See Transport.async_unary."""
+        client, started = self._awaiting, monotonic()
         try:
             # connectrpc's own timeout makes a task of each call; this one is a timer
             async with asyncio.timeout(timeout):
                 try:
-                    return await self._awaiting.execute_unary(request=request, method=method, headers=headers)
+                    response = await client.execute_unary(request=request, method=method, headers=headers)
                 except ConnectError as error:
                     if (cancelled := cancellation_of(error)) is not None:
                         raise cancelled from None
+                    attach(error)
                     raise
         except TimeoutError as error:
+            self._silent(_AWAITING, self._heard_awaiting, started)
             raise ConnectError(Code.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s") from error
+        self._heard_awaiting = monotonic()
+        return response
 
     def async_stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -119,13 +205,22 @@ class ConnectTransport:
 
         return TaskStream(messages)
 
+    def _silent(self, names: tuple[str, str], heard: float, started: float) -> None:
+        """A call timed out. Unless another was answered meanwhile, the next one opens a connection.
+
+        The connection at hand may be one that a router has forgotten. Streams that are open keep it.
+        """
+        if heard < started:
+            for name in names:
+                self.__dict__.pop(name, None)
+
     def close(self) -> None:
         """Closes the connections of blocking calls; streams that are open stay. Another call opens new ones."""
         if self._hop is not None:
             self._hop.close()
-        made = self.__dict__  # what cached_property made; another call makes it anew
+        made = self.__dict__  # what `lazy` made; another call makes it anew
         made.pop("_blocking", None)
-        for name in ("_http1", "_blocking_http2"):
+        for name in ("_http1", "_blocking_http"):
             if name in made:
                 made.pop(name).close()
 
@@ -136,35 +231,38 @@ class ConnectTransport:
         if "_awaiting_http" in self.__dict__:
             await self.__dict__.pop("_awaiting_http").aclose()
 
-    @cached_property
+    @lazy
     def _blocking(self) -> ConnectClientSync:
-        if self._http2:
-            return self._client_over(pyqwest.SyncClient(self._blocking_http2))
-        return self._client_over(self._http1)
+        if self._plain:
+            return self._client_over(self._http1)
+        client = pyqwest.SyncClient(self._blocking_http)
+        return self._client_over(client if self._protocol is ProtocolType.GRPC else NotingClient(client))
 
-    @cached_property
+    @lazy
     def _awaiting(self) -> ConnectClient:
+        client = pyqwest.Client(self._awaiting_http)
         return ConnectClient(
             self._endpoint.url,
             protocol=self._protocol,
             accept_compression=(),
             send_compression=None,
-            http_client=cast("pyqwest.Client", self._watched(pyqwest.Client(self._awaiting_http))),
+            http_client=cast(
+                "pyqwest.Client", client if self._protocol is ProtocolType.GRPC else CheckedClient(client)
+            ),
         )
 
-    def _watched(self, client: pyqwest.Client) -> Any:
-        return client if self._protocol is ProtocolType.GRPC else CheckedClient(client)
-
-    @cached_property
+    @lazy
     def _http1(self) -> Http1Client:
         return Http1Client(self._endpoint, self._context() if self._endpoint.secure else None)
 
-    @cached_property
-    def _blocking_http2(self) -> pyqwest.SyncHTTPTransport:
+    @lazy
+    def _blocking_http(self) -> pyqwest.SyncHTTPTransport:
+        PYQWEST.use()
         return pyqwest.SyncHTTPTransport(**self._options())
 
-    @cached_property
+    @lazy
     def _awaiting_http(self) -> pyqwest.HTTPTransport:
+        PYQWEST.use()
         _calm_at_exit()
         return pyqwest.HTTPTransport(**self._options())
 
@@ -183,17 +281,26 @@ class ConnectTransport:
             "enable_otel": False,
             "follow_redirects": False,
             "pool_max_idle_per_host": 100,
+            "pool_idle_timeout": IDLE_SECONDS,
+            "tcp_keepalive_interval": KEEPALIVE_SECONDS,
             "connect_timeout": None,  # the call's own deadline counts
+            "use_system_dns": True,  # as the blocking calls, which know hosts by the system's resolver
+            "proxy": self._proxies(),
         }
         if self._endpoint.secure:
             from flyteapps.transports.certificates import shown_by
 
             trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
             options |= {"tls_ca_cert": trusted, "tls_include_system_certs": trusted is None}
-        if self._endpoint.is_loopback:
-            # a proxy for the other scheme alone: the only way to have none, and none from the environment either
-            options["proxy"] = pyqwest.Proxy("http://127.0.0.1:9", scheme="http" if self._endpoint.secure else "https")
+        if self._proxy is not None and self._proxy.scheme == "https":
+            options["tls_include_system_certs"] = True  # for the proxy's own certificate
         return options
+
+    def _proxies(self) -> pyqwest.Proxy:
+        if self._proxy is not None:
+            return pyqwest.Proxy(self._proxy.url)
+        # one for the other scheme alone: the only way to have none, and none from the environment either
+        return pyqwest.Proxy("http://127.0.0.1:9", scheme="http" if self._endpoint.secure else "https")
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(
@@ -246,4 +353,4 @@ def _settle() -> None:
 
 
 def _milliseconds(timeout: float | None) -> int | None:
-    return None if timeout is None else max(1, int(timeout * 1_000))
+    return None if timeout is None else max(1, int(min(timeout, LONGEST_SECONDS) * 1_000))

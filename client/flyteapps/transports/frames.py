@@ -11,6 +11,8 @@ import pyqwest
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from flyteapps.transports.delays import REFUSED, note
+
 OK = int(HTTPStatus.OK)
 
 HEAD = 5
@@ -98,11 +100,17 @@ class AsyncChecked(Checked):
 
 
 class CheckedClient:
-    """A pyqwest.Client whose streams are looked at."""
+    """A pyqwest.Client whose streams are checked, and whose refusals are noted."""
 
     def __init__(self, client: pyqwest.Client) -> None:
-        self.post = client.post
         self._client = client
+
+    async def post(self, *args: Any, **kwargs: Any) -> pyqwest.FullResponse:
+        """See pyqwest.Client.post."""
+        response = await self._client.post(*args, **kwargs)
+        if response.status in REFUSED:
+            note(response.headers)
+        return response
 
     @asynccontextmanager
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[AsyncChecked]:

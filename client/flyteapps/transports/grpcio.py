@@ -3,58 +3,152 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
 from flyteapps.operations import Method
+from flyteapps.transports import forks
 from flyteapps.transports.certificates import shown_by
 from flyteapps.transports.inbox import InboxStream
 from flyteapps.transports.tasks import TaskStream
 
+if TYPE_CHECKING:
+    from flyteapps.transports.proxies import Proxy
+
+_RESOLVER = "GRPC_DNS_RESOLVER"
+
+# grpcio reads the variable when it is loaded: the system's resolver knows the hosts that the other ways know
+_chosen = _RESOLVER not in os.environ and "grpc" not in sys.modules
 try:
+    if _chosen:
+        os.environ[_RESOLVER] = "native"
     import grpc
     import grpc.aio
 except ModuleNotFoundError as error:
     raise ConfigError("protocol=\"grpcio\" needs grpcio: pip install 'flyteapps[grpc]'") from error
+finally:
+    if _chosen:
+        del os.environ[_RESOLVER]
+
+IDLE_MILLISECONDS = 60_000
+"""After so long without a call the connection is closed: many routers forget a silent one."""
+
+PING_MILLISECONDS = 30_000
+"""After so long without a byte an open call's connection is pinged. grpcio sends two such pings at most without data
+between them, which servers of gRPC's default settings bear."""
+
+PONG_MILLISECONDS = 20_000
+"""What the answer to a ping may take before the connection counts as broken."""
+
+LONGEST_SECONDS = 2_000_000.0
+"""A longer timeout counts as this one, 23 days."""
+
+_OPTIONS = (
+    ("grpc.client_idle_timeout_ms", IDLE_MILLISECONDS),
+    ("grpc.keepalive_time_ms", PING_MILLISECONDS),
+    ("grpc.keepalive_timeout_ms", PONG_MILLISECONDS),
+    ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
+)
 
 Headers = Mapping[str, str] | None
 
+ENDING_SECONDS = 0.05
+"""Within so long grpcio reports the end of a cancelled call to its event loop; if that is closed, it logs an error."""
+
 _DETAILS = "grpc-status-details-bin"
+
+
+_of_parents: list[object] = []
+"""What a forked process got from its parent, and must neither use nor end."""
+
+
+def _try_blocking() -> None:
+    with grpc.insecure_channel("unix:/dev/null", options=[("grpc.enable_http_proxy", 0)]) as channel:
+        _callable_of_bytes(channel)(b"", timeout=1.0)
+
+
+def _try_awaiting() -> None:
+    async def call() -> None:
+        async with grpc.aio.insecure_channel("unix:/dev/null", options=[("grpc.enable_http_proxy", 0)]) as channel:
+            await _callable_of_bytes(channel)(b"", timeout=1.0)
+
+    asyncio.run(call())
+
+
+def _callable_of_bytes(channel: Any) -> Any:
+    return channel.unary_unary("/flyteapps/none")
+
+
+_ADVICE = (
+    "start the process by spawn or forkserver, call for the first time after the fork, or use blocking calls with "
+    'protocol="connect" (over HTTP/1.1, without a proxy), which survive one'
+)
+BLOCKING = forks.NativeLibrary("grpcio", _try_blocking, _ADVICE, survives=True)
+AWAITING = forks.NativeLibrary("grpcio's asyncio", _try_awaiting, _ADVICE)
 
 
 class GrpcioTransport:
     """One endpoint, over grpcio's channels: one for all threads, and one for each event loop."""
 
-    def __init__(self, endpoint: Endpoint, certificates: bytes | None, skip_verify: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, certificates: bytes | None, skip_verify: bool, proxy: Proxy | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._certificates = certificates
         self._skip_verify = skip_verify
+        self._proxy = proxy
+        self._begin()
+        forks.register(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._channel: Any = None
         self._channels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+        self._heard = 0.0  # when a call was answered last
+
+    def forked(self) -> None:
+        """See Inherited."""
+        _of_parents.append((self._channel, self._channels))
+        self._begin()
 
     def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
         """See Transport.unary."""
+        channel, started = self._blocking(), monotonic()
         try:
-            return _callable(self._blocking(), "unary_unary", method)(
-                request, timeout=timeout, metadata=_pairs(headers)
+            response = _callable(channel, "unary_unary", method)(
+                request, timeout=_bounded(timeout), metadata=_pairs(headers)
             )
         except grpc.RpcError as error:
+            self._failed(error, started)
             raise connect_error(error) from error
+        self._heard = monotonic()
+        return response
+
+    def _failed(self, error: Any, started: float) -> None:
+        """After a timeout the next call opens a connection, unless another call was answered meanwhile.
+
+        The connection at hand may be one that a router has forgotten. Streams that are open keep it.
+        """
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self._heard < started:
+            self._channel = None
+            self._channels = weakref.WeakKeyDictionary()
 
     def stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> InboxStream:
         """See Transport.stream."""
         opened = _callable(self._blocking(), "unary_stream", method)
-        call = opened(request, timeout=timeout, metadata=_pairs(headers))
+        call = opened(request, timeout=_bounded(timeout), metadata=_pairs(headers))
 
         def messages() -> Iterator[Any]:
             try:
@@ -68,11 +162,15 @@ class GrpcioTransport:
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> Any:
         """See Transport.async_unary."""
+        channel, started = self._awaiting(), monotonic()
         try:
-            called = _callable(self._awaiting(), "unary_unary", method)
-            return await called(request, timeout=timeout, metadata=_pairs(headers))
+            called = _callable(channel, "unary_unary", method)
+            response = await called(request, timeout=_bounded(timeout), metadata=_pairs(headers))
         except grpc.RpcError as error:
+            self._failed(error, started)
             raise connect_error(error) from error
+        self._heard = monotonic()
+        return response
 
     def async_stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -81,7 +179,7 @@ class GrpcioTransport:
         opened = _callable(self._awaiting(), "unary_stream", method)
 
         async def messages() -> AsyncIterator[Any]:
-            call = opened(request, timeout=timeout, metadata=_pairs(headers))
+            call = opened(request, timeout=_bounded(timeout), metadata=_pairs(headers))
             try:
                 async for message in call:
                     yield message
@@ -90,7 +188,7 @@ class GrpcioTransport:
             finally:
                 call.cancel()
 
-        return TaskStream(messages)
+        return TaskStream(messages, ENDING_SECONDS)
 
     def close(self) -> None:
         """Closes the channel of blocking calls."""
@@ -109,6 +207,7 @@ class GrpcioTransport:
     def _blocking(self) -> Any:
         with self._lock:
             if self._channel is None:
+                BLOCKING.use()
                 self._channel = self._open(grpc)
             return self._channel
 
@@ -116,11 +215,13 @@ class GrpcioTransport:
         loop = asyncio.get_running_loop()
         channel = self._channels.get(loop)
         if channel is None:
+            AWAITING.use()
             channel = self._channels[loop] = self._open(grpc.aio)
         return channel
 
     def _open(self, module: Any) -> Any:
-        options = [("grpc.enable_http_proxy", 0)] if self._endpoint.is_loopback else []
+        proxy = ("grpc.http_proxy", self._proxy.url) if self._proxy else ("grpc.enable_http_proxy", 0)
+        options = [*_OPTIONS, proxy]
         if not self._endpoint.secure:
             return module.insecure_channel(self._endpoint.target, options=options)
         trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
@@ -134,6 +235,10 @@ def _callable(channel: Any, kind: str, method: Method) -> Any:
         request_serializer=method.input.SerializeToString,
         response_deserializer=method.output.FromString,
     )
+
+
+def _bounded(timeout: float | None) -> float | None:
+    return None if timeout is None else min(timeout, LONGEST_SECONDS)
 
 
 def _pairs(headers: Headers) -> list[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """HTTP/1.1 for connectrpc's blocking client, over the standard library's http.client.
 
 Why not pyqwest, connectrpc's own: a blocking call of it can't be interrupted by Ctrl-C before its timeout, nor a stream
-be ended before its headers have come; plain sockets can. Rules of this file: bytes and sockets, nothing of RPC.
+be ended before its headers have come; plain sockets can, and they survive a fork. Rules of this file: bytes and
+sockets, nothing of RPC, and no proxies: what goes through one goes by pyqwest.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import io
 import select
 import socket
 import ssl
-import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from pyqwest import FullResponse, Headers
 
+from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.settings import REQUEST_ID
+from flyteapps.transports.delays import REFUSED, note
 from flyteapps.transports.transport import SLICE
 
 CHUNK = 65_536
@@ -32,6 +34,12 @@ CONNECTING = 10.0
 KEPT = 100
 """Idle connections that are kept at most."""
 
+IDLE_SECONDS = 50.0
+"""How long a connection may have been idle to be used again: many routers forget a silent one after a minute."""
+
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""Seconds, and a count: the kernel probes a silent connection, so that an open stream isn't forgotten."""
+
 
 class DeadlineReader(io.RawIOBase):
     """Reads a socket until a deadline on the monotonic clock, however slowly the bytes come."""
@@ -39,18 +47,21 @@ class DeadlineReader(io.RawIOBase):
     def __init__(self, sock: socket.socket, deadline: float | None) -> None:
         self._sock = sock
         self._deadline = deadline
+        self.received = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while True:
-            left = SLICE if self._deadline is None else self._deadline - time.monotonic()
+            left = SLICE if self._deadline is None else self._deadline - monotonic()
             if left <= 0:
                 raise TimeoutError("the deadline passed while reading")
             self._sock.settimeout(min(left, SLICE))
             try:
-                return self._sock.recv_into(buffer)
+                count = self._sock.recv_into(buffer)
+                self.received = True
+                return count
             except TimeoutError:
                 continue  # in slices, so that a signal that came just before the wait is noticed
 
@@ -58,12 +69,11 @@ class DeadlineReader(io.RawIOBase):
 class _Reading:
     """What http.client.HTTPResponse takes for a socket."""
 
-    def __init__(self, sock: socket.socket, deadline: float | None) -> None:
-        self._sock = sock
-        self._deadline = deadline
+    def __init__(self, reader: DeadlineReader) -> None:
+        self._reader = reader
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(DeadlineReader(self._sock, self._deadline))
+        return io.BufferedReader(self._reader)
 
 
 class Exchange:
@@ -71,7 +81,7 @@ class Exchange:
 
     def __init__(self, client: Http1Client, timeout: float | None) -> None:
         self._client = client
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline = None if timeout is None else monotonic() + timeout
         self._sock: socket.socket | None = None
         self._response: http.client.HTTPResponse | None = None
         self._severed = False
@@ -82,21 +92,27 @@ class Exchange:
     def begin(self, method: str, url: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
         """Sends the request, and reads up to the end of the response's headers."""
         head = self._client.head_of(method, url, headers, len(content))
-        left = self._left()
+        started, left = monotonic(), self._left()
         sock = self._sock = self._client.connection(CONNECTING if left is None else left)
         if self._severed:
             raise ConnectionAbortedError("closed")
-        sock.settimeout(self._left())
-        sock.sendall(head + content)
-        response = self._response = http.client.HTTPResponse(_Reading(sock, self._deadline), method=method)  # pyright: ignore[reportArgumentType]  # as much of a socket as it uses
-        response.begin()
+        reader = DeadlineReader(sock, self._deadline)
+        response = self._response = http.client.HTTPResponse(_Reading(reader), method=method)  # pyright: ignore[reportArgumentType]  # as much of a socket as it uses
+        try:
+            sock.settimeout(self._left())
+            sock.sendall(head + content)
+            response.begin()
+        except TimeoutError:
+            if not reader.received:
+                self._client.distrust(started)
+            raise
         self.status = response.status
         self.headers = Headers(response.getheaders())
 
     def _left(self) -> float | None:
         if self._deadline is None:
             return None
-        left = self._deadline - time.monotonic()
+        left = self._deadline - monotonic()
         if left <= 0:
             raise TimeoutError("the deadline passed")
         return left
@@ -148,51 +164,50 @@ class Http1Client:
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:
         self._endpoint = endpoint
         self._context = context
-        self._idle: list[socket.socket] = []
+        self._idle: list[tuple[socket.socket, float]] = []  # each with the time since when it is idle
         weakref.finalize(self, _close_all, self._idle)  # a client that nobody closed leaves no socket either
-        self._proxy = _proxy_for(endpoint)
 
     def post(self, url: str, headers: Headers, content: bytes, timeout: float | None = None) -> FullResponse:
         """One request with its whole response."""
         with Exchange(self, timeout) as exchange:
             exchange.begin("POST", url, pairs_of(headers), content)
             body = exchange.read()
+            if exchange.status in REFUSED:
+                note(exchange.headers)
             return FullResponse(
                 status=exchange.status, headers=exchange.headers, content=body, trailers=exchange.trailers
             )
 
     def head_of(self, method: str, url: str, headers: Iterable[tuple[str, str]], length: int) -> bytes:
         """The request line and the headers."""
-        parts = urlsplit(url)
-        target = url if self._proxy and not self._context else parts.path or "/"
+        target = urlsplit(url).path or "/"
         lines = [f"{method} {target} HTTP/1.1", f"host: {self._endpoint.authority}", f"content-length: {length}"]
-        if self._proxy and not self._context:
-            lines += [f"{name}: {value}" for name, value in self._proxy.headers.items()]
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def connection(self, timeout: float | None) -> socket.socket:
         """An idle connection that still lives, or a new one."""
-        while self._idle:
-            try:
-                sock = self._idle.pop()
-            except IndexError:  # another thread took the last one
-                break
-            if not _has_ended(sock):
-                return sock
-            sock.close()
+        oldest = monotonic() - IDLE_SECONDS
+        with contextlib.suppress(IndexError):  # none is left
+            while self._idle[0][1] < oldest:
+                self._idle.pop(0)[0].close()
+            while True:
+                sock, _ = self._idle.pop()
+                if not _has_ended(sock):
+                    return sock
+                sock.close()
         return self._connect(timeout)
 
     def _connect(self, timeout: float | None) -> socket.socket:
         where = self._endpoint
-        if self._proxy is None:
-            # as bytes, since the name is ASCII by now: text would load the codec for other names
-            sock = socket.create_connection((cast("str", where.host.encode()), where.effective_port), timeout)
-        else:
-            sock = self._proxy.connect(where, timeout, tunnel=self._context is not None)
+        # as bytes, since the name is ASCII by now: text would load the codec for other names
+        sock = socket.create_connection((cast("str", where.host.encode()), where.effective_port), timeout)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _KEEPALIVE.items():
+                if (option := getattr(socket, name, None)) is not None:
+                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
             return self._context.wrap_socket(sock, server_hostname=where.host) if self._context else sock
         except BaseException:
             sock.close()
@@ -201,18 +216,25 @@ class Http1Client:
     def give_back(self, sock: socket.socket) -> None:
         """Keeps a connection for the next call, unless enough are kept."""
         if len(self._idle) < KEPT:
-            self._idle.append(sock)
+            self._idle.append((sock, monotonic()))
         else:
             sock.close()
 
+    def distrust(self, moment: float) -> None:
+        """Close the connections that were idle already at that moment: one of them has turned out to be dead."""
+        for entry in [entry for entry in self._idle if entry[1] <= moment]:
+            with contextlib.suppress(ValueError):  # another thread took it
+                self._idle.remove(entry)
+                entry[0].close()
+
     def close(self) -> None:
-        """Closes what is idle."""
+        """Closes what is idle. In a forked process that ends its copies alone, not the parent's connections."""
         _close_all(self._idle)
 
 
-def _close_all(sockets: list[socket.socket]) -> None:
-    while sockets:
-        sockets.pop().close()
+def _close_all(idle: list[tuple[socket.socket, float]]) -> None:
+    while idle:
+        idle.pop()[0].close()
 
 
 _SENT = (
@@ -239,41 +261,3 @@ def _has_ended(sock: socket.socket) -> bool:
         return bool(select.select([sock], [], [], 0)[0])
     except (OSError, ValueError):
         return True
-
-
-class _Proxy:
-    """An HTTP proxy from the environment."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        self._host, self._port = parts.hostname or "", parts.port or 80
-        self.headers: dict[str, str] = {}
-        if parts.username is not None:
-            import base64
-            from urllib.parse import unquote
-
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self.headers["proxy-authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-
-    def connect(self, where: Endpoint, timeout: float | None, *, tunnel: bool) -> socket.socket:
-        if not tunnel:
-            return socket.create_connection((self._host, self._port), timeout)
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
-        connection.set_tunnel(where.host, where.effective_port, self.headers)
-        connection.connect()
-        sock = connection.sock
-        assert sock is not None
-        return sock
-
-
-def _proxy_for(endpoint: Endpoint) -> _Proxy | None:
-    """The proxy that the environment asks for; never for a loopback address."""
-    if endpoint.is_loopback:
-        return None
-    from urllib.request import getproxies, proxy_bypass
-
-    if proxy_bypass(endpoint.host):
-        return None
-    proxies: Mapping[str, str] = getproxies()
-    url = proxies.get("https" if endpoint.secure else "http") or proxies.get("all")
-    return _Proxy(url) if url else None

@@ -11,6 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
+
+from flyteapps.transports import forks
+
 ROOM = 1_000
 """Messages that wait to be consumed at most; what comes after them stays on the wire, where the plane notices."""
 
@@ -32,6 +37,13 @@ class InboxStream:
         self._end: BaseException | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
+        forks.register(self)
+
+    def forked(self) -> None:
+        """See Inherited. The stream has ended here; closing it must not sever the parent's."""
+        self._closed = True
+        self._thread = None
+        self._end = ConnectError(Code.UNAVAILABLE, "the stream was opened before this process was forked")
 
     def _read(self) -> None:
         try:

@@ -18,10 +18,15 @@ from flyteapps.transports.inbox import InboxStream
 
 
 class TaskStream:
-    """An AsyncStream over an async iterator of messages."""
+    """An AsyncStream over an async iterator of messages.
 
-    def __init__(self, messages: Callable[[], AsyncIterator[Any]]) -> None:
+    `ending_seconds`: how long an event loop that ends is kept from closing, for a library that reports the end of a
+    call to the loop a moment later.
+    """
+
+    def __init__(self, messages: Callable[[], AsyncIterator[Any]], ending_seconds: float = 0.0) -> None:
         self._make = messages
+        self._ending_seconds = ending_seconds
         self._messages: AsyncIterator[Any] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._end: BaseException | None = None
@@ -32,7 +37,7 @@ class TaskStream:
             raise self._end
         if self._messages is None:
             self._messages = self._make()
-        task = self._task = self._task or _start(self._messages)
+        task = self._task = self._task or self._start(self._messages)
         done, _ = await asyncio.wait({task}, timeout=timeout)
         if not done:
             raise TimeoutError(f"no message within {timeout} s")
@@ -42,8 +47,27 @@ class TaskStream:
         except BaseException as error:
             self._end = error
             raise
-        self._task = _start(self._messages)
+        self._task = self._start(self._messages)
         return message
+
+    def _start(self, messages: AsyncIterator[Any]) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(self._next(messages))
+        task.add_done_callback(_look)
+        return task
+
+    async def _next(self, messages: AsyncIterator[Any]) -> Any:
+        try:
+            return await anext(messages)
+        except StopAsyncIteration:
+            raise EOFError("the stream ended") from None
+        except ConnectError as error:
+            if (cancelled := cancellation_of(error)) is not None:
+                raise cancelled from None  # else asyncio.run, which cancels it at its end, reports an exception
+            raise
+        except asyncio.CancelledError:
+            if self._end is None:  # not by `aclose`: the event loop ends
+                await asyncio.sleep(self._ending_seconds)
+            raise
 
     async def aclose(self) -> None:
         """See AsyncStream.aclose."""
@@ -56,29 +80,15 @@ class TaskStream:
         if hasattr(messages, "aclose"):
             with contextlib.suppress(Exception):
                 await messages.aclose()
-
-
-def _start(messages: AsyncIterator[Any]) -> asyncio.Task[Any]:
-    task = asyncio.ensure_future(_next(messages))
-    task.add_done_callback(_look)
-    return task
+        current = asyncio.current_task()
+        if task is not None and self._ending_seconds and current is not None and current.cancelling():
+            await asyncio.sleep(self._ending_seconds)  # cancelled, maybe since the event loop ends
 
 
 def _look(task: asyncio.Task[Any]) -> None:
     """Keeps asyncio from reporting an error that no caller waits for."""
     if not task.cancelled():
         task.exception()
-
-
-async def _next(messages: AsyncIterator[Any]) -> Any:
-    try:
-        return await anext(messages)
-    except StopAsyncIteration:
-        raise EOFError("the stream ended") from None
-    except ConnectError as error:
-        if (cancelled := cancellation_of(error)) is not None:
-            raise cancelled from None  # else asyncio.run, which cancels what is left, reports an unhandled exception
-        raise
 
 
 def cancellation_of(error: ConnectError) -> asyncio.CancelledError | None:

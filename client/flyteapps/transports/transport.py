@@ -2,8 +2,10 @@
 
 Implementations raise `connectrpc.errors.ConnectError` for whatever the plane or the wire answers; the client turns that
 into its own errors. Both halves, blocking and awaiting, are one object, so that one client serves both; who offers one
-half only raises NotImplementedError in the other. `timeout` is in seconds, None for none. `headers` go along with the
-call where the wire has such.
+half only raises NotImplementedError in the other. An error may have an attribute `retry_after`: in how many seconds the
+plane wants to be called again. A transport may have a property `hint`: why waiting may bring nothing at the moment,
+such as a clock that stands still, "" otherwise; a wait repeats it. `timeout` is in seconds, None for none. `headers`
+go along with the call where the wire has such.
 """
 
 from __future__ import annotations

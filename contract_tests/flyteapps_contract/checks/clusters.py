@@ -43,6 +43,7 @@ class Cluster:
     """One cluster of a check's own."""
 
     def __init__(self, s: Session, name: str = "") -> None:
+        s.require_pools()
         self._s = s
         self.name = name or s.name("-cluster")
         self._leases: Leases | None = None

@@ -192,6 +192,7 @@ def _expect_gone(s: Session, app: model.App) -> None:
 
 def _given_unassigned(s: Session, state: int, name: str | None = None) -> model.App:
     """An app that shall run, in a pool that no cluster serves."""
+    s.require_pools()
     app = s.app(name, state=state)
     app.spec.cluster_pool = s.name("-pool")
     made = s.given(app)
@@ -202,6 +203,7 @@ def _given_unassigned(s: Session, state: int, name: str | None = None) -> model.
 
 def _given_waiting(s: Session, state: int) -> model.App:
     """An app that was created as stopped and started since, in a pool that no cluster serves."""
+    s.require_pools()
     app = s.app(state=STOP)
     app.spec.cluster_pool = s.name("-pool")
     wanted = s.given(app)

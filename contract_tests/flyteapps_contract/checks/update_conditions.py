@@ -307,6 +307,7 @@ def _expect_reason(before: model.App, after: model.App, reason: str) -> None:
 
 def _given_unassigned(s: Session) -> model.App:
     """An app that stays UNASSIGNED, for no cluster serves its pool."""
+    s.require_pools()
     app = s.app()
     app.spec.cluster_pool = f"nobody-serves-{app.metadata.id.name}"
     app = s.given(app)

@@ -17,6 +17,7 @@ from flyteapps_contract.model.transitions import Sight
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
 from flyteapps_contract.session import ACTIVE, PENDING, STOP, STOPPED, last_status, preparing
 from flyteapps_contract.streams import Leases
+from flyteapps_contract.targets.target import Offers
 
 if TYPE_CHECKING:
     from flyteapps_contract.commands.interpreter import Interpreter
@@ -57,7 +58,7 @@ class DataPlane:
         self._desks: dict[str, Desk] = {}
         self._now = 0.0
         self._granted: dict[str, float] = {}
-        self._lacking = ""
+        self._lacking = "" if interpreter.session.own_pools() else Offers.REASONS["pools"]
         self._born: dict[str, set[int]] = {}
         """When the incarnations of each slot that were seen were created."""
         self._left: set[str] = set()

@@ -93,12 +93,13 @@ class Scene:
         other_case = first[:-1] + "A"
         elsewhere = {"project": f"{session.project}x"} if session.offers.projects else dict[str, str]()
         domain = {"domain": "other"} if session.offers.projects else dict[str, str]()
-        pool = self._shared or self.clusters[0]
+        own = session.own_pools()
+        pool, other = (self._shared or self.clusters[0], self.clusters[1]) if own else ("", "")
         named: tuple[tuple[str, dict[str, str], str], ...] = (
             (first, {}, ""),
             (second, {}, pool),
             (other_case, {}, ""),
-            (first if elsewhere else name("-c"), elsewhere, self.clusters[1]),
+            (first if elsewhere else name("-c"), elsewhere, other),
             (second if domain else name("-d"), domain, ""),
             (first, {"org": "elsewhere"}, ""),
         )

@@ -63,6 +63,8 @@ class Offers:
         "http": "needs raw HTTP requests to an endpoint",
         "raw_grpc": "needs raw gRPC bytes to an endpoint",
         "shared": "no pool is known that two clusters serve",
+        "pools": "a cluster of the plane's own serves every pool, so that no check can play one; configure some (the "
+        "stand-in: flyteapps serve --pool default=simulated)",
         "conflicting": "no way is known to have a write meet one of the cluster's",
         "measured": "timed; run by the benchmarks alone",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyqwest import Client, HTTPTransport, HTTPVersion, SyncClient, SyncHTTPTransport
 
@@ -37,19 +37,20 @@ class Wire:
 
     def client(self) -> Client:
         """An async HTTP client of this version of HTTP and no other."""
-        own = self.roots is not None
-        transport = HTTPTransport(
-            http_version=self._version, tls_ca_cert=self.roots, tls_include_system_certs=self.tls and not own
-        )
-        return Client(transport)
+        return Client(HTTPTransport(**self._options))
 
     def sync_client(self) -> SyncClient:
         """The same, blocking."""
-        own = self.roots is not None
-        transport = SyncHTTPTransport(
-            http_version=self._version, tls_ca_cert=self.roots, tls_include_system_certs=self.tls and not own
-        )
-        return SyncClient(transport)
+        return SyncClient(SyncHTTPTransport(**self._options))
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "http_version": HTTPVersion.HTTP2 if self.http2 else HTTPVersion.HTTP1,
+            "tls_ca_cert": self.roots,
+            "tls_include_system_certs": self.tls and self.roots is None,
+            "use_system_dns": True,  # so that a name means what it means to other programs of this machine
+        }
 
     def channel(self) -> grpc.Channel:
         """A new gRPC channel; the caller closes it. CannotJudge where grpcio isn't there."""
@@ -60,7 +61,3 @@ class Wire:
         if self.tls:
             return grpc.secure_channel(self.authority, grpc.ssl_channel_credentials(self.roots))
         return grpc.insecure_channel(self.authority)
-
-    @property
-    def _version(self) -> HTTPVersion:
-        return HTTPVersion.HTTP2 if self.http2 else HTTPVersion.HTTP1

@@ -14,7 +14,7 @@ from flyteidl2.app.app_definition_pb2 import App, Spec
 from flyteidl2.core.tasks_pb2 import Container, Resources
 from google.protobuf.struct_pb2 import Struct
 
-from flyteapps_fake.cluster.scenarios import HEALTHY, LABEL, VARIABLE, Size
+from flyteapps_fake.cluster.scenarios import LABEL, VARIABLE, Size
 from flyteapps_fake.plane.clock import SECOND
 from flyteapps_fake.plane.secrets import Secrets
 from flyteapps_fake.plane.validation import quoted
@@ -87,11 +87,11 @@ def missing_secret_of(app: App, secrets: Secrets) -> str:
     return next((name for name in wanted if secrets.is_missing(project, domain, name)), "")
 
 
-def scenario_of(app: App) -> str:
-    """The name of the scenario that the app asks for; its label wins."""
+def named_scenario(app: App) -> str:
+    """The name of the scenario that the app asks for, "" where it asks for none; its label wins."""
     if named := app.metadata.labels.get(LABEL):
         return named
-    return next((value for name, value in _environment(app.spec) if name == VARIABLE), "") or HEALTHY
+    return next((value for name, value in _environment(app.spec) if name == VARIABLE), "")
 
 
 def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:

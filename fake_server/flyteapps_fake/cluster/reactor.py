@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import partial
 
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.runs import Run, run_of
 from flyteapps_fake.cluster.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.plane import draws
@@ -36,7 +37,9 @@ class Reactor:
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first word about a change; None where its scenario says how long."""
-        self._serves = frozenset(state.pools.served_by(SIMULATED))
+        self._choice = Choice(state.settings.app_scenarios)
+        self._names: dict[AppKey, str] = {}
+        """The clusters in whose place it holds an app, where that isn't itself."""
         self._runs: dict[Hashable, Run] = {}
         self._idle: Callable[[Timer], None] = self._go_idle
         """One for the timers of all apps."""
@@ -47,16 +50,18 @@ class Reactor:
         if new is None:
             if old is not None:
                 self._drop(old.key)
+                self._names.pop(old.key, None)
             return
         if self._state.store.get(new.key) is not new:
             return
         run = self._runs.get(new.key)
-        if leasable(new) and new.wanted in self._serves:
+        if leasable(new) and (name := self._state.pools.simulated_as(new.wanted)):
             self._drop(new.key)
-            lease(self._state, new, SIMULATED)
-        elif new.cluster != SIMULATED:
+            self._take(new, name)
+        elif not self._holds(new):
             self._drop(new.key)
-        elif run is None or not run.is_of(new) or old is None or old.cluster != SIMULATED:
+            self._names.pop(new.key, None)
+        elif run is None or not run.is_of(new) or old is None or old.cluster != new.cluster:
             self._start(new)
         elif run.counter != new.counter:
             # somebody else reports for this cluster: what we had in mind is over
@@ -73,12 +78,24 @@ class Reactor:
         if not record.replicas and key not in self._state.agenda:
             self._wake(record, run)
 
+    def _take(self, record: AppRecord, name: str) -> None:
+        """Leases the app under that name."""
+        if name == SIMULATED:
+            self._names.pop(record.key, None)
+        else:
+            self._names[record.key] = name
+        lease(self._state, record, name)
+
+    def _holds(self, record: AppRecord) -> bool:
+        """Whether the app is one of its own."""
+        return record.cluster == self._names.get(record.key, SIMULATED)
+
     def _drop(self, key: AppKey) -> None:
         if self._runs.pop(key, None) is not None:
             self._state.agenda.cancel(key)
 
     def _start(self, record: AppRecord) -> None:
-        run = self._runs[record.key] = run_of(record, self._secrets, self._state.clock.now())
+        run = self._runs[record.key] = run_of(record, self._state.clock.now(), self._choice, self._secrets)
         self._go_on(record, run)
 
     def _go_on(self, record: AppRecord, run: Run) -> None:
@@ -102,10 +119,11 @@ class Reactor:
         run.drawn += 1
         words = (*record.key, record.incarnation, record.revision, run.drawn)
         due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.settings.seed, *words)
-        if step.status in _ENDS and not run.reached:
+        last = step.status in _ENDS and not run.reached
+        if last:
             due = max(due, run.written + self._floor)
         action = partial(self._take_step, run, step)
-        self._state.agenda.call_at(due, record.key, action, progress=not step.background)
+        self._state.agenda.call_at(due, record.key, action, progress=not step.background, last=last)
 
     def _restart(self, record: AppRecord, run: Run) -> None:
         """Plans the next time that a container which dies again and again dies."""
@@ -139,7 +157,7 @@ class Reactor:
         if record is None or not run.is_of(record):
             return
         said = Report(
-            cluster=SIMULATED,
+            cluster=record.cluster,
             status=step.status,
             substate=step.substate,
             message=step.message.format(reason=run.reason) if run.reason else step.message,
@@ -152,5 +170,5 @@ class Reactor:
         run.counter = record.counter
         run.fresh, run.materialized = False, None
         run.reached = run.reached or step.status in _ENDS
-        if record.cluster == SIMULATED:
+        if self._holds(record):
             self._go_on(record, run)

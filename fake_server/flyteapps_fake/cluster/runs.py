@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
-from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, missing_secret_of, scenario_of
+from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, missing_secret_of
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.scenarios import REJECTED, SCENARIOS, SECRETLESS, STOP, UNKNOWN, Backoff, Step
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.lifecycle import shall_run
@@ -55,10 +56,10 @@ class Run:
         return None
 
 
-def run_of(record: AppRecord, secrets: Secrets, written: int) -> Run:
+def run_of(record: AppRecord, written: int, choice: Choice, secrets: Secrets) -> Run:
     """How a revision begins."""
     app = record.parse_front()
-    steps, backoff, reason = _program(app, secrets)
+    steps, backoff, reason = _program(app, choice, secrets)
     return Run(
         key=record.key,
         revision=record.revision,
@@ -73,14 +74,14 @@ def run_of(record: AppRecord, secrets: Secrets, written: int) -> Run:
     )
 
 
-def _program(app: App, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
+def _program(app: App, choice: Choice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
     if not shall_run(app.spec.desired_state):
         return STOP, None, ""
     if flaw := flaw_of(app.spec):
         return REJECTED, None, flaw
     if absent := missing_secret_of(app, secrets):
         return SECRETLESS, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
-    name = scenario_of(app)
+    name = choice.scenario(app)
     scenario = SCENARIOS.get(name)
     if scenario is None:
         return UNKNOWN, None, f"Unknown scenario {quoted(name)}; known ones: {', '.join(sorted(SCENARIOS))}"

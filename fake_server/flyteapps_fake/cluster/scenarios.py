@@ -202,8 +202,8 @@ SECRETLESS: tuple[Step, ...] = (
 )
 """What happens to an app that mounts a secret which was declared to be missing."""
 
-UNKNOWN: tuple[Step, ...] = (_ACCEPTED, Step(DEPLOYING, _NO_SUBSTATE, "{reason}", *_near(200)))
-"""What happens to an app that names a scenario which isn't there."""
+UNKNOWN: tuple[Step, ...] = (_ACCEPTED, Step(FAILED, Status.WEBHOOK_ERROR, "{reason}", *_near(200)))
+"""What happens to an app that names a scenario which isn't there: it fails at once, and says which there are."""
 
 IDLE: tuple[Step, ...] = (
     Step(ACTIVE, Status.SCALING_DOWN, "Idle: scaling to zero", 0, 0, Size.START, Size.NONE, background=True),

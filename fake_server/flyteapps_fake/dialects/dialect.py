@@ -6,6 +6,8 @@ A dialect is entered under the plane's lock, after what was due has happened.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from google.protobuf.message import Message
@@ -15,16 +17,23 @@ from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.operations import Operation
 from flyteapps_fake.plane.pacer import Planner
 from flyteapps_fake.plane.secrets import Secrets
-from flyteapps_fake.plane.streams import OpenStream, Streams
+from flyteapps_fake.plane.streams import OpenStream
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the person at the terminal should know of an app, because no client is told."""
+
+    app: str
+    message: str
 
 
 class Dialect(Planner):
     """The behaviour of one plane, and all that it holds."""
 
-    streams: Streams
-    """The plane's open streams."""
     secrets: Secrets
     """The plane's secrets."""
+    on_notice: Callable[[Notice], None] | None = None
     intake: ClassVar[Intake] = Intake()
     """What its servers take in."""
     repeats: ClassVar[bool] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import ClassVar, cast
 
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -19,12 +19,12 @@ from flyteidl2.app.app_payload_pb2 import (
 from google.protobuf.message import Message
 
 from flyteapps_fake.cluster.reactor import Reactor
-from flyteapps_fake.dialects.dialect import Dialect
+from flyteapps_fake.dialects.dialect import Dialect, Notice
 from flyteapps_fake.plane import reads, writes
 from flyteapps_fake.plane.apps import AppKey, AppRecord
 from flyteapps_fake.plane.commits import State
 from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.events import Event, app_scope
+from flyteapps_fake.plane.events import Event, app_scope, watch_scopes
 from flyteapps_fake.plane.leases import LeaseDesk
 from flyteapps_fake.plane.logs import tail_logs
 from flyteapps_fake.plane.operations import Operation
@@ -33,6 +33,7 @@ from flyteapps_fake.plane.status import update_status
 from flyteapps_fake.plane.streams import OpenStream, StreamScope
 from flyteapps_fake.plane.timeline import Timeline
 from flyteapps_fake.plane.validation import check, check_bytes
+from flyteapps_fake.plane.waiting import leasable
 from flyteapps_fake.plane.wire import field
 from flyteapps_fake.settings import Settings
 
@@ -60,9 +61,9 @@ class Standard(Dialect):
     def scope(self, key: Hashable) -> StreamScope:
         return app_scope(cast("AppKey", key))
 
-    def watchers(self, key: Hashable) -> Iterable[OpenStream]:
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         record = self.state.store.get(cast("AppKey", key))
-        return self.state.events.watchers(record) if record is not None else ()
+        return watch_scopes(record) if record is not None else ()
 
     def settle(self) -> None:
         self.state.settle()
@@ -143,7 +144,7 @@ class Standard(Dialect):
         key = self.state.hosts.owner(host)
         if key is not None and self._reactor is not None:
             self._reactor.asked(key)
-            self._timeline.written(key)
+            self._timeline.woken(key)
             self._timeline.scheduled()
         return self.find_by_host(host)
 
@@ -161,7 +162,10 @@ class Standard(Dialect):
     def _written(self, key: AppKey) -> bytes:
         self.state.settle()
         self._timeline.written(key)
-        return field(1, self.state.require(key).encoded)
+        record = self.state.require(key)
+        if self.on_notice is not None and leasable(record):
+            self.on_notice(Notice(key.name, self.state.pools.why_waiting(record.wanted)))
+        return field(1, record.encoded)
 
     def _on_event(self, event: Event) -> None:
         record = event.new or event.old

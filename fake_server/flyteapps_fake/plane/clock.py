@@ -77,7 +77,7 @@ FEW = 64
 class Timer(NamedTuple):
     """Something that becomes due. Progress is the next step of an app that starts or stops; all else is background.
 
-    `action` is given the timer.
+    `action` is given the timer. `last`: it is the step that a client's write leads to, such as that to ACTIVE.
     """
 
     due: int
@@ -85,6 +85,7 @@ class Timer(NamedTuple):
     owner: Hashable
     progress: bool
     action: Callable[[Timer], None]
+    last: bool = False
 
 
 class _Heap:
@@ -93,10 +94,10 @@ class _Heap:
     def __init__(self) -> None:
         self._timers: list[Timer] = []
         self.owners: dict[Hashable, Timer] = {}
-        """The timers that are not cancelled."""
+        """The timers that are not cancelled, those included that are put aside."""
 
     def __len__(self) -> int:
-        return len(self._timers)
+        return max(len(self._timers), len(self.owners))
 
     def push(self, timer: Timer) -> None:
         self.owners[timer.owner] = timer
@@ -110,6 +111,18 @@ class _Heap:
                 return first
             heapq.heappop(timers)
         return None
+
+    def put_aside(self, timer: Timer) -> None:
+        """Keeps a timer that was the first, and was dropped, so that it doesn't become due."""
+        while self._timers and self._timers[0] is timer:
+            heapq.heappop(self._timers)
+        self.owners[timer.owner] = timer
+
+    def put_back(self, owner: Hashable) -> None:
+        """Has a timer that was put aside become due again."""
+        timer = self.owners.get(owner)
+        if timer is not None:
+            heapq.heappush(self._timers, timer)
 
     def drop(self, owner: Hashable) -> Timer | None:
         timer = self.owners.pop(owner, None)
@@ -143,11 +156,19 @@ class Agenda:
         """The progress timers, by owner."""
         return self._progress.owners
 
-    def call_at(self, due: int, owner: Hashable, action: Callable[[Timer], None], *, progress: bool = True) -> None:
+    def call_at(
+        self,
+        due: int,
+        owner: Hashable,
+        action: Callable[[Timer], None],
+        *,
+        progress: bool = True,
+        last: bool = False,
+    ) -> None:
         """Has `action` run once the clock reaches `due`; replaces the timer that its owner has."""
         self.cancel(owner)
         self._sequence += 1
-        self._heap(progress).push(Timer(due, self._sequence, owner, progress, action))
+        self._heap(progress).push(Timer(due, self._sequence, owner, progress, action, last))
 
     def cancel(self, owner: Hashable) -> None:
         """Takes back the owner's timer, if it has one."""
@@ -166,6 +187,14 @@ class Agenda:
             return None
         self._heap(first.progress).drop(first.owner)
         return first
+
+    def hold(self, timer: Timer) -> None:
+        """Puts a progress timer aside that was taken: its owner has it, but it doesn't become due."""
+        self._progress.put_aside(timer)
+
+    def release(self, owner: Hashable) -> None:
+        """Has the owner's timer, which was put aside, become due."""
+        self._progress.put_back(owner)
 
     def take(self, owner: Hashable) -> Timer | None:
         """Takes the owner's progress timer out of turn."""

@@ -40,7 +40,7 @@ class State:
         self.organization = Organization(settings.org)
         self.store = AppStore()
         self.agenda = timeline.agenda
-        self.pools = Pools(settings.pools_served())
+        self.pools = Pools(settings)
         self.waiting = Waiting()
         self.lapses: dict[str, int] = {}
         """How many leases in a row each cluster let run out."""

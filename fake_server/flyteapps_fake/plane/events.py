@@ -108,8 +108,8 @@ class EventLog(Streams):
         streams = self._streams
         if not streams:
             return
-        before = _watch_scopes(event.old) if event.old is not None else ()
-        after = _watch_scopes(event.new) if event.new is not None else ()
+        before = watch_scopes(event.old) if event.old is not None else ()
+        after = watch_scopes(event.new) if event.new is not None else ()
         for scope in dict.fromkeys((*before, *after)):
             members = streams.get(scope)
             if members:
@@ -118,15 +118,12 @@ class EventLog(Streams):
                 for stream in tuple(members):
                     stream.push(event, kind)
 
-    def watchers(self, record: AppRecord) -> list[OpenStream]:
-        """The open streams that see the app."""
-        return [s for scope in _watch_scopes(record) for s in self.of(scope)]
-
 
 def app_scope(key: AppKey) -> WatchScope:
     """The scope of one app."""
     return ("app", key.project, key.domain, key.name)
 
 
-def _watch_scopes(record: AppRecord) -> tuple[WatchScope, ...]:
+def watch_scopes(record: AppRecord) -> tuple[WatchScope, ...]:
+    """The scopes of all watches that see the app."""
     return (app_scope(record.key), *scopes_of(record))

@@ -5,6 +5,7 @@ Runs before validation; it knows where each request carries an org, and nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -27,15 +28,22 @@ from flyteapps_fake.plane.errors import Code, RpcError
 
 DEFAULT_ORG = "flyte"
 
+ENDPOINTS = re.compile(r"[0-9]{1,3}|localhost")
+"""What the Flyte SDK makes an org of, where only an endpoint such as 127.0.0.1:8090 is configured: its first label."""
+
 _Place = tuple[Message, str]
 """A message of a request, and the name of its field that holds an org."""
 
 
 class Organization:
-    """The plane's own org: the configured one, or the first that a request names."""
+    """The plane's own org: the configured one, or the first that a request names.
+
+    Without a configured one, an org that is only a piece of the endpoint's address is the plane's own, too.
+    """
 
     def __init__(self, configured: str | None) -> None:
         self._name = configured
+        self._configured = configured is not None
 
     @property
     def name(self) -> str:
@@ -52,8 +60,9 @@ class Organization:
             return ""
         holder, attribute = place
         named: str = getattr(holder, attribute)
-        if not named:
+        if not named or (named != self._name and not self._configured and ENDPOINTS.fullmatch(named)):
             setattr(holder, attribute, self.name)
+            return ""
         return named
 
     def adopt(self, named: str) -> None:
@@ -66,8 +75,9 @@ class Organization:
         if org != self.name:
             raise RpcError(
                 Code.NOT_FOUND,
-                f"this plane serves org {self.name!r}, not {org!r}: start one with --org {org}, "
-                "or reset or restart this one, which takes the first org that it hears of",
+                f"this plane serves org {self.name!r}, not {org!r}: configure the client for it (task.org: {self.name} "
+                f"in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org {org}; one "
+                "without --org takes the first org that a request names",
             )
 
 

@@ -131,6 +131,7 @@ class LeaseDesk:
         stream = LeaseStream(self, state, request.id.name)
         if request.id.organization != state.organization.name:
             state.organization.require(request.id.organization)
+        state.pools.come(stream.cluster)
         state.events.add(stream)
         self._streams[stream] = None
         stream.on_closed.append(self._closed)

@@ -1,17 +1,20 @@
 """Cluster pools: which cluster serves which, and where an app waits to be leased.
 
-A cluster serves the pool of its own name and those that the configuration gives it.
+A cluster serves the pool of its own name and those that the configuration gives it. Where nothing is configured the
+simulated cluster serves whatever no other cluster has come for, so that no app waits for a cluster that nobody has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 from flyteidl2.app.app_definition_pb2 import Spec
 
 from flyteapps_fake.plane.validation import quoted
-from flyteapps_fake.settings import DEFAULT_POOL
+from flyteapps_fake.settings import DEFAULT_POOL, SIMULATED, Settings
+
+MOST_COME = 10_000
+"""Names of clusters that are remembered."""
 
 Wanted = tuple[str, str]
 """("cluster", NAME) or ("pool", NAME): who an app may be leased to."""
@@ -31,8 +34,28 @@ def _wanted(kind: str, name: str) -> Wanted:
 class Pools:
     """Which clusters serve which pool."""
 
-    def __init__(self, configured: Mapping[str, tuple[str, ...]]) -> None:
-        self._configured = configured
+    def __init__(self, settings: Settings) -> None:
+        self._configured = settings.pools_served()
+        self._serves_all = settings.serves_all
+        self._simulated = frozenset(self.served_by(SIMULATED))
+        self._come: dict[str, None] = {}
+        """The clusters that have come, the oldest first."""
+
+    def come(self, cluster: str) -> None:
+        """A cluster leases apps: from now on the simulated one leaves it the apps that name it, or a pool so named."""
+        if self._serves_all and cluster not in (SIMULATED, DEFAULT_POOL):
+            self._come[cluster] = None
+            if len(self._come) > MOST_COME:
+                del self._come[next(iter(self._come))]
+
+    def simulated_as(self, wanted: Wanted) -> str:
+        """The name under which the simulated cluster takes an app that wants that; "" where it doesn't."""
+        kind, name = wanted
+        if wanted in self._simulated:
+            return SIMULATED
+        if not self._serves_all or name in self._come:
+            return ""
+        return name if kind == "cluster" else SIMULATED
 
     def served_by(self, cluster: str) -> tuple[Wanted, ...]:
         """What an app may want that the cluster serves."""
@@ -44,7 +67,8 @@ class Pools:
         kind, name = wanted
         if kind == "cluster":
             return f"Waiting for cluster {quoted(name)} to lease it"
-        if clusters := self._configured.get(name):
+        clusters = self._configured.get(name) or ((SIMULATED,) if self.simulated_as(wanted) else ())
+        if clusters:
             return f"Waiting for a cluster of pool {quoted(name)} to lease it: {', '.join(clusters)}"
         return (
             f"Waiting: no cluster serves pool {quoted(name)} yet; one of that name would, "

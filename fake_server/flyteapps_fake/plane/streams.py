@@ -6,7 +6,7 @@ What a stream gives is its subclass's business: a watch's events, a cluster's le
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ class OpenStream(ABC):
         self.on_sent: Callable[[OpenStream], None] | None = None
         self.on_closed: list[Callable[[OpenStream], None]] = []
         self.closed = False
+        self.abandoned = False
+        """Whether its reader was cancelled, and hasn't come back: nobody will close it."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
 
@@ -107,11 +109,13 @@ class Streams:
         self._lock = lock
         """The plane's own: streams are opened and fed under it, but closed from anywhere."""
         self._streams: dict[StreamScope | None, dict[OpenStream, None]] = {}
+        self.gone: RpcError | None = None
+        """Why no more are opened; None as long as the plane is there."""
 
     def __len__(self) -> int:
         return sum(map(len, self._streams.values()))
 
-    def of(self, scope: StreamScope | None) -> Iterable[OpenStream]:
+    def of(self, scope: StreamScope | None) -> Collection[OpenStream]:
         """The open streams of that scope, in the order in which they were opened."""
         return self._streams.get(scope, ())
 
@@ -133,8 +137,13 @@ class Streams:
                     self._streams.pop(stream.scope, None)
             stream.detached()
 
+    def awaited(self) -> int:
+        """How many are open and have a reader."""
+        return sum(not stream.abandoned for members in self._streams.values() for stream in members)
+
     def end(self, error: RpcError) -> None:
-        """Ends every open stream."""
+        """Ends every open stream, and those that come."""
+        self.gone = error
         for members in tuple(self._streams.values()):
             for stream in tuple(members):
                 stream.end(error)

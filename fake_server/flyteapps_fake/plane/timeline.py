@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Literal
 
+from flyteapps_fake.plane import forks
 from flyteapps_fake.plane.clock import MILLISECOND, SECOND, Agenda, Clock, RealtimeClock, Timer, VirtualClock
+from flyteapps_fake.plane.holds import Holds
 from flyteapps_fake.plane.pacer import Pacer, Planner
 from flyteapps_fake.plane.streams import OpenStream
 
@@ -28,28 +30,41 @@ class Timeline:
         self._realtime = RealtimeClock(speed, real) if mode == "realtime" else None
         self.clock: Clock = self._realtime or VirtualClock()
         self.pacer: Pacer | None = None
+        """Of the `auto` clock."""
+        self.holds: Holds | None = None
+        """Of the `realtime` clock."""
         self.floor = int(_REALTIME_FLOOR * speed) if self._realtime is not None else 0
         """Nanoseconds of the plane's time at least between a write and the state that it leads to."""
         self._real = real
         self._planner: Planner | None = None
         self.on_schedule: list[Callable[[], None]] = []
         """Who hears that timers may have changed."""
+        forks.register(self)
 
     def attach(self, planner: Planner) -> None:
         """Says who plans on it."""
         self._planner = planner
         if self.mode == "auto":
             self.pacer = Pacer(planner, self.agenda, self._real)
+        elif self.mode == "realtime":
+            self.holds = Holds(planner, self.agenda, self._real)
 
     def scheduled(self) -> None:
         """Tells that timers may have changed."""
         for listener in self.on_schedule:
             listener()
 
-    # ---- what somebody did, for the `auto` clock
+    # ---- what somebody did, for the clocks that wait for somebody
 
     def written(self, key: Hashable) -> None:
         """A write of that app was acknowledged."""
+        if self.pacer is not None:
+            self.pacer.written(key)
+        elif self.holds is not None:
+            self.holds.written(key)
+
+    def woken(self, key: Hashable) -> None:
+        """What is planned for that app may have changed without a client's write."""
         if self.pacer is not None:
             self.pacer.written(key)
 
@@ -57,6 +72,8 @@ class Timeline:
         """A read gave that app to somebody."""
         if self.pacer is not None:
             self.pacer.read(key)
+            self.scheduled()
+        elif self.holds is not None and self.holds.read(key):
             self.scheduled()
 
     def asked(self, key: Hashable) -> None:
@@ -75,6 +92,8 @@ class Timeline:
             stream.on_sent = self._sent
             stream.on_closed.append(self.pacer.closed)
             self.pacer.opened(stream)
+        elif self.holds is not None and self.holds.opened(stream):
+            self.scheduled()
 
     def _sent(self, stream: OpenStream) -> None:
         with self.lock:
@@ -86,11 +105,16 @@ class Timeline:
     # ---- moving
 
     def run_due(self) -> None:
-        """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`."""
+        """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`.
+
+        In `realtime`, too, a step that a write leads to waits for whoever may still come to watch, but not for ever.
+        """
         if self.pacer is not None:
             while (key := self.pacer.due()) is not None:
                 self._step(self.pacer, key)
         elif self._realtime is not None:
+            if self.holds is not None:
+                self.holds.release_overdue()
             due = self.agenda.next_due()
             if due is not None and due <= self._realtime.now():
                 self._fire_until(self._realtime.now())
@@ -99,10 +123,14 @@ class Timeline:
         """Real seconds until `run_due` has something to do; None where nothing is scheduled."""
         if self.pacer is not None:
             return self.pacer.next_gate()
-        due = self.agenda.next_due()
-        if self._realtime is None or due is None:
+        if self._realtime is None:
             return None
-        return self._realtime.real_seconds_until(due)
+        due = self.agenda.next_due()
+        release = self.holds.next_release() if self.holds is not None else None
+        if due is None:
+            return release
+        seconds = self._realtime.real_seconds_until(due)
+        return seconds if release is None else min(seconds, release)
 
     def advance(self, seconds: float) -> None:
         """Moves a `manual` clock, firing all that becomes due on the way, in order. Raises ValueError."""
@@ -130,11 +158,14 @@ class Timeline:
 
     def _fire_until(self, target: int) -> None:
         while (timer := self.agenda.pop(target)) is not None:
-            self._fire(timer)
+            if self.holds is None or not self.holds.keeps(timer):
+                self._fire(timer)
         self.clock.jump(target)
 
     def _fire(self, timer: Timer) -> None:
         self.clock.jump(timer.due)
+        if timer.last and self.holds is not None:
+            self.holds.stepped(timer.owner)
         timer.action(timer)
         if self._planner is not None:
             self._planner.settle()

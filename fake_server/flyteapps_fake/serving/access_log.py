@@ -1,4 +1,4 @@
-"""One line per answered call: method, app, code, milliseconds; as text or as JSON.
+"""One line per answered call: method, app, code, milliseconds; as text or as JSON. And what no client is told.
 
 Written by a thread of its own: whoever reads the output may be slow, or have stopped; the calls must not wait for it.
 """
@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from flyteapps_fake.dialects.dialect import Notice
 
 if TYPE_CHECKING:
     from flyteapps_fake.transports.asgi import AccessLine
@@ -28,13 +30,13 @@ def access_log(log_format: str, quiet: bool) -> AccessLog | None:
 class AccessLog:
     """Takes lines from any thread, never waits."""
 
-    def __init__(self, form: Callable[[datetime, AccessLine], str]) -> None:
+    def __init__(self, form: Callable[[datetime, AccessLine | Notice], str]) -> None:
         self._form = form
-        self._lines: queue.Queue[tuple[datetime, AccessLine]] = queue.Queue(LONGEST_QUEUE)
+        self._lines: queue.Queue[tuple[datetime, AccessLine | Notice]] = queue.Queue(LONGEST_QUEUE)
         self._dropped = 0
         self._thread: threading.Thread | None = None
 
-    def __call__(self, line: AccessLine) -> None:
+    def __call__(self, line: AccessLine | Notice) -> None:
         """Has the line written."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="flyteapps-access-log", daemon=True)
@@ -69,14 +71,19 @@ class AccessLog:
             sys.stdout.flush()
 
 
-def _as_text(moment: datetime, line: AccessLine) -> str:
+def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
     stamp = moment.strftime("%H:%M:%S.%f")[:-3]
+    if isinstance(line, Notice):
+        return f"{stamp} {_plain(line.app)}: {_plain(line.message)}"
     return f"{stamp} {_plain(line.method)} {_plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
 
 
-def _as_json(moment: datetime, line: AccessLine) -> str:
+def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
+    stamp = moment.astimezone().isoformat(timespec="milliseconds")
+    if isinstance(line, Notice):
+        return json.dumps({"time": stamp, "app": line.app, "notice": line.message})
     row = {
-        "time": moment.astimezone().isoformat(timespec="milliseconds"),
+        "time": stamp,
         "method": line.method,
         "app": line.app,
         "code": line.code,

@@ -39,6 +39,8 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
     plane = FakeControlPlane.of(Settings(**fields))
     pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     log = access_log(config.log_format, config.quiet)
+    if log is not None:
+        plane.notify(log)
     end_traces = set_up_traces()
     console: Console | None = None
 

@@ -66,19 +66,23 @@ class _Pool(_PoolType):
 
 
 class _Pair(_PairType):
-    """A name and a value."""
+    """Two texts with = between them. `what`: what they are, `example`: such a pair, for the message."""
 
     name = "pair"
+
+    def __init__(self, what: str, example: str) -> None:
+        self._what = what
+        self._example = example
 
     def convert(
         self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         if not isinstance(value, str):
             return value
-        name, equals, given = value.partition("=")
-        if not (name.strip() and equals and given):
-            self.fail(f"{value!r} is no NAME=VALUE; give one such as model=s3://bucket/model/", param, ctx)
-        return name.strip(), given
+        name, _, given = (part.strip() for part in value.partition("="))
+        if not (name and given):
+            self.fail(f"{value!r} names no {self._what}; give one such as {self._example}", param, ctx)
+        return name, given
 
 
 _option = partial(click.option, cls=_Option, show_default=True)
@@ -238,15 +242,24 @@ def _covered(names: Sequence[str]) -> list[str]:
     "--artifact",
     multiple=True,
     metavar="NAME[@VERSION]=URI",
-    type=_Pair(),
+    type=_Pair("artifact and its URI", "model=s3://bucket/model/"),
     help="An artifact for parameters of apps: a file, or a directory where the URI ends in a slash; repeatable.",
 )
 @_option(
     "--run-output",
     multiple=True,
     metavar="NAME=VALUE",
-    type=_Pair(),
+    type=_Pair("run or task and its output", "train.fit=s3://bucket/model/"),
     help="An output of the run or the task NAME for parameters of apps: a URI or a text; again for the next output.",
+)
+@_option(
+    "--scenario",
+    "app_scenario",
+    multiple=True,
+    metavar="GLOB=NAME",
+    type=_Pair("apps and their scenario", "'worker-*=crash-loop'"),
+    help="The scenario of apps whose names fit, such as 'worker-*=crash-loop', unless they name one; may be given "
+    "again, the first that fits is taken.",
 )
 @_option("--seed", type=int, default=0, help="Seed of every random draw.")
 @_option(
@@ -312,6 +325,7 @@ def serve(
     missing_secret: Sequence[str],
     artifact: Sequence[tuple[str, str]],
     run_output: Sequence[tuple[str, str]],
+    app_scenario: Sequence[tuple[str, str]],
     seed: int,
     clock: Literal["realtime", "auto"],
     speed: float,
@@ -329,7 +343,8 @@ def serve(
 ) -> None:
     """Serve a stand-in of the Flyte apps control plane.
 
-    Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT.
+    Each option is also a variable: --log-format is FLYTEAPPS_LOG_FORMAT. That of --scenario is FLYTEAPPS_APP_SCENARIO,
+    since FLYTEAPPS_SCENARIO is a variable of apps.
     """
     chosen = _choose(server)
     names = [name for name, _ in pool]
@@ -353,6 +368,7 @@ def serve(
         "missing_secrets": missing_secret,
         "artifacts": dict(artifact),
         "run_outputs": {name: [value for other, value in run_output if other == name] for name, _ in run_output},
+        "app_scenarios": dict(app_scenario),
         "seed": seed,
         "clock": clock,
         "speed": speed,

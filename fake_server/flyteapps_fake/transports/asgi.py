@@ -297,6 +297,8 @@ class Front:
         """A call in another form, or a duplex one."""
         if has_trailers(headers.get(b"content-type", b"").decode("latin-1")) and scope["http_version"] != "2":
             await self._status(505, b"gRPC needs HTTP/2\n", scope, headers, receive, send)
+        elif scope["method"] == "HEAD":
+            await self._status(405, b"", scope, headers, receive, send)
         elif isinstance(endpoint, Duplex):
             await self._duplex(endpoint, scope, headers, receive, send)
         else:
@@ -334,7 +336,7 @@ class Front:
     ) -> None:
         """Answer a call that is none of any protocol."""
         if await self._skipped(scope, headers, receive, send):
-            await respond(send, status, text, b"text/plain; charset=utf-8")
+            await respond(send, status, text, b"text/plain; charset=utf-8" if text else b"")
             self._done(scope["path"], None, f"HTTP_{status}", time.perf_counter(), headers)
 
     async def _skipped(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> bool:

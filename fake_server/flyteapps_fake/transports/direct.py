@@ -7,7 +7,6 @@ Whoever waits here for an event moves an `auto` clock meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -53,6 +52,11 @@ class DirectTransport:
 
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
+
+    @property
+    def hint(self) -> str:
+        """For a wait that brings nothing: that the plane's clock is manual, and where it stands; "" otherwise."""
+        return self._plane.standstill
 
     def unary(
         self,
@@ -207,6 +211,7 @@ class AsyncDirectStream(_OpenStream[Res]):
             loop.call_soon_threadsafe(woken.set)
 
         self._subscription.wake = wake
+        self._subscription.abandoned = False
         while not self._subscription.closed:
             woken.clear()
             message = self._next()
@@ -214,8 +219,15 @@ class AsyncDirectStream(_OpenStream[Res]):
                 return message
             pause = self._pause(until)
             if self._subscription.idle():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), pause)
+                try:
+                    # not wait_for, which loses a cancellation that comes together with an event, before Python 3.12
+                    async with asyncio.timeout(pause):
+                        await woken.wait()
+                except TimeoutError:
+                    pass
+                except asyncio.CancelledError:
+                    self._subscription.abandoned = True
+                    raise
         raise EOFError("the stream was closed")
 
     async def aclose(self) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib.util import find_spec
@@ -29,27 +32,35 @@ class EmbeddedServer:
 
     `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps
     serve`) and has its pages, those of the apps too; `grpc_port` is grpcio's own
-    server (extra `grpc`). `url` and `grpc_target` are what clients take. Closing it, by `close()` or as a context
-    manager, ends open streams with UNAVAILABLE; closing the plane closes it.
+    server (extra `grpc`). `url` and `grpc_target` are what clients take. Closing it,
+    by `close()` or as a context manager, ends open streams with UNAVAILABLE; closing
+    the plane closes it, and so does dropping both.
     """
 
     def __init__(self, plane: FakeControlPlane, page: Callable[[Front], Page]) -> None:
         sock = listening_socket(HOST, 0)
         self.port: int = sock.getsockname()[1]
-        self._started: Future[None] = Future()
+        self._plane = plane
+        self._process = os.getpid()
+        self._sockets = [sock]
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = False
-        self._front = Front(plane, AppOptions(server="hypercorn", page=page))
-        self._thread = threading.Thread(target=self._run, args=(sock,), name="flyteapps-server", daemon=True)
+        # the thread must not keep this object or the plane: both may be dropped without being closed
+        served = plane.shared()
+        front = Front(served, AppOptions(server="hypercorn", page=page))
+        started: Future[None] = Future()
+        arguments = (front, sock, self._loop, self._stop, started)
+        self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)
         self._grpc: GrpcServer | None = None
         if find_spec("grpc") is not None:
             from flyteapps_fake.transports.grpc_server import GrpcServer
 
-            self._grpc = GrpcServer(plane, HOST)
+            self._grpc = GrpcServer(served, HOST)
+        weakref.finalize(self, _abandon, self._process, self._loop, self._stop, self._grpc).atexit = False
         self._thread.start()
         try:
-            self._started.result(PATIENCE)
+            started.result(PATIENCE)
         except BaseException:
             self.close()
             raise
@@ -76,6 +87,10 @@ class EmbeddedServer:
         if self._closed:
             return
         self._closed = True
+        if self._process != os.getpid():  # its thread, and grpcio's, are the parent's
+            for sock in self._sockets:
+                sock.close()
+            return
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
         if self._grpc is not None:
@@ -90,12 +105,25 @@ class EmbeddedServer:
     ) -> None:
         self.close()
 
-    def _run(self, sock: socket.socket) -> None:
-        try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(serve_front(self._front, sock, self._stop.wait, lambda: self._started.set_result(None)))
-        except BaseException as error:
-            if not self._started.done():
-                self._started.set_exception(error)
-            else:
-                raise
+
+def _run(
+    front: Front, sock: socket.socket, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, started: Future[None]
+) -> None:
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve_front(front, sock, stop.wait, lambda: started.set_result(None)))
+    except BaseException as error:
+        if not started.done():
+            started.set_exception(error)
+        else:
+            raise
+
+
+def _abandon(process: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grpc: GrpcServer | None) -> None:
+    """Has a server end that was dropped without being closed; it doesn't wait for that."""
+    if process != os.getpid():
+        return
+    with contextlib.suppress(RuntimeError):  # it was closed, too
+        loop.call_soon_threadsafe(stop.set)
+    if grpc is not None:
+        grpc.abandon()

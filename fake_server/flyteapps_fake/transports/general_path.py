@@ -65,7 +65,7 @@ class GeneralPath:
             else:
                 kind = content_type.partition(";")[0].strip().lower()
                 if not kind.startswith("application/"):
-                    await respond(send, 415, b"", b"text/plain; charset=utf-8")
+                    await respond(send, 415, b"", b"")
                     return "HTTP_415"
                 if kind.startswith(FRAMED[isinstance(endpoint, Stream)]):
                     check_flags(body, headers.get(encoding_of(kind), b""))

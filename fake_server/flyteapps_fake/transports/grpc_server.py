@@ -34,3 +34,9 @@ class GrpcServer:
         self._servicer.end("the server is shutting down")
         self._server.stop(GRACE).wait(patience)
         self._pool.shutdown(wait=True)
+
+    def abandon(self) -> None:
+        """Has it end by itself; a second call, or one after `close`, does nothing."""
+        self._servicer.end("the server was dropped")
+        self._server.stop(0)
+        self._pool.shutdown(wait=False)

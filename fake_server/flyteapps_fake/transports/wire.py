@@ -181,8 +181,10 @@ async def respond(
     *,
     head: bool = False,
 ) -> None:
-    """A whole HTTP answer without trailers; of a HEAD, without its body."""
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), NO_SNIFF, *further]
+    """A whole HTTP answer without trailers; of a HEAD, without its body. A content type of "" is none."""
+    headers = [(b"content-length", str(len(body)).encode()), NO_SNIFF, *further]
+    if content_type:
+        headers.insert(0, (b"content-type", content_type))
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": b"" if head else body, "more_body": False})
 
@@ -217,7 +219,7 @@ async def refuse(
 ) -> None:
     """Answer `error` in the protocol that the request's `content_type` speaks."""
     streaming = content_type.startswith("application/connect+") and status is None
-    if streaming or content_type.startswith("application/grpc"):
+    if not head and (streaming or content_type.startswith("application/grpc")):
         await send(opening(content_type))
         await finish(send, content_type, error)
     else:

@@ -5,7 +5,7 @@ Which of its answers were seen on that backend, and which were read in its sourc
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -68,9 +68,8 @@ class FlyteOss(Dialect):
         service = self._service(key)
         return watch_scope(service.name) if service is not None else ("", str(key))
 
-    def watchers(self, key: Hashable) -> Iterable[OpenStream]:
-        service = self._service(key)
-        return self._cluster.streams.watching(service.name) if service is not None else ()
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        return (self.scope(key),)
 
     def call(self, operation: Operation, request: Message) -> bytes:
         check_bytes(request, INTAKE.request_bytes)
@@ -115,7 +114,7 @@ class FlyteOss(Dialect):
         if service is None:
             return None
         self._operator.ask(service.resource)
-        self._timeline.written(service.resource)
+        self._timeline.woken(service.resource)
         self._timeline.scheduled()
         return self.find_by_host(host)
 

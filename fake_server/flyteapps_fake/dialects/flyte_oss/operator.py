@@ -10,7 +10,8 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of, scenario_of
+from flyteapps_fake.cluster.admission import Bounds, bounds_of, flaw_of
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.scenarios import REJECTED, UNKNOWN, Size
 from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
 from flyteapps_fake.dialects.flyte_oss.conditions import CONFIGURED, SERVING, Said, Word, restated
@@ -69,6 +70,7 @@ class Operator:
         self._owners: dict[str, str] = {}
         """Whose a pod is, by its name."""
         self._delay = cluster.settings.report_delay
+        self._choice = Choice(cluster.settings.app_scenarios)
 
     # ---- what it is told
 
@@ -83,7 +85,7 @@ class Operator:
         self._rollouts.pop(service.resource, None)
         self._end_pods(service.resource)
         due = self._cluster.clock.now() + (_HEARD_AFTER if self._delay is None else self._delay)
-        self._cluster.agenda.call_at(due, service.resource, self._say_again)
+        self._cluster.agenda.call_at(due, service.resource, self._say_again, last=True)
 
     def drop(self, resource: str) -> None:
         """It is gone."""
@@ -133,12 +135,14 @@ class Operator:
 
     def _rollout(self, service: Service, app: App) -> Rollout:
         reason = ""
-        scenario = self._surroundings.scenario(app)
+        scenario = self._surroundings.scenario(app, self._choice)
         if flaw := flaw_of(app.spec):
             reports, reason = reports_of(REJECTED), flaw
         elif scenario is None:
             reports = reports_of(UNKNOWN)
-            reason = f"unknown scenario {quoted(scenario_of(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
+            reason = (
+                f"unknown scenario {quoted(self._choice.scenario(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
+            )
         else:
             reports = reports_of(scenario.steps)
         return Rollout(
@@ -173,9 +177,10 @@ class Operator:
             delay, width = self._delay, 0
         words = (rollout.resource, rollout.generation, rollout.drawn)
         due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *words)
-        if report.stage in _ENDS and not rollout.reached:
+        last = report.stage in _ENDS and not rollout.reached
+        if last:
             due = max(due, rollout.written + self._floor)
-        self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report))
+        self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report), last=last)
 
     def _report(self, rollout: Rollout, report: Report, _: Timer) -> None:
         service = self._cluster.services.get(rollout.resource)

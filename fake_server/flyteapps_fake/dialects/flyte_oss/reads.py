@@ -63,7 +63,7 @@ class Reads:
         if not _in_between(app):
             self._keep(key, encoded)
             self._cluster.agenda.call_at(self._cluster.clock.now() + KEPT, key, self._expire)
-            timeline.written(key)
+            timeline.woken(key)
             timeline.read(key)
         return encoded
 
@@ -72,7 +72,7 @@ class Reads:
         key = cache_key(app_id)
         if self._drop(key):
             self._cluster.agenda.cancel(key)
-            self._cluster.timeline.written(key)
+            self._cluster.timeline.woken(key)
 
     def _keep(self, key: CacheKey, encoded: bytes) -> None:
         self._kept[key] = encoded

@@ -9,6 +9,7 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.cluster.scenarios import Size, Step
 from flyteapps_fake.dialects.flyte_oss.conditions import Said, Word
 from flyteapps_fake.dialects.flyte_oss.dialect import FlyteOss
@@ -29,7 +30,7 @@ FAILS = Step(FAILED, 0, "", 100 * MILLISECOND)
 class Recorded(Surroundings):
     """An image with "fail" in its name fails, a pod logs 250 lines and is done, nothing is stamped with a time."""
 
-    def scenario(self, app: App) -> Scenario:
+    def scenario(self, app: App, choice: Choice) -> Scenario:
         end = FAILS if "fail" in app.spec.container.image else RUNS
         return Scenario("Each step takes 50 ms.", (HEARD, end))
 

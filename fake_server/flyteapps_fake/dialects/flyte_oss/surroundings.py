@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.cluster.admission import scenario_of
+from flyteapps_fake.cluster.choice import Choice
 from flyteapps_fake.dialects.flyte_oss.conditions import Said, Word
 from flyteapps_fake.dialects.flyte_oss.pods import Pod, lines_of, next_line
 from flyteapps_fake.dialects.flyte_oss.scenarios import SCENARIOS, Scenario
@@ -15,9 +15,9 @@ from flyteapps_fake.plane.log_lines import Line
 class Surroundings:
     """A cluster as they are."""
 
-    def scenario(self, app: App) -> Scenario | None:
-        """What happens to an app that shall run; None where it names what isn't there."""
-        return SCENARIOS.get(scenario_of(app))
+    def scenario(self, app: App, choice: Choice) -> Scenario | None:
+        """What happens to an app that shall run; None where what is chosen for it isn't there."""
+        return SCENARIOS.get(choice.scenario(app))
 
     def failed(self, resource: str, generation: int, message: str) -> Said:
         """What is said of a service whose pods don't come up, or die."""

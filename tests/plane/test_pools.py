@@ -1,0 +1,111 @@
+"""Pools and pinned clusters on a plane whose clusters are all simulated, beside one of somebody's own."""
+
+from __future__ import annotations
+
+import pytest
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common.identifier_pb2 import ClusterIdentifier
+
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.dialects.dialect import Notice
+from flyteapps_fake.plane.operations import OPERATIONS
+from flyteapps_fake.plane.streams import OpenStream
+
+from .desk import STARTED, Desk, app_id, new_app, statuses
+
+LEASE = OPERATIONS["/flyteidl2.app.AppService/Lease"]
+
+
+def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
+    """A cluster of somebody's own comes."""
+    return plane.open(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster)))
+
+
+@pytest.fixture
+def notices(plane: FakeControlPlane) -> list[Notice]:
+    """What the plane says at the terminal."""
+    found: list[Notice] = []
+    plane.notify(found.append)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("pool", "cluster", "holder"),
+    [("gpu", "", "simulated"), ("default", "", "simulated"), ("gpu", "east", "east"), ("", "east", "east")],
+)
+def test_the_simulated_cluster_serves_every_pool_and_cluster(
+    desk: Desk, notices: list[Notice], pool: str, cluster: str, holder: str
+) -> None:
+    """Where no pool is configured an app of any pool, pinned to any cluster or none, runs, stops and runs again."""
+    app = new_app()
+    app.spec.cluster_pool, app.spec.cluster = pool, cluster
+    created = desk.create(app)
+    assert created.status.assigned_cluster == holder
+    desk.settle()
+    assert statuses(desk.get())[-1] == "ACTIVE"
+    listed = desk.list(cluster_id=ClusterIdentifier(name=holder)).apps
+    assert [each.metadata.id.name for each in listed] == ["demo"]
+    desk.stop()
+    desk.settle()
+    assert statuses(desk.get())[-1] == "STOPPED"
+    app = desk.get()
+    app.spec.desired_state = STARTED
+    desk.update(app)
+    desk.settle()
+    assert statuses(desk.get())[-1] == "ACTIVE"
+    assert notices == []
+
+
+def test_a_cluster_that_came_is_left_its_apps(desk: Desk, notices: list[Notice]) -> None:
+    """A cluster that leases gets the apps that name it or the pool of its name, also while it is away; no others."""
+    stream = lease(desk.plane, "east")
+    for name, pool, cluster in (("pooled", "east", ""), ("pinned", "", "east"), ("other", "west", "")):
+        app = new_app(name)
+        app.spec.cluster_pool, app.spec.cluster = pool, cluster
+        desk.create(app)
+    taken = stream.take()
+    assert taken is not None
+    assert [app.metadata.id.name for app in rpc.LeaseResponse.FromString(taken).apps] == ["pooled", "pinned"]
+    stream.close()
+    desk.settle(120.0)
+    assert [statuses(desk.get(name))[-1] for name in ("pooled", "pinned", "other")] == [
+        "UNASSIGNED",
+        "UNASSIGNED",
+        "ACTIVE",
+    ]
+    late = new_app("late")
+    late.spec.cluster = "east"
+    assert statuses(desk.create(late)) == ["UNASSIGNED"]
+    assert [(each.app, "'east'" in each.message) for each in notices] == [("late", True)]
+
+
+def test_an_app_moves_from_a_cluster_that_is_played_to_one_that_came(desk: Desk) -> None:
+    """What was stopped under a name whose own cluster has come since is leased to that cluster when it starts again."""
+    app = new_app()
+    app.spec.cluster = "east"
+    desk.create(app)
+    desk.settle()
+    desk.stop()
+    desk.settle()
+    stream = lease(desk.plane, "east")
+    app = desk.get()
+    app.spec.desired_state = STARTED
+    desk.update(app)
+    taken = stream.take()
+    assert taken is not None
+    desk.settle(30.0)
+    assert statuses(desk.get())[-1] == "PENDING", "nobody but that cluster reports"
+    stream.close()
+
+
+def test_where_pools_are_configured_an_app_that_waits_says_so_at_the_terminal(pooled: Desk) -> None:
+    """SP-2: with --pool the app of another pool waits, and whoever runs the plane reads why, at each write."""
+    notices: list[Notice] = []
+    pooled.plane.notify(notices.append)
+    app = new_app()
+    app.spec.cluster_pool = "gpu"
+    pooled.create(app)
+    pooled.create(new_app("runs"))
+    assert [each.app for each in notices] == ["demo"]
+    assert "'gpu'" in notices[0].message and "--pool gpu=CLUSTER" in notices[0].message
+    assert pooled.stub.get(rpc.GetRequest(app_id=app_id())).app.status.assigned_cluster == ""

@@ -1,0 +1,14 @@
+"""A plane in the test's own process, as a user's test has it, with the unmodified SDK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .field import User
+
+
+def test_the_sdk_and_the_stub_share_a_plane(tmp_path: Path) -> None:
+    """What a stub arranged the SDK finds by whichever address; a deploy that fails ends without LeakedStreams."""
+    user = User(tmp_path, "localhost:1")
+    user.bring("common")
+    assert "done" in user.python("fixture_flow")
