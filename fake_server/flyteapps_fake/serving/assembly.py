@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.serving.access_log import access_log
@@ -17,7 +17,6 @@ from flyteapps_fake.settings import Settings
 from flyteapps_fake.transports.asgi import AppOptions, Front, Server
 from flyteapps_fake.transports.guard import Guard
 from flyteapps_fake.transports.limits import Limits
-from flyteapps_fake.transports.listener import listening_socket
 
 FLUSH_SECONDS = 0.2
 """For the last access lines to leave; a reader that has stopped doesn't keep the server."""
@@ -25,16 +24,13 @@ FLUSH_SECONDS = 0.2
 Hook = Callable[[Front], Awaitable[None]]
 
 
-def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -> Front:
-    """The ASGI application that `config` describes; binds the console's port at once."""
-    sock: socket.socket | None = None
+def assemble(
+    config: ServeConfig, server: Server, socks: Sequence[socket.socket] = (), started: Hook | None = None
+) -> Front:
+    """The ASGI application that `config` describes. `socks`: the console's, which listen; none where it has no port."""
     fields = dict(config.settings)
-    console_port = config.console_port
-    if console_port is not None:
-        sock = listening_socket(config.host, console_port)
-        console_port = sock.getsockname()[1]
     if fields.get("ingress_port") is None:
-        fields["ingress_port"] = console_port or config.port or None
+        fields["ingress_port"] = config.console_port or config.port
     plane = FakeControlPlane.of(Settings(**fields))
     log = access_log(config.log_format, config.quiet)
     if log is not None:
@@ -44,8 +40,8 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
 
     async def on_startup(front: Front) -> None:
         nonlocal console
-        if sock is not None:
-            console = Console(front, sock)
+        if socks:
+            console = Console(front, socks)
             console.start()
         if started is not None:
             await started(front)
@@ -63,9 +59,9 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
         plane,
         AppOptions(
             server=server,
-            guard=Guard(config.host, filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
+            guard=Guard(config.addresses[0], filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
             limits=Limits(**config.limits),
-            console_port=console_port,
+            console_port=config.console_port,
             access_log=log,
             page=pages,
             on_startup=on_startup,

@@ -6,9 +6,9 @@ Each option is a variable FLYTEAPPS_... too. click rather than typer, which impo
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib.util
 import ipaddress
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -19,21 +19,43 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from flyteapps_fake.registry import DIALECTS
+from flyteapps_fake.serving.addresses import (
+    LOCALHOST,
+    bracketed,
+    no_console,
+    resolve,
+    shadow,
+    shown,
+    taken_port,
+)
 from flyteapps_fake.serving.banner import Banner
 from flyteapps_fake.serving.certificates import Certificate, given, self_signed
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
 from flyteapps_fake.transports.guard import check_origin, is_loopback
 from flyteapps_fake.transports.limits import Limits
-from flyteapps_fake.transports.listener import listening_socket
+from flyteapps_fake.transports.listener import AddressTaken, bound_sockets, listening_sockets, raise_file_limit
 
 Server = Literal["auto", "pyvoy", "portable"]
 
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C ended before it listened."""
 
 
 class _Option(click.Option):
     """An option whose errors name its variable, too: the value may have come from there."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """The variable's value, unless it is an address that Kubernetes has set for a Service of such a name."""
+        found = super().resolve_envvar_value(ctx)
+        if found is None or not SERVICE_ADDRESS.match(found):
+            return found
+        variable = f"FLYTEAPPS_{(self.name or '').upper()}"
+        _complain(
+            f"{variable}={found} is what Kubernetes sets for a Service, not an option, and is ignored: "
+            f"give {self.opts[0]} if you meant one"
+        )
+        return None
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         return f"{super().get_error_hint(ctx)} or FLYTEAPPS_{(self.name or '').upper()}"
@@ -92,25 +114,14 @@ def _fail(message: str) -> click.exceptions.Exit:
     return click.exceptions.Exit(1)
 
 
-def _resolve(host: str) -> str:
-    """The address that `host` stands for: Envoy listens on addresses alone."""
+def _sockets(addresses: Sequence[str], port: int, option: str, *, listening: bool) -> list[socket.socket]:
+    """The sockets of that port, which is ours from now on; none to be had ends the command."""
     try:
-        found = socket.getaddrinfo(host.strip("[]") or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return (listening_sockets if listening else bound_sockets)(addresses, port)
+    except AddressTaken as taken:
+        raise _fail(taken_port(taken, option, addresses)) from None
     except OSError as error:
-        raise _fail(f"--host {host}: {error.strerror}; give an address of this machine, such as 127.0.0.1") from None
-    addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
-    return str(addresses[0][4][0])
-
-
-def _taken(address: str, port: int) -> bool:
-    """Whether something else listens there; an address that can't be listened on at all ends the command."""
-    try:
-        with listening_socket(address, port):
-            return False
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return True
-        raise _fail(f"can't listen on {address}, port {port}: {error.strerror}") from None
+        raise _fail(f"can't listen on {addresses[0]}, port {port}: {error.strerror}") from None
 
 
 def _choose(kind: Server) -> str:
@@ -156,7 +167,7 @@ def _covered(names: Sequence[str]) -> list[str]:
 
 
 @click.command()
-@_option("--host", default="127.0.0.1", help="Address or name to listen on.")
+@_option("--host", default=LOCALHOST, help="Address or name to listen on; localhost is 127.0.0.1 and ::1.")
 @_port("--port", default=DEFAULT_PORT, help="Port of the API; 0 takes a free one.")
 @_port("--console-port", show_default=f"{DEFAULT_CONSOLE_PORT}, if free", help="Port of the console.")
 @_option(
@@ -321,25 +332,36 @@ def serve(
             check_origin(origin)
     except ValueError as error:
         raise _fail(str(error)) from None
-    address = _resolve(host)
+    try:
+        addresses = resolve(host)
+    except OSError as error:
+        raise _fail(f"--host {host}: {error.strerror}; give an address of this machine, such as 127.0.0.1") from None
     certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, *filter(None, [base_domain])])
     if port and port == console_port:
         raise _fail(f"--port and --console-port are both {port}: the API and the console need one each")
-    if port and _taken(address, port):
-        raise _fail(f"port {port} of {host} is taken; choose another by --port, such as --port {port % 65_535 + 1}")
-    console: int | None = DEFAULT_CONSOLE_PORT if console_port is None else console_port
-    if console and (console == port or _taken(address, console)):
-        if console_port is not None:
-            raise _fail(f"the console's port {console} of {host} is taken; choose another by --console-port")
+    # Envoy binds its own, and only sockets that don't listen leave it the port
+    socks = _sockets(addresses, port, "--port", listening=chosen == "portable")
+    port = socks[0].getsockname()[1]
+    name = shown(addresses)
+    if other := shadow(addresses, port):
+        name = bracketed("127.0.0.1" if addresses[0] == "0.0.0.0" else addresses[0])
         _complain(
-            f"port {console} is taken by another program, so the console's pages are on port {port}: "
-            f"in links that the SDK prints, put {port} for {console}"
+            f"another program has port {port} of {other}, where clients may look first for localhost: "
+            f"use {name}:{port} for this server, or choose another --port"
         )
-        console = None
+    console: list[socket.socket] = []
+    if console_port is not None:
+        console = _sockets(addresses, console_port, "--console-port", listening=True)
+    elif port != DEFAULT_CONSOLE_PORT:
+        try:
+            console = listening_sockets(addresses, DEFAULT_CONSOLE_PORT)
+        except OSError:
+            _complain(no_console(port))
+    raise_file_limit()
     config = ServeConfig(
-        host=address,
+        addresses=addresses,
         port=port,
-        console_port=console,
+        console_port=console[0].getsockname()[1] if console else None,
         log_format=log_format,
         quiet=quiet,
         settings=settings,
@@ -350,7 +372,7 @@ def serve(
         limits=limits,
     )
     banner = Banner(
-        host=address,
+        host=name,
         server=chosen,
         clock=clock,
         data_plane=data_plane,
@@ -359,22 +381,24 @@ def serve(
         ca=certificate.ca if certificate else None,
     )
 
-    def listening(port: int, console_port: int | None) -> None:
-        if not is_loopback(address):
+    def listening() -> None:
+        if not is_loopback(addresses[0]):
             _complain(
                 f"it listens on {host}: whoever can reach this machine can read and change its apps, there are no "
                 "passwords here; --host 127.0.0.1 keeps it to this machine"
             )
-        print(banner.text(port, console_port), flush=True)
+        print(banner.text(config.port, config.console_port), flush=True)
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run
     else:
         from flyteapps_fake.serving.portable_server import run_portable as run
     try:
-        status = asyncio.run(run(config, listening))
+        status = asyncio.run(run(config, socks, console, listening))
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except AddressTaken as taken:
+        raise _fail(taken_port(taken, "--port", addresses)) from None
     except Exception as error:
         raise _fail(f"the server did not start: {error}") from None
     raise click.exceptions.Exit(status)

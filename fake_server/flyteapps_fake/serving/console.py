@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import socket
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from flyteapps_fake.transports.asgi import Front
@@ -17,11 +18,11 @@ PORTABLE = "flyteapps_fake.transports.portable"
 
 
 class Console:
-    """Serves the pages of a front on a socket that listens already: who comes early waits there."""
+    """Serves the pages of a front on sockets that listen already: who comes early waits there."""
 
-    def __init__(self, front: Front, sock: socket.socket) -> None:
+    def __init__(self, front: Front, socks: Sequence[socket.socket]) -> None:
         self._front = front
-        self._sock = sock
+        self._socks = socks
         self._server: PortableServer | None = None
         self._starting: asyncio.Task[None] | None = None
         self._waiting = False
@@ -32,13 +33,15 @@ class Console:
             self._begin()
         else:
             self._waiting = True
-            asyncio.get_running_loop().add_reader(self._sock, self._begin)
+            for sock in self._socks:
+                asyncio.get_running_loop().add_reader(sock, self._begin)
 
     async def close(self) -> None:
         """Ends it."""
         if self._starting is None:
             self._wait_no_longer()
-            self._sock.close()
+            for sock in self._socks:
+                sock.close()
             return
         await self._starting
         if self._server is not None:
@@ -51,10 +54,12 @@ class Console:
     def _wait_no_longer(self) -> None:
         if self._waiting:
             self._waiting = False
-            asyncio.get_running_loop().remove_reader(self._sock)
+            for sock in self._socks:
+                asyncio.get_running_loop().remove_reader(sock)
 
     async def _start(self) -> None:
         portable: Any = await asyncio.to_thread(importlib.import_module, PORTABLE)
         limits = self._front.options.limits
-        self._server = cast("PortableServer", portable.PortableServer(self._front.answer_page, self._sock, limits))
+        server = portable.PortableServer(self._front.answer_page, self._socks, limits, console=True)
+        self._server = cast("PortableServer", server)
         await self._server.start()
