@@ -31,6 +31,7 @@ from flyteapps_fake.serving.addresses import (
 from flyteapps_fake.serving.banner import Banner
 from flyteapps_fake.serving.certificates import Certificate, given, self_signed
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
+from flyteapps_fake.serving.output import keep_standard_files, write_line
 from flyteapps_fake.transports.guard import check_origin, is_loopback
 from flyteapps_fake.transports.limits import Limits
 from flyteapps_fake.transports.listener import AddressTaken, bound_sockets, listening_sockets, raise_file_limit
@@ -387,7 +388,7 @@ def serve(
                 f"it listens on {host}: whoever can reach this machine can read and change its apps, there are no "
                 "passwords here; --host 127.0.0.1 keeps it to this machine"
             )
-        print(banner.text(config.port, config.console_port), flush=True)
+        write_line(banner.text(config.port, config.console_port))
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run
@@ -406,6 +407,7 @@ def serve(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own); the exit status."""
+    keep_standard_files()
     try:
         serve(args=argv, prog_name="flyteapps serve", auto_envvar_prefix="FLYTEAPPS")
     except SystemExit as end:
