@@ -112,9 +112,8 @@ def test_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener.socket, "socket", without_ipv6)
     assert addresses.resolve("localhost") == ("127.0.0.1",)
     assert addresses.shadow(("127.0.0.1",), 1) is None
-    with FakeControlPlane() as plane:
-        with AppServiceClientSync(plane.serve().url) as client:
-            assert client.create(create("a")).app.metadata.revision == 1
+    with FakeControlPlane() as plane, AppServiceClientSync(plane.serve().url) as client:
+        assert client.create(create("a")).app.metadata.revision == 1
 
 
 def test_where_the_links_lead() -> None:

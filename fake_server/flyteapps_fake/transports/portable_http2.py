@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from h2.stream import StreamState
 from hypercorn import protocol
-from hypercorn.events import Closed, Event, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import h2
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
@@ -22,6 +23,10 @@ from priority.priority import DeadlockError, DuplicateStreamError, MissingStream
 from flyteapps_fake.transports.portable_requests import CONNECT_REFUSAL, EarlyRequest
 
 MIN_UNCOUNTED = 64
+PIECE_BYTES = 8 * 1024
+"""Bytes that are decoded at once: in them, hundreds of streams may be opened."""
+TURN = 32
+"""Streams that are opened or closed at once."""
 
 
 class CountedConnection(H2Connection):
@@ -136,8 +141,19 @@ class Http2(h2.H2Protocol):
             },
         )
         self._refused = False
+        self._in_turn = 0
 
     async def handle(self, event: Event) -> None:
+        if isinstance(event, Closed):
+            self.closed = True
+            for stream_id in list(self.streams):
+                await self._close_stream(stream_id)
+                await self._give_way()
+        elif isinstance(event, RawData) and len(event.data) > PIECE_BYTES:
+            for start in range(0, len(event.data), PIECE_BYTES):
+                await self.handle(RawData(event.data[start : start + PIECE_BYTES]))
+                await asyncio.sleep(0)
+            return
         await super().handle(event)
         if isinstance(event, Closed):
             for stream_id in list(self.stream_buffers):
@@ -153,6 +169,7 @@ class Http2(h2.H2Protocol):
         await super().stream_send(event)
 
     async def _create_stream(self, request: RequestReceived) -> None:
+        await self._give_way()
         fields = dict(request.headers or ())
         if fields.get(b":method") != b"CONNECT":
             await super()._create_stream(request)
@@ -167,6 +184,12 @@ class Http2(h2.H2Protocol):
             self.connection.send_headers(request.stream_id, head)
             self.connection.send_data(request.stream_id, CONNECT_REFUSAL, end_stream=True)
         await self._reset(request.stream_id, ErrorCodes.NO_ERROR)
+
+    async def _give_way(self) -> None:
+        """Lets other connections in: a connection may open, and close, thousands of streams at once."""
+        self._in_turn += 1
+        if self._in_turn % TURN == 0:
+            await asyncio.sleep(0)
 
     async def _window_updated(self, stream_id: int | None) -> None:
         """Lets those send that have something: hypercorn would let each of thousands try, for each that has."""
