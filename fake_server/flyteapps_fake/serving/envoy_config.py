@@ -44,7 +44,7 @@ class Configuration(PyvoyServer):
 
     def __init__(self, config: ServeConfig, admin: Path) -> None:
         """`admin`: the Unix socket of Envoy's administration, which no web page and no other user can reach."""
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - it takes any kind of path
             "flyteapps_fake.serving.child:app",
             address=config.addresses[0],
             port=config.port,

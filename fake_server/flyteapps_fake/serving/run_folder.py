@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 MAX_PATH_BYTES = 75
@@ -15,7 +15,7 @@ SHORT = "/tmp"
 
 
 @contextlib.contextmanager
-def run_folder() -> Iterator[Path]:
+def run_folder() -> Generator[Path]:
     """A new folder that only this user can enter, removed at the end. Raises OSError where there can be none."""
     base: str | None = tempfile.gettempdir()
     if len(os.fsencode(base)) > MAX_PATH_BYTES:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 
 
 def stop_requested() -> asyncio.Event:
@@ -22,7 +22,7 @@ def stop_requested() -> asyncio.Event:
 
 
 @contextlib.contextmanager
-def stopping_blocked() -> Iterator[None]:
+def stopping_blocked() -> Generator[None]:
     """Blocks these signals in this thread, and for good in the processes that are started meanwhile."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
     try:

@@ -15,15 +15,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hypercorn import protocol
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 
-from flyteapps_fake.transports import portable_http1, portable_http2  # noqa: F401 - hypercorn takes them from now on
 from flyteapps_fake.transports.limits import KEEP_ALIVE_SECONDS, Limits
 from flyteapps_fake.transports.listener import BACKLOG, max_connections
+from flyteapps_fake.transports.portable_http1 import Http1
+from flyteapps_fake.transports.portable_http2 import Http2
 from flyteapps_fake.transports.wire import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -226,3 +228,8 @@ class _Connection(TCPServer):
             async with asyncio.timeout(seconds):
                 await self.context.terminated.wait()
         await asyncio.shield(self._initiate_server_close())
+
+
+# where hypercorn's connections take them from
+protocol.H11Protocol = Http1  # type: ignore[misc]
+protocol.H2Protocol = Http2  # type: ignore[misc]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import h11
-from hypercorn import protocol
 from hypercorn.events import Closed
 from hypercorn.protocol import h11 as http1
 
@@ -44,6 +43,5 @@ class Http1(http1.H11Protocol):
         await self.send(Closed())
 
 
-# where hypercorn's connections take them from
-protocol.H11Protocol = Http1  # type: ignore[misc]
+# where hypercorn's HTTP/1 takes it from
 http1.HTTPStream = EarlyRequest  # type: ignore[misc]

@@ -13,7 +13,6 @@ from h2.events import RequestReceived
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from h2.stream import StreamState
-from hypercorn import protocol
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import h2
 from hypercorn.protocol.events import Event as StreamEvent
@@ -233,7 +232,6 @@ class Http2(h2.H2Protocol):
             await buffer.close()
 
 
-# where hypercorn's connections and its HTTP/2 take them from
-protocol.H2Protocol = Http2  # type: ignore[misc]
+# where hypercorn's HTTP/2 takes them from
 h2.StreamBuffer = _Buffer  # type: ignore[misc]
 h2.HTTPStream = EarlyRequest  # type: ignore[misc]
