@@ -36,11 +36,14 @@ class Answer:
 class RawHttp2:
     """One connection."""
 
-    def __init__(self, port: int, authority: str = "localhost") -> None:
+    def __init__(self, port: int, authority: str = "localhost", window: int | None = None) -> None:
+        """`window`: bytes that each stream may send before it is read; None for HTTP/2's own."""
         self._authority = authority
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        if window is not None:
+            self._h2.local_settings.initial_window_size = window
         self._h2.initiate_connection()
         self._answers: dict[int, Answer] = {}
         self.closed = False
@@ -110,6 +113,11 @@ class RawHttp2:
             left = until - time.monotonic()
             assert left > 0, f"{what}: {self._answers}"
             self._read(left)
+
+    @property
+    def max_streams(self) -> int:
+        """What the server has said of how many streams there may be."""
+        return self._h2.remote_settings.max_concurrent_streams
 
     def close(self) -> None:
         """Cuts the connection."""

@@ -90,6 +90,10 @@ class Configuration(PyvoyServer):
             {"address": {"socket_address": {"address": address, "port_value": self._config.port}}}
             for address in self._config.addresses[1:]
         ]
+        # a connection that sends nothing, or half a greeting of TLS, waits here for the first bytes, and no longer
+        inspector = {"@type": f"{TYPES}.filters.listener.tls_inspector.v3.TlsInspector"}
+        listener["listener_filters"] = [{"name": "envoy.filters.listener.tls_inspector", "typed_config": inspector}]
+        listener["listener_filters_timeout"] = f"{self._limits.head_seconds:g}s"
         for chain in listener["filter_chains"]:
             chain["transport_socket_connect_timeout"] = f"{self._limits.head_seconds:g}s"
             for part in chain["filters"]:

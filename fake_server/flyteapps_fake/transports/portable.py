@@ -177,8 +177,7 @@ class _Connection(TCPServer):
 
     head_seconds = 0.0
     idle = True
-    """Whether it has no request; false from the first byte on of one that another follows at once."""
-    _asked = False
+    """Whether it has no request."""
     _ending = False
 
     def __init__(self, *arguments: Any) -> None:
@@ -188,8 +187,6 @@ class _Connection(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, Updated):
             self.idle = event.idle
-            if not event.idle:
-                self._asked = True
         if isinstance(event, RawData) and self.writer.transport.is_closing():
             await self.protocol.handle(Closed())  # asyncio would only log that nobody is there
         elif isinstance(event, Closed):
@@ -223,7 +220,7 @@ class _Connection(TCPServer):
             timer.cancel()
 
     async def _idle_timeout(self) -> None:
-        seconds = KEEP_ALIVE_SECONDS if self._asked else self.head_seconds
+        seconds = KEEP_ALIVE_SECONDS if self.protocol.protocol.keep_alive_requests else self.head_seconds
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.context.terminated.wait()

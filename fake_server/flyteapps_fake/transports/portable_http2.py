@@ -142,6 +142,11 @@ class Http2(h2.H2Protocol):
         self._refused = False
         self._in_turn = 0
 
+    async def initiate(self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None) -> None:
+        await super().initiate(headers, settings)
+        if self.idle:  # what came so far was no request, though hypercorn's HTTP/1 took it for one
+            await self.send(Updated(idle=True))
+
     async def handle(self, event: Event) -> None:
         if isinstance(event, Closed):
             self.closed = True
@@ -212,13 +217,19 @@ class Http2(h2.H2Protocol):
         return stream is not None and not stream.closed and stream.state.name != "CLOSED"
 
     async def _send_data(self, stream_id: int) -> None:
-        with contextlib.suppress(KeyError):  # it was reset while a part of it was being sent
-            await super()._send_data(stream_id)
-        if stream_id not in self.stream_buffers:
-            stream = self.connection.streams.get(stream_id)
-            if stream is not None and stream.state_machine.state is StreamState.HALF_CLOSED_LOCAL:
-                # all of the answer is sent, and the request goes on: nobody reads it (RFC 9113, 8.1)
-                await self._reset(stream_id, ErrorCodes.NO_ERROR)
+        if self._answered_early(stream_id):  # by trailers, after which hypercorn would end it again
+            await self._forget(stream_id)
+        else:
+            with contextlib.suppress(KeyError):  # it was reset while a part of it was being sent
+                await super()._send_data(stream_id)
+        if stream_id not in self.stream_buffers and self._answered_early(stream_id):
+            # nobody reads the rest of the request (RFC 9113, 8.1)
+            await self._reset(stream_id, ErrorCodes.NO_ERROR)
+
+    def _answered_early(self, stream_id: int) -> bool:
+        """Whether all of the answer is sent, and the request goes on."""
+        stream = self.connection.streams.get(stream_id)
+        return stream is not None and stream.state_machine.state is StreamState.HALF_CLOSED_LOCAL
 
     async def _reset(self, stream_id: int, why: ErrorCodes) -> None:
         with contextlib.suppress(ProtocolError):  # it may be gone
