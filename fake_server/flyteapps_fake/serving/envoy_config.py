@@ -42,10 +42,10 @@ NOT_WEBSOCKET = "[^wW].*"
 class Configuration(PyvoyServer):
     """pyvoy's server, for its configuration alone: one owner of the port, streams that may idle, none that hang."""
 
-    def __init__(self, config: ServeConfig, admin: Path) -> None:
+    def __init__(self, config: ServeConfig, admin: Path, app: str = "flyteapps_fake.serving.child:app") -> None:
         """`admin`: the Unix socket of Envoy's administration, which no web page and no other user can reach."""
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - it takes any kind of path
-            "flyteapps_fake.serving.child:app",
+            app,
             address=config.addresses[0],
             port=config.port,
             lifespan=True,

@@ -171,6 +171,9 @@ class Http2(h2.H2Protocol):
         if isinstance(event, StreamClosed) and self._breaks_off(event.stream_id):
             await self._reset(event.stream_id, ErrorCodes.INTERNAL_ERROR)
         await super().stream_send(event)
+        if isinstance(event, StreamClosed) and self._answered_early(event.stream_id):  # by trailers
+            await self._forget(event.stream_id)
+            await self._reset(event.stream_id, ErrorCodes.NO_ERROR)
 
     async def _create_stream(self, request: RequestReceived) -> None:
         await self._give_way()
@@ -217,17 +220,13 @@ class Http2(h2.H2Protocol):
         return stream is not None and not stream.closed and stream.state.name != "CLOSED"
 
     async def _send_data(self, stream_id: int) -> None:
-        if self._answered_early(stream_id):  # by trailers, after which hypercorn would end it again
-            await self._forget(stream_id)
-        else:
-            with contextlib.suppress(KeyError):  # it was reset while a part of it was being sent
-                await super()._send_data(stream_id)
+        with contextlib.suppress(KeyError):  # it was reset while a part of it was being sent
+            await super()._send_data(stream_id)
         if stream_id not in self.stream_buffers and self._answered_early(stream_id):
-            # nobody reads the rest of the request (RFC 9113, 8.1)
             await self._reset(stream_id, ErrorCodes.NO_ERROR)
 
     def _answered_early(self, stream_id: int) -> bool:
-        """Whether all of the answer is sent, and the request goes on."""
+        """Whether all of the answer is sent, and the request goes on: its stream is reset (RFC 9113, 8.1)."""
         stream = self.connection.streams.get(stream_id)
         return stream is not None and stream.state_machine.state is StreamState.HALF_CLOSED_LOCAL
 
