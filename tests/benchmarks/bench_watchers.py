@@ -28,10 +28,15 @@ from pyqwest import SyncClient
 
 HERE = Path(__file__).parent
 BARE = """
-import asyncio, sys
-from flyteapps_fake.serving.pyvoy_server import TunedServer
+import asyncio, pathlib, sys
+from flyteapps_fake.serving.config import ServeConfig
+from flyteapps_fake.serving.envoy_config import Configuration
+class Tuned(Configuration):
+    def get_envoy_config(self):  # pyvoy's own start asks Envoy's administration by TCP
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
+        return {**super().get_envoy_config(), "admin": {"address": address}}
 async def main():
-    server = TunedServer("fanout:app", port=int(sys.argv[1]))
+    server = Tuned(ServeConfig(port=int(sys.argv[1]), settings={}), pathlib.Path("unused"), "fanout:app")
     await server.start()
     await server.wait()
 asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, cast
@@ -35,25 +36,38 @@ class Answer:
 class RawHttp2:
     """One connection."""
 
-    def __init__(self, port: int, authority: str = "localhost") -> None:
+    def __init__(self, port: int, authority: str = "localhost", window: int | None = None) -> None:
+        """`window`: bytes that each stream may send before it is read; None for HTTP/2's own."""
         self._authority = authority
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        if window is not None:
+            self._h2.local_settings.initial_window_size = window
         self._h2.initiate_connection()
         self._answers: dict[int, Answer] = {}
         self.closed = False
+        self.pongs = 0
         self._flush()
 
     def request(self, path: str, content_type: str, headers: Headers | None = None, method: str = "POST") -> int:
         """Begins a request (a POST), whose body `send` sends; the stream's number."""
-        number = self._h2.get_next_available_stream_id()
         fields = [(":method", method), (":scheme", "http"), (":authority", self._authority), (":path", path)]
         fields += [("content-type", content_type), ("te", "trailers"), *(headers or {}).items()]
+        return self.opened(fields)
+
+    def opened(self, fields: list[tuple[str, str]]) -> int:
+        """Sends these headers; the stream's number."""
+        number = self._h2.get_next_available_stream_id()
         self._h2.send_headers(number, fields)
         self._answers[number] = Answer()
         self._flush()
         return number
+
+    def ping(self) -> None:
+        """Sends a PING; `pongs` counts the answers."""
+        self._h2.ping(b"flyteapp")
+        self._flush()
 
     def send(self, number: int, data: bytes, *, end: bool = True) -> None:
         """Sends a part of a body, as far as the server's windows reach."""
@@ -86,13 +100,24 @@ class RawHttp2:
 
     def answer(self, number: int, seconds: float = PATIENCE) -> Answer:
         """What the stream is answered with, once it has ended or was reset; fails where that takes longer."""
-        until = time.monotonic() + seconds
         found = self._answers[number]
-        while not (found.ended or found.reset is not None or self.closed):
-            left = until - time.monotonic()
-            assert left > 0, f"stream {number} has no end: {found}"
-            self._read(left)
+        self.until(
+            lambda: found.ended or found.reset is not None or self.closed, f"stream {number} has no end", seconds
+        )
         return found
+
+    def until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        """Reads until `true()`; fails with `what` where that takes longer."""
+        until = time.monotonic() + seconds
+        while not true():
+            left = until - time.monotonic()
+            assert left > 0, f"{what}: {self._answers}"
+            self._read(left)
+
+    @property
+    def max_streams(self) -> int:
+        """What the server has said of how many streams there may be."""
+        return self._h2.remote_settings.max_concurrent_streams
 
     def close(self) -> None:
         """Cuts the connection."""
@@ -138,6 +163,8 @@ class RawHttp2:
             self._answers[event.stream_id].ended = True
         elif isinstance(event, h2.events.StreamReset):
             self._answers[event.stream_id].reset = int(event.error_code)
+        elif isinstance(event, h2.events.PingAckReceived):
+            self.pongs += 1
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.closed = True
 

@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
 PATIENCE = 20.0
+BANNER = r"https?://localhost:(\d+)"
 HTTP = httpx.Client(trust_env=False, verify=False)
 """For plain HTTP: httpx's functions load the system's certificates for each call, which takes longer than the call."""
 
@@ -31,18 +32,34 @@ def eventually(true: Callable[[], bool], what: str) -> None:
 class ServerProcess:
     """One running server."""
 
-    def __init__(self, *arguments: str, reading: bool = True) -> None:
-        """Starts it and waits for its banner; after that, unless `reading`, nobody reads what it prints."""
-        command = [sys.executable, "-P", "-m", "flyteapps_fake.serving.command", "--port", "0", "--console-port", "0"]
+    def __init__(
+        self,
+        *arguments: str,
+        reading: bool = True,
+        shell: str = "",
+        console_port: str | None = "0",
+        banner: str = BANNER,
+        **popen: Any,
+    ) -> None:
+        """Starts it and waits for its banner; after that, unless `reading`, nobody reads what it prints.
+
+        `shell`: what a shell does first, in the process that it becomes. `console_port` None: the option is left out.
+        `banner`: how it names its ports. `popen`: more for subprocess.Popen.
+        """
+        command = [sys.executable, "-P", "-m", "flyteapps_fake.serving.command", "--port", "0"]
+        command += [] if console_port is None else ["--console-port", console_port]
+        command += arguments
+        if shell:
+            command = ["sh", "-c", f'{shell}; exec "$@"', "sh", *command]
         self.process = subprocess.Popen(
-            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0, **popen
         )
         self._lines: list[str] = []
         self._reading = reading
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         eventually(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "no banner")
-        ports = re.findall(r"https?://localhost:(\d+)", self.output)
+        ports = re.findall(banner, self.output)
         assert len(ports) == 2, self.output
         self.port, self.console_port = int(ports[0]), int(ports[1])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import grpc
@@ -19,7 +21,7 @@ import flyteapps
 from flyteapps_fake.serving.certificates import self_signed
 
 from .messages import create, get
-from .server_process import HTTP, ServerProcess
+from .server_process import HTTP, ServerProcess, eventually
 from .test_command import run
 
 
@@ -89,6 +91,30 @@ def test_own_certificate(kind: str, tmp_path: Path) -> None:
         assert httpx.get(f"https://localhost:{server.port}/healthz", verify=context).json()["status"] == "SERVING"
     finally:
         assert server.stop()[0] == 0, server.output
+
+
+def test_an_sdk_that_skips_the_check(kind: str, state: Path, tmp_path: Path) -> None:
+    """The Flyte SDK with insecureSkipVerify, which trusts the chain that it is sent, reaches a self-signed server."""
+    pytest.importorskip("flyte")
+    with ServerProcess("--server", kind, "--tls", "self-signed") as server:
+        config = tmp_path / "config.yaml"
+        admin = f"  endpoint: dns:///localhost:{server.port}\n  insecureSkipVerify: true"
+        config.write_text(f"admin:\n{admin}\ntask:\n  project: demo\n  domain: development\n")
+        command = [str(Path(sys.executable).with_name("flyte")), "-c", str(config), "get", "app"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 0, ended.stderr
+        eventually(lambda: "AppService/List - OK" in server.output, server.output)
+
+
+def test_a_kept_certificate_without_its_authority_is_made_anew(state: Path) -> None:
+    """The chain that is sent holds the authority; one that was kept before it did is not used any more."""
+    made = self_signed(["localhost"])
+    assert made.ca is not None
+    authority = made.ca.read_bytes()
+    chain = made.cert.read_bytes()
+    assert chain.endswith(authority) and chain.count(b"BEGIN CERTIFICATE") == 2
+    made.cert.write_bytes(chain.removesuffix(authority))
+    assert self_signed(["localhost"]).cert.read_bytes().count(b"BEGIN CERTIFICATE") == 2
 
 
 def _pair(folder: Path) -> tuple[Path, Path]:

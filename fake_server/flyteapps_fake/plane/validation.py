@@ -10,7 +10,7 @@ from buf.validate import validate_pb2
 from flyteidl2.app.app_definition_pb2 import App
 from google.protobuf.message import Message
 
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.errors import MAX_DETAILS_BYTES, Code, RpcError
 from flyteapps_fake.plane.wire import count_values, encode
 
 MAX_REQUEST = 4 * 1024 * 1024
@@ -31,8 +31,10 @@ LISTED_VALUES_PER_KIB = 50
 bytes was built to break many rules."""
 
 LONGEST_QUOTE = 80
-MOST_DETAILS = 4_096
-"""Bytes of violations: a refusal travels in trailers, of which clients take 8 to 16 KB; who has more asks again."""
+VIOLATION_HEAD = 4
+"""Bytes that one violation has more among others."""
+MOST_DETAILS = MAX_DETAILS_BYTES - 64
+"""Bytes of violations, 64 of which go to what holds them: who has more asks again."""
 
 _validator = protovalidate.Validator()
 
@@ -56,15 +58,19 @@ def check(request: Message) -> None:
     violations = validate_pb2.Violations.FromString(encoded)
     named, size = "", 0
     for number, each in enumerate(violations.violations):
-        size += each.ByteSize()
+        size += each.ByteSize() + VIOLATION_HEAD
         if size > MOST_DETAILS:
-            named += f"; and {len(violations.violations) - number} more"
+            more = len(violations.violations) - number
+            if not named:  # one whose path has a long key: in words it is cut
+                named, more = f"{_path(each.field)}: {each.message}", more - 1
+            named += f"; and {more} more" if more else ""
             del violations.violations[number:]
             break
         named += f"{'; ' if named else ''}{_path(each.field)}: {each.message}"
     if not whole:
         named += f"; the request has more than {listed:,} values, so that there may be further violations"
-    raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", (violations,))
+    details = (violations,) if violations.violations else ()
+    raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", details)
 
 
 def check_bytes(request: Message, most: int = MAX_REQUEST) -> None:

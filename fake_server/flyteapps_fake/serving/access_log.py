@@ -5,6 +5,7 @@ Written by a thread of its own: whoever reads the output may be slow, or have st
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import sys
@@ -14,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flyteapps_fake.dialects.dialect import Notice
+from flyteapps_fake.serving.output import write_line
 
 if TYPE_CHECKING:
     from flyteapps_fake.transports.asgi import AccessLine
@@ -28,16 +30,19 @@ def access_log(log_format: str, quiet: bool) -> AccessLog | None:
 
 
 class AccessLog:
-    """Takes lines from any thread, never waits."""
+    """Takes lines from any thread, never waits. Once standard output is closed, lines are dropped."""
 
     def __init__(self, form: Callable[[datetime, AccessLine | Notice], str]) -> None:
         self._form = form
         self._lines: queue.Queue[tuple[datetime, AccessLine | Notice]] = queue.Queue(LONGEST_QUEUE)
         self._dropped = 0
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def __call__(self, line: AccessLine | Notice) -> None:
         """Has the line written."""
+        if self._closed:
+            return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="flyteapps-access-log", daemon=True)
             self._thread.start()
@@ -55,26 +60,20 @@ class AccessLog:
         while True:
             moment, line = self._lines.get()
             try:
-                self._write(self._form(moment, line))
+                if not self._closed:
+                    self._closed = not write_line(self._form(moment, line), flush=self._lines.empty())
                 if self._dropped:
                     dropped, self._dropped = self._dropped, 0
-                    print(f"flyteapps: {dropped} access lines were dropped, nobody read them", file=sys.stderr)
-            except (OSError, ValueError):
-                pass  # nobody reads any more: a closed pipe, a closed file
+                    with contextlib.suppress(OSError, ValueError):
+                        print(f"flyteapps: {dropped} access lines were dropped, nobody read them", file=sys.stderr)
             finally:
                 self._lines.task_done()
-
-    def _write(self, text: str) -> None:
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        if self._lines.empty():
-            sys.stdout.flush()
 
 
 def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
     stamp = moment.strftime("%H:%M:%S.%f")[:-3]
     if isinstance(line, Notice):
-        return f"{stamp} {_plain(line.app)}: {_plain(line.message)}"
+        return f"{stamp} {_plain(line.app)}: {_printable(line.message)}"
     return f"{stamp} {_plain(line.method)} {_plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
 
 
@@ -88,12 +87,16 @@ def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
         "app": line.app,
         "code": line.code,
         "ms": round(line.ms, 2),
+        "request_id": line.request_id,
     }
     return json.dumps(row)
 
 
 def _plain(text: str) -> str:
     """A client's word without what would end the line or its field, or move a terminal's cursor."""
-    if text.isprintable() and " " not in text:
-        return text
-    return text.encode("unicode_escape").decode().replace(" ", "\\x20")
+    return _printable(text).replace(" ", "\\x20")
+
+
+def _printable(text: str) -> str:
+    """The same of a sentence, whose spaces are its own."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from flyteapps_fake.control_plane import FakeControlPlane
@@ -17,7 +17,6 @@ from flyteapps_fake.settings import Settings
 from flyteapps_fake.transports.asgi import AppOptions, Front, Server
 from flyteapps_fake.transports.guard import Guard
 from flyteapps_fake.transports.limits import Limits
-from flyteapps_fake.transports.listener import listening_socket
 from flyteapps_fake.transports.pages import pages
 
 FLUSH_SECONDS = 0.2
@@ -26,16 +25,13 @@ FLUSH_SECONDS = 0.2
 Hook = Callable[[Front], Awaitable[None]]
 
 
-def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -> Front:
-    """The ASGI application that `config` describes; binds the console's port at once."""
-    sock: socket.socket | None = None
+def assemble(
+    config: ServeConfig, server: Server, socks: Sequence[socket.socket] = (), started: Hook | None = None
+) -> Front:
+    """The ASGI application that `config` describes. `socks`: the console's, which listen; none where it has no port."""
     fields = dict(config.settings)
-    console_port = config.console_port
-    if console_port is not None:
-        sock = listening_socket(config.host, console_port)
-        console_port = sock.getsockname()[1]
     if fields.get("ingress_port") is None:
-        fields["ingress_port"] = console_port or config.port or None
+        fields["ingress_port"] = config.console_port or config.port
     plane = FakeControlPlane.of(Settings(**fields))
     pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     log = access_log(config.log_format, config.quiet)
@@ -46,8 +42,8 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
 
     async def on_startup(front: Front) -> None:
         nonlocal console
-        if sock is not None:
-            console = Console(front, sock, pem)
+        if socks:
+            console = Console(front, socks, pem)
             console.start()
         if started is not None:
             await started(front)
@@ -65,9 +61,9 @@ def assemble(config: ServeConfig, server: Server, started: Hook | None = None) -
         plane,
         AppOptions(
             server=server,
-            guard=Guard(config.host, filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
+            guard=Guard(config.addresses[0], filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
             limits=Limits(**config.limits),
-            console_port=console_port,
+            console_port=config.console_port,
             access_log=log,
             page=pages,
             on_startup=on_startup,

@@ -12,7 +12,8 @@ WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
 class Banner:
     """The facts of one server.
 
-    `dialect`: "" for the usual one. `ca`: the authority that clients have to be told of, None where they know it.
+    `host`: as clients name it. `dialect`: "" for the usual one. `ca`: the authority
+    that clients have to be told of, None where they know it.
     """
 
     host: str
@@ -25,7 +26,7 @@ class Banner:
 
     def text(self, port: int, console_port: int | None) -> str:
         """The lines, with everything that a user has to copy."""
-        shown = _shown(self.host)
+        shown = self.host
         scheme = "https" if self.tls else "http"
         slow = " (slower than pyvoy, which the extra `fast` brings)" if self.server == "portable" else ""
         waits = "" if self.data_plane == "simulated" else WAITS
@@ -53,9 +54,3 @@ or in Python: flyte.init(endpoint="dns:///{shown}:{port}"{argument}, project="de
 
 Ctrl-C stops it.
 """
-
-
-def _shown(host: str) -> str:
-    if host in ("127.0.0.1", "0.0.0.0", "::"):
-        return "localhost"
-    return f"[{host}]" if ":" in host else host

@@ -39,7 +39,14 @@ def given(cert: Path, key: Path) -> Certificate:
             f"--tls-cert {cert} and --tls-key {key} are no certificate and its key, both PEM and without a "
             f"passphrase: {error}"
         ) from None
-    return Certificate(cert.absolute(), key.absolute())
+    return Certificate(_absolute(cert), _absolute(key))
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise ValueError(f"{path}: the working directory is gone ({error.strerror}); give a whole path") from None
 
 
 def self_signed(names: list[str], folder: Path | None = None) -> Certificate:
@@ -59,7 +66,8 @@ def _usable(note: Path, names: list[str], now: datetime, found: Certificate) -> 
         kept = json.loads(note.read_text())
         fresh = kept["until"] > (now + timedelta(days=RENEW_DAYS)).timestamp()
         given(found.cert, found.key)
-        return fresh and kept["names"] == names
+        assert found.ca is not None
+        return fresh and kept["names"] == names and found.cert.read_bytes().endswith(found.ca.read_bytes())
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -73,7 +81,9 @@ def _make(found: Certificate, names: list[str], now: datetime) -> None:
     leaf = authority.issue_cert(*names, not_before=now - timedelta(days=1), not_after=now + timedelta(days=DAYS))
     found.cert.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     assert found.ca is not None
-    chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+    # the authority, too, though servers needn't send it: the Flyte SDK, told to skip the check, trusts the chain that
+    # it is sent, and by a leaf alone nothing can be checked
+    chain = b"".join(blob.bytes() for blob in (*leaf.cert_chain_pems, authority.cert_pem))
     for path, data in (
         (found.ca, authority.cert_pem.bytes()),
         (found.cert, chain),

@@ -6,9 +6,9 @@ Each option is a variable FLYTEAPPS_... too. click rather than typer, which impo
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib.util
 import ipaddress
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -20,22 +20,45 @@ import click
 
 from flyteapps_fake.plane.hostname import is_hostname, is_loopback
 from flyteapps_fake.registry import DIALECTS
+from flyteapps_fake.serving.addresses import (
+    LOCALHOST,
+    bracketed,
+    no_console,
+    resolve,
+    shadow,
+    shown,
+    taken_port,
+)
 from flyteapps_fake.serving.banner import Banner
 from flyteapps_fake.serving.certificates import Certificate, given, self_signed
 from flyteapps_fake.serving.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT, ServeConfig
+from flyteapps_fake.serving.output import keep_standard_files, write_line
 from flyteapps_fake.settings import INGRESS_FORMS, IngressForm, Settings
 from flyteapps_fake.transports.guard import check_origin
 from flyteapps_fake.transports.limits import Limits
-from flyteapps_fake.transports.listener import listening_socket
+from flyteapps_fake.transports.listener import AddressTaken, bound_sockets, listening_sockets, raise_file_limit
 
 Server = Literal["auto", "pyvoy", "portable"]
 
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C ended before it listened."""
 
 
 class _Option(click.Option):
     """An option whose errors name its variable, too: the value may have come from there."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """The variable's value, unless it is an address that Kubernetes has set for a Service of such a name."""
+        found = super().resolve_envvar_value(ctx)
+        if found is None or not SERVICE_ADDRESS.match(found):
+            return found
+        variable = f"FLYTEAPPS_{(self.name or '').upper()}"
+        _complain(
+            f"{variable}={found} is what Kubernetes sets for a Service, not an option, and is ignored: "
+            f"give {self.opts[0]} if you meant one"
+        )
+        return None
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         return f"{super().get_error_hint(ctx)} or FLYTEAPPS_{(self.name or '').upper()}"
@@ -99,14 +122,14 @@ def _fail(message: str) -> click.exceptions.Exit:
     return click.exceptions.Exit(1)
 
 
-def _resolve(host: str) -> str:
-    """The address that `host` stands for: Envoy listens on addresses alone."""
+def _sockets(addresses: Sequence[str], port: int, option: str, *, listening: bool) -> list[socket.socket]:
+    """The sockets of that port, which is ours from now on; none to be had ends the command."""
     try:
-        found = socket.getaddrinfo(host.strip("[]") or None, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return (listening_sockets if listening else bound_sockets)(addresses, port)
+    except AddressTaken as taken:
+        raise _fail(taken_port(taken, option, addresses)) from None
     except OSError as error:
-        raise _fail(f"--host {host}: {error.strerror}; give an address of this machine, such as 127.0.0.1") from None
-    addresses = sorted(found, key=lambda each: each[0] != socket.AF_INET)
-    return str(addresses[0][4][0])
+        raise _fail(f"can't listen on {addresses[0]}, port {port}: {error.strerror}") from None
 
 
 def _own_name(host: str, address: str) -> str:
@@ -115,23 +138,6 @@ def _own_name(host: str, address: str) -> str:
         return "localhost"
     bare = host.strip("[]").lower()
     return bare if is_hostname(bare) else address
-
-
-def _free_port(address: str) -> int:
-    """A port that nothing listens on."""
-    with listening_socket(address, 0) as sock:
-        return int(sock.getsockname()[1])
-
-
-def _taken(address: str, port: int) -> bool:
-    """Whether something else listens there; an address that can't be listened on at all ends the command."""
-    try:
-        with listening_socket(address, port):
-            return False
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return True
-        raise _fail(f"can't listen on {address}, port {port}: {error.strerror}") from None
 
 
 def _choose(kind: Server) -> str:
@@ -177,7 +183,7 @@ def _covered(names: Sequence[str]) -> list[str]:
 
 
 @click.command()
-@_option("--host", default="127.0.0.1", help="Address or name to listen on.")
+@_option("--host", default=LOCALHOST, help="Address or name to listen on; localhost is 127.0.0.1 and ::1.")
 @_port("--port", default=DEFAULT_PORT, help="Port of the API; 0 takes a free one.")
 @_port("--console-port", show_default=f"{DEFAULT_CONSOLE_PORT}, if free", help="Port of the console.")
 @_option(
@@ -350,17 +356,21 @@ def serve(
     names = [name for name, _ in pool]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise _fail(f"--pool {twice} is given twice: name its clusters in one, such as --pool {twice}=C1,C2")
-    address = _resolve(host)
+    try:
+        addresses = resolve(host)
+    except OSError as error:
+        raise _fail(f"--host {host}: {error.strerror}; give an address of this machine, such as 127.0.0.1") from None
+    own_name = _own_name(host, addresses[0])
     secured = bool(tls or tls_cert)
     settings = {
         "dialect": dialect,
         "org": org or None,
         "ingress": ingress,
         "base_domain": base_domain,
-        "ingress_host": ingress_host or _own_name(host, address),
+        "ingress_host": ingress_host or own_name,
         "ingress_scheme": ingress_scheme or ("https" if secured else "http"),
         "ingress_port": ingress_port,
-        "own_hosts": (*allow_host, _own_name(host, address)),
+        "own_hosts": (*allow_host, own_name),
         "data_plane": data_plane,
         "pools": dict(pool),
         "lease_seconds": lease_seconds,
@@ -388,23 +398,29 @@ def serve(
     certificate = _certificate(tls, tls_cert, tls_key, [host, *allow_host, *filter(None, [base_domain, ingress_host])])
     if port and port == console_port:
         raise _fail(f"--port and --console-port are both {port}: the API and the console need one each")
-    if port and _taken(address, port):
-        raise _fail(f"port {port} of {host} is taken; choose another by --port, such as --port {port % 65_535 + 1}")
-    console: int | None = DEFAULT_CONSOLE_PORT if console_port is None else console_port
-    if console and (console == port or _taken(address, console)):
-        if console_port is not None:
-            raise _fail(f"the console's port {console} of {host} is taken; choose another by --console-port")
+    # Envoy binds its own, and only sockets that don't listen leave it the port
+    socks = _sockets(addresses, port, "--port", listening=chosen == "portable")
+    port = socks[0].getsockname()[1]
+    name = shown(addresses)
+    if other := shadow(addresses, port):
+        name = bracketed("127.0.0.1" if addresses[0] == "0.0.0.0" else addresses[0])
         _complain(
-            f"port {console} is taken by another program, so the console's pages are on port {port}: "
-            f"in links that the SDK prints, put {port} for {console}"
+            f"another program has port {port} of {other}, where clients may look first for localhost: "
+            f"use {name}:{port} for this server, or choose another --port"
         )
-        console = None
-    if console is None and not port:
-        port = _free_port(address)  # the public URLs of apps name it
+    console: list[socket.socket] = []
+    if console_port is not None:
+        console = _sockets(addresses, console_port, "--console-port", listening=True)
+    elif port != DEFAULT_CONSOLE_PORT:
+        try:
+            console = listening_sockets(addresses, DEFAULT_CONSOLE_PORT)
+        except OSError:
+            _complain(no_console(port))
+    raise_file_limit()
     config = ServeConfig(
-        host=address,
+        addresses=addresses,
         port=port,
-        console_port=console,
+        console_port=console[0].getsockname()[1] if console else None,
         log_format=log_format,
         quiet=quiet,
         settings=settings,
@@ -415,7 +431,7 @@ def serve(
         limits=limits,
     )
     banner = Banner(
-        host=address,
+        host=name,
         server=chosen,
         clock=clock,
         data_plane=data_plane,
@@ -424,22 +440,24 @@ def serve(
         ca=certificate.ca if certificate else None,
     )
 
-    def listening(port: int, console_port: int | None) -> None:
-        if not is_loopback(address):
+    def listening() -> None:
+        if not is_loopback(addresses[0]):
             _complain(
                 f"it listens on {host}: whoever can reach this machine can read and change its apps, there are no "
                 "passwords here; --host 127.0.0.1 keeps it to this machine"
             )
-        print(banner.text(port, console_port), flush=True)
+        write_line(banner.text(config.port, config.console_port))
 
     if chosen == "pyvoy":
         from flyteapps_fake.serving.pyvoy_server import run_pyvoy as run
     else:
         from flyteapps_fake.serving.portable_server import run_portable as run
     try:
-        status = asyncio.run(run(config, listening))
+        status = asyncio.run(run(config, socks, console, listening))
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except AddressTaken as taken:
+        raise _fail(taken_port(taken, "--port", addresses)) from None
     except Exception as error:
         raise _fail(f"the server did not start: {error}") from None
     raise click.exceptions.Exit(status)
@@ -447,6 +465,7 @@ def serve(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with `argv` (by default the process's own); the exit status."""
+    keep_standard_files()
     try:
         serve(args=argv, prog_name="flyteapps serve", auto_envvar_prefix="FLYTEAPPS")
     except SystemExit as end:

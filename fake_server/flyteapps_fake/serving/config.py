@@ -15,17 +15,21 @@ DEFAULT_PORT = 8090
 class ServeConfig:
     """How to serve one plane.
 
-    `settings`: the fields of Settings. `limits`: those of Limits. `console_port`
-    None: no console of its own port. `tls_cert`, `tls_key`: paths of PEM files, both
-    or neither. `hosts`, `origins`: what Guard takes.
+    `addresses`: where it listens. `settings`: the fields of Settings. `limits`: those
+    of Limits. `console_port` None: no console of its own port. `tls_cert`, `tls_key`:
+    paths of PEM files, both or neither. `hosts`, `origins`: what Guard takes. For a
+    child alone, `control`: the path of the socket to its parent; `console_fds`,
+    `stderr_fd`: what it inherits.
     """
 
-    host: str = "127.0.0.1"
+    addresses: tuple[str, ...] = ("127.0.0.1",)
     port: int = DEFAULT_PORT
     console_port: int | None = DEFAULT_CONSOLE_PORT
     log_format: Literal["text", "json"] = "text"
     quiet: bool = False
     control: str | None = None
+    console_fds: tuple[int, ...] = ()
+    stderr_fd: int | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
     hosts: tuple[str, ...] = ()

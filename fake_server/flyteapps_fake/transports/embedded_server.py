@@ -8,14 +8,14 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from flyteapps_fake.transports.asgi import AppOptions, Front
-from flyteapps_fake.transports.listener import listening_socket
+from flyteapps_fake.transports.listener import listening_sockets, loopbacks
 from flyteapps_fake.transports.page import Page
 from flyteapps_fake.transports.portable import serve_front
 
@@ -28,7 +28,7 @@ PATIENCE = 10.0
 
 
 class EmbeddedServer:
-    """Two loopback ports over one plane, in this process.
+    """Two ports of the loopback, 127.0.0.1 and ::1, over one plane, in this process.
 
     `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps
     serve`) and has its pages, those of the apps too; `grpc_port` is grpcio's own
@@ -38,11 +38,11 @@ class EmbeddedServer:
     """
 
     def __init__(self, plane: FakeControlPlane, page: Callable[[Front], Page]) -> None:
-        sock = listening_socket(HOST, 0)
-        self.port: int = sock.getsockname()[1]
+        addresses = loopbacks()
+        self._sockets = listening_sockets(addresses, 0)
+        self.port: int = self._sockets[0].getsockname()[1]
         self._plane = plane
         self._process = os.getpid()
-        self._sockets = [sock]
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = False
@@ -50,13 +50,13 @@ class EmbeddedServer:
         served = plane.shared()
         front = Front(served, AppOptions(server="hypercorn", page=page))
         started: Future[None] = Future()
-        arguments = (front, sock, self._loop, self._stop, started)
+        arguments = (front, self._sockets, self._loop, self._stop, started)
         self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)
         self._grpc: GrpcServer | None = None
         if find_spec("grpc") is not None:
             from flyteapps_fake.transports.grpc_server import GrpcServer
 
-            self._grpc = GrpcServer(served, HOST)
+            self._grpc = GrpcServer(served, addresses)
         weakref.finalize(self, _abandon, self._process, self._loop, self._stop, self._grpc).atexit = False
         self._thread.start()
         try:
@@ -107,11 +107,15 @@ class EmbeddedServer:
 
 
 def _run(
-    front: Front, sock: socket.socket, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, started: Future[None]
+    front: Front,
+    socks: Sequence[socket.socket],
+    loop: asyncio.AbstractEventLoop,
+    stop: asyncio.Event,
+    started: Future[None],
 ) -> None:
     try:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(serve_front(front, sock, stop.wait, lambda: started.set_result(None)))
+            runner.run(serve_front(front, socks, stop.wait, lambda: started.set_result(None)))
     except BaseException as error:
         if not started.done():
             started.set_exception(error)

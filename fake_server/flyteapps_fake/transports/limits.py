@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_STREAMS = 1_000_000
-"""What HTTP/2 is told: more than any limit of ours, whose refusal says what to do; Envoy's own lets calls hang."""
+CALLS_PER_CONNECTION = 1_000
+"""Unary calls of one connection that may be under way beside its streams; HTTP/2 has clients wait with more."""
+KEEP_ALIVE_SECONDS = 75.0
+"""How long a connection may stay open without a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +33,8 @@ class Limits:
     def head_seconds(self) -> float:
         """Seconds for a request's head: a sixth, and at least one."""
         return max(1.0, self.request_seconds / 6)
+
+    @property
+    def http2_streams(self) -> int:
+        """What HTTP/2 is told: more than our own limit, whose refusal says what to do, where HTTP/2 lets calls wait."""
+        return self.streams_per_connection + CALLS_PER_CONNECTION

@@ -1,22 +1,136 @@
-"""Listening sockets, for every server and every check of a port. Nothing here serves."""
+"""Sockets for every server, of one port on all of its addresses. Nothing here serves.
+
+A socket that is bound keeps its port from programs that look for a free one. On Linux, Envoy, which wants to bind its
+own, may still do so.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+LOOPBACKS = ("127.0.0.1", "::1")
+"""What `localhost` stands for; many clients try ::1 first."""
+BACKLOG = 1_024
+"""Connections that wait to be accepted."""
+OTHER_FILES = 48
+"""Files that a server needs besides those of its connections."""
+MAX_TRIES = 50
+"""Free ports of one address that are looked for on the others, too."""
 
 
-def listening_socket(address: str, port: int) -> socket.socket:
-    """A bound socket, 0 for a free port. OSError where it can't be had.
+class AddressTaken(OSError):  # noqa: N818  # reads as what happened
+    """A port that another program listens on; `address` says where."""
+
+    def __init__(self, address: str, port: int) -> None:
+        super().__init__(errno.EADDRINUSE, f"port {port} of {address} is taken by another program")
+        self.address = address
+        self.port = port
+
+
+def loopbacks() -> tuple[str, ...]:
+    """The loopback addresses of this machine: a container may have no IPv6."""
+    found: list[str] = []
+    for address in LOOPBACKS:
+        try:
+            bound_socket(address, 0).close()
+        except OSError:
+            continue
+        found.append(address)
+    return tuple(found) or LOOPBACKS[:1]
+
+
+def is_taken(address: str, port: int) -> bool:
+    """Whether a program listens there; no error for an address that this machine doesn't have."""
+    try:
+        bound_socket(address, port).close()
+    except AddressTaken:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def raise_file_limit() -> None:
+    """Lets this process open as many files as it may allow itself: many systems begin with 1,024."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # macOS takes less than what it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def max_connections(*, console: bool = False) -> int:
+    """Connections that a server, or its console, may have at once by the files that this process may open."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    quarter = max(4, (limit - OTHER_FILES) // 4)
+    return quarter if console else 3 * quarter
+
+
+def bound_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    """A socket for each address, of the same port; 0 for one that is free on all. Raises AddressTaken, OSError."""
+    for _ in range(MAX_TRIES - 1):
+        try:
+            return _bound(addresses, port)
+        except AddressTaken:
+            if port:
+                raise
+    return _bound(addresses, port)
+
+
+def listening_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    """Those of `bound_sockets`, listening."""
+    socks = bound_sockets(addresses, port)
+    for sock in socks:
+        try:
+            sock.listen(BACKLOG)
+        except OSError:
+            taken = sock.getsockname()[:2]
+            for each in socks:
+                each.close()
+            raise AddressTaken(*taken) from None
+    return socks
+
+
+def bound_socket(address: str, port: int) -> socket.socket:
+    """A socket of that address, 0 for a free port. Raises AddressTaken, and OSError where there can be none.
 
     asyncio gives it TCP_NODELAY, which it does only where proto is TCP's own: else each call takes 42 ms.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would share a port that is taken
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address != "::")
         sock.bind((address, port))
-        sock.listen(1024)
-    except OSError:
+    except OSError as error:
         sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressTaken(address, port) from None
         raise
     return sock
+
+
+def _bound(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    with ExitStack() as undo:
+        socks: list[socket.socket] = []
+        for address in addresses:
+            sock = undo.enter_context(bound_socket(address, port))
+            port = sock.getsockname()[1]
+            socks.append(sock)
+        undo.pop_all()
+        return socks

@@ -1,7 +1,7 @@
-"""hypercorn's protocols on a socket of ours: for `serve`, `plane.serve()`, the console. Nothing else knows hypercorn.
+"""hypercorn's protocols on sockets of ours: for `serve`, `plane.serve()`, the console.
 
-Its own `serve` is left out: it can't be told to end connections that hang, and its HTTP/2 forgets nothing of a stream
-that was reset. What is mended here was seen on hypercorn 0.18; each has a test in tests/serving.
+Its own `serve` is left out: it can't be told to end connections that hang. What is mended here and in the modules
+portable_*, which alone know hypercorn, was seen on hypercorn 0.18; each has a test in tests/serving.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
 from hypercorn import protocol
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol import h2
-from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.h2 import H2Protocol
-from priority.priority import DeadlockError, DuplicateStreamError, MissingStreamError
 
-from flyteapps_fake.transports.limits import MAX_STREAMS, Limits
+from flyteapps_fake.transports.limits import KEEP_ALIVE_SECONDS, Limits
+from flyteapps_fake.transports.listener import BACKLOG, max_connections
+from flyteapps_fake.transports.portable_http1 import Http1
+from flyteapps_fake.transports.portable_http2 import Http2
 from flyteapps_fake.transports.wire import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -36,10 +33,13 @@ if TYPE_CHECKING:
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-KEEP_ALIVE_SECONDS = 75.0
 GRACE_SECONDS = 0.6
 """How long connections may take to end by themselves once the server closes."""
 CANCEL_SECONDS = 0.2
+LINGER_SECONDS = 1.0
+"""How long a client that was answered early may go on sending, until it has seen the answer."""
+CLOSE_SECONDS = 10.0
+"""How long a client may take to read the end of what it was sent."""
 
 
 def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
@@ -50,29 +50,42 @@ def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
 
 
 class PortableServer:
-    """Serves one application on one listening socket, which it owns."""
+    """Serves one application on listening sockets, which it owns."""
 
-    def __init__(self, app: App, sock: socket.socket, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        socks: Sequence[socket.socket],
+        limits: Limits,
+        tls: ssl.SSLContext | None = None,
+        *,
+        console: bool = False,
+    ) -> None:
         self._app = ASGIWrapper(cast("Any", app))
-        self._sock = sock
+        self._socks = socks
         self._limits = limits
         self._tls = tls
         self._context = WorkerContext(None)
-        self._config = _config()
-        self._connections: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._config = _config(limits)
+        self._connections: dict[asyncio.Task[None], _Connection] = {}
+        self._max_connections = max_connections(console=console)
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
-        """Listens."""
+        """Accepts connections."""
         handshake = None if self._tls is None else self._limits.head_seconds
-        self._server = await asyncio.start_server(
-            self._serve, sock=self._sock, ssl=self._tls, ssl_handshake_timeout=handshake
-        )
+        asyncio.get_running_loop().set_exception_handler(_Complaints())
+        for sock in self._socks:
+            self._servers.append(
+                await asyncio.start_server(
+                    self._serve, sock=sock, ssl=self._tls, ssl_handshake_timeout=handshake, backlog=BACKLOG
+                )
+            )
 
     async def close(self) -> None:
         """Takes no more connections, lets those that are open end, and cuts those that hang."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         await self._context.terminated.set()
         if self._connections:
             _, left = await asyncio.wait(self._connections, timeout=GRACE_SECONDS)
@@ -83,10 +96,13 @@ class PortableServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._connections.add(task)
+        if len(self._connections) >= self._max_connections and not self._make_room():
+            writer.transport.abort()
+            return
         loop = asyncio.get_running_loop()
         connection = _Connection(self._app, loop, self._config, self._context, cast("Any", {}), reader, writer)
         connection.head_seconds = self._limits.head_seconds
+        self._connections[task] = connection
         try:
             await connection
         except Exception:  # a broken client's, since the application's own failures are answered: the others go on
@@ -94,18 +110,48 @@ class PortableServer:
         except asyncio.CancelledError:  # ours: asyncio would report it
             writer.transport.abort()
         finally:
-            self._connections.discard(task)
+            del self._connections[task]
+
+    def _make_room(self) -> bool:
+        """Cuts the oldest connection that has no request, else no new one would be answered; False for none."""
+        for connection in self._connections.values():
+            if connection.idle and not connection.writer.transport.is_closing():
+                connection.writer.transport.abort()
+                return True
+        return False
+
+
+class _Complaints:
+    """asyncio's exception handler, that says once that files have run out.
+
+    asyncio would say it for each connection that waits to be accepted, every second.
+    """
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not str(context.get("message")).startswith("socket.accept() out of system resource"):
+            loop.default_exception_handler(context)
+        elif not self._said:
+            self._said = True
+            print(
+                "flyteapps: no more connections are accepted for now, since all files that this process may open are "
+                "open: raise the limit (ulimit -n)",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 async def serve_front(
     front: Front,
-    sock: socket.socket,
+    socks: Sequence[socket.socket],
     stop: Callable[[], Awaitable[object]],
     started: Callable[[], None],
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve `front` on `sock` until `stop` returns; `started` hears when it does. Streams end before connections."""
-    server = PortableServer(front, sock, front.options.limits, tls)
+    """Serve `front` on `socks` until `stop` returns; `started` hears when it does. Streams end before connections."""
+    server = PortableServer(front, socks, front.options.limits, tls)
     await front.start()
     await server.start()
     started()
@@ -116,10 +162,10 @@ async def serve_front(
         await server.close()
 
 
-def _config() -> Config:
+def _config(limits: Limits) -> Config:
     config = Config()
     config.errorlog = None
-    config.h2_max_concurrent_streams = MAX_STREAMS
+    config.h2_max_concurrent_streams = limits.http2_streams
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = 10_000_000
     config.include_server_header = False
@@ -130,140 +176,57 @@ class _Connection(TCPServer):
     """A connection that waits little for its first request, and is gone once its client is."""
 
     head_seconds = 0.0
-    _asked = False
+    idle = True
+    """Whether it has no request."""
+    _ending = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._timers: list[asyncio.TimerHandle] = []
 
     async def protocol_send(self, event: Event) -> None:
-        if isinstance(event, Updated) and not event.idle:
-            self._asked = True
+        if isinstance(event, Updated):
+            self.idle = event.idle
         if isinstance(event, RawData) and self.writer.transport.is_closing():
             await self.protocol.handle(Closed())  # asyncio would only log that nobody is there
+        elif isinstance(event, Closed):
+            self._end()
         else:
             await super().protocol_send(event)
 
+    def _end(self) -> None:
+        """Ends the connection once all is sent. A client that is still sending would lose the answer if it were cut."""
+        transport = self.writer.transport
+        if self._ending or self.context.terminated.is_set() or not transport.can_write_eof():
+            transport.close()
+        else:
+            self.writer.write_eof()
+            self._timers.append(self.loop.call_later(LINGER_SECONDS, transport.close))
+        self._ending = True
+        self._timers.append(self.loop.call_later(CLOSE_SECONDS, transport.abort))
+
     async def _read_data(self) -> None:
-        await super()._read_data()
+        with contextlib.suppress(OSError):  # ssl.SSLError is one
+            while data := await self.reader.read(MAX_RECV):
+                if not self._ending:
+                    await self.protocol.handle(RawData(data))
+        await self.protocol.handle(Closed())
         await self.idle_task.stop()  # else the socket stays in CLOSE_WAIT until the keep-alive time is over
 
+    async def _close(self) -> None:
+        self._timers.append(self.loop.call_later(CLOSE_SECONDS, self.writer.transport.abort))
+        await super()._close()
+        for timer in self._timers:
+            timer.cancel()
+
     async def _idle_timeout(self) -> None:
-        seconds = KEEP_ALIVE_SECONDS if self._asked else self.head_seconds
+        seconds = KEEP_ALIVE_SECONDS if self.protocol.protocol.keep_alive_requests else self.head_seconds
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.context.terminated.wait()
         await asyncio.shield(self._initiate_server_close())
 
 
-class _Gone:
-    """The stream that isn't there any more: what still comes for it is dropped."""
-
-    idle = True
-
-    async def handle(self, event: object) -> None:
-        """Drops it; hypercorn would end the whole connection by a KeyError."""
-
-
-class _Streams(dict[int, Any]):
-    def __missing__(self, stream_id: int) -> Any:
-        return _Gone()
-
-
-class _Turns:
-    """Which stream may send next: each that has something, in turn.
-
-    In the place of a tree of HTTP/2 priorities, which took 1,000 streams, searched all of them for each frame, and
-    which RFC 9113 has given up.
-    """
-
-    def __init__(self) -> None:
-        self._streams: set[int] = set()
-        self._ready: dict[int, None] = {}
-
-    def insert_stream(self, stream_id: int, **_priority: Any) -> None:
-        if stream_id in self._streams:
-            raise DuplicateStreamError(stream_id)
-        self._streams.add(stream_id)
-
-    def remove_stream(self, stream_id: int) -> None:
-        self._streams.discard(stream_id)
-        self._ready.pop(stream_id, None)
-
-    def reprioritize(self, stream_id: int, **_priority: Any) -> None:
-        pass
-
-    def block(self, stream_id: int) -> None:
-        self._ready.pop(stream_id, None)
-
-    def unblock(self, stream_id: int) -> None:
-        if stream_id not in self._streams:
-            raise MissingStreamError(stream_id)
-        self._ready[stream_id] = None
-
-    def __next__(self) -> int:
-        for stream_id in self._ready:
-            del self._ready[stream_id]
-            self._ready[stream_id] = None
-            return stream_id
-        raise DeadlockError
-
-
-class _Buffer(h2.StreamBuffer):
-    """What a stream has to send; it holds the application up until the client has read most of it.
-
-    hypercorn's goes on as soon as nothing may be sent, which is when the client doesn't read.
-    """
-
-    async def pop(self, max_length: int) -> bytes:
-        data = bytes(self.buffer[:max_length])
-        del self.buffer[:max_length]
-        if len(self.buffer) < h2.BUFFER_LOW_WATER:
-            await self._paused.set()
-        if not self.buffer:
-            await self._is_empty.set()
-        return data
-
-
-class _Http2(H2Protocol):
-    """HTTP/2 that frees what belonged to a stream that was reset, and resets one whose answer broke off."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.streams = _Streams()
-        self.priority = cast("Any", _Turns())
-
-    async def handle(self, event: Event) -> None:
-        await super().handle(event)
-        if isinstance(event, Closed):
-            for stream_id in list(self.stream_buffers):
-                await self._forget(stream_id)
-
-    async def stream_send(self, event: StreamEvent) -> None:
-        if isinstance(event, StreamClosed) and self._breaks_off(event.stream_id):
-            with contextlib.suppress(ProtocolError):
-                self.connection.reset_stream(event.stream_id, ErrorCodes.INTERNAL_ERROR)
-                await self._flush()
-        await super().stream_send(event)
-
-    async def _close_stream(self, stream_id: int) -> None:
-        broken = self._breaks_off(stream_id)
-        await super()._close_stream(stream_id)
-        if broken:
-            await self._forget(stream_id)
-
-    def _breaks_off(self, stream_id: int) -> bool:
-        """Whether the stream would end before its answer does."""
-        stream = self.streams.get(stream_id)
-        return stream is not None and not stream.closed and stream.state.name != "CLOSED"
-
-    async def _send_data(self, stream_id: int) -> None:
-        with contextlib.suppress(KeyError):  # it was reset while a part of it was being sent
-            await super()._send_data(stream_id)
-
-    async def _forget(self, stream_id: int) -> None:
-        self.priority.remove_stream(stream_id)
-        buffer = self.stream_buffers.pop(stream_id, None)
-        if buffer is not None:
-            await buffer.close()
-
-
-# where hypercorn's connections and its HTTP/2 take them from
-protocol.H2Protocol = _Http2  # type: ignore[misc]
-h2.StreamBuffer = _Buffer  # type: ignore[misc]
+# where hypercorn's connections take them from
+protocol.H11Protocol = Http1  # type: ignore[misc]
+protocol.H2Protocol = Http2  # type: ignore[misc]

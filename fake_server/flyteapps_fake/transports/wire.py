@@ -9,11 +9,10 @@ import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
-from urllib.parse import quote
 
 from google.protobuf.message import DecodeError, Message
 
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.plane.errors import Code, RpcError, percent_encoded
 from flyteapps_fake.plane.intake import Intake
 from flyteapps_fake.plane.validation import check_values
 
@@ -136,10 +135,10 @@ def connect_error(error: RpcError) -> bytes:
 
 
 def grpc_trailers(error: RpcError) -> HeaderList:
-    """A refusal as gRPC's trailers."""
+    """A refusal as gRPC's trailers: MAX_TRAILER_BYTES at most, as RpcError sees to."""
     trailers = [
         (b"grpc-status", str(int(error.code)).encode()),
-        (b"grpc-message", quote(error.message, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~\"").encode()),
+        (b"grpc-message", percent_encoded(error.message).encode()),
     ]
     if error.details:
         status = b64encode(status_details(error)).decode().rstrip("=")

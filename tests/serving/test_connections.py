@@ -1,0 +1,276 @@
+"""What one client's connections may cost: streams, bytes that it doesn't read, uploads that go on, silence, files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import hpack
+import httpx
+import psutil
+import pytest
+from flyteidl2.app import app_payload_pb2 as payload
+from flyteidl2.app.app_service_connect import AppServiceClientSync
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.protocol import h2
+
+from flyteapps_fake.transports.limits import CALLS_PER_CONNECTION
+from flyteapps_fake.transports.portable_http2 import CountedConnection, Http2
+
+from .conftest import KINDS
+from .messages import create, get, watch
+from .raw_http2 import RawHttp2
+from .server_process import HTTP, PATIENCE, ServerProcess, eventually
+from .test_edges import CREATE, GET, GRPC, PROTO, WATCH, frame, open_streams
+
+PER_CONNECTION = 500
+MIB = 1024 * 1024
+HEADERS_FRAME, SETTINGS_FRAME, END_HEADERS = 1, 4, 4
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = bytes((0, 0, 0, SETTINGS_FRAME, 0, 0, 0, 0, 0))
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """A server with little patience, and few streams for a connection."""
+    limits = ("--request-timeout", "1", "--max-streams-per-connection", str(PER_CONNECTION))
+    with ServerProcess("--server", request.param, "--quiet", *limits) as server:
+        yield server
+
+
+def answered(server: ServerProcess) -> bool:
+    """Whether another client is."""
+    body = get("none").SerializeToString()
+    try:
+        return HTTP.post(server.address + GET, content=body, headers={"content-type": PROTO}).status_code == 404
+    except httpx.HTTPError:
+        return False
+
+
+def memory(server: ServerProcess) -> int:
+    """Bytes that the server's processes have."""
+    root = psutil.Process(server.process.pid)
+    return sum(each.memory_info().rss for each in (root, *root.children(recursive=True)))
+
+
+def tasks(server: ServerProcess) -> int:
+    return int(HTTP.get(f"{server.url}/healthz").json()["tasks"])
+
+
+def test_streams_of_one_connection_have_a_limit(kind: str) -> None:
+    """A client that opens streams past what HTTP/2 was told loses its connection; others are answered meanwhile."""
+    most = PER_CONNECTION + CALLS_PER_CONNECTION
+    encoder = hpack.Encoder()
+    fields = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", WATCH)]
+    fields += [("content-type", GRPC), ("te", "trailers")]
+
+    def opened(number: int) -> bytes:
+        block = encoder.encode(fields)
+        return len(block).to_bytes(3, "big") + bytes((HEADERS_FRAME, END_HEADERS)) + number.to_bytes(4, "big") + block
+
+    # requests that are late would be refused, and make room
+    options = ("--server", kind, "--quiet", "--max-streams-per-connection", str(PER_CONNECTION))
+    with ServerProcess(*options) as server:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as raw:
+            raw.sendall(PREFACE + SETTINGS)
+            raw.sendall(b"".join(opened(number) for number in range(1, 2 * most, 2)))
+            assert answered(server)
+            received = b""
+            try:
+                raw.sendall(b"".join(opened(number) for number in range(2 * most + 1, 4 * most, 2)))
+                while chunk := raw.recv(65_536):
+                    received += chunk
+            except ConnectionError:
+                pass  # as good as the end
+        assert answered(server)
+        eventually(lambda: tasks(server) < 20, "tasks of streams that are gone are left")
+
+
+def test_opening_a_stream_counts_no_others() -> None:
+    """The portable server's HTTP/2 counts its open streams now and then: not all, again, for each that is opened."""
+    counted = 0
+
+    class Counting(CountedConnection):
+        def _open_streams(self, remainder: int) -> int:
+            nonlocal counted
+            counted += len(self.streams)
+            return super()._open_streams(remainder)
+
+    client, server = H2Connection(H2Configuration()), Counting(H2Configuration(client_side=False))
+    client.initiate_connection()
+    server.initiate_connection()
+    server.local_settings.max_concurrent_streams = 10_000
+    client.remote_settings.max_concurrent_streams = 10_000
+    client.receive_data(server.data_to_send())
+    server.receive_data(client.data_to_send())
+    headers = [(":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", "/")]
+    streams = 600
+    for _ in range(streams):
+        client.send_headers(client.get_next_available_stream_id(), headers)
+        server.receive_data(client.data_to_send())
+        assert server.open_inbound_streams >= len(server.streams)
+    assert counted < 10 * streams
+
+
+async def test_a_window_update_wakes_those_that_have_something() -> None:
+    """What a watcher has read makes the portable server look at streams that have data, not at each of thousands."""
+    config = Config()
+    arguments: list[Any] = [None, config, WorkerContext(None), None, None, False, None, None, None]
+    http2 = Http2(*arguments)
+    for number in range(1, 2_001, 2):
+        http2.stream_buffers[number] = buffer = h2.StreamBuffer(http2.context.event_class)
+        http2.priority.insert_stream(number)
+        if number == 77:
+            buffer.buffer.extend(b"an event")
+        if number == 99:
+            buffer.set_complete()
+    await http2._window_updated(0)  # pyright: ignore[reportPrivateUsage]
+    assert [next(http2.priority) for _ in range(4)] == [77, 99, 77, 99]
+
+
+def test_bytes_that_watchers_do_not_read(kind: str) -> None:
+    """A watcher whose window is closed costs a server some events, not all that come; once it is gone, nothing."""
+    watchers, updates, size = 8, 60, 300_000
+    with ServerProcess("--server", kind, "--quiet") as server, AppServiceClientSync(server.url) as client:
+        request = create("large", stopped=True)
+        request.app.metadata.labels["x"] = "y" * size
+        client.create(request)
+        unread = [RawHttp2(server.port, window=0) for _ in range(watchers)]
+        for raw in unread:
+            raw.asked(WATCH, GRPC, frame(watch("large").SerializeToString()))
+        eventually(lambda: open_streams(server) == watchers, "the watches are not open")
+        before = memory(server)
+        for turn in range(updates):
+            request.app.metadata.labels["turn"] = str(turn)
+            client.update(payload.UpdateRequest(app=request.app), timeout_ms=20_000)
+        grown = memory(server) - before
+        for raw in unread:
+            raw.close()
+        eventually(lambda: open_streams(server) == 0, "the streams leaked")
+    assert grown < watchers * updates * size // 2, f"{grown / MIB:.0f} MiB for {watchers} watchers"
+
+
+def test_an_upload_that_goes_on_after_its_answer(server: ServerProcess) -> None:
+    """A client that sends on and on is answered, can read the answer, is cut, and leaves no task behind."""
+    before = tasks(server)
+    head = f"POST {CREATE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {PROTO}\r\ntransfer-encoding: chunked\r\n\r\n"
+    chunk = b"100000\r\n" + bytes(MIB) + b"\r\n"
+    answers: list[bytes] = []
+    cut = 0
+
+    def upload() -> None:
+        nonlocal cut
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as raw:
+            reader = threading.Thread(target=lambda: answers.append(raw.recv(65_536)))
+            reader.start()
+            try:
+                raw.sendall(head.encode())
+                for _ in range(2_000):
+                    raw.sendall(chunk)
+            except OSError:
+                cut += 1
+            reader.join(PATIENCE)
+
+    clients = [threading.Thread(target=upload) for _ in range(2)]
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+    assert cut == 2 and all(b" 429 " in answer for answer in answers), answers
+    eventually(lambda: tasks(server) <= before, "tasks are left")
+
+
+def test_a_body_that_goes_on_over_http_2(strict: ServerProcess) -> None:
+    """A call that is answered before its body has ended is reset, so that its client stops; the connection goes on."""
+    with RawHttp2(strict.port) as raw:
+        number = raw.request(CREATE, GRPC)
+        raw.send(number, b"\0\0", end=False)
+        answer = raw.answer(number)
+        assert answer.grpc_status == "4"
+        raw.until(lambda: answer.reset is not None, "the stream is still open")
+        assert answer.reset == 0
+        assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def strict_tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server by TLS with little patience."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))}
+    options = ("--server", request.param, "--quiet", "--request-timeout", "1", "--tls", "self-signed")
+    with ServerProcess(*options, env=environment) as server:
+        yield server
+
+
+def greeting() -> bytes:
+    """What a client of TLS says first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    outgoing = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def cut(server: ServerProcess, beginnings: list[bytes]) -> None:
+    """Checks that connections which say that and no more are closed by the server."""
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) for _ in beginnings
+        ]
+        for raw, begun in zip(silent, beginnings, strict=True):
+            raw.sendall(begun)
+        for raw in silent:
+            with contextlib.suppress(ConnectionResetError):
+                while raw.recv(65_536):
+                    pass
+
+
+def test_silent_connections_are_cut(strict: ServerProcess) -> None:
+    """A connection that sends nothing, or what HTTP/2 begins with and no request, is closed as one with half a head."""
+    begun = [b"", b"P"]
+    if HTTP.get(f"{strict.url}/healthz").json()["server"] == "hypercorn":  # Envoy takes HTTP/2 for idle: 75 s
+        begun += [PREFACE[:18], PREFACE, PREFACE + SETTINGS]
+    cut(strict, begun)
+    assert answered(strict)
+
+
+def test_half_done_tls_is_cut(strict_tls: ServerProcess) -> None:
+    """So is one that sends nothing, a part of a greeting, or a greeting and no more, where TLS is spoken."""
+    said = greeting()
+    cut(strict_tls, [b"", said[:7], said])
+    assert answered(strict_tls)
+
+
+def test_no_more_files(kind: str) -> None:
+    """With as many silent connections as a process may open files, others are answered soon, and logs stay short."""
+    limits = ("--request-timeout", "1")
+    with ServerProcess("--server", kind, "--quiet", *limits, shell="ulimit -n 100") as server:
+        silent: list[socket.socket] = []
+        try:
+            for _ in range(150):
+                silent.append(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+            eventually(lambda: answered(server), "nobody new is answered")
+        finally:
+            for each in silent:
+                each.close()
+        said = server.output.partition("Ctrl-C stops it.")[2]
+        assert said.count("\n") < 10, said
+
+
+def test_the_limit_is_what_http_2_is_told(strict: ServerProcess) -> None:
+    """SETTINGS_MAX_CONCURRENT_STREAMS is that limit, so that a client of good will waits instead of being cut."""
+    with RawHttp2(strict.port) as raw:
+        raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString())))
+        assert raw.max_streams == PER_CONNECTION + CALLS_PER_CONNECTION
+    assert json.loads(HTTP.get(f"{strict.url}/healthz").text)["streams"]["limit_per_connection"] == PER_CONNECTION
