@@ -142,6 +142,44 @@ def test_who_polls_sees_the_app_active_after_about_a_second(dialect: str) -> Non
     assert b"Running" in listed if dialect == "standard" else b"Routes are ready" in listed
 
 
+def test_the_second_read_shows_the_step_that_it_ends_the_wait_of() -> None:
+    """A client of the SDK that reads an app, sees it DEPLOYING and watches it must not miss the step in between."""
+    bench = Bench("standard")
+    bench.create()
+    bench.later(3)
+    assert bench.get().status.conditions[-1].deployment_status != ACTIVE, "the first read is of whoever"
+    assert bench.get().status.conditions[-1].deployment_status == ACTIVE
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.9, 0.99])
+def test_a_watch_right_after_reads_sees_the_step(dialect: str, seconds: float) -> None:
+    """However shortly before the step the reads were: it waits for the Watch that follows them."""
+    bench = Bench(dialect)
+    bench.create()
+    bench.later(seconds)
+    reads = [bench.get().status.conditions[-1].deployment_status for _ in range(3)]
+    bench.later(1)
+    watch = bench.watch()
+    bench.later(1)
+    assert reads[-1] == ACTIVE or watch.updates()[-1] == ACTIVE
+
+
+def test_who_read_twice_and_went_away_delays_the_step_by_two_seconds() -> None:
+    """A client that polled before the step was due and doesn't come again: the step is made all the same."""
+    bench = Bench("standard")
+    older = bench.watch()
+    bench.create()
+    bench.get()
+    bench.get()
+    bench.later(2.5)
+    assert ACTIVE not in older.updates()
+    bench.later(1)
+    assert older.updates()[-1] == ACTIVE
+    assert bench.get().status.conditions[-1].deployment_status == ACTIVE
+    due = bench.plane.next_due()
+    assert due is None or due > 1, "nothing is left behind"
+
+
 def test_where_nobody_comes_the_end_is_ten_seconds_late(dialect: str) -> None:
     """Without a Watch or a read after the write, or with an older Watch alone, the step is made after 10 s."""
     bench = Bench(dialect)

@@ -77,9 +77,8 @@ class Standard(Dialect):
         match request:
             case ListRequest():
                 encoded, page = reads.list_(self.state, request)
-                for record in page:
-                    self._timeline.read(record.key)
-                return encoded
+                stepped = [record for record in page if self._timeline.read(record.key)]
+                return reads.list_(self.state, request)[0] if stepped else encoded
             case CreateRequest():
                 return self._written(self._create(request))
             case UpdateRequest():
@@ -103,14 +102,12 @@ class Standard(Dialect):
         self.state.organization.adopt(named)
         if record is None:
             record = reads.get(self.state, request)
-        self._timeline.read(record.key)
-        return record
+        return self.state.require(record.key) if self._timeline.read(record.key) else record
 
     def read_again(self, record: AppRecord) -> bool:
         if self.state.store.get(record.key) is not record:
             return False
-        self._timeline.read(record.key)
-        return True
+        return not self._timeline.read(record.key)
 
     def open(self, operation: Operation, request: Message) -> OpenStream:
         named = self.state.organization.fill(request)

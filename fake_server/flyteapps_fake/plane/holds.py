@@ -7,6 +7,7 @@ a Watch that sees the app, or by a second read. Where none comes it is made all 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ HOLD_SECONDS = 10.0
 """Real seconds for which a step that is due waits at most."""
 READS = 2
 """So many reads after a write are polling."""
+POLL_SECONDS = 2.0
+"""Real seconds for which a step that is due waits for the next read of a client that polls."""
 
 
 @dataclass(slots=True)
@@ -42,7 +45,9 @@ class Holds:
         self._real = real
         self._writes: dict[Hashable, _Write] = {}
         self._held: dict[Hashable, _Write] = {}
-        """Those whose step waits, in the order in which it goes on."""
+        """Those whose step waits."""
+        self._untils: list[tuple[float, int, Hashable]] = []
+        """When these steps go on, the earliest first, each with the number of its write; some are void by now."""
         self._scopes: dict[StreamScope, set[Hashable]] = {}
         """The same apps by the scope of a watch of that app alone."""
         self._order = 0
@@ -61,12 +66,15 @@ class Holds:
             self._release(key)
 
     def read(self, key: Hashable) -> bool:
-        """A read gave that app to a client; whether its step doesn't wait any more because of that."""
+        """A client reads that app; whether its step, which is due, doesn't wait any more because of that."""
         write = self._writes.get(key)
         if write is None:
             return False
         write.reads += 1
-        return write.reads >= READS and self._release(key)
+        if write.reads < READS or key not in self._held:
+            return False
+        write.until = self._real()
+        return self._release(key)
 
     def opened(self, stream: OpenStream) -> bool:
         """A stream was opened; whether some step doesn't wait any more because of that."""
@@ -86,12 +94,13 @@ class Holds:
         """Whether a step that is due waits; it is put aside then."""
         key = timer.owner
         write = self._writes.get(key) if timer.last else None
-        if write is None or write.reads >= READS or self._is_watched(key, write):
+        if write is None or self._is_watched(key, write):
             return False
         if write.until is None:
-            write.until = self._real() + HOLD_SECONDS
+            write.until = self._real() + (HOLD_SECONDS if write.reads < READS else POLL_SECONDS)
         elif write.until <= self._real():
             return False
+        heapq.heappush(self._untils, (write.until, write.number, key))
         self._agenda.hold(timer)
         self._held[key] = write
         self._scopes.setdefault(write.scope, set()).add(key)
@@ -99,18 +108,18 @@ class Holds:
 
     def release_overdue(self) -> None:
         """Lets those steps go on that have waited long enough."""
-        while (first := next(iter(self._held.items()), None)) is not None:
-            key, write = first
-            if write.until is not None and write.until > self._real():
-                return
-            self._release(key)
+        while self.next_release() == 0.0:
+            self._release(heapq.heappop(self._untils)[2])
 
     def next_release(self) -> float | None:
         """Real seconds until `release_overdue` has something to do; None where nothing waits."""
-        first = next(iter(self._held.values()), None)
-        if first is None or first.until is None:
-            return None
-        return max(0.0, first.until - self._real())
+        while self._untils:
+            until, number, key = self._untils[0]
+            write = self._held.get(key)
+            if write is not None and write.number == number:
+                return max(0.0, until - self._real())
+            heapq.heappop(self._untils)
+        return None
 
     def _is_watched(self, key: Hashable, write: _Write) -> bool:
         """Whether a Watch sees the app that was opened after it was written."""

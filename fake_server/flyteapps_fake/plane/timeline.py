@@ -68,13 +68,21 @@ class Timeline:
         if self.pacer is not None:
             self.pacer.written(key)
 
-    def read(self, key: Hashable) -> None:
-        """A read gave that app to somebody."""
+    def read(self, key: Hashable) -> bool:
+        """A client reads that app; whether it took a step because of that, which the answer has to show."""
         if self.pacer is not None:
             self.pacer.read(key)
             self.scheduled()
         elif self.holds is not None and self.holds.read(key):
+            self.run_due()
             self.scheduled()
+            return True
+        return False
+
+    def read_late(self, key: Hashable) -> None:
+        """A client got an answer about that app that was kept: on realtime it has seen nothing of what came since."""
+        if self.pacer is not None:
+            self.read(key)
 
     def asked(self, key: Hashable) -> None:
         """Somebody learnt of that app without changing it."""

@@ -54,12 +54,12 @@ class Reads:
         resource = resource_name(request.app_id)
         kept = self._kept.get(key)
         if kept is not None:
-            timeline.read(resource)
-            timeline.read(key)
+            timeline.read_late(resource)
+            timeline.read_late(key)
             return kept
+        timeline.read(resource)  # before it is looked at: the app may take a step because of that
         app = self._cluster.app(require(self._cluster, resource))
         encoded = encode(app)
-        timeline.read(resource)
         if not _in_between(app):
             self._keep(key, encoded)
             self._cluster.agenda.call_at(self._cluster.clock.now() + KEPT, key, self._expire)
@@ -108,8 +108,8 @@ class Reads:
             if limit and len(encoded) == limit:
                 encoded.append(field(2, _token(service.resource)))
                 break
-            encoded.append(field(1, self._cluster.shown(service)))
             self._cluster.timeline.read(service.resource)
+            encoded.append(field(1, self._cluster.shown(service)))
         return b"".join(encoded)
 
     def watch(self, request: WatchRequest) -> Subscription:
