@@ -117,9 +117,15 @@ class Settings:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
         self._check_declared()
         for glob, name in self.app_scenarios.items():
-            if not glob or name not in scenarios_of(self.dialect):
+            if not glob:
+                raise ValueError(
+                    f"app_scenarios (--scenario): {glob}={name} has no pattern of apps' names before the ="
+                )
+            if name not in scenarios_of(self.dialect):
                 known = ", ".join(sorted(scenarios_of(self.dialect)))
-                raise ValueError(f"app_scenarios: {glob}={name}: give a pattern of apps' names and one of {known}")
+                raise ValueError(
+                    f"app_scenarios (--scenario): {name!r}, of {glob}={name}, is an unknown scenario; there are {known}"
+                )
         for pool, clusters in self.pools.items():
             if isinstance(clusters, str):
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")

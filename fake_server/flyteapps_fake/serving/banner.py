@@ -35,6 +35,9 @@ class Banner:
         insecure = "false" if self.tls else "true"
         authority = f"\n    caCertFilePath: {self.ca}" if self.ca else ""
         argument = f', ca_cert_file_path="{self.ca}"' if self.ca else "" if self.tls else ", insecure=True"
+        uploads = (
+            f"\nand, since the SDK's uploads know no caCertFilePath: export SSL_CERT_FILE={self.ca}" if self.ca else ""
+        )
         trust = f"\n  trust    {self.ca} (curl --cacert, SSL_CERT_FILE, or your system's store)" if self.ca else ""
         return f"""\
 flyteapps serves the Flyte apps API at {scheme}://{shown}:{port} over Connect, gRPC-Web and gRPC
@@ -50,7 +53,7 @@ Point the Flyte SDK and CLI at it, by a file config.yaml (or ~/.flyte/config.yam
   task:
     project: demo
     domain: development
-or in Python: flyte.init(endpoint="dns:///{shown}:{port}"{argument}, project="demo", domain="development")
+or in Python: flyte.init(endpoint="dns:///{shown}:{port}"{argument}, project="demo", domain="development"){uploads}
 
 Ctrl-C stops it.
 """

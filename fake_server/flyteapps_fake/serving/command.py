@@ -110,7 +110,13 @@ class _Pair(_PairType):
 
 _option = partial(click.option, cls=_Option, show_default=True)
 _PATH = click.Path(path_type=Path)
-_port = partial(_option, type=click.IntRange(0, 65_535), metavar="PORT")
+
+
+class _PortRange(click.IntRange):
+    name = "port number, 0 to 65535"  # what click's messages call it
+
+
+_port = partial(_option, type=_PortRange(0, 65_535), metavar="PORT")
 
 
 def _complain(message: str) -> None:
