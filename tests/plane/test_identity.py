@@ -290,14 +290,13 @@ def test_an_org_of_any_length_is_not_adopted() -> None:
     with FakeControlPlane(clock="manual") as plane:
         desk = Desk(plane)
         longest = "o" * MAX_ADOPTED
-        for calls in (
-            lambda org: desk.create(new_app(org=org)),
-            lambda org: desk.get(org=org),
-            lambda org: desk.stub.delete(rpc.DeleteRequest(app_id=app_id(org=org))),
-        ):
-            with Refusal(NOT_FOUND) as refused:
-                calls(longest + "o")
-            assert len(refused.message) < 2_000
+        with Refusal(NOT_FOUND) as refused:
+            desk.create(new_app(org=longest + "o"))
+        assert len(refused.message) < 2_000
+        with Refusal(NOT_FOUND):
+            desk.get(org=longest + "o")
+        with Refusal(NOT_FOUND):
+            desk.delete(org=longest + "o")
         assert desk.names(org=longest + "o") == []
         assert desk.watch(org=longest + "o").drain() == []
         assert plane.org == "flyte"

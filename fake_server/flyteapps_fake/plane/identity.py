@@ -79,9 +79,9 @@ class Organization:
             shown = org if len(org) <= MAX_ADOPTED else f"{org[:MAX_ADOPTED]}..."
             raise RpcError(
                 Code.NOT_FOUND,
-                f"this plane serves org {self.name!r}, not {shown!r}: configure the client for it (task.org: {self.name} "
-                f"in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org {org}; one "
-                "without --org takes the first org that a request names",
+                f"this plane serves org {self.name!r}, not {shown!r}: configure the client for it (task.org: "
+                f"{self.name} in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org "
+                f"{shown}; one without --org takes the first org that a request names",
             )
 
 
