@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
+from flyteapps.lazy import lazy
 from flyteapps.operations import Flow, ItemFlow
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class _Decorated(_Called):
         self.flow = flow
         functools.update_wrapper(cast("Any", self), flow)
 
-    @functools.cached_property
+    @lazy
     def functions(self) -> _Functions:
         """The two functions of this method; made when it is first looked at."""
         raise NotImplementedError
@@ -154,7 +155,7 @@ class _Decorated(_Called):
         blocking, awaiting = self._unbound
         return MethodType(blocking, self), MethodType(awaiting, self)
 
-    @functools.cached_property
+    @lazy
     def _unbound(self) -> _Functions:
         blocking, awaiting = self.functions
         return _for_other(blocking, lambda _: ()), _for_other(awaiting, lambda _: ())
@@ -173,7 +174,7 @@ class _Decorated(_Called):
 class _Calling(_Decorated):
     bound = Call
 
-    @functools.cached_property
+    @lazy
     def functions(self) -> _Functions:
         flow = self.flow
 
@@ -223,7 +224,7 @@ class iterating(_Decorated, Generic[S, P, T]):  # noqa: N801  # a decorator, as 
 
     bound = Iteration
 
-    @functools.cached_property
+    @lazy
     def functions(self) -> _Functions:
         flow = self.flow
 
@@ -265,7 +266,7 @@ class _ByClass(_Decorated):
     def __set_name__(self, owner: type[Any], name: str) -> None:
         self._class = owner
 
-    @functools.cached_property
+    @lazy
     def functions(self) -> _Functions:
         find = self._find
         blocking, awaiting = self._method.functions

@@ -38,11 +38,14 @@ class Operator:
 
     async def follow_changes(self) -> None:
         async for event in self.plane.watch(WatchRequest(cluster_id=self.cluster)):
-            if event.HasField("delete_event"):  # it is gone, or no longer this cluster's
-                self.begun.pop(self.remove(event.delete_event.app), None)
-                continue
-            app = event.create_event.app if event.HasField("create_event") else event.update_event.updated_app
-            if not app.status.HasField("lease_expiration"):  # else it comes as a lease, too
+            gone = event.HasField("delete_event")
+            shown = event.delete_event if gone else event.create_event
+            app = event.update_event.updated_app if event.HasField("update_event") else shown.app
+            if app.status.HasField("lease_expiration"):
+                continue  # a lease that comes by itself, or has run out: the app may have been leased again since
+            if gone:  # or no longer this cluster's
+                self.begun.pop(self.remove(app), None)
+            else:
                 await self.work_on(app)
 
     async def work_on(self, app: App) -> None:

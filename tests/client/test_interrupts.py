@@ -26,8 +26,9 @@ SCRIPT = Path(__file__).with_name("interrupted.py")
 
 WHAT = ("get", "watch", "events", "get.aio", "watch.aio")
 
-LATEST = 2.0
-"""Seconds after which an interrupted call is called hanging: it takes milliseconds, and its timeout is 60."""
+LATEST = 20.0
+"""Seconds after which an interrupted call is called hanging: it takes milliseconds, on a busy machine more; its timeout
+is 60."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")

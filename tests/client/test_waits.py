@@ -124,11 +124,15 @@ def test_an_old_active_never_ends_a_wait_for_a_newer_write(
 def test_a_deadline_ends_every_wait(client_slow: Client, run: Run) -> None:
     """The error names the app, the time and what was last seen; the stream is closed."""
     made = client_slow.apps.create(app())
-    with pytest.raises(
-        WaitTimeout, match=r"demo/development/hello was not activated within 0\.05 s; last seen"
-    ) as caught:
-        run(made.watch, timeout=0.05)
-    assert isinstance(caught.value, RuntimeError | TimeoutError)
+    for timeout in (0.05, 0.5, 5, 20):  # a busy machine may need longer to see the app at all
+        with pytest.raises(
+            WaitTimeout, match=f"demo/development/hello was not activated within {timeout:g} s"
+        ) as caught:
+            run(made.watch, timeout=timeout)
+        assert isinstance(caught.value, RuntimeError | TimeoutError)
+        if "last seen" in str(caught.value):
+            break
+    assert "last seen" in str(caught.value)
     assert caught.value.last.name == "hello"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import tracemalloc
+from typing import Self
 
 import pytest
 from connectrpc.code import Code
 from flyteidl2.app import app_payload_pb2 as rpc
-from flyteidl2.common import list_pb2
+from flyteidl2.common import identifier_pb2, list_pb2
 from google.protobuf.message import Message
 from innards import state_of
 
@@ -228,3 +231,52 @@ def test_an_app_of_too_many_values(desk: Desk) -> None:
     with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
         desk.create(app)
     assert "values" in refused.message
+
+
+class _Long:
+    """Calls with names of 100,000 characters, another one each time."""
+
+    def __init__(self) -> None:
+        self._plane = FakeControlPlane(clock="manual", org="acme")
+        self._desk = Desk(self._plane)
+        self._turn = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._desk.close()
+        self._plane.close()
+
+    def call(self) -> None:
+        self._turn += 1
+        name = f"{self._turn}" + "n" * 100_000
+        app = new_app(state=STOP)
+        app.spec.cluster_pool = name
+        self._desk.create(app)
+        self._desk.delete()
+        app = new_app()
+        app.spec.cluster = name
+        leases = self._desk.stub.lease(rpc.LeaseRequest(id=identifier_pb2.ClusterIdentifier(name=name)))
+        self._desk.create(app)
+        assert next(iter(leases)).apps[0].status.assigned_cluster == name
+        self._plane.advance(61)  # a lapse
+        leases.close()
+        app.spec.desired_state = STOP
+        self._desk.update(app)
+        self._desk.delete()
+
+
+def test_long_names_of_clusters_and_pools_are_kept_short() -> None:
+    """Pools that apps have wanted and clusters that have come, or let leases run out, leave little, whatever the name."""
+    with _Long() as long:
+        long.call()
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(20):
+                long.call()
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] - before < 1_000_000
+        finally:
+            tracemalloc.stop()

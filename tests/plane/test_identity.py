@@ -9,6 +9,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import identifier_pb2
 
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.plane.identity import MAX_ADOPTED
 
 from .conftest import Refusal
 from .desk import INVALID, NOT_FOUND, Desk, app_id, kind, new_app, project, statuses
@@ -282,3 +283,22 @@ def test_a_refusal_is_short_whatever_it_speaks_of(desk: Desk) -> None:
         desk.create(app)
     assert len(refused.message) < 3_000
     assert sum(len(detail.value) for detail in refused.error.details) < 6_000
+
+
+def test_an_org_of_any_length_is_not_adopted() -> None:
+    """ID-1: what is longer than an org can be doesn't become the plane's, by a write, a read or a stream."""
+    with FakeControlPlane(clock="manual") as plane:
+        desk = Desk(plane)
+        longest = "o" * MAX_ADOPTED
+        with Refusal(NOT_FOUND) as refused:
+            desk.create(new_app(org=longest + "o"))
+        assert len(refused.message) < 2_000
+        with Refusal(NOT_FOUND):
+            desk.get(org=longest + "o")
+        with Refusal(NOT_FOUND):
+            desk.delete(org=longest + "o")
+        assert desk.names(org=longest + "o") == []
+        assert desk.watch(org=longest + "o").drain() == []
+        assert plane.org == "flyte"
+        assert desk.create(new_app(org=longest)).metadata.id.org == longest
+        desk.close()

@@ -16,6 +16,7 @@ from typing import Any, Self
 import httpx
 
 PATIENCE = 20.0
+SOON_SECONDS = 2.0
 BANNER = r"https?://localhost:(\d+)"
 HTTP = httpx.Client(trust_env=False, verify=False)
 """For plain HTTP: httpx's functions load the system's certificates for each call, which takes longer than the call."""
@@ -46,6 +47,7 @@ class ServerProcess:
         `shell`: what a shell does first, in the process that it becomes. `console_port` None: the option is left out.
         `banner`: how it names its ports. `popen`: more for subprocess.Popen.
         """
+        started = time.monotonic()
         command = [sys.executable, "-P", "-m", "flyteapps_fake.serving.command", "--port", "0"]
         command += [] if console_port is None else ["--console-port", console_port]
         command += arguments
@@ -62,6 +64,8 @@ class ServerProcess:
         ports = re.findall(banner, self.output)
         assert len(ports) == 2, self.output
         self.port, self.console_port = int(ports[0]), int(ports[1])
+        self.soon = SOON_SECONDS + 4 * (time.monotonic() - started)
+        """Seconds in which it ends where nothing holds it up: its start takes as long as the machine is busy."""
 
     @property
     def output(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -11,7 +13,9 @@ import pytest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.transports import app_page, json_form, pages
 
+from .asgi_calls import calling
 from .messages import create, get
 from .server_process import HTTP, ServerProcess, eventually
 
@@ -140,6 +144,38 @@ def test_an_embedded_server_has_the_pages(dialect: str) -> None:
         assert answer.status_code == 501
         assert answer.headers["x-flyteapps-app"].endswith("/p/development/Demo")
         assert HTTP.get(f"{server.url}/healthz").json()["apps"] == 1
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_page_of_a_large_app_is_made_beside_the_loop(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large app is decoded, and made JSON, in a thread, so that calls of others are answered meanwhile."""
+    where: set[threading.Thread] = set()
+
+    def noted(work: Callable[..., object]) -> Callable[..., object]:
+        def noting(*arguments: object) -> object:
+            where.add(threading.current_thread())
+            return work(*arguments)
+
+        return noting
+
+    monkeypatch.setattr(json_form, "to_json", noted(json_form.to_json))
+    monkeypatch.setattr(pages, "app_page", noted(app_page.app_page))
+
+    async def run() -> None:
+        async with calling(page=pages.pages) as caller:
+            request = create("large")
+            request.app.spec.container.args.append("x" * size)
+            app = caller.front.plane.stub().create(request).app
+            for path, status in (
+                ("/v2/domain/development/project/p/apps/large", 200),
+                (f"/apps/{app.spec.ingress.subdomain}/", 503),
+            ):
+                events = await caller.send(path, b"", method="GET")
+                assert events[0]["status"] == status
+                assert (threading.current_thread() in where) == (size < 4_096) and where
+                where.clear()
+
+    asyncio.run(run())
 
 
 def test_an_app_at_zero_is_woken_by_its_path() -> None:

@@ -11,9 +11,7 @@ import random
 import sys
 import threading
 import time
-from pathlib import Path
 
-import psutil
 import pytest
 
 from flyteapps_fake.plane.operations import OPERATIONS, Operation
@@ -22,6 +20,7 @@ from .asgi_calls import calling
 from .expensive import Expensive, allowed_seconds, draw
 from .messages import get
 from .server_process import HTTP, ServerProcess
+from .usage import Usage
 
 COUNT = int(os.environ.get("FLYTEAPPS_BUDGET", "5"))
 OVER_WIRES = max(2, COUNT // 3)
@@ -76,32 +75,6 @@ def test_a_request_costs_by_its_bytes(operation: Operation, dialect: str) -> Non
                 assert turns.longest <= LOOP_SECONDS, f"{turns.longest:.2f} s without a turn for {request.what}"
 
     asyncio.run(run())
-
-
-class Usage:
-    """CPU seconds and peak memory of a server's processes."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        parent = psutil.Process(server.process.pid)
-        self._processes = [parent, *parent.children(recursive=True)]
-
-    def seconds(self) -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in self._processes)
-
-    def forget_peak(self) -> None:
-        for process in self._processes:
-            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
-
-    def peak(self) -> int:
-        """Bytes, since `forget_peak`."""
-        return sum(_peak(process.pid) for process in self._processes)
-
-
-def _peak(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def post(server: ServerProcess, request: Expensive) -> None:

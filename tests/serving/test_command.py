@@ -67,7 +67,7 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
     for thread in threads:
         thread.join(10)
     assert status == 0, server.output
-    assert seconds < 2
+    assert seconds < server.soon
     why = "the server is shutting down"
     assert set(ends) == {(Code.UNAVAILABLE, why), (grpc.StatusCode.UNAVAILABLE, why)}, (ends, server.output)
     assert "Traceback" not in server.output, server.output

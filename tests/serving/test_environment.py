@@ -96,7 +96,7 @@ def test_the_end_of_the_terminal_ends_the_server(kind: str, tmp_path: Path) -> N
     server = ServerProcess("--server", kind, env={**os.environ, "TMPDIR": str(tmp_path)})
     status, seconds = server.stop(signal.SIGHUP)
     assert (status, list(tmp_path.iterdir())) == (0, []), server.output
-    assert seconds < 5 and "Traceback" not in server.output
+    assert seconds < server.soon and "Traceback" not in server.output
 
 
 def test_nohup_is_respected(kind: str) -> None:

@@ -50,6 +50,29 @@ def test_http_1_0(server: ServerProcess, host: str) -> None:
     assert "404" in answer.splitlines()[0] and "not_found" in answer, answer
 
 
+ABSOLUTE = [
+    ("http://localhost/healthz", "localhost", "200"),
+    ("HTTPS://LOCALHOST:1/healthz?x=/", "localhost", "200"),
+    ("http://[::1]/healthz", "evil.example", "200"),
+    ("http://localhost", "localhost", "200"),
+    ("http://evil.example/healthz", "localhost", "403"),
+    ("http:///healthz", "localhost", "400"),
+    ("http://localhost\\@evil.example/healthz", "localhost", "400"),
+    ("http://localhost#/healthz", "localhost", "400"),
+    ("ftp://localhost/healthz", "localhost", "400"),
+    ("localhost/healthz", "localhost", "400"),
+]
+"""A target, a Host header, and the status."""
+
+
+@pytest.mark.parametrize(("target", "host", "status"), ABSOLUTE)
+def test_a_target_with_its_host(server: ServerProcess, target: str, host: str, status: str) -> None:
+    """A whole URL, as clients send it to a proxy, is answered on both ports; its host counts, not the header's."""
+    for port in (server.port, server.console_port):
+        answer = said(port, f"GET {target} HTTP/1.1", "connection: close", host=f"host: {host}")
+        assert answer.split()[1] == status, answer
+
+
 def test_another_host_over_http_1_0(server: ServerProcess) -> None:
     """The host that an old client names is checked like any other."""
     assert "403" in said(server.port, "GET /healthz HTTP/1.0", host="host: evil.example").splitlines()[0]

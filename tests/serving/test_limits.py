@@ -163,7 +163,7 @@ def test_a_slow_reader_of_watch(kind: str) -> None:
 
 
 def test_sigterm_under_load(kind: str) -> None:
-    """A signal while calls and streams run: exit status 0 within 2 s, and each call is answered or fails plainly."""
+    """A signal while calls and streams run: exit status 0 soon, and each call is answered or fails plainly."""
     server = ServerProcess("--server", kind, "--quiet")
     ends: list[str] = []
     stop = threading.Event()
@@ -186,6 +186,6 @@ def test_sigterm_under_load(kind: str) -> None:
     stop.set()
     for thread in threads:
         thread.join(20)
-    assert status == 0 and seconds < 2, server.output
+    assert status == 0 and seconds < server.soon, server.output
     assert set(ends) <= {"ALREADY_EXISTS", "UNAVAILABLE", "CANCELED"}, set(ends)
     assert "Traceback" not in server.output

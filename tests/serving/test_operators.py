@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import (
+    CreateEvent,
     CreateRequest,
+    DeleteEvent,
     DeleteRequest,
     GetRequest,
+    LeaseResponse,
     ListRequest,
+    UpdateEvent,
     UpdateRequest,
+    UpdateStatusRequest,
     WatchRequest,
+    WatchResponse,
 )
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteidl2.common.list_pb2 import ListRequest as Query
@@ -149,3 +158,47 @@ def _wait(client: AppServiceClientSync, app_id: Identifier, revision: int, statu
         if app.metadata.revision == revision and last(app) == status:
             return
     raise AssertionError("the watch has ended")
+
+
+class LateNews:
+    """A plane that leased an app twice, since the first lease ran out; news of all that come when the work is done."""
+
+    def __init__(self) -> None:
+        self.reports: list[int] = []
+        self._leased = app_of("late")
+        self._leased.metadata.revision = 1
+        self._leased.status.conditions.add(deployment_status=Status.DEPLOYMENT_STATUS_ASSIGNED)
+        self._leased.status.lease_expiration.GetCurrentTime()
+
+    async def lease(self, request: object) -> AsyncIterator[LeaseResponse]:
+        yield LeaseResponse(apps=[self._leased])
+
+    async def watch(self, request: object) -> AsyncIterator[WatchResponse]:
+        taken = App()
+        taken.CopyFrom(self._leased)
+        taken.status.ClearField("lease_expiration")
+        taken.status.conditions.add(deployment_status=Status.DEPLOYMENT_STATUS_PENDING)
+        for _ in range(2):
+            yield WatchResponse(create_event=CreateEvent(app=self._leased))
+            yield WatchResponse(delete_event=DeleteEvent(app=self._leased))
+        yield WatchResponse(create_event=CreateEvent(app=self._leased))
+        yield WatchResponse(update_event=UpdateEvent(updated_app=taken, old_app=self._leased))
+        yield WatchResponse(delete_event=DeleteEvent(app=taken))
+        yield WatchResponse(create_event=CreateEvent(app=taken))
+
+    async def update_status(self, request: UpdateStatusRequest) -> None:
+        self.reports.append(last(request.app))
+
+
+def test_news_of_a_lease_that_ran_out_come_late() -> None:
+    """The example works once on an app that was leased again; on one that was deleted and created, once more."""
+    operator: Any = runpy.run_path(str(EXAMPLE))["Operator"]("http://localhost:1", "west")
+    plane = operator.plane = LateNews()
+
+    async def run() -> None:
+        await operator.take_leases()
+        assert plane.reports.count(ACTIVE) == 1
+        await operator.follow_changes()
+
+    asyncio.run(run())
+    assert plane.reports.count(ACTIVE) == 2

@@ -42,8 +42,6 @@ class State:
         self.agenda = timeline.agenda
         self.pools = Pools(settings)
         self.waiting = Waiting()
-        self.lapses: dict[str, int] = {}
-        """How many leases in a row each cluster let run out."""
         self.replicas = ReplicaBook(settings.seed)
         self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)

@@ -28,6 +28,9 @@ from flyteapps_fake.plane.errors import Code, RpcError
 
 DEFAULT_ORG = "flyte"
 
+MAX_ADOPTED = 255
+"""Characters of an org that a plane without one adopts; it keeps it, and names it in messages and pages."""
+
 ENDPOINTS = re.compile(r"[0-9]{1,3}|localhost")
 """What the Flyte SDK makes an org of, where only an endpoint such as 127.0.0.1:8090 is configured: its first label."""
 
@@ -66,18 +69,19 @@ class Organization:
         return named
 
     def adopt(self, named: str) -> None:
-        """The first valid request that names an org decides it."""
-        if named and not self._name:
+        """The first valid request that names an org decides it, unless that is longer than an org can be."""
+        if not self._name and 0 < len(named) <= MAX_ADOPTED:
             self._name = named
 
     def require(self, org: str) -> None:
         """Refuses what another org would have to store."""
         if org != self.name:
+            shown = org if len(org) <= MAX_ADOPTED else f"{org[:MAX_ADOPTED]}..."
             raise RpcError(
                 Code.NOT_FOUND,
-                f"this plane serves org {self.name!r}, not {org!r}: configure the client for it (task.org: {self.name} "
-                f"in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org {org}; one "
-                "without --org takes the first org that a request names",
+                f"this plane serves org {self.name!r}, not {shown!r}: configure the client for it (task.org: "
+                f"{self.name} in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org "
+                f"{shown}; one without --org takes the first org that a request names",
             )
 
 

@@ -40,7 +40,7 @@ def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
             return  # acknowledged in time: on the auto clock a cluster's word waits until somebody wants to hear it
         current = state.store.get(record.key)
         if current is not None and current.lease == expiration and current.cluster == cluster:
-            state.lapses[cluster] = state.lapses.get(cluster, 0) + 1
+            state.pools.lapsed(cluster)
             take_back(state, current)
 
     state.agenda.call_at(expiration, lease_timer(record.key), run_out, progress=False)
@@ -155,7 +155,7 @@ class LeaseDesk:
 
     def _turn(self, stream: LeaseStream) -> tuple[int, int, int]:
         """Clusters that acknowledge come first, then who holds least, then who was fed longest ago."""
-        return self._state.lapses.get(stream.cluster, 0), -stream.room(), stream.fed
+        return self._state.pools.lapses(stream.cluster), -stream.room(), stream.fed
 
     def _lease(self, stream: LeaseStream, record: AppRecord) -> None:
         self._fed += 1

@@ -101,7 +101,7 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
     if acknowledged:
         draft.status.ClearField("lease_expiration")
         draft.status.last_assigned_cluster = said.cluster
-        state.lapses.pop(said.cluster, None)
+        state.pools.acknowledged(said.cluster)
     if said.status == STOPPED:
         draft.status.assigned_cluster = ""
     committed = state.commit(draft)

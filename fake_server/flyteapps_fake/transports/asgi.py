@@ -400,7 +400,7 @@ class Front:
         method: str = scope["method"]
         query = scope.get("query_string", b"").decode("latin-1")
         host, accept = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"accept"))
-        shown = page(PageRequest(method, host, scope["path"], query, accept))
+        shown = await page(PageRequest(method, host, scope["path"], query, accept))
         await respond(send, shown.status, shown.body, shown.content_type, shown.headers, head=method == "HEAD")
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> Send | None:

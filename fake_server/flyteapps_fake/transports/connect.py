@@ -178,13 +178,7 @@ class _Calls:
         """The encoded answer in the form of the request; a large one becomes JSON beside the loop."""
         if not json:
             return encoded(answer, endpoint.response)
-        if len(answer) <= LARGE_BYTES:
-            return _json_of(endpoint, answer)
-        await self._lane.enter(len(answer))
-        try:
-            return await asyncio.to_thread(_json_of, endpoint, answer)
-        finally:
-            self._lane.leave()
+        return await self._lane.beside(len(answer), lambda: _json_of(endpoint, answer))
 
 
 def _json_of(endpoint: Endpoint, answer: bytes) -> JsonText:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from flyteapps_fake.plane.errors import Code, RpcError
+
+T = TypeVar("T")
 
 LARGE_BYTES = 4 * 1024
 """Bytes of a request that takes its turn; the work on a smaller one is over before others notice."""
@@ -36,6 +40,16 @@ class Lane:
         finally:
             self._waiting -= size
         self._since = time.perf_counter()
+
+    async def beside(self, size: int, work: Callable[[], T]) -> T:
+        """Do the work on that many bytes: at once where they are few, else beside the loop when its turn comes."""
+        if size <= LARGE_BYTES:
+            return work()
+        await self.enter(size)
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            self.leave()
 
     def leave(self) -> None:
         """Let the next one go on, soon."""

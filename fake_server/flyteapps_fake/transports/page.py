@@ -28,7 +28,7 @@ class PageAnswer(NamedTuple):
 class Page(Protocol):
     """The pages of one server."""
 
-    def __call__(self, request: PageRequest) -> PageAnswer:
+    async def __call__(self, request: PageRequest) -> PageAnswer:
         """Return the page."""
         ...
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from flyteapps_fake.plane.errors import RpcError
@@ -19,9 +18,6 @@ from flyteapps_fake.transports.asgi import Front
 from flyteapps_fake.transports.guard import host_of
 from flyteapps_fake.transports.page import Page, PageAnswer, PageRequest
 from flyteapps_fake.transports.wire import HTTP_STATUS
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
 
 TEXT = b"text/plain; charset=utf-8"
 
@@ -34,12 +30,17 @@ class Pages:
         self._plane = front.plane
         self._domain = front.plane.settings.base_domain.lower()
 
-    def __call__(self, request: PageRequest) -> PageAnswer:
-        host = self._app_host(request.host, request.path)
-        if not host:
-            return self._own(request)
-        found = self._plane.ask(host)
-        return app_page(found, request) if found is not None else no_app_page(request)
+    async def __call__(self, request: PageRequest) -> PageAnswer:
+        try:
+            host = self._app_host(request.host, request.path)
+            if not host:
+                return await self._own(request)
+            found = self._plane.ask(host)
+            if found is None:
+                return no_app_page(request)
+            return await self._front.lane.beside(len(found), lambda: app_page(found, request))
+        except RpcError as error:
+            return PageAnswer(HTTP_STATUS[error.code], TEXT, f"{error}\n".encode("utf-8", "replace"))
 
     def is_of_app(self, host: str, path: str) -> bool:
         return bool(self._app_host(host, path))
@@ -54,13 +55,13 @@ class Pages:
             return ""
         return f"{subdomain_of_path(path)}{under}"
 
-    def _own(self, request: PageRequest) -> PageAnswer:
+    async def _own(self, request: PageRequest) -> PageAnswer:
         if request.method not in ("GET", "HEAD"):
             return PageAnswer(405, TEXT, b"GET only\n", [(b"allow", b"GET, HEAD")])
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         match parts:
             case ["v2", "domain", where, "project", project, "apps", name]:
-                return _app(self._plane, where, project, name)
+                return await self._app(where, project, name)
             case ["metrics"]:
                 return PageAnswer(200, *self._front.metrics.exposition(request.accept))
             case ["healthz"]:
@@ -70,6 +71,24 @@ class Pages:
                 return PageAnswer(200, TEXT, text)
             case _:
                 return PageAnswer(404, TEXT, f"{request.path}: no such page\n".encode("utf-8", "replace"))
+
+    async def _app(self, domain: str, project: str, name: str) -> PageAnswer:
+        """An app as JSON."""
+        from flyteapps_fake.transports.json_form import to_json
+
+        request = GET.request()
+        identifier = request.app_id  # type: ignore[attr-defined]
+        org = self._plane.org
+        try:
+            identifier.org, identifier.project, identifier.domain, identifier.name = org, project, domain, name
+        except ValueError:  # a lone surrogate: protobuf's texts are UTF-8
+            return PageAnswer(404, TEXT, b"no app has such a name\n")
+        encoded = self._plane.call(GET, request)
+
+        def shown() -> bytes:
+            return to_json(GET.response.FromString(encoded).app)  # type: ignore[attr-defined]
+
+        return PageAnswer(200, JSON, await self._front.lane.beside(len(encoded), shown))
 
 
 def pages(front: Front) -> Page:
@@ -100,19 +119,3 @@ def _health(front: Front) -> bytes:
         "services": front.services,
     }
     return json.dumps(details, indent=2).encode() + b"\n"
-
-
-def _app(plane: FakeControlPlane, domain: str, project: str, name: str) -> PageAnswer:
-    from flyteapps_fake.transports.connect import to_json
-
-    request = GET.request()
-    identifier = request.app_id  # type: ignore[attr-defined]
-    try:
-        identifier.org, identifier.project, identifier.domain, identifier.name = plane.org, project, domain, name
-    except ValueError:  # a lone surrogate: protobuf's texts are UTF-8
-        return PageAnswer(404, TEXT, b"no app has such a name\n")
-    try:
-        answer = GET.response.FromString(plane.call(GET, request))
-        return PageAnswer(200, JSON, to_json(answer.app))  # type: ignore[attr-defined]
-    except RpcError as error:
-        return PageAnswer(HTTP_STATUS[error.code], TEXT, f"{error}\n".encode("utf-8", "replace"))

@@ -36,6 +36,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 GRACE_SECONDS = 0.6
 """How long connections may take to end by themselves once the server closes."""
 CANCEL_SECONDS = 0.2
+ACCEPTED_AT_ONCE = 16
+"""Connections that are accepted before others have a turn of the loop; as many as may wait are in listener.py."""
 LINGER_SECONDS = 1.0
 """How long a client that was answered early may go on sending, until it has seen the answer."""
 CLOSE_SECONDS = 10.0
@@ -78,9 +80,10 @@ class PortableServer:
         for sock in self._socks:
             self._servers.append(
                 await asyncio.start_server(
-                    self._serve, sock=sock, ssl=self._tls, ssl_handshake_timeout=handshake, backlog=BACKLOG
+                    self._serve, sock=sock, ssl=self._tls, ssl_handshake_timeout=handshake, backlog=ACCEPTED_AT_ONCE
                 )
             )
+            sock.listen(BACKLOG)  # asyncio has told the system its own number
 
     async def close(self) -> None:
         """Takes no more connections, lets those that are open end, and cuts those that hang."""
