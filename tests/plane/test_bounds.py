@@ -268,7 +268,7 @@ class _Long:
 
 
 def test_long_names_of_clusters_and_pools_are_kept_short() -> None:
-    """Pools that apps have wanted and clusters that have come, or let leases run out, leave little, whatever the name."""
+    """Pools that apps wanted and clusters that came, or let leases run out, leave little, whatever their names."""
     with _Long() as long:
         long.call()
         tracemalloc.start()
