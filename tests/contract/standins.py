@@ -83,8 +83,8 @@ def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
 
 
 def in_process() -> PlanesTarget:
-    """Planes in this process, on the manual clock."""
-    return PlanesTarget(fresh, name="in process", offers=OFFERS, move=_move, shut=_shut)
+    """Planes in this process, on the manual clock; with the public URLs of served ones, so that answers are equal."""
+    return PlanesTarget(fresh_to_serve, name="in process", offers=OFFERS, move=_move, shut=_shut)
 
 
 def direct() -> PlanesTarget:

@@ -77,7 +77,7 @@ def an_app_begins_pending() -> AbstractContextManager[Any]:
 @mutant("CR-5")
 def a_deleted_id_stays_taken() -> AbstractContextManager[Any]:
     def create(real: Any, state: State, request: rpc.CreateRequest) -> AppKey:
-        if AppKey.of(request.app.metadata.id) in state._gone:
+        if state.next_incarnation(AppKey.of(request.app.metadata.id)) > 1:
             raise RpcError(Code.ALREADY_EXISTS, "it was there")
         return real(state, request)
 
@@ -206,10 +206,8 @@ def old_revisions_report() -> AbstractContextManager[Any]:
     numbers = itertools.count()
     real_call_at = Agenda.call_at
 
-    def call_at(self: Agenda, due: int, owner: Any, action: Any, *, progress: bool = True) -> None:
-        real_call_at(
-            self, due, (owner, next(numbers)), lambda timer: action(timer._replace(owner=owner)), progress=progress
-        )
+    def call_at(self: Agenda, due: int, owner: Any, action: Any, **kind: bool) -> None:
+        real_call_at(self, due, (owner, next(numbers)), lambda timer: action(timer._replace(owner=owner)), **kind)
 
     def take_step(real: Any, self: Reactor, *arguments: Any) -> None:
         with suppress(RpcError):
@@ -302,7 +300,7 @@ def a_conflict_is_half_an_update() -> AbstractContextManager[Any]:
 @mutant("CR-5")
 def a_created_again_app_goes_on_counting() -> AbstractContextManager[Any]:
     def create(real: Any, state: State, request: rpc.CreateRequest) -> AppKey:
-        again = AppKey.of(request.app.metadata.id) in state._gone
+        again = state.next_incarnation(AppKey.of(request.app.metadata.id)) > 1
         with at_create(lambda app: setattr(app.metadata, "revision", 2)) if again else nullcontext():
             return real(state, request)
 

@@ -113,9 +113,9 @@ def two_clusters_are_leased_one_app() -> AbstractContextManager[Any]:
 def leases_never_run_out() -> AbstractContextManager[Any]:
     real = Agenda.call_at
 
-    def call_at(self: Agenda, due: int, owner: Any, action: Any, *, progress: bool = True) -> None:
+    def call_at(self: Agenda, due: int, owner: Any, action: Any, **kind: bool) -> None:
         if not (isinstance(owner, tuple) and owner[0] == "lease"):
-            real(self, due, owner, action, progress=progress)
+            real(self, due, owner, action, **kind)
 
     return patch.object(Agenda, "call_at", call_at)
 

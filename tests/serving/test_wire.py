@@ -124,11 +124,11 @@ def test_unknown_methods_and_content_types(server: ServerProcess) -> None:
     """An unknown method is UNIMPLEMENTED (Connect: HTTP 404) and says so; a wrong content type is HTTP 415."""
     answer = HTTP.post(method(server, "Nope"), content=b"{}", headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (404, "unimplemented")
-    assert "not offered by this stand-in" in answer.json()["message"]
+    assert "is not offered: this stand-in" in answer.json()["message"]
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/flyteidl2.other.Service/Method")(b"")
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED  # type: ignore[attr-defined]
-    assert "not offered by this stand-in" in str(caught.value.details())  # type: ignore[attr-defined]
+    assert "is not offered: this stand-in" in str(caught.value.details())  # type: ignore[attr-defined]
     wrong = HTTP.post(method(server, "Get"), content=b"x", headers={"content-type": "text/plain"})
     assert wrong.status_code == 415
 

@@ -18,11 +18,15 @@ from flyteapps_fake.transports.endpoints import Duplex
 SERVICE_FILES = (
     "flyteidl2.app.app_logs_service_pb2",
     "flyteidl2.app.app_service_pb2",
+    "flyteidl2.artifact.artifact_service_pb2",
     "flyteidl2.auth.identity_pb2",
     "flyteidl2.cluster.service_pb2",
     "flyteidl2.dataproxy.dataproxy_service_pb2",
     "flyteidl2.imagebuilder.service_pb2",
     "flyteidl2.project.project_service_pb2",
+    "flyteidl2.secret.secret_pb2",
+    "flyteidl2.task.task_service_pb2",
+    "flyteidl2.workflow.run_service_pb2",
 )
 """What describes the services; the server itself needs their messages alone."""
 V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"

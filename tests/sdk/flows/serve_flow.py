@@ -15,7 +15,7 @@ flyte.init_from_config("config.yaml")
 
 new = flyte.serve(env(A="1"))
 assert new.is_active() and new.revision == 1, new
-assert new.endpoint.startswith("http://served-"), new.endpoint
+assert new.endpoint.startswith("http://localhost:") and "/apps/served-" in new.endpoint, new.endpoint
 assert App.get("served").pb2 == new.pb2
 
 unchanged = flyte.serve(env(A="1"))
