@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import tracemalloc
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from connectrpc.code import Code
@@ -257,7 +257,7 @@ class _Long:
         self._desk.delete()
         app = new_app()
         app.spec.cluster = name
-        leases = self._desk.stub.lease(rpc.LeaseRequest(id=identifier_pb2.ClusterIdentifier(name=name)))
+        leases: Any = self._desk.stub.lease(rpc.LeaseRequest(id=identifier_pb2.ClusterIdentifier(name=name)))
         self._desk.create(app)
         assert next(iter(leases)).apps[0].status.assigned_cluster == name
         self._plane.advance(61)  # a lapse

@@ -22,8 +22,8 @@ from priority.priority import DeadlockError, DuplicateStreamError, MissingStream
 from flyteapps_fake.transports.portable_requests import CONNECT_REFUSAL, EarlyRequest
 
 MIN_UNCOUNTED = 64
-PIECE_BYTES = 8 * 1024
-"""Bytes that are decoded at once: in them, hundreds of streams may be opened."""
+PIECE_BYTES = 2 * 1024
+"""Bytes that are decoded at once: in them, dozens of streams may be opened."""
 TURN = 32
 """Streams that are opened or closed at once."""
 
