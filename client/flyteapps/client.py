@@ -74,9 +74,9 @@ class Client:
         where = Endpoint.parse(endpoint, insecure) if endpoint is not None else None
         self.settings = Settings(
             endpoint=where.url if where else IN_PROCESS,
-            org=org or "",
-            project=project or "",
-            domain=domain or "",
+            org=_text(org, "org"),
+            project=_text(project, "project"),
+            domain=_text(domain, "domain"),
             timeout=limit(timeout, "timeout"),
             headers=checked_headers(headers),
             retries=Retries.of(retries),
@@ -242,7 +242,16 @@ def _proxy(endpoint: Endpoint, protocol: str, http2: bool, skip_verify: bool) ->
     return proxy
 
 
+def _text(value: object, what: str) -> str:
+    """A string; None is an empty one. Raises ConfigError."""
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{what}={value!r} should be a string, and is a {type(value).__name__}")
+    return value or ""
+
+
 def _read(path: str | os.PathLike[str]) -> bytes:
+    if not isinstance(path, str | os.PathLike) or "\0" in os.fspath(path):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"ca_cert={path!r} should be the path of a PEM file, or its bytes")
     try:
         with open(path, "rb") as file:
             return file.read()

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import traceback
 from typing import Any
 
 import pytest
@@ -88,15 +89,22 @@ def test_no_proxy(endpoint: str, no_proxy: str, direct: bool) -> None:
 @pytest.mark.parametrize(
     "url",
     ["http://", "http://user:secret@", "ftp://user:secret@a:1", "socks4://user:secret@a:1", "http://user:secret@a:port",
-     "http://user:secret@[::1", "http://user:secret@a:99999", "http://user:secret@a b:1"],
+     "http://user:secret@[::1", "http://user:secret@a:99999", "http://user:secret@a b:1", "secret://user:x@a:1"],
 )  # fmt: skip
 def test_a_malformed_proxy(way: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ConfigError that names the variable, and not the password."""
+    """A ConfigError that names the variable, and not the password; nor do its locals, or any other variable's value."""
     monkeypatch.setenv("HTTP_PROXY", url)
+    monkeypatch.setenv("SOME_TOKEN", "token-of-another")
     with pytest.raises(ConfigError, match="variable HTTP_PROXY") as caught:
         Client("http://plane.invalid", **OPTIONS[way], **ONCE)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+    inner = caught.tb
+    while inner.tb_frame.f_code is test_a_malformed_proxy.__code__ and inner.tb_next is not None:
+        inner = inner.tb_next  # the frame of this test knows the URL
+    shown = "".join(traceback.TracebackException(ConfigError, caught.value, inner, capture_locals=True).format())
+    assert "SOME_TOKEN" not in shown and "token-of-another" not in shown
+    assert "user:secret" not in shown and "'secret'" not in shown
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ way.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sys
 import time
@@ -158,8 +157,10 @@ class Items(Iterator[T], Generic[T]):
         flow, self._flow = self._flow, None
         if flow is not None:
             self._run.close()
-            with contextlib.suppress(ValueError):  # it is running, in another thread that ends it
+            try:  # noqa: SIM105  # at the interpreter's end contextlib is gone before this is
                 flow.close()
+            except ValueError:  # it is running, in another thread that ends it
+                pass
 
     def __enter__(self) -> Self:
         return self

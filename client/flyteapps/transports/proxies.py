@@ -43,6 +43,7 @@ def proxy_of(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
     if variable is None or _is_excluded(endpoint, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
         return None
     url = Secret(environ[variable].strip())
+    del environ  # a traceback with locals would show every variable
     if "://" not in url:
         url = Secret(f"http://{url}")
     return Proxy(url, _scheme(url, variable), variable)
@@ -51,12 +52,12 @@ def proxy_of(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
 def _scheme(url: Secret, variable: str) -> str:
     """The kind of a proxy. Raises ConfigError."""
     expected = 'it should be "http://host:port", or the same with https, socks5 or socks5h'
-    scheme = url.partition("://")[0].lower()
+    scheme = Secret(url.partition("://")[0].lower())  # of a URL that is misspelt it may be a password
     if _SCHEME.fullmatch(scheme) and scheme not in SCHEMES:
-        raise ConfigError(f"variable {variable} names a proxy of an unknown kind ({scheme}): {expected}")
+        raise ConfigError(f"variable {variable} names a proxy of an unknown kind: {expected}")
     if scheme not in SCHEMES or not _names_a_host(url):
         raise ConfigError(f"variable {variable} holds no URL of a proxy: {expected}")
-    return scheme
+    return str(scheme)
 
 
 def _names_a_host(url: Secret) -> bool:
