@@ -74,6 +74,9 @@ def test_a_refusal_carries_code_message_and_details(server: ServerProcess) -> No
         pytest.param(gzip.compress(b"x" * 99)[:-9], PROTO | {"content-encoding": "gzip"}, id="cut gzip"),
         pytest.param(b"{", JSON, id="json"),
         pytest.param(b'"\xff"', JSON, id="not utf-8"),
+        pytest.param(
+            b'{"app": {"spec": {"autoscaling": {"replicas": {"max": -1e999}}}}}', JSON, id="too small for one"
+        ),
         pytest.param(b"not gzip", JSON | {"content-encoding": "gzip"}, id="gzip of json"),
     ],
 )
@@ -83,6 +86,24 @@ def test_undecodable_bytes_are_the_callers_mistake(
     """Undecodable bytes are INVALID_ARGUMENT, whatever they should have been."""
     answer = HTTP.post(method(server, "Get"), content=content, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_argument")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '"metadata": {"revision": Infinity}',
+        '"metadata": {"revision": NaN}',
+        '"metadata": {"revision": "Infinity"}',
+        '"spec": {"desiredState": Infinity}',
+        '"spec": {"desiredState": -1e999}',
+    ],
+)
+def test_a_number_that_is_no_integer_is_the_callers_mistake(server: ServerProcess, part: str) -> None:
+    """An integer or an enum that is given no integer is INVALID_ARGUMENT in JSON, whatever Python makes of it."""
+    content = f'{{"app": {{{part}}}}}'.encode()
+    answer = HTTP.post(method(server, "Create"), content=content, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_argument")
+    assert "can't be decoded" in answer.json()["message"]
 
 
 def test_undecodable_bytes_over_grpc(server: ServerProcess) -> None:

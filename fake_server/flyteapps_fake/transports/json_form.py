@@ -32,5 +32,5 @@ def from_json(message: Message, data: bytes, intake: Intake) -> None:
         if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
             raise ParseError(wrong)
         ParseDict(parsed, message, ignore_unknown_fields=True)
-    except (ParseError, ValueError, RecursionError) as error:
+    except (ParseError, ValueError, OverflowError, RecursionError) as error:  # Overflow: Infinity as an enum
         raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, error)) from None
