@@ -93,7 +93,11 @@ def test_a_certificate_beneath_a_directory_that_is_gone(tmp_path: Path) -> None:
 
 def test_the_end_of_the_terminal_ends_the_server(kind: str, tmp_path: Path) -> None:
     """SIGHUP is taken as SIGTERM is: status 0, and nothing is left behind."""
-    server = ServerProcess("--server", kind, env={**os.environ, "TMPDIR": str(tmp_path)})
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where these tests themselves run under nohup
+    try:
+        server = ServerProcess("--server", kind, env={**os.environ, "TMPDIR": str(tmp_path)})
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
     status, seconds = server.stop(signal.SIGHUP)
     assert (status, list(tmp_path.iterdir())) == (0, []), server.output
     assert seconds < server.soon and "Traceback" not in server.output
