@@ -29,9 +29,9 @@ class Http1(http1.H11Protocol):
         if request.method.upper() == b"CONNECT":
             await self._refuse(405, CONNECT_REFUSAL)
             return
-        headers, target = list(request.headers), request.target
+        target, headers = request.target, None  # None: they stay as they are, which is nearly every request
         if request.http_version == b"1.0" and b"host" not in names:
-            headers.append(DEFAULT_HOST)
+            headers = [*request.headers, DEFAULT_HOST]
         if not target.startswith((b"/", b"*")):
             absolute = ABSOLUTE.fullmatch(target)
             if absolute is None or parse_authority(absolute[1].decode("latin-1")) is None:
@@ -40,8 +40,8 @@ class Http1(http1.H11Protocol):
             path = absolute[2] or b"/"
             target = path if path.startswith(b"/") else b"/" + path
             # the host of the target counts, not the header
-            headers = [*((name, value) for name, value in headers if name != b"host"), (b"host", absolute[1])]
-        if (headers, target) != (list(request.headers), request.target):
+            headers = [*((name, value) for name, value in request.headers if name != b"host"), (b"host", absolute[1])]
+        if headers is not None:
             version = request.http_version
             request = h11.Request(method=request.method, target=target, headers=headers, http_version=version)
         await super()._create_stream(request)
