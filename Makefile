@@ -13,6 +13,7 @@
 #   make fuzz     a million random requests, and expensive ones against their budget; FUZZ=10000 for fewer
 #   make mutants  every planted bug against the suite, SHARD=1/4 of them, or ROTATING=8; mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
+#   make bench-against BASE=commit  this checkout against another commit, alternating in one run
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
 #
@@ -29,7 +30,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -148,6 +149,12 @@ bench-load: $(VENV)/.stamp-test
 bench: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" || exit 1; done
 
+# The other commit gets a checkout and an environment of its own, in .base.
+BASE ?= HEAD~1
+bench-against: $(VENV)/.stamp-test
+	@sh scripts/base_checkout.sh "$(BASE)" .base && $(MAKE) -C .base VENV=.venv .venv/.stamp-test
+	@PYTHONPATH=tests $(BIN)/python tests/benchmarks/against.py "$(CURDIR)/.base/.venv/bin/python" $(ARGS)
+
 bench-smoke: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" --smoke || exit 1; done
 
@@ -164,4 +171,4 @@ docs-check: $(VENV)/.stamp-test
 	@for each in docs/generate_*.py; do $(BIN)/python "$$each" --check || exit 1; done
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .interop .pytest_cache .ruff_cache dist build
+	rm -rf $(VENV) .venv-lowest .venv-newest .interop .base .pytest_cache .ruff_cache dist build

@@ -82,6 +82,10 @@ class _BoundMethod(_Called):
         def __call__(self):
             return MethodType(self._functions[0], self.__self__)
 
+        @property
+        def aio(self):
+            return MethodType(self._functions[1], self.__self__)
+
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Self:
         """Makes this a routine to `inspect`, and so to `help` and to Sphinx."""
         return self

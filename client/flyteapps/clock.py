@@ -5,13 +5,14 @@ freezegun replaces `time.monotonic`, wherever it was imported to; a wait by that
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
+
+monotonic: Callable[[], float]
+"""Return the seconds of the system's monotonic clock; a call reads it some ten times, so it is no Python function."""
 
 if hasattr(time, "clock_gettime"):
-
-    def monotonic() -> float:
-        """Return the seconds of the system's monotonic clock."""
-        return time.clock_gettime(time.CLOCK_MONOTONIC)
-
+    monotonic = functools.partial(time.clock_gettime, time.CLOCK_MONOTONIC)
 else:  # Windows
     monotonic = time.monotonic

@@ -188,7 +188,7 @@ class Http1Client:
     def connection(self, timeout: float | None) -> socket.socket:
         """An idle connection that still lives, or a new one."""
         oldest = monotonic() - IDLE_SECONDS
-        with contextlib.suppress(IndexError):  # none is left
+        try:
             while self._idle[0][1] < oldest:
                 self._idle.pop(0)[0].close()
             while True:
@@ -196,6 +196,8 @@ class Http1Client:
                 if not _has_ended(sock):
                     return sock
                 sock.close()
+        except IndexError:  # none is left
+            pass
         return self._connect(timeout)
 
     def _connect(self, timeout: float | None) -> socket.socket:

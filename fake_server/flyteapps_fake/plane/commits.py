@@ -65,7 +65,7 @@ class State:
 
     def next_incarnation(self, key: AppKey) -> int:
         """How often an id that isn't there has been created, the next time included."""
-        return self._gone.get(_digest(key), 0) + 1
+        return self._gone.get(_digest(key), 0) + 1 if self._gone else 1
 
     def commit(self, draft: Draft) -> AppRecord:
         """Makes the draft the state, as one event; the clock has ticked for it."""

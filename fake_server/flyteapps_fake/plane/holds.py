@@ -108,7 +108,7 @@ class Holds:
 
     def release_overdue(self) -> None:
         """Lets those steps go on that have waited long enough."""
-        while self.next_release() == 0.0:
+        while self._untils and self.next_release() == 0.0:
             self._release(heapq.heappop(self._untils)[2])
 
     def next_release(self) -> float | None:

@@ -124,7 +124,9 @@ class Hosts:
 
     def _hosts_of(self, ingress: Ingress) -> list[str]:
         """The host names of an app's ingress; the one that its cluster reported, in a network of its own, with port."""
-        hosts = [self._host_of_public(urlsplit(ingress.public_url)), urlsplit(ingress.cname_url).hostname or ""]
+        hosts = [self._host_of_public(urlsplit(ingress.public_url))]
+        if ingress.cname_url:
+            hosts.append(urlsplit(ingress.cname_url).hostname or "")
         vpc = _endpoint(ingress.vpc_url) if ingress.vpc_url else ""
         return [host for host in (*hosts, vpc) if host]
 
