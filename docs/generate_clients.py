@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from contract.client_adapters import Own, OwnBlocking  # noqa: E402  # the path above leads to it
 from contract.judge_sdk import SDK_BREAKS, sdk_outcomes  # noqa: E402
+from flyteapps_contract.catalogue.clients import LAWS  # noqa: E402
 from flyteapps_contract.clients.judging import judge_client  # noqa: E402
-from flyteapps_contract.clients.laws import LAWS  # noqa: E402
 from flyteapps_contract.clients.registry import CHECKS, all_client_checks  # noqa: E402
 from flyteapps_contract.outcomes import Outcome, Verdict  # noqa: E402
 from flyteapps_contract.reports.summary import summarize  # noqa: E402

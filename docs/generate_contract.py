@@ -15,8 +15,8 @@ TARGET = Path(__file__).with_name("contract.md")
 sys.path.insert(0, str(ROOT / "tests"))
 
 from contract.standins import over_connect  # noqa: E402  # the path above leads to it
-from flyteapps_contract.catalogue import GUARANTEES  # noqa: E402
-from flyteapps_contract.clients.laws import LAWS  # noqa: E402
+from flyteapps_contract.catalogue.clients import LAWS  # noqa: E402
+from flyteapps_contract.catalogue.standard import GUARANTEES  # noqa: E402
 from flyteapps_contract.clients.registry import client_checks_of  # noqa: E402
 from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of  # noqa: E402
 from flyteapps_contract.verification import outcomes_of  # noqa: E402
@@ -74,7 +74,7 @@ def _result(outcomes: list[Outcome]) -> str:
 
 
 def _line(outcome: Outcome) -> str:
-    from flyteapps_contract.checks.registry import CHECKS
+    from flyteapps_contract.checks.support.registry import CHECKS
 
     mark = "" if outcome.verdict is Verdict.HOLDS else f" ({outcome.verdict.value}: {outcome.reason.splitlines()[0]})"
     return f"- {CHECKS[outcome.check].sentence}{mark}"

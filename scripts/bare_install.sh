@@ -33,7 +33,7 @@ cp "$here/tests/client/typed_sample.py" "$here/tests/client/mypy.ini" .
 "$python" -m mypy --python-executable "$bin/python" --config-file mypy.ini typed_sample.py >mypy.log 2>&1 || fail "mypy: $(cat mypy.log)"
 echo '{"typeCheckingMode": "strict", "reportMissingTypeStubs": false, "include": ["typed_sample.py"]}' >pyrightconfig.json
 "$python" -m pyright --warnings --pythonpath "$bin/python" >pyright.log 2>&1 || fail "pyright: $(cat pyright.log)"
-"$python" -P -m flyteapps_fake.serving.command --port 0 --console-port 0 >serve.log 2>&1 &
+"$python" -P -m flyteapps_fake.cli.serve --port 0 --console-port 0 >serve.log 2>&1 &
 server=$!
 tries=0
 until grep -q Ctrl-C serve.log; do

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.dialects.standard import Standard
-from flyteapps_fake.plane.commits import State
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.dialect import Standard
 
 
 def state_of(plane: FakeControlPlane) -> State:

@@ -23,9 +23,9 @@ import pytest
 import flyteapps
 from flyteapps import App, Client, Console
 from flyteapps.apps import Apps
-from flyteapps.call import Call, Iteration
 from flyteapps.default import default_client, use
 from flyteapps.drivers.awaiting import AsyncItems
+from flyteapps.drivers.binding import Call, Iteration
 from flyteapps.drivers.blocking import Items
 from flyteapps_fake.control_plane import FakeControlPlane
 

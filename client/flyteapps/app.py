@@ -13,12 +13,12 @@ from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.apps import Apps
-from flyteapps.call import calling, calling_by, calling_self, iterating, iterating_by, making_by
 from flyteapps.default import default_client
-from flyteapps.durations import patience
+from flyteapps.drivers.binding import calling, calling_by, calling_self, iterating, iterating_by, making_by
 from flyteapps.errors import AppDeleted, AppNotFound, WaitError
-from flyteapps.operations import Flow, ItemFlow, mapped
+from flyteapps.flows.operations import Flow, ItemFlow, mapped
 from flyteapps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
+from flyteapps.support.durations import patience
 
 if TYPE_CHECKING:
     from flyteapps.client import Client

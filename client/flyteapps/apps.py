@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps import arguments
-from flyteapps.call import calling, iterating
+from flyteapps.drivers.binding import calling, iterating
 from flyteapps.flows import reading
-from flyteapps.operations import Flow, ItemFlow, mapped
+from flyteapps.flows.operations import Flow, ItemFlow, mapped
 from flyteapps.states import DeploymentStatus
+from flyteapps.support import arguments
 
 if TYPE_CHECKING:
     from flyteapps.app import App

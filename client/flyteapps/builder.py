@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps.arguments import refuse, text, texts
 from flyteapps.settings import bad_name, is_name
+from flyteapps.support.arguments import refuse, text, texts
 
 MAX_REPLICAS = 2**32 - 1
 """Replicas are a uint32."""

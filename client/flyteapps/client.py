@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
 from connectrpc.errors import ConnectError
 
 from flyteapps.apps import Apps
-from flyteapps.durations import limit
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError, Error
-from flyteapps.lazy import lazy
-from flyteapps.operations import Open, Unary
+from flyteapps.flows.operations import Open, Unary
 from flyteapps.retries import Retries, Waits
-from flyteapps.secret import checked_headers, hidden
 from flyteapps.settings import Settings
+from flyteapps.support.durations import limit
+from flyteapps.support.lazy import lazy
+from flyteapps.support.secret import checked_headers, hidden
 from flyteapps.transports.transport import Transport
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Client:
         return pages.Console(*self._console)
 
     def _translated(self, error: ConnectError, operation: Unary | Open) -> Error:
-        from flyteapps.wire import error_of
+        from flyteapps.transports.errors import error_of
 
         return error_of(error, operation, self.settings.endpoint)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
-from flyteapps.secret import forget_locals
+from flyteapps.support.secret import forget_locals
 
 if TYPE_CHECKING:
     from yaml.nodes import Node

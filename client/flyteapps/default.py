@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, cast
 
 from flyteapps.errors import ConfigError
-from flyteapps.secret import hidden
+from flyteapps.support.secret import hidden
 
 if TYPE_CHECKING:
     from flyteapps.client import Client, Protocol

@@ -2,8 +2,8 @@
 
 `CallerError`: the caller (a bad name, a conflict, a missing app, a wrong setting). `PlaneError`: the plane.
 `NetworkError`: the network between them. `WaitError`: a wait that can't succeed. Rules of this file: exceptions alone;
-`flyteapps.wire` makes them of a transport's errors, which are reachable as `__cause__` only. Every exception can be
-pickled and copied, with all its attributes: tests/client/test_processes.py walks this file.
+`flyteapps.transports.errors` makes them of a transport's errors, reachable as `__cause__` alone. Every exception
+can be pickled and copied, with all its attributes: tests/client/test_processes.py walks this file.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyteapps.durations import positive
 from flyteapps.errors import ConfigError
+from flyteapps.support.durations import positive
 
 
 @dataclass(frozen=True, slots=True)

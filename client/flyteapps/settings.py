@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps.arguments import text
 from flyteapps.errors import ConfigError, InvalidArgument, Violation
 from flyteapps.retries import Retries, Waits
+from flyteapps.support.arguments import text
 
 REQUEST_ID = "x-request-id"
 

@@ -32,7 +32,7 @@ def contract_tests(
     the explorations try; of one `seed` they draw the same. `dialect` is the one of the targets' offers: it says which
     guarantees there are, and whether anything is drawn.
     """
-    from flyteapps_contract.dialects import dialect_of
+    from flyteapps_contract.catalogue.dialects import dialect_of
     from flyteapps_contract.profiles import DIRECTED, PROFILES
     from flyteapps_contract.verification import asked_of
 
@@ -40,8 +40,8 @@ def contract_tests(
 
     @pytest.mark.parametrize("guarantee", _chosen([*asked_of(dialect), *budgets], only))
     def test_contract(guarantee: str) -> None:
-        from flyteapps_contract.explorations.hunting import explore
         from flyteapps_contract.explorations.registry import EXPLORATIONS
+        from flyteapps_contract.explorations.search import explore
         from flyteapps_contract.verification import fresh_run, outcomes_of
 
         judged = target()
@@ -62,12 +62,12 @@ def client_tests(
     `factory` makes an adapter of the client (flyteapps_contract.clients.adapter) for an endpoint, a project and a
     domain, once a check. `seconds`: real time for each check, 10 by default; a hang counts as broken.
     """
-    from flyteapps_contract.clients.laws import LAWS
+    from flyteapps_contract.catalogue.clients import LAWS
 
     @pytest.mark.parametrize("law", _chosen([each.id for each in LAWS], only))
     def test_client(law: str) -> None:
+        from flyteapps_contract.clients.context import PATIENCE
         from flyteapps_contract.clients.judging import client_outcomes_of
-        from flyteapps_contract.clients.scene import PATIENCE
 
         _require_held(law, client_outcomes_of(factory, law, PATIENCE if seconds is None else seconds))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-from flyteapps_contract.checks.registry import Check
-from flyteapps_contract.guarantees import STANDARD
+from flyteapps_contract.catalogue.guarantee import STANDARD
+from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict, told
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Offers, Target

@@ -19,7 +19,7 @@ from flyteidl2.common import identifier_pb2, list_pb2
 from google.protobuf.message import Message
 
 from flyteapps_contract import streams
-from flyteapps_contract.dialects import DIALECTS
+from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
 from flyteapps_contract.streams import Leases, LogTail, Opened, Seen, Watcher

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from flyteapps_contract.checks.registry import Check, all_checks
+from flyteapps_contract.catalogue.dialects import BY_ID, dialect_of
+from flyteapps_contract.checks.support.registry import Check, all_checks
 from flyteapps_contract.deviations.deviations import of_dialect
-from flyteapps_contract.dialects import BY_ID, dialect_of
 from flyteapps_contract.outcomes import Outcome
 from flyteapps_contract.runner import judge
 from flyteapps_contract.session import Run

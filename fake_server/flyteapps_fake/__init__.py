@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane, LeakedStreams
-    from flyteapps_fake.plane.errors import Code, RpcError
-    from flyteapps_fake.settings import Settings
+    from flyteapps_fake.core.errors import Code, RpcError
+    from flyteapps_fake.core.settings import Settings
 
 __all__ = ["Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"]
 
 _HOMES = {
-    "Code": "plane.errors",
+    "Code": "core.errors",
     "FakeControlPlane": "control_plane",
     "LeakedStreams": "control_plane",
-    "RpcError": "plane.errors",
-    "Settings": "settings",
+    "RpcError": "core.errors",
+    "Settings": "core.settings",
 }
 
 

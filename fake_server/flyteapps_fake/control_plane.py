@@ -18,25 +18,25 @@ from typing import TYPE_CHECKING, Self
 
 from google.protobuf.message import Message
 
-from flyteapps_fake.dialects.closed import MESSAGE, Closed
-from flyteapps_fake.dialects.dialect import Dialect, Notice
-from flyteapps_fake.plane.apps import AppRecord
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.intake import Intake
-from flyteapps_fake.plane.operations import Operation
-from flyteapps_fake.plane.secrets import Secrets
-from flyteapps_fake.plane.streams import OpenStream
-from flyteapps_fake.plane.timeline import Timeline
-from flyteapps_fake.registry import DIALECTS, Maker, maker_of
-from flyteapps_fake.settings import ClockMode, DataPlane, IngressForm, Settings
+from flyteapps_fake.core.closed import MESSAGE, Closed
+from flyteapps_fake.core.dialect import Dialect, Notice
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.settings import ClockMode, DataPlane, IngressForm, Settings
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.dialects import DIALECTS, Maker, maker_of
+from flyteapps_fake.simulation.secrets import Secrets
+from flyteapps_fake.standard.apps import AppRecord
 
 if TYPE_CHECKING:
     from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
     from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 
+    from flyteapps_fake.inprocess.transport import DirectTransport
+    from flyteapps_fake.servers.embedded import EmbeddedServer
     from flyteapps_fake.services.platform import Platform
-    from flyteapps_fake.transports.direct import DirectTransport
-    from flyteapps_fake.transports.embedded_server import EmbeddedServer
 
 _NOTICE_SECONDS = 1.0
 """Real time until a server in this process notices that a stream's client has left, at most."""
@@ -256,31 +256,31 @@ class FakeControlPlane:
 
     def transport(self) -> DirectTransport:
         """The plane as a transport for a client in this process: no socket, no bytes on a wire."""
-        from flyteapps_fake.transports.direct import DirectTransport
+        from flyteapps_fake.inprocess.transport import DirectTransport
 
         return DirectTransport(self)
 
     def stub(self) -> AppServiceClientSync:
         """flyteidl2's generated sync client, talking to this plane directly."""
-        from flyteapps_fake.transports.direct import sync_stub
+        from flyteapps_fake.inprocess.transport import sync_stub
 
         return sync_stub(self)
 
     def async_stub(self) -> AppServiceClient:
         """flyteidl2's generated async client, talking to this plane directly."""
-        from flyteapps_fake.transports.direct import async_stub
+        from flyteapps_fake.inprocess.transport import async_stub
 
         return async_stub(self)
 
     def logs_stub(self) -> AppLogsServiceClientSync:
         """flyteidl2's generated sync client of AppLogsService, talking to this plane directly."""
-        from flyteapps_fake.transports.direct import sync_logs_stub
+        from flyteapps_fake.inprocess.transport import sync_logs_stub
 
         return sync_logs_stub(self)
 
     def async_logs_stub(self) -> AppLogsServiceClient:
         """flyteidl2's generated async client of AppLogsService, talking to this plane directly."""
-        from flyteapps_fake.transports.direct import async_logs_stub
+        from flyteapps_fake.inprocess.transport import async_logs_stub
 
         return async_logs_stub(self)
 
@@ -290,8 +290,8 @@ class FakeControlPlane:
         Apps that are created from then on have the port in their public URL, where the server says what they are.
         Raises RuntimeError where the plane was closed.
         """
-        from flyteapps_fake.transports.embedded_server import EmbeddedServer
-        from flyteapps_fake.transports.pages import pages
+        from flyteapps_fake.console.pages import pages
+        from flyteapps_fake.servers.embedded import EmbeddedServer
 
         if isinstance(self._dialect, Closed):
             raise RuntimeError(MESSAGE)

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def served(python: str, server: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def served(python: str, server: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
     """`flyteapps serve` of one environment, its first call answered; yields the process and its port."""
     port = free_port()
     options = ["--port", str(port), "--console-port", str(free_port()), "--quiet", "--server", server]

@@ -31,7 +31,8 @@ def app(name: str) -> App:
 def block(what: str, calls: int, url: str) -> Callable[[], object]:
     """The function that runs one block."""
     if url:
-        client = flyteapps.Client(url, **SCOPE, protocol=what.removesuffix("-aio"), insecure=True)
+        options: dict[str, Any] = {"protocol": what.removesuffix("-aio"), "insecure": True}
+        client = flyteapps.Client(url, **SCOPE, **options)
     else:
         plane = FakeControlPlane(clock="manual")
         stub = plane.stub()

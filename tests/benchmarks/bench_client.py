@@ -29,7 +29,7 @@ from pyqwest import HTTPTransport, HTTPVersion, SyncClient, SyncHTTPTransport
 
 from flyteapps import Client
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.plane.operations import OPERATIONS
+from flyteapps_fake.core.operations import OPERATIONS
 
 SCOPE: dict[str, Any] = {"project": "p", "domain": "d"}
 GET = GetRequest(app_id=Identifier(**SCOPE, name="a"))

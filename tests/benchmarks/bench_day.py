@@ -22,9 +22,9 @@ from flyteidl2.logs.dataplane.payload_pb2 import PERSISTED_ONLY
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.cluster.scenarios import LABEL
-from flyteapps_fake.plane.events import Event
-from flyteapps_fake.plane.operations import CREATE, GET, TAIL_LOGS, UPDATE, WATCH
+from flyteapps_fake.core.operations import CREATE, GET, TAIL_LOGS, UPDATE, WATCH
+from flyteapps_fake.simulation.scenarios import LABEL
+from flyteapps_fake.standard.watch import Event
 
 HOUR = 3_600.0
 LIMIT_US = 50.0

@@ -17,7 +17,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.operations import CREATE
+from flyteapps_fake.core.operations import CREATE
 
 
 def fresh_plane(rounds: int) -> float:

@@ -19,12 +19,12 @@ from google.protobuf.message import Message
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the stand-in as a target is one of the tests'
 
 from contract import standins
-from flyteapps_contract.commands.interpreter import Interpreter
-from flyteapps_contract.commands.table import Act
-from flyteapps_contract.explorations.hunting import Finding, Hunt, draw
+from flyteapps_contract.explorations.search import Finding, Hunt, draw
 from flyteapps_contract.explorations.sequences import commands_of
 from flyteapps_contract.model.linearizability import Call, contradiction
 from flyteapps_contract.model.racing import OK, Said, State, step
+from flyteapps_contract.sequences.commands import Act
+from flyteapps_contract.sequences.interpreter import Interpreter
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Inbox, Link, Plane
 

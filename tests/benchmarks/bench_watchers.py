@@ -29,8 +29,8 @@ from pyqwest import SyncClient
 HERE = Path(__file__).parent
 BARE = """
 import asyncio, pathlib, sys
-from flyteapps_fake.serving.config import ServeConfig
-from flyteapps_fake.serving.envoy_config import Configuration
+from flyteapps_fake.servers.config import ServeConfig
+from flyteapps_fake.servers.envoy_config import Configuration
 class Tuned(Configuration):
     def get_envoy_config(self):  # pyvoy's own start asks Envoy's administration by TCP
         address = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}

@@ -10,7 +10,7 @@ from typing import Any
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
-from flyteapps_fake.transports.direct import DirectTransport
+from flyteapps_fake.inprocess.transport import DirectTransport
 
 REQUEST_LOST = "request lost"
 RESPONSE_LOST = "response lost"

@@ -24,8 +24,8 @@ from flyteapps import (
     Retries,
     Unavailable,
     Waits,
-    methods,
 )
+from flyteapps.flows import methods
 
 from . import servers
 from .conftest import SCOPE, Run

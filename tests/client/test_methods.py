@@ -12,7 +12,8 @@ from flyteidl2.app import app_logs_payload_pb2 as logs
 from flyteidl2.app.app_logs_service_connect import AppLogsServiceClientSync
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
-from flyteapps import DeploymentStatus, DesiredState, Substate, methods
+from flyteapps import DeploymentStatus, DesiredState, Substate
+from flyteapps.flows import methods
 
 
 class Recording:

@@ -17,8 +17,8 @@ import flyteapps
 from client.conftest import Run, client_of
 from flyteapps import App, Client, DeploymentFailed
 from flyteapps.apps import Apps
-from flyteapps.call import Call, Iteration
 from flyteapps.default import use
+from flyteapps.drivers.binding import Call, Iteration
 from flyteapps_fake.control_plane import FakeControlPlane
 
 dialect = "standard"

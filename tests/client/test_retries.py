@@ -9,8 +9,8 @@ from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps import ConfigError, Error, InvalidArgument, Overloaded, Retries, Unavailable, Waits
 from flyteapps.flows.calls import call
-from flyteapps.methods import GET
-from flyteapps.operations import Sleep, Unary
+from flyteapps.flows.methods import GET
+from flyteapps.flows.operations import Sleep, Unary
 from flyteapps.settings import Settings
 
 

@@ -24,7 +24,7 @@ from client.servers import listening
 from flyteapps import App, Client
 from flyteapps.config import Config
 from flyteapps.errors import ConfigError, Error
-from flyteapps.secret import Secret
+from flyteapps.support.secret import Secret
 from flyteapps_fake.control_plane import FakeControlPlane
 
 TOKEN = "very-secret-token-" + "x" * 100

@@ -20,10 +20,10 @@ from google.rpc.error_details_pb2 import RetryInfo
 
 from flyteapps import App, Client, ConfigError, InvalidArgument, Overloaded, ProtocolError, Retries, Unavailable, Waits
 from flyteapps.flows.calls import LONGEST_PAUSE_SECONDS
-from flyteapps.methods import GET
-from flyteapps.operations import Unary
+from flyteapps.flows.methods import GET
+from flyteapps.flows.operations import Unary
 from flyteapps.settings import Settings
-from flyteapps.wire import error_of
+from flyteapps.transports.errors import error_of
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from . import servers

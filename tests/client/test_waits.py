@@ -22,7 +22,7 @@ from flyteapps import (
     WaitTimeout,
     WatchStalled,
 )
-from flyteapps.transports.inbox import ROOM, InboxStream
+from flyteapps.transports.queue_stream import ROOM, InboxStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, SETTLES, WAYS, Run, client_of

@@ -23,10 +23,10 @@ from flyteidl2.core.tasks_pb2 import Container
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.errors import RpcError
-from flyteapps_fake.plane.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
-from flyteapps_fake.plane.pacer import _Moving  # pyright: ignore[reportPrivateUsage]  # what must not be asked
-from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.auto_clock import _Moving  # pyright: ignore[reportPrivateUsage]  # what must not be asked
 
 ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
 ASSIGNED = Status.DEPLOYMENT_STATUS_ASSIGNED

@@ -12,8 +12,8 @@ from flyteidl2.core.tasks_pb2 import Container
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.clock import SECOND, from_timestamp
-from flyteapps_fake.plane.operations import CREATE, WATCH
+from flyteapps_fake.core.operations import CREATE, WATCH
+from flyteapps_fake.core.time.clock import SECOND, from_timestamp
 
 ACTIVE, FAILED = Status.DEPLOYMENT_STATUS_ACTIVE, Status.DEPLOYMENT_STATUS_FAILED
 

@@ -21,8 +21,8 @@ from flyteidl2.core.literals_pb2 import KeyValuePair
 from flyteidl2.core.tasks_pb2 import Container
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
-from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.core.streams import OpenStream
 
 ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
 FAILED = Status.DEPLOYMENT_STATUS_FAILED

@@ -10,7 +10,7 @@ from flyteapps_contract.outcomes import Refused, StreamEnded
 from flyteapps_contract.targets.connect import refused
 from flyteapps_contract.targets.target import Inbox, Link
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.direct import DirectStream
+from flyteapps_fake.inprocess.transport import DirectStream
 
 
 class DirectInbox(Inbox):

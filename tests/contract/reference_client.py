@@ -19,7 +19,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_service_connect import AppServiceClient
 
 from flyteapps_contract.clients.adapter import Kind, WaitFor
-from flyteapps_contract.clients.stage.apps import status_of
+from flyteapps_contract.clients.scripted.apps import status_of
 from flyteapps_contract.session import ACTIVE, FAILED, RUN, STARTED, STOP, STOPPED, copy
 
 T = TypeVar("T")

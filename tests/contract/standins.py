@@ -16,7 +16,7 @@ from flyteapps_contract.targets.planes import InProcess, PlanesTarget
 from flyteapps_contract.targets.target import Link, Offers
 from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.grpc_sync import SyncServicer
+from flyteapps_fake.grpc.servicer import SyncServicer
 
 from .direct_link import DirectLink
 

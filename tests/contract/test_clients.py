@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from flyteidl2.app import app_definition_pb2 as model
 
+from flyteapps_contract.catalogue.clients import LAWS
 from flyteapps_contract.clients.adapter import ClientFactory
 from flyteapps_contract.clients.judging import client_outcomes_of, judge_client
-from flyteapps_contract.clients.laws import LAWS
 from flyteapps_contract.clients.registry import all_client_checks, client_gaps
 from flyteapps_contract.outcomes import NotOffered, Verdict, verdict_of
 from flyteapps_contract.plugin import client_tests

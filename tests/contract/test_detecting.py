@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
 
-from flyteapps_contract import verify
+from flyteapps_contract.cli import verify
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.detecting import Sign, told
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flyteapps_contract.checks.registry import Check
+from flyteapps_contract.catalogue.dialects import BY_ID
+from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.deviations.deviations import Deviation, Deviations, load, of_dialect, shipped
-from flyteapps_contract.dialects import BY_ID
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 from flyteapps_contract.reports.summary import Summary, summarize
 

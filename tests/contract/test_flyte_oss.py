@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
-from flyteapps_contract import catalogue_flyte_oss
-from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract.catalogue import flyte_oss as catalogue_flyte_oss
+from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.deviations.deviations import of_dialect
 from flyteapps_contract.plugin import contract_tests
 from flyteapps_contract.verification import asked_of, checks_of

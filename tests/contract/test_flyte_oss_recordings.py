@@ -14,7 +14,7 @@ from flyteapps_contract.recordings.steps import groups, header_of, load
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
 from flyteapps_contract.targets.target import Link, Offers
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.dialects.flyte_oss.recorded import recorded
+from flyteapps_fake.flyte_oss.simulation.recorded import recorded
 
 from .link_at_once import LinkAtOnce
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flyteapps_contract.explorations.histories import drawn, search
-from flyteapps_contract.explorations.hunting import Hunt
+from flyteapps_contract.explorations.search import Hunt
 from flyteapps_contract.verification import fresh_run
 from mutants import hunting, races
 from mutants.planting import Mutant

@@ -12,8 +12,8 @@ from buf.validate.validate_pb2 import Violations
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
-from flyteapps_contract.explorations.hunting import Hunt
 from flyteapps_contract.explorations.messages import LEFT_OUT, METHODS, search
+from flyteapps_contract.explorations.search import Hunt
 from flyteapps_contract.model.constraints import Grammar
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import Run

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from flyteapps_contract import streams
-from flyteapps_contract.dialects import BY_ID, DIALECTS
-from flyteapps_contract.guarantees import FLYTE_OSS
+from flyteapps_contract.catalogue.dialects import BY_ID, DIALECTS
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
 from flyteapps_contract.profiles import PROFILES
 from mutants import hunt, hunting
 from mutants.catalogue import MUTANTS, Mutant

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flyteapps_contract.dialects import BY_ID
-from flyteapps_contract.explorations.hunting import explore
+from flyteapps_contract.catalogue.dialects import BY_ID
 from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.search import explore
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.reports.machine import as_json, as_junit

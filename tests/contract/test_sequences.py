@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flyteapps_contract.explorations.hunting import Hunt
+from flyteapps_contract.explorations.search import Hunt
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.session import Run
 from flyteapps_contract.verification import fresh_prefix

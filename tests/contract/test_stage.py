@@ -14,10 +14,10 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_service_connect import AppServiceClient
 
-from flyteapps_contract.clients.stage.cues import Drop, How
-from flyteapps_contract.clients.stage.journal import LEFT
-from flyteapps_contract.clients.stage.stage import Stage
-from flyteapps_contract.clients.stage.theatre import Theatre
+from flyteapps_contract.clients.scripted.call_log import LEFT
+from flyteapps_contract.clients.scripted.faults import Drop, How
+from flyteapps_contract.clients.scripted.plane import Stage
+from flyteapps_contract.clients.scripted.server import Theatre
 from flyteapps_contract.session import ACTIVE, RUN, STOP, statuses
 
 APP_ID = model.Identifier(project="p", domain="d", name="one")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from flyteapps_contract import streams, verify
-from flyteapps_contract.catalogue import GUARANTEES
+from flyteapps_contract import streams
+from flyteapps_contract.catalogue.standard import GUARANTEES
+from flyteapps_contract.cli import verify
 from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.session import Run
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget

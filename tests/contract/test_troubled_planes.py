@@ -10,11 +10,11 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 from rich.console import Console
 
-from flyteapps_contract import verify
-from flyteapps_contract.catalogue import GUARANTEES
-from flyteapps_contract.checks.registry import Check
-from flyteapps_contract.explorations.hunting import explore
+from flyteapps_contract.catalogue.standard import GUARANTEES
+from flyteapps_contract.checks.support.registry import Check
+from flyteapps_contract.cli import verify
 from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.search import explore
 from flyteapps_contract.outcomes import Refused, Verdict
 from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
 from flyteapps_contract.session import Run, Session

@@ -17,16 +17,16 @@ import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
 from rich.console import Console
 
-from flyteapps_contract import verify
-from flyteapps_contract.checks.registry import CHECKS, Check
-from flyteapps_contract.dialects import BY_ID
+from flyteapps_contract.catalogue.dialects import BY_ID
+from flyteapps_contract.checks.support.registry import CHECKS, Check
+from flyteapps_contract.cli import verify
 from flyteapps_contract.outcomes import Broken, CannotJudge, Verdict
 from flyteapps_contract.profiles import DIRECTED
 from flyteapps_contract.session import Limits, Run, Session
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.embedded_server import EmbeddedServer
+from flyteapps_fake.servers.embedded import EmbeddedServer
 
 
 @pytest.fixture

@@ -12,17 +12,18 @@ from unittest.mock import patch
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
-from flyteapps_fake.cluster.reactor import Reactor
-from flyteapps_fake.cluster.runs import Run
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.plane import identity, ingress, reads, writes
-from flyteapps_fake.plane.apps import AppKey
-from flyteapps_fake.plane.clock import Agenda
-from flyteapps_fake.plane.commits import State
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.identity import Organization
-from flyteapps_fake.plane.ingress import Hosts
-from flyteapps_fake.plane.lifecycle import PENDING, STOPPED
+from flyteapps_fake.core import organization as identity
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.lifecycle import PENDING, STOPPED
+from flyteapps_fake.core.organization import Organization
+from flyteapps_fake.core.time.clock import Agenda
+from flyteapps_fake.standard import ingress, reads, writes
+from flyteapps_fake.standard.apps import AppKey
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.ingress import Hosts
+from flyteapps_fake.standard.simulation.reactor import Reactor
+from flyteapps_fake.standard.simulation.runs import Run
 
 from .planting import around, at_create, at_update, draft_of, mutant
 
@@ -40,7 +41,7 @@ def another_org_is_taken_in() -> AbstractContextManager[Any]:
 
 @mutant("ID-2")
 def rules_are_not_checked() -> AbstractContextManager[Any]:
-    return patch("flyteapps_fake.dialects.standard.check", lambda request: None)
+    return patch("flyteapps_fake.standard.dialect.check", lambda request: None)
 
 
 @mutant("ID-4")

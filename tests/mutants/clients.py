@@ -17,7 +17,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 
 from contract.reference_client import RETRIED, Conflict, Handle, ReferenceClient, Since, WaitError, conditions
 from flyteapps_contract.clients.adapter import WaitFor
-from flyteapps_contract.clients.stage.apps import status_of
+from flyteapps_contract.clients.scripted.apps import status_of
 from flyteapps_contract.session import ACTIVE, FAILED, STOP, copy
 
 MUTANTS: list[tuple[str, type[ReferenceClient]]] = []

@@ -11,22 +11,25 @@ from unittest.mock import patch
 
 from flyteidl2.app import app_definition_pb2 as model
 
-from flyteapps_fake.cluster import admission, runs
-from flyteapps_fake.cluster.admission import Bounds
-from flyteapps_fake.cluster.scenarios import SCENARIOS
-from flyteapps_fake.dialects.standard import Standard
-from flyteapps_fake.plane import apps, conditions, leases, log_lines, logs, status, waiting, writes
-from flyteapps_fake.plane.apps import AppRecord
-from flyteapps_fake.plane.clock import SECOND, Agenda
-from flyteapps_fake.plane.commits import State
-from flyteapps_fake.plane.events import Event, EventLog
-from flyteapps_fake.plane.leases import LeaseDesk
-from flyteapps_fake.plane.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED
-from flyteapps_fake.plane.pools import Pools
-from flyteapps_fake.plane.replicas import ReplicaBook
-from flyteapps_fake.plane.waiting import Waiting
-from flyteapps_fake.plane.wire import field
-from flyteapps_fake.settings import SIMULATED
+from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED
+from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.settings import SIMULATED
+from flyteapps_fake.core.time.clock import SECOND, Agenda
+from flyteapps_fake.simulation import admission, log_lines
+from flyteapps_fake.simulation.admission import Bounds
+from flyteapps_fake.simulation.scenarios import SCENARIOS
+from flyteapps_fake.standard import apps, conditions, logs, writes
+from flyteapps_fake.standard.apps import AppRecord
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.dialect import Standard
+from flyteapps_fake.standard.operators import leases, waiting
+from flyteapps_fake.standard.operators import reports as status
+from flyteapps_fake.standard.operators.leases import LeaseDesk
+from flyteapps_fake.standard.operators.pools import Pools
+from flyteapps_fake.standard.operators.waiting import Waiting
+from flyteapps_fake.standard.replicas import ReplicaBook
+from flyteapps_fake.standard.simulation import runs
+from flyteapps_fake.standard.watch import Event, EventLog
 
 from .planting import around, at_commit, at_create, draft_of, mutant
 
@@ -240,7 +243,7 @@ def a_report_replaces_the_labels() -> AbstractContextManager[Any]:
         return key
 
     real = status.update_status
-    return patch("flyteapps_fake.dialects.standard.update_status", lambda *arguments: update_status(real, *arguments))
+    return patch("flyteapps_fake.standard.dialect.update_status", lambda *arguments: update_status(real, *arguments))
 
 
 @mutant("US-0")
@@ -434,7 +437,7 @@ def live_only_is_live_or_persisted() -> AbstractContextManager[Any]:
         return real(state, request)
 
     real = logs.tail_logs
-    return patch("flyteapps_fake.dialects.standard.tail_logs", lambda *arguments: tail(real, *arguments))
+    return patch("flyteapps_fake.standard.dialect.tail_logs", lambda *arguments: tail(real, *arguments))
 
 
 @mutant("LO-1")
@@ -484,7 +487,7 @@ def one_replica_means_all() -> AbstractContextManager[Any]:
         return real(state, request)
 
     real = logs.tail_logs
-    return patch("flyteapps_fake.dialects.standard.tail_logs", lambda *arguments: tail(real, *arguments))
+    return patch("flyteapps_fake.standard.dialect.tail_logs", lambda *arguments: tail(real, *arguments))
 
 
 @mutant("DE-3")

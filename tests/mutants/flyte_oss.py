@@ -14,31 +14,22 @@ from unittest.mock import PropertyMock, patch
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Ingress, Spec
 from flyteidl2.app.app_payload_pb2 import WatchResponse
 
-from flyteapps_fake.dialects.flyte_oss import (
-    conditions,
-    dialect,
-    informer,
-    intake,
-    logs,
-    names,
-    operator,
-    payloads,
-    reads,
-    services,
-    writes,
-)
-from flyteapps_fake.dialects.flyte_oss.dialect import FlyteOss
-from flyteapps_fake.dialects.flyte_oss.informer import Subscription
-from flyteapps_fake.dialects.flyte_oss.operator import Operator
-from flyteapps_fake.dialects.flyte_oss.reads import Reads
-from flyteapps_fake.dialects.flyte_oss.services import Service, Services
-from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
-from flyteapps_fake.dialects.flyte_oss.writes import Writes
-from flyteapps_fake.plane.clock import SECOND
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.intake import Intake
-from flyteapps_fake.plane.validation import check
-from flyteapps_fake.plane.wire import encode, field
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.protobuf import encode, field
+from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.validation import check
+from flyteapps_fake.flyte_oss import conditions, dialect, logs, names, payloads, reads, services, writes
+from flyteapps_fake.flyte_oss import request_limits as intake
+from flyteapps_fake.flyte_oss import watch_hub as informer
+from flyteapps_fake.flyte_oss.dialect import FlyteOss
+from flyteapps_fake.flyte_oss.reads import Reads
+from flyteapps_fake.flyte_oss.services import Service, Services
+from flyteapps_fake.flyte_oss.simulation import operator
+from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.operator import Operator
+from flyteapps_fake.flyte_oss.watch_hub import Subscription
+from flyteapps_fake.flyte_oss.writes import Writes
 
 from .planting import around, mutant
 
@@ -336,7 +327,7 @@ def an_update_knows_the_app_before() -> Planted:
     def event_of(kind: int, app: bytes) -> bytes:
         return field(kind, field(1, app) + (field(2, app) if kind == 2 else b""))
 
-    from flyteapps_fake.dialects.flyte_oss import cluster
+    from flyteapps_fake.flyte_oss import cluster
 
     return patch.object(cluster, "event_of", event_of)
 
@@ -378,7 +369,7 @@ def an_update_clears_the_conditions() -> Planted:
         changed = old is not None and old.generation != service.generation
         real(self, replace(service, conditions=()) if changed else service)
 
-    from flyteapps_fake.dialects.flyte_oss.cluster import Cluster
+    from flyteapps_fake.flyte_oss.cluster import Cluster
 
     return around(Cluster, "put", put)
 

@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 from flyteidl2.app import app_payload_pb2 as rpc
 
-from flyteapps_fake.plane import writes
-from flyteapps_fake.plane.apps import AppKey
-from flyteapps_fake.plane.commits import State
+from flyteapps_fake.standard import writes
+from flyteapps_fake.standard.apps import AppKey
+from flyteapps_fake.standard.commits import State
 
 from .planting import around, mutant
 

@@ -19,10 +19,10 @@ from typing import Any
 
 from contract import standins
 from flyteapps_contract import streams
-from flyteapps_contract.checks.registry import all_checks
+from flyteapps_contract.checks.support.registry import all_checks
 from flyteapps_contract.clients.judging import client_outcomes_of
-from flyteapps_contract.explorations.hunting import explore
 from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.search import explore
 from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.profiles import PROFILES
 from flyteapps_contract.runner import judge

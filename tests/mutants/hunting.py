@@ -8,11 +8,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 
 from contract import standins
-from flyteapps_contract.dialects import BY_ID
-from flyteapps_contract.explorations.hunting import Hunt, explore
+from flyteapps_contract.catalogue.dialects import BY_ID
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
 from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.search import Hunt, explore
 from flyteapps_contract.explorations.sequences import search
-from flyteapps_contract.guarantees import FLYTE_OSS
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.targets.planes import PlanesTarget

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common.list_pb2 import Filter
 
-from flyteapps_fake.plane import filters, listing, reads
+from flyteapps_fake.standard import filters, listing, reads
 
 from .planting import around, mutant
 

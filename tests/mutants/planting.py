@@ -14,10 +14,10 @@ from unittest.mock import patch
 
 from flyteidl2.app import app_definition_pb2 as model
 
-from flyteapps_fake.plane.apps import AppRecord, Draft
-from flyteapps_fake.plane.clock import from_timestamp
-from flyteapps_fake.plane.commits import State
-from flyteapps_fake.plane.conditions import History
+from flyteapps_fake.core.time.clock import from_timestamp
+from flyteapps_fake.standard.apps import AppRecord, Draft
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.conditions import History
 
 Mutant = Callable[[], AbstractContextManager[Any]]
 MUTANTS: list[tuple[str, Mutant]] = []

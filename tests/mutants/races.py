@@ -8,10 +8,10 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
-from flyteapps_fake.dialects.standard import Standard
-from flyteapps_fake.plane.apps import AppKey, AppRecord, Draft
-from flyteapps_fake.plane.commits import State
-from flyteapps_fake.plane.events import Event, EventLog, Subscription
+from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.dialect import Standard
+from flyteapps_fake.standard.watch import Event, EventLog, Subscription
 
 from .planting import around, mutant
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from contract import standins
-from flyteapps_contract.explorations.hunting import Hunt
+from flyteapps_contract.explorations.search import Hunt
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.verification import fresh_run
 

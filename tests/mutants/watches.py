@@ -7,10 +7,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from flyteapps_fake.plane import reads
-from flyteapps_fake.plane.apps import AppKey
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.events import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT, Event, EventLog, Subscription
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.standard import reads
+from flyteapps_fake.standard.apps import AppKey
+from flyteapps_fake.standard.watch import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT, Event, EventLog, Subscription
 
 from .planting import around, mutant
 

@@ -15,7 +15,7 @@ from flyteidl2.common import identifier_pb2, list_pb2
 from flyteidl2.core import tasks_pb2
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.plane.operations import OPERATIONS
+from flyteapps_fake.core.operations import OPERATIONS
 
 WATCH = OPERATIONS["/flyteidl2.app.AppService/Watch"]
 ABORT_OPENING = "Either the change has already been applied, or"

@@ -12,8 +12,8 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRe
 from flyteidl2.core.tasks_pb2 import Container
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.cluster.scenarios import LABEL, SCENARIOS
-from flyteapps_fake.plane.operations import CREATE, DELETE, UPDATE, WATCH
+from flyteapps_fake.core.operations import CREATE, DELETE, UPDATE, WATCH
+from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
 
 
 def history(seed: int) -> list[bytes]:

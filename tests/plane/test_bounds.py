@@ -15,13 +15,14 @@ from google.protobuf.message import Message
 from innards import state_of
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.dialects.flyte_oss import informer, reads
-from flyteapps_fake.plane import events
-from flyteapps_fake.plane.errors import RpcError
-from flyteapps_fake.plane.filters import MAX_FILTERS, MAX_VALUES
-from flyteapps_fake.plane.listing import MAX_SORT_KEYS
-from flyteapps_fake.plane.wire import count_values, varint
-from flyteapps_fake.transports.json_shape import count_json
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.protobuf import count_values, varint
+from flyteapps_fake.flyte_oss import reads
+from flyteapps_fake.flyte_oss import watch_hub as informer
+from flyteapps_fake.http.protocol.json_shape import count_json
+from flyteapps_fake.standard import watch as events
+from flyteapps_fake.standard.filters import MAX_FILTERS, MAX_VALUES
+from flyteapps_fake.standard.listing import MAX_SORT_KEYS
 
 from .conftest import Refusal
 from .desk import INVALID, STOP, Desk, app_id, app_of, new_app

@@ -6,7 +6,7 @@ from flyteidl2.app.app_definition_pb2 import Condition, Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyteapps_fake.plane.conditions import MAX_CONDITIONS, History
+from flyteapps_fake.standard.conditions import MAX_CONDITIONS, History
 
 _TEXTS = st.sampled_from(["", "m", "é" * 80, "x" * 300, "y" * 20_000])
 

@@ -13,10 +13,10 @@ from flyteidl2.common.identifier_pb2 import ClusterIdentifier
 from flyteidl2.logs.dataplane import payload_pb2 as logs
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.plane.errors import RpcError
-from flyteapps_fake.plane.operations import LEASE, TAIL_LOGS
-from flyteapps_fake.plane.streams import OpenStream
-from flyteapps_fake.settings import Settings
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.operations import LEASE, TAIL_LOGS
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.streams import OpenStream
 
 from .conftest import Refusal
 from .desk import Desk, app_id, statuses

@@ -11,10 +11,10 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.dialects.flyte_oss.informer import BUFFER
-from flyteapps_fake.dialects.flyte_oss.surroundings import Surroundings
-from flyteapps_fake.plane.draws import drawn
-from flyteapps_fake.plane.operations import GET, TAIL_LOGS
+from flyteapps_fake.core.draws import drawn
+from flyteapps_fake.core.operations import GET, TAIL_LOGS
+from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.watch_hub import BUFFER
 
 from .conftest import Refusal
 from .desk import STOP, Desk, app_id, app_of, kind, new_app, statuses

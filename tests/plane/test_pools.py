@@ -7,9 +7,9 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common.identifier_pb2 import ClusterIdentifier
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.dialects.dialect import Notice
-from flyteapps_fake.plane.operations import OPERATIONS
-from flyteapps_fake.plane.streams import OpenStream
+from flyteapps_fake.core.dialect import Notice
+from flyteapps_fake.core.operations import OPERATIONS
+from flyteapps_fake.core.streams import OpenStream
 
 from .desk import STARTED, Desk, app_id, new_app, statuses
 

@@ -9,7 +9,7 @@ import flyteapps_fake
 
 ROOT = Path(flyteapps_fake.__file__).parent
 OTHER = re.compile(r"flyte.?oss|open.source|knative|\bkservice", re.IGNORECASE)
-KNOWS = {"registry.py"}
+KNOWS = {"dialects.py"}
 """Where all dialects are named."""
 
 

@@ -10,7 +10,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import identifier_pb2
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.plane.errors import Code, RpcError
+from flyteapps_fake.core.errors import Code, RpcError
 
 from .desk import STOP, Desk, Stream, app_id, app_of, kind, project, statuses
 

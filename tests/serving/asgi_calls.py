@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.asgi import AccessLine, AppOptions, Front
-from flyteapps_fake.transports.limits import Limits
+from flyteapps_fake.http.front import AccessLine, AppOptions, Front
+from flyteapps_fake.http.limits import Limits
 
 PATIENCE = 60.0
 Events = list[Any]

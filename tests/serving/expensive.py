@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from flyteapps_fake.plane.operations import OPERATIONS, Operation
-from flyteapps_fake.plane.wire import varint
+from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.core.protobuf import varint
 
 MAX_BYTES = 4 * 1024 * 1024
 SMALLEST_BYTES = 1024

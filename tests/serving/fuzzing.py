@@ -16,7 +16,7 @@ from google.protobuf.json_format import MessageToJson, SerializeToJsonError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from flyteapps_fake.transports.endpoints import Endpoint, Unary
+from flyteapps_fake.http.endpoints import Endpoint, Unary
 
 from .messages_of import NAMES, WORDS
 

@@ -48,7 +48,7 @@ class ServerProcess:
         `banner`: how it names its ports. `popen`: more for subprocess.Popen.
         """
         started = time.monotonic()
-        command = [sys.executable, "-P", "-m", "flyteapps_fake.serving.command", "--port", "0"]
+        command = [sys.executable, "-P", "-m", "flyteapps_fake.cli.serve", "--port", "0"]
         command += [] if console_port is None else ["--console-port", console_port]
         command += arguments
         if shell:

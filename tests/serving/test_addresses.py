@@ -14,10 +14,9 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.serving import addresses
-from flyteapps_fake.serving.config import ServeConfig
-from flyteapps_fake.transports import listener
-from flyteapps_fake.transports.listener import AddressTaken, bound_sockets, listening_sockets
+from flyteapps_fake.servers import addresses, listener
+from flyteapps_fake.servers.config import ServeConfig
+from flyteapps_fake.servers.listener import AddressTaken, bound_sockets, listening_sockets
 
 from .messages import create, get
 from .server_process import HTTP, ServerProcess
@@ -141,7 +140,7 @@ def test_a_console_port_that_is_taken(kind: str) -> None:
 def test_a_port_that_goes_meanwhile(capfd: pytest.CaptureFixture[str]) -> None:
     """A port that another program takes between our check and Envoy's start is named, and Envoy says nothing."""
     pytest.importorskip("pyvoy")
-    from flyteapps_fake.serving.pyvoy_server import run_pyvoy
+    from flyteapps_fake.servers.pyvoy import run_pyvoy
 
     socks = bound_sockets(("127.0.0.1",), 0)
     port = socks[0].getsockname()[1]

@@ -13,7 +13,8 @@ import pytest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports import app_page, json_form, pages
+from flyteapps_fake.console import app_page, pages
+from flyteapps_fake.http.protocol import json_form
 
 from .asgi_calls import calling
 from .messages import create, get

@@ -21,9 +21,11 @@ from flyteidl2.app import app_service_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.validation import MAX_VALUES
-from flyteapps_fake.transports import arrivals, duplex, lane
-from flyteapps_fake.transports.repeats import MOST
+from flyteapps_fake.core.validation import MAX_VALUES
+from flyteapps_fake.http import large_requests as lane
+from flyteapps_fake.http import request_timeouts as arrivals
+from flyteapps_fake.http.response_cache import MOST
+from flyteapps_fake.http.streaming import duplex
 
 from .asgi_calls import Caller, calling
 from .conftest import KINDS

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from flyteapps_fake.plane.operations import OPERATIONS, Operation
+from flyteapps_fake.core.operations import OPERATIONS, Operation
 
 from .asgi_calls import calling
 from .expensive import Expensive, allowed_seconds, draw

@@ -108,7 +108,7 @@ def test_quiet_says_nothing_of_calls(kind: str) -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flyteapps_fake.serving.command", *arguments]
+    command = [sys.executable, "-m", "flyteapps_fake.cli.serve", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 

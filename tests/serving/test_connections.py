@@ -24,8 +24,8 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.protocol import h2
 
-from flyteapps_fake.transports.limits import CALLS_PER_CONNECTION
-from flyteapps_fake.transports.portable_http2 import CountedConnection, Http2
+from flyteapps_fake.http.limits import CALLS_PER_CONNECTION
+from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2
 
 from .conftest import KINDS
 from .messages import create, get, watch

@@ -13,7 +13,7 @@ from connectrpc.errors import ConnectError
 from flyteidl2.app.app_payload_pb2 import WatchResponse
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.direct import AsyncDirectStream, DirectStream
+from flyteapps_fake.inprocess.transport import AsyncDirectStream, DirectStream
 
 from .messages import create, get, watch
 

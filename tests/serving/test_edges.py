@@ -12,7 +12,7 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from google.protobuf.json_format import MessageToJson
 
-from flyteapps_fake.plane.errors import Code
+from flyteapps_fake.core.errors import Code
 
 from .messages import create, get, identifier, watch
 from .raw_http2 import RawHttp2

@@ -13,8 +13,8 @@ from flyteidl2.app import app_service_pb2_grpc
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.grpc_aio import AioServicer
-from flyteapps_fake.transports.loop_driver import LoopDriver
+from flyteapps_fake.grpc.asyncio_servicer import AioServicer
+from flyteapps_fake.http.loop_driver import LoopDriver
 
 from .messages import create, get, watch
 

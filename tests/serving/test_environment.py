@@ -19,7 +19,7 @@ from .server_process import HTTP, ServerProcess, eventually
 from .test_command import run
 from .test_edges import GET, PROTO
 
-SERVE = (sys.executable, "-P", "-m", "flyteapps_fake.serving.command")
+SERVE = (sys.executable, "-P", "-m", "flyteapps_fake.cli.serve")
 
 
 def answers(server: ServerProcess) -> bool:
@@ -170,7 +170,7 @@ def test_a_request_id_is_in_the_line(kind: str) -> None:
 
 def test_the_folder_for_the_start_is_private() -> None:
     """Only the user that starts a server can reach the sockets by which it is started."""
-    from flyteapps_fake.serving.run_folder import run_folder
+    from flyteapps_fake.servers.run_folder import run_folder
 
     with run_folder() as folder:
         assert folder.stat().st_mode & 0o077 == 0

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.operations import OPERATIONS, Operation
-from flyteapps_fake.transports.asgi import AppOptions, Front
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.http.front import AppOptions, Front
 
 from .messages import create
 from .messages_of import NAMES, messages, mutated

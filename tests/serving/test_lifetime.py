@@ -20,7 +20,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, GetRequest, ListRequest
 from flyteidl2.core.tasks_pb2 import Container
 
 from flyteapps_fake import FakeControlPlane, LeakedStreams
-from flyteapps_fake.transports.grpc_sync import SyncServicer
+from flyteapps_fake.grpc.servicer import SyncServicer
 
 from .server_process import eventually
 

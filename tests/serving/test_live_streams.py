@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 
-from flyteapps_fake.transports.streams import LiveStream
-from flyteapps_fake.transports.wire import Event
+from flyteapps_fake.http.protocol.wire import Event
+from flyteapps_fake.http.streaming.live_streams import LiveStream
 
 
 async def test_a_client_that_left_is_forgotten() -> None:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.transports.asgi import AppOptions, Front
+from flyteapps_fake.http.front import AppOptions, Front
 
 from .asgi_calls import Caller, calling
 from .fuzzing import Request, Requests

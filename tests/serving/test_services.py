@@ -36,11 +36,11 @@ from flyteidl2.workflow.run_service_connect import RunServiceClientSync
 from flyteidl2.workflow.run_service_pb2 import GetRunDetailsRequest, ListRunsRequest
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.errors import RpcError
-from flyteapps_fake.services.paging import page
-from flyteapps_fake.services.registry import Registry
-from flyteapps_fake.transports.embedded_server import EmbeddedServer
-from flyteapps_fake.transports.uploads import Uploads
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.http.builtin.uploads import Uploads
+from flyteapps_fake.servers.embedded import EmbeddedServer
+from flyteapps_fake.services.support.paging import page
+from flyteapps_fake.services.support.registry import Registry
 
 from .messages import create, get
 

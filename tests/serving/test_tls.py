@@ -18,7 +18,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from pyqwest import HTTPVersion, SyncClient, SyncHTTPTransport
 
 import flyteapps
-from flyteapps_fake.serving.certificates import self_signed
+from flyteapps_fake.servers.certificates import self_signed
 
 from .messages import create, get
 from .server_process import HTTP, ServerProcess, eventually

@@ -17,9 +17,9 @@ from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 from google.rpc.status_pb2 import Status
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.plane.errors import MAX_TRAILER_BYTES, Code, RpcError
-from flyteapps_fake.transports.grpc_aio import AioServicer
-from flyteapps_fake.transports.wire import grpc_trailers
+from flyteapps_fake.core.errors import MAX_TRAILER_BYTES, Code, RpcError
+from flyteapps_fake.grpc.asyncio_servicer import AioServicer
+from flyteapps_fake.http.protocol.wire import grpc_trailers
 
 from .messages import create
 from .raw_http2 import RawHttp2

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from flyteapps_fake.transports.guard import Guard, check_origin, parse_authority, parse_origin
-from flyteapps_fake.transports.pages import pages
+from flyteapps_fake.console.pages import pages
+from flyteapps_fake.http.access.host_policy import Guard, check_origin, parse_authority, parse_origin
 
 from .asgi_calls import calling
 from .messages import get

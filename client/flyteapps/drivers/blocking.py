@@ -12,9 +12,9 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
-from flyteapps.clock import monotonic
 from flyteapps.drivers.translation import Translate, raise_translated
-from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
+from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
+from flyteapps.support.clock import monotonic
 from flyteapps.transports.transport import SLICE, Stream, Transport
 
 T = TypeVar("T")

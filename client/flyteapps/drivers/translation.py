@@ -8,8 +8,8 @@ from typing import NoReturn
 from connectrpc.errors import ConnectError
 
 from flyteapps.errors import Error
-from flyteapps.operations import Open, Unary
-from flyteapps.secret import forget_headers
+from flyteapps.flows.operations import Open, Unary
+from flyteapps.support.secret import forget_headers
 
 Translate = Callable[[ConnectError, "Unary | Open"], Error]
 """Makes the client's error of what a transport raised for an operation."""

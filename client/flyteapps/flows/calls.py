@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 
 from flyteapps import conditions
 from flyteapps.errors import CallerError, Code, Error, ProtocolError
-from flyteapps.methods import WRITES
-from flyteapps.operations import Flow, Method, Sleep, Unary
+from flyteapps.flows.methods import WRITES
+from flyteapps.flows.operations import Flow, Method, Sleep, Unary
 from flyteapps.settings import REQUEST_ID, Settings, label
 
 REPEATED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})

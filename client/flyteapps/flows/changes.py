@@ -7,10 +7,10 @@ from enum import Enum
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps.durations import patience
 from flyteapps.flows.follow import Follow, Kind
-from flyteapps.operations import Emit, ItemFlow, Now
+from flyteapps.flows.operations import Emit, ItemFlow, Now
 from flyteapps.settings import Settings
+from flyteapps.support.durations import patience
 
 
 class ChangeKind(Enum):

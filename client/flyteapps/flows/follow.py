@@ -19,8 +19,8 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteapps import conditions
 from flyteapps.errors import AppNotFound, CallerError, Code, Error, ProtocolError, Unimplemented, WatchStalled
 from flyteapps.flows.calls import call
-from flyteapps.methods import GET, WATCH
-from flyteapps.operations import Close, Flow, Next, Now, Open, Quiet, Sleep
+from flyteapps.flows.methods import GET, WATCH
+from flyteapps.flows.operations import Close, Flow, Next, Now, Open, Quiet, Sleep
 from flyteapps.settings import Settings, label
 
 GLANCE = 1.0

@@ -6,7 +6,7 @@ from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps.errors import Error
 from flyteapps.flows.logs import read_backlog
-from flyteapps.operations import Flow
+from flyteapps.flows.operations import Flow
 from flyteapps.settings import Settings
 
 SECONDS = 1.0

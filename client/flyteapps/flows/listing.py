@@ -15,14 +15,14 @@ from flyteidl2.common import identifier_pb2 as identifiers
 from flyteidl2.common import list_pb2 as lists
 
 from flyteapps import conditions
-from flyteapps.arguments import text
 from flyteapps.errors import ConfigError, InvalidArgument, Unimplemented
 from flyteapps.flows.calls import call
-from flyteapps.flows.sieve import Sieve, ordered
-from flyteapps.methods import LIST
-from flyteapps.operations import Emit, ItemFlow
+from flyteapps.flows.client_filters import Sieve, ordered
+from flyteapps.flows.methods import LIST
+from flyteapps.flows.operations import Emit, ItemFlow
 from flyteapps.settings import Settings
 from flyteapps.states import DeploymentStatus
+from flyteapps.support.arguments import text
 
 PAGE = 100
 """Apps a page, as the SDK asks for."""

@@ -13,8 +13,8 @@ from typing import Any
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps.errors import AppNotFound, CallerError, Error, ProtocolError, Unimplemented
-from flyteapps.methods import tail_logs
-from flyteapps.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep
+from flyteapps.flows.methods import tail_logs
+from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep
 from flyteapps.settings import Settings
 
 IDLE_STREAMS = 3

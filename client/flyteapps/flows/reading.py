@@ -6,8 +6,8 @@ from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps.flows.calls import call
-from flyteapps.methods import GET
-from flyteapps.operations import Flow
+from flyteapps.flows.methods import GET
+from flyteapps.flows.operations import Flow
 from flyteapps.settings import Settings
 
 

@@ -7,10 +7,10 @@ from flyteidl2.app import app_definition_pb2 as definition
 from flyteapps import conditions
 from flyteapps.errors import Conflict
 from flyteapps.flows.follow import as_it_is
+from flyteapps.flows.operations import Flow, Sleep
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline, WaitFor
 from flyteapps.flows.writes import ROUNDS, Written, after_doubt, update
-from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
 from flyteapps.states import DeploymentStatus, DesiredState
 

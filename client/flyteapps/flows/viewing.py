@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
 from flyteapps.flows.logs import LogLine
-from flyteapps.operations import Emit, Flow, ItemFlow
+from flyteapps.flows.operations import Emit, Flow, ItemFlow
 
 
 class View(Protocol):

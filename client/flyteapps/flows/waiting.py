@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
-from flyteapps.durations import patience
 from flyteapps.errors import AppDeleted, DeploymentFailed, InvalidArgument, WaitTimeout
 from flyteapps.flows.follow import Follow, Kind, Sight, stalled
 from flyteapps.flows.last_words import last_words
+from flyteapps.flows.operations import Flow, Now
 from flyteapps.flows.verdicts import Baseline, Verdict, WaitFor
-from flyteapps.operations import Flow, Now
 from flyteapps.settings import Settings, label
+from flyteapps.support.durations import patience
 
 
 class Standstill:

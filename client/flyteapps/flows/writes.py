@@ -16,10 +16,10 @@ from flyteapps import conditions
 from flyteapps.errors import AppExists, AppNotFound, Conflict, Error
 from flyteapps.flows.calls import call
 from flyteapps.flows.follow import as_it_is
+from flyteapps.flows.methods import CREATE, DELETE, UPDATE
+from flyteapps.flows.operations import Flow, Sleep
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline
-from flyteapps.methods import CREATE, DELETE, UPDATE
-from flyteapps.operations import Flow, Sleep
 from flyteapps.settings import Settings
 
 T = TypeVar("T")

@@ -21,21 +21,21 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from connectrpc.protocol import ProtocolType
 
-from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
-from flyteapps.lazy import lazy
-from flyteapps.operations import Method
+from flyteapps.flows.operations import Method
+from flyteapps.support.clock import monotonic
+from flyteapps.support.lazy import lazy
 from flyteapps.transports import forks
 from flyteapps.transports.delays import NotingClient, attach
 from flyteapps.transports.frames import Checked, CheckedClient
 from flyteapps.transports.http1 import IDLE_SECONDS, Exchange, Http1Client, pairs_of
-from flyteapps.transports.tasks import TaskStream, cancellation_of
+from flyteapps.transports.task_stream import TaskStream, cancellation_of
 
 if TYPE_CHECKING:
-    from flyteapps.transports.hop import Hop
-    from flyteapps.transports.inbox import InboxStream
     from flyteapps.transports.proxies import Proxy
-    from flyteapps.transports.tasks import TaskStream
+    from flyteapps.transports.queue_stream import InboxStream
+    from flyteapps.transports.task_stream import TaskStream
+    from flyteapps.transports.worker_thread import Hop
 
 SETTLING = 1.0
 """Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
@@ -133,7 +133,7 @@ class ConnectTransport:
                 raise
 
         if self._hop is None:
-            from flyteapps.transports.hop import Hop
+            from flyteapps.transports.worker_thread import Hop
 
             self._hop = Hop()
         try:
@@ -153,11 +153,11 @@ class ConnectTransport:
     ) -> InboxStream:
         """See Transport.stream."""
         if not self._plain:
-            from flyteapps.transports.tasks import in_own_loop
+            from flyteapps.transports.task_stream import in_own_loop
 
             PYQWEST.use()  # refused here, not in a thread
             return in_own_loop(lambda: self.async_stream(method, request, timeout, headers))
-        from flyteapps.transports.inbox import InboxStream
+        from flyteapps.transports.queue_stream import InboxStream
 
         exchanges = _OneExchange(self._http1, timeout)
         client = self._client_over(exchanges)
@@ -194,7 +194,7 @@ class ConnectTransport:
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
     ) -> TaskStream:
         """See Transport.async_stream."""
-        from flyteapps.transports.tasks import TaskStream
+        from flyteapps.transports.task_stream import TaskStream
 
         client = self._awaiting
 

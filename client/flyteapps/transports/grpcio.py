@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
-from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
-from flyteapps.operations import Method
+from flyteapps.flows.operations import Method
+from flyteapps.support.clock import monotonic
 from flyteapps.transports import forks
 from flyteapps.transports.certificates import shown_by
-from flyteapps.transports.inbox import InboxStream
-from flyteapps.transports.tasks import TaskStream
+from flyteapps.transports.queue_stream import InboxStream
+from flyteapps.transports.task_stream import TaskStream
 
 if TYPE_CHECKING:
     from flyteapps.transports.proxies import Proxy

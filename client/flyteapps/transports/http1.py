@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 from pyqwest import FullResponse, Headers
 
-from flyteapps.clock import monotonic
 from flyteapps.endpoint import Endpoint
 from flyteapps.settings import REQUEST_ID
+from flyteapps.support.clock import monotonic
 from flyteapps.transports.delays import REFUSED, note
 from flyteapps.transports.transport import SLICE
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
-from flyteapps.secret import Secret
+from flyteapps.support.secret import Secret
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 SCHEMES = ("http", "https", "socks5", "socks5h")

@@ -9,9 +9,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from flyteapps_contract.clients.adapter import ClientFactory
+from flyteapps_contract.clients.context import DOMAIN, PATIENCE, Scene
 from flyteapps_contract.clients.registry import ClientCheck, client_checks_of
-from flyteapps_contract.clients.scene import DOMAIN, PATIENCE, Scene
-from flyteapps_contract.clients.stage.theatre import Theatre
+from flyteapps_contract.clients.scripted.server import Theatre
 from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Unjudged, Verdict
 
 T = TypeVar("T")

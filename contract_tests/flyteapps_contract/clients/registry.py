@@ -8,11 +8,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from flyteapps_contract.clients import checks
-from flyteapps_contract.clients.laws import LAWS
+from flyteapps_contract.catalogue.clients import LAWS
+from flyteapps_contract.checks import clients as checks
 
 if TYPE_CHECKING:
-    from flyteapps_contract.clients.scene import Scene
+    from flyteapps_contract.clients.context import Scene
 
 Body = Callable[["Scene"], Awaitable[None]]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from flyteapps_contract.checks.registry import Check, all_checks
-from flyteapps_contract.dialects import BY_ID
+from flyteapps_contract.catalogue.dialects import BY_ID
+from flyteapps_contract.checks.support.registry import Check, all_checks
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.hunting import SHRINK_SECONDS, Exploration, Finding, Hunt, Patience
+from flyteapps_contract.explorations.search import SHRINK_SECONDS, Exploration, Finding, Hunt, Patience
 from flyteapps_contract.model import watching
-from flyteapps_contract.model.flaws import Flawed
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
 from flyteapps_contract.model.racing import OK, Said, State, step
+from flyteapps_contract.model.violations import Flawed
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
 from flyteapps_contract.session import NO_ANSWER, STOP, Run, Session
 from flyteapps_contract.streams import PATIENCE, Watcher

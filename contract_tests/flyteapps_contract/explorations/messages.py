@@ -10,11 +10,11 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from flyteapps_contract.commands.script import render
-from flyteapps_contract.commands.trace import OK, Step, Trace, app_of, timeline
-from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, Kept, draw
+from flyteapps_contract.explorations.search import Exploration, Finding, Hunt, Kept, draw
 from flyteapps_contract.model.constraints import Break, Grammar
-from flyteapps_contract.model.flaws import Flawed, code_proof, field_proofs
+from flyteapps_contract.model.violations import Flawed, code_proof, field_proofs
+from flyteapps_contract.sequences.script import render
+from flyteapps_contract.sequences.trace import OK, Step, Trace, app_of, timeline
 from flyteapps_contract.session import STOP, Run, Session, copy
 from flyteapps_contract.targets.target import Target
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from flyteapps_contract.commands.interpreter import Interpreter
-from flyteapps_contract.commands.script import render
-from flyteapps_contract.commands.table import COMMANDS, Act
-from flyteapps_contract.commands.trace import Step, timeline
-from flyteapps_contract.explorations.hunting import Exploration, Finding, Hunt, Kept, draw
-from flyteapps_contract.model.flaws import Flawed
+from flyteapps_contract.explorations.search import Exploration, Finding, Hunt, Kept, draw
+from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.sequences.commands import COMMANDS, Act
+from flyteapps_contract.sequences.interpreter import Interpreter
+from flyteapps_contract.sequences.script import render
+from flyteapps_contract.sequences.trace import Step, timeline
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Offers, Target
 

@@ -13,8 +13,8 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import lifecycle, updates
-from flyteapps_contract.model.flaws import Flawed
 from flyteapps_contract.model.reports import KEPT, deployment_id, time_of
+from flyteapps_contract.model.violations import Flawed
 
 STOP = model.Spec.DESIRED_STATE_STOPPED
 EARLY = (lifecycle.UNASSIGNED, lifecycle.ASSIGNED)

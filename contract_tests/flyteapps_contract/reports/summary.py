@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flyteapps_contract.catalogue import Guarantee
+from flyteapps_contract.catalogue.standard import Guarantee
 from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of
 
 

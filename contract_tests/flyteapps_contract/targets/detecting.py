@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flyteapps_contract.dialects import DIALECTS
-from flyteapps_contract.guarantees import FLYTE_OSS, STANDARD
+from flyteapps_contract.catalogue.dialects import DIALECTS
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, STANDARD
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import STOP, Run, Session
 from flyteapps_contract.targets.probing import require_plane

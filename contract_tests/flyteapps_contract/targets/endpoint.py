@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flyteapps_contract.guarantees import STANDARD
+from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
 from flyteapps_contract.targets.target import Link, Offers, Plane, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol, Wire

@@ -8,7 +8,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.dialects import DIALECTS
+from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.outcomes import CannotJudge, Refused
 from flyteapps_contract.session import SERVICE, Run
 from flyteapps_contract.targets.target import CALL_SECONDS, Plane, Target

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from google.protobuf.message import Message
 
-from flyteapps_contract.guarantees import STANDARD
+from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
 from flyteapps_contract.targets.wire import Wire
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flyteidl2.artifact.artifact_pb2 import Artifact
 from flyteidl2.artifact.artifact_service_pb2 import GetArtifactRequest, GetArtifactResponse
 
-from flyteapps_fake.plane.clock import set_timestamp
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.identity import user
-from flyteapps_fake.plane.validation import quoted
-from flyteapps_fake.services.declared import literal_of, type_of
-from flyteapps_fake.services.host import Host
-from flyteapps_fake.services.method import Method
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.organization import user
+from flyteapps_fake.core.time.clock import set_timestamp
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.services.support.declared import literal_of, type_of
+from flyteapps_fake.services.support.host import Host
+from flyteapps_fake.services.support.method import Method
 
 SERVICE = "flyteidl2.artifact.ArtifactService"
 DEFAULT_VERSION = "1"

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from flyteidl2.dataproxy.dataproxy_service_pb2 import CreateUploadLocationRequest, CreateUploadLocationResponse
 
-from flyteapps_fake.services.method import Method
-from flyteapps_fake.services.names import check_length, check_scope
 from flyteapps_fake.services.projects import Projects
+from flyteapps_fake.services.support.method import Method
+from flyteapps_fake.services.support.name_lengths import check_length, check_scope
 
 SERVICE = "flyteidl2.dataproxy.DataProxyService"
 DEFAULT_SECONDS = 900

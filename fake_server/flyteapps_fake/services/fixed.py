@@ -6,9 +6,9 @@ from flyteidl2.auth.identity_pb2 import UserInfoRequest, UserInfoResponse
 from flyteidl2.cluster.payload_pb2 import SelectClusterRequest, SelectClusterResponse
 from flyteidl2.imagebuilder.payload_pb2 import GetImageRequest, GetImageResponse
 
-from flyteapps_fake.services.host import Host
-from flyteapps_fake.services.method import Method
-from flyteapps_fake.services.names import MAX_NAME, check_length
+from flyteapps_fake.services.support.host import Host
+from flyteapps_fake.services.support.method import Method
+from flyteapps_fake.services.support.name_lengths import MAX_NAME, check_length
 
 
 class Fixed:

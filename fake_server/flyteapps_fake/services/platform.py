@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from flyteapps_fake.services.artifacts import Artifacts
 from flyteapps_fake.services.data_proxy import DataProxy, Signer
 from flyteapps_fake.services.fixed import Fixed
-from flyteapps_fake.services.host import Host
-from flyteapps_fake.services.method import Method
 from flyteapps_fake.services.projects import Projects
 from flyteapps_fake.services.runs import Runs
 from flyteapps_fake.services.secrets import SecretStore
+from flyteapps_fake.services.support.host import Host
+from flyteapps_fake.services.support.method import Method
 from flyteapps_fake.services.tasks import Tasks
 
 STAND_IN = "this stand-in of the Flyte apps control plane"

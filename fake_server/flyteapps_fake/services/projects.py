@@ -18,14 +18,14 @@ from flyteidl2.project.project_service_pb2 import (
     UpdateProjectResponse,
 )
 
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.validation import quoted
-from flyteapps_fake.services.host import Host
-from flyteapps_fake.services.listing import Fields, by_keys, matches
-from flyteapps_fake.services.method import Method
-from flyteapps_fake.services.names import MAX_NAME, MAX_SCOPE, check_length
-from flyteapps_fake.services.paging import page
-from flyteapps_fake.services.registry import Registry
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.services.support.host import Host
+from flyteapps_fake.services.support.listing import Fields, by_keys, matches
+from flyteapps_fake.services.support.method import Method
+from flyteapps_fake.services.support.name_lengths import MAX_NAME, MAX_SCOPE, check_length
+from flyteapps_fake.services.support.paging import page
+from flyteapps_fake.services.support.registry import Registry
 
 SERVICE = "flyteidl2.project.ProjectService"
 DEFAULT_PROJECT = "demo"

@@ -23,15 +23,15 @@ from flyteidl2.workflow.run_service_pb2 import (
     ListRunsResponse,
 )
 
-from flyteapps_fake.plane.clock import set_timestamp
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.identity import user
-from flyteapps_fake.plane.validation import quoted
-from flyteapps_fake.services.declared import literal_of, type_of
-from flyteapps_fake.services.host import Host
-from flyteapps_fake.services.listing import Fields, matches
-from flyteapps_fake.services.method import Method
-from flyteapps_fake.services.paging import page
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.organization import user
+from flyteapps_fake.core.time.clock import set_timestamp
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.services.support.declared import literal_of, type_of
+from flyteapps_fake.services.support.host import Host
+from flyteapps_fake.services.support.listing import Fields, matches
+from flyteapps_fake.services.support.method import Method
+from flyteapps_fake.services.support.paging import page
 
 SERVICE = "flyteidl2.workflow.RunService"
 DATA_PROXY = "flyteidl2.dataproxy.DataProxyService"

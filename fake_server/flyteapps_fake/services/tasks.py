@@ -16,15 +16,15 @@ from flyteidl2.task.task_service_pb2 import (
     ListVersionsResponse,
 )
 
-from flyteapps_fake.plane.clock import set_timestamp
-from flyteapps_fake.plane.errors import Code, RpcError
-from flyteapps_fake.plane.identity import user
-from flyteapps_fake.services.host import Host
-from flyteapps_fake.services.listing import Fields, matches, ordered
-from flyteapps_fake.services.method import Method
-from flyteapps_fake.services.names import shown
-from flyteapps_fake.services.paging import page
-from flyteapps_fake.services.registry import Registry
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.organization import user
+from flyteapps_fake.core.time.clock import set_timestamp
+from flyteapps_fake.services.support.host import Host
+from flyteapps_fake.services.support.listing import Fields, matches, ordered
+from flyteapps_fake.services.support.method import Method
+from flyteapps_fake.services.support.name_lengths import shown
+from flyteapps_fake.services.support.paging import page
+from flyteapps_fake.services.support.registry import Registry
 
 SERVICE = "flyteidl2.task.TaskService"
 TaskKey = tuple[str, str, str, str]

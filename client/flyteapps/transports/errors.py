@@ -1,0 +1,131 @@
+"""What came over a wire, as the client's own errors: the one place where connectrpc's errors are read."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+from connectrpc.errors import ConnectError
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from flyteapps import errors
+from flyteapps.errors import Code, Error, Violation
+from flyteapps.flows.methods import WRITES
+from flyteapps.flows.operations import Open, Unary
+from flyteapps.settings import REQUEST_ID, label
+
+CLASSES: dict[Code, type[Error]] = {
+    Code.CANCELLED: errors.Unavailable,
+    Code.UNKNOWN: errors.PlaneError,
+    Code.INVALID_ARGUMENT: errors.InvalidArgument,
+    Code.DEADLINE_EXCEEDED: errors.DeadlineExceeded,
+    Code.NOT_FOUND: errors.AppNotFound,
+    Code.ALREADY_EXISTS: errors.AppExists,
+    Code.PERMISSION_DENIED: errors.PermissionDenied,
+    Code.RESOURCE_EXHAUSTED: errors.Overloaded,
+    Code.FAILED_PRECONDITION: errors.FailedPrecondition,
+    Code.ABORTED: errors.Conflict,
+    Code.OUT_OF_RANGE: errors.InvalidArgument,
+    Code.UNIMPLEMENTED: errors.Unimplemented,
+    Code.INTERNAL: errors.PlaneError,
+    Code.UNAVAILABLE: errors.Unavailable,
+    Code.DATA_LOSS: errors.PlaneError,
+    Code.UNAUTHENTICATED: errors.Unauthenticated,
+}
+"""The class of each code."""
+
+UNCERTAIN = frozenset(
+    {Code.UNAVAILABLE, Code.INTERNAL, Code.DEADLINE_EXCEEDED, Code.UNKNOWN, Code.CANCELLED, Code.DATA_LOSS,
+     Code.RESOURCE_EXHAUSTED}
+)  # fmt: skip
+"""After these the plane may have done what it was asked."""
+
+_MODULES = {
+    "buf.validate.Violations": "buf.validate.validate_pb2",
+    "google.rpc.BadRequest": "google.rpc.error_details_pb2",
+    "google.rpc.RetryInfo": "google.rpc.error_details_pb2",
+}
+"""Where the types of details are that this file reads."""
+
+
+def code_of(error: ConnectError) -> Code:
+    """The code of a connectrpc error; its CANCELED is gRPC's CANCELLED."""
+    name = error.code.name
+    return Code.CANCELLED if name == "CANCELED" else Code[name]
+
+
+def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Error:
+    """The client's error for what a transport raised for an operation."""
+    from flyteapps.transports.trouble import explain
+
+    code = code_of(error)
+    trouble = explain(error, code, endpoint)
+    kind = trouble.kind if trouble and trouble.kind else CLASSES[code]
+    reached = trouble is None or trouble.reached
+    details = [_unpacked(detail) for detail in error.details]
+    made = kind(
+        trouble.message if trouble else error.message or f"the plane answered {code.name} without a message",
+        code=code,
+        violations=list(_violations(details)),
+        details=details,
+        request_id=operation.headers.get(REQUEST_ID, ""),
+        endpoint=endpoint,
+        app=app_of(operation.request),
+        maybe_applied=reached and operation.method.name in WRITES and code in UNCERTAIN,
+    )
+    made.retry_after = _retry_after(error, details)
+    return made
+
+
+def app_of(request: Any) -> str:
+    """Which app a request is about, "" for several."""
+    fields = request.DESCRIPTOR.fields_by_name
+    if "app_id" in fields and request.HasField("app_id"):
+        return label(request.app_id)
+    if "app" in fields:
+        return label(request.app.metadata.id)
+    return ""
+
+
+def _unpacked(detail: AnyMessage) -> Any:
+    """A detail as its own message where its type is known here."""
+    from google.protobuf import symbol_database
+
+    try:
+        if (module := _MODULES.get(detail.TypeName())) is not None:
+            importlib.import_module(module)  # registers the type
+        kind = symbol_database.Default().GetSymbol(detail.TypeName())  # pyright: ignore[reportUnknownMemberType]
+        message = kind()
+        return message if detail.Unpack(message) else detail
+    except Exception:  # unknown or undecodable: the caller gets it as it came
+        return detail
+
+
+def _retry_after(error: ConnectError, details: Iterable[Any]) -> float | None:
+    """Seconds until the call may be tried again: as a header said, or a google.rpc.RetryInfo among the details."""
+    for detail in details:
+        if detail.DESCRIPTOR.full_name == "google.rpc.RetryInfo":
+            return max(0.0, detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9)
+    return getattr(error, "retry_after", None)
+
+
+def _violations(details: Iterable[Any]) -> Iterable[Violation]:
+    for detail in details:
+        if detail.DESCRIPTOR.full_name == "buf.validate.Violations":
+            for violation in detail.violations:
+                yield Violation(_path(violation.field), violation.message or violation.rule_id, violation.rule_id)
+        elif detail.DESCRIPTOR.full_name == "google.rpc.BadRequest":
+            for violation in detail.field_violations:
+                yield Violation(violation.field, violation.description)
+
+
+def _path(field: Any) -> str:
+    """A buf.validate.FieldPath as text: `app.spec.inputs[0].name`, `labels["x"]`."""
+    parts: list[str] = []
+    for element in field.elements:
+        subscript = element.WhichOneof("subscript")
+        key = getattr(element, subscript) if subscript else None
+        quoted = f'["{key}"]' if isinstance(key, str) else f"[{key}]" if subscript else ""
+        parts.append(f"{element.field_name}{quoted}")
+    return ".".join(parts)

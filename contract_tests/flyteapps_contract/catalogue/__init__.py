@@ -1,0 +1,1 @@
+"""The guarantees, one module a dialect, and those of clients."""

@@ -1,0 +1,336 @@
+"""The guarantees of the dialect `flyte-oss`: what the open-source Flyte 2 backend, version 2.0.43, does otherwise.
+
+RESOURCE is an app's resource name: lower-case NAME-PROJECT-DOMAIN. Each row says by which steps of the recording it is
+shown, or what of it was only read in the source. An id names one guarantee for ever, also after it is gone.
+"""
+
+from __future__ import annotations
+
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, Guarantee
+
+
+def _row(id_: str, area: str, text: str, *steps: str, read: str = "") -> Guarantee:
+    return Guarantee(id_, text, ("oss",), FLYTE_OSS, area, steps, read)
+
+
+GUARANTEES: tuple[Guarantee, ...] = (
+    _row(
+        "OSS-1",
+        "validation",
+        "Create wants an identifier, a spec and a payload, Update, Get and Delete an identifier: INVALID_ARGUMENT "
+        "without. No other rule of a message is checked.",
+        "validation / create empty",
+        "validation / create no *",
+        "validation / create upper name",
+        "validation / get empty*",
+        "validation / update empty",
+        "validation / update reason too long",
+        "validation / delete empty",
+    ),
+    _row(
+        "OSS-2",
+        "validation",
+        "An update without a payload, and a pod without a pod_spec, are INTERNAL, `failed to build KService for app "
+        "RESOURCE`; an update that stops needs no payload.",
+        "validation / update no *",
+        "validation / create pod without pod_spec",
+        "update / stop needs no payload",
+    ),
+    _row(
+        "OSS-3",
+        "validation",
+        "A bad resource quantity of a container is UNAVAILABLE, `unexpected EOF`: the inner one of the backend's two "
+        "services panics.",
+        "validation / bad quantity",
+        read="that there are two, so that the caller's own connection is not cut",
+    ),
+    _row(
+        "OSS-4",
+        "ids",
+        "Ids of one resource name are one app: those that differ in case, or in where their hyphens stand. The second "
+        "replaces the first, and Get of the first gives the second.",
+        "ids / hyphen *",
+        "ids / get hyphen one",
+        "ids / case *",
+        "ids / get case two",
+    ),
+    _row(
+        "OSS-5",
+        "ids",
+        "A resource name over 63 characters is its first 54, a hyphen, and 8 hex digits of the SHA-256 of "
+        "PROJECT/DOMAIN/NAME in its own case.",
+        "validation / create long name",
+        "ids / name of *",
+        "ids / long *",
+    ),
+    _row(
+        "OSS-6",
+        "ids",
+        "The org is stored, but no part of the id: Get with another finds the app. An app without one comes back with "
+        "org flyte.",
+        "create / no org",
+        "create / get no org",
+        "create / get other org",
+    ),
+    _row(
+        "OSS-7",
+        "Create",
+        "Create of an id that exists replaces the app; it is never ALREADY_EXISTS.",
+        "create / again *",
+        "ids / get * two",
+    ),
+    _row(
+        "OSS-8",
+        "Create",
+        "Where the spec of an app that isn't stopped is the stored one, Create and Update write nothing: a change of "
+        "the org alone is lost, and there is no event. Another desired state is another spec.",
+        "create / again same",
+        "update / labels only",
+        "update / started to active",
+        "update / org only",
+        "update / get after org only",
+    ),
+    _row(
+        "OSS-9",
+        "Create",
+        "Create of a stopped app starts it, also with the spec that it has.",
+        "update / create on stopped restarts",
+        "update / wait u1 ACTIVE",
+        "update / get restarted",
+    ),
+    _row(
+        "OSS-10",
+        "Create",
+        "An app created as STOPPED runs, while its spec says STOPPED.",
+        "create / create stopped",
+        "create / wait c5 ACTIVE",
+        "create / get created stopped",
+    ),
+    _row(
+        "OSS-11",
+        "Create",
+        "Create gives the request back, labels and all, with a status that holds the ingress alone.",
+        "create / new",
+        "create / with status",
+        "create / create stopped",
+    ),
+    _row(
+        "OSS-12",
+        "Get",
+        "Get gives no revision and no labels; of an absent app it is NOT_FOUND, `KService RESOURCE not found`.",
+        "create / get active",
+        "create / get missing",
+        "delete / get after",
+    ),
+    _row(
+        "OSS-13",
+        "Get",
+        "Get by ingress is INVALID_ARGUMENT, `app_id is required`.",
+        "validation / get by ingress",
+    ),
+    _row(
+        "OSS-14",
+        "Get",
+        "What Get answered it answers again for up to 30 s, whatever the cluster reports meanwhile.",
+        "stale / *",
+        read="that it is 30 s; that an app is not kept while it shall run and is shown as STOPPED",
+    ),
+    _row(
+        "OSS-15",
+        "Get",
+        "Create, Update and Delete have Get forget exactly the project, domain and name that they were sent: an app "
+        "that was deleted under another case can still be got.",
+        "update / get *",
+        "delete / get after",
+        "ids / delete X1",
+        "ids / get x1*",
+        read="that Create and Delete have it forget, too",
+    ),
+    _row(
+        "OSS-16",
+        "Update",
+        "An update of an absent app creates it; one that stops is NOT_FOUND.",
+        "update / absent *",
+    ),
+    _row(
+        "OSS-17",
+        "Update",
+        "No revision is checked and nothing is ABORTED; stopping again is OK. The response is the request, its "
+        "revision as sent, with the status as it is.",
+        "update / wrong revision",
+        "update / same again",
+        "update / stop",
+        "update / stop again",
+    ),
+    _row(
+        "OSS-18",
+        "conflicts",
+        "A write that meets the cluster's own is INTERNAL, `failed to update KService RESOURCE: Operation cannot be "
+        "fulfilled`, and changes nothing; the next one is taken.",
+        read="all of it; it was seen in runs that were not recorded, since it is a race",
+    ),
+    _row(
+        "OSS-19",
+        "UpdateStatus, Lease",
+        "UpdateStatus and Lease are UNIMPLEMENTED.",
+        "validation / updatestatus",
+        "validation / lease",
+    ),
+    _row(
+        "OSS-20",
+        "Delete",
+        "Delete of an absent app, and of one that runs, is OK; a deleted id can be created again.",
+        "delete / absent",
+        "delete / running",
+        "delete / get after",
+        "delete / recreate",
+    ),
+    _row(
+        "OSS-21",
+        "List",
+        "List by org and by cluster is UNIMPLEMENTED; by project the organization doesn't count; by artifact, or by "
+        "nothing, every app comes.",
+        "validation / list *",
+        "list / all of a project",
+        "list / empty project",
+        "list / no scope",
+        "list / artifact scope",
+        read="that the organization of a project doesn't count",
+    ),
+    _row(
+        "OSS-22",
+        "List",
+        "Filters, sorting and include_total_count are ignored: all apps come, by resource name.",
+        "list / * ignored",
+        "list / total is not counted",
+    ),
+    _row(
+        "OSS-23",
+        "List",
+        "`limit` and `token` page by resource name; a limit of 0 is none, and a token that is none is an error.",
+        read="all of it: the pages are Kubernetes' own",
+    ),
+    _row(
+        "OSS-24",
+        "Watch",
+        "Watch by org, project or cluster is UNIMPLEMENTED, `only app_id watch target is supported`; without a target "
+        "it gives a CreateEvent of every app, and then nothing.",
+        "watch_targets / * org",
+        "watch_targets / * project",
+        "watch_targets / * cluster",
+        "watch_targets / * no target",
+        "watch_targets / a new app meanwhile",
+    ),
+    _row(
+        "OSS-25",
+        "Watch",
+        "After the snapshot a watch goes by the bare name: apps of that name in other projects appear, and a name in "
+        "another case sees nothing.",
+        "watch_targets / create b",
+        "watch_targets / * same name, other project",
+        "watch_targets / * other case",
+        read="that events, too, don't reach a name in another case: the recorded one had none",
+    ),
+    _row(
+        "OSS-26",
+        "Watch",
+        "A watch of an app that exists begins with its CreateEvent; no event after that is missing for one that reads, "
+        "and some may come again.",
+        "watch / close w1",
+        read="that the snapshot is taken after subscribing, so that events may come again",
+    ),
+    _row(
+        "OSS-27",
+        "Watch",
+        "An UpdateEvent has no old_app.",
+        "watch / update",
+        "watch / close w1",
+    ),
+    _row(
+        "OSS-28",
+        "Watch",
+        "An absent app can be watched; a deletion is a DeleteEvent with the last state, and doesn't end the stream.",
+        "watch / open w1",
+        "watch / delete",
+        "watch / recreate",
+        "watch / close w1",
+    ),
+    _row(
+        "OSS-29",
+        "Watch",
+        "A consumer that falls more than 100 events behind loses those that follow, and is not told.",
+        read="all of it",
+    ),
+    _row(
+        "OSS-30",
+        "status",
+        "Conditions are what the cluster says now, not a history: configurations, the service, routes, in that order. "
+        "First there are none, then PENDING (routes left out), DEPLOYING with what is ready, then all are ACTIVE.",
+        "create / get active",
+        "watch / close w1",
+    ),
+    _row(
+        "OSS-31",
+        "status",
+        "After an update the conditions stay as they were until the cluster reports: an app looks ACTIVE for a spec "
+        "that will fail.",
+        "update / wrong revision",
+        "update / get right after an update shows the old conditions",
+        "watch / close w1",
+    ),
+    _row(
+        "OSS-32",
+        "status",
+        "Where the service isn't ready the conditions are FAILED, with `REASON: MESSAGE`.",
+        "failed / *",
+    ),
+    _row(
+        "OSS-33",
+        "status",
+        "A stopped app shows one condition, STOPPED, `App scaled to zero`, stamped when it is read, and no ingress and "
+        "no k8s_metadata.",
+        "update / stop",
+        "update / get stopped",
+        "watch / close w1",
+        read="that it is stamped when it is read",
+    ),
+    _row(
+        "OSS-34",
+        "ingress",
+        "public_url is SCHEME://RESOURCE.BASE_DOMAIN[:PORT]; spec.ingress is stored as sent and has no effect on it.",
+        "create / new",
+        "create / with ingress",
+        "ids / *",
+        read="that there is none without a base domain",
+    ),
+    _row(
+        "OSS-35",
+        "logs",
+        "Logs of an app without replicas are NOT_FOUND, `no replicas found`; of an unknown replica the list comes, "
+        "then NOT_FOUND; without a target, or a replica's name, INVALID_ARGUMENT.",
+        "logs / absent app",
+        "logs / no target",
+        "logs / replica missing",
+        "logs / replica without name",
+    ),
+    _row(
+        "OSS-36",
+        "logs",
+        "A log stream gives the replicas, then the last 1,000 lines of each, at most 100 a batch, of originator USER.",
+        "logs / app",
+        read="that 1,000 lines are the most",
+    ),
+    _row(
+        "OSS-37",
+        "logs",
+        "Of 100 log streams at once the next is RESOURCE_EXHAUSTED.",
+        read="all of it",
+    ),
+    _row(
+        "OSS-38",
+        "wire",
+        "An unknown method is HTTP 404, unknown JSON fields are ignored, a request of 6 MB is taken; Connect GET is "
+        "answered on Get, and is 405 on Create.",
+        "http / *",
+    ),
+)

@@ -1,0 +1,127 @@
+"""Responses that get lost, and conflicts: CL-14 to CL-16, and of Delete CL-17."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_contract.clients.adapter import HandleUnderTest, Kind
+from flyteapps_contract.clients.context import Scene
+from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.scripted.faults import How
+from flyteapps_contract.expectations import expect, expect_equal
+from flyteapps_contract.session import ACTIVE, STOPPED, copy
+
+WAYS = (How.CUT, How.UNAVAILABLE)
+
+
+# ---- CL-14
+
+
+@law("CL-14")
+async def a_lost_create_is_a_success(s: Scene) -> None:
+    """The client gives the app of revision 1; there is one app, and no update of it."""
+    for how in WAYS:
+        sent = s.message()
+        name = sent.metadata.id.name
+        s.stage.cue("Create", name, lose=how)
+        what = f"a Create that is committed and whose response {how}"
+        handle = await s.succeeds(s.client.create(sent), what)
+        expect_equal(handle.app.metadata.revision, 1, f"the revision returned by {what}")
+        expect_equal(s.stored(sent).metadata.revision, 1, f"the stored revision after {what}")
+
+
+# ---- CL-15
+
+
+async def _written_once(
+    s: Scene, write: Callable[[model.App], Awaitable[HandleUnderTest]], what: str, *statuses: int, run: bool = True
+) -> None:
+    for how in WAYS:
+        app = s.given(*statuses, run=run)
+        s.stage.cue("Update", app.metadata.id.name, lose=how)
+        text = f"{what} whose Update is committed and whose response {how}"
+        handle = await s.succeeds(write(app), text)
+        s.writes(app, 1, f"new revisions after {text}")
+        expect_equal(handle.app.metadata.revision, 2, f"the revision shown after {text}")
+
+
+@law("CL-15")
+async def a_lost_update_is_a_success(s: Scene) -> None:
+    """update() at a given revision succeeds, with one new revision."""
+
+    def write(app: model.App) -> Awaitable[HandleUnderTest]:
+        sent = copy(app)
+        sent.spec.container.image = "img:2"
+        return s.client.update(sent, "a new image")
+
+    await _written_once(s, write, "an update", ACTIVE)
+
+
+@law("CL-15")
+async def a_lost_replace_is_a_success(s: Scene) -> None:
+    """replace() succeeds, with one new revision."""
+
+    def write(app: model.App) -> Awaitable[HandleUnderTest]:
+        return s.client.replace(app.metadata.id.name, s.changed(app), "a new image")
+
+    await _written_once(s, write, "a replace", ACTIVE)
+
+
+@law("CL-15")
+async def a_lost_activation_is_a_success(s: Scene) -> None:
+    """activate() succeeds, with one new revision."""
+    for how in WAYS:
+        app = s.given(STOPPED, run=False)
+        handle = await s.handle(app)
+        s.stage.cue("Update", app.metadata.id.name, lose=how)
+        text = f"an activation whose Update is committed and whose response {how}"
+        await s.succeeds(handle.activate(wait=False), text)
+        s.writes(app, 1, f"new revisions after {text}")
+
+
+# ---- CL-16
+
+
+@law("CL-16")
+async def a_stale_revision_is_a_conflict(s: Scene) -> None:
+    """update() at a revision that another writer has passed is reported as a conflict, after one Update."""
+    app = s.given(ACTIVE)
+    other = s.another_writes(app)
+    app.spec.container.image = "img:2"
+    await s.fails(s.client.update(app, "too late"), "an update at a stale revision", [Kind.CONFLICT])
+    expect_equal(len(s.stage.journal.of("Update")), 1, "the number of Updates")
+    expect_equal(s.stored(app), other, "the app after an update that is a conflict")
+
+
+@law("CL-16")
+async def a_retry_that_meets_another_writer_is_a_conflict(s: Scene) -> None:
+    """An Update that failed before it was committed, tried again after another writer came, is no success."""
+    app = s.given(ACTIVE)
+    s.stage.cue("Update", refuse="UNAVAILABLE", after=lambda: s.another_writes(app))
+    app.spec.container.image = "img:2"
+    kinds = [Kind.CONFLICT, Kind.NETWORK]
+    await s.fails(s.client.update(app, "too late"), "an update that was lost, and overtaken by another writer's", kinds)
+    stored = s.stored(app)
+    expect_equal((stored.metadata.revision, stored.spec.container.image), (2, "img:other"), "what is stored")
+
+
+# ---- CL-17
+
+
+@law("CL-17")
+async def an_absent_app_is_deleted(s: Scene) -> None:
+    """Deleting an app that isn't there succeeds."""
+    await s.succeeds(s.client.delete("absent"), "deleting an app that isn't there")
+
+
+@law("CL-17")
+async def a_lost_delete_is_a_success(s: Scene) -> None:
+    """A Delete whose response is lost succeeds: that the app is gone is what was wanted."""
+    for how in WAYS:
+        app = s.given(STOPPED, run=False)
+        name = app.metadata.id.name
+        s.stage.cue("Delete", name, lose=how)
+        await s.succeeds(s.client.delete(name), f"a Delete that is committed and whose response {how}")
+        expect(s.stage.apps.find(name) is None, "the app is still there")

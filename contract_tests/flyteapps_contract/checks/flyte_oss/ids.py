@@ -1,0 +1,102 @@
+"""What an app is known by in flyte-oss: rows OSS-4 to OSS-6, and the URL that follows from it, OSS-34."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flyteidl2.app import app_definition_pb2 as model
+
+from flyteapps_contract.checks.support.oss import listed, resource
+from flyteapps_contract.checks.support.registry import check
+from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
+from flyteapps_contract.outcomes import NotOffered
+from flyteapps_contract.session import Session
+
+
+def _one_app(s: Session, first: model.App, second: model.App) -> None:
+    """Broken unless the second replaces the first, of another id and image."""
+    expect_equal(resource(first.metadata.id), resource(second.metadata.id), "the resource names of both ids")
+    s.create(first)
+    s.create(second)
+    found = s.get(first.metadata.id)
+    expect_equal(_place(found.metadata.id), _place(second.metadata.id), "the id that Get of the first id gives")
+    expect_equal(found.spec, second.spec, "the spec that Get of the first id gives")
+    s.delete(second.metadata.id)
+    with expect_refusal("NOT_FOUND", "List of an app that was deleted"):
+        s.get(second.metadata.id)
+    expect(listed(s, second.metadata.id) is None, "after the second was deleted there should be no app")
+
+
+def _place(app_id: model.Identifier) -> tuple[str, str, str]:
+    return app_id.project, app_id.domain, app_id.name
+
+
+@check("OSS-4")
+def ids_that_differ_in_case_are_one_app(s: Session) -> None:
+    """The second of two apps whose names differ in case replaces the first."""
+    name = s.name("-case")
+    _one_app(s, s.app(name.upper()), s.app(name, image="img:2"))
+
+
+@check("OSS-4", needs=("projects",))
+def ids_that_differ_in_hyphens_are_one_app(s: Session) -> None:
+    """The second of two apps in whose ids the hyphens stand elsewhere replaces the first."""
+    name = s.name()
+    _one_app(s, s.app(name, project="b-c"), s.app(f"{name}-b", project="c", image="img:2"))
+
+
+@check("OSS-5", needs=("projects",))
+def a_long_resource_name_ends_in_a_hash(s: Session) -> None:
+    """Up to 63 characters the resource name is the id in lower case; beyond, its start and a hash of the id."""
+    spare = 63 - len(f"--{s.project}-{s.domain}") - len(s.name())
+    for tail in ("", "m" * spare, "m" * (spare + 1), "M" * (spare + 1), "m" * 60):
+        app_id = s.id(s.name("-") + tail)
+        with expect_refusal("NOT_FOUND", "Get of an absent app", opening=f"KService {resource(app_id)} not found"):
+            s.get(app_id)
+
+
+@check("OSS-6")
+def the_org_is_no_part_of_the_id(s: Session) -> None:
+    """An app is found under another org than its own, and comes back with its own."""
+    app = s.app(org="theirs")
+    s.create(app)
+    expect_equal(s.get(s.id(app.metadata.id.name, org="ours")).metadata.id, app.metadata.id, "the id of the app")
+
+
+@check("OSS-6")
+def an_app_without_an_org_is_of_flyte(s: Session) -> None:
+    """An app that was created without an org comes back with org flyte; the response of Create has none."""
+    app = s.app(org="")
+    expect_equal(s.create(app).metadata.id.org, "", "the org in the response of Create")
+    expect_equal(s.get(app.metadata.id).metadata.id.org, "flyte", "the org of an app that was created without one")
+
+
+@check("OSS-34")
+def the_url_is_of_the_resource_name(s: Session) -> None:
+    """public_url's host is the resource name and the plane's domain, the same in the response and later."""
+    apps = [s.app(), s.app(s.name("-").ljust(70, "u")), s.app(s.name("-UP").upper())]
+    domains: set[str] = set()
+    for app in apps:
+        url = s.create(app).status.ingress.public_url
+        if not url:
+            raise NotOffered("the plane has no domain for public URLs")
+        parts = urlsplit(url)
+        expect(parts.scheme in ("http", "https"), f"public_url should be http or https, not {url}")
+        label, _, domain = parts.netloc.partition(".")
+        expect_equal(label, resource(app.metadata.id), f"the first label of {url}")
+        domains.add(domain)
+        expect_equal(s.get(app.metadata.id).status.ingress.public_url, url, "public_url as Get gives it")
+    expect_equal(len(domains), 1, f"the number of domains: {domains}")
+
+
+@check("OSS-34")
+def the_ingress_of_the_spec_has_no_effect(s: Session) -> None:
+    """spec.ingress is stored as sent, and public_url is what it would be without."""
+    app = s.app()
+    app.spec.ingress.subdomain = "mine"
+    app.spec.ingress.cname = "not a name"
+    made = s.create(app)
+    expect("mine" not in made.status.ingress.public_url, f"public_url is {made.status.ingress.public_url}")
+    stored = s.get(app.metadata.id)
+    expect_equal(stored.status.ingress, made.status.ingress, "the ingress that Get gives")
+    expect_equal(stored.spec.ingress, app.spec.ingress, "spec.ingress")

@@ -1,0 +1,68 @@
+"""The table of checks, filled by the decorator `check`. Nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import TYPE_CHECKING
+
+from flyteapps_contract.catalogue.dialects import BY_ID
+from flyteapps_contract.catalogue.guarantee import STANDARD
+from flyteapps_contract.checks import flyte_oss, standard
+
+if TYPE_CHECKING:
+    from flyteapps_contract.session import Session
+
+Body = Callable[["Session"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: the guarantees that it speaks of, its sentence, its body, what it needs of a target.
+
+    Each of `needs` is the name of a field of Offers.
+    """
+
+    name: str
+    guarantees: tuple[str, ...]
+    needs: tuple[str, ...]
+    sentence: str
+    body: Body
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of its guarantees; checks of the standard may be asked of any."""
+        return next((BY_ID[each].dialect for each in self.guarantees if each in BY_ID), STANDARD)
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Body]:
+    """Registers a check of these guarantees under its function's name."""
+
+    def register(body: Body) -> Body:
+        name = body.__name__
+        if name in CHECKS:
+            raise ValueError(f"two checks are called {name}")
+        if not body.__doc__:
+            raise ValueError(f"check {name} has no sentence that says what must hold")
+        CHECKS[name] = Check(name, guarantees, needs, " ".join(body.__doc__.split()), body)
+        return body
+
+    return register
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Every check of every dialect, in the order of their contracts."""
+    for package in (standard, flyte_oss):
+        for module in sorted(each.name for each in walk_packages(package.__path__, f"{package.__name__}.")):
+            import_module(module)
+    order = {guarantee: number for number, guarantee in enumerate(BY_ID)}
+
+    def first(each: Check) -> int:
+        return min((order.get(guarantee, 0) for guarantee in each.guarantees), default=0)
+
+    return tuple(sorted(CHECKS.values(), key=first))

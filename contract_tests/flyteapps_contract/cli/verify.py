@@ -1,0 +1,377 @@
+"""`flyteapps verify`: the contract on an endpoint. Exit status 0 holds, 1 broken, 2 could not judge."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+from flyteapps_contract.catalogue.dialects import DIALECTS
+from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
+from flyteapps_contract.checks.support.registry import Check
+from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
+from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.search import Exploration, explore
+from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
+from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
+from flyteapps_contract.reports import machine, page, terminal
+from flyteapps_contract.reports.summary import Summary, summarize
+from flyteapps_contract.runner import judge, lacking
+from flyteapps_contract.session import Limits, Run
+from flyteapps_contract.targets.detecting import signs, told
+from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
+from flyteapps_contract.targets.probing import clean, probe, require_unused
+from flyteapps_contract.targets.target import Target
+from flyteapps_contract.targets.wire import NAMES, Protocol
+from flyteapps_contract.verification import checks_of, fresh_prefix
+
+CANNOT_JUDGE = 2
+SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
+SEEDS = 1_000_000
+"""Seeds that are drawn are below it, so that they can be typed."""
+
+
+@click.command()
+@click.argument("endpoint")
+@click.option("--only", multiple=True, metavar="ID", help="A guarantee (CR-2) or a section (CR); may be given again.")
+@click.option("--protocol", type=click.Choice(list(NAMES)), default="connect", show_default=True)
+@click.option("--insecure", is_flag=True, help="Plaintext, where the endpoint names no scheme. Loopback always is.")
+@click.option("--ca-cert", type=click.Path(path_type=Path), help="File of the certificates to trust.")
+@click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Sent with every call; may be given again.")
+@click.option("--dialect", type=click.Choice(list(DIALECTS)), default=STANDARD, show_default=True)
+@click.option("--detect", is_flag=True, help="Only say which dialect the plane speaks, by a few harmless calls.")
+@click.option("--org", default="", help="The org.  [default: the plane's own]")
+@click.option("--project", default="", help="The only project to use.  [default: projects of its own]")
+@click.option("--domain", default="development", show_default=True, help="The domain.")
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="quick",
+    show_default=True,
+    help="How much is tried beside the directed checks: seconds, two minutes, an hour.",
+)
+@click.option("--seed", type=int, help="What is drawn follows from it.  [default: drawn]")
+@click.option(
+    "--deviations",
+    "deviations_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of known deviations.  [default: the dialect's own]",
+)
+@click.option("--failing-label", metavar="KEY=VALUE", help="A label that makes an app fail to deploy on this plane.")
+@click.option("--prefix", help="What the names of the apps begin with.  [default: drawn]")
+@click.option("--clean", "clean_prefix", metavar="PREFIX", help="Only remove what a run with that prefix left.")
+@click.option("--dry-run", is_flag=True, help="Call nothing: say which checks would run, and which not.")
+@click.option("--max-apps", type=click.IntRange(0), default=0, help="Apps at once, at most.  [default: no limit]")
+@click.option("--max-rate", type=click.FloatRange(0), default=0.0, help="Calls a second, at most.  [default: no limit]")
+@click.option("--max-seconds", type=click.FloatRange(0), default=0.0, help="Start no check later.  [default: no limit]")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML there.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to look at there.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON there.")
+def verify(
+    endpoint: str,
+    only: tuple[str, ...],
+    protocol: Protocol,
+    insecure: bool,
+    ca_cert: Path | None,
+    header: tuple[str, ...],
+    dialect: str,
+    detect: bool,
+    org: str,
+    project: str,
+    domain: str,
+    profile: str,
+    seed: int | None,
+    deviations_path: Path | None,
+    failing_label: str | None,
+    prefix: str | None,
+    clean_prefix: str | None,
+    dry_run: bool,
+    max_apps: int,
+    max_rate: float,
+    max_seconds: float,
+    junit: Path | None,
+    html: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Check that the control plane at ENDPOINT (host:port, or a URL without a path) keeps the contract.
+
+    The plane may be in use: only apps of this run are touched, their names begin with a prefix that nobody else has,
+    and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
+    """
+    wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
+    deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
+    guarantees = select(only, dialect, deviations)
+    tried = PROFILES[profile] if DIALECTS[dialect].explored else DIRECTED
+    target = EndpointTarget(
+        Address.parse(endpoint, insecure),
+        protocol,
+        Access(headers=_headers(header), ca_cert=ca_cert),
+        org=org,
+        projects=not project,
+        failing=_label(failing_label),
+        dialect=dialect,
+    )
+    run = Run(
+        prefix=_prefix(clean_prefix or prefix or fresh_prefix()),
+        org=org,
+        project=project,
+        domain=domain,
+        limits=Limits(apps=max_apps, calls_per_second=max_rate),
+    )
+    if clean_prefix:
+        raise click.exceptions.Exit(CANNOT_JUDGE if clean(target, run, click.echo) else 0)
+    if detect:
+        raise click.exceptions.Exit(_detect(target, run))
+    if tried.name != profile:
+        click.echo(f"messages, histories and sequences are drawn of the dialect {STANDARD} alone: the checks run")
+    if dry_run:
+        _say_plan(target, guarantees, tried, deviations)
+        return
+    reports = [(path, text) for path, text in wanted if path is not None]
+    for path, _ in reports:
+        if not path.absolute().parent.is_dir():
+            raise CannotJudge(f"the report {path} can't be written: there is no directory {path.absolute().parent}")
+    probe(target)
+    if prefix:
+        require_unused(target, run)
+    console = Console()
+    summary = run_checks(
+        target,
+        guarantees,
+        run,
+        console,
+        until=time.monotonic() + max_seconds if max_seconds else None,
+        profile=tried,
+        seed=secrets.randbelow(SEEDS) if seed is None else seed,
+        deviations=deviations,
+    )
+    terminal.show(console, summary)
+    failed = False
+    for path, text in reports:
+        try:
+            path.write_text(text(summary), encoding="utf-8", errors="replace")
+        except OSError as error:
+            failed = True
+            click.echo(f"flyteapps verify: the report {path} can't be written: {error}", err=True)
+    raise click.exceptions.Exit(CANNOT_JUDGE if failed and not summary.exit_code else summary.exit_code)
+
+
+def run_checks(
+    target: Target,
+    guarantees: Sequence[Guarantee],
+    run: Run,
+    console: Console,
+    *,
+    until: float | None = None,
+    profile: Profile = PROFILES["quick"],
+    seed: int = 0,
+    deviations: Deviations | None = None,
+) -> Summary:
+    """Judges the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
+    started = time.monotonic()
+    known = deviations or of_dialect(target.dialect)
+    outcomes: list[Outcome] = []
+    checks = _checks(guarantees, known)
+    explorations = _explorations(guarantees, profile)
+    trouble = ""
+    try:
+        with terminal.live(console, len(checks) + len(explorations)) as bar:
+            for step in (*checks, *explorations):
+                if _signalled.is_set():
+                    raise KeyboardInterrupt
+                if until is not None and time.monotonic() > until:
+                    trouble = "the time of --max-seconds was over before all checks had run"
+                    break
+                bar.begin(step.name)
+                if isinstance(step, Check):
+                    found = [judge(target, step, run)]
+                else:
+                    budget = _within(profile.within(step.name, started + profile.seconds - time.monotonic()), until)
+                    broken = {id_ for each in outcomes if each.verdict is Verdict.BROKEN for id_ in each.guarantees}
+                    wanted = [each.id for each in guarantees]
+                    found = explore(step, target, run, budget, seed, only=wanted, broken=broken | known.guarantees)
+                for outcome in found:
+                    if outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED):
+                        outcome, trouble = _still_there(target, outcome)
+                    outcomes.append(outcome)
+                    bar.say(outcome)
+                    if trouble:
+                        break
+                bar.done()
+                if trouble:
+                    break
+    except KeyboardInterrupt:
+        trouble = "interrupted"
+    for step in (*checks, *explorations) if trouble else ():
+        told = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
+        if missed := tuple(id_ for id_ in step.guarantees if id_ not in told):
+            outcomes.append(Outcome(step.name, missed, Verdict.UNJUDGED, trouble))
+    if run.left:
+        left = ", ".join(sorted(run.left))
+        trouble = f"{trouble}\nleft behind: {left}; remove it by: flyteapps verify ... --clean {run.prefix}".lstrip()
+    return Summary(
+        target=target.name,
+        dialect=target.dialect,
+        prefix=run.prefix,
+        lines=summarize(guarantees, known.applied(outcomes)),
+        seconds=time.monotonic() - started,
+        trouble=trouble,
+        profile=profile.name,
+        seed=seed,
+    )
+
+
+def _explorations(guarantees: Sequence[Guarantee], profile: Profile) -> list[Exploration]:
+    wanted = {each.id for each in guarantees}
+    return [each for name, each in EXPLORATIONS.items() if name in profile.budgets and wanted & set(each.guarantees)]
+
+
+def _within(budget: Budget, until: float | None) -> Budget:
+    """The budget, no longer than there is time."""
+    return budget if until is None else replace(budget, seconds=min(budget.seconds, until - time.monotonic()))
+
+
+def select(only: Sequence[str], dialect: str, deviations: Deviations) -> list[Guarantee]:
+    """The dialect's guarantees of these ids and sections, and those that hold instead; all where none is given.
+
+    Raises CannotJudge.
+    """
+    there = DIALECTS[dialect].guarantees
+    wanted = [each.upper() for each in only]
+    known = {each.id for each in there} | {each.id.partition("-")[0] for each in there}
+    if unknown := [each for each in wanted if each not in known]:
+        raise CannotJudge(f"--only {unknown[0]}: no such guarantee; there are {', '.join(each.id for each in there)}")
+    ids = {each.id for each in there if not wanted or {each.id, each.id.partition("-")[0]} & set(wanted)}
+    ids |= {instead for each in ids for instead in deviations.instead_of(each)}
+    return [each for each in there if each.id in ids]
+
+
+def _checks(guarantees: Sequence[Guarantee], known: Deviations) -> list[Check]:
+    found = {check.name: check for each in guarantees for check in checks_of(each.id) if known.asks(check)}
+    return list(found.values())
+
+
+def _detect(target: Target, run: Run) -> int:
+    """Says which dialect the plane speaks, and what shows it; the exit status."""
+    found = signs(target, run)
+    for sign in found:
+        click.echo(f"{sign.asked}: {sign.answered} [{sign.dialect or 'of no dialect that is known'}]")
+    dialect, text = told(found)
+    click.echo(f"{target.name}: {text}")
+    if run.left:
+        click.echo(f"left behind: {', '.join(sorted(run.left))}; remove it by --clean {run.prefix}", err=True)
+    return 0 if dialect else CANNOT_JUDGE
+
+
+def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
+    """The outcome, and "", where the plane still answers; else what it failed of is no verdict on a guarantee."""
+    try:
+        probe(target)
+    except CannotJudge as gone:
+        trouble = f"the plane was gone after {outcome.check}: {gone}"
+        return Outcome(outcome.check, outcome.guarantees, Verdict.UNJUDGED, trouble, outcome.seconds), trouble
+    return outcome, ""
+
+
+def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: Profile, known: Deviations) -> None:
+    checks = _checks(guarantees, known)
+    for check in checks:
+        lack = lacking(target.offers, check)
+        click.echo(
+            f"{'not run' if lack else 'run':8} {','.join(check.guarantees):12} {check.sentence}{lack and f' [{lack}]'}"
+        )
+    for exploration in _explorations(guarantees, profile):
+        budget = profile.budgets[exploration.name]
+        said = f"up to {budget.count}, or {budget.seconds:g} s, by profile {profile.name}"
+        click.echo(f"{'run':8} {exploration.name}: {said}")
+    click.echo(f"nothing was called; {sum(not lacking(target.offers, each) for each in checks)} checks would run")
+
+
+def _headers(pairs: Sequence[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for pair in pairs:
+        name, colon, value = pair.partition(":")
+        if not colon or not name.strip():
+            raise CannotJudge(f"--header {pair!r}: give it as 'name: value'")
+        headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+def _label(text: str | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise CannotJudge(f"--failing-label {text!r}: give it as key=value")
+    return {key: value}
+
+
+def _prefix(text: str) -> str:
+    if not (SHORTEST_PREFIX <= len(text) <= LONGEST_PREFIX and text.isascii() and text.isalnum() and text.islower()):
+        raise CannotJudge(
+            f"prefix {text!r}: give {SHORTEST_PREFIX} to {LONGEST_PREFIX} lower-case letters and digits, "
+            "with at least one letter: names are at most 30 characters long"
+        )
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with `argv` (by default the process's own); the exit status."""
+    _signalled.clear()
+    # a CI server ends a job by SIGTERM, and starts it with SIGINT ignored: both clean up what the run made
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, _on_signal)
+    try:
+        status: object = verify.main(args=argv, prog_name="flyteapps verify", standalone_mode=False)
+    except CannotJudge as error:
+        print(f"flyteapps verify: {error}", file=sys.stderr)
+        return CANNOT_JUDGE
+    except click.ClickException as error:
+        error.show()
+        return CANNOT_JUDGE
+    except (click.Abort, KeyboardInterrupt):
+        print("flyteapps verify: interrupted", file=sys.stderr)
+        return CANNOT_JUDGE
+    except Exception:  # 1 would say that the plane is broken
+        traceback.print_exc()
+        return CANNOT_JUDGE
+    return status if isinstance(status, int) else 0
+
+
+_signalled = threading.Event()
+
+
+def _on_signal(_number: int, _frame: object) -> NoReturn:
+    """Interrupts; and is remembered, since what is raised within a callback of the interpreter's own is lost."""
+    _signalled.set()
+    raise KeyboardInterrupt
+
+
+def command(argv: Sequence[str] | None = None) -> NoReturn:
+    """`main` as a process of its own, which ends here.
+
+    pyqwest's threads may still hold Python objects when the interpreter is taken down, and then abort the process: one
+    run in fifteen that was refused a connection ended with status 134. Nothing is left to do here but to write.
+    """
+    status = main(argv)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    command()

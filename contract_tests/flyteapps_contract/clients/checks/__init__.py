@@ -1,1 +1,0 @@
-"""The checks of the client laws, one file a subject. A check knows a scene and nothing of pytest."""

@@ -1,0 +1,1 @@
+"""A scripted plane: what a client under test calls."""

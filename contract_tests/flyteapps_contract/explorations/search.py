@@ -1,0 +1,223 @@
+"""What explorations share: each tries what is drawn, until its budget is spent, and says which guarantees broke."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, told
+from flyteapps_contract.profiles import Budget
+from flyteapps_contract.session import Run
+from flyteapps_contract.targets.target import Target
+
+T = TypeVar("T")
+
+IN_A_ROW = 3
+"""Attempts that may end without a verdict, one after the other."""
+SHRINK_SECONDS = 120.0
+"""Real seconds in which what broke is made smaller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunt:
+    """One search: so many tries, none begun after the monotonic time `until`; the same seed draws the same.
+
+    `judged`: the guarantees that count, all where it is empty. A flaw that one of `explained` speaks of, too, is passed
+    over: that one is known to be broken.
+    """
+
+    count: int
+    seed: int
+    judged: frozenset[str] = frozenset()
+    explained: frozenset[str] = frozenset()
+    until: float = float("inf")
+
+    def speaking(self, flaw: Flawed) -> str:
+        """The first guarantee that the flaw is counted for, "" where it is passed over."""
+        if self.explained & set(flaw.guarantees):
+            return ""
+        return next((each for each in flaw.guarantees if not self.judged or each in self.judged), "")
+
+
+@dataclass(slots=True)
+class Finding:
+    """What a search came to: how many were tried, and the first flaw, as small as it became.
+
+    `calls`: how many calls and streams show it; `story`: in words what was done.
+    """
+
+    tried: int = 0
+    flaw: Flawed | None = None
+    calls: int = 0
+    story: str = ""
+    script: str = ""
+    timeline: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """A row of the table: its name, which is what it tries, too; the guarantees that it judges; its search."""
+
+    name: str
+    guarantees: tuple[str, ...]
+    search: Callable[[Target, Run, Hunt], Finding]
+
+
+class Patience:
+    """How many attempts in a row may end without a verdict: a plane that is gone isn't asked for ever."""
+
+    def __init__(self) -> None:
+        self._row = 0
+        self._last: Exception | None = None
+
+    def worked(self) -> None:
+        """An attempt was judged."""
+        self._row = 0
+
+    def is_over(self, trouble: Exception) -> bool:
+        """Whether this attempt that could not be judged is one too many."""
+        self._last = trouble
+        if not isinstance(trouble, NotOffered):  # of what isn't offered, another attempt may need nothing
+            self._row += 1
+        return self._row >= IN_A_ROW
+
+    def give_up(self) -> None:
+        """Raises the last trouble, if there was any."""
+        if self._last is not None:
+            raise self._last
+
+
+class Kept(Protocol):
+    """Keeps what broke: the flaw, and all that tells of it."""
+
+    def __call__(self, flaw: Flawed) -> None:
+        """The flaw of the attempt that just ended."""
+        ...
+
+
+def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]) -> None:
+    """Draws values and has each attempted, up to the first flaw, which Hypothesis shrinks.
+
+    `attempt(value, keep)` calls `keep` with a flaw. One that doesn't count is passed over; while one is shrunk, only
+    flaws of its guarantee count, so that it stays the same one. An attempt that needs what the target doesn't offer
+    or could not be judged is passed over, too. Raises what the trouble was where all are, or several in a row.
+    """
+    guarantee, shrink_until = "", float("inf")
+    patience, trouble = Patience(), list[Exception]()
+
+    def keep(flaw: Flawed) -> None:
+        nonlocal guarantee, shrink_until
+        speaking = hunt.speaking(flaw)
+        if not speaking or (guarantee and guarantee not in flaw.guarantees):
+            raise _PassedOver
+        if found.flaw is None:
+            guarantee, shrink_until = speaking, time.monotonic() + SHRINK_SECONDS
+        found.flaw = flaw
+
+    @seed(hunt.seed)
+    @settings(
+        max_examples=hunt.count,
+        database=None,  # nothing is kept from run to run
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=tuple(HealthCheck),  # type: ignore[arg-type]  # iterating the enum gives its members
+        derandomize=False,
+    )
+    @given(strategy)
+    def example(value: T) -> None:
+        if trouble or time.monotonic() > (hunt.until if found.flaw is None else shrink_until):
+            return
+        try:
+            attempt(value, keep)
+        except _PassedOver:
+            pass
+        except WITHOUT_VERDICT as failure:
+            if found.flaw is None and patience.is_over(failure):
+                trouble.append(failure)
+            return
+        patience.worked()
+        found.tried += found.flaw is None
+
+    try:
+        example()
+    except Exception:
+        # a flaw that was found is told, whatever came while it was shrunk: also Hypothesis' Flaky, since what it became
+        # smallest need not show the flaw each time, or time was over
+        if found.flaw is None:
+            raise
+    if found.flaw is None and trouble:
+        raise trouble[0]
+    if found.flaw is None and not found.tried:
+        patience.give_up()
+
+
+class _PassedOver(Exception):  # noqa: N818  # no fault
+    """A flaw that doesn't count."""
+
+
+def explore(
+    exploration: Exploration,
+    target: Target,
+    run: Run,
+    budget: Budget,
+    seed_: int,
+    *,
+    only: Collection[str] = (),
+    broken: Collection[str] = (),
+) -> Iterator[Outcome]:
+    """The outcomes: one for each guarantee that breaks, and one for all others.
+
+    `only`: the guarantees that are judged, all by default. What `broken` ones, of which other checks have said so,
+    explain is passed over; so is what those explain that were found on the way.
+    """
+    started = time.monotonic()
+    until = started + budget.seconds
+    judged = frozenset(exploration.guarantees) & frozenset(only or exploration.guarantees)
+    explained, tried = frozenset(broken), 0
+    trouble, verdict = "", Verdict.UNJUDGED
+    while judged - explained and tried < budget.count and time.monotonic() < until:
+        begun = time.monotonic()
+        hunt = Hunt(
+            count=budget.count - tried, seed=seed_ + len(explained), judged=judged, explained=explained, until=until
+        )
+        try:
+            found = exploration.search(target, run, hunt)
+        except NotOffered as lack:
+            trouble, verdict = str(lack), Verdict.NOT_OFFERED
+            break
+        except WITHOUT_VERDICT as failure:
+            trouble = str(failure)
+            break
+        except Exception as failure:  # a defect of ours, or of a plane in this process, must not end the run
+            trouble = told(failure)
+            break
+        tried += found.tried
+        if found.flaw is None:
+            break
+        guarantee = hunt.speaking(found.flaw)
+        explained |= set(found.flaw.guarantees)
+        yield Outcome(
+            exploration.name,
+            (guarantee,),
+            Verdict.BROKEN,
+            f"{found.flaw}\nby {found.calls} calls: {found.story}",
+            time.monotonic() - begun,
+            f"{tried} {exploration.name}",
+            found.script,
+            found.timeline,
+        )
+    rest = tuple(each for each in exploration.guarantees if each in judged - explained)
+    seconds = time.monotonic() - started
+    if rest and not trouble and not tried:
+        trouble = "no time was left for it"
+    if rest and trouble:
+        yield Outcome(exploration.name, rest, verdict, trouble, seconds)
+    elif rest:
+        yield Outcome(exploration.name, rest, Verdict.HOLDS, "", seconds, f"{tried} {exploration.name}")

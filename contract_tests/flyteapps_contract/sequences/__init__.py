@@ -1,0 +1,1 @@
+"""Sequences of commands: the table, the interpreter, rendering."""

@@ -1,0 +1,274 @@
+"""List in sequences: pages are compared with a naive evaluation over the apps as they were read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common import list_pb2
+
+from flyteapps_contract.model import listing
+from flyteapps_contract.model.listing import by, where
+from flyteapps_contract.model.transitions import Sight
+from flyteapps_contract.model.violations import Flawed, code_proof
+from flyteapps_contract.sequences.trace import OK, Step
+
+if TYPE_CHECKING:
+    from flyteapps_contract.sequences.interpreter import Interpreter
+
+ASC, DESC = "ASCENDING", "DESCENDING"
+SORTS: tuple[tuple[str, str], ...] = (
+    (),
+    ("name", ASC),
+    ("name", DESC),
+    ("created_at", DESC),
+    ("revision", ASC),
+    ("status_phase", DESC, "name", ASC),
+    ("updated_at", ASC),
+    ("updated_at", DESC),
+)  # type: ignore[assignment]  # tuples of several lengths
+LIMITS = (0, 1, 2, 1_000)
+BY_SCOPE = ("LI-1",)
+
+
+Born = tuple[listing.AppId, int]
+"""An incarnation: the id, and when it was created."""
+
+
+@dataclass(slots=True)
+class Listing:
+    """A listing that goes on: its request, the apps that it has to show, and those that it has shown."""
+
+    request: rpc.ListRequest
+    token: str
+    token_of: int
+    due: set[Born]
+    shown: list[Born] = field(default_factory=list["Born"])
+
+
+class Lists:
+    """What a sequence lists."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._on = interpreter
+        self._open: Listing | None = None
+
+    def list(self, scope: int, filter_: int, sort: int, limit: int, counted: int, bare: int) -> None:
+        """One List from its first page on."""
+        if not self._on.offers.projects:
+            return  # others may have apps in the only one
+        apps = self._apps()
+        known = [(slot, app) for slot in self._on.scene.slots if (app := self._on.entry(slot).app) is not None]
+        if any(self._on.moving(slot, app) for slot, app in known):
+            return  # what moves meanwhile can't be compared
+        query = by(*SORTS[sort], limit=LIMITS[limit])
+        filters = self._filter(filter_, apps)
+        query.filters.extend(filters)
+        request = rpc.ListRequest(request=query)
+        scope = self._scope(request, scope)
+        request.include_total_count = bool(counted)
+        request.disable_identity_enrichment = bool(bare)
+        inside = [app for app in apps if self._inside(app, request)]
+        matching = [app for app in inside if listing.matches(app, query.filters)]
+        step = self._on.trace.call("List", request, rpc.ListResponse)
+        if step.code != OK:
+            raise Flawed(("LI-1", "LI-2", "LI-3"), f"List ended with {step.code}: {step.message}", self._code(OK))
+        self._judge(step, request, query, matching, inside)
+
+    def next_page(self) -> None:
+        """The next page of the last listing."""
+        going = self._open
+        if going is None:
+            return
+        request = rpc.ListRequest()
+        request.CopyFrom(going.request)
+        request.request.token = going.token
+        step = self._on.trace.call("List", request, rpc.ListResponse, token_of=going.token_of)
+        if step.code != OK:
+            raise Flawed(("LI-4",), f"the next page ended with {step.code}: {step.message}", self._code(OK))
+        answer = self._answer(step)
+        ids = [_born(app) for app in answer.apps]
+        again = [each for each in ids if each in going.shown]
+        if again:
+            raise Flawed(("LI-4",), f"{again[0][0][-1]} came on two pages", f"once({going.token_of}, {self._number})")
+        going.shown += ids
+        going.token, going.token_of = answer.token, self._number
+        due = going.due & self._there()
+        if not answer.token:
+            self._open = None
+            missing = due - set(going.shown)
+            if missing:
+                name = min(missing)[0][-1]
+                line = f"{name!r} in names_of_pages({self._number})"
+                raise Flawed(("LI-4",), f"{name} was there throughout, but came on no page", line)
+        elif not ids:
+            raise Flawed(("LI-4",), "a page without an app, but with a token", f"names({self._number}) != []")
+
+    def _judge(
+        self,
+        step: Step,
+        request: rpc.ListRequest,
+        query: list_pb2.ListRequest,
+        matching: list[model.App],
+        inside: list[model.App],
+    ) -> None:
+        number = self._number
+        answer = self._answer(step)
+        got = [listing.id_of(app) for app in answer.apps]
+        limit = query.limit or 100
+        orders = [[listing.id_of(app) for app in order] for order in listing.orders(matching, listing.sorts_of(query))]
+        pages = [order[:limit] for order in orders]
+        if got not in pages:
+            wanted = [each[-1] for each in pages[0]]
+            line = f"names({number}) in {[[each[-1] for each in page] for page in pages]!r}"
+            text = f"expected {wanted}, got {[each[-1] for each in got]}"
+            raise Flawed(self._says(got, orders, matching, inside, query), text, line)
+        more = len(matching) > limit
+        if bool(answer.token) != more:
+            line = f"bool(answers[{number}].token) is {more}"
+            raise Flawed(("LI-4",), f"{len(matching)} match, {len(got)} came, and there is a token: {not more}", line)
+        total = len(matching) if request.include_total_count else 0
+        if answer.total_count != total:
+            line = f"answers[{number}].total_count == {total}"
+            raise Flawed(("LI-5",), f"total_count should be {total}, but is {answer.total_count}", line)
+        known = {listing.id_of(app): app for app in matching}
+        for place, app in enumerate(answer.apps):
+            expected = known[listing.id_of(app)]
+            if request.disable_identity_enrichment:
+                expected = listing.without_enrichment(expected)
+            if app != expected:
+                line = f"answers[{number}].apps[{place}] == {self._word(app)}"
+                says = ("LI-7",) if request.disable_identity_enrichment else ("GE-3", "LI-1", "UP-2")
+                raise Flawed(says, f"{app.metadata.id.name} is listed otherwise than it was read", line)
+        steady = all(sort.key in ("created_at", "name") for sort in listing.sorts_of(query)) and not query.filters
+        self._open = None
+        if answer.token and steady:
+            self._open = Listing(
+                request, answer.token, number, {_born(app) for app in matching}, [_born(app) for app in answer.apps]
+            )
+
+    def _says(
+        self,
+        got: list[listing.AppId],
+        orders: list[list[listing.AppId]],
+        matching: list[model.App],
+        inside: list[model.App],
+        query: list_pb2.ListRequest,
+    ) -> tuple[str, ...]:
+        """Which guarantees a page breaks that isn't the one that was due."""
+        known = {listing.id_of(app) for app in inside}
+        if set(got) - known:
+            gone = any(entry.existed and not entry.may_exist for entry in self._on.world.entries.values())
+            return ("LI-1", "DE-3") if gone else ("LI-1",)
+        if len(set(got)) != len(got):
+            return ("LI-4",)
+        if set(got) - set(orders[0]) or (len(got) < min(len(matching), query.limit or 100) and query.filters):
+            return ("LI-2",)
+        if len(got) != min(len(matching), query.limit or 100):
+            return ("LI-4", "LI-1")
+        return ("LI-3",)
+
+    # ---- requests
+
+    def _scope(self, request: rpc.ListRequest, number: int) -> int:
+        """Sets the scope; that of an org or cluster only where no other app is there, not even a stream's marker."""
+        places = self._on.scene.places
+        alone = self._on.offers.fresh and self._on.session.plane.link.opens_at_once
+        if number == 2 and alone:
+            request.org = self._on.world.org or self._on.session.run.org or "flyte"
+        elif number == 3 and alone:
+            request.cluster_id.CopyFrom(self._on.session.cluster(self._on.scene.clusters[0]))
+        else:
+            request.project.CopyFrom(places[number % len(places)])
+        return number
+
+    def _inside(self, app: model.App, request: rpc.ListRequest) -> bool:
+        match request.WhichOneof("filter_by"):
+            case "cluster_id":
+                return app.status.assigned_cluster == request.cluster_id.name
+            case "project":
+                place = (request.project.name, request.project.domain)
+                return (app.metadata.id.project, app.metadata.id.domain) == place
+            case _:
+                return True
+
+    def _filter(self, number: int, apps: list[model.App]) -> list[list_pb2.Filter]:
+        """The filter of that number; what it compares with is taken from an app that is there."""
+        name = apps[0].metadata.id.name if apps else "nobody"
+        time = listing.rfc3339(listing.nanoseconds(apps[0].status.created_at)) if apps else "2026-01-01T00:00:00Z"
+        moved = listing.rfc3339(listing.nanoseconds(apps[-1].status.last_updated_at)) if apps else time
+        rows: tuple[tuple[Any, ...], ...] = (
+            (),
+            ("EQUAL", "name", name),
+            ("NOT_EQUAL", "name", name),
+            ("CONTAINS", "name", name[-2:]),
+            ("CONTAINS_CASE_INSENSITIVE", "name", name[-2:].upper()),
+            ("ENDS_WITH", "name", name[-1]),
+            ("VALUE_IN", "name", name, "other"),
+            ("VALUE_NOT_IN", "name", name, "other"),
+            ("EXISTS", "labels.team"),
+            ("NOT_EXISTS", "labels.team"),
+            ("EQUAL", "labels.team", "red"),
+            ("NOT_EQUAL", "labels.team", "red"),
+            ("VALUE_IN", "labels.team", "red", "blue"),
+            ("EQUAL", "status_phase", "DEPLOYMENT_STATUS_STOPPED"),
+            ("VALUE_NOT_IN", "status_phase", "DEPLOYMENT_STATUS_STOPPED", "DEPLOYMENT_STATUS_ACTIVE"),
+            ("EQUAL", "desired_state", "DESIRED_STATE_STOPPED"),
+            ("GREATER_THAN", "created_at", time),
+            ("LESS_THAN_OR_EQUAL", "created_at", time),
+            ("GREATER_THAN_OR_EQUAL", "updated_at", moved),
+            ("LESS_THAN", "updated_at", moved),
+        )
+        row = rows[number]
+        return [where(*row)] if row else []
+
+    # ---- what is known
+
+    def _apps(self) -> list[model.App]:
+        """The apps that are there; those that may have changed are read first."""
+        apps: list[model.App] = []
+        for slot in self._on.scene.slots:
+            entry = self._on.entry(slot)
+            if entry.may_exist and (not entry.known or self._on.moving(slot, entry.seen.app)):  # type: ignore[union-attr]
+                self._on.refresh(slot)
+            if entry.app is not None:
+                apps.append(entry.app)
+        return apps
+
+    def _there(self) -> set[Born]:
+        """The apps that are there for sure, as they were when they were last seen."""
+        return {
+            _born(entry.seen.app)
+            for entry in self._on.world.entries.values()
+            if entry.seen is not None and all(way.front is not None and not way.born for way in entry.ways)
+        }
+
+    def _word(self, app: model.App) -> str:
+        """The script's word for the app as it was read."""
+        seen: Sight | None = next(
+            (
+                entry.seen
+                for entry in self._on.world.entries.values()
+                if entry.seen is not None and entry.seen.app.metadata.id == app.metadata.id
+            ),
+            None,
+        )
+        assert seen is not None
+        return seen.word
+
+    def _answer(self, step: Step) -> rpc.ListResponse:
+        assert isinstance(step.answer, rpc.ListResponse)
+        return step.answer
+
+    def _code(self, code: str) -> str:
+        return code_proof(self._number, (code,))
+
+    @property
+    def _number(self) -> int:
+        return self._on.trace.number
+
+
+def _born(app: model.App) -> Born:
+    return listing.id_of(app), listing.nanoseconds(app.status.created_at)

@@ -1,0 +1,124 @@
+"""What was said to a plane and what it answered, step by step: what verdicts point at and scripts are rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from flyteidl2.app import app_definition_pb2 as model
+from flyteidl2.app import app_payload_pb2 as rpc
+from google.protobuf.message import Message
+
+from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.outcomes import Refused, Span, Unjudged
+from flyteapps_contract.session import GONE, Session
+from flyteapps_contract.streams import Leases, Watcher
+
+M = TypeVar("M", bound=Message)
+
+OK = "OK"
+
+
+@dataclass(slots=True)
+class Step:
+    """One step: a unary call with its answer, a stream that was opened or closed, or time that passed.
+
+    `code` is how a call ended, OK included; `stream` the number of the stream that the step opened or closed.
+    `token_of`: the step whose answer the token of this request is from.
+    """
+
+    kind: str
+    method: str = ""
+    request: Message | None = None
+    answer: Message | None = None
+    code: str = OK
+    message: str = ""
+    fields: tuple[str, ...] = ()
+    stream: int = -1
+    seconds: float = 0.0
+    token_of: int = -1
+    heard: bool = True
+
+
+@dataclass(slots=True)
+class Trace:
+    """The steps of one run on one session."""
+
+    session: Session
+    steps: list[Step] = field(default_factory=list[Step])
+    streams: int = 0
+
+    def call(self, method: str, request: Message, response: type[M], *, token_of: int = -1, heard: bool = True) -> Step:
+        """One unary call; a refusal is an answer, too. An answer that isn't `heard` is lost on its way."""
+        step = Step("call", method, request, token_of=token_of, heard=heard)
+        self.steps.append(step)
+        try:
+            step.answer = self.session.call(method, request, response)
+        except Refused as error:
+            if error.code in GONE:
+                raise Unjudged(f"{method}: {error}") from error  # nobody knows what it did
+            step.code, step.message, step.fields = error.code, error.message, tuple(error.violations())
+        return step
+
+    def watch(self, request: rpc.WatchRequest) -> tuple[int, Watcher]:
+        """An open Watch, and its number among the streams."""
+        target = {field.name: value for field, value in request.ListFields()}
+        return self._opened("Watch", request), self.session.watch(**target)
+
+    def lease(self, cluster: str) -> tuple[int, Leases]:
+        """An open Lease, and its number among the streams."""
+        return self._opened("Lease", rpc.LeaseRequest(id=self.session.cluster(cluster))), self.session.lease(cluster)
+
+    def close(self, stream: int) -> None:
+        """The client closed that stream."""
+        self.steps.append(Step("close", stream=stream))
+
+    def advance(self, seconds: float) -> None:
+        """Moves the plane's clock."""
+        self.steps.append(Step("advance", seconds=seconds))
+        try:
+            self.session.advance(seconds)
+        except Exception as error:  # a plane in this process may raise anything
+            text = f"the plane failed while time passed: {type(error).__name__}: {error}"
+            raise Flawed(("ID-3",), text, f"no failure while {seconds} s pass") from error
+
+    @property
+    def number(self) -> int:
+        """The number of the last step."""
+        return len(self.steps) - 1
+
+    def calls(self) -> int:
+        """How many calls and streams it takes."""
+        return sum(step.kind in ("call", "open") for step in self.steps)
+
+    def _opened(self, method: str, request: Message) -> int:
+        self.steps.append(Step("open", method, request, stream=self.streams))
+        self.streams += 1
+        return self.streams - 1
+
+
+def app_of(step: Step) -> model.App:
+    """The app in a unary call's answer."""
+    assert isinstance(step.answer, rpc.CreateResponse | rpc.GetResponse | rpc.UpdateResponse | rpc.UpdateStatusResponse)
+    return step.answer.app
+
+
+def timeline(steps: Sequence[Step]) -> tuple[Span, ...]:
+    """The steps as a timeline of one client, its streams and the clock; the last call is what showed the flaw."""
+    spans: list[Span] = []
+    last = max((number for number, step in enumerate(steps) if step.kind == "call"), default=-1)
+    ends = {step.stream: number for number, step in enumerate(steps) if step.kind == "close"}
+    for number, step in enumerate(steps):
+        match step.kind:
+            case "call":
+                text = f"{step.method}: {step.code if step.heard else 'lost'}\n{step.request}"
+                spans.append(Span("calls", text, number, number + 1, number == last))
+            case "open":
+                end = ends.get(step.stream, len(steps))
+                spans.append(Span(f"stream {step.stream}", f"{step.method}\n{step.request}", number, end))
+            case "advance":
+                spans.append(Span("clock", f"{step.seconds:g} s pass", number, number + 1))
+            case _:
+                pass
+    return tuple(spans)

@@ -1,0 +1,56 @@
+"""The answer under an app's public URL: which app it is, and that nothing runs behind it. No routing."""
+
+from __future__ import annotations
+
+import html
+import json
+from urllib.parse import quote
+
+from flyteidl2.app.app_definition_pb2 import App
+
+from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, STOPPED, status_name
+from flyteapps_fake.http.page import PageAnswer, PageRequest
+
+HTML = b"text/html; charset=utf-8"
+JSON = b"application/json"
+LOOK_AGAIN_SECONDS = 1
+"""When a starting app is worth another request."""
+
+
+def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
+    """Return 501 for an active app, and 503 for one that is starting, stopped or failed."""
+    app = App.FromString(encoded)
+    identifier = app.metadata.id
+    last = app.status.conditions[-1] if app.status.conditions else None
+    status = last.deployment_status if last is not None else 0
+    state = status_name(status).removeprefix("DEPLOYMENT_STATUS_")
+    name = "/".join((identifier.org, identifier.project, identifier.domain, identifier.name))
+    headers = [(b"x-flyteapps-app", quote(name).encode())]
+    if status == ACTIVE:
+        code, why = 501, f"The app {name} is ACTIVE, but nothing runs behind it: this is a stand-in control plane."
+    elif status == STOPPED:
+        code, why = 503, f"The app {name} is STOPPED: activate it."
+    elif status == FAILED:
+        code, why = 503, f"The app {name} is FAILED: {last.message if last is not None else ''}"
+    else:
+        code, why = 503, f"The app {name} is starting ({state}): ask again in a moment."
+        headers.append((b"retry-after", b"%d" % LOOK_AGAIN_SECONDS))
+    return _answer(code, why, request, headers, {"app": name, "state": state})
+
+
+def no_app_page(request: PageRequest) -> PageAnswer:
+    """Return 404 where an app could be and none is."""
+    return _answer(404, f"No app is at {request.path[:200]!r} of the host {request.host[:200]!r}.", request, [], {})
+
+
+def _answer(
+    code: int, why: str, request: PageRequest, headers: list[tuple[bytes, bytes]], details: dict[str, str]
+) -> PageAnswer:
+    """In HTML for a browser, which asks for it, and else in JSON."""
+    headers.append((b"vary", b"accept"))
+    if "text/html" in request.accept.lower():
+        page = f"<!doctype html><meta charset=utf-8><title>{code}</title><p>{html.escape(why)}</p>\n"
+        return PageAnswer(code, HTML, page.encode("utf-8", "replace"), headers)
+    word = {404: "not_found", 501: "unimplemented", 503: "unavailable"}[code]
+    body = {"code": word, "message": why, **details}
+    return PageAnswer(code, JSON, json.dumps(body).encode() + b"\n", headers)

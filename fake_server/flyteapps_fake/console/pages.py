@@ -1,0 +1,121 @@
+"""Pages for a browser and for monitors: the console's URLs, the pages of apps, metrics and health.
+
+Plain, nothing runs in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from urllib.parse import unquote
+
+from flyteapps_fake.console.app_page import JSON, app_page, no_app_page
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.operations import GET
+from flyteapps_fake.http.access.host_policy import host_of
+from flyteapps_fake.http.front import Front
+from flyteapps_fake.http.page import Page, PageAnswer, PageRequest
+from flyteapps_fake.http.protocol.wire import HTTP_STATUS
+from flyteapps_fake.standard.ingress import APPS, subdomain_of_path
+
+TEXT = b"text/plain; charset=utf-8"
+
+
+class Pages:
+    """The pages of one server: those of apps by host and by path, and its own."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._plane = front.plane
+        self._domain = front.plane.settings.base_domain.lower()
+
+    async def __call__(self, request: PageRequest) -> PageAnswer:
+        try:
+            host = self._app_host(request.host, request.path)
+            if not host:
+                return await self._own(request)
+            found = self._plane.ask(host)
+            if found is None:
+                return no_app_page(request)
+            return await self._front.lane.beside(len(found), lambda: app_page(found, request))
+        except RpcError as error:
+            return PageAnswer(HTTP_STATUS[error.code], TEXT, f"{error}\n".encode("utf-8", "replace"))
+
+    def is_of_app(self, host: str, path: str) -> bool:
+        return bool(self._app_host(host, path))
+
+    def _app_host(self, authority: str, path: str) -> str:
+        """The host name of the app that the page is of, whether it is there or not; "" for a page of the server."""
+        host = host_of(authority)
+        under = f".{self._domain}"
+        if host and ((self._domain and host.endswith(under)) or self._plane.find_by_host(host) is not None):
+            return host
+        if not path.startswith(APPS):
+            return ""
+        return f"{subdomain_of_path(path)}{under}"
+
+    async def _own(self, request: PageRequest) -> PageAnswer:
+        if request.method not in ("GET", "HEAD"):
+            return PageAnswer(405, TEXT, b"GET only\n", [(b"allow", b"GET, HEAD")])
+        parts = [unquote(part) for part in request.path.strip("/").split("/")]
+        match parts:
+            case ["v2", "domain", where, "project", project, "apps", name]:
+                return await self._app(where, project, name)
+            case ["metrics"]:
+                return PageAnswer(200, *self._front.metrics.exposition(request.accept))
+            case ["healthz"]:
+                return PageAnswer(200, JSON, _health(self._front))
+            case [""] | ["v2"]:
+                text = b"flyteapps: a stand-in of the Flyte apps control plane is running here.\n"
+                return PageAnswer(200, TEXT, text)
+            case _:
+                return PageAnswer(404, TEXT, f"{request.path}: no such page\n".encode("utf-8", "replace"))
+
+    async def _app(self, domain: str, project: str, name: str) -> PageAnswer:
+        """An app as JSON."""
+        from flyteapps_fake.http.protocol.json_form import to_json
+
+        request = GET.request()
+        identifier = request.app_id  # type: ignore[attr-defined]
+        org = self._plane.org
+        try:
+            identifier.org, identifier.project, identifier.domain, identifier.name = org, project, domain, name
+        except ValueError:  # a lone surrogate: protobuf's texts are UTF-8
+            return PageAnswer(404, TEXT, b"no app has such a name\n")
+        encoded = self._plane.call(GET, request)
+
+        def shown() -> bytes:
+            return to_json(GET.response.FromString(encoded).app)  # type: ignore[attr-defined]
+
+        return PageAnswer(200, JSON, await self._front.lane.beside(len(encoded), shown))
+
+
+def pages(front: Front) -> Page:
+    """Return what answers every request that is no RPC."""
+    return Pages(front)
+
+
+def _health(front: Front) -> bytes:
+    from importlib.metadata import version
+
+    settings, limits = front.plane.settings, front.options.limits
+    details = {
+        "status": "SERVING",
+        "version": version("flyteapps"),
+        "uptime_seconds": round(time.time() - front.metrics.started, 1),
+        "server": front.options.server,
+        "org": front.plane.org,
+        "dialect": settings.dialect,
+        "clock": settings.clock,
+        "data_plane": settings.data_plane,
+        "apps": front.plane.count(),
+        "streams": {
+            "open": len(front.sweeper.streams),
+            "limit": limits.streams,
+            "limit_per_connection": limits.streams_per_connection,
+        },
+        "tasks": len(asyncio.all_tasks()),
+        "services": front.services,
+    }
+    return json.dumps(details, indent=2).encode() + b"\n"

@@ -1,0 +1,1 @@
+"""Modules that every dialect shares: no event loop, no sockets, no wall clock."""

@@ -1,0 +1,72 @@
+"""Streams that follow a log: what is there, then what comes, until it is over. What is logged is a subclass's business.
+
+They hold no lines: what a client has not read yet is computed when it reads.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
+from flyteapps_fake.core.time.clock import Timer
+from flyteapps_fake.core.time.timeline import Timeline
+
+
+class Tail(OpenStream):
+    """One open log; `first` is its first message."""
+
+    def __init__(self, scope: StreamScope, streams: Streams, timeline: Timeline, first: bytes) -> None:
+        super().__init__(scope, streams.remove)
+        self._timeline = timeline
+        self._pending: Iterator[bytes] = iter((first,))
+        self._fresh = True
+        """Whether something may have been logged since the last look."""
+        streams.add(self)
+
+    @abstractmethod
+    def _since(self) -> Iterator[bytes]:
+        """The messages with what was logged since the last look."""
+
+    @abstractmethod
+    def _over(self) -> bool:
+        """Whether nothing more will be logged."""
+
+    @abstractmethod
+    def _next_at(self) -> int | None:
+        """When the next line is logged; None where that can't be told."""
+
+    def detached(self) -> None:
+        self._timeline.agenda.cancel(self)
+
+    def stir(self) -> None:
+        self._fresh = True
+        super().stir()
+
+    def _ready(self) -> bool:
+        return self._fresh
+
+    def _next(self) -> bytes | None:
+        message = next(self._pending, None)
+        if message is not None or self._end is not None:
+            return message
+        with self._timeline.lock:
+            self._pending = self._since()
+            message = next(self._pending, None)
+            if message is None:
+                self._fresh = False
+                if self._over():
+                    self.finish()
+                else:
+                    self._look_later()
+            return message
+
+    def _look_later(self) -> None:
+        """Has the transport look again once the next line is logged."""
+        at = self._next_at()
+        if at is not None:
+            self._timeline.agenda.call_at(at, self, self._look, progress=False)
+            self._timeline.scheduled()
+
+    def _look(self, _: Timer) -> None:
+        self.stir()

@@ -1,0 +1,40 @@
+"""What a plane's servers take in before the plane sees it, and how they refuse what they can't read. No IO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.validation import MAX_REQUEST, MAX_VALUES
+
+
+class Answer(NamedTuple):
+    """A whole HTTP answer."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+
+
+def _undecodable(message: type[Message], data: bytes, error: Exception | None) -> str:
+    why = f": {error}" if error is not None else ""
+    return f"the request can't be decoded as {message.DESCRIPTOR.full_name}{why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """The rules of one plane's servers.
+
+    `request_bytes`: that a request may have, decompressed; `values`: fields, list elements and map entries of one.
+    `undecodable`: what is said of bytes that are no such message, given them, the message's type and, of JSON, what is
+    wrong with them.
+    `no_method`: the answer to a method that nobody offers, None for UNIMPLEMENTED in the caller's protocol.
+    """
+
+    request_bytes: int = MAX_REQUEST
+    values: int = MAX_VALUES
+    undecodable: Callable[[type[Message], bytes, Exception | None], str] = _undecodable
+    no_method: Answer | None = None

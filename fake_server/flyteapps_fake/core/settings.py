@@ -1,0 +1,174 @@
+"""What a stand-in is configured with, the same in process and behind `flyteapps serve`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flyteapps_fake.core.hostnames import is_hostname
+from flyteapps_fake.dialects import DIALECTS, scenarios_of
+
+ClockMode = Literal["realtime", "auto", "manual"]
+DataPlane = Literal["simulated", "none"]
+IngressForm = Literal["path", "host"]
+
+CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
+DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "none")
+INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host")
+
+MAX_NAME = 255
+"""Characters of the name of a task or an artifact: the protos' rule."""
+_ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
+
+DEFAULT_POOL = "default"
+SIMULATED = "simulated"
+"""The name of the simulated cluster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of one stand-in control plane.
+
+    `dialect`: whose behaviour it shows, a name in DIALECTS. `org`: the plane's own
+    org, None to take it from the first request. `seed`: of every random draw.
+    `speed`: virtual seconds a real second, in `realtime`. `ingress`: the form of the
+    apps' public URLs: "path", SCHEME://INGRESS_HOST:PORT/apps/SUBDOMAIN/, or "host",
+    SCHEME://SUBDOMAIN.BASE_DOMAIN:PORT, which is also that of a plane without a port.
+    `ingress_port`: None for the port of the server that `serve` starts, if it starts
+    one. `own_hosts`: names that its servers answer under, which no app may take.
+    `subject`: the user that unauthenticated callers are.
+    `watch_buffer`: events that a slow watcher may fall behind, None for as many as
+    the dialect allows. `data_plane`: "simulated" starts and stops apps by itself;
+    "none" leaves that to clusters that come by the Lease RPC. `pools`: the clusters
+    that serve a pool, by its name; each cluster also serves the pool of its own
+    name, and the simulated one the pool "default". Without any, the simulated
+    cluster serves every pool, and stands in for every cluster that an app names,
+    unless a cluster of that name has come. `lease_seconds`: of the plane's
+    clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
+    clock, between a change of an app and the simulated cluster's first word about
+    it, None for as long as its scenario says. `app_scenarios`: the scenario of apps
+    that name none themselves, by a pattern of their names such as "worker-*"; the
+    first that fits. `missing_secrets`: names of secrets that apps can't mount until
+    they are created. `artifacts`: URIs of files, or of directories where they end in a
+    slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
+    name, each a URI or another text.
+    """
+
+    dialect: str = "standard"
+    org: str | None = None
+    seed: int = 0
+    clock: ClockMode = "auto"
+    speed: float = 1.0
+    ingress: IngressForm = "path"
+    base_domain: str = "apps.localhost"
+    ingress_host: str = "localhost"
+    ingress_scheme: str = "http"
+    ingress_port: int | None = None
+    own_hosts: Sequence[str] = ()
+    subject: str = "anonymous"
+    watch_buffer: int | None = None
+    data_plane: DataPlane = "simulated"
+    pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    lease_seconds: float = 60.0
+    report_seconds: float | None = None
+    missing_secrets: Sequence[str] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
+    run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        if self.dialect not in DIALECTS:
+            raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {self.dialect!r}")
+        if self.clock not in CLOCK_MODES:
+            raise ValueError(f"clock must be one of {', '.join(CLOCK_MODES)}, not {self.clock!r}")
+        if not 0 < self.speed <= 1e6:
+            raise ValueError(f"speed must be over 0 and at most 1,000,000 virtual seconds a second, not {self.speed!r}")
+        if self.org is not None and not self.org:
+            raise ValueError("org must not be empty; leave it out to take it from the first request")
+        if not self.subject:
+            raise ValueError("subject must not be empty")
+        if self.ingress not in INGRESS_FORMS:
+            raise ValueError(f"ingress must be one of {', '.join(INGRESS_FORMS)}, not {self.ingress!r}")
+        if not is_hostname(self.ingress_host) and not _is_ip_address(self.ingress_host):
+            raise ValueError(
+                f"ingress_host must be a host name or an address, such as localhost, not {self.ingress_host!r}"
+            )
+        if self.ingress_scheme not in ("http", "https"):
+            raise ValueError(f"ingress_scheme must be http or https, not {self.ingress_scheme!r}")
+        bare = not self.base_domain and DIALECTS[self.dialect].base_domain_optional
+        if not bare and not is_hostname(self.base_domain):
+            raise ValueError(f"base_domain must be a DNS name such as apps.localhost, not {self.base_domain!r}")
+        if self.ingress_port is not None and not 0 < self.ingress_port < 65_536:
+            raise ValueError(f"ingress_port must be from 1 to 65535, not {self.ingress_port}")
+        if self.watch_buffer is not None and self.watch_buffer < 1:
+            raise ValueError(f"watch_buffer must be at least 1 event, not {self.watch_buffer}")
+        if self.data_plane not in DATA_PLANES:
+            raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
+        if not DIALECTS[self.dialect].leases and (self.data_plane != "simulated" or self.pools):
+            raise ValueError(
+                f"data_plane 'none' and pools are for clusters that lease apps: {self.dialect} has no leases"
+            )
+        if not 0 < self.lease_seconds <= 1e9:
+            raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
+        if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
+            raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
+        self._check_declared()
+        for glob, name in self.app_scenarios.items():
+            if not glob:
+                raise ValueError(
+                    f"app_scenarios (--scenario): {glob}={name} has no pattern of apps' names before the ="
+                )
+            if name not in scenarios_of(self.dialect):
+                known = ", ".join(sorted(scenarios_of(self.dialect)))
+                raise ValueError(
+                    f"app_scenarios (--scenario): {name!r}, of {glob}={name}, is an unknown scenario; there are {known}"
+                )
+        for pool, clusters in self.pools.items():
+            if isinstance(clusters, str):
+                raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
+            if not pool or not clusters or not all(clusters):
+                raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
+
+    def _check_declared(self) -> None:
+        if self.missing_secrets and (self.dialect != "standard" or self.data_plane != "simulated"):
+            raise ValueError("missing_secrets are for apps that the simulated cluster of the standard dialect runs")
+        for what, texts in (("missing_secrets", self.missing_secrets), *self.run_outputs.items()):
+            if isinstance(texts, str):
+                raise ValueError(f"{what}: give a list of texts, not the text {texts!r}")
+        for name, uri in self.artifacts.items():
+            if not _ARTIFACT.fullmatch(name) or "://" not in uri:
+                raise ValueError(
+                    f"artifacts: {name}={uri} is no name, with or without @VERSION, of a file or directory; "
+                    "give one such as model@2=s3://bucket/model/"
+                )
+        for name, values in self.run_outputs.items():
+            if not 0 < len(name) <= MAX_NAME or not values:
+                raise ValueError(f"run_outputs: {name!r} must be a run or a task, with at least one output")
+
+    @property
+    def report_delay(self) -> int | None:
+        """`report_seconds` in nanoseconds."""
+        return None if self.report_seconds is None else round(self.report_seconds * 1e9)
+
+    def pools_served(self) -> dict[str, tuple[str, ...]]:
+        """The clusters that serve a pool, by its name, the simulated one included where it is there."""
+        pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}
+        if self.data_plane == "simulated" and SIMULATED not in pools.get(DEFAULT_POOL, ()):
+            pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
+        return pools
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether the simulated cluster serves each pool, and plays each cluster, that no other has come for."""
+        return self.data_plane == "simulated" and not self.pools
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

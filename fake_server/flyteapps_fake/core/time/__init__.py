@@ -1,0 +1,1 @@
+"""A plane's time: clocks, timers, and the rules by which time moves."""

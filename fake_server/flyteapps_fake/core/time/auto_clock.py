@@ -1,0 +1,386 @@
+"""The `auto` clock: which app may take its next step now, and which real time has to pass first.
+
+Only progress moves, and only of apps that somebody waits for: a watcher that has
+got everything so far, or a reader that asks again. Nobody waits: time stands still.
+
+A call costs what it changes, however many apps move: each moving app has one time at which it is looked at again, and
+the apps that may step wait in queues, by what lets them: a Watch or polling of their own, or a Watch of many apps.
+"""
+
+from __future__ import annotations
+
+import heapq
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from itertools import count
+
+from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
+from flyteapps_fake.core.time.clock import Agenda, Timer
+
+QUIET = 0.3
+"""Real seconds without a write to an app, or a new Watch of it, after which any watcher's waiting counts."""
+WIDE = ("org", "project", "cluster")
+"""Kinds of watches that see more than one app."""
+POLL_STEP = 0.05
+"""Real seconds between two steps of an app that is polled."""
+
+
+class Planner(ABC):
+    """Who plans the steps of apps, each under a key of the app's, and knows who watches them."""
+
+    streams: Streams
+    """The plane's open streams."""
+
+    @abstractmethod
+    def scope(self, key: Hashable) -> StreamScope:
+        """The scope of a watch of that app alone."""
+
+    @abstractmethod
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        """The scopes of all watches that see the app."""
+
+    def settle(self) -> None:  # noqa: B027  # who concludes nothing has nothing to do
+        """Called after each step: draws the conclusions of what it changed."""
+
+
+@dataclass(slots=True)
+class _Moving:
+    """An app that is not at rest. `scope` is that of a watch of it alone."""
+
+    key: Hashable
+    scope: StreamScope
+    writes: int = 0
+    last_write: int = 0
+    disturbed_at: float = 0.0
+    asked: bool = False
+    """Somebody has looked at it since the write, and may be about to watch it."""
+    reads: int = 0
+    polled_at: float | None = None
+    look_at: float | None = None
+    """When it is looked at again; None: not before something happens."""
+    ready: Timer | None = None
+    """The step that is in the queue of those that may be taken."""
+    quiet: Timer | None = None
+    """The step that is in the queues of the watches of many apps."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """The watches of one scope: those that are open, the last confirmed one last, and those of them that wait.
+
+    `queue`: the steps, where the scope is of many apps, of those that have been left alone long enough.
+    """
+
+    open: set[OpenStream] = field(default_factory=set[OpenStream])
+    waiting: dict[OpenStream, None] = field(default_factory=dict[OpenStream, None])
+    queue: list[Timer] = field(default_factory=list[Timer])
+
+    def confirm(self, stream: OpenStream) -> None:
+        """Somebody waits there."""
+        self.open.add(stream)
+        self.waiting.pop(stream, None)
+        self.waiting[stream] = None
+
+    def confirmed_at(self) -> float | None:
+        """When somebody who waits was last heard of; None where nobody waits. Forgets those who don't any more."""
+        while self.waiting:
+            last = next(reversed(self.waiting))
+            if last.waiting:
+                return last.confirmed_at
+            del self.waiting[last]
+        return None
+
+    def ask_again(self) -> None:
+        """Nobody waits any more until they have said again that their clients are there."""
+        asked, self.waiting = self.waiting, {}
+        for stream in asked:
+            if stream.waiting:
+                stream.waiting = False
+                stream.notify()
+
+
+class Pacer:
+    """Real-time gates of apps with a step ahead."""
+
+    def __init__(self, planner: Planner, agenda: Agenda, real: Callable[[], float]) -> None:
+        self._planner = planner
+        self._agenda = agenda
+        self._real = real
+        self._moving: dict[Hashable, _Moving] = {}
+        self._keys: dict[StreamScope, set[Hashable]] = {}
+        """The moving apps by the scope of a watch of that app alone."""
+        self._looks: list[tuple[float, int, Hashable]] = []
+        """When each moving app is looked at again, the earliest first; an entry that isn't its app's time is void."""
+        self._numbers = count()
+        self._ready: list[Timer] = []
+        """The steps of apps that may step."""
+        self._watched: dict[StreamScope | None, _Watched] = {}
+        """By scope, where a stream has waited."""
+        self._wide: dict[StreamScope, _Watched] = {}
+        """Those of these scopes that are of many apps."""
+        self._stirred: dict[StreamScope, _Watched] = {}
+        """Those of them in which an app may have become ready since they were last looked at."""
+        self._order = 0
+
+    # ---- what happens
+
+    def changed(self, key: Hashable) -> None:
+        """Any change of an app ends what its readers have seen."""
+        moving = self._moving.get(key)
+        if moving is not None:
+            moving.reads = 0
+
+    def written(self, key: Hashable) -> None:
+        """A write of that app was acknowledged."""
+        if key not in self._agenda.progress:
+            self._rests(key)
+            return
+        scope = self._planner.scope(key)
+        moving = self._moving.get(key)
+        if moving is not None and moving.scope != scope:
+            self._rests(key)
+            moving = None
+        if moving is None:
+            moving = self._moving[key] = _Moving(key, scope)
+            self._keys.setdefault(scope, set()).add(key)
+        self._order += 1
+        moving.writes += 1
+        moving.last_write = self._order
+        moving.disturbed_at = self._real()
+        moving.asked = False
+        moving.reads = 0
+        moving.polled_at = None
+        self._look_later(moving, moving.disturbed_at)
+
+    def asked(self, key: Hashable) -> None:
+        """Somebody learnt of that app without changing it, by a read or a Create that was refused."""
+        moving = self._moving.get(key)
+        if moving is not None:
+            moving.asked = True
+            moving.disturbed_at = self._real()
+
+    def read(self, key: Hashable) -> None:
+        """A read gave that app to somebody."""
+        moving = self._moving.get(key)
+        if moving is not None:
+            self.asked(key)
+            moving.reads += 1
+            if moving.reads == 2 and moving.polled_at is None:
+                moving.polled_at = self._real()
+                self._look_later(moving, moving.polled_at + POLL_STEP)
+
+    def opened(self, stream: OpenStream) -> None:
+        """A Watch was opened."""
+        self._order += 1
+        stream.opened = self._order
+        for moving in self._of(stream.scope):
+            moving.disturbed_at = self._real()
+
+    def sent(self, stream: OpenStream) -> None:
+        """A stream's client has got everything, and is there."""
+        stream.waiting = stream.idle()
+        stream.confirmed_at = self._real()
+        if not stream.waiting:
+            return
+        scope = stream.scope
+        watched = self._watched.get(scope)
+        if watched is None:
+            watched = self._watched[scope] = _Watched()
+            if scope is not None and scope[0] in WIDE:
+                self._wide[scope] = watched
+                self._fill(watched, scope)
+        watched.confirm(stream)
+        if scope in self._wide:
+            self._stirred[scope] = watched
+        self._look_now(scope)
+
+    def closed(self, stream: OpenStream) -> None:
+        """A stream was closed: nobody waits there any more."""
+        scope = stream.scope
+        watched = self._watched.get(scope)
+        if watched is not None:
+            watched.open.discard(stream)
+            watched.waiting.pop(stream, None)
+            if not watched.open:
+                del self._watched[scope]
+                if scope is not None:
+                    self._wide.pop(scope, None)
+                    self._stirred.pop(scope, None)
+        self._look_now(scope)
+
+    def stepped(self, key: Hashable) -> None:
+        """The app took a step; without a further one ahead it is at rest."""
+        moving = self._moving.get(key)
+        if moving is None:
+            return
+        for scope in self._planner.scopes(key) if self._wide else ():
+            if scope in self._wide:
+                self._stirred[scope] = self._wide[scope]
+        if key not in self._agenda.progress:
+            self._rests(key)
+            return
+        now = self._real()
+        if moving.polled_at is not None:
+            moving.polled_at = now
+        self._look_later(moving, now)
+
+    # ---- what may happen now
+
+    def next_gate(self) -> float | None:
+        """Real seconds until `due` may give an app; None where only what happens can change that."""
+        if not self._moving:
+            return None
+        if self.due() is not None:
+            return 0.0
+        while self._looks:
+            time, _, key = self._looks[0]
+            moving = self._moving.get(key)
+            if moving is not None and moving.look_at == time:
+                return max(0.0, time - self._real())
+            heapq.heappop(self._looks)
+        return None
+
+    def due(self) -> Hashable | None:
+        """The app that takes a step now: of those whose gate is open, the one whose step is due first."""
+        if not self._moving:
+            return None
+        now = self._real()
+        while self._looks and self._looks[0][0] <= now:
+            time, _, key = heapq.heappop(self._looks)
+            moving = self._moving.get(key)
+            if moving is not None and moving.look_at == time:
+                moving.look_at = None
+                self._look(moving, now)
+        stirred, self._stirred = self._stirred, {}
+        for watched in stirred.values():
+            timer = self._first_quiet(watched, now)
+            if timer is not None:
+                self._is_ready(self._moving[timer.owner], timer)
+        return self._first_ready(now)
+
+    def _look(self, moving: _Moving, now: float) -> None:
+        """Puts the app's step into the queues where it belongs by now, or says when to look again."""
+        timer = self._agenda.progress.get(moving.key)
+        if timer is None:
+            return
+        gate = self._gate(moving, now)
+        if gate is not None and gate > now:
+            self._look_later(moving, gate)
+        elif gate is not None:
+            self._is_ready(moving, timer)
+        quiet = moving.disturbed_at + QUIET
+        if quiet > now:
+            self._look_later(moving, quiet)
+        elif moving.quiet is not timer:
+            moving.quiet = timer
+            for scope in self._planner.scopes(moving.key) if self._wide else ():
+                if scope in self._wide:
+                    heapq.heappush(self._wide[scope].queue, timer)
+                    self._stirred[scope] = self._wide[scope]
+
+    def _is_ready(self, moving: _Moving, timer: Timer) -> None:
+        if moving.ready is not timer:
+            moving.ready = timer
+            heapq.heappush(self._ready, timer)
+
+    def _first_ready(self, now: float) -> Hashable | None:
+        """The app whose step is due first, of those that were ready when they were looked at and are so still."""
+        queue = self._ready
+        while queue:
+            timer = queue[0]
+            moving = self._moving.get(timer.owner)
+            if moving is not None and moving.ready is timer:
+                if self._agenda.progress.get(timer.owner) is timer:
+                    gate = self._gate(moving, now)
+                    if (gate is not None and gate <= now) or self._is_awaited(moving):
+                        return timer.owner
+                    if gate is not None:
+                        self._look_later(moving, gate)
+                moving.ready = None
+            heapq.heappop(queue)
+        return None
+
+    def _is_awaited(self, moving: _Moving) -> bool:
+        """Whether watchers of many apps wait for it, who were heard of since it was left alone long enough."""
+        for scope in self._planner.scopes(moving.key) if self._wide else ():
+            watched = self._wide.get(scope)
+            confirmed_at = watched.confirmed_at() if watched is not None else None
+            if confirmed_at is not None and confirmed_at >= moving.disturbed_at + QUIET:
+                return True
+        return False
+
+    def _first_quiet(self, watched: _Watched, now: float) -> Timer | None:
+        """The first step that watchers of many apps wait for."""
+        confirmed_at = watched.confirmed_at()
+        if confirmed_at is None:
+            return None
+        queue = watched.queue
+        while queue:
+            timer = queue[0]
+            moving = self._moving.get(timer.owner)
+            if moving is not None and self._agenda.progress.get(timer.owner) is timer:
+                quiet = moving.disturbed_at + QUIET
+                if quiet <= confirmed_at:
+                    return timer
+                if quiet <= now:
+                    watched.ask_again()
+                    return None
+                moving.quiet = None
+                self._look_later(moving, quiet)
+            heapq.heappop(queue)
+        return None
+
+    def _gate(self, moving: _Moving, now: float) -> float | None:
+        """When the app may step because it is polled, or watched by itself; None: not before something happens."""
+        gates = [moving.polled_at + POLL_STEP] if moving.polled_at is not None else []
+        watched = self._watched.get(moving.scope)
+        confirmed_at = watched.confirmed_at() if watched is not None else None
+        if watched is not None and confirmed_at is not None:
+            gate = moving.disturbed_at + QUIET
+            if self._alone(moving, watched):
+                gates.append(confirmed_at)
+            elif gate > now or confirmed_at >= gate:
+                gates.append(gate)
+            else:
+                # not heard of since the gate opened: they have to say again that their clients are there
+                watched.ask_again()
+        return min(gates, default=None)
+
+    def _alone(self, moving: _Moving, watched: _Watched) -> bool:
+        """Whether one client wrote the app once, has watched it since, and nobody else knows of it."""
+        if moving.writes != 1 or moving.asked or len(self._planner.streams.of(moving.scope)) != 1:
+            return False
+        return next(iter(watched.waiting)).opened > moving.last_write
+
+    # ---- bookkeeping
+
+    def _of(self, scope: StreamScope | None) -> list[_Moving]:
+        """The moving apps that a watch of that scope is of, where it is of one app."""
+        return [self._moving[key] for key in self._keys.get(scope, ())] if scope is not None else []
+
+    def _look_now(self, scope: StreamScope | None) -> None:
+        for moving in self._of(scope):
+            self._look_later(moving, self._real())
+
+    def _look_later(self, moving: _Moving, at: float) -> None:
+        if moving.look_at is None or at < moving.look_at:
+            moving.look_at = at
+            heapq.heappush(self._looks, (at, next(self._numbers), moving.key))
+
+    def _fill(self, watched: _Watched, scope: StreamScope) -> None:
+        """The queue of a scope that nobody has watched before: those that are disturbed come later by themselves."""
+        found = [
+            timer
+            for key in self._moving
+            if (timer := self._agenda.progress.get(key)) is not None and scope in self._planner.scopes(key)
+        ]
+        heapq.heapify(found)
+        watched.queue = found
+
+    def _rests(self, key: Hashable) -> None:
+        moving = self._moving.pop(key, None)
+        if moving is not None:
+            self._keys[moving.scope].discard(key)
+            if not self._keys[moving.scope]:
+                del self._keys[moving.scope]

@@ -1,0 +1,131 @@
+"""The checks of a message before anything is decided: the rules written in the protos, and the sizes.
+
+The rules themselves are never repeated here.
+"""
+
+from __future__ import annotations
+
+import protovalidate
+from buf.validate import validate_pb2
+from flyteidl2.app.app_definition_pb2 import App
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.errors import MAX_DETAILS_BYTES, Code, RpcError
+from flyteapps_fake.core.protobuf import count_values, encode
+
+MAX_REQUEST = 4 * 1024 * 1024
+"""Bytes that a request may have, decompressed."""
+MAX_APP = 3 * 1024 * 1024 // 2
+"""An UpdateEvent holds two apps and clients receive 4 MiB: this much from the client leaves room for the status."""
+
+MAX_VALUES = 10_000
+"""Fields, list elements and map entries of a request, at all depths: an empty element has 2 bytes on the wire, takes 60
+in memory and, where it breaks a rule, 4 KB and 50 microseconds for each rule."""
+MIN_VALUE_BYTES = 2
+"""Bytes that a value has at least."""
+MAX_LISTED_VALUES = 1_000
+"""Values of a request whose violations are all listed; of a larger one the first is."""
+LISTED_VALUES = 250
+LISTED_VALUES_PER_KIB = 50
+"""Values of which all violations are listed, of any request and for each KiB of it: one that has many values in few
+bytes was built to break many rules."""
+
+LONGEST_QUOTE = 80
+VIOLATION_HEAD = 4
+"""Bytes that one violation has more among others."""
+MOST_DETAILS = MAX_DETAILS_BYTES - 64
+"""Bytes of violations, 64 of which go to what holds them: who has more asks again."""
+
+_validator = protovalidate.Validator()
+
+
+def check(request: Message) -> None:
+    """Refuse a request that is too large, or breaks a `buf.validate` rule, naming every offending field.
+
+    Every violation costs time and memory: of a request of more values than an ordinary one of that size has, only the
+    first is collected.
+    """
+    check_bytes(request)
+    found = _validator.collect_violations(request, fail_fast=True)
+    if not found:
+        return
+    data = encode(request)
+    listed = min(MAX_LISTED_VALUES, LISTED_VALUES + LISTED_VALUES_PER_KIB * len(data) // 1024)
+    whole = count_values(type(request), data, listed) <= listed
+    if whole:
+        found = _validator.collect_violations(request)
+    encoded = protovalidate.ValidationError("", found).to_proto().to_binary()
+    violations = validate_pb2.Violations.FromString(encoded)
+    named, size = "", 0
+    for number, each in enumerate(violations.violations):
+        size += each.ByteSize() + VIOLATION_HEAD
+        if size > MOST_DETAILS:
+            more = len(violations.violations) - number
+            if not named:  # one whose path has a long key: in words it is cut
+                named, more = f"{_path(each.field)}: {each.message}", more - 1
+            named += f"; and {more} more" if more else ""
+            del violations.violations[number:]
+            break
+        named += f"{'; ' if named else ''}{_path(each.field)}: {each.message}"
+    if not whole:
+        named += f"; the request has more than {listed:,} values, so that there may be further violations"
+    details = (violations,) if violations.violations else ()
+    raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", details)
+
+
+def check_bytes(request: Message, most: int = MAX_REQUEST) -> None:
+    """Refuse a request that has more than `most` bytes, or too many values; over a wire both were counted before."""
+    size = request.ByteSize()
+    if size > most:
+        raise too_large(most)
+    if size > MIN_VALUE_BYTES * MAX_VALUES:
+        check_values(type(request), encode(request), MAX_VALUES)
+
+
+def too_large(cap: int) -> RpcError:
+    """What a request over the cap is answered with, wherever that is noticed."""
+    return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {cap} bytes after decompression")
+
+
+def check_values(request: type[Message], data: bytes, most: int) -> None:
+    """Refuse the encoded request that has more than `most` values, before memory is spent on them."""
+    if len(data) > MIN_VALUE_BYTES * most and count_values(request, data, most) > most:
+        raise too_many(most)
+
+
+def too_many(most: int) -> RpcError:
+    """Return the refusal of a request of more than `most` values, wherever that is noticed."""
+    return RpcError(
+        Code.RESOURCE_EXHAUSTED,
+        f"the request has more than {most:,} values (fields, list elements, map entries); no app has as many",
+    )
+
+
+def check_size(app: App, name: str) -> None:
+    """Refuses an app that an UpdateEvent could not carry twice; the plane's own part, the status, doesn't count."""
+    size = app.metadata.ByteSize() + app.spec.ByteSize()
+    if size > MAX_APP:
+        raise RpcError(
+            Code.RESOURCE_EXHAUSTED,
+            f"app {name} has {size:,} bytes; a plane stores at most {MAX_APP:,} (1.5 MiB) an app",
+        )
+
+
+def quoted(text: str) -> str:
+    """A client's word as a message of the plane's shows it: never longer than a line."""
+    return repr(text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "...")
+
+
+def _path(path: validate_pb2.FieldPath) -> str:
+    parts: list[str] = []
+    for element in path.elements:
+        part = element.field_name
+        match element.WhichOneof("subscript"):
+            case "index":
+                part += f"[{element.index}]"
+            case "string_key":
+                part += f"[{quoted(element.string_key)}]"
+            case _:
+                pass
+        parts.append(part)
+    return ".".join(parts)

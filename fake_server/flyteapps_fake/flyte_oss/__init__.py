@@ -1,0 +1,1 @@
+"""The dialect of the open-source Flyte 2 backend."""

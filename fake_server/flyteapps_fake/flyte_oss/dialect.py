@@ -1,0 +1,146 @@
+"""The dialect of the open-source Flyte 2 backend, v2.0.43: an app is a Knative service in a cluster, and little else.
+
+Which of its answers were seen on that backend, and which were read in its source, docs/dialects.md says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import ClassVar
+
+from flyteidl2.app.app_definition_pb2 import App, Identifier
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
+from flyteidl2.app.app_payload_pb2 import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+    UpdateRequest,
+    WatchRequest,
+)
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.dialect import Dialect
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.protobuf import encode, field
+from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.streams import OpenStream, StreamScope
+from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.core.validation import check_bytes
+from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.logs import Logs
+from flyteapps_fake.flyte_oss.names import resource_name
+from flyteapps_fake.flyte_oss.reads import Reads
+from flyteapps_fake.flyte_oss.request_limits import INTAKE
+from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
+from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.operator import Operator
+from flyteapps_fake.flyte_oss.watch_hub import watch_scope
+from flyteapps_fake.flyte_oss.writes import Writes
+from flyteapps_fake.simulation.secrets import Secrets
+
+
+class FlyteOss(Dialect):
+    """One plane of the dialect. `surroundings`: the cluster around the backend, where it isn't one as they are."""
+
+    intake: ClassVar[Intake] = INTAKE
+
+    def __init__(self, settings: Settings, timeline: Timeline, surroundings: Surroundings | None = None) -> None:
+        around = surroundings or Surroundings()
+        self._settings = settings
+        self._timeline = timeline
+        self._cluster = Cluster(settings, timeline)
+        self.streams = self._cluster.streams
+        self.secrets = Secrets(settings.missing_secrets)
+        self._operator = Operator(self._cluster, around, timeline.floor)
+        self._writes = Writes(self._cluster, self._operator, around)
+        self._reads = Reads(self._cluster)
+        self._logs = Logs(self._cluster, self._operator, around)
+
+    @property
+    def org(self) -> str:
+        return self._settings.org or DEFAULT_ORG
+
+    def scope(self, key: Hashable) -> StreamScope:
+        service = self._service(key)
+        return watch_scope(service.name) if service is not None else ("", str(key))
+
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        return (self.scope(key),)
+
+    def call(self, operation: Operation, request: Message) -> bytes:
+        check_bytes(request, INTAKE.request_bytes)
+        match request:
+            case GetRequest():
+                return field(1, self._reads.get(request))
+            case ListRequest():
+                return self._reads.list_(request)
+            case CreateRequest():
+                return self._written(self._writes.create(request))
+            case UpdateRequest():
+                return self._written(self._writes.update(request))
+            case DeleteRequest():
+                self._acknowledged(self._writes.delete(request))
+                return b""
+            case _:
+                raise _unimplemented(operation)
+
+    def open(self, operation: Operation, request: Message) -> OpenStream:
+        check_bytes(request, INTAKE.request_bytes)
+        match request:
+            case WatchRequest():
+                return self._reads.watch(request)
+            case TailLogsRequest():
+                return self._logs.tail(request)
+            case _:
+                raise _unimplemented(operation)
+
+    def projects(self) -> set[str]:
+        return self._cluster.services.projects()
+
+    def count(self) -> int:
+        return len(self._cluster.services)
+
+    def find_by_host(self, host: str) -> bytes | None:
+        service = self._at(host)
+        return self._cluster.shown(service) if service is not None else None
+
+    def ask(self, host: str) -> bytes | None:
+        """It keeps the app from going idle, and wakes one that has scaled to zero."""
+        service = self._at(host)
+        if service is None:
+            return None
+        self._operator.ask(service.resource)
+        self._timeline.woken(service.resource)
+        self._timeline.scheduled()
+        return self.find_by_host(host)
+
+    def serve_at(self, port: int) -> None:
+        if self._cluster.settings.ingress_port is None:
+            self._cluster.settings = replace(self._cluster.settings, ingress_port=port)
+
+    def _service(self, key: Hashable) -> Service | None:
+        """The service whose steps are planned under that key; None where it is that of an answer that is kept."""
+        return self._cluster.services.get(key) if isinstance(key, str) else None
+
+    def _written(self, app: App) -> bytes:
+        self._acknowledged(app.metadata.id)
+        return field(1, encode(app))
+
+    def _acknowledged(self, app_id: Identifier) -> None:
+        """That app was written."""
+        self._reads.forget(app_id)
+        self._timeline.written(resource_name(app_id))
+        self._timeline.scheduled()
+
+    def _at(self, host: str) -> Service | None:
+        """The service that answers under a host."""
+        label, _, domain = host.lower().partition(".")
+        return self._cluster.services.get(label) if domain == self._settings.base_domain.lower() != "" else None
+
+
+def _unimplemented(operation: Operation) -> RpcError:
+    return RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} is not implemented")

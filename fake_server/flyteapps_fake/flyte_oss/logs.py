@@ -1,0 +1,112 @@
+"""TailLogs: the pods of an app, or one by its name, their last lines and what comes, until they are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from flyteidl2.app.app_definition_pb2 import Identifier
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest, TailLogsResponse
+from flyteidl2.app.replica_definition_pb2 import ReplicaIdentifier
+from flyteidl2.logs.dataplane import payload_pb2 as logs
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.log_tails import Tail
+from flyteapps_fake.core.protobuf import encode
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.clock import timestamp
+from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.names import resource_name
+from flyteapps_fake.flyte_oss.services import NAMESPACE
+from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.operator import Operator, log_scope
+from flyteapps_fake.flyte_oss.simulation.pods import Pod
+from flyteapps_fake.simulation.log_lines import Line
+
+MOST_STREAMS = 100
+BATCH = 100
+"""Lines in one message."""
+
+
+class Logs:
+    """The log streams of one plane."""
+
+    def __init__(self, cluster: Cluster, operator: Operator, surroundings: Surroundings) -> None:
+        self.cluster = cluster
+        self.operator = operator
+        self.surroundings = surroundings
+        self.open: set[OpenStream] = set()
+
+    def tail(self, request: TailLogsRequest) -> LogStream:
+        """A stream of the lines of the app's pods, or of one of them."""
+        if len(self.open) >= MOST_STREAMS:
+            raise RpcError(Code.RESOURCE_EXHAUSTED, "too many concurrent log streams")
+        match request.WhichOneof("target"):
+            case "app_id":
+                return self._of_app(request.app_id)
+            case "replica_id":
+                return self._of_replica(request.replica_id)
+            case _:
+                raise RpcError(Code.INVALID_ARGUMENT, "target (app_id or replica_id) is required")
+
+    def _of_app(self, app_id: Identifier) -> LogStream:
+        resource = resource_name(app_id)
+        pods = self.operator.pods(resource)
+        if not pods:
+            raise RpcError(Code.NOT_FOUND, "no replicas found")
+        return LogStream(self, resource, {pod: ReplicaIdentifier(app_id=app_id, name=pod.name) for pod in pods})
+
+    def _of_replica(self, replica: ReplicaIdentifier) -> LogStream:
+        if not replica.HasField("app_id") or not replica.name:
+            raise RpcError(Code.INVALID_ARGUMENT, "replica_id with app_id and name is required")
+        found = self.operator.pod(replica.name)
+        if found is not None:
+            return LogStream(self, found[0], {found[1]: replica})
+        stream = LogStream(self, resource_name(replica.app_id), {}, named=(replica,))
+        message = f"pod {replica.name} not found in namespace {NAMESPACE}"
+        stream.end(RpcError(Code.NOT_FOUND, message))
+        return stream
+
+
+class LogStream(Tail):
+    """The lines of some pods; `named` are replicas that have none."""
+
+    def __init__(
+        self, room: Logs, resource: str, pods: dict[Pod, ReplicaIdentifier], named: Iterable[ReplicaIdentifier] = ()
+    ) -> None:
+        self._room = room
+        self._pods = pods
+        self._read = 0
+        """The time up to which lines were taken."""
+        first = TailLogsResponse()
+        first.replicas.replicas.extend([*pods.values(), *named])
+        cluster = room.cluster
+        super().__init__(log_scope(resource), cluster.streams, cluster.timeline, encode(first))
+        room.open.add(self)
+
+    def detached(self) -> None:
+        self._room.open.discard(self)
+        super().detached()
+
+    def _since(self) -> Iterator[bytes]:
+        after, self._read = self._read, self._room.cluster.clock.now()
+        found: list[bytes] = []
+        for pod, replica in self._pods.items():
+            lines = self._room.surroundings.lines(pod, after, self._read)
+            found += (_message(replica, lines[first : first + BATCH]) for first in range(0, len(lines), BATCH))
+        return iter(found)
+
+    def _over(self) -> bool:
+        operator, surroundings = self._room.operator, self._room.surroundings
+        return all(operator.pod(pod.name) is None or surroundings.ends(pod) for pod in self._pods)
+
+    def _next_at(self) -> int | None:
+        times = [at for pod in self._pods if (at := self._room.surroundings.next_line(pod, self._read)) is not None]
+        return min(times, default=None)
+
+
+def _message(replica: ReplicaIdentifier, lines: list[Line]) -> bytes:
+    response = TailLogsResponse()
+    group = response.batches.logs.add(replica_id=replica)
+    for line in lines:
+        group.structured_lines.add(timestamp=timestamp(line.at), message=line.text, originator=logs.USER)
+    return encode(response)

@@ -1,0 +1,139 @@
+"""The services that a cluster holds, one an app: what is stored of an app, and how the app is shown of it.
+
+A service is never changed: a write puts another in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, K8sMetadata, Meta, Spec, Status
+from sortedcontainers import SortedDict, SortedSet
+
+from flyteapps_fake.core.lifecycle import STOPPED
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.time.clock import set_timestamp, timestamp
+from flyteapps_fake.flyte_oss.conditions import Conditions, shown
+from flyteapps_fake.flyte_oss.names import ingress_of
+
+NAMESPACE = "flyte"
+DEFAULT_ORG = "flyte"
+"""The org of an app that was written without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One version of a service. Times are nanoseconds since 1970.
+
+    `generation` counts the changes of what shall run; `ready` is the one that serves, 0 for none, with `replicas`
+    replicas. `created` is 0 where the cluster doesn't stamp it. `written`: when a client last wrote it, `new`: whether
+    by that it was created.
+    """
+
+    resource: str
+    org: str
+    project: str
+    domain: str
+    name: str
+    spec: bytes
+    stopped: bool
+    generation: int
+    conditions: Conditions = ()
+    ready: int = 0
+    replicas: int = 0
+    created: int = 0
+    written: int = 0
+    new: bool = True
+
+    def runs(self, spec: bytes) -> bool:
+        """Whether that spec is the one that shall run."""
+        return not self.stopped and self.spec == spec
+
+    def is_in(self, project: str, domain: str) -> bool:
+        """Whether it is of that project and that domain; "" is any."""
+        return project in ("", self.project) and domain in ("", self.domain)
+
+    def app(self, settings: Settings, now: int) -> App:
+        """The app, as it is shown at `now`."""
+        app_id = Identifier(org=self.org or DEFAULT_ORG, project=self.project, domain=self.domain, name=self.name)
+        app = App(metadata=Meta(id=app_id), spec=Spec.FromString(self.spec), status=self.status(settings, now))
+        if self.stopped:
+            app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
+        return app
+
+    def status(self, settings: Settings, now: int) -> Status:
+        """A stopped app shows that alone, as of now."""
+        if self.stopped:
+            stopped = Condition(
+                deployment_status=STOPPED, message="App scaled to zero", last_transition_time=timestamp(now)
+            )
+            return Status(conditions=[stopped])
+        status = Status(
+            conditions=shown(self.conditions),
+            ingress=ingress_of(settings, self.resource),
+            k8s_metadata=K8sMetadata(namespace=NAMESPACE),
+            current_replicas=self.replicas if self.ready else 0,
+        )
+        if self.created:
+            set_timestamp(status.created_at, self.created)
+        return status
+
+
+class Services:
+    """All services of one plane, by resource name, in that order."""
+
+    def __init__(self) -> None:
+        self._all: SortedDict[str, Service] = SortedDict()
+        self._scopes: dict[tuple[str, str], SortedSet[str]] = {}
+        self._names: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def get(self, resource: str) -> Service | None:
+        return self._all.get(resource)
+
+    def put(self, service: Service) -> None:
+        """Stores it in the place of the one of that resource name."""
+        old = self._all.get(service.resource)
+        if old is None or (old.project, old.domain, old.name) != (service.project, service.domain, service.name):
+            if old is not None:
+                self._leave(old)
+            self._scopes.setdefault((service.project, service.domain), SortedSet()).add(service.resource)
+            self._names.setdefault(service.name, set()).add(service.resource)
+        self._all[service.resource] = service
+
+    def remove(self, service: Service) -> None:
+        """Forgets it."""
+        self._leave(service)
+        del self._all[service.resource]
+
+    def _leave(self, old: Service) -> None:
+        scope = (old.project, old.domain)
+        self._scopes[scope].discard(old.resource)
+        if not self._scopes[scope]:
+            del self._scopes[scope]
+        self._names[old.name].discard(old.resource)
+        if not self._names[old.name]:
+            del self._names[old.name]
+
+    def listed(self, project: str, domain: str, start: str = "") -> Iterator[Service]:
+        """Those of a project and a domain ("": of any) whose resource names are not before `start`, in their order."""
+        if project and domain:
+            members = self._scopes.get((project, domain))
+            names = members.irange(start or None) if members is not None else iter(())
+        else:
+            names = self._all.irange(start or None)
+        for resource in names:
+            service = self._all[resource]
+            if service.is_in(project, domain):
+                yield service
+
+    def named(self, name: str) -> list[Service]:
+        """Those of apps with that bare name, by resource name."""
+        return [self._all[resource] for resource in sorted(self._names.get(name, ()))]
+
+    def projects(self) -> set[str]:
+        """The names of the projects that hold an app."""
+        return {project for project, _ in self._scopes}

@@ -1,0 +1,59 @@
+"""The surroundings that the open-source backend was recorded in: a Kubernetes in memory, and a small Knative.
+
+See docs/recordings.md for what of them is no evidence.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flyteidl2.app.app_definition_pb2 import App
+
+from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, PENDING
+from flyteapps_fake.core.time.clock import MILLISECOND
+from flyteapps_fake.flyte_oss.conditions import Said, Word
+from flyteapps_fake.flyte_oss.dialect import FlyteOss
+from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.pods import Pod
+from flyteapps_fake.flyte_oss.simulation.scenarios import Scenario
+from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.log_lines import Line
+from flyteapps_fake.simulation.scenarios import Size, Step
+
+LINES = 250
+
+HEARD = Step(PENDING, 0, "", 50 * MILLISECOND)
+RUNS = Step(ACTIVE, 0, "", 50 * MILLISECOND, size=Size.START)
+FAILS = Step(FAILED, 0, "", 100 * MILLISECOND)
+
+
+class Recorded(Surroundings):
+    """An image with "fail" in its name fails, a pod logs 250 lines and is done, nothing is stamped with a time."""
+
+    def scenario(self, app: App, choice: Choice) -> Scenario:
+        end = FAILS if "fail" in app.spec.container.image else RUNS
+        return Scenario("Each step takes 50 ms.", (HEARD, end))
+
+    def failed(self, resource: str, generation: int, message: str) -> Said:
+        word = Word(False, "RevisionFailed", 'Revision "x-00001" failed with message: Unable to fetch image.')
+        return Said(word, word, Word(False, "RevisionMissing", "Configuration does not have any ready Revision."))
+
+    def created(self, now: int) -> int:
+        return 0
+
+    def pod_name(self, resource: str, generation: int, seed: bytes) -> str:
+        return f"{resource}-{generation:05d}-deployment-abc"
+
+    def lines(self, pod: Pod, after: int, until: int) -> list[Line]:
+        lines = [Line(pod.began + number * MILLISECOND // LINES, False, f"line {number}") for number in range(LINES)]
+        return [line for line in lines if after < line.at <= until]
+
+    def next_line(self, pod: Pod, after: int) -> int | None:
+        return None
+
+    def ends(self, pod: Pod) -> bool:
+        return True
+
+
+recorded = partial(FlyteOss, surroundings=Recorded())
+"""The dialect in these surroundings, for `FakeControlPlane(dialect=recorded)`; the recording has ingress_port 30081."""

@@ -1,0 +1,135 @@
+"""Create, Update and Delete: each deploys, stops or removes a service, and no more is asked than the backend asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
+from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.protobuf import encode
+from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.names import ingress_of, resource_name
+from flyteapps_fake.flyte_oss.payloads import check_payload
+from flyteapps_fake.flyte_oss.services import Service
+from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.operator import Operator
+
+
+class Writes:
+    """The writes of one plane."""
+
+    def __init__(self, cluster: Cluster, operator: Operator, surroundings: Surroundings) -> None:
+        self._cluster = cluster
+        self._operator = operator
+        self._surroundings = surroundings
+
+    def create(self, request: CreateRequest) -> App:
+        """Deploys the app, whether it is there or not: what was sent, with a status of its ingress alone."""
+        app = request.app
+        _require_id(app)
+        if not app.HasField("spec"):
+            raise RpcError(Code.INVALID_ARGUMENT, "app spec is required")
+        if app.spec.WhichOneof("app_payload") is None:
+            raise RpcError(Code.INVALID_ARGUMENT, "app spec must include a container or pod payload")
+        resource = self._deploy(app)
+        app.ClearField("status")
+        app.status.SetInParent()
+        ingress = ingress_of(self._cluster.settings, resource)
+        if ingress is not None:
+            app.status.ingress.CopyFrom(ingress)
+        return app
+
+    def update(self, request: UpdateRequest) -> App:
+        """Stops or deploys the app, by its desired state: what was sent, with the status as it is now."""
+        app = request.app
+        _require_id(app)
+        resource = resource_name(app.metadata.id)
+        if app.spec.desired_state == Spec.DESIRED_STATE_STOPPED:
+            self._stop(resource)
+        else:
+            self._deploy(app)
+        service = require(self._cluster, resource)
+        app.status.CopyFrom(self._cluster.status(service))
+        return app
+
+    def delete(self, request: DeleteRequest) -> Identifier:
+        """Removes the app, whatever it does; an absent one, too. Gives its id."""
+        if not request.HasField("app_id"):
+            raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
+        service = self._cluster.services.get(resource_name(request.app_id))
+        if service is not None:
+            self._cluster.clock.tick()
+            self._operator.drop(service.resource)
+            self._cluster.remove(service)
+        return request.app_id
+
+    def _deploy(self, app: App) -> str:
+        """Creates the service or gives it that spec; one that runs with the same spec is left as it is."""
+        app_id = app.metadata.id
+        resource = resource_name(app_id)
+        check_payload(resource, app.spec)
+        old = self._cluster.services.get(resource)
+        spec = encode(app.spec)
+        if old is not None and old.runs(spec):
+            return resource
+        if old is not None and self._operator.meets(resource):
+            raise RpcError(Code.INTERNAL, f"failed to update KService {resource}: {_conflict(resource)}")
+        now = self._cluster.clock.tick()
+        service = Service(
+            resource=resource,
+            org=app_id.org,
+            project=app_id.project,
+            domain=app_id.domain,
+            name=app_id.name,
+            spec=spec,
+            stopped=False,
+            generation=1,
+            created=self._surroundings.created(now),
+            written=now,
+        )
+        if old is not None:
+            service = replace(
+                service,
+                generation=old.generation + 1,
+                conditions=old.conditions,
+                ready=old.ready,
+                replicas=old.replicas,
+                created=old.created,
+                new=False,
+            )
+        self._cluster.put(service)
+        self._operator.start(service, app)
+        return resource
+
+    def _stop(self, resource: str) -> None:
+        """Has nothing of the service run; one that is stopped, or absent, is left as it is."""
+        old = self._cluster.services.get(resource)
+        if old is None or old.stopped:
+            return
+        now = self._cluster.clock.tick()
+        service = replace(old, stopped=True, generation=old.generation + 1, ready=0, replicas=0, written=now, new=False)
+        self._cluster.put(service)
+        self._operator.stop(service)
+
+
+def require(cluster: Cluster, resource: str) -> Service:
+    """The service, or NOT_FOUND in the backend's words."""
+    service = cluster.services.get(resource)
+    if service is None:
+        kind = "services.serving.knative.dev"
+        raise RpcError(Code.NOT_FOUND, f'KService {resource} not found: {kind} "{resource}" not found')
+    return service
+
+
+def _require_id(app: App) -> None:
+    if not app.metadata.HasField("id"):
+        raise RpcError(Code.INVALID_ARGUMENT, "app identifier is required")
+
+
+def _conflict(resource: str) -> str:
+    return (
+        f'Operation cannot be fulfilled on services.serving.knative.dev "{resource}": the object has been modified; '
+        "please apply your changes to the latest version and try again"
+    )

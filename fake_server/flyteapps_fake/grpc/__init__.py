@@ -1,0 +1,1 @@
+"""grpcio's servers over a plane."""

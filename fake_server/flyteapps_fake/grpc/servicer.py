@@ -1,0 +1,131 @@
+"""The plane as handlers of grpcio's threaded server. A stream holds one of its threads, and sleeps there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.http.protocol.wire import decode, status_details
+
+if TYPE_CHECKING:
+    from flyteapps_fake.control_plane import FakeControlPlane
+    from flyteapps_fake.core.request_limits import Intake
+
+T = TypeVar("T")
+
+STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status in grpc.StatusCode if status.value[0]}
+
+
+_BY_NAME = {operation.method: operation for operation in OPERATIONS.values()}
+
+
+def identity(data: T) -> T:
+    """The serializer of answers that are encoded already, and the reader of requests that are messages."""
+    return data
+
+
+def reader(operation: Operation, intake: Intake) -> Callable[[bytes], Message]:
+    """The decoder of an RPC's requests. It is called by the handler: what grpcio can't deserialize is INTERNAL."""
+    return lambda data: decode(operation.request, data, intake)
+
+
+class SyncServicer:
+    """Handlers over one plane; `end` ends their streams.
+
+    It is also a servicer of AppService and of AppLogsService, as grpcio's generated
+    classes are: each RPC is a method that takes a message and a context, and
+    answers with messages.
+    """
+
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self._plane = plane
+        self._ending: str | None = None
+        self._wakes: set[threading.Event] = set()
+
+    def __getattr__(self, name: str) -> Callable[[Any, grpc.ServicerContext], Any]:
+        operation = _BY_NAME.get(name)
+        if operation is None:
+            raise AttributeError(name)
+        parse = operation.response.FromString
+        if operation.streaming:
+            stream = self._stream(operation, identity)
+            return lambda request, context: map(parse, stream(request, context))
+        unary = self._unary(operation, identity)
+        return lambda request, context: parse(unary(request, context))
+
+    def end(self, message: str) -> None:
+        """End every stream, also those that come, with UNAVAILABLE."""
+        self._ending = message
+        for wake in list(self._wakes):
+            wake.set()
+
+    def handlers(self) -> list[grpc.GenericRpcHandler]:
+        """What `grpc.Server.add_generic_rpc_handlers` takes."""
+        services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        for operation in OPERATIONS.values():
+            make: Any = (
+                grpc.unary_stream_rpc_method_handler if operation.streaming else grpc.unary_unary_rpc_method_handler
+            )
+            answer = self._stream if operation.streaming else self._unary
+            behavior = answer(operation, reader(operation, self._plane.intake))
+            services.setdefault(operation.service, {})[operation.method] = make(behavior, response_serializer=identity)
+        return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
+
+    def _unary(
+        self, operation: Operation, read: Callable[[Any], Message]
+    ) -> Callable[[Any, grpc.ServicerContext], bytes]:
+        def answer(request: Any, context: grpc.ServicerContext) -> bytes:
+            try:
+                return self._plane.call(operation, read(request))
+            except RpcError as error:
+                _abort(context, error)
+
+        return answer
+
+    def _stream(
+        self, operation: Operation, read: Callable[[Any], Message]
+    ) -> Callable[[Any, grpc.ServicerContext], Iterator[bytes]]:
+        def answer(request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
+            try:
+                yield from self._messages(operation, read(request), context)
+            except EOFError:
+                return
+            except RpcError as error:
+                _abort(context, error)
+
+        return answer
+
+    def _messages(self, operation: Operation, request: Message, context: grpc.ServicerContext) -> Iterator[bytes]:
+        wake = threading.Event()
+        self._wakes.add(wake)
+        subscription = None
+        try:
+            subscription = self._plane.open(operation, request)
+            subscription.wake = wake.set
+            context.add_callback(wake.set)
+            while context.is_active():
+                wake.clear()
+                if self._ending is not None:
+                    raise RpcError(Code.UNAVAILABLE, self._ending)
+                item = subscription.take()
+                if item is not None:
+                    yield item
+                elif context.is_active():
+                    subscription.sent()
+                    wake.wait()
+        finally:
+            self._wakes.discard(wake)
+            if subscription is not None:
+                subscription.close()
+
+
+def _abort(context: grpc.ServicerContext, error: RpcError) -> NoReturn:
+    if error.details:
+        context.set_trailing_metadata((("grpc-status-details-bin", status_details(error)),))
+    context.abort(STATUS[error.code], error.message)

@@ -1,0 +1,1 @@
+"""Which callers are answered: host policy, CORS."""

@@ -1,0 +1,1 @@
+"""Endpoints of the server itself: health, reflection, uploads."""

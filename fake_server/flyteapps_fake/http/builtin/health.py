@@ -1,0 +1,58 @@
+"""gRPC's health service, Check and Watch: a server that answers is healthy, and says so for each of its services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import cast
+
+from google.protobuf.message import Message
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.http.endpoints import Stream, Unary
+from flyteapps_fake.http.protocol.wire import Scope
+
+SERVICE = "grpc.health.v1.Health"
+
+
+class _Status:
+    """The one message of a Watch: what is served now is served until the server goes, which ends the stream."""
+
+    wake: Callable[[], None] | None = None
+    on_sent = None
+
+    def __init__(self, message: bytes) -> None:
+        self._message: bytes | None = message
+
+    def take(self) -> bytes | None:
+        message, self._message = self._message, None
+        return message
+
+    def sent(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def health_endpoints(services: Collection[str]) -> Iterator[Unary | Stream]:
+    """Check and Watch for those services, for Health itself and for "", the whole server."""
+    known = {"", SERVICE, *services}
+
+    def status(request: Message) -> HealthCheckResponse:
+        name = cast("HealthCheckRequest", request).service
+        kinds = HealthCheckResponse.ServingStatus
+        return HealthCheckResponse(status=kinds.SERVING if name in known else kinds.SERVICE_UNKNOWN)
+
+    def check(request: Message, scope: Scope) -> bytes:
+        found = status(request)
+        if found.status == HealthCheckResponse.SERVICE_UNKNOWN:
+            name = cast("HealthCheckRequest", request).service
+            raise RpcError(Code.NOT_FOUND, f"no service {name!r} here; leave it empty to ask for the whole server")
+        return found.SerializeToString()
+
+    def watch(request: Message) -> _Status:
+        return _Status(status(request).SerializeToString())
+
+    yield Unary(SERVICE, "Check", HealthCheckRequest, HealthCheckResponse, True, check)
+    yield Stream(SERVICE, "Watch", HealthCheckRequest, HealthCheckResponse, watch)

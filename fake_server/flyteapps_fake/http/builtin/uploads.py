@@ -1,0 +1,117 @@
+"""Uploads to signed URLs: what arrives is counted and its digest checked, then dropped, since nobody reads it back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from urllib.parse import parse_qs, quote
+
+from flyteapps_fake.http.protocol.wire import Receive, Scope
+
+UPLOADS = "/_flyteapps/uploads/"
+MAX_FILE = 256 * 1024 * 1024
+MAX_TOTAL = 4 * 1024 * 1024 * 1024
+MAX_FILES = 100_000
+MAX_SECONDS = 86_400
+MAX_DIGITS = 12
+"""Digits of a number in a request that is worth reading."""
+
+
+class Uploads:
+    """The signed URLs of one server, and the sizes of what was sent to them."""
+
+    def __init__(self, max_file: int = MAX_FILE, max_total: int = MAX_TOTAL, max_files: int = MAX_FILES) -> None:
+        self.max_file = max_file
+        self.max_total = max_total
+        self.max_files = max_files
+        self.sizes: dict[str, int] = {}
+        """Bytes by file, those that are still arriving included."""
+        self._total = 0
+        self._secret = secrets.token_bytes(32)
+
+    def sign(self, origin: str, key: str, md5: bytes, seconds: float) -> tuple[str, float]:
+        """A URL that takes the file with this digest, and the time until which it does.
+
+        The file's name is hashed: no client or proxy can then disagree about how it is written in a URL.
+        """
+        key = hashlib.sha256(key.encode()).hexdigest()
+        expires = int(time.time() + min(max(seconds, 1), MAX_SECONDS))
+        digest = base64.b64encode(md5).decode() if md5 else ""
+        signature = self._signature(key, expires, digest)
+        query = f"expires={expires}&md5={quote(digest, safe='')}&signature={signature}"
+        return f"{origin}{UPLOADS}{key}?{query}", expires
+
+    def _signature(self, key: str, expires: int, digest: str) -> str:
+        return hmac.new(self._secret, f"{key}\n{expires}\n{digest}".encode(), hashlib.sha256).hexdigest()
+
+    async def put(self, scope: Scope, receive: Receive) -> tuple[int, str]:
+        """Take one file: the HTTP status, and what to say."""
+        if scope["method"] != "PUT":
+            return 405, "PUT a file here\n"
+        query = {k: v[0] for k, v in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
+        key: str = scope["path"].removeprefix(UPLOADS)
+        digest = query.get("md5", "")
+        stamp = query.get("expires", "")
+        expires = int(stamp) if stamp.isascii() and stamp.isdecimal() and len(stamp) <= MAX_DIGITS else 0
+        signature = self._signature(key, expires, digest)
+        if not hmac.compare_digest(signature, query.get("signature", "").encode("ascii", "replace").decode()):
+            return 403, "the URL's signature is wrong\n"
+        if time.time() > expires:
+            return 403, "Request has expired\n"
+        headers = dict(scope["headers"])
+        stated = headers.get(b"content-md5", b"").decode("latin-1")
+        length = headers.get(b"content-length", b"")
+        expected = int(length) if length.isdigit() and len(length) <= MAX_DIGITS else 0
+        before = self.sizes.get(key)
+        self._forget(key)
+        refusal = self._full(expected)
+        if refusal is not None:
+            if before is not None:
+                self._grow(key, before)
+            return refusal
+        refusal = await self._receive(key, receive, {stated, digest} - {""})
+        if refusal is not None:
+            self._forget(key)
+            return refusal
+        return 200, ""
+
+    async def _receive(self, key: str, receive: Receive, digests: set[str]) -> tuple[int, str] | None:
+        found = hashlib.md5(usedforsecurity=False)
+        self._grow(key, 0)
+        while True:
+            event = await receive()
+            if event["type"] != "http.request":
+                return 400, "the file ended early\n"
+            chunk: bytes = event.get("body", b"")
+            self._grow(key, len(chunk))
+            refusal = self._full(0, key)
+            if refusal is not None:
+                return refusal
+            found.update(chunk)
+            if not event.get("more_body", False):
+                break
+        actual = base64.b64encode(found.digest()).decode()
+        for expected in digests:
+            if expected != actual:
+                return 400, f"BadDigest: the file's MD5 is {actual}, not {expected}\n"
+        return None
+
+    def _grow(self, key: str, size: int) -> None:
+        self.sizes[key] = self.sizes.get(key, 0) + size
+        self._total += size
+
+    def _forget(self, key: str) -> None:
+        self._total -= self.sizes.pop(key, 0)
+
+    def _full(self, more: int, key: str = "") -> tuple[int, str] | None:
+        """The refusal of a file that would grow by `more` bytes, None where it may."""
+        if self.sizes.get(key, 0) + more > self.max_file:
+            return 413, f"a file may have {self.max_file} bytes\n"
+        if self._total + more > self.max_total:
+            return 507, f"all files together may have {self.max_total} bytes\n"
+        if key not in self.sizes and len(self.sizes) >= self.max_files:
+            return 507, f"there may be {self.max_files} files\n"
+        return None

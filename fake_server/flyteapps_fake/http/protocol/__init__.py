@@ -1,0 +1,1 @@
+"""Connect, gRPC and gRPC-Web as bytes: frames, compression, deadlines, JSON."""

@@ -1,0 +1,126 @@
+"""gzip, both ways: requests never larger than the cap, answers where they are large and the client takes gzip.
+
+Small answers stay plain: on the loopback, gzip costs more than it saves.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.validation import too_large
+from flyteapps_fake.http.protocol.deadlines import CONNECT, GRPC
+from flyteapps_fake.http.protocol.wire import Event, Send, frame
+
+COMPRESS_FROM = 16 * 1024
+"""Bytes of an answer, or of a message of a stream, that are worth compressing."""
+LEVEL = 1
+ACCEPTED_BY = {
+    b"content-encoding": b"accept-encoding",
+    b"connect-content-encoding": b"connect-accept-encoding",
+    b"grpc-encoding": b"grpc-accept-encoding",
+}
+"""The header that says how an answer is compressed -> the one that says what its client takes."""
+_OURS = frozenset((*ACCEPTED_BY.values(), GRPC, CONNECT))
+_COMPRESSED = 0x01
+MAX_MEMBERS = 16
+"""Members of a request's gzip data, one after the other; each costs a copy of what follows it."""
+
+
+def gunzip(data: bytes, cap: int) -> bytes:
+    """`data` decompressed, never more than `cap` bytes of it."""
+    parts: list[bytes] = []
+    left = cap + 1
+    try:
+        while data:
+            if len(parts) == MAX_MEMBERS:
+                raise RpcError(
+                    Code.INVALID_ARGUMENT, f"the request's gzip data has more than {MAX_MEMBERS} members: send one"
+                )
+            member = zlib.decompressobj(31)
+            part = member.decompress(data, left)
+            parts.append(part)
+            left -= len(part)
+            if left <= 0:
+                raise too_large(cap)
+            if not member.eof:
+                raise RpcError(Code.INVALID_ARGUMENT, "the request's gzip data ends early")
+            data = member.unused_data
+    except zlib.error as error:
+        raise RpcError(Code.INVALID_ARGUMENT, f"the request is not valid gzip: {error}") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def gzip(data: bytes) -> bytes:
+    """`data` compressed, the same bytes for the same data."""
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
+    return compressor.compress(data) + compressor.flush()
+
+
+def takes_gzip(headers: Mapping[bytes, bytes], encoding: bytes) -> bool:
+    """Whether the client takes gzip where the answer says so by the header `encoding` (one of ACCEPTED_BY)."""
+    for each in headers.get(ACCEPTED_BY[encoding], b"").split(b","):
+        coding, _, weight = each.partition(b";")
+        if coding.strip() == b"gzip":
+            return weight.strip().replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+    return False
+
+
+class Compressing:
+    """A send that compresses what is large of an answer of connectrpc's, which was told that its client takes nothing.
+
+    connectrpc sends a unary Connect answer as one body, and everything else as one frame an event.
+    """
+
+    def __init__(self, send: Send, headers: Mapping[bytes, bytes]) -> None:
+        self._send = send
+        self._headers = headers
+        self._start: Event | None = None
+        self._frames = False
+
+    async def __call__(self, event: Event) -> None:
+        kind = event["type"]
+        if kind == "http.response.start":
+            await self._begin(event)
+        elif kind == "http.response.body":
+            await self._body(event)
+        else:
+            await self._send(event)
+
+    async def _begin(self, event: Event) -> None:
+        headers: list[tuple[bytes, bytes]] = []
+        unary = False
+        for name, value in event["headers"]:
+            if name == b"content-encoding":
+                unary = takes_gzip(self._headers, name)
+            elif name in ACCEPTED_BY:
+                self._frames = takes_gzip(self._headers, name)
+                value = b"gzip" if self._frames else value
+            headers.append((name, value))
+        event = {**event, "headers": headers}
+        if unary:
+            self._start = event  # its headers depend on the size of what comes next
+        else:
+            await self._send(event)
+
+    async def _body(self, event: Event) -> None:
+        body: bytes = event.get("body", b"")
+        large = len(body) >= COMPRESS_FROM
+        if self._start is not None:
+            start, self._start = self._start, None
+            if large:
+                body = gzip(body)
+                start["headers"] = [
+                    (name, b"gzip" if name == b"content-encoding" else value) for name, value in start["headers"]
+                ]
+            await self._send(start)
+        elif self._frames and large and body[0] == 0:
+            body = frame(gzip(body[5:]), _COMPRESSED)
+        await self._send({**event, "body": body})
+
+
+def taken(headers: Any) -> list[tuple[bytes, bytes]]:
+    """The headers without what connectrpc shall leave to the front: compression of answers, and deadlines."""
+    return [pair for pair in headers if pair[0] not in _OURS]

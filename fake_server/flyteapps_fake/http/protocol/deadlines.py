@@ -1,0 +1,49 @@
+"""How long a client is willing to wait, as its headers say. Nothing here waits."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+
+from flyteapps_fake.core.errors import Code, RpcError
+
+GRPC, CONNECT = b"grpc-timeout", b"connect-timeout-ms"
+_GRPC_FORM = re.compile(rb"([0-9]{1,8})([HMSmun])\Z")
+_CONNECT_FORM = re.compile(rb"[0-9]{1,10}\Z")
+_SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+
+
+def deadline_of(headers: Mapping[bytes, bytes]) -> float | None:
+    """The running loop's time at which a request that has just come has to be answered, None for no limit.
+
+    INVALID_ARGUMENT where its header is no number.
+    """
+    timeout = _timeout_of(headers)
+    return None if timeout is None else asyncio.get_running_loop().time() + timeout
+
+
+def check_deadline(until: float | None) -> None:
+    """DEADLINE_EXCEEDED where it has passed."""
+    if until is not None and asyncio.get_running_loop().time() >= until:
+        raise RpcError(Code.DEADLINE_EXCEEDED, "the call's deadline has passed; nothing was changed")
+
+
+def _timeout_of(headers: Mapping[bytes, bytes]) -> float | None:
+    value = headers.get(GRPC)
+    if value is not None:
+        found = _GRPC_FORM.match(value)
+        if found is None:
+            raise _malformed(GRPC, value, "up to 8 digits and one of H M S m u n")
+        return int(found[1]) * _SECONDS[found[2]]
+    value = headers.get(CONNECT)
+    if value is not None:
+        if _CONNECT_FORM.match(value) is None:
+            raise _malformed(CONNECT, value, "up to 10 digits, milliseconds")
+        return int(value) / 1000
+    return None
+
+
+def _malformed(name: bytes, value: bytes, form: str) -> RpcError:
+    shown = value[:40].decode("latin-1")
+    return RpcError(Code.INVALID_ARGUMENT, f"{name.decode()} {shown!r}: give {form}")

@@ -1,0 +1,36 @@
+"""Messages as JSON and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, SerializeToJsonError
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.validation import too_many
+from flyteapps_fake.http.protocol.json_shape import count_json, misfit
+
+
+def to_json(message: Message, indent: int | None = 2) -> bytes:
+    """The message as JSON. INVALID_ARGUMENT where a number in it has no form there, as NaN in a Struct has none."""
+    try:
+        return MessageToJson(message, indent=indent).encode()
+    except (SerializeToJsonError, ValueError, UnicodeError) as error:
+        raise RpcError(Code.INVALID_ARGUMENT, f"JSON can't carry this answer, binary can: {error}") from None
+
+
+def from_json(message: Message, data: bytes, intake: Intake) -> None:
+    """Fills the message from JSON, drops unknown fields (ID-3). INVALID_ARGUMENT for what doesn't fit."""
+    try:
+        text = data.decode("utf-8-sig")
+        if count_json(text, intake.values) > intake.values:
+            raise too_many(intake.values)
+        parsed = json.loads(text)
+        if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
+            raise ParseError(wrong)
+        ParseDict(parsed, message, ignore_unknown_fields=True)
+    except (ParseError, ValueError, OverflowError, RecursionError) as error:  # Overflow: Infinity as an enum
+        raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, error)) from None

@@ -1,0 +1,1 @@
+"""Open streams of the front."""

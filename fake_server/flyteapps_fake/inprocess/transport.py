@@ -1,0 +1,342 @@
+"""The plane without a wire: flyteidl2's generated clients whose calls enter the plane in this process.
+
+Responses are parsed from the plane's bytes, so every caller owns its messages.
+Whoever waits here for an event moves an `auto` clock meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from connectrpc.code import Code as ConnectCode
+from connectrpc.errors import ConnectError
+from connectrpc.method import MethodInfo
+from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
+from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import OPERATIONS, Operation
+
+if TYPE_CHECKING:
+    from flyteapps_fake.control_plane import FakeControlPlane
+
+Req = TypeVar("Req", bound=Message)
+Res = TypeVar("Res", bound=Message)
+
+
+def connect_error(error: RpcError) -> ConnectError:
+    """The plane's refusal as connectrpc's error."""
+    return ConnectError(ConnectCode(error.code.name.lower()), error.message, error.details)
+
+
+def _operation(method: MethodInfo[Any, Any]) -> Operation:
+    found = OPERATIONS.get(f"/{method.service_name}/{method.name}")
+    if found is None:
+        raise RpcError(Code.UNIMPLEMENTED, f"{method.service_name}/{method.name} is not offered in process")
+    return found
+
+
+def _own(request: Req) -> Req:
+    copy = type(request)()
+    copy.CopyFrom(request)
+    return copy
+
+
+class DirectTransport:
+    """Calls of one plane in this process, sync and async."""
+
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self._plane = plane
+
+    @property
+    def hint(self) -> str:
+        """For a wait that brings nothing: that the plane's clock is manual, and where it stands; "" otherwise."""
+        return self._plane.standstill
+
+    def unary(
+        self,
+        method: MethodInfo[Any, Res],
+        request: Any,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Res:
+        """One unary call, over at once: `timeout` and `headers` have no meaning here. Raises ConnectError."""
+        try:
+            return method.output.FromString(self._plane.call(_operation(method), _own(request)))
+        except RpcError as error:
+            raise connect_error(error) from error
+
+    async def async_unary(
+        self,
+        method: MethodInfo[Any, Res],
+        request: Any,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Res:
+        """The same, after other tasks had their turn: a loop of calls must not starve them."""
+        await asyncio.sleep(0)
+        return self.unary(method, request)
+
+    def stream(
+        self,
+        method: MethodInfo[Any, Res],
+        request: Any,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> DirectStream[Res]:
+        """An open server stream, read by blocking; `timeout` in real seconds. Raises ConnectError."""
+        return DirectStream(self._plane, method, request, timeout)
+
+    def async_stream(
+        self,
+        method: MethodInfo[Any, Res],
+        request: Any,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncDirectStream[Res]:
+        """An open server stream, read by awaiting; `timeout` in real seconds. Raises ConnectError."""
+        return AsyncDirectStream(self._plane, method, request, timeout)
+
+
+class _OpenStream(Generic[Res]):
+    """What both kinds of streams share: the subscription, its deadline and its end."""
+
+    def __init__(
+        self, plane: FakeControlPlane, method: MethodInfo[Any, Res], request: Message, timeout: float | None
+    ) -> None:
+        self._plane = plane
+        self._output: type[Res] = method.output
+        self._deadline = time.monotonic() + timeout if timeout else None
+        try:
+            self._subscription = plane.open(_operation(method), _own(request))
+        except RpcError as error:
+            raise connect_error(error) from error
+
+    def close(self) -> None:
+        """Frees the stream."""
+        self._subscription.close()
+
+    def __del__(self) -> None:
+        subscription = getattr(self, "_subscription", None)
+        if subscription is not None:
+            subscription.close()
+
+    def _next(self) -> Res | None:
+        try:
+            encoded = self._subscription.take()
+        except EOFError:
+            self.close()
+            raise
+        except RpcError as error:
+            self.close()
+            raise connect_error(error) from error
+        if encoded is not None:
+            return self._output.FromString(encoded)
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.close()
+            raise ConnectError(ConnectCode.DEADLINE_EXCEEDED, "the deadline passed while waiting for an event")
+        return None
+
+    def _pause(self, until: float | None) -> float | None:
+        """Says that somebody waits here, until the monotonic clock shows `until`.
+
+        Gives how long to sleep at most, None for until woken. Raises TimeoutError once that time is over.
+        """
+        if until is not None and time.monotonic() >= until:
+            raise TimeoutError("no event came in time")
+        self._subscription.sent()
+        self._plane.run_due()
+        waits = [wait for wait in (self._plane.next_due(), _left(self._deadline), _left(until)) if wait is not None]
+        return min(waits) if waits else None
+
+
+class DirectStream(_OpenStream[Res]):
+    """An open stream, read by blocking."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Res:
+        try:
+            return self.receive()
+        except EOFError:
+            raise StopIteration from None
+
+    def receive(self, timeout: float | None = None) -> Res:
+        """The next message. Raises TimeoutError where none came within `timeout` real seconds, EOFError at the end."""
+        until = time.monotonic() + timeout if timeout is not None else None
+        woken = threading.Event()
+        self._subscription.wake = woken.set
+        while not self._subscription.closed:
+            woken.clear()
+            message = self._next()
+            if message is not None:
+                return message
+            pause = self._pause(until)
+            if self._subscription.idle():
+                woken.wait(pause)
+        raise EOFError("the stream was closed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncDirectStream(_OpenStream[Res]):
+    """An open stream, read by awaiting."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Res:
+        try:
+            return await self.receive()
+        except EOFError:
+            raise StopAsyncIteration from None
+
+    async def receive(self, timeout: float | None = None) -> Res:
+        """The next message. Raises TimeoutError where none came within `timeout` real seconds, EOFError at the end."""
+        until = time.monotonic() + timeout if timeout is not None else None
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        self._subscription.wake = wake
+        self._subscription.abandoned = False
+        while not self._subscription.closed:
+            woken.clear()
+            message = self._next()
+            if message is not None:
+                return message
+            pause = self._pause(until)
+            if self._subscription.idle():
+                try:
+                    # not wait_for, which loses a cancellation that comes together with an event, before Python 3.12
+                    async with asyncio.timeout(pause):
+                        await woken.wait()
+                except TimeoutError:
+                    pass
+                except asyncio.CancelledError:
+                    self._subscription.abandoned = True
+                    raise
+        raise EOFError("the stream was closed")
+
+    async def aclose(self) -> None:
+        """Frees the stream."""
+        self.close()
+
+
+def _left(until: float | None) -> float | None:
+    return max(0.0, until - time.monotonic()) if until is not None else None
+
+
+def _seconds(timeout_ms: int | None) -> float | None:
+    return timeout_ms / 1_000 if timeout_ms else None
+
+
+class _SyncCalls:
+    """A generated sync client's ways to call, over the plane in this process."""
+
+    _transport: DirectTransport
+
+    def execute_unary(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+        use_get: bool = False,
+    ) -> Any:
+        return self._transport.unary(method, request)
+
+    def execute_server_stream(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+    ) -> Iterator[Any]:
+        return self._transport.stream(method, request, _seconds(timeout_ms))
+
+
+class _AsyncCalls:
+    """A generated async client's ways to call, over the plane in this process."""
+
+    _transport: DirectTransport
+
+    async def execute_unary(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+        use_get: bool = False,
+    ) -> Any:
+        return await self._transport.async_unary(method, request)
+
+    def execute_server_stream(
+        self,
+        *,
+        request: Any,
+        method: MethodInfo[Any, Any],
+        headers: Mapping[str, str] | Any = None,
+        timeout_ms: int | None = None,
+    ) -> AsyncIterator[Any]:
+        return self._transport.async_stream(method, request, _seconds(timeout_ms))
+
+
+class _SyncStub(_SyncCalls, AppServiceClientSync):
+    pass
+
+
+class _SyncLogsStub(_SyncCalls, AppLogsServiceClientSync):
+    pass
+
+
+class _AsyncStub(_AsyncCalls, AppServiceClient):
+    pass
+
+
+class _AsyncLogsStub(_AsyncCalls, AppLogsServiceClient):
+    pass
+
+
+_Stub = TypeVar("_Stub", _SyncStub, _SyncLogsStub, _AsyncStub, _AsyncLogsStub)
+
+
+def _made(kind: Callable[[str], _Stub], plane: FakeControlPlane) -> _Stub:
+    stub = kind("http://in-process")
+    stub._transport = DirectTransport(plane)  # pyright: ignore[reportPrivateUsage]  # of this file
+    return stub
+
+
+def sync_stub(plane: FakeControlPlane) -> AppServiceClientSync:
+    """The generated sync client over the plane."""
+    return _made(_SyncStub, plane)
+
+
+def async_stub(plane: FakeControlPlane) -> AppServiceClient:
+    """The generated async client over the plane."""
+    return _made(_AsyncStub, plane)
+
+
+def sync_logs_stub(plane: FakeControlPlane) -> AppLogsServiceClientSync:
+    """The generated sync client of the logs of apps over the plane."""
+    return _made(_SyncLogsStub, plane)
+
+
+def async_logs_stub(plane: FakeControlPlane) -> AppLogsServiceClient:
+    """The generated async client of the logs of apps over the plane."""
+    return _made(_AsyncLogsStub, plane)

@@ -1,0 +1,1 @@
+"""Servers: pyvoy as a child process, hypercorn, embedded in a test."""

@@ -1,0 +1,72 @@
+"""One server's plane, front, pages and console put together: the same inside pyvoy's child and beside hypercorn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from flyteapps_fake.cli.access_log import access_log
+from flyteapps_fake.cli.traces import set_up_traces
+from flyteapps_fake.console.pages import pages
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.http.access.host_policy import Guard
+from flyteapps_fake.http.front import AppOptions, Front, Server
+from flyteapps_fake.http.limits import Limits
+from flyteapps_fake.servers.config import ServeConfig
+from flyteapps_fake.servers.console_port import Console, Pem
+
+FLUSH_SECONDS = 0.2
+"""For the last access lines to leave; a reader that has stopped doesn't keep the server."""
+
+Hook = Callable[[Front], Awaitable[None]]
+
+
+def assemble(
+    config: ServeConfig, server: Server, socks: Sequence[socket.socket] = (), started: Hook | None = None
+) -> Front:
+    """The ASGI application that `config` describes. `socks`: the console's, which listen; none where it has no port."""
+    fields = dict(config.settings)
+    if fields.get("ingress_port") is None:
+        fields["ingress_port"] = config.console_port or config.port
+    plane = FakeControlPlane.of(Settings(**fields))
+    pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
+    log = access_log(config.log_format, config.quiet)
+    if log is not None:
+        plane.notify(log)
+    end_traces = set_up_traces()
+    console: Console | None = None
+
+    async def on_startup(front: Front) -> None:
+        nonlocal console
+        if socks:
+            console = Console(front, socks, pem)
+            console.start()
+        if started is not None:
+            await started(front)
+
+    async def on_shutdown(front: Front) -> None:
+        if console is not None:
+            await console.close()
+        with contextlib.suppress(TimeoutError):  # a collector that doesn't answer is no reason to stay
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await asyncio.to_thread(end_traces)
+        if log is not None:
+            await asyncio.to_thread(log.flush, FLUSH_SECONDS)
+
+    return Front(
+        plane,
+        AppOptions(
+            server=server,
+            guard=Guard(config.addresses[0], filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
+            limits=Limits(**config.limits),
+            console_port=config.console_port,
+            access_log=log,
+            page=pages,
+            on_startup=on_startup,
+            on_shutdown=on_shutdown,
+        ),
+    )

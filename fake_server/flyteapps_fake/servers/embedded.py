@@ -1,0 +1,133 @@
+"""What `plane.serve()` starts: the front on hypercorn in a thread with its own loop and, where it is there, grpcio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from importlib.util import find_spec
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from flyteapps_fake.http.front import AppOptions, Front
+from flyteapps_fake.http.page import Page
+from flyteapps_fake.servers.hypercorn.server import serve_front
+from flyteapps_fake.servers.listener import listening_sockets, loopbacks
+
+if TYPE_CHECKING:
+    from flyteapps_fake.control_plane import FakeControlPlane
+    from flyteapps_fake.grpc.server import GrpcServer
+
+HOST = "127.0.0.1"
+PATIENCE = 10.0
+
+
+class EmbeddedServer:
+    """Two ports of the loopback, 127.0.0.1 and ::1, over one plane, in this process.
+
+    `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps
+    serve`) and has its pages, those of the apps too; `grpc_port` is grpcio's own
+    server (extra `grpc`). `url` and `grpc_target` are what clients take. Closing it,
+    by `close()` or as a context manager, ends open streams with UNAVAILABLE; closing
+    the plane closes it, and so does dropping both.
+    """
+
+    def __init__(self, plane: FakeControlPlane, page: Callable[[Front], Page]) -> None:
+        addresses = loopbacks()
+        self._sockets = listening_sockets(addresses, 0)
+        self.port: int = self._sockets[0].getsockname()[1]
+        self._plane = plane
+        self._process = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._closed = False
+        # the thread must not keep this object or the plane: both may be dropped without being closed
+        served = plane.shared()
+        front = Front(served, AppOptions(server="hypercorn", page=page))
+        started: Future[None] = Future()
+        arguments = (front, self._sockets, self._loop, self._stop, started)
+        self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)
+        self._grpc: GrpcServer | None = None
+        if find_spec("grpc") is not None:
+            from flyteapps_fake.grpc.server import GrpcServer
+
+            self._grpc = GrpcServer(served, addresses)
+        weakref.finalize(self, _abandon, self._process, self._loop, self._stop, self._grpc).atexit = False
+        self._thread.start()
+        try:
+            started.result(PATIENCE)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """The base URL for Connect clients."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def grpc_port(self) -> int:
+        """grpcio's port. RuntimeError where grpcio isn't installed; `port` speaks gRPC all the same."""
+        if self._grpc is None:
+            raise RuntimeError("grpcio is not installed: pip install 'flyteapps[grpc]'")
+        return self._grpc.port
+
+    @property
+    def grpc_target(self) -> str:
+        """The target for gRPC channels."""
+        return f"{HOST}:{self.grpc_port}"
+
+    def close(self) -> None:
+        """End the streams and free the ports; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._process != os.getpid():  # its thread, and grpcio's, are the parent's
+            for sock in self._sockets:
+                sock.close()
+            return
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        if self._grpc is not None:
+            self._grpc.close(PATIENCE)
+        self._thread.join(PATIENCE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _run(
+    front: Front,
+    socks: Sequence[socket.socket],
+    loop: asyncio.AbstractEventLoop,
+    stop: asyncio.Event,
+    started: Future[None],
+) -> None:
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve_front(front, socks, stop.wait, lambda: started.set_result(None)))
+    except BaseException as error:
+        if not started.done():
+            started.set_exception(error)
+        else:
+            raise
+
+
+def _abandon(process: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grpc: GrpcServer | None) -> None:
+    """Has a server end that was dropped without being closed; it doesn't wait for that."""
+    if process != os.getpid():
+        return
+    with contextlib.suppress(RuntimeError):  # it was closed, too
+        loop.call_soon_threadsafe(stop.set)
+    if grpc is not None:
+        grpc.abandon()

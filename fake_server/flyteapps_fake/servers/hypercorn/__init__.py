@@ -1,0 +1,1 @@
+"""hypercorn's protocols on our own connections."""

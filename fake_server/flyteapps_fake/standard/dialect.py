@@ -1,0 +1,179 @@
+"""The standard dialect: what the protos document and the Flyte SDK relies on. Puts the rooms of the plane together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar, cast
+
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
+from flyteidl2.app.app_payload_pb2 import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    LeaseRequest,
+    ListRequest,
+    UpdateRequest,
+    UpdateStatusRequest,
+    WatchRequest,
+)
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.dialect import Dialect, Notice
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.streams import OpenStream, StreamScope
+from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.core.validation import check, check_bytes
+from flyteapps_fake.simulation.secrets import Secrets
+from flyteapps_fake.standard import reads, writes
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.logs import tail_logs
+from flyteapps_fake.standard.operators.leases import LeaseDesk
+from flyteapps_fake.standard.operators.reports import update_status
+from flyteapps_fake.standard.operators.waiting import leasable
+from flyteapps_fake.standard.simulation.reactor import Reactor
+from flyteapps_fake.standard.watch import Event, app_scope, watch_scopes
+
+
+class Standard(Dialect):
+    """One plane of the standard dialect."""
+
+    repeats: ClassVar[bool] = True
+
+    def __init__(self, settings: Settings, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.state = State(settings, timeline)
+        self.streams = self.state.events
+        self.secrets = Secrets(settings.missing_secrets)
+        self._reactor = (
+            Reactor(self.state, self.secrets, timeline.floor) if settings.data_plane == "simulated" else None
+        )
+        self._desk = LeaseDesk(self.state)
+        self.state.on_event = self._on_event
+
+    @property
+    def org(self) -> str:
+        return self.state.organization.name
+
+    def scope(self, key: Hashable) -> StreamScope:
+        return app_scope(cast("AppKey", key))
+
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        record = self.state.store.get(cast("AppKey", key))
+        return watch_scopes(record) if record is not None else ()
+
+    def settle(self) -> None:
+        self.state.settle()
+
+    def call(self, operation: Operation, request: Message) -> bytes:
+        if isinstance(request, GetRequest):
+            return field(1, self.read(request).encoded)
+        named = self.state.organization.fill(request)
+        check(request)
+        self.state.organization.adopt(named)
+        match request:
+            case ListRequest():
+                encoded, page = reads.list_(self.state, request)
+                stepped = [record for record in page if self._timeline.read(record.key)]
+                return reads.list_(self.state, request)[0] if stepped else encoded
+            case CreateRequest():
+                return self._written(self._create(request))
+            case UpdateRequest():
+                return self._written(writes.update(self.state, request))
+            case UpdateStatusRequest():
+                return self._written(update_status(self.state, request))
+            case DeleteRequest():
+                key = writes.delete(self.state, request)
+                self.state.settle()
+                self._timeline.written(key)
+                return b""
+            case _:
+                raise _unimplemented(operation)
+
+    def read(self, request: Message) -> AppRecord:
+        assert isinstance(request, GetRequest)
+        named = self.state.organization.fill(request)
+        record = reads.find(self.state, request)
+        # the id of an app that is there was checked when it was created
+        check(request) if record is None else check_bytes(request)
+        self.state.organization.adopt(named)
+        if record is None:
+            record = reads.get(self.state, request)
+        return self.state.require(record.key) if self._timeline.read(record.key) else record
+
+    def read_again(self, record: AppRecord) -> bool:
+        if self.state.store.get(record.key) is not record:
+            return False
+        return not self._timeline.read(record.key)
+
+    def open(self, operation: Operation, request: Message) -> OpenStream:
+        named = self.state.organization.fill(request)
+        check(request)
+        self.state.organization.adopt(named)
+        match request:
+            case WatchRequest():
+                return reads.watch(self.state, request)
+            case LeaseRequest():
+                stream = self._desk.open(request)
+                self.state.settle()
+                return stream
+            case TailLogsRequest():
+                return tail_logs(self.state, request)
+            case _:
+                raise _unimplemented(operation)
+
+    def projects(self) -> set[str]:
+        return self.state.store.projects()
+
+    def count(self) -> int:
+        return len(self.state.store)
+
+    def find_by_host(self, host: str) -> bytes | None:
+        key = self.state.hosts.owner(host)
+        record = self.state.store.get(key) if key is not None else None
+        return record.encoded if record is not None else None
+
+    def ask(self, host: str) -> bytes | None:
+        """It keeps the app from going idle, and wakes one that has scaled to zero."""
+        key = self.state.hosts.owner(host)
+        if key is not None and self._reactor is not None:
+            self._reactor.asked(key)
+            self._timeline.woken(key)
+            self._timeline.scheduled()
+        return self.find_by_host(host)
+
+    def serve_at(self, port: int) -> None:
+        self.state.hosts.serve_at(port)
+
+    def _create(self, request: CreateRequest) -> AppKey:
+        try:
+            return writes.create(self.state, request)
+        except RpcError as error:
+            if error.code is Code.ALREADY_EXISTS:
+                self._timeline.asked(AppKey.of(request.app.metadata.id))
+            raise
+
+    def _written(self, key: AppKey) -> bytes:
+        self.state.settle()
+        self._timeline.written(key)
+        record = self.state.require(key)
+        if self.on_notice is not None and leasable(record):
+            self.on_notice(Notice(key.name, self.state.pools.why_waiting(record.wanted)))
+        return field(1, record.encoded)
+
+    def _on_event(self, event: Event) -> None:
+        record = event.new or event.old
+        if record is not None:
+            self._timeline.changed(record.key)
+        if self._reactor is not None:
+            self._reactor.on_event(event)
+        current = self.state.store.get(event.new.key) if event.new is not None else None
+        if current is not None:
+            self._desk.offer(current)
+
+
+def _unimplemented(operation: Operation) -> RpcError:
+    return RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} is not offered by this stand-in yet")

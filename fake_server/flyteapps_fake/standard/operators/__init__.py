@@ -1,0 +1,1 @@
+"""What operators of clusters need: pools, leases, reports."""

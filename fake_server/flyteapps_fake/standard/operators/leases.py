@@ -1,0 +1,167 @@
+"""Leases: an app is handed to a cluster, which has to acknowledge it in time, or loses it.
+
+Clusters come by the Lease RPC and keep a stream open; what becomes leasable goes at once to a stream that has room.
+"""
+
+from __future__ import annotations
+
+from flyteidl2.app.app_definition_pb2 import Condition
+from flyteidl2.app.app_payload_pb2 import LeaseRequest
+
+from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run
+from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.clock import SECOND, Timer, set_timestamp
+from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.operators.waiting import leasable, lease_timer
+
+MOST = 100
+"""Apps in one message of a Lease stream, and apps that a stream holds which its cluster has not taken yet."""
+
+
+def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
+    """Assigns the app to the cluster; a restarted one keeps PENDING."""
+    draft = Draft(record)
+    now = state.clock.tick()
+    expiration = now + round(state.settings.lease_seconds * SECOND)
+    draft.status.assigned_cluster = cluster
+    set_timestamp(draft.status.lease_expiration, expiration)
+    if record.status == UNASSIGNED:
+        condition = Condition(deployment_status=ASSIGNED, message=f"Leased by cluster {cluster}")
+        draft.append(condition, Cause.LEASE, now)
+    else:
+        draft.touch()
+    leased = state.commit(draft)
+
+    def run_out(_: Timer) -> None:
+        step = state.agenda.progress.get(record.key)
+        if step is not None and step.due < expiration:
+            return  # acknowledged in time: on the auto clock a cluster's word waits until somebody wants to hear it
+        current = state.store.get(record.key)
+        if current is not None and current.lease == expiration and current.cluster == cluster:
+            state.pools.lapsed(cluster)
+            take_back(state, current)
+
+    state.agenda.call_at(expiration, lease_timer(record.key), run_out, progress=False)
+    return leased
+
+
+def take_back(state: State, record: AppRecord) -> None:
+    """Ends a lease that was not acknowledged: the app has no cluster, and is again what it was before."""
+    draft = Draft(record)
+    now = state.clock.tick()
+    draft.status.assigned_cluster = ""
+    draft.status.ClearField("lease_expiration")
+    if not shall_run(record.desired_state):
+        condition = Condition(deployment_status=STOPPED, message=f"Stopped before cluster {record.cluster} took it")
+        draft.append(condition, Cause.EXPIRY, now)
+    elif record.status == ASSIGNED:
+        message = f"The lease of cluster {record.cluster} ran out. {state.pools.why_waiting(record.wanted)}"
+        draft.append(Condition(deployment_status=UNASSIGNED, message=message), Cause.EXPIRY, now)
+    else:
+        draft.touch()
+    state.commit(draft)
+
+
+class LeaseStream(OpenStream):
+    """One open Lease stream of one cluster."""
+
+    def __init__(self, desk: LeaseDesk, state: State, cluster: str) -> None:
+        super().__init__(("lease", cluster), state.events.remove)
+        self.cluster = cluster
+        self.wanted = frozenset(state.pools.served_by(cluster))
+        self.fed = 0
+        self._desk = desk
+        self._state = state
+        self._held: dict[AppKey, int] = {}
+        """What was leased and not taken yet, with the time at which the lease runs out."""
+
+    def room(self) -> int:
+        """How many apps the stream may be leased now."""
+        return 0 if self.closed or self._end is not None else MOST - len(self._held)
+
+    def hand(self, record: AppRecord) -> None:
+        """Has the stream send an app that was leased for it."""
+        self._held[record.key] = record.lease
+        self.notify()
+
+    def detached(self) -> None:
+        """Gives back what its cluster never heard of."""
+        held, self._held = self._held, {}
+
+        def give_back() -> None:
+            for key, lease_ in held.items():
+                record = self._current(key, lease_)
+                if record is not None:
+                    take_back(self._state, record)
+
+        if held:
+            self._state.soon(give_back)
+
+    def _ready(self) -> bool:
+        return bool(self._held)
+
+    def _next(self) -> bytes | None:
+        with self._state.lock:
+            held, self._held = self._held, {}
+            records = [self._current(key, lease_) for key, lease_ in held.items()]
+            apps = b"".join(field(1, record.encoded) for record in records if record is not None)
+            if held:
+                self._state.soon(lambda: self._desk.fill(self))
+            return apps or None
+
+    def _current(self, key: AppKey, lease_: int) -> AppRecord | None:
+        """The app, where it is still leased as it was."""
+        record = self._state.store.get(key)
+        return record if record is not None and (record.cluster, record.lease) == (self.cluster, lease_) else None
+
+
+class LeaseDesk:
+    """The open Lease streams, and who gets what."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._streams: dict[LeaseStream, None] = {}
+        self._fed = 0
+
+    def open(self, request: LeaseRequest) -> LeaseStream:
+        """A stream for the request's cluster, which begins with what waits for it."""
+        state = self._state
+        stream = LeaseStream(self, state, request.id.name)
+        if request.id.organization != state.organization.name:
+            state.organization.require(request.id.organization)
+        state.pools.come(stream.cluster)
+        state.events.add(stream)
+        self._streams[stream] = None
+        stream.on_closed.append(self._closed)
+        self.fill(stream)
+        return stream
+
+    def fill(self, stream: LeaseStream) -> None:
+        """Leases to the stream what waits for it, as far as it has room."""
+        for key in self._state.waiting.first(stream.wanted, stream.room()):
+            record = self._state.store.get(key)
+            if record is not None:
+                self._lease(stream, record)
+
+    def offer(self, record: AppRecord) -> None:
+        """Leases an app that waits to a stream that serves it, if there is one with room."""
+        if not self._streams or not leasable(record):
+            return
+        able = [each for each in self._streams if record.wanted in each.wanted and each.room()]
+        if able:
+            self._lease(min(able, key=self._turn), record)
+
+    def _turn(self, stream: LeaseStream) -> tuple[int, int, int]:
+        """Clusters that acknowledge come first, then who holds least, then who was fed longest ago."""
+        return self._state.pools.lapses(stream.cluster), -stream.room(), stream.fed
+
+    def _lease(self, stream: LeaseStream, record: AppRecord) -> None:
+        self._fed += 1
+        stream.fed = self._fed
+        stream.hand(lease(self._state, record, stream.cluster))
+
+    def _closed(self, stream: OpenStream) -> None:
+        if isinstance(stream, LeaseStream):
+            self._streams.pop(stream, None)

@@ -1,0 +1,100 @@
+"""Cluster pools: which cluster serves which, and where an app waits to be leased.
+
+A cluster serves the pool of its own name and those that the configuration gives it. Where nothing is configured the
+simulated cluster serves whatever no other cluster has come for, so that no app waits for a cluster that nobody has.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
+
+from flyteidl2.app.app_definition_pb2 import Spec
+
+from flyteapps_fake.core.settings import DEFAULT_POOL, SIMULATED, Settings
+from flyteapps_fake.core.validation import quoted
+
+MOST_COME = 10_000
+"""Names of clusters that are remembered."""
+LONGEST = 255
+"""Characters of a name that is remembered as it is: of a longer one, which a request may have, a digest is."""
+
+Wanted = tuple[str, str]
+"""("cluster", NAME) or ("pool", NAME): who an app may be leased to."""
+
+
+def wanted_by(spec: Spec) -> Wanted:
+    """Who an app may be leased to: the cluster that it names, else its pool; the SDK calls the default one by name."""
+    kind, name = ("cluster", spec.cluster) if spec.cluster else ("pool", spec.cluster_pool or DEFAULT_POOL)
+    return _wanted(kind, name) if len(name) <= LONGEST else (kind, name)
+
+
+@lru_cache(maxsize=1_024)
+def _wanted(kind: str, name: str) -> Wanted:
+    """One tuple for all apps that want the same."""
+    return kind, name
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[:8]}... {blake2b(name.encode(), digest_size=16).hexdigest()}"
+
+
+class Pools:
+    """Which clusters serve which pool, which have come, and which have let leases run out."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._configured = settings.pools_served()
+        self._serves_all = settings.serves_all
+        self._simulated = frozenset(self.served_by(SIMULATED))
+        self._come: dict[str, None] = {}
+        """The clusters that have come, the oldest first."""
+        self._lapses: dict[str, int] = {}
+        """How many leases of a cluster have run out since it acknowledged one; who lapsed first comes first."""
+
+    def come(self, cluster: str) -> None:
+        """A cluster leases apps: from now on the simulated one leaves it the apps that name it, or a pool so named."""
+        if self._serves_all and cluster not in (SIMULATED, DEFAULT_POOL):
+            self._come[_short(cluster)] = None
+            if len(self._come) > MOST_COME:
+                del self._come[next(iter(self._come))]
+
+    def lapsed(self, cluster: str) -> None:
+        """Count a lease that the cluster let run out."""
+        self._lapses[_short(cluster)] = self.lapses(cluster) + 1
+        if len(self._lapses) > MOST_COME:
+            del self._lapses[next(iter(self._lapses))]
+
+    def acknowledged(self, cluster: str) -> None:
+        """Forget the leases that the cluster let run out before."""
+        self._lapses.pop(_short(cluster), None)
+
+    def lapses(self, cluster: str) -> int:
+        """Return how many leases the cluster let run out since it acknowledged one."""
+        return self._lapses.get(_short(cluster), 0)
+
+    def simulated_as(self, wanted: Wanted) -> str:
+        """The name under which the simulated cluster takes an app that wants that; "" where it doesn't."""
+        kind, name = wanted
+        if wanted in self._simulated:
+            return SIMULATED
+        if not self._serves_all or _short(name) in self._come:
+            return ""
+        return name if kind == "cluster" else SIMULATED
+
+    def served_by(self, cluster: str) -> tuple[Wanted, ...]:
+        """What an app may want that the cluster serves."""
+        pools = (cluster, *(pool for pool, clusters in self._configured.items() if cluster in clusters))
+        return ("cluster", cluster), *(("pool", pool) for pool in dict.fromkeys(pools))
+
+    def why_waiting(self, wanted: Wanted) -> str:
+        """The message of an app that no cluster has leased yet."""
+        kind, name = wanted
+        if kind == "cluster":
+            return f"Waiting for cluster {quoted(name)} to lease it"
+        clusters = self._configured.get(name) or ((SIMULATED,) if self.simulated_as(wanted) else ())
+        if clusters:
+            return f"Waiting for a cluster of pool {quoted(name)} to lease it: {', '.join(clusters)}"
+        return (
+            f"Waiting: no cluster serves pool {quoted(name)} yet; one of that name would, "
+            f"and so would those that the plane is given by --pool {name[:80]}=CLUSTER"
+        )

@@ -1,0 +1,209 @@
+"""What a cluster reports of an app that it holds: the move is checked against the table, then committed.
+
+The same for the UpdateStatus RPC and for the simulated cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flyteidl2.app.app_definition_pb2 import App, Condition, MaterializedInputs, Status
+from flyteidl2.app.app_payload_pb2 import UpdateStatusRequest
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.lifecycle import (
+    ACTIVE,
+    ASSIGNED,
+    STOPPED,
+    UNASSIGNED,
+    Cause,
+    qualifies,
+    short_name,
+    substate_name,
+)
+from flyteapps_fake.core.time.clock import set_timestamp
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
+from flyteapps_fake.standard.commits import State
+
+MOST_MESSAGE, MOST_REST = 4_096, 65_536
+"""Bytes that a report may add: an UpdateEvent carries two apps with up to 100 conditions each, in 4 MiB."""
+
+_OLD_WORDS: dict[int, tuple[int, int]] = {
+    Status.DEPLOYMENT_STATUS_STARTED: (ACTIVE, Status.SUBSTATE_UNSPECIFIED),
+    Status.DEPLOYMENT_STATUS_SCALING_UP: (ACTIVE, Status.SCALING_UP),
+    Status.DEPLOYMENT_STATUS_SCALING_DOWN: (ACTIVE, Status.SCALING_DOWN),
+}
+"""What is stored for deprecated statuses."""
+
+
+class Report(NamedTuple):
+    """A cluster's word on one app; a status of None says nothing of the app's condition.
+
+    `revision` and `counter`: what the cluster believes the app's revision and its last condition's are, 0 for any.
+    None, or an empty `vpc_url`, leaves what is stored. `at`: when it was said, by default now.
+    """
+
+    cluster: str
+    status: int | None
+    substate: int = Status.SUBSTATE_UNSPECIFIED
+    message: str = ""
+    replicas: int = 0
+    namespace: str | None = None
+    materialized: MaterializedInputs | None = None
+    vpc_url: str = ""
+    revision: int = 0
+    counter: int = 0
+    at: int | None = None
+
+
+def update_status(state: State, request: UpdateStatusRequest) -> AppKey:
+    """The RPC: the caller's cluster is the one in the request's status."""
+    app = request.app
+    key = AppKey.of(app.metadata.id)
+    said = _said(app)
+    report(state, state.require(key), said)
+    return key
+
+
+def report(state: State, record: AppRecord, said: Report) -> AppRecord:
+    """Commits the report; one that changes nothing has no effect and no event. The app as it is afterwards."""
+    if said.status is not None and not qualifies(said.status, said.substate):
+        raise RpcError(
+            Code.INVALID_ARGUMENT,
+            f"app.status.conditions: the substate {substate_name(said.substate)} "
+            f"does not go with the status {short_name(said.status)}",
+        )
+    _check_size(said)
+    _check_holder(state, record, said)
+    draft = Draft(record)
+    changed = _may_change(record, said) and _take(draft.status, said)
+    if said.vpc_url:
+        state.hosts.check(record.key, draft.status.ingress)
+    appended = said.status is not None and (
+        (record.status, record.substate) != (said.status, said.substate)
+        or (draft.last.message, draft.last.deployment_id) != (said.message, record.deployment)
+    )
+    acknowledged = bool(record.lease) and said.status not in (None, UNASSIGNED, ASSIGNED)
+    if not (appended or changed or acknowledged):
+        return record
+    now = state.clock.now()
+    if appended:
+        now = state.clock.tick()
+        condition = Condition(deployment_status=said.status, substate=said.substate, message=said.message)  # pyright: ignore[reportArgumentType]  # append checks it
+        draft.append(condition, Cause.REPORT, now)
+        if said.status == ACTIVE and not _started(draft.status):
+            set_timestamp(draft.status.last_started_at, now)
+    else:
+        state.clock.tick()
+        draft.touch()
+    if acknowledged:
+        draft.status.ClearField("lease_expiration")
+        draft.status.last_assigned_cluster = said.cluster
+        state.pools.acknowledged(said.cluster)
+    if said.status == STOPPED:
+        draft.status.assigned_cluster = ""
+    committed = state.commit(draft)
+    if said.vpc_url:
+        state.hosts.move(record.key, record.parse_status().ingress, draft.status.ingress)
+    return committed
+
+
+def _said(app: App) -> Report:
+    """What is taken of an UpdateStatus; the rest of the request is ignored."""
+    status = app.status
+    conditions: Sequence[Condition] = status.conditions
+    last = conditions[-1] if conditions else None
+    word = last.deployment_status if last is not None else None
+    substate = last.substate if last is not None else 0
+    if word in _OLD_WORDS:
+        word, implied = _OLD_WORDS[word]
+        if implied and substate not in (Status.SUBSTATE_UNSPECIFIED, implied):
+            raise RpcError(
+                Code.INVALID_ARGUMENT,
+                f"app.status.conditions: the substate {substate_name(substate)} contradicts a status "
+                f"that means {substate_name(implied)}",
+            )
+        substate = substate or implied
+    return Report(
+        cluster=status.assigned_cluster,
+        status=word,
+        substate=substate,
+        message=last.message if last is not None else "",
+        replicas=status.current_replicas,
+        namespace=status.k8s_metadata.namespace if status.HasField("k8s_metadata") else None,
+        materialized=status.materialized_inputs if status.HasField("materialized_inputs") else None,
+        vpc_url=status.ingress.vpc_url,
+        revision=app.metadata.revision,
+        counter=last.revision if last is not None else 0,
+    )
+
+
+def _check_size(said: Report) -> None:
+    """Refuses what an app could not carry a hundred times beside its spec."""
+    _check_at_most("the condition's message", len(said.message.encode()), MOST_MESSAGE)
+    rest = said.materialized.ByteSize() if said.materialized is not None else 0
+    rest += len(said.namespace.encode()) if said.namespace else 0
+    rest += len(said.vpc_url.encode()) if said.vpc_url else 0
+    _check_at_most("k8s_metadata, materialized_inputs and vpc_url", rest, MOST_REST)
+
+
+def _check_at_most(what: str, size: int, most: int) -> None:
+    if size > most:
+        raise RpcError(Code.RESOURCE_EXHAUSTED, f"app.status: {what} may have {most:,} bytes, not {size:,}")
+
+
+def _check_holder(state: State, record: AppRecord, said: Report) -> None:
+    key = record.key
+    if not said.cluster:
+        raise RpcError(
+            Code.FAILED_PRECONDITION, "app.status.assigned_cluster is empty: it says which cluster reports, so set it"
+        )
+    if said.cluster != record.cluster:
+        holder = f"cluster {record.cluster} does" if record.cluster else "no cluster does"
+        raise RpcError(
+            Code.FAILED_PRECONDITION,
+            f"cluster {quoted(said.cluster)} does not hold app {key}: {holder}; lease it first",
+        )
+    if record.lease and (state.clock.now() if said.at is None else said.at) >= record.lease:
+        raise RpcError(Code.FAILED_PRECONDITION, f"the lease of cluster {said.cluster} on app {key} has run out")
+    if said.revision not in (0, record.revision):
+        raise RpcError(
+            Code.ABORTED,
+            f"app {key} has moved on: the report is on revision {said.revision}, the stored one is {record.revision}",
+        )
+    if said.counter not in (0, record.counter):
+        raise RpcError(
+            Code.ABORTED,
+            f"the status of app {key} has moved on: the report is on the condition's revision {said.counter}, "
+            f"the stored one is {record.counter}",
+        )
+
+
+def _may_change(record: AppRecord, said: Report) -> bool:
+    """Whether the status has to be looked at to know what becomes of it."""
+    same = said.namespace is None and said.materialized is None and not said.vpc_url
+    return not same or said.replicas != record.replicas
+
+
+def _take(status: Status, said: Report) -> bool:
+    """Puts what the cluster owns into the status; whether anything changed."""
+    changed = status.current_replicas != said.replicas
+    status.current_replicas = said.replicas
+    if said.namespace is not None and said.namespace != status.k8s_metadata.namespace:
+        status.k8s_metadata.namespace = said.namespace
+        changed = True
+    if said.materialized is not None and said.materialized != status.materialized_inputs:
+        status.materialized_inputs.CopyFrom(said.materialized)
+        changed = True
+    if said.vpc_url and said.vpc_url != status.ingress.vpc_url:
+        status.ingress.vpc_url = said.vpc_url
+        changed = True
+    return changed
+
+
+def _started(status: Status) -> bool:
+    """Whether it was ACTIVE since the last Create or Update."""
+    started, updated = status.last_started_at, status.last_updated_at
+    return (started.seconds, started.nanos) > (updated.seconds, updated.nanos)

@@ -1,0 +1,67 @@
+"""The apps that wait to be leased, by who may lease them, in the order in which they are.
+
+An app waits where it shall run and no cluster has it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import islice
+
+from sortedcontainers import SortedList
+
+from flyteapps_fake.core.lifecycle import shall_run
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.operators.pools import Wanted
+
+_Entry = tuple[int, AppKey]
+
+
+def leasable(record: AppRecord) -> bool:
+    """Whether it shall run and no cluster has it."""
+    return not record.cluster and shall_run(record.desired_state)
+
+
+def lease_timer(key: AppKey) -> Hashable:
+    """The owner of the timer of the app's lease."""
+    return "lease", key
+
+
+class Waiting:
+    """Who waits, by what is wanted."""
+
+    def __init__(self) -> None:
+        self._queues: dict[Wanted, SortedList[_Entry]] = {}
+
+    def put(self, old: AppRecord | None, new: AppRecord | None) -> None:
+        """Follows a commit."""
+        if old is not None and new is not None and old.cluster and new.cluster:
+            return
+        before = _place(old)
+        after = _place(new)
+        if before == after:
+            return
+        if before is not None:
+            wanted, entry = before
+            queue = self._queues[wanted]
+            queue.remove(entry)
+            if not queue:
+                del self._queues[wanted]
+        if after is not None:
+            wanted, entry = after
+            queue = self._queues.get(wanted)
+            if queue is None:
+                queue = self._queues[wanted] = SortedList()
+            queue.add(entry)
+
+    def first(self, wanted: Iterable[Wanted], most: int) -> list[AppKey]:
+        """The keys of at most so many apps that want one of these, by last_updated_at, then id."""
+        queues: Iterator[Iterable[_Entry]] = (self._queues[each] for each in wanted if each in self._queues)
+        return [key for _, key in islice(heapq.merge(*queues), most)]
+
+
+def _place(record: AppRecord | None) -> tuple[Wanted, _Entry] | None:
+    if record is None or not leasable(record):
+        return None
+    return record.wanted, (record.updated_at, record.key)

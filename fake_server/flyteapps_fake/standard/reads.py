@@ -1,0 +1,58 @@
+"""Get, List and Watch: nothing here changes an app.
+
+Requests come with their org filled in and validated.
+"""
+
+from __future__ import annotations
+
+from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.listing import list_apps
+from flyteapps_fake.standard.watch import Subscription, WatchScope, app_scope
+
+
+def find(state: State, request: GetRequest) -> AppRecord | None:
+    """The app of that id, None where there is none or the request asks otherwise."""
+    return state.store.get(AppKey.of(request.app_id)) if request.HasField("app_id") else None
+
+
+def get(state: State, request: GetRequest) -> AppRecord:
+    """The app of that id, or the owner of those URLs."""
+    if request.HasField("app_id"):
+        return state.require(AppKey.of(request.app_id))
+    key = state.hosts.resolve(request.ingress)
+    if key is None:
+        raise RpcError(Code.NOT_FOUND, "no app answers under that ingress")
+    return state.require(key)
+
+
+def list_(state: State, request: ListRequest) -> tuple[bytes, list[AppRecord]]:
+    """One page, encoded, and the records on it."""
+    return list_apps(state.store, state.tokens, state.organization.name, request)
+
+
+def watch(state: State, request: WatchRequest) -> Subscription:
+    """A subscription that starts with what is there now."""
+    scope = _target(request, state.organization.name)
+    if scope is None:
+        return state.events.subscribe(None, ())
+    if scope[0] == "app":
+        record = state.store.get(AppKey.of(request.app_id))
+        return state.events.subscribe(scope, (record,) if record is not None else ())
+    return state.events.subscribe(scope, state.store.members(scope))
+
+
+def _target(request: WatchRequest, own_org: str) -> WatchScope | None:
+    match request.WhichOneof("target"):
+        case "app_id":
+            return app_scope(AppKey.of(request.app_id)) if request.app_id.org == own_org else None
+        case "project":
+            own = request.project.organization == own_org
+            return ("project", request.project.name, request.project.domain) if own else None
+        case "cluster_id":
+            return ("cluster", request.cluster_id.name) if request.cluster_id.organization == own_org else None
+        case _:
+            return ("org",) if request.org == own_org else None

@@ -1,0 +1,1 @@
+"""The simulated cluster of the standard dialect."""

@@ -1,0 +1,174 @@
+"""The simulated data plane: hears of every event, answers with leases and reports, some of them later.
+
+Pure: its time is the agenda's, its chance the seed's. It uses the same functions
+as a cluster that comes over the wire would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+
+from flyteapps_fake.core import draws
+from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, STOPPED
+from flyteapps_fake.core.settings import SIMULATED
+from flyteapps_fake.core.time.clock import SECOND, Timer
+from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.scenarios import IDLE, WAKE, Size, Step
+from flyteapps_fake.simulation.secrets import Secrets
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.operators.leases import lease
+from flyteapps_fake.standard.operators.reports import Report, report
+from flyteapps_fake.standard.operators.waiting import leasable
+from flyteapps_fake.standard.simulation.runs import Run, run_of
+from flyteapps_fake.standard.watch import Event
+
+_ENDS = (ACTIVE, FAILED, STOPPED)
+
+
+class Reactor:
+    """One simulated cluster over one plane."""
+
+    def __init__(self, state: State, secrets: Secrets, floor: int = 0) -> None:
+        self._state = state
+        self._secrets = secrets
+        self._floor = floor
+        """Nanoseconds of virtual time at least between a write and the state that it leads to."""
+        self._report_delay = state.settings.report_delay
+        """Nanoseconds before the first word about a change; None where its scenario says how long."""
+        self._choice = Choice(state.settings.app_scenarios)
+        self._names: dict[AppKey, str] = {}
+        """The clusters in whose place it holds an app, where that isn't itself."""
+        self._runs: dict[Hashable, Run] = {}
+        self._idle: Callable[[Timer], None] = self._go_idle
+        """One for the timers of all apps."""
+
+    def on_event(self, event: Event) -> None:
+        """Decides what a committed change means for the cluster."""
+        new, old = event.new, event.old
+        if new is None:
+            if old is not None:
+                self._drop(old.key)
+                self._names.pop(old.key, None)
+            return
+        if self._state.store.get(new.key) is not new:
+            return
+        run = self._runs.get(new.key)
+        if leasable(new) and (name := self._state.pools.simulated_as(new.wanted)):
+            self._drop(new.key)
+            self._take(new, name)
+        elif not self._holds(new):
+            self._drop(new.key)
+            self._names.pop(new.key, None)
+        elif run is None or not run.is_of(new) or old is None or old.cluster != new.cluster:
+            self._start(new)
+        elif run.counter != new.counter:
+            # somebody else reports for this cluster: what we had in mind is over
+            self._state.agenda.cancel(new.key)
+            run.counter, run.steps, run.backoff = new.counter, (), None
+
+    def asked(self, key: AppKey) -> None:
+        """Somebody asks for what the app serves: it doesn't go idle, and wakes up."""
+        run = self._runs.get(key)
+        record = self._state.store.get(key)
+        if run is None or record is None or record.status != ACTIVE:
+            return
+        run.asked_at = self._state.clock.now()
+        if not record.replicas and key not in self._state.agenda:
+            self._wake(record, run)
+
+    def _take(self, record: AppRecord, name: str) -> None:
+        """Leases the app under that name."""
+        if name == SIMULATED:
+            self._names.pop(record.key, None)
+        else:
+            self._names[record.key] = name
+        lease(self._state, record, name)
+
+    def _holds(self, record: AppRecord) -> bool:
+        """Whether the app is one of its own."""
+        return record.cluster == self._names.get(record.key, SIMULATED)
+
+    def _drop(self, key: AppKey) -> None:
+        if self._runs.pop(key, None) is not None:
+            self._state.agenda.cancel(key)
+
+    def _start(self, record: AppRecord) -> None:
+        run = self._runs[record.key] = run_of(record, self._state.clock.now(), self._choice, self._secrets)
+        self._go_on(record, run)
+
+    def _go_on(self, record: AppRecord, run: Run) -> None:
+        """Plans what comes next."""
+        step = run.next_step()
+        if step is not None and run.fresh and self._report_delay is not None:
+            self._plan(record, run, step, self._report_delay)
+        elif step is not None:
+            self._plan(record, run, step, step.delay, step.jitter)
+        elif run.backoff is not None and record.status == FAILED:
+            self._restart(record, run)
+        elif record.status == ACTIVE and run.bounds.least == 0:
+            if not record.replicas:
+                if run.asked_at > record.changed_at:
+                    self._wake(record, run)
+            else:
+                run.asked_at = max(run.asked_at, record.changed_at)
+                self._go_idle_at(run.asked_at + run.bounds.scaledown, record.key)
+
+    def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
+        run.drawn += 1
+        words = (*record.key, record.incarnation, record.revision, run.drawn)
+        due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.settings.seed, *words)
+        last = step.status in _ENDS and not run.reached
+        if last:
+            due = max(due, run.written + self._floor)
+        action = partial(self._take_step, run, step)
+        self._state.agenda.call_at(due, record.key, action, progress=not step.background, last=last)
+
+    def _restart(self, record: AppRecord, run: Run) -> None:
+        """Plans the next time that a container which dies again and again dies."""
+        assert run.backoff is not None
+        run.restarts += 1
+        wait = run.backoff.wait(run.restarts)
+        message = f"Back-off: died again when it was started after {wait // SECOND} s (restart {run.restarts})"
+        step = Step(FAILED, record.substate, message, wait, size=Size.START, background=True)
+        self._plan(record, run, step, wait)
+
+    def _wake(self, record: AppRecord, run: Run) -> None:
+        run.steps = WAKE
+        self._go_on(record, run)
+
+    def _go_idle_at(self, due: int, key: AppKey) -> None:
+        self._state.agenda.call_at(due, key, self._idle, progress=False)
+
+    def _go_idle(self, timer: Timer) -> None:
+        run = self._runs[timer.owner]
+        due = run.asked_at + run.bounds.scaledown
+        if due > self._state.clock.now():
+            self._go_idle_at(due, run.key)
+        else:
+            first, *rest = IDLE
+            run.steps = tuple(rest)
+            self._take_step(run, first, timer)
+
+    def _take_step(self, run: Run, step: Step, timer: Timer) -> None:
+        key = run.key
+        record = self._state.store.get(key)
+        if record is None or not run.is_of(record):
+            return
+        said = Report(
+            cluster=record.cluster,
+            status=step.status,
+            substate=step.substate,
+            message=step.message.format(reason=run.reason) if run.reason else step.message,
+            replicas=run.bounds.replicas(step.size),
+            namespace=f"{key.project}-{key.domain}" if run.fresh else None,
+            materialized=run.materialized,
+            at=timer.due,
+        )
+        record = report(self._state, record, said)
+        run.counter = record.counter
+        run.fresh, run.materialized = False, None
+        run.reached = run.reached or step.status in _ENDS
+        if self._holds(record):
+            self._go_on(record, run)

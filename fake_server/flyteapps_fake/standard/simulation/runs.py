@@ -1,0 +1,100 @@
+"""What the simulated cluster knows of one revision of one app that it holds: where it is in its scenario."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
+
+from flyteapps_fake.core.lifecycle import shall_run
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.simulation.admission import Bounds, bounds_of, flaw_of, missing_secret_of
+from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.scenarios import REJECTED, SCENARIOS, SECRETLESS, STOP, UNKNOWN, Backoff, Step
+from flyteapps_fake.simulation.secrets import Secrets
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+
+
+@dataclass(slots=True)
+class Run:
+    """One revision of an app on its way. Times are nanoseconds; `written` is that of the write that led to it."""
+
+    key: AppKey
+    revision: int
+    incarnation: int
+    bounds: Bounds
+    steps: tuple[Step, ...]
+    backoff: Backoff | None
+    materialized: MaterializedInputs | None
+    """What its first report says of its inputs; None from then on."""
+    written: int
+    reason: str = ""
+    """What goes into a step's message where that leaves room for one."""
+    counter: int = 0
+    """That of the app's status after what this cluster said last."""
+    drawn: int = 0
+    """How many delays were drawn."""
+    restarts: int = 0
+    asked_at: int = 0
+    """When somebody last asked for the app, or it began to serve."""
+    fresh: bool = True
+    """Whether nothing has been reported of it."""
+    reached: bool = False
+    """Whether it has got to where the write leads."""
+
+    def is_of(self, record: AppRecord) -> bool:
+        """Whether it is of that revision of the app."""
+        return (self.incarnation, self.revision) == (record.incarnation, record.revision)
+
+    def next_step(self) -> Step | None:
+        """Takes the next step that the app's bounds allow."""
+        while self.steps:
+            step, *rest = self.steps
+            self.steps = tuple(rest)
+            if self.bounds.allow(step.trip):
+                return step
+        return None
+
+
+def run_of(record: AppRecord, written: int, choice: Choice, secrets: Secrets) -> Run:
+    """How a revision begins."""
+    app = record.parse_front()
+    steps, backoff, reason = _program(app, choice, secrets)
+    return Run(
+        key=record.key,
+        revision=record.revision,
+        incarnation=record.incarnation,
+        bounds=bounds_of(app.spec),
+        steps=steps,
+        backoff=backoff,
+        materialized=_materialized(app) if shall_run(record.desired_state) else None,
+        written=written,
+        reason=reason,
+        counter=record.counter,
+    )
+
+
+def _program(app: App, choice: Choice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
+    if not shall_run(app.spec.desired_state):
+        return STOP, None, ""
+    if flaw := flaw_of(app.spec):
+        return REJECTED, None, flaw
+    if absent := missing_secret_of(app, secrets):
+        return SECRETLESS, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
+    name = choice.scenario(app)
+    scenario = SCENARIOS.get(name)
+    if scenario is None:
+        return UNKNOWN, None, f"Unknown scenario {quoted(name)}; known ones: {', '.join(sorted(SCENARIOS))}"
+    return scenario.steps, scenario.backoff, ""
+
+
+def _materialized(app: App) -> MaterializedInputs:
+    """The artifacts that the inputs name by key and version; nothing is resolved."""
+    given = MaterializedInputs()
+    for item in app.spec.inputs.items:
+        if item.WhichOneof("value") == "artifact_id" and item.artifact_id.version:
+            materialized = given.items.add(name=item.name)
+            materialized.artifact_id.artifact_key.CopyFrom(item.artifact_id.key)
+            materialized.artifact_id.version = item.artifact_id.version
+            given.revision = app.metadata.revision
+    return given

@@ -1,0 +1,129 @@
+"""Changes of apps and who watches them: every commit is one event, encoded once, shared by all streams.
+
+A subscription is a snapshot and everything after it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.streams import OpenStream, Streams
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.store import Scope, scopes_of
+
+CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
+
+MAX_WAITING_BYTES = 32 * 1024 * 1024
+"""Bytes of the apps in the events that a watcher may fall behind, whatever their number; one event always fits."""
+
+WatchScope = Scope
+"""A Scope, or ("app", PROJECT, DOMAIN, NAME)."""
+
+
+class Event:
+    """One committed change: what the app was and what it became (None: absent)."""
+
+    __slots__ = ("_encoded", "new", "old", "size")
+
+    def __init__(self, old: AppRecord | None, new: AppRecord | None) -> None:
+        self.old = old
+        self.new = new
+        self.size = (old.size if old is not None else 0) + (new.size if new is not None else 0)
+        """Bytes of its apps."""
+        self._encoded: dict[int, bytes] = {}
+
+    def encoded(self, kind: int) -> bytes:
+        """The event as a WatchResponse of that kind."""
+        found = self._encoded.get(kind)
+        if found is None:
+            found = self._encoded[kind] = self._encode(kind)
+        return found
+
+    def _encode(self, kind: int) -> bytes:
+        shown = self.old if kind == DELETE_EVENT else self.new
+        body = field(1, shown.encoded) if shown is not None else b""
+        if kind == UPDATE_EVENT and self.old is not None:
+            body += field(2, self.old.encoded)
+        return field(kind, body)
+
+
+class Subscription(OpenStream):
+    """One open Watch."""
+
+    def __init__(self, log: EventLog, scope: WatchScope | None, snapshot: Iterable[AppRecord], buffer: int) -> None:
+        super().__init__(scope, log.remove)
+        self._snapshot = deque(snapshot)
+        self._queue: deque[tuple[Event, int]] = deque()
+        self._buffer = buffer
+        self._waiting_bytes = 0
+
+    def _next(self) -> bytes | None:
+        if self._snapshot:
+            return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
+        if self._queue:
+            event, kind = self._queue.popleft()
+            self._waiting_bytes -= event.size
+            return event.encoded(kind)
+        return None
+
+    def _ready(self) -> bool:
+        return bool(self._snapshot or self._queue)
+
+    def push(self, event: Event, kind: int) -> None:
+        if self._end is not None:
+            return
+        self.waiting = False
+        if len(self._queue) >= self._buffer:
+            message = f"this watcher fell more than {self._buffer} events behind; open a new one"
+            self.end(RpcError(Code.RESOURCE_EXHAUSTED, message))
+            return
+        if self._queue and self._waiting_bytes + event.size > MAX_WAITING_BYTES:
+            message = f"this watcher fell more than {MAX_WAITING_BYTES:,} bytes of apps behind; open a new one"
+            self.end(RpcError(Code.RESOURCE_EXHAUSTED, message))
+            return
+        self._waiting_bytes += event.size
+        self._queue.append((event, kind))
+        self.notify()
+
+
+class EventLog(Streams):
+    """Fans each event out to the open streams of its scopes; keeps no event itself."""
+
+    def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
+        super().__init__(lock)
+        self._buffer = buffer
+
+    def subscribe(self, scope: WatchScope | None, snapshot: Iterable[AppRecord]) -> Subscription:
+        """Opens a subscription; a scope of None never matches."""
+        subscription = Subscription(self, scope, snapshot, self._buffer)
+        self.add(subscription)
+        return subscription
+
+    def publish(self, event: Event) -> None:
+        """Hands the event to everybody who watches it."""
+        streams = self._streams
+        if not streams:
+            return
+        before = watch_scopes(event.old) if event.old is not None else ()
+        after = watch_scopes(event.new) if event.new is not None else ()
+        for scope in dict.fromkeys((*before, *after)):
+            members = streams.get(scope)
+            if members:
+                was, shall = scope in before, scope in after
+                kind = UPDATE_EVENT if was and shall else CREATE_EVENT if shall else DELETE_EVENT
+                for stream in tuple(members):
+                    stream.push(event, kind)
+
+
+def app_scope(key: AppKey) -> WatchScope:
+    """The scope of one app."""
+    return ("app", key.project, key.domain, key.name)
+
+
+def watch_scopes(record: AppRecord) -> tuple[WatchScope, ...]:
+    """The scopes of all watches that see the app."""
+    return (app_scope(record.key), *scopes_of(record))
