@@ -2,7 +2,7 @@
 #
 #   make setup    the development environment in .venv
 #   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
-#   make test     the tests, in parallel
+#   make test     the tests of the inner loop, in parallel; test-all: their repetitions on every transport, dialect and server, too
 #   make check    all that CI demands
 #   make verify   flyteapps verify on servers of each kind; verify-all: every combination
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
@@ -30,7 +30,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -63,6 +63,9 @@ serve: $(VENV)/.stamp-serve
 
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+test-all: export FLYTEAPPS_MATRIX = all
+test-all: test
 
 check: $(VENV)/.stamp-dev
 	@sh scripts/check.sh $(MAKE)
