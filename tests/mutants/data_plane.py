@@ -15,7 +15,7 @@ from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND, Agenda
-from flyteapps_fake.simulation import admission, log_lines
+from flyteapps_fake.simulation import admission
 from flyteapps_fake.simulation.admission import Bounds
 from flyteapps_fake.simulation.scenarios import SCENARIOS
 from flyteapps_fake.standard import apps, conditions, logs, writes
@@ -28,7 +28,7 @@ from flyteapps_fake.standard.operators.leases import LeaseDesk
 from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.operators.waiting import Waiting
 from flyteapps_fake.standard.replicas import ReplicaBook
-from flyteapps_fake.standard.simulation import runs
+from flyteapps_fake.standard.simulation import log_lines, runs
 from flyteapps_fake.standard.watch import Event, EventLog
 
 from .planting import around, at_commit, at_create, draft_of, mutant

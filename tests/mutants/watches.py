@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.standard import reads
 from flyteapps_fake.standard.apps import AppKey
-from flyteapps_fake.standard.watch import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT, Event, EventLog, Subscription
+from flyteapps_fake.standard.watch import Event, EventLog, Subscription
 
 from .planting import around, mutant
 

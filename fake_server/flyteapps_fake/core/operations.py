@@ -58,3 +58,6 @@ OPERATIONS: Mapping[str, Operation] = {
     operation.path: operation
     for operation in (CREATE, GET, UPDATE, UPDATE_STATUS, DELETE, LIST, WATCH, LEASE, TAIL_LOGS)
 }
+
+CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
+"""The kinds of Watch events: field numbers in WatchResponse's oneof `event`."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flyteidl2.app.app_definition_pb2 import App, Status
 
+from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import BUFFER, Informer, event_of
-from flyteapps_fake.standard.watch import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 
 
 class Cluster:

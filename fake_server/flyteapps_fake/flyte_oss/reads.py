@@ -15,6 +15,7 @@ from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import STOPPED
+from flyteapps_fake.core.operations import CREATE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.time.clock import SECOND, Timer
 from flyteapps_fake.flyte_oss.cluster import Cluster
@@ -22,7 +23,6 @@ from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import Service
 from flyteapps_fake.flyte_oss.watch_hub import LAG, Subscription, event_of
 from flyteapps_fake.flyte_oss.writes import require
-from flyteapps_fake.standard.watch import CREATE_EVENT, UPDATE_EVENT
 
 KEPT = 30 * SECOND
 """How long an answer to Get is given again."""

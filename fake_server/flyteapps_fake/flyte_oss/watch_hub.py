@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+from flyteapps_fake.core.operations import CREATE_EVENT
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND
-from flyteapps_fake.standard.watch import CREATE_EVENT
 
 BUFFER = 100
 """Events that a slow watcher may fall behind before further ones are dropped."""

@@ -19,10 +19,11 @@ from flyteapps_fake.core.log_tails import Tail
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.time.clock import timestamp
 from flyteapps_fake.core.validation import quoted
-from flyteapps_fake.simulation.log_lines import Line, lines_between, next_request
+from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.replicas import Replica
+from flyteapps_fake.standard.simulation.log_lines import lines_between, next_request
 from flyteapps_fake.standard.watch import Event, app_scope
 
 MOST = 100

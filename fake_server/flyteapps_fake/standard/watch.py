@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream, Streams
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.store import Scope, scopes_of
-
-CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
 
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Bytes of the apps in the events that a watcher may fall behind, whatever their number; one event always fits."""

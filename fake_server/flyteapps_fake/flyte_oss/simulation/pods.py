@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flyteidl2.app.app_definition_pb2 import Spec
 
 from flyteapps_fake.core.time.clock import SECOND
-from flyteapps_fake.simulation.log_lines import BACKLOG, FAR, SLOT, Line, request_in
+from flyteapps_fake.simulation.log_lines import BACKLOG, MAX_SLOTS_AHEAD, SLOT_NS, Line, request_in
 
 _LISTENS_AFTER = SECOND // 10
 _SERVES_AFTER = SECOND
@@ -35,8 +35,8 @@ def lines_of(pod: Pod, after: int, until: int) -> list[Line]:
     """What it logs later than `after`, up to and with `until`: the last 1,000 lines, in order."""
     lines = [Line(pod.began, False, f"Running {pod.runs}"), Line(pod.began + _LISTENS_AFTER, False, "Listening")]
     serving = pod.began + _SERVES_AFTER
-    last = until // SLOT
-    for slot in range(max(max(serving, after) // SLOT, last - _MOST_SLOTS), last + 1):
+    last = until // SLOT_NS
+    for slot in range(max(max(serving, after) // SLOT_NS, last - _MOST_SLOTS), last + 1):
         line = request_in(pod.seed, slot)
         if line is not None and line.at >= serving:
             lines.append(line)
@@ -47,7 +47,7 @@ def next_line(pod: Pod, after: int) -> int | None:
     """When it logs its next line; None where that is too far to be looked for."""
     if after < pod.began + _LISTENS_AFTER:
         return pod.began + _LISTENS_AFTER
-    for slot in range(after // SLOT, after // SLOT + FAR):
+    for slot in range(after // SLOT_NS, after // SLOT_NS + MAX_SLOTS_AHEAD):
         line = request_in(pod.seed, slot)
         if line is not None and line.at > after and line.at >= pod.began + _SERVES_AFTER:
             return line.at
