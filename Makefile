@@ -137,7 +137,7 @@ mutants: $(VENV)/.stamp-test
 
 mutants-report: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt --write
-	@$(BIN)/python docs/generate_mutants.py
+	@$(BIN)/python scripts/docs/generate_mutants.py
 
 # The scripts that the suite prints for ten planted bugs, each run on the plane with the bug and on the one without.
 mutants-scripts: $(VENV)/.stamp-test
@@ -168,10 +168,10 @@ protos-check: $(VENV)/.stamp-serve
 	@$(BIN)/python protos/outline.py --check
 
 docs: $(VENV)/.stamp-test
-	@for each in docs/generate_*.py; do $(BIN)/python "$$each" || exit 1; done
+	@for each in scripts/docs/generate_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" || exit 1; done
 
 docs-check: $(VENV)/.stamp-test
-	@for each in docs/generate_*.py; do $(BIN)/python "$$each" --check || exit 1; done
+	@for each in scripts/docs/generate_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" --check || exit 1; done
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-newest .interop .base .pytest_cache .ruff_cache dist build

@@ -26,7 +26,7 @@ def test_a_planted_bug_is_found(guarantee: str, mutant: Mutant, monkeypatch: pyt
 
 
 def test_what_was_found_is_on_record() -> None:
-    """docs/mutants.json has every run of every mutant and of none, and each came to what it must."""
+    """scripts/docs/mutants.json has every run of every mutant and of none, and each came to what it must."""
     rows = {hunt.key_of(row): row for row in json.loads(hunt.REPORT.read_text("utf-8"))}
     assert set(rows) == set(hunt.runs()), "make mutants; make mutants-report"
     assert [key for key, row in rows.items() if hunt.went_wrong(row)] == []

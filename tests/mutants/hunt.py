@@ -1,7 +1,7 @@
 """`python -m mutants.hunt`: every planted bug against the suite's profile `standard`, with several seeds; and no bug.
 
 Appends one line a run to a file, and passes over runs that the file has already: it may be stopped and begun again, and
-run in shards. `--write` makes docs/mutants.json of such files, from which docs/mutants.md is generated.
+run in shards. `--write` makes scripts/docs/mutants.json of such files, from which docs/mutants.md is generated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SEQUENCES = 1_000
 HANGS = 2.0
 """Seconds for each check of a wrong client: some of them hang."""
 RESULTS = Path(".mutants")
-REPORT = Path(__file__).parents[2] / "docs" / "mutants.json"
+REPORT = Path(__file__).parents[2] / "scripts" / "docs" / "mutants.json"
 UNPLANTED = "nothing"
 
 Run = tuple[str, str, int]

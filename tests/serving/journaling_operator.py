@@ -1,4 +1,4 @@
-"""The operator of docs/examples with a journal: what it works on once its cluster has it, and where it got stuck.
+"""The operator of examples/ with a journal: what it works on once its cluster has it, and where it got stuck.
 
 Run as: journaling_operator.py URL CLUSTER JOURNAL [STUCK_AFTER]. After so many apps it is stuck, and holds leases.
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "app_operator.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "app_operator.py"
 Operator: Any = runpy.run_path(str(EXAMPLE))["Operator"]
 
 

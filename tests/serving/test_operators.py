@@ -33,7 +33,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from .server_process import ServerProcess, eventually
 
 JOURNALING = Path(__file__).parent / "journaling_operator.py"
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "app_operator.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "app_operator.py"
 APPS = 40
 ACTIVE, STOPPED = Status.DEPLOYMENT_STATUS_ACTIVE, Status.DEPLOYMENT_STATUS_STOPPED
 

@@ -1,25 +1,21 @@
-"""Writes docs/contract.md from the catalogue, its checks, and a run of them on the stand-in over Connect.
+"""Generator of docs/contract.md from the catalogue, its checks, and a run of them on the stand-in over Connect.
 
-`--check` compares instead, and exits 1 where the page is not current: where a guarantee changed, or no longer holds.
+Run with `PYTHONPATH=tests`. `--check` compares instead, and exits 1 where the page is not current: where a guarantee
+changed, or no longer holds.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from generated import write_or_check
 
-ROOT = Path(__file__).parent.parent
-TARGET = Path(__file__).with_name("contract.md")
-sys.path.insert(0, str(ROOT / "tests"))
-
-from contract.standins import over_connect  # noqa: E402  # the path above leads to it
-from flyteapps_contract.catalogue.clients import LAWS  # noqa: E402
-from flyteapps_contract.catalogue.standard import GUARANTEES  # noqa: E402
-from flyteapps_contract.clients.registry import client_checks_of  # noqa: E402
-from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of  # noqa: E402
-from flyteapps_contract.verification import outcomes_of  # noqa: E402
+from contract.standins import over_connect
+from flyteapps_contract.catalogue.clients import LAWS
+from flyteapps_contract.catalogue.standard import GUARANTEES
+from flyteapps_contract.clients.registry import client_checks_of
+from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of
+from flyteapps_contract.verification import outcomes_of
 
 HEAD = """\
 # The contract
@@ -46,12 +42,12 @@ results. *sdk* here: the Flyte SDK was seen to break it, or relies on it.
 
 
 def main() -> int:
-    """Writes the page, or checks it."""
-    return write_or_check(TARGET, page())
+    """Write or check the page."""
+    return write_or_check("contract.md", page())
 
 
 def page() -> str:
-    """The page."""
+    """Return the page."""
     lines = [HEAD, "| id | guarantee | evidence | result |", "| --- | --- | --- | --- |"]
     checks: list[str] = ["", "## Checks", ""]
     for each in GUARANTEES:

@@ -1,4 +1,4 @@
-"""Writes docs/dialects.md from the catalogues and the deviations: both dialects side by side, row by row.
+"""Generator of docs/dialects.md from the catalogues and the deviations: both dialects side by side, row by row.
 
 `--check` says whether it is current.
 """
@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from generated import write_or_check
 
@@ -16,7 +15,6 @@ from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.deviations.deviations import of_dialect
 from flyteapps_contract.verification import checks_of
 
-TARGET = Path(__file__).with_name("dialects.md")
 KNOWN = of_dialect(FLYTE_OSS)
 FILE = "contract_tests/flyteapps_contract"
 
@@ -46,7 +44,7 @@ plane of either dialect:
 
 
 def page() -> str:
-    """The page."""
+    """Return the page."""
     lines = [HEAD, *map(_row, OWN), SAME]
     for each in GUARANTEES:
         checks = checks_of(each.id)
@@ -73,4 +71,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(write_or_check(TARGET, page()))
+    sys.exit(write_or_check("dialects.md", page()))

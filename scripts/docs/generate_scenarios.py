@@ -1,9 +1,8 @@
-"""Writes docs/scenarios.md from the table of scenarios; `--check` says whether it is current."""
+"""Generator of docs/scenarios.md from the table of scenarios; `--check` says whether it is current."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from generated import write_or_check
 
@@ -24,8 +23,7 @@ from flyteapps_fake.simulation.scenarios import (
     Step,
 )
 
-TARGET = Path(__file__).parent / "scenarios.md"
-COMMAND = "python docs/generate_scenarios.py"
+COMMAND = "python scripts/docs/generate_scenarios.py"
 
 HEAD = f"""\
 # Scenarios
@@ -86,7 +84,7 @@ def drawn(steps: tuple[Step, ...], backoff: Backoff | None = None) -> list[str]:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = [HEAD]
     for name, scenario in SCENARIOS.items():
         lines += [f"## {name}", "", scenario.summary, "", *drawn(scenario.steps, scenario.backoff), ""]
@@ -124,8 +122,8 @@ def page() -> str:
 
 
 def main() -> int:
-    """Writes the page, or checks it."""
-    return write_or_check(TARGET, page())
+    """Write or check the page."""
+    return write_or_check("scenarios.md", page())
 
 
 if __name__ == "__main__":

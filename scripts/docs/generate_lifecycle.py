@@ -1,16 +1,14 @@
-"""Writes docs/lifecycle.md from the transition table of the plane; `--check` says whether it is current."""
+"""Generator of docs/lifecycle.md from the transition table of the plane; `--check` says whether it is current."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from generated import write_or_check
 
 from flyteapps_fake.core.lifecycle import MOVES, SUBSTATES, Move, short_name, substate_name
 
-TARGET = Path(__file__).parent / "lifecycle.md"
-COMMAND = "python docs/generate_lifecycle.py"
+COMMAND = "python scripts/docs/generate_lifecycle.py"
 
 
 def drawn(move: Move) -> str:
@@ -21,7 +19,7 @@ def drawn(move: Move) -> str:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     lines = [
         "# The life of an app",
         "",
@@ -41,8 +39,8 @@ def page() -> str:
 
 
 def main() -> int:
-    """Writes the page, or checks it."""
-    return write_or_check(TARGET, page())
+    """Write or check the page."""
+    return write_or_check("lifecycle.md", page())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes docs/mutants.md from docs/mutants.json: which planted bug was found by what. `--check` compares instead."""
+"""Generator of docs/mutants.md from mutants.json: the planted bugs and what found them. `--check` compares instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from generated import write_or_check
 
-TARGET = Path(__file__).with_name("mutants.md")
 DATA = Path(__file__).with_name("mutants.json")
 
 HEAD = """\
@@ -28,12 +27,12 @@ with one seed, and CI eight of them at each commit. Clients are judged by the cl
 
 
 def main() -> int:
-    """Writes the page, or checks it."""
-    return write_or_check(TARGET, page(json.loads(DATA.read_text(encoding="utf-8"))))
+    """Write or check the page."""
+    return write_or_check("mutants.md", page(json.loads(DATA.read_text(encoding="utf-8"))))
 
 
 def page(rows: list[dict[str, Any]]) -> str:
-    """The page."""
+    """Return the page."""
     planted: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         planted[row["guarantee"], row["planted"]].append(row)

@@ -1,0 +1,21 @@
+"""Writing of the generated pages of docs/, or with `--check` their comparison with what is there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs"
+
+
+def write_or_check(name: str, text: str) -> int:
+    """Write the page of docs/ with this name; with `--check` return 1 unless the page is there with the same text."""
+    target = PAGES / name
+    if "--check" not in sys.argv:
+        target.write_text(text)
+        return 0
+    if target.exists() and target.read_text() == text:
+        return 0
+    print(f"{target.name} is not current: run `make docs`, and read the difference", file=sys.stderr)
+    return 1
