@@ -22,10 +22,9 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
-from hypercorn.protocol import h2
 
 from flyteapps_fake.http.limits import CALLS_PER_CONNECTION
-from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2
+from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2, SendBuffer
 
 from .conftest import KINDS
 from .messages import create, get, watch
@@ -128,7 +127,7 @@ async def test_a_window_update_wakes_those_that_have_something() -> None:
     arguments: list[Any] = [None, config, WorkerContext(None), None, None, False, None, None, None]
     http2 = Http2(*arguments)
     for number in range(1, 2_001, 2):
-        http2.stream_buffers[number] = buffer = h2.StreamBuffer(http2.context.event_class)
+        http2.stream_buffers[number] = buffer = SendBuffer(http2.context.event_class)
         http2.priority.insert_stream(number)
         if number == 77:
             buffer.buffer.extend(b"an event")

@@ -1,4 +1,4 @@
-"""What `plane.serve()` starts: the front on hypercorn in a thread with its own loop and, where it is there, grpcio."""
+"""The servers behind `plane.serve()`: the front on hypercorn in a thread with its own loop and, on demand, grpcio."""
 
 from __future__ import annotations
 
@@ -24,43 +24,40 @@ if TYPE_CHECKING:
     from flyteapps_fake.grpc.server import GrpcServer
 
 HOST = "127.0.0.1"
-PATIENCE = 10.0
+PATIENCE_SECONDS = 10.0
+"""Time that a start, or a close, may take."""
 
 
 class EmbeddedServer:
     """Two ports of the loopback, 127.0.0.1 and ::1, over one plane, in this process.
 
-    `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps
-    serve`) and has its pages, those of the apps too; `grpc_port` is grpcio's own
-    server (extra `grpc`). `url` and `grpc_target` are what clients take. Closing it,
-    by `close()` or as a context manager, ends open streams with UNAVAILABLE; closing
-    the plane closes it, and so does dropping both.
+    `port` speaks Connect, gRPC-Web and gRPC (the same front as `flyteapps serve`) and has its pages, those of the apps
+    too; `grpc_port` is grpcio's own server (extra `grpc`), started when the port is first read. Clients take `url` and
+    `grpc_target`. Closing it, by `close()` or as a context manager, ends open streams with UNAVAILABLE; closing the
+    plane closes it, and so does dropping both.
     """
 
     def __init__(self, plane: FakeControlPlane, page: Callable[[Front], Page]) -> None:
-        addresses = loopbacks()
-        self._sockets = listening_sockets(addresses, 0)
+        self._addresses = loopbacks()
+        self._sockets = listening_sockets(self._addresses, 0)
         self.port: int = self._sockets[0].getsockname()[1]
-        self._plane = plane
         self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = False
+        self._lock = threading.Lock()
         # the thread must not keep this object or the plane: both may be dropped without being closed
-        served = plane.shared()
-        front = Front(served, AppOptions(server="hypercorn", page=page))
+        self._served = plane.shared()
+        front = Front(self._served, AppOptions(server="hypercorn", page=page))
         started: Future[None] = Future()
         arguments = (front, self._sockets, self._loop, self._stop, started)
         self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)
-        self._grpc: GrpcServer | None = None
-        if find_spec("grpc") is not None:
-            from flyteapps_fake.grpc.server import GrpcServer
-
-            self._grpc = GrpcServer(served, addresses)
+        self._grpc: list[GrpcServer] = []
+        """grpcio's server, once it was asked for; a list that outlives this object."""
         weakref.finalize(self, _abandon, self._process, self._loop, self._stop, self._grpc).atexit = False
         self._thread.start()
         try:
-            started.result(PATIENCE)
+            started.result(PATIENCE_SECONDS)
         except BaseException:
             self.close()
             raise
@@ -72,10 +69,23 @@ class EmbeddedServer:
 
     @property
     def grpc_port(self) -> int:
-        """grpcio's port. RuntimeError where grpcio isn't installed; `port` speaks gRPC all the same."""
-        if self._grpc is None:
+        """The port of grpcio's server, which the first use starts.
+
+        Raises RuntimeError where grpcio isn't installed (`port` speaks gRPC all the same), and for a closed server.
+        """
+        with self._lock:
+            if not self._grpc:
+                self._grpc.append(self._start_grpc())
+            return self._grpc[0].port
+
+    def _start_grpc(self) -> GrpcServer:
+        if self._closed or self._process != os.getpid():
+            raise RuntimeError("the server was closed, or is another process's: call plane.serve() again")
+        if find_spec("grpc") is None:
             raise RuntimeError("grpcio is not installed: pip install 'flyteapps[grpc]'")
-        return self._grpc.port
+        from flyteapps_fake.grpc.server import GrpcServer
+
+        return GrpcServer(self._served, self._addresses)
 
     @property
     def grpc_target(self) -> str:
@@ -83,19 +93,20 @@ class EmbeddedServer:
         return f"{HOST}:{self.grpc_port}"
 
     def close(self) -> None:
-        """End the streams and free the ports; a second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
+        """End the streams and free the ports; at once where no call is open. A second call does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         if self._process != os.getpid():  # its thread, and grpcio's, are the parent's
             for sock in self._sockets:
                 sock.close()
             return
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
-        if self._grpc is not None:
-            self._grpc.close(PATIENCE)
-        self._thread.join(PATIENCE)
+        for server in self._grpc:
+            server.close(PATIENCE_SECONDS)
+        self._thread.join(PATIENCE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -123,11 +134,11 @@ def _run(
             raise
 
 
-def _abandon(process: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grpc: GrpcServer | None) -> None:
-    """Has a server end that was dropped without being closed; it doesn't wait for that."""
+def _abandon(process: int, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, grpc: Sequence[GrpcServer]) -> None:
+    """End a server that was dropped without being closed; return before it has ended."""
     if process != os.getpid():
         return
     with contextlib.suppress(RuntimeError):  # it was closed, too
         loop.call_soon_threadsafe(stop.set)
-    if grpc is not None:
-        grpc.abandon()
+    for server in grpc:
+        server.abandon()

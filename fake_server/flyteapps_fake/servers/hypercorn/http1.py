@@ -1,4 +1,4 @@
-"""hypercorn's HTTP/1, with what it would let pass refused: see portable.py."""
+"""hypercorn's HTTP/1 with strict lengths of bodies, both forms of targets, HTTP/1.0, and no tunnels."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import re
 
 import h11
 from hypercorn.events import Closed
-from hypercorn.protocol import h11 as http1
+from hypercorn.protocol.events import Request
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 
 from flyteapps_fake.http.access.host_policy import parse_authority
 from flyteapps_fake.servers.hypercorn.requests import CONNECT_REFUSAL, EarlyRequest
 
 DEFAULT_HOST = (b"host", b"localhost")
-"""For HTTP/1.0, which may leave it out. A browser's requests never do, so it lets no foreign page in."""
+"""For HTTP/1.0, where the header is optional. Browsers always send it, so this admits no foreign page."""
 ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE)
 """The form of a target that a client sends to a proxy, and any server has to accept (RFC 9112, 3.2.2)."""
 
 
-class Http1(http1.H11Protocol):
-    """HTTP/1 that takes one length of a body and targets of both forms, knows HTTP/1.0 and opens no tunnels."""
+class Http1(H11Protocol):
+    """An HTTP/1 connection."""
 
     async def _create_stream(self, request: h11.Request) -> None:
         names = {name for name, _ in request.headers}
         if b"transfer-encoding" in names and b"content-length" in names:
-            # who believes the other one takes the rest of the body for a request (RFC 9112, 6.1)
+            # a peer that believes the other one takes the rest of the body for a request (RFC 9112, 6.1)
             await self._refuse(400, b"both content-length and transfer-encoding: send one of them\n")
             return
         if request.method.upper() == b"CONNECT":
             await self._refuse(405, CONNECT_REFUSAL)
             return
-        target, headers = request.target, None  # None: they stay as they are, which is nearly every request
+        target, headers = request.target, None  # None: unchanged, as for nearly every request
         if request.http_version == b"1.0" and b"host" not in names:
             headers = [*request.headers, DEFAULT_HOST]
         if not target.startswith((b"/", b"*")):
@@ -44,10 +45,38 @@ class Http1(http1.H11Protocol):
         if headers is not None:
             version = request.http_version
             request = h11.Request(method=request.method, target=target, headers=headers, http_version=version)
-        await super()._create_stream(request)
+        if b"upgrade" in names and _is_websocket(request):
+            await super()._create_stream(request)  # the front refuses it
+        else:
+            await self._start(request)
+
+    async def _start(self, request: h11.Request) -> None:
+        """Start the request as an `EarlyRequest`, which hypercorn's own method can't be told."""
+        self.stream = EarlyRequest(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode(),
+                method=request.method.decode("ascii").upper(),
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
 
     async def _refuse(self, status: int, text: bytes) -> None:
-        """Answers, and ends the connection: what follows can't be told from a body."""
+        """Answer, and end the connection: what follows can't be told from a body."""
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(text)).encode()),
@@ -60,5 +89,8 @@ class Http1(http1.H11Protocol):
         await self.send(Closed())
 
 
-# where hypercorn's HTTP/1 takes it from
-http1.HTTPStream = EarlyRequest  # type: ignore[misc]
+def _is_websocket(request: h11.Request) -> bool:
+    """Return whether the request asks for a WebSocket, by hypercorn's own rule."""
+    fields = {name: value.decode("latin-1").strip().lower() for name, value in request.headers}
+    tokens = {token.strip() for token in fields.get(b"connection", "").split(",")}
+    return fields.get(b"upgrade") == "websocket" and "upgrade" in tokens and request.method.upper() == b"GET"

@@ -1,4 +1,4 @@
-"""hypercorn's HTTP/2, that many streams of a connection cost what they must, and that frees what is over."""
+"""hypercorn's HTTP/2 with a bounded cost for each of many streams, and with closed streams freed."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from h2.stream import StreamState
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol import h2
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import StreamClosed
+from hypercorn.protocol.events import Request, StreamClosed
+from hypercorn.protocol.h2 import BUFFER_LOW_WATER, H2Protocol, StreamBuffer
+from hypercorn.utils import filter_pseudo_headers
 from priority.priority import DeadlockError, DuplicateStreamError, MissingStreamError
 
 from flyteapps_fake.servers.hypercorn.requests import CONNECT_REFUSAL, EarlyRequest
 
 MIN_UNCOUNTED = 64
+"""Streams that may be opened between two counts, at least."""
 PIECE_BYTES = 2 * 1024
-"""Bytes that are decoded at once: in them, dozens of streams may be opened."""
-TURN = 32
-"""Streams that are opened or closed at once."""
+"""Bytes that are decoded at once: they may open dozens of streams."""
+STREAMS_PER_TURN = 32
+"""Streams that are opened or closed before other connections have a turn of the loop."""
 
 
 class CountedConnection(H2Connection):
     """An HTTP/2 connection that doesn't count all of its open streams for each that is opened.
 
-    It counts them where the limit may be reached and, as counting also forgets those that are over, once a quarter as
-    many have been opened as it knew of.
+    It counts them where the limit may be reached and, since counting also forgets closed streams, once a quarter as
+    many have been opened as the last count found.
     """
 
     _known = 0
@@ -40,7 +42,7 @@ class CountedConnection(H2Connection):
 
     @property
     def open_inbound_streams(self) -> int:
-        """How many there are, at most."""
+        """The number of open streams, or an upper bound of it."""
         self._opened += 1
         most = self.local_settings.max_concurrent_streams
         if self._opened > MIN_UNCOUNTED + self._known // 4 or self._known + self._opened >= most:
@@ -50,25 +52,25 @@ class CountedConnection(H2Connection):
         return self._known + self._opened - 1
 
 
-class _Gone:
-    """The stream that isn't there any more: what still comes for it is dropped."""
+class _ClosedStream:
+    """A closed stream: events that still arrive for it are dropped."""
 
     idle = True
 
     async def handle(self, event: object) -> None:
-        """Drops it; hypercorn would end the whole connection by a KeyError."""
+        """Drop the event; hypercorn would end the whole connection by a KeyError."""
 
 
 class _Streams(dict[int, Any]):
     def __missing__(self, stream_id: int) -> Any:
-        return _Gone()
+        return _ClosedStream()
 
 
-class _Turns:
-    """Which stream may send next: each that has something, in turn.
+class _RoundRobin:
+    """The order in which streams send: each that has data, in turn.
 
-    In the place of a tree of HTTP/2 priorities, which took 1,000 streams, searched all of them for each frame, and
-    which RFC 9113 has given up.
+    It stands in for hypercorn's tree of HTTP/2 priorities, which is limited to 1,000 streams, searches all of them for
+    each frame, and is deprecated by RFC 9113.
     """
 
     def __init__(self) -> None:
@@ -103,34 +105,34 @@ class _Turns:
         raise DeadlockError
 
 
-class _Buffer(h2.StreamBuffer):
-    """What a stream has to send; it holds the application up until the client has read most of it.
+class SendBuffer(StreamBuffer):
+    """The unsent data of a stream; it blocks the application until the client has read most of it.
 
-    hypercorn's goes on as soon as nothing may be sent, which is when the client doesn't read.
+    hypercorn's own releases the application as soon as nothing may be sent, that is, while the client doesn't read.
     """
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to send, be it the end."""
+        """Whether there is data to send, or the end of the stream."""
         return bool(self.buffer) or self._complete
 
     async def pop(self, max_length: int) -> bytes:
         data = bytes(self.buffer[:max_length])
         del self.buffer[:max_length]
-        if len(self.buffer) < h2.BUFFER_LOW_WATER:
+        if len(self.buffer) < BUFFER_LOW_WATER:
             await self._paused.set()
         if not self.buffer:
             await self._is_empty.set()
         return data
 
 
-class Http2(h2.H2Protocol):
-    """HTTP/2 that frees what belonged to a stream that was reset, and resets one whose answer broke off."""
+class Http2(H2Protocol):
+    """An HTTP/2 connection that frees the data of a reset stream, and resets a stream whose answer breaks off."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.streams = _Streams()
-        self.priority = cast("Any", _Turns())
+        self.priority = cast("Any", _RoundRobin())
         self.connection = CountedConnection(H2Configuration(client_side=False, header_encoding=None))
         self.connection.local_settings = Settings(
             client=False,
@@ -139,20 +141,23 @@ class Http2(h2.H2Protocol):
                 SettingCodes.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
             },
         )
-        self._refused = False
+        self._ended_silently = False
+        """Whether a stream ended without an `Updated` event, which alone starts the idle timer."""
         self._in_turn = 0
 
     async def initiate(self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None) -> None:
+        """Start the connection; `headers` and `settings` are those of an upgrade from HTTP/1."""
         await super().initiate(headers, settings)
-        if self.idle:  # what came so far was no request, though hypercorn's HTTP/1 took it for one
+        if self.idle:  # the preface was no request, though hypercorn's HTTP/1 took it for one
             await self.send(Updated(idle=True))
 
     async def handle(self, event: Event) -> None:
+        """Process bytes of the client, or the end of the connection."""
         if isinstance(event, Closed):
             self.closed = True
             for stream_id in list(self.streams):
                 await self._close_stream(stream_id)
-                await self._give_way()
+                await self._yield_turn()
         elif isinstance(event, RawData) and len(event.data) > PIECE_BYTES:
             for start in range(0, len(event.data), PIECE_BYTES):
                 await self.handle(RawData(event.data[start : start + PIECE_BYTES]))
@@ -162,12 +167,13 @@ class Http2(h2.H2Protocol):
         if isinstance(event, Closed):
             for stream_id in list(self.stream_buffers):
                 await self._forget(stream_id)
-        elif self._refused:
-            self._refused = False
+        elif self._ended_silently:
+            self._ended_silently = False
             if self.idle:
                 await self.send(Updated(idle=True))
 
     async def stream_send(self, event: StreamEvent) -> None:
+        """Send a part of an answer."""
         if isinstance(event, StreamClosed) and self._breaks_off(event.stream_id):
             await self._reset(event.stream_id, ErrorCodes.INTERNAL_ERROR)
         await super().stream_send(event)
@@ -176,35 +182,68 @@ class Http2(h2.H2Protocol):
             await self._reset(event.stream_id, ErrorCodes.NO_ERROR)
 
     async def _create_stream(self, request: RequestReceived) -> None:
-        await self._give_way()
-        fields = dict(request.headers or ())
-        if fields.get(b":method") != b"CONNECT":
-            await super()._create_stream(request)
+        await self._yield_turn()
+        pairs = request.headers or []
+        fields = dict(pairs)
+        if fields.get(b":method") == b"CONNECT":
+            await self._refuse_tunnel(request.stream_id)
             return
-        self._refused = True
+        # hypercorn's own method can't be told to make these classes
+        number = request.stream_id
+        stream = EarlyRequest(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            number,
+        )
+        self.streams[number] = stream
+        self.stream_buffers[number] = SendBuffer(self.context.event_class)
+        with contextlib.suppress(DuplicateStreamError):  # a PRIORITY frame came before
+            self.priority.insert_stream(number)
+        await stream.handle(
+            Request(
+                stream_id=number,
+                headers=filter_pseudo_headers(pairs),
+                http_version="2",
+                method=fields[b":method"].decode("ascii").upper(),
+                raw_path=fields[b":path"],
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+
+    async def _refuse_tunnel(self, stream_id: int) -> None:
+        self._ended_silently = True
         head = [
             (b":status", b"405"),
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(CONNECT_REFUSAL)).encode()),
         ]
         with contextlib.suppress(ProtocolError):  # a window of no size
-            self.connection.send_headers(request.stream_id, head)
-            self.connection.send_data(request.stream_id, CONNECT_REFUSAL, end_stream=True)
-        await self._reset(request.stream_id, ErrorCodes.NO_ERROR)
+            self.connection.send_headers(stream_id, head)
+            self.connection.send_data(stream_id, CONNECT_REFUSAL, end_stream=True)
+        await self._reset(stream_id, ErrorCodes.NO_ERROR)
 
-    async def _give_way(self) -> None:
-        """Lets other connections in: a connection may open, and close, thousands of streams at once."""
+    async def _yield_turn(self) -> None:
+        """Let other connections proceed: one may open, and close, thousands of streams at once."""
         self._in_turn += 1
-        if self._in_turn % TURN == 0:
+        if self._in_turn % STREAMS_PER_TURN == 0:
             await asyncio.sleep(0)
 
     async def _window_updated(self, stream_id: int | None) -> None:
-        """Lets those send that have something: hypercorn would let each of thousands try, for each that has."""
+        """Unblock streams that have data; hypercorn would have each of thousands try, for each that has some."""
         if stream_id:
+            # hypercorn calls this after a reset, too, and reports the end of the stream to no one
+            self._ended_silently = self._ended_silently or stream_id not in self.streams
             await super()._window_updated(stream_id)
             return
         for number, buffer in self.stream_buffers.items():
-            if cast("_Buffer", buffer).waiting:
+            if cast("SendBuffer", buffer).waiting:
                 self.priority.unblock(number)
         await self.has_data.set()
 
@@ -215,18 +254,18 @@ class Http2(h2.H2Protocol):
             await self._forget(stream_id)
 
     def _breaks_off(self, stream_id: int) -> bool:
-        """Whether the stream would end before its answer does."""
+        """Return whether the stream would end before its answer does."""
         stream = self.streams.get(stream_id)
         return stream is not None and not stream.closed and stream.state.name != "CLOSED"
 
     async def _send_data(self, stream_id: int) -> None:
-        with contextlib.suppress(KeyError):  # it was reset while a part of it was being sent
+        with contextlib.suppress(KeyError):  # it was reset during a send
             await super()._send_data(stream_id)
         if stream_id not in self.stream_buffers and self._answered_early(stream_id):
             await self._reset(stream_id, ErrorCodes.NO_ERROR)
 
     def _answered_early(self, stream_id: int) -> bool:
-        """Whether all of the answer is sent, and the request goes on: its stream is reset (RFC 9113, 8.1)."""
+        """Return whether the answer is sent and the request goes on: its stream is reset then (RFC 9113, 8.1)."""
         stream = self.connection.streams.get(stream_id)
         return stream is not None and stream.state_machine.state is StreamState.HALF_CLOSED_LOCAL
 
@@ -240,8 +279,3 @@ class Http2(h2.H2Protocol):
         buffer = self.stream_buffers.pop(stream_id, None)
         if buffer is not None:
             await buffer.close()
-
-
-# where hypercorn's HTTP/2 takes them from
-h2.StreamBuffer = _Buffer  # type: ignore[misc]
-h2.HTTPStream = EarlyRequest  # type: ignore[misc]

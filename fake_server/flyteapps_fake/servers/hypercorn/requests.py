@@ -1,4 +1,4 @@
-"""One request on hypercorn, of either HTTP: what still comes of a body once it was answered holds nothing up."""
+"""One request on hypercorn, in either version of HTTP; the rest of a body after its answer blocks nothing."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ CONNECT_REFUSAL = b"CONNECT is not offered: this is no proxy\n"
 
 
 class EarlyRequest(HTTPStream):
-    """A request that may be answered before its body has come.
+    """A request that may be answered before its whole body has arrived.
 
-    hypercorn would wait for ever to put the rest, and the end, into the full queue of a handler that is gone.
+    hypercorn would block forever on putting the rest, and the end, into the full queue of a finished handler.
     """
 
     _over = False
 
     async def handle(self, event: Event) -> None:
+        """Pass an event of the client to the application; drop parts of the body after the end of the handler."""
         if isinstance(event, StreamClosed):
-            self._forget()
+            self._drop_unread()
         elif self._over and isinstance(event, Body | EndBody):
             return
         await super().handle(event)
 
     async def app_send(self, message: Any) -> None:
+        """Send an event of the application; None at its end."""
         if message is None:
-            self._forget()
+            self._drop_unread()
         await super().app_send(message)
 
-    def _forget(self) -> None:
-        """Lets go of what nobody reads, and so of the connection, which waits to add to it."""
+    def _drop_unread(self) -> None:
+        """Empty the queue of the handler, and so release the connection, which waits to add to it."""
         self._over = True
         put = getattr(self, "app_put", None)
         if put is not None:
