@@ -22,7 +22,7 @@ import pytest
 
 import flyteapps
 from flyteapps import App, Client, Console
-from flyteapps.apps import Apps
+from flyteapps.client import Apps
 from flyteapps.default import default_client, use
 from flyteapps.drivers.awaiting import AsyncItems
 from flyteapps.drivers.binding import Call, Iteration
@@ -242,7 +242,8 @@ def members() -> list[Member]:
         found: list[Member] = []
         for each in objects:
             kind: type[Any] = type(each)
-            for name in sorted({*vars(kind), *getattr(each, "__dict__", {})}):
+            own = [base for base in kind.__mro__ if base.__module__.startswith("flyteapps")]
+            for name in sorted({*(name for base in own for name in vars(base)), *getattr(each, "__dict__", {})}):
                 if name.startswith("_"):
                     continue
                 found.append(Member(kind, name, False))

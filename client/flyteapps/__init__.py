@@ -10,14 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyteapps.app import App as App
-    from flyteapps.app import Change as Change
     from flyteapps.builder import new_app as new_app
+    from flyteapps.client import App as App
+    from flyteapps.client import Change as Change
     from flyteapps.client import Client as Client
     from flyteapps.config import Config as Config
     from flyteapps.console import Console as Console
-    from flyteapps.default import init as init
-    from flyteapps.default import init_from_config as init_from_config
     from flyteapps.errors import AppDeleted as AppDeleted
     from flyteapps.errors import AppExists as AppExists
     from flyteapps.errors import AppNotFound as AppNotFound
@@ -45,6 +43,8 @@ if TYPE_CHECKING:
     from flyteapps.flows.changes import ChangeKind as ChangeKind
     from flyteapps.flows.logs import LogLine as LogLine
     from flyteapps.flows.waiting import Waited as Waited
+    from flyteapps.initialization import init as init
+    from flyteapps.initialization import init_from_config as init_from_config
     from flyteapps.retries import Retries as Retries
     from flyteapps.retries import Waits as Waits
     from flyteapps.states import DeploymentStatus as DeploymentStatus
@@ -57,12 +57,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "app": ("App", "Change"),
     "builder": ("new_app",),
-    "client": ("Client",),
+    "client": ("App", "Change", "Client"),
     "config": ("Config",),
     "console": ("Console",),
-    "default": ("init", "init_from_config"),
     "errors": (
         "AppDeleted", "AppExists", "AppNotFound", "CallerError", "Code", "ConfigError", "Conflict", "DeadlineExceeded",
         "DeploymentFailed", "Error", "FailedPrecondition", "InvalidArgument", "NetworkError", "Overloaded",
@@ -72,6 +70,7 @@ _HOME = {
     "flows.changes": ("ChangeKind",),
     "flows.logs": ("LogLine",),
     "flows.waiting": ("Waited",),
+    "initialization": ("init", "init_from_config"),
     "retries": ("Retries", "Waits"),
     "states": ("DeploymentStatus", "DesiredState", "Substate"),
     "transports.transport": ("AsyncStream", "Stream", "Transport"),

@@ -1,37 +1,373 @@
-"""Client: one plane, with the settings of the calls to it."""
+"""Client, Apps and App: a client, the apps that it reaches, and their handles.
+
+The three refer to one another (`client.apps.get(...).client`), hence one module; what each stands on is below it:
+`connection`, `handle`, the flows. Flows are imported by the methods that use them, except that of `get`, so that a
+process that only reads apps doesn't load waits and logs.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, Self, Unpack, cast
 
-from connectrpc.errors import ConnectError
+from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps.apps import Apps
+from flyteapps.connection import Connection
+from flyteapps.default import default_client
+from flyteapps.drivers.binding import calling, calling_by, calling_self, iterating, iterating_by, making_by
 from flyteapps.endpoint import Endpoint
-from flyteapps.errors import ConfigError, Error
-from flyteapps.flows.operations import Open, Unary
+from flyteapps.errors import AppDeleted, AppNotFound, ConfigError, WaitError
+from flyteapps.flows import reading
+from flyteapps.flows.operations import Flow, ItemFlow, mapped
+from flyteapps.handle import Handle
+from flyteapps.options import ClientOptions, protect
 from flyteapps.retries import Retries, Waits
 from flyteapps.settings import Settings
-from flyteapps.support.durations import limit
-from flyteapps.support.lazy import lazy
-from flyteapps.support.secret import checked_headers, hidden
-from flyteapps.transports.transport import Transport
+from flyteapps.states import DeploymentStatus
+from flyteapps.support import arguments
+from flyteapps.support.durations import limit, patience
+from flyteapps.support.secret import checked_headers
 
 if TYPE_CHECKING:
     from flyteapps.config import Config
-    from flyteapps.console import Console
     from flyteapps.drivers.awaiting import AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver
-    from flyteapps.transports.proxies import Proxy
-
-Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
+    from flyteapps.ephemeral import AsyncEphemeral, Ephemeral
+    from flyteapps.flows.changes import ChangeKind, Seen
+    from flyteapps.flows.logs import LogLine
+    from flyteapps.flows.verdicts import Baseline, WaitFor
+    from flyteapps.flows.waiting import Waited
+    from flyteapps.flows.writes import Written
 
 IN_PROCESS = "in process"
 
+CREATE_REASON = "created again by flyteapps"
 
-class Client:
+
+class Apps:
+    """The apps that a client reaches: `client.apps`. Every method raises `flyteapps.Error`; `.aio` is for asyncio."""
+
+    def __init__(self, client: Client, kind: type[App] | None = None) -> None:
+        """`kind`: the class of the handles, None for App."""
+        self._client = client
+        self._kind = kind
+
+    @property
+    def _blocking(self) -> BlockingDriver:
+        return self._client._blocking  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @property
+    def _awaiting(self) -> AwaitingDriver:
+        return self._client._awaiting  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @calling
+    def get(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[App]:
+        """Return the app of that name; project and domain are the client's if left out. Raises AppNotFound."""
+        settings = self._client.settings
+        return self._handle((yield from reading.get(settings, settings.identifier(name, project, domain))))
+
+    @calling
+    def create(self, app: definition.App) -> Flow[App]:
+        """Create the app, or replace the spec of the app of that name, as `replace` does.
+
+        Empty org, project and domain are the client's. An app that exists unchanged is not written. Labels,
+        code_bundle_uri and source_code that the message leaves out stay as they are stored. `flyteapps.new_app` makes
+        such a message.
+        """
+        from flyteapps.flows import writes
+
+        wanted = arguments.message(app, definition.App, "app")
+        return self._written((yield from writes.create(self._client.settings, wanted, CREATE_REASON)))
+
+    @calling
+    def replace(
+        self,
+        name: str,
+        updated_app_spec: definition.Spec,
+        reason: str,
+        labels: Mapping[str, str] | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> Flow[App]:
+        """Replace the spec of an existing app; an equal one is not written.
+
+        Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels if
+        `labels` is None. After a conflict with another writer the app is read and written again, a few times. Raises
+        AppNotFound, Conflict.
+        """
+        from flyteapps.flows import writes
+
+        spec = arguments.message(updated_app_spec, definition.Spec, "updated_app_spec")
+        wanted = None if labels is None else arguments.texts(labels, "labels")
+        reason, settings = arguments.text(reason, "reason"), self._client.settings
+        identifier = settings.identifier(name, project, domain)
+        return self._written((yield from writes.replace(settings, identifier, spec, reason, wanted)))
+
+    @calling
+    def update(self, updated_app_proto: definition.App, reason: str) -> Flow[App]:
+        """Write the app as the message is; its revision has to be the stored one, or 0 for any.
+
+        Raises Conflict if the app is at another revision or nothing would change, AppNotFound.
+        """
+        from flyteapps.flows import writes
+
+        reason, settings = arguments.text(reason, "reason"), self._client.settings
+        sent = definition.App()
+        sent.CopyFrom(arguments.message(updated_app_proto, definition.App, "updated_app_proto"))
+        sent.metadata.id.CopyFrom(settings.completed(sent.metadata.id))
+        return self._written((yield from writes.update(settings, sent, reason)))
+
+    @calling
+    def delete(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[None]:
+        """Delete the app; an absent one is no error. Raises FailedPrecondition if it runs: deactivate it first."""
+        from flyteapps.flows import writes
+
+        settings = self._client.settings
+        yield from writes.delete(settings, settings.identifier(name, project, domain))
+
+    @iterating
+    def listall(
+        self,
+        created_by_subject: str | None = None,
+        sort_by: tuple[str, Literal["asc", "desc"]] | None = None,
+        limit: int | None = 100,
+        in_status: str | DeploymentStatus | Iterable[str | DeploymentStatus] | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        token: str = "",
+    ) -> ItemFlow[App]:
+        """Iterate over the apps of the project (of the org, if no project is known), fetched as they are consumed.
+
+        `sort_by`: (key, "asc" or "desc") with created_at, updated_at, name, status_phase or revision; created_at
+        ascending by default. `limit`: the maximum number of apps, None for all. `in_status`: only apps in one of these
+        statuses, such as "active". `token`: continue an earlier iteration (its `token`), with the same arguments.
+
+        If a plane doesn't filter or sort (the open-source one), the client does, and logs a warning once.
+        """
+        from flyteapps.flows.listing import Query, list_apps
+
+        query = Query(
+            created_by_subject=created_by_subject,
+            sort_by=sort_by,
+            limit=limit,
+            in_status=in_status,
+            project=project,
+            domain=domain,
+            token=token,
+        )
+        warn = self._client._warn  # pyright: ignore[reportPrivateUsage]  # one package
+        return mapped(list_apps(self._client.settings, query, warn), self._handle)
+
+    def _handle(self, pb2: definition.App) -> App:
+        return (self._kind or App)(pb2, self._client)
+
+    def _written(self, written: Written) -> App:
+        pb2, baseline = written
+        app = self._handle(pb2)
+        app._baseline = baseline  # pyright: ignore[reportPrivateUsage]  # one package
+        return app
+
+
+def _default() -> Client:
+    return cast("Client", default_client())
+
+
+def _default_apps(kind: type[App]) -> Apps:
+    """Return the apps of the default client, with handles of that class."""
+    client = _default()
+    return client.apps if kind is App else Apps(client, kind)
+
+
+class App(Handle):
+    """One app, as the plane last showed it to this handle.
+
+    `pb2` is the `flyteidl2.app.App` itself. A handle follows its own writes and waits: they renew `pb2`. `waited` says
+    how the last wait ended, None before the first. Class methods use the default client (`flyteapps.init`), the others
+    the client that the handle came from. Every method that calls the plane blocks; its `.aio` is for asyncio. All of
+    them raise `flyteapps.Error`.
+
+    A subclass's class methods return handles of that subclass. Its constructor takes the same two arguments.
+    """
+
+    get = making_by(Apps.get, _default_apps)
+    create = making_by(Apps.create, _default_apps)
+    replace = making_by(Apps.replace, _default_apps)
+    update = making_by(Apps.update, _default_apps)
+    delete = calling_by(Apps.delete, _default_apps)
+    listall = iterating_by(Apps.listall, _default_apps)
+
+    _client: Client | None = None
+
+    def __init__(self, pb2: definition.App, client: Client | None = None) -> None:
+        """`client`: the client that this handle calls by; None is the default client."""
+        self.pb2 = pb2
+        self.waited: Waited | None = None
+        self._client = client
+        self._baseline: Baseline | None = None
+
+    @property
+    def client(self) -> Client:
+        """The client that this handle calls by. Raises ConfigError if there is none."""
+        if self._client is None:
+            self._client = _default()
+        return self._client
+
+    @property
+    def _blocking(self) -> BlockingDriver:
+        return self.client._blocking  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @property
+    def _awaiting(self) -> AwaitingDriver:
+        return self.client._awaiting  # pyright: ignore[reportPrivateUsage]  # one package
+
+    @property
+    def url(self) -> str:
+        """The page of the app in the console."""
+        identifier = self.pb2.metadata.id
+        return self.client.console.app_url(identifier.project, identifier.domain, identifier.name)
+
+    @calling_self
+    def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Flow[App]:
+        """Wait until the app is active ("activated") or stopped ("deactivated"), and return this handle, renewed.
+
+        After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
+        by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
+        """
+        from flyteapps.flows.verdicts import Baseline
+
+        return (yield from self._wait(wait_for, self._baseline or Baseline.seen(self.pb2), timeout))
+
+    def _wait(self, target: WaitFor, baseline: Baseline, timeout: float | None) -> Flow[App]:
+        """Wait, and renew this handle by the last state seen, also if the wait fails."""
+        from flyteapps.flows.waiting import Standstill, wait
+
+        client = self.client
+        standstill = Standstill(client._hint, client._warn) if client._hint() else None  # pyright: ignore[reportPrivateUsage]  # one package
+        try:
+            self.pb2, self.waited = yield from wait(client.settings, self.pb2, target, baseline, timeout, standstill)
+        except WaitError as error:
+            if error.last is not None:
+                self.pb2, error.last = error.last, type(self)(error.last, self.client)
+            raise
+        self._baseline = None  # the write that was waited for is done: what is seen from now on counts as it is
+        return self
+
+    @calling_self
+    def activate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
+        """Start the app; `wait` until it is active. A failed one is started again, a running one left alone.
+
+        Return this handle, renewed. `timeout` of the wait in seconds, by default the client's. Raises as `watch`, and
+        AppNotFound.
+        """
+        return (yield from self._switch("activated", wait, timeout))
+
+    @calling_self
+    def deactivate(self, wait: bool = False, timeout: float | None = None) -> Flow[App]:
+        """Stop the app; `wait` until it is stopped. Return this handle, renewed. Raises as `activate`."""
+        return (yield from self._switch("deactivated", wait, timeout))
+
+    def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
+        from flyteapps.flows.switching import switch
+
+        settings, timeout = self.client.settings, patience(timeout)  # checked before anything is written
+        pending = self._baseline
+        self.pb2, baseline = yield from switch(settings, self.pb2.metadata.id, target)
+        self._baseline = baseline.after(pending)
+        return (yield from self._wait(target, self._baseline, timeout)) if waits else self
+
+    @iterating
+    def events(self, timeout: float | None = None) -> ItemFlow[Change]:
+        """Iterate over the changes of the app since the state that this handle shows.
+
+        It ends after `timeout` seconds, None for no limit. Each state is returned once, and dropped streams are opened
+        again; of the states in between, the last is returned. This handle isn't renewed. Raises WatchStalled.
+        """
+        from flyteapps.flows.changes import changes
+
+        return mapped(changes(self.client.settings, self.pb2.metadata.id, self.pb2, timeout), self._change)
+
+    def _change(self, seen: Seen) -> Change:
+        kind = type(self)
+        old = kind(seen.old, self._client) if seen.old is not None else None
+        return Change(seen.kind, kind(seen.app, self._client), old)
+
+    @iterating
+    def logs(self, replica_name: str | None = None, follow: bool = True) -> ItemFlow[LogLine]:
+        """Iterate over the log lines: the backlog, then, with `follow`, new lines until no replica is left.
+
+        Raises AppNotFound if the app has never started, Unimplemented if the plane offers no logs.
+        """
+        from flyteapps.flows.logs import follow_logs
+
+        return follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, follow)
+
+    @calling
+    def show_logs(
+        self,
+        max_lines: int = 30,
+        show_ts: bool = False,
+        raw: bool = False,
+        filter_system: bool = False,
+        replica_name: str | None = None,
+    ) -> Flow[None]:
+        """Print the log lines as they come, until no replica is left or Ctrl-C.
+
+        On a terminal, and with rich installed, the last `max_lines` are shown in place, unless `raw`. `show_ts`: with
+        timestamps. `filter_system`: without the platform's own lines. Characters that the console's encoding lacks are
+        escaped. Raises as `logs`.
+        """
+        from flyteapps.flows.logs import follow_logs
+        from flyteapps.flows.viewing import view_logs
+
+        flow = follow_logs(self.client.settings, self.pb2.metadata.id, replica_name, True)
+        return (yield from view_logs(flow, max_lines, show_ts, raw, filter_system))
+
+    def ephemeral_ctx(self, timeout: float | None = None) -> AsyncEphemeral[Self]:
+        """Start the app, wait until it is active, and stop it at the end: `async with app.ephemeral_ctx() as running:`.
+
+        However the block is left, also where the start failed, the app ends stopped, and the first error is the one
+        that is raised. As a decorator of a coroutine function it does so for each call. `timeout` of each wait in
+        seconds.
+        """
+        from flyteapps.ephemeral import AsyncEphemeral
+
+        seconds = patience(timeout)
+        return AsyncEphemeral(
+            lambda: self.activate.aio(wait=True, timeout=seconds),
+            lambda error: self._awaiting.run(self._stop_for_good(error, seconds)),
+        )
+
+    def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral[Self]:
+        """The same, blocking: `with app.ephemeral_ctx_sync() as running:`, or a decorator of a function."""
+        from flyteapps.ephemeral import Ephemeral
+
+        seconds = patience(timeout)
+        return Ephemeral(
+            lambda: self.activate(wait=True, timeout=seconds),
+            lambda error: self._blocking.run(self._stop_for_good(error, seconds)),
+        )
+
+    def _stop_for_good(self, error: BaseException | None, timeout: float | None) -> Flow[None]:
+        """Stop the app at the end of a context; a deleted one needs no stop.
+
+        After an interruption the stop is requested and not waited for, so that the program ends soon.
+        """
+        waits = error is None or isinstance(error, Exception)
+        try:
+            yield from self._switch("deactivated", waits, timeout)
+        except (AppNotFound, AppDeleted):
+            return
+
+
+class Change(NamedTuple):
+    """One change: `app` as it is now (of a deleted app: as it was last), `old` as it was before, None where unknown."""
+
+    kind: ChangeKind
+    app: App
+    old: App | None
+
+
+class Client(Connection):
     """A client of one control plane, for threads and event loops alike.
 
     `endpoint`: `host:port`, `dns:///host:port`, `http(s)://host:port`. Without a scheme the connection is by TLS unless
@@ -47,48 +383,37 @@ class Client:
     `close` or `aclose`, or by the `with` of either kind.
     """
 
-    def __init__(
-        self,
-        endpoint: str | None = None,
-        *,
-        org: str | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        insecure: bool | None = None,
-        insecure_skip_verify: bool = False,
-        ca_cert: str | os.PathLike[str] | bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = 30.0,
-        retries: int | Retries | None = None,
-        waits: Waits | None = None,
-        protocol: Protocol = "connect",
-        http_version: str | None = None,
-        transport: Transport | None = None,
-        console_endpoint: str | None = None,
-    ) -> None:
-        headers = hidden(headers)  # first of all: no traceback from here shows a value
+    def __init__(self, endpoint: str | None = None, **options: Unpack[ClientOptions]) -> None:
+        protect(options, "Client")
+        transport, waits = options.get("transport"), options.get("waits")
         if (endpoint is None) == (transport is None):
             raise ConfigError('give either an endpoint, such as "localhost:8090", or a transport')
         if waits is not None and not isinstance(waits, Waits):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"waits={waits!r} should be a flyteapps.Waits, such as Waits(timeout=60)")
-        where = Endpoint.parse(endpoint, insecure) if endpoint is not None else None
-        self.settings = Settings(
+        where = Endpoint.parse(endpoint, options.get("insecure")) if endpoint is not None else None
+        settings = Settings(
             endpoint=where.url if where else IN_PROCESS,
-            org=_text(org, "org"),
-            project=_text(project, "project"),
-            domain=_text(domain, "domain"),
-            timeout=limit(timeout, "timeout"),
-            headers=checked_headers(headers),
-            retries=Retries.of(retries),
+            org=_text(options.get("org"), "org"),
+            project=_text(options.get("project"), "project"),
+            domain=_text(options.get("domain"), "domain"),
+            timeout=limit(options.get("timeout", 30.0), "timeout"),
+            headers=checked_headers(options.get("headers")),
+            retries=Retries.of(options.get("retries")),
             waits=waits or Waits(),
         )
-        if transport is not None:
-            self.transport = transport
-        else:
+        if transport is None:
             assert where is not None
-            self.transport = _transport(where, protocol, http_version, ca_cert, insecure_skip_verify)
-        self._console = endpoint or "localhost:8090", where is None or not where.secure, console_endpoint
-        self._told: set[str] = set()
+            from flyteapps.transports.opening import open_transport
+
+            transport = open_transport(
+                where,
+                options.get("protocol", "connect"),
+                options.get("http_version"),
+                options.get("ca_cert"),
+                options.get("insecure_skip_verify", False),
+            )
+        links = endpoint or "localhost:8090", where is None or not where.secure, options.get("console_endpoint")
+        super().__init__(settings, transport, links)
         self.apps = Apps(self)
 
     @classmethod
@@ -111,66 +436,6 @@ class Client:
             console_endpoint=config.console_endpoint,
         )
 
-    @lazy
-    def _blocking(self) -> BlockingDriver:
-        from flyteapps.drivers.blocking import BlockingDriver
-
-        return BlockingDriver(self.transport, self._translated)
-
-    @lazy
-    def _awaiting(self) -> AwaitingDriver:
-        from flyteapps.drivers.awaiting import AwaitingDriver
-
-        return AwaitingDriver(self.transport, self._translated)
-
-    @lazy
-    def console(self) -> Console:
-        """Links to the console of this plane."""
-        from flyteapps import console as pages
-
-        return pages.Console(*self._console)
-
-    def _translated(self, error: ConnectError, operation: Unary | Open) -> Error:
-        from flyteapps.transports.errors import error_of
-
-        return error_of(error, operation, self.settings.endpoint)
-
-    def close(self) -> None:
-        """Closes the connections of blocking calls. Streams that are open stay; another call opens a new connection."""
-        close: Any = getattr(self.transport, "close", None)
-        if close is not None:
-            close()
-
-    async def aclose(self) -> None:
-        """Closes the connections of all calls, in the event loop that made them. Otherwise as `close`."""
-        close: Any = getattr(self.transport, "aclose", None)
-        if close is not None:
-            await close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def _hint(self) -> str:
-        """What the transport says about its plane's time, "" where that runs by itself."""
-        return getattr(self.transport, "hint", "")
-
-    def _tell(self, what: str) -> None:
-        """Logs a warning about this plane, by the logger `flyteapps`; the same one once."""
-        if what not in self._told:
-            self._told.add(what)
-            import logging
-
-            logging.getLogger("flyteapps").warning("%s: %s", self.settings.endpoint, what)
-
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a Client can be neither pickled nor copied, as it holds the connections of its process: make one in each "
@@ -189,80 +454,8 @@ class Client:
         return f"Client({settings.endpoint!r}{scope})"
 
 
-def _transport(
-    endpoint: Endpoint,
-    protocol: str,
-    http_version: str | None,
-    ca_cert: str | os.PathLike[str] | bytes | None,
-    skip_verify: bool,
-) -> Transport:
-    if protocol not in ("connect", "grpc", "grpcio"):
-        raise ConfigError(f'protocol={protocol!r}: "connect", "grpc" or "grpcio"')
-    if http_version not in (None, "1.1", "2"):
-        raise ConfigError(f'http_version={http_version!r}: "1.1" or "2"')
-    if protocol != "connect" and http_version == "1.1":
-        raise ConfigError(f'protocol={protocol!r} needs http_version="2"')
-    if not endpoint.secure and (ca_cert is not None or skip_verify):
-        raise ConfigError(f"{endpoint.url} is without TLS: ca_cert and insecure_skip_verify have no meaning there")
-    certificates = ca_cert if ca_cert is None or isinstance(ca_cert, bytes) else _read(ca_cert)
-    if certificates is not None:
-        _check(certificates)
-    skip_verify = skip_verify and certificates is None  # an authority that is named is worth more, as in the SDK
-    http2 = protocol != "connect" or http_version == "2"
-    proxy = None if endpoint.is_loopback else _proxy(endpoint, protocol, http2, skip_verify)
-    if protocol == "grpcio":
-        from flyteapps.transports.grpcio import GrpcioTransport
-
-        return GrpcioTransport(endpoint, certificates, skip_verify, proxy)
-    from flyteapps.transports.connect import ConnectTransport
-
-    return ConnectTransport(endpoint, protocol == "grpc", http_version, certificates, skip_verify, proxy)
-
-
-def _proxy(endpoint: Endpoint, protocol: str, http2: bool, skip_verify: bool) -> Proxy | None:
-    """The proxy that the environment asks for. Raises ConfigError where this way can't go through it."""
-    from flyteapps.transports.proxies import proxy_of
-
-    proxy = proxy_of(endpoint, os.environ)
-    if proxy is None:
-        return None
-    where = f"variable {proxy.variable} asks for a proxy of the kind {proxy.scheme}"
-    around = f"or set no_proxy={endpoint.host}"
-    if protocol == "grpcio" and proxy.scheme != "http":
-        raise ConfigError(f'{where}, and grpcio knows http:// alone: use protocol="grpc" or "connect", {around}')
-    if protocol != "grpcio" and http2 and not endpoint.secure and not proxy.scheme.startswith("socks"):
-        raise ConfigError(
-            f'{where}, which HTTP/2 without TLS doesn\'t pass: use https://, or HTTP/1.1 (protocol="connect"), {around}'
-        )
-    if skip_verify:
-        raise ConfigError(
-            f"{where}, through which insecure_skip_verify can't see the plane's certificate: give it by ca_cert, "
-            f"{around}"
-        )
-    return proxy
-
-
 def _text(value: object, what: str) -> str:
     """A string; None is an empty one. Raises ConfigError."""
     if value is not None and not isinstance(value, str):
         raise ConfigError(f"{what}={value!r} should be a string, and is a {type(value).__name__}")
     return value or ""
-
-
-def _read(path: str | os.PathLike[str]) -> bytes:
-    if not isinstance(path, str | os.PathLike) or "\0" in os.fspath(path):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigError(f"ca_cert={path!r} should be the path of a PEM file, or its bytes")
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise ConfigError(f"ca_cert: {os.fspath(path)} can't be read: {error.strerror}") from error
-
-
-def _check(certificates: bytes) -> None:
-    import ssl
-
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates.decode("ascii"))
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigError(f"ca_cert: holds no certificates in PEM ({error})") from error

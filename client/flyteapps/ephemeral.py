@@ -1,20 +1,20 @@
-"""The contexts in which an app runs: active inside, stopped afterwards. Each is also a decorator."""
+"""The contexts in which an app runs: active inside, stopped afterwards. Each is also a decorator.
+
+Rules of this file: it knows no app, only how to start and to stop one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncContextDecorator, ContextDecorator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from flyteapps.errors import InvalidArgument
 
-if TYPE_CHECKING:
-    from flyteapps.app import App
-
-A = TypeVar("A", bound="App")
+A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -22,12 +22,13 @@ T = TypeVar("T")
 class Ephemeral(ContextDecorator, Generic[A]):
     """The context of `App.ephemeral_ctx_sync`. It keeps no state, so that it can be entered again."""
 
-    def __init__(self, app: A, timeout: float | None) -> None:
-        self._app = app
-        self._timeout = timeout
+    def __init__(self, start: Callable[[], A], stop: Callable[[BaseException | None], None]) -> None:
+        """`stop`: stop the app at the end of a block that was left by this error, None for none."""
+        self._start = start
+        self._stop = stop
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:  # pyright: ignore[reportIncompatibleMethodOverride]  # the same, with the parameters
-        """Decorates a function. Raises InvalidArgument for one whose body runs after it has returned."""
+        """Decorate a function. Raises InvalidArgument for one whose body runs after it has returned."""
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise InvalidArgument(
                 f"ephemeral_ctx_sync() decorates functions, and {_name(function)} is async: use @app.ephemeral_ctx()"
@@ -35,9 +36,8 @@ class Ephemeral(ContextDecorator, Generic[A]):
         return super().__call__(function)
 
     def __enter__(self) -> A:
-        app = self._app
         try:
-            return app.activate(wait=True, timeout=self._timeout)
+            return self._start()
         except BaseException as error:
             self._leave(error)
             raise
@@ -48,11 +48,10 @@ class Ephemeral(ContextDecorator, Generic[A]):
         self._leave(error)
 
     def _leave(self, error: BaseException | None) -> None:
-        app = self._app
         try:
-            app._blocking.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
+            self._stop(error)
         except KeyboardInterrupt as interruption:  # while it stops: once more, without waiting
-            app._blocking.run(app._stop_for_good(interruption, self._timeout))  # pyright: ignore[reportPrivateUsage]
+            self._stop(interruption)
             raise
         except Exception as second:
             if error is None:
@@ -63,12 +62,15 @@ class Ephemeral(ContextDecorator, Generic[A]):
 class AsyncEphemeral(AsyncContextDecorator, Generic[A]):
     """The context of `App.ephemeral_ctx`. It keeps no state, so that it can be entered again."""
 
-    def __init__(self, app: A, timeout: float | None) -> None:
-        self._app = app
-        self._timeout = timeout
+    def __init__(
+        self, start: Callable[[], Awaitable[A]], stop: Callable[[BaseException | None], Awaitable[None]]
+    ) -> None:
+        """`stop`: as that of Ephemeral."""
+        self._start = start
+        self._stop = stop
 
     def __call__(self, function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:  # pyright: ignore[reportIncompatibleMethodOverride]  # the same, with the parameters
-        """Decorates a coroutine function. Raises InvalidArgument for another, which couldn't be awaited."""
+        """Decorate a coroutine function. Raises InvalidArgument for another, which couldn't be awaited."""
         if not inspect.iscoroutinefunction(function):
             raise InvalidArgument(
                 f"ephemeral_ctx() decorates coroutine functions, and {_name(function)} is none: use "
@@ -77,9 +79,8 @@ class AsyncEphemeral(AsyncContextDecorator, Generic[A]):
         return super().__call__(function)
 
     async def __aenter__(self) -> A:
-        app = self._app
         try:
-            return await app.activate.aio(wait=True, timeout=self._timeout)
+            return await self._start()
         except BaseException as error:
             await self._leave(error)
             raise
@@ -90,11 +91,10 @@ class AsyncEphemeral(AsyncContextDecorator, Generic[A]):
         await self._leave(error)
 
     async def _leave(self, error: BaseException | None) -> None:
-        app = self._app
         try:
-            await app._awaiting.run(app._stop_for_good(error, self._timeout))  # pyright: ignore[reportPrivateUsage]  # its own
+            await self._stop(error)
         except asyncio.CancelledError as interruption:  # while it stops: once more, without waiting
-            await app._awaiting.run(app._stop_for_good(interruption, self._timeout))  # pyright: ignore[reportPrivateUsage]
+            await self._stop(interruption)
             raise
         except Exception as second:
             if error is None:

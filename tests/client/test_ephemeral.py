@@ -65,7 +65,8 @@ def test_a_context_ends_with_the_app_stopped(client: Client, run: Run, state: st
                 lambda: handle.ephemeral_ctx(timeout=30 if state == "failed" else 0.1),
                 body,
             )
-        assert not getattr(caught.value, "__notes__", [])
+        if state == "failed":  # the other's 0.1 s limits the stop, too, which then is requested and not seen
+            assert not getattr(caught.value, "__notes__", [])
         assert not states
     else:
         run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, body)

@@ -16,7 +16,7 @@ from flyteidl2.app import app_definition_pb2 as definition
 import flyteapps
 from client.conftest import Run, client_of
 from flyteapps import App, Client, DeploymentFailed
-from flyteapps.apps import Apps
+from flyteapps.client import Apps
 from flyteapps.default import use
 from flyteapps.drivers.binding import Call, Iteration
 from flyteapps_fake.control_plane import FakeControlPlane

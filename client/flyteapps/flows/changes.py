@@ -23,7 +23,7 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One change, in protobuf: see `flyteapps.app.Change`."""
+    """One change, in protobuf: see `flyteapps.Change`."""
 
     kind: ChangeKind
     app: definition.App

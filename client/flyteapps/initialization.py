@@ -1,0 +1,73 @@
+"""init and init_from_config: make the default client."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Unpack, cast
+
+from flyteapps.default import use
+from flyteapps.options import ClientOptions, protect
+
+if TYPE_CHECKING:
+    from flyteapps.client import Client
+    from flyteapps.config import Config
+
+P = ParamSpec("P")
+
+
+class _also_awaited(Generic[P]):  # noqa: N801  # a decorator
+    """A function that makes the default client; `aio` is the same to be awaited, as in the Flyte SDK."""
+
+    def __init__(self, function: Callable[P, Client]) -> None:
+        self._function = function
+        functools.update_wrapper(cast("Any", self), function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Client:
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            del args, kwargs  # a traceback shows no headers
+
+    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> Client:
+        """Do the same, awaited."""
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            del args, kwargs
+
+    def __reduce__(self) -> str:
+        return cast("Any", self).__qualname__
+
+
+@_also_awaited
+def init(endpoint: str | None = None, **options: Unpack[ClientOptions]) -> Client:
+    """Make the default client, which `App.get` and the other class methods use, instead of an earlier one; return it.
+
+    The arguments are those of Client. Nothing is connected before the first call. Raises ConfigError.
+    """
+    protect(options, "init")
+    from flyteapps.client import Client
+
+    return use(Client(endpoint, **options))
+
+
+@_also_awaited
+def init_from_config(
+    path_or_config: str | os.PathLike[str] | Config | None = None,
+    *,
+    org: str | None = None,
+    project: str | None = None,
+    domain: str | None = None,
+) -> Client:
+    """Make the default client by a Flyte configuration file; arguments override it. Return it.
+
+    Without a path the file is searched for where the Flyte SDK does: docs/client.md lists the places and the keys.
+    Raises ConfigError.
+    """
+    from flyteapps.client import Client
+    from flyteapps.config import Config
+
+    config = path_or_config if isinstance(path_or_config, Config) else Config.load(path_or_config)
+    return use(Client.from_config(config, org=org, project=project, domain=domain))

@@ -1,0 +1,46 @@
+"""The options of a client, spelled once: `Client` and `init` take these keyword arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, TypedDict, cast
+
+from flyteapps.retries import Retries, Waits
+from flyteapps.support.secret import hidden
+from flyteapps.transports.transport import Transport
+
+Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """Keyword arguments of `Client` and `init`; the docstring of `Client` explains each, with its default."""
+
+    org: str | None
+    project: str | None
+    domain: str | None
+    insecure: bool | None
+    insecure_skip_verify: bool
+    ca_cert: str | os.PathLike[str] | bytes | None
+    headers: Mapping[str, str] | None
+    timeout: float | None
+    retries: int | Retries | None
+    waits: Waits | None
+    protocol: Protocol
+    http_version: str | None
+    transport: Transport | None
+    console_endpoint: str | None
+
+
+def protect(options: ClientOptions, function: str) -> None:
+    """Hide the header values in place, so that no traceback shows them. Raises TypeError for an unknown option.
+
+    Call it first of all. An unknown option can be a misspelled `headers`: its value is dropped before the error.
+    """
+    plain = cast("dict[str, Any]", options)
+    unknown = sorted(plain.keys() - ClientOptions.__annotations__.keys())
+    if unknown:
+        plain.clear()
+        names = ", ".join(ClientOptions.__annotations__)
+        raise TypeError(f"{function}() got an unexpected keyword argument {unknown[0]!r}: the options are {names}")
+    plain["headers"] = hidden(plain.get("headers"))
