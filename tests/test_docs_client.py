@@ -123,7 +123,7 @@ def run_tests(names: dict[str, Any], before: set[str]) -> None:
                 asyncio.run(done)
 
 
-def close(client: Client) -> None:
+def close(client: Any) -> None:
     asyncio.run(client.aclose())
 
 
