@@ -11,7 +11,7 @@ from google.protobuf.text_format import MessageToString
 
 from flyteapps_contract.outcomes import Broken, Refused
 
-LONGEST_DIFF = 40
+MAX_DIFF_LINES = 40
 
 
 def expect(holds: object, text: str) -> None:
@@ -33,7 +33,9 @@ def diff(expected: Message, actual: Message) -> str:
     """The lines of both messages that differ."""
     lines = difflib.unified_diff(_lines(expected), _lines(actual), lineterm="", n=1)
     shown = [line for line in lines if not line.startswith(("---", "+++"))]
-    return "\n".join(shown[:LONGEST_DIFF] + ([f"... {len(shown) - LONGEST_DIFF} more"] if shown[LONGEST_DIFF:] else []))
+    return "\n".join(
+        shown[:MAX_DIFF_LINES] + ([f"... {len(shown) - MAX_DIFF_LINES} more"] if shown[MAX_DIFF_LINES:] else [])
+    )
 
 
 class Refusal:

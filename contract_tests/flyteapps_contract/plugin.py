@@ -62,14 +62,14 @@ def client_tests(
     `factory` makes an adapter of the client (flyteapps_contract.clients.adapter) for an endpoint, a project and a
     domain, once a check. `seconds`: real time for each check, 10 by default; a hang counts as broken.
     """
-    from flyteapps_contract.catalogue.clients import LAWS
+    from flyteapps_contract.catalogue.clients import CLIENT_GUARANTEES
 
-    @pytest.mark.parametrize("law", _chosen([each.id for each in LAWS], only))
-    def test_client(law: str) -> None:
+    @pytest.mark.parametrize("guarantee", _chosen([each.id for each in CLIENT_GUARANTEES], only))
+    def test_client(guarantee: str) -> None:
         from flyteapps_contract.clients.context import PATIENCE
         from flyteapps_contract.clients.judging import client_outcomes_of
 
-        _require_held(law, client_outcomes_of(factory, law, PATIENCE if seconds is None else seconds))
+        _require_held(guarantee, client_outcomes_of(factory, guarantee, PATIENCE if seconds is None else seconds))
 
     return test_client
 

@@ -9,24 +9,24 @@ from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict, told
 from flyteapps_contract.session import Run, Session
-from flyteapps_contract.targets.target import Offers, Target
+from flyteapps_contract.targets.target import Capabilities, Target
 
 
 def judge(target: Target, check: Check, run: Run) -> Outcome:
     """One check's outcome on a plane of the target. Only what stops a whole run (Ctrl-C) is raised."""
     started = time.monotonic()
-    reason = lacking(target.offers, check)
+    reason = missing_capabilities(target.capabilities, check)
     verdict = Verdict.NOT_OFFERED
     if not reason:
         verdict, reason = _attempt(target, check, run)
     return Outcome(check.name, check.guarantees, verdict, reason, time.monotonic() - started)
 
 
-def lacking(offers: Offers, check: Check) -> str:
+def missing_capabilities(capabilities: Capabilities, check: Check) -> str:
     """Why the check can't run with these offers; "" where it can."""
-    if check.dialect not in (STANDARD, offers.dialect):
-        return f"of the dialect {check.dialect}, and the target is judged by {offers.dialect}"
-    return "; ".join(reason for need in check.needs if (reason := offers.lacks(need)))
+    if check.dialect not in (STANDARD, capabilities.dialect):
+        return f"of the dialect {check.dialect}, and the target is judged by {capabilities.dialect}"
+    return "; ".join(reason for need in check.needs if (reason := capabilities.missing(need)))
 
 
 def judge_all(target: Target, checks: Iterable[Check], run: Run, until: float = float("inf")) -> Iterator[Outcome]:
@@ -44,8 +44,8 @@ def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
             check.body(session)
     except Broken as broken:
         return Verdict.BROKEN, str(broken)
-    except NotOffered as lack:
-        return Verdict.NOT_OFFERED, str(lack)
+    except NotOffered as missing:
+        return Verdict.NOT_OFFERED, str(missing)
     except Unjudged as failure:
         return Verdict.UNJUDGED, str(failure)
     except Refused as error:

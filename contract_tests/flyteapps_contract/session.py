@@ -22,8 +22,8 @@ from flyteapps_contract import streams
 from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
-from flyteapps_contract.streams import Leases, LogTail, Opened, Seen, Watcher
-from flyteapps_contract.targets.target import CALL_SECONDS, Offers, Plane, Throttle
+from flyteapps_contract.streams import Leases, LogTail, OpenStream, Watcher, WatchEvent
+from flyteapps_contract.targets.target import CALL_SECONDS, Capabilities, Plane, Throttle
 from flyteapps_contract.waiting import watched
 
 SERVICE = "flyteidl2.app.AppService"
@@ -56,7 +56,7 @@ DEPLOYING = model.Status.DEPLOYMENT_STATUS_DEPLOYING
 REST = (ACTIVE, FAILED, STOPPED)
 
 M = TypeVar("M", bound=Message)
-O = TypeVar("O", bound=Opened)  # noqa: E741  # any kind of open stream
+O = TypeVar("O", bound=OpenStream)  # noqa: E741  # any kind of open stream
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,13 +93,13 @@ class Session:
 
     def __init__(self, plane: Plane, run: Run) -> None:
         self.plane = plane
-        self.offers = plane.offers
+        self.capabilities = plane.capabilities
         self.run = run
         self.project = run.project or f"{run.prefix}-p{run.number()}"
         self.domain = run.domain
         self._throttle = Throttle(run.limits.calls_per_second)
         self._created: dict[str, model.Identifier] = {}
-        self._streams: list[Opened] = []
+        self._streams: list[OpenStream] = []
         self._marker: model.App | None = None
 
     # ---- requests
@@ -156,7 +156,7 @@ class Session:
 
     def _answer(self, method: str, request: Message, response: type[Message], seconds: float) -> Message:
         """The answer; a write that met one of the cluster's is made again."""
-        words = DIALECTS[self.offers.dialect].conflict
+        words = DIALECTS[self.capabilities.dialect].conflict
         for attempt in range(ATTEMPTS):
             self._throttle.wait()
             try:
@@ -164,7 +164,7 @@ class Session:
             except Refused as error:
                 if not words or words not in error.message or attempt == ATTEMPTS - 1:
                     raise
-            if self.offers.clock:
+            if self.capabilities.clock:
                 self.advance(MOMENT)
         raise AssertionError("the last attempt was answered")
 
@@ -280,13 +280,13 @@ class Session:
         Planes of the target's own are as it says; anywhere else one app is created to see.
         """
         if self.run.pools is None:
-            self.run.pools = self.offers.fresh or not self.offers.cluster or self._waits_in_a_new_pool()
+            self.run.pools = self.capabilities.fresh or not self.capabilities.cluster or self._waits_in_a_new_pool()
         return self.run.pools
 
     def require_pools(self) -> None:
         """Raises NotOffered where no cluster of the session's own can be played."""
         if not self.own_pools():
-            raise NotOffered(Offers.REASONS["pools"])
+            raise NotOffered(Capabilities.REASONS["pools"])
 
     def _waits_in_a_new_pool(self) -> bool:
         app = self.app()
@@ -305,14 +305,14 @@ class Session:
 
     def until(self, app_id: model.Identifier, reached: Callable[[model.App], bool]) -> model.App:
         """The app once `reached`; moves a clock that can be moved, else waits. Broken where it isn't in time."""
-        if DIALECTS[self.offers.dialect].cached_reads:
+        if DIALECTS[self.capabilities.dialect].cached_reads:
             self._throttle.wait()
             found = watched(self.plane, SERVICE, app_id, reached)
             if found is None:
                 raise Broken(f"app {app_id.name} is not as expected after {streams.PATIENCE:g} s of watching")
             return found
         deadline = time.monotonic() + streams.PATIENCE
-        watcher = None if self.offers.clock else self.watch(app_id=app_id)
+        watcher = None if self.capabilities.clock else self.watch(app_id=app_id)
         try:
             while not reached(app := self.get(app_id)):
                 if time.monotonic() > deadline:
@@ -376,10 +376,10 @@ class Session:
         self._marker = self.update(changed)
         return self._marker
 
-    def _is_own(self, seen: Seen | model.App) -> bool:
+    def _is_own(self, seen: WatchEvent | model.App) -> bool:
         """Whether the app is of this run; in a fixed project others may be at work."""
-        name = seen.name if isinstance(seen, Seen) else seen.metadata.id.name
-        return self.offers.projects or name.lower().startswith(self.run.prefix)
+        name = seen.name if isinstance(seen, WatchEvent) else seen.metadata.id.name
+        return self.capabilities.projects or name.lower().startswith(self.run.prefix)
 
     def _listed(self) -> dict[str, model.App]:
         """This session's apps as List gives them, all pages."""
@@ -399,7 +399,7 @@ class Session:
         for stream in self._streams:
             stream.close()
         try:
-            if not self.offers.fresh:
+            if not self.capabilities.fresh:
                 self._clean_up()
                 self.run.left.update(self._created)
         finally:

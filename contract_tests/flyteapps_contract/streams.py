@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WatchEvent:
     """One event of a watch: its kind ("create", "update", "delete"), the app as it leaves it, and the one before."""
 
     kind: str
@@ -37,7 +37,7 @@ class Seen:
         return self.app.metadata.id.name
 
 
-class Opened:
+class OpenStream:
     """An open stream."""
 
     def __init__(self, inbox: Inbox) -> None:
@@ -56,7 +56,7 @@ class Opened:
         self._inbox.close()
 
 
-class _Reading(Opened, Generic[T]):
+class _Reading(OpenStream, Generic[T]):
     """An open stream of messages that are one thing each; remembers them in `seen`."""
 
     def __init__(self, inbox: Inbox) -> None:
@@ -106,19 +106,19 @@ class _Reading(Opened, Generic[T]):
         raise Broken(f"waiting for {what}: the stream stayed open for {PATIENCE:g} s")
 
 
-class Watcher(_Reading[Seen]):
+class Watcher(_Reading[WatchEvent]):
     """An open Watch."""
 
-    def _read(self, message: Message) -> Seen:
+    def _read(self, message: Message) -> WatchEvent:
         assert isinstance(message, rpc.WatchResponse)
         match message.WhichOneof("event"):
             case "create_event":
-                return Seen("create", message.create_event.app, None)
+                return WatchEvent("create", message.create_event.app, None)
             case "update_event":
                 event = message.update_event
-                return Seen("update", event.updated_app, event.old_app if event.HasField("old_app") else None)
+                return WatchEvent("update", event.updated_app, event.old_app if event.HasField("old_app") else None)
             case "delete_event":
-                return Seen("delete", message.delete_event.app, None)
+                return WatchEvent("delete", message.delete_event.app, None)
             case _:
                 raise Broken("a WatchResponse without an event")
 

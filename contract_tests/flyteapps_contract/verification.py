@@ -23,7 +23,7 @@ def fresh_prefix() -> str:
 
 def fresh_run(target: Target) -> Run:
     """A run on the target with a prefix of its own."""
-    return Run(prefix=fresh_prefix(), org=target.offers.org)
+    return Run(prefix=fresh_prefix(), org=target.capabilities.org)
 
 
 def checks_of(guarantee: str) -> list[Check]:

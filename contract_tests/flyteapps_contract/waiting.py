@@ -31,7 +31,7 @@ class Waiting:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._deadline = time.monotonic() + streams.PATIENCE
-        self.patience = ARRIVAL if plane.offers.clock else STEP
+        self.patience = ARRIVAL if plane.capabilities.clock else STEP
         self.passed = 0.0
 
     @property
@@ -41,8 +41,8 @@ class Waiting:
 
     def go_on(self) -> None:
         """Lets a step of time pass; real time has passed where the message was waited for."""
-        step = max(STEP, self.passed / 2) if self._plane.offers.clock else STEP
-        if self._plane.offers.clock:
+        step = max(STEP, self.passed / 2) if self._plane.capabilities.clock else STEP
+        if self._plane.capabilities.clock:
             self._plane.advance(step)
         self.passed += step
 

@@ -12,7 +12,7 @@ from generated import write_or_check
 
 from contract.client_adapters import Own, OwnBlocking
 from contract.judge_sdk import SDK_BREAKS, sdk_outcomes
-from flyteapps_contract.catalogue.clients import LAWS
+from flyteapps_contract.catalogue.clients import CLIENT_GUARANTEES
 from flyteapps_contract.clients.judging import judge_client
 from flyteapps_contract.clients.registry import CHECKS, all_client_checks
 from flyteapps_contract.outcomes import Outcome, Verdict
@@ -43,23 +43,23 @@ def page() -> str:
         SDK: sdk_outcomes(),
     }
     lines = [HEAD, f"| id | law | {' | '.join(found)} |", "| --- | --- |" + " --- |" * len(found)]
-    for law in LAWS:
-        judged = [line for outcomes in found.values() for line in summarize([law], outcomes)]
+    for guarantee in CLIENT_GUARANTEES:
+        judged = [line for outcomes in found.values() for line in summarize([guarantee], outcomes)]
         cells = " | ".join(f"{line.verdict.value}, {line.share()}" for line in judged)
-        lines.append(f"| {law.id} | {law.text} | {cells} |")
+        lines.append(f"| {guarantee.id} | {guarantee.text} | {cells} |")
     for client, outcomes in found.items():
         if any(each.verdict is not Verdict.HOLDS for each in outcomes):
             lines += ["", f"## What {client} breaks", ""]
-            lines += [line for law in LAWS for line in _failures(client, law.id, outcomes)]
+            lines += [line for guarantee in CLIENT_GUARANTEES for line in _failures(client, guarantee.id, outcomes)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _failures(client: str, law: str, outcomes: list[Outcome]) -> list[str]:
-    failed = [each for each in outcomes if law in each.guarantees and each.verdict is not Verdict.HOLDS]
+def _failures(client: str, guarantee: str, outcomes: list[Outcome]) -> list[str]:
+    failed = [each for each in outcomes if guarantee in each.guarantees and each.verdict is not Verdict.HOLDS]
     if not failed:
         return []
-    why = f": {SDK_BREAKS[law]}" if client == SDK and law in SDK_BREAKS else ""
-    lines = [f"### {law}{why}", ""]
+    why = f": {SDK_BREAKS[guarantee]}" if client == SDK and guarantee in SDK_BREAKS else ""
+    lines = [f"### {guarantee}{why}", ""]
     for each in failed:
         lines += [f"- {CHECKS[each.check].sentence} {each.verdict.value.capitalize()}:"]
         lines += [f"  - {line}" for line in each.reason.splitlines()]

@@ -11,7 +11,7 @@ import sys
 from generated import write_or_check
 
 from contract.standins import over_connect
-from flyteapps_contract.catalogue.clients import LAWS
+from flyteapps_contract.catalogue.clients import CLIENT_GUARANTEES
 from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.clients.registry import client_checks_of
 from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of
@@ -54,12 +54,12 @@ def page() -> str:
         outcomes = outcomes_of(over_connect(), each.id)
         lines.append(f"| {each.id} | {each.text} | {', '.join(each.evidence)} | {_result(outcomes)} |")
         checks += [f"### {each.id}", "", *(_line(outcome) for outcome in outcomes), ""]
-    return "\n".join([*lines, *checks[:-1], *_laws()]).rstrip() + "\n"
+    return "\n".join([*lines, *checks[:-1], *_client_guarantees()]).rstrip() + "\n"
 
 
-def _laws() -> list[str]:
-    lines = [CLIENTS, *(f"| {each.id} | {each.text} | {', '.join(each.evidence)} |" for each in LAWS)]
-    for each in LAWS:
+def _client_guarantees() -> list[str]:
+    lines = [CLIENTS, *(f"| {each.id} | {each.text} | {', '.join(each.evidence)} |" for each in CLIENT_GUARANTEES)]
+    for each in CLIENT_GUARANTEES:
         lines += ["", f"### {each.id}", "", *(f"- {check.sentence}" for check in client_checks_of(each.id))]
     return lines
 

@@ -9,7 +9,7 @@ import sys
 
 from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.targets.planes import PlanesTarget
-from flyteapps_contract.targets.target import Offers
+from flyteapps_contract.targets.target import Capabilities
 from flyteapps_contract.verification import checks_of, outcomes_of
 from flyteapps_fake import FakeControlPlane
 
@@ -19,7 +19,9 @@ def main() -> int:
     if "--smoke" in sys.argv:
         print(f"LI-6, a page costs the page: {len(checks_of('LI-6'))} check, run by `make bench` in full")
         return 0
-    target = PlanesTarget(lambda: FakeControlPlane(clock="manual"), offers=Offers(fresh=True, measured=True))
+    target = PlanesTarget(
+        lambda: FakeControlPlane(clock="manual"), capabilities=Capabilities(fresh=True, measured=True)
+    )
     outcomes = outcomes_of(target, "LI-6")
     for outcome in outcomes:
         print(

@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the stand-in as a target is one of the tests'
 
 from contract import standins
-from flyteapps_contract.explorations.search import Finding, Hunt, draw
+from flyteapps_contract.explorations.search import Finding, SearchOptions, draw
 from flyteapps_contract.explorations.sequences import commands_of
 from flyteapps_contract.model.linearizability import Call, contradiction
 from flyteapps_contract.model.racing import OK, Said, State, step
@@ -114,7 +114,7 @@ class _NoPlane(Plane):
     """What plays back."""
 
     def __init__(self, notes: deque[Note]) -> None:
-        self.offers = standins.OFFERS
+        self.capabilities = standins.CAPABILITIES
         self.link = _Tape(notes, None)
 
     def advance(self, seconds: float) -> None:
@@ -127,7 +127,12 @@ class _NoPlane(Plane):
 def drawn(count: int) -> list[list[Act]]:
     """The sequences."""
     found: list[list[Act]] = []
-    draw(Hunt(count=count, seed=1), Finding(), commands_of(standins.OFFERS), lambda acts, _: found.append(acts))
+    draw(
+        SearchOptions(count=count, seed=1),
+        Finding(),
+        commands_of(standins.CAPABILITIES),
+        lambda acts, _: found.append(acts),
+    )
     return found
 
 

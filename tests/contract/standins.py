@@ -13,7 +13,7 @@ from flyteapps_contract.targets.connect import ConnectLink
 from flyteapps_contract.targets.grpc_channel import GrpcLink
 from flyteapps_contract.targets.grpc_servicer import ServicerLink
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
-from flyteapps_contract.targets.target import Link, Offers
+from flyteapps_contract.targets.target import Capabilities, Link
 from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.grpc.servicer import SyncServicer
@@ -21,7 +21,7 @@ from flyteapps_fake.grpc.servicer import SyncServicer
 from .direct_link import DirectLink
 
 SHARED = ("shared", "east", "west")
-OFFERS = Offers(
+CAPABILITIES = Capabilities(
     fresh=True, clock=True, failing={"flyteapps.dev/scenario": "image-pull-error"}, shared=SHARED, lease_seconds=60.0
 )
 
@@ -40,7 +40,7 @@ def fresh_to_serve() -> FakeControlPlane:
     return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]}, ingress_port=PUBLIC_PORT)
 
 
-OSS_OFFERS = Offers(
+OSS_CAPABILITIES = Capabilities(
     fresh=True,
     clock=True,
     failing={"flyteapps.dev/scenario": "image-pull-error"},
@@ -84,41 +84,51 @@ def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
 
 def in_process() -> PlanesTarget:
     """Planes in this process, on the manual clock; with the public URLs of served ones, so that answers are equal."""
-    return PlanesTarget(fresh_to_serve, name="in process", offers=OFFERS, move=_move, shut=_shut)
+    return PlanesTarget(fresh_to_serve, name="in process", capabilities=CAPABILITIES, move=_move, shut=_shut)
 
 
 def direct() -> PlanesTarget:
     """The same without a reader that runs ahead: for what doesn't fill a stream's buffer, and is to be fast."""
-    return PlanesTarget(fresh, name="in process", offers=OFFERS, connect=_direct, move=_move, shut=_shut)
+    return PlanesTarget(fresh, name="in process", capabilities=CAPABILITIES, connect=_direct, move=_move, shut=_shut)
 
 
 def over_connect() -> PlanesTarget:
     """The same behind the front, on real ports."""
-    offers = replace(OFFERS, http=True, raw_grpc=True)
-    return PlanesTarget(fresh_to_serve, name="Connect", offers=offers, connect=_over_connect, move=_move, shut=_shut)
+    capabilities = replace(CAPABILITIES, http=True, raw_grpc=True)
+    return PlanesTarget(
+        fresh_to_serve, name="Connect", capabilities=capabilities, connect=_over_connect, move=_move, shut=_shut
+    )
 
 
 def over_grpc() -> PlanesTarget:
     """The same behind grpcio's servicer, on real ports."""
-    return PlanesTarget(fresh_to_serve, name="gRPC", offers=OFFERS, connect=_over_grpc, move=_move, shut=_shut)
+    return PlanesTarget(
+        fresh_to_serve, name="gRPC", capabilities=CAPABILITIES, connect=_over_grpc, move=_move, shut=_shut
+    )
 
 
 def in_grpcio_testing() -> PlanesTarget:
     """The same servicer in grpcio's test server, without a port."""
-    return PlanesTarget(fresh, name="grpcio-testing", offers=OFFERS, connect=_to_servicer, move=_move, shut=_shut)
+    return PlanesTarget(
+        fresh, name="grpcio-testing", capabilities=CAPABILITIES, connect=_to_servicer, move=_move, shut=_shut
+    )
 
 
 def oss_in_process() -> PlanesTarget:
     """Planes of the open-source backend's dialect in this process, on the manual clock."""
-    return PlanesTarget(fresh_oss, name="flyte-oss in process", offers=OSS_OFFERS, move=_move)
+    return PlanesTarget(fresh_oss, name="flyte-oss in process", capabilities=OSS_CAPABILITIES, move=_move)
 
 
 def oss_over_connect() -> PlanesTarget:
     """The same behind the front, on real ports."""
-    offers = replace(OSS_OFFERS, http=True)
-    return PlanesTarget(fresh_oss, name="flyte-oss over Connect", offers=offers, connect=_over_connect, move=_move)
+    capabilities = replace(OSS_CAPABILITIES, http=True)
+    return PlanesTarget(
+        fresh_oss, name="flyte-oss over Connect", capabilities=capabilities, connect=_over_connect, move=_move
+    )
 
 
 def oss_over_grpc() -> PlanesTarget:
     """The same behind grpcio's servicer, on real ports."""
-    return PlanesTarget(fresh_oss, name="flyte-oss over gRPC", offers=OSS_OFFERS, connect=_over_grpc, move=_move)
+    return PlanesTarget(
+        fresh_oss, name="flyte-oss over gRPC", capabilities=OSS_CAPABILITIES, connect=_over_grpc, move=_move
+    )

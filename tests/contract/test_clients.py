@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flyteidl2.app import app_definition_pb2 as model
 
-from flyteapps_contract.catalogue.clients import LAWS
+from flyteapps_contract.catalogue.clients import CLIENT_GUARANTEES
 from flyteapps_contract.clients.adapter import ClientFactory
 from flyteapps_contract.clients.judging import client_outcomes_of, judge_client
 from flyteapps_contract.clients.registry import all_client_checks, client_gaps
@@ -33,21 +33,28 @@ def test_every_law_has_a_check_and_every_check_a_law() -> None:
 def test_the_sdk_breaks_what_is_known() -> None:
     """The unmodified SDK breaks exactly these laws, and nothing of it goes unjudged."""
     outcomes = sdk_outcomes()
-    verdicts = {law.id: verdict_of([each for each in outcomes if law.id in each.guarantees]) for law in LAWS}
-    expected = {law.id: Verdict.BROKEN if law.id in SDK_BREAKS else Verdict.HOLDS for law in LAWS}
+    verdicts = {
+        guarantee.id: verdict_of([each for each in outcomes if guarantee.id in each.guarantees])
+        for guarantee in CLIENT_GUARANTEES
+    }
+    expected = {
+        guarantee.id: Verdict.BROKEN if guarantee.id in SDK_BREAKS else Verdict.HOLDS for guarantee in CLIENT_GUARANTEES
+    }
     assert verdicts == expected, [f"{each.check}: {each.reason}" for each in outcomes]
 
 
-@pytest.mark.parametrize(("law", "wrong"), MUTANTS, ids=[f"{law}-{kind.__name__}" for law, kind in MUTANTS])
-def test_a_wrong_client_is_found(law: str, wrong: ClientFactory) -> None:
+@pytest.mark.parametrize(
+    ("guarantee", "wrong"), MUTANTS, ids=[f"{guarantee}-{kind.__name__}" for guarantee, kind in MUTANTS]
+)
+def test_a_wrong_client_is_found(guarantee: str, wrong: ClientFactory) -> None:
     """A check of the law that it breaks says broken."""
-    outcomes = client_outcomes_of(wrong, law, HANGS)
+    outcomes = client_outcomes_of(wrong, guarantee, HANGS)
     assert verdict_of(outcomes) is Verdict.BROKEN, [f"{each.check}: {each.verdict} {each.reason}" for each in outcomes]
 
 
 def test_there_are_wrong_clients_for_every_law() -> None:
     """No law without a client that was caught breaking it."""
-    assert {law for law, _ in MUTANTS} == {law.id for law in LAWS}
+    assert {guarantee for guarantee, _ in MUTANTS} == {guarantee.id for guarantee in CLIENT_GUARANTEES}
 
 
 def test_what_a_client_can_not_do_is_not_offered() -> None:
@@ -58,6 +65,6 @@ def test_what_a_client_can_not_do_is_not_offered() -> None:
             raise NotOffered("it creates nothing")
 
     found = {each.check: each.verdict for each in judge_client(CreatesNothing, all_client_checks())}
-    lacking = {check for check, verdict in found.items() if verdict is Verdict.NOT_OFFERED}
-    assert {"create_where_no_ingress_is_stored", "a_lost_create_is_a_success"} <= lacking
+    missing_capabilities = {check for check, verdict in found.items() if verdict is Verdict.NOT_OFFERED}
+    assert {"create_where_no_ingress_is_stored", "a_lost_create_is_a_success"} <= missing_capabilities
     assert set(found.values()) == {Verdict.HOLDS, Verdict.NOT_OFFERED}

@@ -12,7 +12,7 @@ from flyteapps_contract import recordings
 from flyteapps_contract.recordings.replayer import Rules, replay
 from flyteapps_contract.recordings.steps import groups, header_of, load
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
-from flyteapps_contract.targets.target import Link, Offers
+from flyteapps_contract.targets.target import Capabilities, Link
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.flyte_oss.simulation.recorded import recorded
 
@@ -22,7 +22,7 @@ FILE = recordings.FLYTE_OSS
 STEPS = load(FILE)
 GROUPS = dict(groups(STEPS))
 RULES = Rules.of(header_of(FILE))
-OFFERS = Offers(fresh=True, clock=True, http=True, dialect="flyte-oss")
+CAPABILITIES = Capabilities(fresh=True, clock=True, http=True, dialect="flyte-oss")
 
 
 def recorded_plane() -> FakeControlPlane:
@@ -39,7 +39,7 @@ def target(protocol: Literal["Connect", "gRPC"]) -> PlanesTarget:
     def move(plane: InProcess, seconds: float) -> None:
         cast("FakeControlPlane", plane).advance(seconds)
 
-    return PlanesTarget(recorded_plane, name=protocol, offers=OFFERS, connect=connect, move=move)
+    return PlanesTarget(recorded_plane, name=protocol, capabilities=CAPABILITIES, connect=connect, move=move)
 
 
 @pytest.mark.parametrize("protocol", ["Connect", "gRPC"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flyteapps_contract.explorations.histories import drawn, search
-from flyteapps_contract.explorations.search import Hunt
+from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.verification import fresh_run
 from mutants import hunting, races
 from mutants.planting import Mutant
@@ -25,8 +25,8 @@ def test_the_stand_in_is_clean() -> None:
     """No history breaks a guarantee, with clients that overlap as much as they can."""
     target = standins.direct()
     with hunting.eager_threads():
-        found = search(target, fresh_run(target), Hunt(count=40, seed=1))
-    assert found.flaw is None, found.flaw
+        found = search(target, fresh_run(target), SearchOptions(count=40, seed=1))
+    assert found.violation is None, found.violation
     assert found.tried == 40
 
 
@@ -41,8 +41,8 @@ def test_a_race_is_found_and_made_small(guarantee: str, mutant: Mutant) -> None:
     """A history of few calls shows it."""
     target = standins.direct()
     with mutant(), hunting.eager_threads():
-        found = search(target, fresh_run(target), Hunt(count=300, seed=1, judged=frozenset({guarantee})))
-    assert found.flaw is not None
-    assert guarantee in found.flaw.guarantees
+        found = search(target, fresh_run(target), SearchOptions(count=300, seed=1, judged=frozenset({guarantee})))
+    assert found.violation is not None
+    assert guarantee in found.violation.guarantees
     assert found.timeline
     assert found.calls <= 40

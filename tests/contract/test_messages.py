@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
 from flyteapps_contract.explorations.messages import LEFT_OUT, METHODS, search
-from flyteapps_contract.explorations.search import Hunt
+from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.model.constraints import Grammar
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import Run
@@ -57,8 +57,8 @@ def test_a_rule_that_is_not_checked_is_found() -> None:
     """A plane without rules is found by a message that breaks one, and by one call or two."""
     with apps.rules_are_not_checked():
         found = search(
-            standins.direct(), Run(prefix=fresh_prefix()), Hunt(count=200, seed=1, judged=frozenset({"ID-2"}))
+            standins.direct(), Run(prefix=fresh_prefix()), SearchOptions(count=200, seed=1, judged=frozenset({"ID-2"}))
         )
-    assert found.flaw is not None
+    assert found.violation is not None
     assert found.calls <= 2
     assert "app_payload_pb2" in found.script

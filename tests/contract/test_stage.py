@@ -16,8 +16,8 @@ from flyteidl2.app.app_service_connect import AppServiceClient
 
 from flyteapps_contract.clients.scripted.call_log import LEFT
 from flyteapps_contract.clients.scripted.faults import Drop, How
-from flyteapps_contract.clients.scripted.plane import Stage
-from flyteapps_contract.clients.scripted.server import Theatre
+from flyteapps_contract.clients.scripted.plane import ScriptedPlane
+from flyteapps_contract.clients.scripted.server import ScriptedServer
 from flyteapps_contract.session import ACTIVE, RUN, STOP, statuses
 
 APP_ID = model.Identifier(project="p", domain="d", name="one")
@@ -32,32 +32,32 @@ def app(image: str = "img:1", state: model.Spec.DesiredState = RUN) -> model.App
 
 
 @pytest.fixture
-async def theatre() -> AsyncIterator[Theatre]:
+async def server() -> AsyncIterator[ScriptedServer]:
     """A theatre in which nothing has failed by the end."""
-    async with Theatre() as open_theatre:
-        yield open_theatre
-    assert open_theatre.failures == []
+    async with ScriptedServer() as open_server:
+        yield open_server
+    assert open_server.failures == []
 
 
 @pytest.fixture
-def stage(theatre: Theatre) -> Stage:
+def plane(server: ScriptedServer) -> ScriptedPlane:
     """The stage of the project that these tests use."""
-    return theatre.stage(APP_ID.project)
+    return server.plane(APP_ID.project)
 
 
 @pytest.fixture
-async def client(theatre: Theatre) -> AsyncIterator[AppServiceClient]:
+async def client(server: ScriptedServer) -> AsyncIterator[AppServiceClient]:
     """A raw client of the theatre."""
-    async with AppServiceClient(theatre.url) as raw:
+    async with AppServiceClient(server.url) as raw:
         yield raw
 
 
-async def test_codecs(theatre: Theatre) -> None:
+async def test_codecs(server: ScriptedServer) -> None:
     """Binary and JSON, plain and compressed, POST and GET are answered alike, errors too."""
     async with (
-        AppServiceClient(theatre.url) as binary,
-        AppServiceClient(theatre.url, codec=proto_json_codec()) as as_json,
-        AppServiceClient(theatre.url, send_compression=None) as plain,
+        AppServiceClient(server.url) as binary,
+        AppServiceClient(server.url, codec=proto_json_codec()) as as_json,
+        AppServiceClient(server.url, send_compression=None) as plain,
     ):
         created = (await plain.create(rpc.CreateRequest(app=app()))).app
         for client in (binary, as_json, plain):
@@ -71,41 +71,41 @@ async def test_codecs(theatre: Theatre) -> None:
             await events.aclose()  # pyright: ignore[reportAttributeAccessIssue]  # a generator, typed as an iterator
 
 
-async def test_a_client_that_leaves_is_gone(stage: Stage, client: AppServiceClient) -> None:
+async def test_a_client_that_leaves_is_gone(plane: ScriptedPlane, client: AppServiceClient) -> None:
     """A stream whose client went away is freed, and the journal says how it ended."""
     await client.create(rpc.CreateRequest(app=app()))
     events = client.watch(rpc.WatchRequest(app_id=APP_ID))
     await anext(events)
-    assert len(stage.viewers) == 1
+    assert len(plane.viewers) == 1
     await events.aclose()  # pyright: ignore[reportAttributeAccessIssue]  # a generator, typed as an iterator
-    await asyncio.wait_for(stage.deserted(), 5)
-    await asyncio.wait_for(stage.until(lambda: stage.journal.of("Watch")[0].outcome == LEFT), 5)
+    await asyncio.wait_for(plane.deserted(), 5)
+    await asyncio.wait_for(plane.until(lambda: plane.call_log.of("Watch")[0].outcome == LEFT), 5)
 
 
-async def test_events_follow_the_snapshot(stage: Stage, client: AppServiceClient) -> None:
+async def test_events_follow_the_snapshot(plane: ScriptedPlane, client: AppServiceClient) -> None:
     """Each report is one event, in order, each with the app before it; a dropped stream ends where it was told to."""
     await client.create(rpc.CreateRequest(app=app()))
-    stage.cue("Watch", drop=Drop(3, How.CLEANLY))
-    shown = [event async for event in _reported(stage, client)]
+    plane.add_fault("Watch", drop=Drop(3, How.CLEANLY))
+    shown = [event async for event in _reported(plane, client)]
     assert [event.WhichOneof("event") for event in shown] == ["create_event", "update_event", "update_event"]
     assert shown[1].update_event.old_app == shown[0].create_event.app
     assert shown[2].update_event.old_app == shown[1].update_event.updated_app
     assert statuses(shown[2].update_event.updated_app) == ["UNASSIGNED", "ASSIGNED", "ACTIVE", "PENDING"]
 
 
-async def _reported(stage: Stage, client: AppServiceClient) -> AsyncIterator[rpc.WatchResponse]:
+async def _reported(plane: ScriptedPlane, client: AppServiceClient) -> AsyncIterator[rpc.WatchResponse]:
     async for event in client.watch(rpc.WatchRequest(app_id=APP_ID)):
         yield event
         if event.HasField("create_event"):
-            stage.apps.report("one", ACTIVE)
+            plane.apps.report("one", ACTIVE)
             await client.update(rpc.UpdateRequest(app=app(state=STOP), reason="enough"))
 
 
 @pytest.mark.parametrize("how", How)
-async def test_ways_to_drop(how: How, stage: Stage, client: AppServiceClient) -> None:
+async def test_ways_to_drop(how: How, plane: ScriptedPlane, client: AppServiceClient) -> None:
     """A stream ends without an error, with UNAVAILABLE, or as a broken connection, which is UNAVAILABLE, too."""
     await client.create(rpc.CreateRequest(app=app()))
-    stage.cue("Watch", drop=Drop(1, how))
+    plane.add_fault("Watch", drop=Drop(1, how))
     seen: list[rpc.WatchResponse] = []
     code: Code | None = None
     try:
@@ -117,19 +117,19 @@ async def test_ways_to_drop(how: How, stage: Stage, client: AppServiceClient) ->
     assert code is (None if how is How.CLEANLY else Code.UNAVAILABLE)
 
 
-async def test_a_lost_answer_is_committed(stage: Stage, client: AppServiceClient) -> None:
+async def test_a_lost_answer_is_committed(plane: ScriptedPlane, client: AppServiceClient) -> None:
     """A response that is lost belongs to a write that was done; one that is refused on cue to none."""
-    stage.cue("Create", lose=How.CUT)
+    plane.add_fault("Create", lose=How.CUT)
     with pytest.raises(ConnectError):
         await client.create(rpc.CreateRequest(app=app()))
-    assert stage.apps.require("one").metadata.revision == 1
-    stage.cue("Update", refuse="UNAVAILABLE")
+    assert plane.apps.require("one").metadata.revision == 1
+    plane.add_fault("Update", refuse="UNAVAILABLE")
     with pytest.raises(ConnectError):
         await client.update(rpc.UpdateRequest(app=app(image="img:2")))
-    assert stage.apps.require("one").metadata.revision == 1
+    assert plane.apps.require("one").metadata.revision == 1
 
 
-async def test_no_thread(theatre: Theatre, client: AppServiceClient) -> None:
+async def test_no_thread(server: ScriptedServer, client: AppServiceClient) -> None:
     """A theatre needs no thread: it lives on the loop of its check."""
     before = threading.active_count()
     await client.create(rpc.CreateRequest(app=app()))

@@ -67,7 +67,9 @@ def lossy(losses: float) -> PlanesTarget:
         return LossyLink(DirectLink(plane), draw, losses)
 
     target = standins.direct()
-    return PlanesTarget(target.factory, offers=standins.OFFERS, connect=connect, move=target.move, shut=target.shut)
+    return PlanesTarget(
+        target.factory, capabilities=standins.CAPABILITIES, connect=connect, move=target.move, shut=target.shut
+    )
 
 
 @pytest.mark.parametrize("name", list(EXPLORATIONS))

@@ -27,7 +27,7 @@ def mutant(*laws: str) -> Callable[[type[ReferenceClient]], type[ReferenceClient
     """Registers a wrong client under the laws that it breaks."""
 
     def register(kind: type[ReferenceClient]) -> type[ReferenceClient]:
-        MUTANTS.extend((law, kind) for law in laws)
+        MUTANTS.extend((guarantee, kind) for guarantee in laws)
         return kind
 
     return register

@@ -48,7 +48,7 @@ Run = tuple[str, str, int]
 def runs() -> list[Run]:
     """Every run there is."""
     planted = [(make.__name__, guarantee, seed) for guarantee, make in MUTANTS for seed in SEEDS]
-    wrong = [(kind.__name__, law, SEEDS[0]) for law, kind in clients.MUTANTS]  # nothing is drawn for them
+    wrong = [(kind.__name__, guarantee, SEEDS[0]) for guarantee, kind in clients.MUTANTS]  # nothing is drawn for them
     return [*planted, *wrong, *((UNPLANTED, "", seed) for seed in CLEAN_SEEDS)]
 
 
@@ -76,9 +76,9 @@ def _planted(name: str, seed: int, *, shortest: bool) -> dict[str, Any]:
     return {"by": found.check if found else None, "calls": calls}
 
 
-def _client(name: str, law: str) -> dict[str, Any]:
-    kind = next(kind for each, kind in clients.MUTANTS if (each, kind.__name__) == (law, name))
-    broken = [each for each in client_outcomes_of(kind, law, HANGS) if each.verdict is Verdict.BROKEN]
+def _client(name: str, guarantee: str) -> dict[str, Any]:
+    kind = next(kind for each, kind in clients.MUTANTS if (each, kind.__name__) == (guarantee, name))
+    broken = [each for each in client_outcomes_of(kind, guarantee, HANGS) if each.verdict is Verdict.BROKEN]
     return {"by": broken[0].check if broken else None, "calls": None}
 
 
@@ -158,10 +158,10 @@ def _write() -> int:
     rows = {key_of(row): row for path in sorted(RESULTS.glob("*.jsonl")) for row in _done(path)}
     lines = [json.dumps(rows[run]) for run in runs() if run in rows]
     REPORT.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    lacking = [run for run in runs() if run not in rows]
+    missing = [run for run in runs() if run not in rows]
     failed = [row for row in rows.values() if went_wrong(row)]
-    print(f"{len(lines)} runs; {len(lacking)} not carried out yet; {len(failed)} went wrong")
-    return 1 if failed or lacking else 0
+    print(f"{len(lines)} runs; {len(missing)} not carried out yet; {len(failed)} went wrong")
+    return 1 if failed or missing else 0
 
 
 if __name__ == "__main__":

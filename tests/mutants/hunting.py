@@ -11,7 +11,7 @@ from contract import standins
 from flyteapps_contract.catalogue.dialects import BY_ID
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
 from flyteapps_contract.explorations.registry import EXPLORATIONS
-from flyteapps_contract.explorations.search import Hunt, explore
+from flyteapps_contract.explorations.search import SearchOptions, explore
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Budget
@@ -67,9 +67,9 @@ def shortest(guarantee: str, mutant: Mutant, sequences: int, seed: int, seconds:
     target = standins.direct()
     until = time.monotonic() + seconds
     with mutant():
-        hunt = Hunt(count=sequences, seed=seed, judged=frozenset({guarantee}), until=until)
-        found = search(target, fresh_run(target), hunt)
-    return found.calls if found.flaw is not None else None
+        options = SearchOptions(count=sequences, seed=seed, judged=frozenset({guarantee}), until=until)
+        found = search(target, fresh_run(target), options)
+    return found.calls if found.violation is not None else None
 
 
 def _caught(outcomes: Iterable[Outcome]) -> Outcome | None:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from contract import standins
-from flyteapps_contract.explorations.search import Hunt
+from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.verification import fresh_run
 
@@ -38,8 +38,8 @@ def statuses(guarantee: str, mutant: Mutant, where: Path) -> tuple[int, int, int
     """The script's exit status on the plane with the bug and on the one without, its calls, and what it printed."""
     target = standins.direct()
     with mutant():
-        hunt = Hunt(count=3_000, seed=1, judged=frozenset({guarantee}))
-        found = search(target, fresh_run(target), hunt)
+        options = SearchOptions(count=3_000, seed=1, judged=frozenset({guarantee}))
+        found = search(target, fresh_run(target), options)
         path = where / f"{mutant.__name__}.py"
         path.write_text(found.script, encoding="utf-8")
         wrong, said = _run(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flyteapps_contract.catalogue.standard import Guarantee
 
-LAWS: tuple[Guarantee, ...] = (
+CLIENT_GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee(
         "CL-1",
         "A wait counts the snapshot: an app that reached its state before the watch opened ends it.",
@@ -67,4 +67,4 @@ LAWS: tuple[Guarantee, ...] = (
     Guarantee("CL-23", "An app that is scaled to zero is active.", ("proto",)),
 )
 
-LAW_BY_ID = {each.id: each for each in LAWS}
+CLIENT_GUARANTEE_BY_ID = {each.id: each for each in CLIENT_GUARANTEES}

@@ -28,7 +28,7 @@ from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
 from flyteapps_contract.reports import machine, page, terminal
 from flyteapps_contract.reports.summary import Summary, summarize
-from flyteapps_contract.runner import judge, lacking
+from flyteapps_contract.runner import judge, missing_capabilities
 from flyteapps_contract.session import Limits, Run
 from flyteapps_contract.targets.detecting import signs, told
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
@@ -288,15 +288,17 @@ def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
 def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: Profile, known: Deviations) -> None:
     checks = _checks(guarantees, known)
     for check in checks:
-        lack = lacking(target.offers, check)
+        missing = missing_capabilities(target.capabilities, check)
         click.echo(
-            f"{'not run' if lack else 'run':8} {','.join(check.guarantees):12} {check.sentence}{lack and f' [{lack}]'}"
+            f"{'not run' if missing else 'run':8} {','.join(check.guarantees):12} {check.sentence}"
+            f"{missing and f' [{missing}]'}"
         )
     for exploration in _explorations(guarantees, profile):
         budget = profile.budgets[exploration.name]
         said = f"up to {budget.count}, or {budget.seconds:g} s, by profile {profile.name}"
         click.echo(f"{'run':8} {exploration.name}: {said}")
-    click.echo(f"nothing was called; {sum(not lacking(target.offers, each) for each in checks)} checks would run")
+    runnable = sum(not missing_capabilities(target.capabilities, each) for each in checks)
+    click.echo(f"nothing was called; {runnable} checks would run")
 
 
 def _headers(pairs: Sequence[str]) -> dict[str, str]:

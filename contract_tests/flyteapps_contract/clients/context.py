@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.clients.adapter import ClientUnderTest, HandleUnderTest, Kind
-from flyteapps_contract.clients.scripted.plane import Stage
+from flyteapps_contract.clients.scripted.plane import ScriptedPlane
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Unjudged
 from flyteapps_contract.session import RUN, STOP, copy, status_name
@@ -24,11 +24,11 @@ PATIENCE = 10.0
 """Real seconds that a check may take; what a right client does takes milliseconds."""
 
 
-class Scene:
+class ClientContext:
     """One check's stage and client. `deadline` is a time of the monotonic clock."""
 
-    def __init__(self, stage: Stage, client: ClientUnderTest, project: str, deadline: float) -> None:
-        self.stage = stage
+    def __init__(self, plane: ScriptedPlane, client: ClientUnderTest, project: str, deadline: float) -> None:
+        self.plane = plane
         self.client = client
         self.project = project
         self._deadline = deadline
@@ -50,12 +50,12 @@ class Scene:
 
     def given(self, *statuses: int, run: bool = True, with_: Callable[[model.App], None] | None = None) -> model.App:
         """An app that is stored, and went through these statuses; `with_` may change it before."""
-        app = self.stage.apps.completed(self.message(run=run))
+        app = self.plane.apps.completed(self.message(run=run))
         for status in statuses:
-            self.stage.apps.add_condition(app, status, f"was {status_name(status)}")
+            self.plane.apps.add_condition(app, status, f"was {status_name(status)}")
         if with_ is not None:
             with_(app)
-        self.stage.apps.put(app)
+        self.plane.apps.put(app)
         return copy(app)
 
     def changed(self, app: model.App, image: str = "img:2") -> model.Spec:
@@ -66,13 +66,13 @@ class Scene:
 
     def stored(self, app: model.App) -> model.App:
         """The app as it is stored now."""
-        return self.stage.apps.require(app.metadata.id.name)
+        return self.plane.apps.require(app.metadata.id.name)
 
     def another_writes(self, app: model.App, image: str = "img:other") -> model.App:
         """Another client gives the app another image."""
         sent = self.stored(app)
         sent.spec.container.image = image
-        return self.stage.apps.update(sent, "another writer")
+        return self.plane.apps.update(sent, "another writer")
 
     # ---- time
 
@@ -92,7 +92,7 @@ class Scene:
         seen = self.begin(reached)
         await asyncio.wait((task, seen), timeout=self.left, return_when=asyncio.FIRST_COMPLETED)
         if not task.done() and not seen.done():
-            raise Broken(f"the client did not {what} ({self.stage.journal.story()})")
+            raise Broken(f"the client did not {what} ({self.plane.call_log.story()})")
         seen.cancel()
 
     async def eventually(self, reached: Coroutine[Any, Any, None], text: str) -> None:

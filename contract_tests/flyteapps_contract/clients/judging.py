@@ -9,9 +9,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from flyteapps_contract.clients.adapter import ClientFactory
-from flyteapps_contract.clients.context import DOMAIN, PATIENCE, Scene
+from flyteapps_contract.clients.context import DOMAIN, PATIENCE, ClientContext
 from flyteapps_contract.clients.registry import ClientCheck, client_checks_of
-from flyteapps_contract.clients.scripted.server import Theatre
+from flyteapps_contract.clients.scripted.server import ScriptedServer
 from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Unjudged, Verdict
 
 T = TypeVar("T")
@@ -24,44 +24,46 @@ def judge_client(factory: ClientFactory, checks: Sequence[ClientCheck], seconds:
     return _run(_judge_all(factory, checks, seconds))
 
 
-def client_outcomes_of(factory: ClientFactory, law_id: str, seconds: float = PATIENCE) -> list[Outcome]:
+def client_outcomes_of(factory: ClientFactory, guarantee_id: str, seconds: float = PATIENCE) -> list[Outcome]:
     """What the checks of one law came to."""
-    return judge_client(factory, client_checks_of(law_id), seconds)
+    return judge_client(factory, client_checks_of(guarantee_id), seconds)
 
 
 async def _judge_all(factory: ClientFactory, checks: Sequence[ClientCheck], seconds: float) -> list[Outcome]:
-    async with Theatre() as theatre:
-        judged = [_judge(theatre, factory, check, f"project-{n}", seconds) for n, check in enumerate(checks)]
+    async with ScriptedServer() as server:
+        judged = [_judge(server, factory, check, f"project-{n}", seconds) for n, check in enumerate(checks)]
         outcomes = await asyncio.gather(*judged)
-    if theatre.failures:
-        first = theatre.failures[0]
+    if server.failures:
+        first = server.failures[0]
         why = f"the stage failed: {type(first).__name__}: {first} ({_where(first)})"
         return [Outcome(each.check, each.guarantees, Verdict.UNJUDGED, why, each.seconds) for each in outcomes]
     return outcomes
 
 
-async def _judge(theatre: Theatre, factory: ClientFactory, check: ClientCheck, project: str, seconds: float) -> Outcome:
+async def _judge(
+    server: ScriptedServer, factory: ClientFactory, check: ClientCheck, project: str, seconds: float
+) -> Outcome:
     started = time.monotonic()
     verdict, reason = Verdict.HOLDS, ""
     try:
-        client = factory(theatre.url, project, DOMAIN)
-    except NotOffered as lack:
-        return Outcome(check.name, (check.law,), Verdict.NOT_OFFERED, str(lack))
-    scene = Scene(theatre.stage(project), client, project, started + seconds)
+        client = factory(server.url, project, DOMAIN)
+    except NotOffered as missing:
+        return Outcome(check.name, (check.guarantee,), Verdict.NOT_OFFERED, str(missing))
+    context = ClientContext(server.plane(project), client, project, started + seconds)
     try:
-        await check.body(scene)
+        await check.body(context)
     except Broken as broken:
         verdict, reason = Verdict.BROKEN, str(broken)
-    except NotOffered as lack:
-        verdict, reason = Verdict.NOT_OFFERED, str(lack)
+    except NotOffered as missing:
+        verdict, reason = Verdict.NOT_OFFERED, str(missing)
     except Unjudged as failure:
         verdict, reason = Verdict.UNJUDGED, str(failure)
     except Exception as failure:  # a defect of the check or the adapter must not end the run
         verdict, reason = Verdict.UNJUDGED, f"{type(failure).__name__}: {failure} ({_where(failure)})"
     finally:
-        await scene.close()
+        await context.close()
         await asyncio.wait((asyncio.ensure_future(client.close()),), timeout=GRACE)
-    return Outcome(check.name, (check.law,), verdict, reason, time.monotonic() - started)
+    return Outcome(check.name, (check.guarantee,), verdict, reason, time.monotonic() - started)
 
 
 def _where(failure: BaseException) -> str:

@@ -8,13 +8,13 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from flyteapps_contract.catalogue.clients import LAWS
+from flyteapps_contract.catalogue.clients import CLIENT_GUARANTEES
 from flyteapps_contract.checks import clients as checks
 
 if TYPE_CHECKING:
-    from flyteapps_contract.clients.context import Scene
+    from flyteapps_contract.clients.context import ClientContext
 
-Body = Callable[["Scene"], Awaitable[None]]
+Body = Callable[["ClientContext"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ClientCheck:
     """One check: the law that it speaks of, its sentence, its body."""
 
     name: str
-    law: str
+    guarantee: str
     sentence: str
     body: Body
 
@@ -30,7 +30,7 @@ class ClientCheck:
 CHECKS: dict[str, ClientCheck] = {}
 
 
-def law(law_id: str) -> Callable[[Body], Body]:
+def client_check(guarantee_id: str) -> Callable[[Body], Body]:
     """Registers a check of this law under its function's name."""
 
     def register(body: Body) -> Body:
@@ -39,7 +39,7 @@ def law(law_id: str) -> Callable[[Body], Body]:
             raise ValueError(f"two client checks are called {name}")
         if not body.__doc__:
             raise ValueError(f"client check {name} has no sentence that says what must hold")
-        CHECKS[name] = ClientCheck(name, law_id, " ".join(body.__doc__.split()), body)
+        CHECKS[name] = ClientCheck(name, guarantee_id, " ".join(body.__doc__.split()), body)
         return body
 
     return register
@@ -49,19 +49,21 @@ def all_client_checks() -> tuple[ClientCheck, ...]:
     """Every check, in the order of the laws."""
     for module in sorted(each.name for each in iter_modules(checks.__path__)):
         import_module(f"{checks.__name__}.{module}")
-    order = {each.id: number for number, each in enumerate(LAWS)}
-    return tuple(sorted(CHECKS.values(), key=lambda each: order.get(each.law, 0)))
+    order = {each.id: number for number, each in enumerate(CLIENT_GUARANTEES)}
+    return tuple(sorted(CHECKS.values(), key=lambda each: order.get(each.guarantee, 0)))
 
 
-def client_checks_of(law_id: str) -> list[ClientCheck]:
+def client_checks_of(guarantee_id: str) -> list[ClientCheck]:
     """The checks that speak of the law."""
-    return [each for each in all_client_checks() if each.law == law_id]
+    return [each for each in all_client_checks() if each.guarantee == guarantee_id]
 
 
 def client_gaps() -> list[str]:
     """What doesn't fit: a law without a check, a check without a law."""
-    known = {each.id for each in LAWS}
-    found = [f"law {each} has no check" for each in sorted(known - {check.law for check in all_client_checks()})]
+    known = {each.id for each in CLIENT_GUARANTEES}
+    found = [f"law {each} has no check" for each in sorted(known - {check.guarantee for check in all_client_checks()})]
     return found + [
-        f"check {each.name} speaks of {each.law}, no law" for each in CHECKS.values() if each.law not in known
+        f"check {each.name} speaks of {each.guarantee}, no law"
+        for each in CHECKS.values()
+        if each.guarantee not in known
     ]

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.search import SHRINK_SECONDS, Exploration, Finding, Hunt, Patience
+from flyteapps_contract.explorations.search import SHRINK_SECONDS, Exploration, Finding, Patience, SearchOptions
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
 from flyteapps_contract.model.racing import OK, Said, State, step
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
 from flyteapps_contract.session import NO_ANSWER, STOP, Run, Session
 from flyteapps_contract.streams import PATIENCE, Watcher
@@ -122,7 +122,7 @@ class Race:
         self._afloat: set[int] = set()
         """Apps with a write that may take effect at any later time: its call was given up."""
 
-    def run(self) -> list[Flawed]:
+    def run(self) -> list[Violation]:
         """Runs the clients, reads all that is left, and judges: what broke, as far as each part of it can be judged."""
         for number in range(self.plan.standing):
             if self._call(-1, number, Said("create", f"a{number}")) is None:
@@ -143,19 +143,19 @@ class Race:
                     thread.join(CALL_SECONDS + 1.0)
             for app_id in self._ids:
                 self.session.may_have(app_id)
-        flaws = [trouble for trouble in self._trouble if isinstance(trouble, Flawed)]
-        troubles = [trouble for trouble in self._trouble if not isinstance(trouble, Flawed)]
+        violations = [trouble for trouble in self._trouble if isinstance(trouble, Violation)]
+        troubles = [trouble for trouble in self._trouble if not isinstance(trouble, Violation)]
         final = [self._call(-1, number, Said("get")) for number in range(self.plan.apps)]
         for judge in (self._judge_calls, self._judge_pages, lambda: self._judge_streams(final)):
             try:
                 judge()
-            except Flawed as flaw:
-                flaws.append(flaw)
+            except Violation as violation:
+                violations.append(violation)
             except (Refused, Unjudged, NotOffered) as trouble:
                 troubles.append(trouble)
-        if troubles and not flaws:
+        if troubles and not violations:
             raise troubles[0]
-        return flaws
+        return violations
 
     # ---- clients
 
@@ -172,7 +172,7 @@ class Race:
     def _act(self, client: int, mark: str, op: Op, read: dict[int, int]) -> None:
         number = op.app
         match op.verb:
-            case "list" | "pages" if not self.session.offers.projects:
+            case "list" | "pages" if not self.session.capabilities.projects:
                 pass  # others have apps there, too
             case "list" | "pages":
                 try:
@@ -247,7 +247,7 @@ class Race:
                 self.history.pages.append(names)
                 return
             query.token = page.token
-        raise Flawed(("LI-4",), f"pages of one app each never ended; they showed {names}")
+        raise Violation(("LI-4",), f"pages of one app each never ended; they showed {names}")
 
     def _state(self, number: int, app: model.App) -> State:
         """What is compared; an app that is shown twice in one state has to be the same throughout."""
@@ -287,19 +287,19 @@ class Race:
                     f"no order of the calls explains {_say(said)} of app {self._ids[number].name}: "
                     f"before it there was {might}; beside it ran {around}"
                 )
-                raise Flawed(("HI-1", SPEAKING[said.verb]), text)
+                raise Violation(("HI-1", SPEAKING[said.verb]), text)
         if self.history.differing:
-            raise Flawed(("HI-1", "GE-3"), f"two answers showed otherwise: {self.history.differing[0]}")
+            raise Violation(("HI-1", "GE-3"), f"two answers showed otherwise: {self.history.differing[0]}")
 
     def _judge_pages(self) -> None:
         for names in self.history.pages:
             standing = [app_id.name for app_id in self._ids[: self.plan.standing]]
             missing = [name for name in standing if name not in names]
             if missing:
-                raise Flawed(("LI-4",), f"{missing[0]} was there throughout, but came on no page: {names}")
+                raise Violation(("LI-4",), f"{missing[0]} was there throughout, but came on no page: {names}")
             twice = [name for name in standing if names.count(name) > 1]
             if twice:
-                raise Flawed(("LI-4",), f"{twice[0]} came on two pages: {names}")
+                raise Violation(("LI-4",), f"{twice[0]} came on two pages: {names}")
 
     def _judge_streams(self, final: Sequence[tuple[model.App | None, State] | None]) -> None:
         """Every stream is read until it shows a last write, then judged by its laws, and by what is read in the end."""
@@ -312,16 +312,16 @@ class Race:
             self._read(watcher, marker)
             events = [event for event in watcher.seen if event.name in self._numbers]
             self._judge_order(events)
-            for guarantee, law, _ in watching.LAWS:
-                if flaw := law(events):
+            for guarantee, rule, _ in watching.RULES:
+                if violation := rule(events):
                     # events that overtake each other break most of these laws, too
                     says = (guarantee,) if guarantee == "WA-4" else (guarantee, "WA-3")
-                    raise Flawed(says, f"a watch beside writers: {flaw}")
+                    raise Violation(says, f"a watch beside writers: {violation}")
             shown = {key[-1]: app for key, app in watching.fold(events).items()}
             wrong = [name for name in {*shown, *left} - unsure if shown.get(name) != left.get(name)]
             if wrong:
                 text = f"a watch beside writers: what it showed of {wrong[0]} in the end is not what is read"
-                raise Flawed(("WA-5", "WA-8", "WA-1"), text)
+                raise Violation(("WA-5", "WA-8", "WA-1"), text)
 
     def _read(self, watcher: Watcher, marker: model.App) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -329,11 +329,11 @@ class Race:
             try:
                 event = watcher.poll(max(deadline - time.monotonic(), 0.0))
             except (Refused, StreamEnded, Broken) as end:
-                raise Flawed(("WA-5", "WA-9"), f"a watch beside writers ended: {end}") from None
+                raise Violation(("WA-5", "WA-9"), f"a watch beside writers ended: {end}") from None
             if event is None:
-                raise Flawed(("WA-5",), "a watch beside writers doesn't show an app that was created at the end")
+                raise Violation(("WA-5",), "a watch beside writers doesn't show an app that was created at the end")
 
-    def _judge_order(self, events: Sequence[watching.Seen]) -> None:
+    def _judge_order(self, events: Sequence[watching.WatchEvent]) -> None:
         """From what a stream showed first of an incarnation on, each of its revisions comes, in order."""
         last: dict[tuple[str, tuple[int, int]], int] = {}
         for event in events:
@@ -343,7 +343,7 @@ class Race:
             revision = event.app.metadata.revision
             if key in last and revision != last[key] + 1:
                 text = f"a watch beside writers shows revision {revision} of {event.name} after revision {last[key]}"
-                raise Flawed(("WA-3", "WA-5"), text)
+                raise Violation(("WA-3", "WA-5"), text)
             last[key] = revision
 
     def timeline(self) -> tuple[Span, ...]:
@@ -384,7 +384,7 @@ def _smaller(plan: Plan, draw: random.Random) -> Plan:
     return replace(plan, clients=tuple(each for each in clients if each))
 
 
-def search(target: Target, run: Run, hunt: Hunt) -> Finding:
+def search(target: Target, run: Run, options: SearchOptions) -> Finding:
     """Runs histories; of the first that shows a flaw, smaller ones."""
     found, patience = Finding(), Patience()
 
@@ -392,22 +392,22 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
         """The guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
         with Session(target.plane(), run) as session:
             race = Race(session, plan)
-            for flaw in race.run():
-                guarantee = hunt.speaking(flaw)
-                if not guarantee or (wanted and wanted not in flaw.guarantees):
+            for violation in race.run():
+                guarantee = options.speaking(violation)
+                if not guarantee or (wanted and wanted not in violation.guarantees):
                     continue
-                found.flaw = flaw
+                found.violation = violation
                 found.calls = sum(event.client >= 0 for event in race.history.events)
                 found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
                 found.timeline = race.timeline()
                 return guarantee
-            found.tried += found.flaw is None and not race.undecided
+            found.tried += found.violation is None and not race.undecided
         return ""
 
-    for number in range(hunt.count):
-        if time.monotonic() > hunt.until:
+    for number in range(options.count):
+        if time.monotonic() > options.until:
             break
-        plan = drawn(hunt.seed, number)
+        plan = drawn(options.seed, number)
         try:
             guarantee = attempt(plan, "")
         except WITHOUT_VERDICT as trouble:
@@ -416,7 +416,7 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
             continue
         patience.worked()
         if guarantee:
-            draw = random.Random(hunt.seed)
+            draw = random.Random(options.seed)
             until = time.monotonic() + SHRINK_SECONDS
             for _ in range(ATTEMPTS):
                 less = _smaller(plan, draw)
@@ -426,7 +426,7 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
                     if less.clients and attempt(less, guarantee):
                         plan = less
             break
-    if not found.tried and found.flaw is None:
+    if not found.tried and found.violation is None:
         patience.give_up()
     return found
 

@@ -10,9 +10,9 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from flyteapps_contract.explorations.search import Exploration, Finding, Hunt, Kept, draw
+from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
 from flyteapps_contract.model.constraints import Break, Grammar
-from flyteapps_contract.model.violations import Flawed, code_proof, field_proofs
+from flyteapps_contract.model.violations import Violation, code_proof, field_proofs
 from flyteapps_contract.sequences.script import render
 from flyteapps_contract.sequences.trace import OK, Step, Trace, app_of, timeline
 from flyteapps_contract.session import STOP, Run, Session, copy
@@ -121,7 +121,7 @@ class Conversation:
             return None
         step = self.trace.call("Create", rpc.CreateRequest(app=app), rpc.CreateResponse)
         if step.code != OK:
-            raise Flawed(("CR-1",), f"a small valid app was refused: {step.code} {step.message}", self._code(OK))
+            raise Violation(("CR-1",), f"a small valid app was refused: {step.code} {step.message}", self._code(OK))
         return app_of(step)
 
     def _expect_taken(self, sent: Any, step: Step) -> None:
@@ -129,7 +129,7 @@ class Conversation:
             return  # a report has rules of its own beside those of its message
         if step.code != OK:
             text = f"{self.method} of a message that keeps every rule ended with {step.code}: {step.message}"
-            raise Flawed(("ID-2",), text, self._code(OK))
+            raise Violation(("ID-2",), text, self._code(OK))
         if self.method not in ("Create", "Update"):
             return
         now = app_of(step)
@@ -148,18 +148,18 @@ class Conversation:
         self._expect_equal(wanted, now, says)
         read = self.trace.call("Get", rpc.GetRequest(app_id=now.metadata.id), rpc.GetResponse)
         if read.code != OK:
-            raise Flawed(("GE-1", "GE-3"), f"Get ended with {read.code}: {read.message}", self._code(OK))
+            raise Violation(("GE-1", "GE-3"), f"Get ended with {read.code}: {read.message}", self._code(OK))
         self._expect_equal(now, app_of(read), ("GE-3",))
         again = self.trace.call("Update", rpc.UpdateRequest(app=app_of(read)), rpc.UpdateResponse)
         if again.code != "ABORTED":
             text = f"an app that came from the plane, sent back as it is, ended with {again.code}: {again.message}"
-            raise Flawed(("ID-4",) if again.code == INVALID else ("UP-4",), text, self._code("ABORTED"))
+            raise Violation(("ID-4",) if again.code == INVALID else ("UP-4",), text, self._code("ABORTED"))
 
     def _expect_equal(self, wanted: model.App, now: model.App, says: tuple[str, ...]) -> None:
         if wanted == now:
             return
         proofs = field_proofs(f"answers[{self.trace.number}].app", wanted, now)
-        raise Flawed(says, f"an app came back otherwise: {'; '.join(proofs)}", *proofs)
+        raise Violation(says, f"an app came back otherwise: {'; '.join(proofs)}", *proofs)
 
     def _expect_refused(self, broken: Break, step: Step, before: model.App | None, app: model.App) -> None:
         if step.code == "UNIMPLEMENTED":
@@ -167,14 +167,14 @@ class Conversation:
         told = f"{self.method} with {broken.what} in {broken.path}"
         if step.code != INVALID:
             text = f"{told}: expected {INVALID}, got {step.code} {step.message}"
-            raise Flawed(("ID-2",), text, self._code(INVALID))
+            raise Violation(("ID-2",), text, self._code(INVALID))
         if set(step.fields) != {broken.path}:
             line = f"set(violations({self.trace.number})) == {{{broken.path!r}}}"
-            raise Flawed(("ID-2",), f"{told}: named were {', '.join(step.fields) or 'no fields'}", line)
+            raise Violation(("ID-2",), f"{told}: named were {', '.join(step.fields) or 'no fields'}", line)
         read = self.trace.call("Get", rpc.GetRequest(app_id=app.metadata.id), rpc.GetResponse)
         wanted = "NOT_FOUND" if before is None else OK
         if read.code != wanted:
-            raise Flawed(("ID-2",), f"{told} was refused; then Get ended with {read.code}", self._code(wanted))
+            raise Violation(("ID-2",), f"{told} was refused; then Get ended with {read.code}", self._code(wanted))
         if before is not None:
             self._expect_equal(before, app_of(read), ("ID-2",))
 
@@ -182,7 +182,7 @@ class Conversation:
         return code_proof(self.trace.number, (code,))
 
 
-def search(target: Target, run: Run, hunt: Hunt) -> Finding:
+def search(target: Target, run: Run, options: SearchOptions) -> Finding:
     """Draws messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
     found = Finding()
 
@@ -191,14 +191,14 @@ def search(target: Target, run: Run, hunt: Hunt) -> Finding:
             conversation = Conversation(session, drawn)
             try:
                 conversation.run()
-            except Flawed as flaw:
-                keep(flaw)
+            except Violation as violation:
+                keep(violation)
                 steps = conversation.trace.steps
-                found.calls, found.script, found.timeline = len(steps), render(steps, flaw), timeline(steps)
+                found.calls, found.script, found.timeline = len(steps), render(steps, violation), timeline(steps)
                 found.story = ", ".join(step.method for step in steps)
                 raise
 
-    draw(hunt, found, requests(), attempt)
+    draw(options, found, requests(), attempt)
     return found
 
 

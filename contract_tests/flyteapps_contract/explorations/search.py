@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, told
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.session import Run
@@ -25,7 +25,7 @@ SHRINK_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hunt:
+class SearchOptions:
     """One search: so many tries, none begun after the monotonic time `until`; the same seed draws the same.
 
     `judged`: the guarantees that count, all where it is empty. A flaw that one of `explained` speaks of, too, is passed
@@ -38,11 +38,11 @@ class Hunt:
     explained: frozenset[str] = frozenset()
     until: float = float("inf")
 
-    def speaking(self, flaw: Flawed) -> str:
+    def speaking(self, violation: Violation) -> str:
         """The first guarantee that the flaw is counted for, "" where it is passed over."""
-        if self.explained & set(flaw.guarantees):
+        if self.explained & set(violation.guarantees):
             return ""
-        return next((each for each in flaw.guarantees if not self.judged or each in self.judged), "")
+        return next((each for each in violation.guarantees if not self.judged or each in self.judged), "")
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Finding:
     """
 
     tried: int = 0
-    flaw: Flawed | None = None
+    violation: Violation | None = None
     calls: int = 0
     story: str = ""
     script: str = ""
@@ -66,7 +66,7 @@ class Exploration:
 
     name: str
     guarantees: tuple[str, ...]
-    search: Callable[[Target, Run, Hunt], Finding]
+    search: Callable[[Target, Run, SearchOptions], Finding]
 
 
 class Patience:
@@ -96,12 +96,14 @@ class Patience:
 class Kept(Protocol):
     """Keeps what broke: the flaw, and all that tells of it."""
 
-    def __call__(self, flaw: Flawed) -> None:
+    def __call__(self, violation: Violation) -> None:
         """The flaw of the attempt that just ended."""
         ...
 
 
-def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]) -> None:
+def draw(
+    options: SearchOptions, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]
+) -> None:
     """Draws values and has each attempted, up to the first flaw, which Hypothesis shrinks.
 
     `attempt(value, keep)` calls `keep` with a flaw. One that doesn't count is passed over; while one is shrunk, only
@@ -111,18 +113,18 @@ def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Ca
     guarantee, shrink_until = "", float("inf")
     patience, trouble = Patience(), list[Exception]()
 
-    def keep(flaw: Flawed) -> None:
+    def keep(violation: Violation) -> None:
         nonlocal guarantee, shrink_until
-        speaking = hunt.speaking(flaw)
-        if not speaking or (guarantee and guarantee not in flaw.guarantees):
+        speaking = options.speaking(violation)
+        if not speaking or (guarantee and guarantee not in violation.guarantees):
             raise _PassedOver
-        if found.flaw is None:
+        if found.violation is None:
             guarantee, shrink_until = speaking, time.monotonic() + SHRINK_SECONDS
-        found.flaw = flaw
+        found.violation = violation
 
-    @seed(hunt.seed)
+    @seed(options.seed)
     @settings(
-        max_examples=hunt.count,
+        max_examples=options.count,
         database=None,  # nothing is kept from run to run
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
@@ -132,29 +134,29 @@ def draw(hunt: Hunt, found: Finding, strategy: st.SearchStrategy[T], attempt: Ca
     )
     @given(strategy)
     def example(value: T) -> None:
-        if trouble or time.monotonic() > (hunt.until if found.flaw is None else shrink_until):
+        if trouble or time.monotonic() > (options.until if found.violation is None else shrink_until):
             return
         try:
             attempt(value, keep)
         except _PassedOver:
             pass
         except WITHOUT_VERDICT as failure:
-            if found.flaw is None and patience.is_over(failure):
+            if found.violation is None and patience.is_over(failure):
                 trouble.append(failure)
             return
         patience.worked()
-        found.tried += found.flaw is None
+        found.tried += found.violation is None
 
     try:
         example()
     except Exception:
         # a flaw that was found is told, whatever came while it was shrunk: also Hypothesis' Flaky, since what it became
         # smallest need not show the flaw each time, or time was over
-        if found.flaw is None:
+        if found.violation is None:
             raise
-    if found.flaw is None and trouble:
+    if found.violation is None and trouble:
         raise trouble[0]
-    if found.flaw is None and not found.tried:
+    if found.violation is None and not found.tried:
         patience.give_up()
 
 
@@ -184,13 +186,13 @@ def explore(
     trouble, verdict = "", Verdict.UNJUDGED
     while judged - explained and tried < budget.count and time.monotonic() < until:
         begun = time.monotonic()
-        hunt = Hunt(
+        options = SearchOptions(
             count=budget.count - tried, seed=seed_ + len(explained), judged=judged, explained=explained, until=until
         )
         try:
-            found = exploration.search(target, run, hunt)
-        except NotOffered as lack:
-            trouble, verdict = str(lack), Verdict.NOT_OFFERED
+            found = exploration.search(target, run, options)
+        except NotOffered as missing:
+            trouble, verdict = str(missing), Verdict.NOT_OFFERED
             break
         except WITHOUT_VERDICT as failure:
             trouble = str(failure)
@@ -199,15 +201,15 @@ def explore(
             trouble = told(failure)
             break
         tried += found.tried
-        if found.flaw is None:
+        if found.violation is None:
             break
-        guarantee = hunt.speaking(found.flaw)
-        explained |= set(found.flaw.guarantees)
+        guarantee = options.speaking(found.violation)
+        explained |= set(found.violation.guarantees)
         yield Outcome(
             exploration.name,
             (guarantee,),
             Verdict.BROKEN,
-            f"{found.flaw}\nby {found.calls} calls: {found.story}",
+            f"{found.violation}\nby {found.calls} calls: {found.story}",
             time.monotonic() - begun,
             f"{tried} {exploration.name}",
             found.script,

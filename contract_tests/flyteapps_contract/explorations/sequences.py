@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from flyteapps_contract.explorations.search import Exploration, Finding, Hunt, Kept, draw
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
+from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.sequences.commands import COMMANDS, Act
 from flyteapps_contract.sequences.interpreter import Interpreter
 from flyteapps_contract.sequences.script import render
 from flyteapps_contract.sequences.trace import Step, timeline
 from flyteapps_contract.session import Run, Session
-from flyteapps_contract.targets.target import Offers, Target
+from flyteapps_contract.targets.target import Capabilities, Target
 
 LONGEST = 50
 """Commands in a sequence, at most."""
@@ -38,11 +38,11 @@ class Found(Finding):
     steps: tuple[Step, ...] = ()
 
 
-def commands_of(offers: Offers) -> st.SearchStrategy[list[Act]]:
+def commands_of(capabilities: Capabilities) -> st.SearchStrategy[list[Act]]:
     """Sequences of the commands that such a target can run."""
     rows: list[st.SearchStrategy[Act]] = []
     for command in COMMANDS:
-        if command.needs and not getattr(offers, command.needs):
+        if command.needs and not getattr(capabilities, command.needs):
             continue
         numbers = st.tuples(*(st.integers(0, count - 1) for count in command.numbers))
         for _ in range(command.weight):  # an object for each: one_of drops what it was given twice
@@ -51,27 +51,27 @@ def commands_of(offers: Offers) -> st.SearchStrategy[list[Act]]:
     return st.integers(0, LONGEST).flatmap(lambda count: st.lists(one, min_size=count, max_size=count))
 
 
-def search(target: Target, run: Run, hunt: Hunt) -> Found:
+def search(target: Target, run: Run, options: SearchOptions) -> Found:
     """Runs sequences; stops at the first flaw and shrinks it."""
     found = Found()
 
     def attempt(acts: list[Act], keep: Kept) -> None:
-        if found.flaw is None:
+        if found.violation is None:
             found.commands.update(name for name, _ in acts)
         with Session(target.plane(), run) as session:
             interpreter = Interpreter(session)
             try:
                 interpreter.run(acts)
-            except Flawed as flaw:
-                keep(flaw)
+            except Violation as violation:
+                keep(violation)
                 found.acts, found.steps = tuple(acts), tuple(interpreter.trace.steps)
                 found.calls = interpreter.trace.calls()
                 raise
 
-    draw(hunt, found, commands_of(target.offers), attempt)
-    if found.flaw is not None:
+    draw(options, found, commands_of(target.capabilities), attempt)
+    if found.violation is not None:
         found.story = _told(found.acts)
-        found.script = render(found.steps, found.flaw)
+        found.script = render(found.steps, found.violation)
         found.timeline = timeline(found.steps)
     return found
 

@@ -65,7 +65,7 @@ def may_follow(before: model.Condition, after: model.Condition, *, renewed: bool
     return new in MOVES.get(old, ())
 
 
-def flaw(conditions: Sequence[model.Condition], *, renewed: bool = False, stopping: bool) -> str:
+def violation(conditions: Sequence[model.Condition], *, renewed: bool = False, stopping: bool) -> str:
     """The first move that isn't one of the machine, among conditions that followed each other; "" where all are.
 
     `renewed`: the second one is the first of a new revision.

@@ -109,19 +109,19 @@ def contradiction(
 def _told(
     calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, lazy: bool, looks: Iterator[int], effort: int
 ) -> Contradiction[C, S] | None:
-    ways = _Ways[S]()
-    ways.add(initial, frozenset(), frozenset())
+    branches = _Ways[S]()
+    branches.add(initial, frozenset(), frozenset())
     pending: dict[int, Call[C]] = {}
     for _, ends, number in sorted(_events(calls)):
         if not ends:
             pending[number] = calls[number]
             continue
-        after = _explained(ways, number, pending, step, lazy=lazy, looks=looks, effort=effort)
+        after = _explained(branches, number, pending, step, lazy=lazy, looks=looks, effort=effort)
         call = pending.pop(number)
         if not after:
-            states = tuple(dict.fromkeys(state for state, _, _ in ways))[:10]
+            states = tuple(dict.fromkeys(state for state, _, _ in branches))[:10]
             return Contradiction(call, states, tuple(pending.values()))
-        ways = after
+        branches = after
     return None
 
 
@@ -135,7 +135,7 @@ def _events(calls: Sequence[Call[C]]) -> Iterator[tuple[int, bool, int]]:
 
 
 def _explained(
-    ways: _Ways[S],
+    branches: _Ways[S],
     returning: int,
     pending: dict[int, Call[C]],
     step: Step[S, C],
@@ -147,7 +147,7 @@ def _explained(
     """The ways in which the returning call has taken effect, without it; others take effect before it as needed."""
     explained = _Ways[S]()
     seen = _Ways[S]()
-    rest = deque(ways)
+    rest = deque(branches)
     unknown = {number: call for number, call in pending.items() if call.returned is None}
     while rest:
         state, done, lost = rest.popleft()
@@ -176,7 +176,7 @@ def _explained(
                             found += [(after, now, lost | {other}) for after in reached]
         if not lazy:
             found += [(after, done, lost | {other}) for other, call in free for after in step(state, call.what)]
-        rest.extend(way for way in found if seen.add(*way))
+        rest.extend(branch for branch in found if seen.add(*branch))
     return explained
 
 

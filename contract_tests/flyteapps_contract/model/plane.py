@@ -15,8 +15,8 @@ from flyteidl2.common.identity_pb2 import EnrichedIdentity
 
 from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import apps, transitions, updates
-from flyteapps_contract.model.transitions import Sight
-from flyteapps_contract.model.violations import Flawed, code_proof, differences, field_proofs
+from flyteapps_contract.model.transitions import Observation
+from flyteapps_contract.model.violations import Violation, code_proof, differences, field_proofs
 
 OK = "OK"
 STOP = model.Spec.DESIRED_STATE_STOPPED
@@ -26,14 +26,14 @@ Codes = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Branch:
     """What may be stored: metadata and spec as far as they are known, None for no app.
 
     `born`: it was created since the app was last read; `updates`: it was updated so often since.
     """
 
     front: model.App | None
-    born: bool = False
+    created: bool = False
     updates: int = 0
 
 
@@ -42,7 +42,7 @@ class Expected:
     """What a call on one way has to come to: refused with one of `codes`, or taken, and what it leads to."""
 
     codes: Codes
-    after: Way
+    after: Branch
     says: tuple[str, ...]
     opening: str = ""
     field: str = ""
@@ -53,8 +53,8 @@ class Entry:
     """What is known of one id."""
 
     name: str
-    ways: list[Way] = field(default_factory=lambda: [Way(None)])
-    seen: Sight | None = None
+    branches: list[Branch] = field(default_factory=lambda: [Branch(None)])
+    seen: Observation | None = None
     past: list[model.App] = field(default_factory=list[model.App])
     existed: bool = False
     blame: list[str] = field(default_factory=list[str])
@@ -64,23 +64,23 @@ class Entry:
     @property
     def may_exist(self) -> bool:
         """Whether there may be an app."""
-        return any(way.front is not None for way in self.ways)
+        return any(branch.front is not None for branch in self.branches)
 
     @property
     def known(self) -> bool:
         """Whether it is as it was last seen, or known to be absent."""
-        if len(self.ways) > 1 or self.passed:
+        if len(self.branches) > 1 or self.passed:
             return False
-        way = self.ways[0]
-        return way.front is None or (self.seen is not None and not way.born and not way.updates)
+        branch = self.branches[0]
+        return branch.front is None or (self.seen is not None and not branch.created and not branch.updates)
 
     @property
     def app(self) -> model.App | None:
         """The app as last seen, where that is how it is."""
-        return self.seen.app if self.known and self.ways[0].front is not None and self.seen is not None else None
+        return self.seen.app if self.known and self.branches[0].front is not None and self.seen is not None else None
 
 
-class World:
+class PossibleStates:
     """Everything that is known of a plane."""
 
     def __init__(self) -> None:
@@ -94,42 +94,44 @@ class World:
 
     # ---- writes
 
-    def judge(self, entry: Entry, number: int, code: str, expect: Callable[[Way], Expected], message: str = "") -> None:
+    def judge(
+        self, entry: Entry, number: int, code: str, expect: Callable[[Branch], Expected], message: str = ""
+    ) -> None:
         """Judges the code of step `number`, and keeps the ways that explain it."""
-        explained: list[Way] = []
+        explained: list[Branch] = []
         first: Expected | None = None
-        for way in entry.ways:
-            expected = expect(way)
+        for branch in entry.branches:
+            expected = expect(branch)
             first = first or expected
             if code in expected.codes:
-                explained.append(way)
+                explained.append(branch)
                 if not message.startswith(expected.opening):
                     line = f"messages[{number}].startswith({expected.opening!r})"
                     text = f"the message should begin with {expected.opening!r}: {message}"
-                    raise Flawed(expected.codes[code], text, line)
+                    raise Violation(expected.codes[code], text, line)
             elif code == OK and not expected.codes:
                 explained.append(expected.after)
         assert first is not None
         if not explained:
             raise self._unexplained(entry, number, code, first, message)
         self.blame(entry, first.codes.get(code, first.says))
-        entry.ways = explained
+        entry.branches = explained
 
-    def lose(self, entry: Entry, expect: Callable[[Way], Expected]) -> None:
+    def lose(self, entry: Entry, expect: Callable[[Branch], Expected]) -> None:
         """A call whose outcome nobody knows: it has been taken, or not."""
-        found = list(entry.ways)
-        for way in entry.ways:
-            expected = expect(way)
+        found = list(entry.branches)
+        for branch in entry.branches:
+            expected = expect(branch)
             if not expected.codes:
                 found.append(expected.after)
             self.blame(entry, expected.says)
-        entry.ways = found
+        entry.branches = found
 
     def blame(self, entry: Entry, guarantees: Iterable[str]) -> None:
         """Remembers what the calls since the last sight were about."""
         entry.blame += [each for each in guarantees if each not in entry.blame]
 
-    def _unexplained(self, entry: Entry, number: int, code: str, expected: Expected, message: str) -> Flawed:
+    def _unexplained(self, entry: Entry, number: int, code: str, expected: Expected, message: str) -> Violation:
         wanted = tuple(expected.codes) or (OK,)
         got = code if code == OK else f"{code} ({message})"
         text = f"expected {' or '.join(wanted)}, got {got}"
@@ -143,63 +145,72 @@ class World:
             says = ("UP-4", "UP-3", *says)
         if code in ("ALREADY_EXISTS", "NOT_FOUND") or not entry.known:
             says += self._mixed_up(entry)
-        return Flawed(says, text, code_proof(number, wanted))
+        return Violation(says, text, code_proof(number, wanted))
 
     # ---- reads
 
-    def found(self, entry: Entry, now: Sight, says: tuple[str, ...], *, moving: bool, at_hand: bool) -> None:
+    def found(self, entry: Entry, now: Observation, says: tuple[str, ...], *, moving: bool, at_hand: bool) -> None:
         """Judges an app that an answer shows. `moving`: it may move by itself; `at_hand`: some cluster leases it."""
-        fitting = [way for way in entry.ways if way.front is not None and self._fits(way.front, now.app)]
+        fitting = [
+            branch for branch in entry.branches if branch.front is not None and self._fits(branch.front, now.app)
+        ]
         if not fitting:
             raise self._misfit(entry, now, says)
-        way = fitting[0]
+        branch = fitting[0]
         then, blame = entry.seen, tuple(entry.blame)
-        if way.front is not None and not way.front.spec.HasField("creator"):
+        if branch.front is not None and not branch.front.spec.HasField("creator"):
             self.caller = self.caller or now.app.spec.creator
-        touched = bool(way.updates or entry.passed or moving or len(entry.ways) > 1)
-        for flaw in self._flaws(way, then, now, blame or says, touched=touched, at_hand=at_hand):
-            raise flaw
+        touched = bool(branch.updates or entry.passed or moving or len(entry.branches) > 1)
+        for violation in self._violations(branch, then, now, blame or says, touched=touched, at_hand=at_hand):
+            raise violation
         self.accept(entry, now)
 
-    def accept(self, entry: Entry, now: Sight) -> None:
+    def accept(self, entry: Entry, now: Observation) -> None:
         """Takes an app as it is now."""
         if entry.seen is not None and entry.seen.app.metadata.revision != now.app.metadata.revision:
             entry.past.append(entry.seen.app)
-        entry.ways = [Way(model.App(metadata=now.app.metadata, spec=now.app.spec))]
+        entry.branches = [Branch(model.App(metadata=now.app.metadata, spec=now.app.spec))]
         entry.seen, entry.blame, entry.passed, entry.existed = now, [], False, True
         self.org = self.org or now.app.metadata.id.org
 
     def absent(self, entry: Entry, says: tuple[str, ...]) -> None:
         """Judges an answer that there is no such app."""
-        ways = [way for way in entry.ways if way.front is None]
-        if not ways:
-            raise Flawed((*says, *entry.blame), f"{entry.name} should be there, but is NOT_FOUND")
-        entry.ways, entry.blame, entry.passed = ways, [], False
+        branches = [branch for branch in entry.branches if branch.front is None]
+        if not branches:
+            raise Violation((*says, *entry.blame), f"{entry.name} should be there, but is NOT_FOUND")
+        entry.branches, entry.blame, entry.passed = branches, [], False
 
-    def gone_code(self, entry: Entry, number: int) -> Flawed:
+    def gone_code(self, entry: Entry, number: int) -> Violation:
         """An answer that should have been NOT_FOUND."""
         if entry.existed and not entry.blame:
             says: tuple[str, ...] = ("DE-3", "GE-3")
         else:
             says = tuple(entry.blame) or ("GE-1", *self._mixed_up(entry))
-        return Flawed(says, f"{entry.name} should not be there", code_proof(number, ("NOT_FOUND",)))
+        return Violation(says, f"{entry.name} should not be there", code_proof(number, ("NOT_FOUND",)))
 
-    def _flaws(
-        self, way: Way, then: Sight | None, now: Sight, blame: tuple[str, ...], *, touched: bool, at_hand: bool
-    ) -> Iterator[Flawed]:
-        yield from transitions.any_sight(now)
-        if way.born or then is None:
-            yield from transitions.first_sight(now, at_once=way.born and not touched, at_hand=at_hand)
+    def _violations(
+        self,
+        branch: Branch,
+        then: Observation | None,
+        now: Observation,
+        blame: tuple[str, ...],
+        *,
+        touched: bool,
+        at_hand: bool,
+    ) -> Iterator[Violation]:
+        yield from transitions.any_observation(now)
+        if branch.created or then is None:
+            yield from transitions.first_observation(now, at_once=branch.created and not touched, at_hand=at_hand)
         else:
             if not touched:
                 yield from transitions.unmoved(then, now, blame)
-            yield from transitions.next_sight(then, now, updated=way.updates)
+            yield from transitions.next_observation(then, now, updated=branch.updates)
 
-    def _misfit(self, entry: Entry, now: Sight, says: tuple[str, ...]) -> Flawed:
-        known = [way.front for way in entry.ways if way.front is not None]
+    def _misfit(self, entry: Entry, now: Observation, says: tuple[str, ...]) -> Violation:
+        known = [branch.front for branch in entry.branches if branch.front is not None]
         if not known:
             blame = tuple(entry.blame) or ("DE-3" if entry.existed else "GE-1", *self._mixed_up(entry))
-            return Flawed(blame, f"{entry.name} should not be there", f"not {now.word}.metadata.id.name")
+            return Violation(blame, f"{entry.name} should not be there", f"not {now.word}.metadata.id.name")
         expected = self._filled(known[-1], now.app)
         actual = model.App(metadata=now.app.metadata, spec=now.app.spec)
         stale = any((each.metadata, each.spec) == (now.app.metadata, now.app.spec) for each in entry.past)
@@ -213,7 +224,7 @@ class World:
         elif "CR-1" in says and all(path.startswith("spec") for path in paths):
             says = ("ID-4", "CR-3") if paths == ["spec.creator"] else ("CR-3", "SP-3")
         text = f"not as it was written (-)\n{diff(expected, actual)}"
-        return Flawed((*says, *self._mixed_up(entry)), text, *field_proofs(now.word, expected, actual))
+        return Violation((*says, *self._mixed_up(entry)), text, *field_proofs(now.word, expected, actual))
 
     def _mixed_up(self, entry: Entry) -> tuple[str, ...]:
         """ID-1, where another app has an id that is nearly the same."""
@@ -236,54 +247,54 @@ class World:
 
     # ---- what writes come to
 
-    def creating(self, sent: model.App, refused: Codes) -> Callable[[Way], Expected]:
+    def creating(self, sent: model.App, refused: Codes) -> Callable[[Branch], Expected]:
         """A Create; `refused`: the codes with which this request is refused whatever is stored."""
 
-        def expect(way: Way) -> Expected:
+        def expect(branch: Branch) -> Expected:
             codes = dict(refused)
-            if way.front is not None:
+            if branch.front is not None:
                 codes["ALREADY_EXISTS"] = ("CR-2",)
             front = apps.created(sent, self.org, self.caller or EnrichedIdentity())
             if not sent.spec.HasField("creator") and self.caller is None:
                 front.spec.ClearField("creator")
-            return Expected(codes, Way(front, born=True), ("CR-1", "CR-3"))
+            return Expected(codes, Branch(front, created=True), ("CR-1", "CR-3"))
 
         return expect
 
-    def updating(self, sent: model.App, refused: Codes) -> Callable[[Way], Expected]:
+    def updating(self, sent: model.App, refused: Codes) -> Callable[[Branch], Expected]:
         """An Update."""
 
-        def expect(way: Way) -> Expected:
-            if way.front is None:
-                return Expected({**refused, "NOT_FOUND": ("UP-1",)}, way, ("UP-2",))
+        def expect(branch: Branch) -> Expected:
+            if branch.front is None:
+                return Expected({**refused, "NOT_FOUND": ("UP-1",)}, branch, ("UP-2",))
             codes = dict(refused)
             opening = ""
-            if sent.metadata.revision not in (0, way.front.metadata.revision):
+            if sent.metadata.revision not in (0, branch.front.metadata.revision):
                 codes["ABORTED"], opening = ("UP-3",), updates.OPENING
-            after = updates.updated(way.front, sent)
-            if not way.front.spec.HasField("creator"):
+            after = updates.updated(branch.front, sent)
+            if not branch.front.spec.HasField("creator"):
                 after.spec.ClearField("creator")
-            if "ABORTED" not in codes and _same(after, way.front):
+            if "ABORTED" not in codes and _same(after, branch.front):
                 codes["ABORTED"], opening = ("UP-4",), updates.OPENING
             opening = opening if list(codes) == ["ABORTED"] else ""
-            return Expected(codes, replace(way, front=after, updates=way.updates + 1), ("UP-2",), opening)
+            return Expected(codes, replace(branch, front=after, updates=branch.updates + 1), ("UP-2",), opening)
 
         return expect
 
-    def deleting(self, entry: Entry, refused: Codes) -> Callable[[Way], Expected]:
+    def deleting(self, entry: Entry, refused: Codes) -> Callable[[Branch], Expected]:
         """A Delete."""
 
-        def expect(way: Way) -> Expected:
-            if way.front is None:
-                return Expected({**refused, "NOT_FOUND": ("DE-1",)}, way, ("DE-1",))
+        def expect(branch: Branch) -> Expected:
+            if branch.front is None:
+                return Expected({**refused, "NOT_FOUND": ("DE-1",)}, branch, ("DE-1",))
             codes = dict(refused)
-            if way.front.spec.desired_state != STOP:
+            if branch.front.spec.desired_state != STOP:
                 seen = entry.seen
-                same = seen is not None and not way.born
+                same = seen is not None and not branch.created
                 last = transitions.status_of(seen.app) if same and seen is not None else 0
                 if last != transitions.lifecycle.UNASSIGNED or entry.passed:
                     codes["FAILED_PRECONDITION"] = ("DE-2",)
-            return Expected(codes, Way(None), ("DE-3", "DE-2"))
+            return Expected(codes, Branch(None), ("DE-3", "DE-2"))
 
         return expect
 

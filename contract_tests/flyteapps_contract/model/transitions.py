@@ -14,7 +14,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import lifecycle, updates
 from flyteapps_contract.model.reports import KEPT, deployment_id, time_of
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.model.violations import Violation
 
 STOP = model.Spec.DESIRED_STATE_STOPPED
 EARLY = (lifecycle.UNASSIGNED, lifecycle.ASSIGNED)
@@ -22,7 +22,7 @@ EARLY = (lifecycle.UNASSIGNED, lifecycle.ASSIGNED)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observation:
     """An app as it was read, and the script's word for it."""
 
     app: model.App
@@ -34,7 +34,7 @@ def status_of(app: model.App) -> int:
     return app.status.conditions[-1].deployment_status if app.status.conditions else 0
 
 
-def first_sight(now: Sight, *, at_once: bool, at_hand: bool) -> Iterator[Flawed]:
+def first_observation(now: Observation, *, at_once: bool, at_hand: bool) -> Iterator[Violation]:
     """Of an app since its creation. `at_once`: nothing but the creation happened; `at_hand`: a cluster leases it."""
     app = now.app
     stopping = app.spec.desired_state == STOP
@@ -44,59 +44,59 @@ def first_sight(now: Sight, *, at_once: bool, at_hand: bool) -> Iterator[Flawed]
     if at_once:
         expected = [first] if stopping or not at_hand else [first, lifecycle.ASSIGNED]
         if statuses[:1] != [first]:
-            yield Flawed(("CR-4",), f"the first condition should be {_name(first)}", f"{line}[:1] == {[first]}")
+            yield Violation(("CR-4",), f"the first condition should be {_name(first)}", f"{line}[:1] == {[first]}")
         if statuses != expected:
             text = f"a new app should be {_names(expected)}, but is {_names(statuses)}"
-            yield Flawed(("LE-6",) if at_hand else ("CR-4", "LE-1"), text, f"{line} == {expected}")
+            yield Violation(("LE-6",) if at_hand else ("CR-4", "LE-1"), text, f"{line} == {expected}")
     elif len(statuses) < KEPT and statuses[:1] not in ([lifecycle.UNASSIGNED], [lifecycle.STOPPED]):
-        yield Flawed(("CR-4",), "the first condition should be UNASSIGNED or STOPPED", f"{line}[0] in (1, 6)")
+        yield Violation(("CR-4",), "the first condition should be UNASSIGNED or STOPPED", f"{line}[0] in (1, 6)")
     if not app.status.HasField("created_at"):
-        yield Flawed(("CR-1",), "an app should say when it was created", f"{now.word}.status.HasField('created_at')")
+        yield Violation(("CR-1",), "an app should say when it was created", f"{now.word}.status.HasField('created_at')")
 
 
-def any_sight(now: Sight) -> Iterator[Flawed]:
+def any_observation(now: Observation) -> Iterator[Violation]:
     """Of an app at any time."""
     app = now.app
     if odd := lifecycle.misfit(app.status.conditions):
-        yield Flawed(("US-2",), f"no substate of that status: {odd}", _in_words(now, "conditions"))
+        yield Violation(("US-2",), f"no substate of that status: {odd}", _in_words(now, "conditions"))
     if not app.metadata.id.org:
-        yield Flawed(("ID-1",), "a returned app should carry an org", f"{now.word}.metadata.id.org != ''")
+        yield Violation(("ID-1",), "a returned app should carry an org", f"{now.word}.metadata.id.org != ''")
     if not app.spec.creator.WhichOneof("principal"):
         line = f"{now.word}.spec.creator.WhichOneof('principal') is not None"
-        yield Flawed(("ID-4", "CR-3"), "an app should have a creator", line)
+        yield Violation(("ID-4", "CR-3"), "an app should have a creator", line)
     if status_of(app) == lifecycle.STOPPED and app.status.assigned_cluster:
-        yield Flawed(("LE-5", "LE-1"), "a STOPPED app has no cluster", f"{now.word}.status.assigned_cluster == ''")
+        yield Violation(("LE-5", "LE-1"), "a STOPPED app has no cluster", f"{now.word}.status.assigned_cluster == ''")
     last = [each for each in app.status.conditions[-1:] if each.deployment_status not in EARLY]
     if last and last[0].deployment_id not in ("", deployment_id(app.spec)):
         expected = deployment_id(app.spec)
         line = f"{now.word}.status.conditions[-1].deployment_id == {expected!r}"
-        yield Flawed(("US-4",), f"the deployment_id should be {expected}, but is {last[0].deployment_id}", line)
+        yield Violation(("US-4",), f"the deployment_id should be {expected}, but is {last[0].deployment_id}", line)
     if len(app.status.conditions) > KEPT:
         line = f"len({now.word}.status.conditions) <= {KEPT}"
-        yield Flawed(("US-5",), f"{len(app.status.conditions)} conditions are kept", line)
+        yield Violation(("US-5",), f"{len(app.status.conditions)} conditions are kept", line)
 
 
-def next_sight(then: Sight, now: Sight, *, updated: int) -> Iterator[Flawed]:
+def next_observation(then: Observation, now: Observation, *, updated: int) -> Iterator[Violation]:
     """Of the same incarnation later, after so many updates, and whatever its cluster did."""
     before, after = then.app.status, now.app.status
     if after.created_at != before.created_at:
         line = f"{now.word}.status.created_at == {then.word}.status.created_at"
-        yield Flawed(("UP-2",), "created_at should stay", line)
+        yield Violation(("UP-2",), "created_at should stay", line)
     moved = time_of(after.last_updated_at) > time_of(before.last_updated_at)
     if after.last_updated_at != before.last_updated_at and not updated:
         line = f"{now.word}.status.last_updated_at == {then.word}.status.last_updated_at"
-        yield Flawed(("US-6",), "last_updated_at should move on Create and Update only", line)
+        yield Violation(("US-6",), "last_updated_at should move on Create and Update only", line)
     if updated and not moved:
         line = f"{now.word}.status.last_updated_at.ToNanoseconds() > {then.word}.status.last_updated_at.ToNanoseconds()"
-        yield Flawed(("UP-2", "US-6"), "last_updated_at should move with an update", line)
+        yield Violation(("UP-2", "US-6"), "last_updated_at should move with an update", line)
     yield from _conditions(then, now, updated=updated)
 
 
-def _conditions(then: Sight, now: Sight, *, updated: int) -> Iterator[Flawed]:
+def _conditions(then: Observation, now: Observation, *, updated: int) -> Iterator[Violation]:
     before, after = list(then.app.status.conditions), list(now.app.status.conditions)
     if not before or not after:
         if before:
-            yield Flawed(("US-1", "US-5"), "its conditions are gone", f"len({now.word}.status.conditions) > 0")
+            yield Violation(("US-1", "US-5"), "its conditions are gone", f"len({now.word}.status.conditions) > 0")
         return
     if len(before) + 1 < KEPT and len(after) < KEPT:
         kept = len(after) >= len(before) and after[: len(before) - 1] == before[:-1]
@@ -105,35 +105,35 @@ def _conditions(then: Sight, now: Sight, *, updated: int) -> Iterator[Flawed]:
             count = len(before) - 1
             line = f"list({now.word}.status.conditions)[:{count}] == list({then.word}.status.conditions)[:{count}]"
             more = f"len({now.word}.status.conditions) >= {len(before)}"
-            yield Flawed(("US-1", "US-5", "CR-4"), "conditions should only be appended", more, line)
+            yield Violation(("US-1", "US-5", "CR-4"), "conditions should only be appended", more, line)
             return
         new = after[len(before) - 1 :]
-        if updated <= 1 and (found := _path_flaw(new, then.app, now.app, updated=updated)):
+        if updated <= 1 and (found := _path_violation(new, then.app, now.app, updated=updated)):
             statuses = {each.deployment_status for each in new[1:]}
             more = (
                 ("LE-2",) if lifecycle.UNASSIGNED in statuses else ("LE-1",) if lifecycle.ASSIGNED in statuses else ()
             )
-            yield Flawed(("US-2", "UP-5", "UP-7", *more), found, _in_words(now, "conditions"))
+            yield Violation(("US-2", "UP-5", "UP-7", *more), found, _in_words(now, "conditions"))
         if len(new) > 1 and new[-1].revision <= new[0].revision:
             yield _counter(now, then, "with every new condition")
     if after[-1].revision < before[-1].revision:
         yield _counter(now, then, "or stay")
 
 
-def _path_flaw(path: Sequence[model.Condition], then: model.App, now: model.App, *, updated: int) -> str:
+def _path_violation(path: Sequence[model.Condition], then: model.App, now: model.App, *, updated: int) -> str:
     """Why no order of the cluster's reports and of the update, if there was one, leads along that path."""
     was, stopping = then.spec.desired_state == STOP, now.spec.desired_state == STOP
-    found = lifecycle.flaw(path, renewed=False, stopping=stopping)
+    found = lifecycle.violation(path, renewed=False, stopping=stopping)
     if not updated or not found:
         return found
     for place in range(1, len(path)):
-        before = lifecycle.flaw(path[:place], renewed=False, stopping=was)
-        if not before and not lifecycle.flaw(path[place - 1 :], renewed=True, stopping=stopping):
+        before = lifecycle.violation(path[:place], renewed=False, stopping=was)
+        if not before and not lifecycle.violation(path[place - 1 :], renewed=True, stopping=stopping):
             return ""
     return found
 
 
-def after_update(then: Sight, now: Sight, reason: str) -> Iterator[Flawed]:
+def after_update(then: Observation, now: Observation, reason: str) -> Iterator[Violation]:
     """Of the answer of an Update, where nobody else moves the app."""
     expected = updates.appended(then.app, now.app.spec.desired_state)
     before, after = then.app.status.conditions, now.app.status.conditions
@@ -145,23 +145,23 @@ def after_update(then: Sight, now: Sight, reason: str) -> Iterator[Flawed]:
         said = _names([expected] if expected is not None else [])
         got = _names([each.deployment_status for each in after[len(before) :]])
         text = f"the update should append {said}, but appended {got}"
-        yield Flawed(("UP-5",), text, f"{line} == {[expected] if expected is not None else []}")
+        yield Violation(("UP-5",), text, f"{line} == {[expected] if expected is not None else []}")
     elif expected is not None and reason not in after[-1].message:
         line = f"{reason!r} in {now.word}.status.conditions[-1].message"
-        yield Flawed(("UP-6",), f"the reason {reason!r} should be in {after[-1].message!r}", line)
+        yield Violation(("UP-6",), f"the reason {reason!r} should be in {after[-1].message!r}", line)
 
 
-def unmoved(then: Sight, now: Sight, blame: tuple[str, ...]) -> Iterator[Flawed]:
+def unmoved(then: Observation, now: Observation, blame: tuple[str, ...]) -> Iterator[Violation]:
     """Of an app that nobody touched."""
     if now.app != then.app:
         text = f"nothing changed it, but it is not as it was (-)\n{diff(then.app, now.app)}"
-        yield Flawed(blame, text, f"{now.word} == {then.word}")
+        yield Violation(blame, text, f"{now.word} == {then.word}")
 
 
-def _counter(now: Sight, then: Sight, when: str) -> Flawed:
+def _counter(now: Observation, then: Observation, when: str) -> Violation:
     line = f"{now.word}.status.conditions[-1].revision >= {then.word}.status.conditions[-1].revision"
     strictly = line.replace(">=", ">") if when != "or stay" else line
-    return Flawed(("US-1",), f"the counter should grow {when}", strictly)
+    return Violation(("US-1",), f"the counter should grow {when}", strictly)
 
 
 def _unstamped(condition: model.Condition) -> bytes:
@@ -171,7 +171,7 @@ def _unstamped(condition: model.Condition) -> bytes:
     return other.SerializeToString(deterministic=True)
 
 
-def _in_words(now: Sight, field: str) -> str:
+def _in_words(now: Observation, field: str) -> str:
     return f"{field}_follow({now.word})"
 
 

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from flyteapps_contract.outcomes import Broken
 
 
-class Flawed(Broken):
+class Violation(Broken):
     """Something that the contract rules out: the guarantees that do so, a text, and what a script has to find true."""
 
     def __init__(self, guarantees: tuple[str, ...], text: str, *proof: str) -> None:

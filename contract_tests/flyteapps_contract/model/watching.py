@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.expectations import diff
-from flyteapps_contract.streams import Seen
+from flyteapps_contract.streams import WatchEvent
 
 Key = tuple[str, str, str, str]
 Mark = tuple[str, str, int, int]
@@ -43,12 +43,12 @@ def mark_of(kind: str, app: model.App) -> Mark:
     return ("write", name, app.metadata.revision, stamp.seconds * 10**9 + stamp.nanos)
 
 
-def marks(events: Iterable[Seen]) -> list[Mark]:
+def marks(events: Iterable[WatchEvent]) -> list[Mark]:
     """The events' marks."""
     return [mark_of(event.kind, event.app) for event in events]
 
 
-def ids(events: Iterable[Seen]) -> set[Key]:
+def ids(events: Iterable[WatchEvent]) -> set[Key]:
     """The ids that the events showed; an event without an app shows none."""
     return {key_of(event.app) for event in events if event.name}
 
@@ -58,7 +58,7 @@ def in_snapshot_order(apps: Sequence[model.App]) -> list[str]:
     return [app.metadata.id.name for app in sorted(apps, key=lambda app: (created_at(app), key_of(app)))]
 
 
-def fold(events: Iterable[Seen]) -> dict[Key, model.App]:
+def fold(events: Iterable[WatchEvent]) -> dict[Key, model.App]:
     """The apps that are there after these events."""
     apps: dict[Key, model.App] = {}
     for event in events:
@@ -69,12 +69,12 @@ def fold(events: Iterable[Seen]) -> dict[Key, model.App]:
     return apps
 
 
-def first_sight_law(events: Sequence[Seen]) -> str:
+def first_event_rule(events: Sequence[WatchEvent]) -> str:
     """A CreateEvent exactly where the stream shows an incarnation for the first time.
 
     That is for targets that an app does not leave while it exists; an event that comes again is passed over.
     """
-    shown: dict[tuple[Key, tuple[int, int]], Seen] = {}
+    shown: dict[tuple[Key, tuple[int, int]], WatchEvent] = {}
     for at, event in enumerate(events):
         incarnation = (key_of(event.app), created_at(event.app))
         last = shown.get(incarnation)
@@ -86,12 +86,12 @@ def first_sight_law(events: Sequence[Seen]) -> str:
     return ""
 
 
-def previous_law(events: Sequence[Seen]) -> str:
+def previous_rule(events: Sequence[WatchEvent]) -> str:
     """An UpdateEvent's old_app is the app of the event before, of the same app.
 
     An event that comes again is passed over, and one that has to be a CreateEvent, after a deletion.
     """
-    before: dict[Key, Seen] = {}
+    before: dict[Key, WatchEvent] = {}
     for at, event in enumerate(events):
         last = before.get(key_of(event.app))
         judged = event.kind == "update" and last is not None and last.kind != "delete" and last.app != event.app
@@ -102,7 +102,7 @@ def previous_law(events: Sequence[Seen]) -> str:
     return ""
 
 
-def last_state_law(events: Sequence[Seen]) -> str:
+def last_state_rule(events: Sequence[WatchEvent]) -> str:
     """A DeleteEvent carries the app as the event before left it."""
     before: dict[Key, model.App] = {}
     for at, event in enumerate(events):
@@ -113,12 +113,12 @@ def last_state_law(events: Sequence[Seen]) -> str:
     return ""
 
 
-def unique_law(events: Sequence[Seen]) -> str:
+def unique_rule(events: Sequence[WatchEvent]) -> str:
     """No event shows twice: an app is another after each, and only an app that is there is deleted.
 
     Every commit moves the plane's clock, so no two creations of an id look alike.
     """
-    before: dict[Key, Seen] = {}
+    before: dict[Key, WatchEvent] = {}
     for at, event in enumerate(events):
         last = before.get(key_of(event.app))
         if last is not None and last.kind == event.kind and last.app == event.app:
@@ -129,7 +129,7 @@ def unique_law(events: Sequence[Seen]) -> str:
     return _repeated(mark for mark in marks(events) if mark[0] == "write")
 
 
-def step_law(events: Sequence[Seen]) -> str:
+def step_rule(events: Sequence[WatchEvent]) -> str:
     """No two commits are merged: from one event of an app to the next there is at most one new condition."""
     before: dict[Key, model.App] = {}
     for at, event in enumerate(events):
@@ -144,17 +144,17 @@ def step_law(events: Sequence[Seen]) -> str:
     return ""
 
 
-LAWS: tuple[tuple[str, Callable[[Sequence[Seen]], str], str], ...] = (
-    ("WA-4", unique_law, "unique"),
-    ("WA-7", first_sight_law, "first_sight"),
-    ("WA-6", previous_law, "previous"),
-    ("WA-7", last_state_law, "last_state"),
-    ("WA-3", step_law, "step"),
+RULES: tuple[tuple[str, Callable[[Sequence[WatchEvent]], str], str], ...] = (
+    ("WA-4", unique_rule, "unique"),
+    ("WA-7", first_event_rule, "first_sight"),
+    ("WA-6", previous_rule, "previous"),
+    ("WA-7", last_state_rule, "last_state"),
+    ("WA-3", step_rule, "step"),
 )
 """The laws that need nothing but what a stream showed: the guarantee, the law, and a script's word for it."""
 
 
-def order_law(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
+def order_rule(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
     """Every write is one event, and the events come in the order of the writes."""
     for at, (shown, wrote) in enumerate(zip(seen, written, strict=False)):
         if shown != wrote:
@@ -164,7 +164,7 @@ def order_law(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
     return ""
 
 
-def gapless_law(seen: Iterable[Mark], written: Iterable[Mark]) -> str:
+def gapless_rule(seen: Iterable[Mark], written: Iterable[Mark]) -> str:
     """Every write is among the events; in which order, and how often beyond that, is not this law's business."""
     missing = Counter(written) - Counter(seen)
     if not missing:
@@ -183,7 +183,7 @@ def _say(mark: Mark) -> str:
     return f"the deletion of {name}" if kind == "gone" else f"revision {revision} of {name}"
 
 
-def _at_rest(event: Seen) -> bool:
+def _at_rest(event: WatchEvent) -> bool:
     """Whether the event leaves an app that nothing but a client moves."""
     conditions = event.app.status.conditions
     stopped = model.Status.DEPLOYMENT_STATUS_STOPPED

@@ -44,7 +44,7 @@ def open_stream(plane: Plane, call: str, request: Message) -> Inbox:
 
 def pass_time(plane: Plane, seconds: float) -> None:
     """Lets so much of the plane's time pass; real time where its clock can't be moved."""
-    if plane.offers.clock:
+    if plane.capabilities.clock:
         plane.advance(seconds)
     else:
         time.sleep(seconds)

@@ -86,7 +86,7 @@ def replay_file(target: Target, path: Path) -> list[Difference]:
     Raises BadRecording for a file that is none, CannotJudge where it is of another dialect than the target.
     """
     header = header_of(path)
-    recorded, dialect = header.dialect if header is not None else "", target.offers.dialect
+    recorded, dialect = header.dialect if header is not None else "", target.capabilities.dialect
     if recorded and recorded != dialect:
         raise CannotJudge(f"{path}: a recording of the dialect {recorded}, but the target's offers say {dialect}")
     return replay(target, load(path), Rules.of(header))
@@ -147,8 +147,8 @@ def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> d
             app_id = cast("model.Identifier", to_message(fields["wait"], model.Identifier, where))
             return {"reached": await_status(plane, app_id, fields["until_all_conditions"])}
         case _:
-            if lack := plane.offers.lacks("http"):
-                return lack
+            if missing := plane.capabilities.missing("http"):
+                return missing
             answer = send(plane, fields["http"], where)
             return answer if isinstance(answer, str) else {key: answer[key] for key in answer.keys() & fields.keys()}
 

@@ -187,8 +187,8 @@ def _step(fields: dict[str, Any], where: str) -> Step:
         raise BadRecording(f"{where}: a step has one of {', '.join(FIELDS)}, this has {', '.join(kinds) or 'none'}")
     step = Step(group, name, kinds[0], rest, line=where)
     _require_known(rest, {key: TYPES[key] for key in sorted(FIELDS[step.kind])}, step.where)
-    if lacking := [key for key in REQUIRED[step.kind] if key not in rest]:
-        raise BadRecording(f"{step.where}: lacks `{lacking[0]}`")
+    if missing_capabilities := [key for key in REQUIRED[step.kind] if key not in rest]:
+        raise BadRecording(f"{step.where}: lacks `{missing_capabilities[0]}`")
     _require_understood(step)
     return step
 
@@ -254,8 +254,8 @@ def _require_understood(step: Step) -> None:
             _require_known(request, HTTP_TYPES, f"{where}: http")
             headers = request.get("headers", {})
             _require_known(headers, dict.fromkeys(headers, (str,)), f"{where}: http: headers")
-            if lacking := [key for key in ("method", "path") if key not in request]:
-                raise BadRecording(f"{where}: http: lacks `{lacking[0]}`")
+            if missing_capabilities := [key for key in ("method", "path") if key not in request]:
+                raise BadRecording(f"{where}: http: lacks `{missing_capabilities[0]}`")
             to_body(request.get("body_base64", ""), where)
 
 

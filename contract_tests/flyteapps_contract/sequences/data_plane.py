@@ -10,14 +10,14 @@ from flyteidl2.app import app_payload_pb2 as rpc
 
 from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import lifecycle, reports
-from flyteapps_contract.model.transitions import Sight
-from flyteapps_contract.model.violations import Flawed, code_proof, differences, field_proofs
+from flyteapps_contract.model.transitions import Observation
+from flyteapps_contract.model.violations import Violation, code_proof, differences, field_proofs
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
 from flyteapps_contract.sequences.names import REPORTS, Slot
 from flyteapps_contract.sequences.trace import OK, app_of
 from flyteapps_contract.session import ACTIVE, PENDING, STOP, STOPPED, last_status, preparing
 from flyteapps_contract.streams import Leases
-from flyteapps_contract.targets.target import Offers
+from flyteapps_contract.targets.target import Capabilities
 
 if TYPE_CHECKING:
     from flyteapps_contract.sequences.interpreter import Interpreter
@@ -58,7 +58,7 @@ class DataPlane:
         self._desks: dict[str, Desk] = {}
         self._now = 0.0
         self._granted: dict[str, float] = {}
-        self._lacking = "" if interpreter.session.own_pools() else Offers.REASONS["pools"]
+        self._missing = "" if interpreter.session.own_pools() else Capabilities.REASONS["pools"]
         self._born: dict[str, set[int]] = {}
         """When the incarnations of each slot that were seen were created."""
         self._left: set[str] = set()
@@ -67,7 +67,7 @@ class DataPlane:
     def at_hand(self, slot: Slot) -> list[str]:
         """The clusters that lease the slot's app at once; "" stands for one that isn't the scene's."""
         if not slot.own:
-            return [""] if self._on.offers.cluster else []
+            return [""] if self._on.capabilities.cluster else []
         return [cluster for cluster in self._desks if self._on.scene.serves(cluster, slot)]
 
     # ---- leases
@@ -75,7 +75,7 @@ class DataPlane:
     def lease(self, number: int) -> None:
         """Opens the Lease stream of a cluster; one that is open stays."""
         cluster = self._on.scene.clusters[number]
-        if cluster in self._desks or cluster in self._left or self._lacking:
+        if cluster in self._desks or cluster in self._left or self._missing:
             return
         for slot in self._own():
             entry = self._on.entry(slot)
@@ -84,8 +84,8 @@ class DataPlane:
         stream, leases = self._on.trace.lease(cluster)
         try:
             first = leases.poll()
-        except NotOffered as lack:
-            self._lacking = str(lack)
+        except NotOffered as missing:
+            self._missing = str(missing)
             self._on.trace.close(stream)
             return
         waiting = [slot for slot in self._own() if self._on.scene.serves(cluster, slot) and self._waits(slot)]
@@ -117,7 +117,7 @@ class DataPlane:
         """Waits until an app of the cluster's pool comes on the stream, where it may begin later than it is opened."""
         if self._on.session.plane.link.opens_at_once:
             return
-        where = {"project": f"{self._on.session.project}m"} if self._on.offers.projects else dict[str, str]()
+        where = {"project": f"{self._on.session.project}m"} if self._on.capabilities.projects else dict[str, str]()
         slot = Slot("", self._on.session.id(**where), cluster, own=True)
         with preparing("the first lease of a stream"):
             app = self._on.trace.call("Create", self._on.scene.creation(slot), rpc.CreateResponse)
@@ -128,7 +128,7 @@ class DataPlane:
         """Reads each app that some cluster has to have been leased."""
         for slot in self._own():
             entry = self._on.entry(slot)
-            if self.at_hand(slot) and (len(entry.ways) > 1 or entry.passed or self._waits(slot)):
+            if self.at_hand(slot) and (len(entry.branches) > 1 or entry.passed or self._waits(slot)):
                 self._on.refresh(slot)
 
     def passed(self, seconds: float) -> None:
@@ -140,7 +140,7 @@ class DataPlane:
                 self._on.entry(slot).passed = True
                 self._on.refresh(slot)
 
-    def sighted(self, slot: Slot, before: model.App | None, now: Sight, *, reported: bool = False) -> None:
+    def observed(self, slot: Slot, before: model.App | None, now: Observation, *, reported: bool = False) -> None:
         """Judges what an app says of its lease; `reported`: its cluster has just spoken."""
         app = now.app
         if not slot.own:
@@ -153,7 +153,7 @@ class DataPlane:
         runs = app.spec.desired_state != STOP
         if runs and not cluster and at_hand:
             line = f"{now.word}.status.assigned_cluster != ''"
-            raise Flawed(("LE-6", "LE-1"), f"no cluster was leased it, though {at_hand[0]} waits for it", line)
+            raise Violation(("LE-6", "LE-1"), f"no cluster was leased it, though {at_hand[0]} waits for it", line)
         leased = bool(cluster) and app.status.HasField("lease_expiration")
         anew = leased and (
             was.assigned_cluster != cluster or was.lease_expiration != app.status.lease_expiration or not same
@@ -163,7 +163,7 @@ class DataPlane:
             return
         if anew and cluster not in at_hand:
             line = f"{now.word}.status.assigned_cluster in {at_hand!r}"
-            raise Flawed(("LE-1",), f"{cluster} was leased it, but does not serve its pool or doesn't wait", line)
+            raise Violation(("LE-1",), f"{cluster} was leased it, but does not serve its pool or doesn't wait", line)
         if not reported:
             self._judge_time(slot, was, now, anew=anew)
         if anew:
@@ -181,7 +181,7 @@ class DataPlane:
         longer = now.lease_expiration.ToNanoseconds() - was.lease_expiration.ToNanoseconds()
         return min(self._now, old + longer / 1e9)
 
-    def _judge_time(self, slot: Slot, was: model.Status, now: Sight, *, anew: bool) -> None:
+    def _judge_time(self, slot: Slot, was: model.Status, now: Observation, *, anew: bool) -> None:
         status = now.app.status
         if not was.HasField("lease_expiration") or slot.key not in self._granted:
             return
@@ -190,20 +190,20 @@ class DataPlane:
         kept = status.lease_expiration == was.lease_expiration and status.assigned_cluster == was.assigned_cluster
         if ran > LEASE_SECONDS + MARGIN and kept:
             line = f"{now.word}.status.lease_expiration != {was.lease_expiration.ToNanoseconds()}"
-            raise Flawed(("LE-2",), f"a lease of {LEASE_SECONDS:g} s still runs after {ran:g} s", line)
+            raise Violation(("LE-2",), f"a lease of {LEASE_SECONDS:g} s still runs after {ran:g} s", line)
         if ran < LEASE_SECONDS - MARGIN and anew:
             line = f"{now.word}.status.assigned_cluster == {was.assigned_cluster!r}"
             text = (
                 f"it was leased to {status.assigned_cluster} after {ran:g} s, while {was.assigned_cluster}'s lease ran"
             )
-            raise Flawed(("LE-1", *again), text, line)
+            raise Violation(("LE-1", *again), text, line)
         if ran < LEASE_SECONDS - MARGIN and not kept and not status.assigned_cluster:
             line = f"{now.word}.status.assigned_cluster == {was.assigned_cluster!r}"
-            raise Flawed(("LE-1", "LE-2", *again), f"a lease of {LEASE_SECONDS:g} s was over after {ran:g} s", line)
+            raise Violation(("LE-1", "LE-2", *again), f"a lease of {LEASE_SECONDS:g} s was over after {ran:g} s", line)
         if ran > LEASE_SECONDS + MARGIN and not status.assigned_cluster:
             self._judge_lapse(now)
 
-    def _judge_lapse(self, now: Sight) -> None:
+    def _judge_lapse(self, now: Observation) -> None:
         statuses = [each.deployment_status for each in now.app.status.conditions]
         stopping = now.app.spec.desired_state == STOP
         expected = (STOPPED,) if stopping else (lifecycle.UNASSIGNED, PENDING)
@@ -215,7 +215,7 @@ class DataPlane:
         if statuses[-1] not in expected:
             line = f"{now.word}.status.conditions[-1].deployment_status in {expected!r}"
             text = f"after its lease ran out it is {lifecycle.text_of(now.app.status.conditions[-1])}"
-            raise Flawed(("LE-2",), text, line)
+            raise Violation(("LE-2",), text, line)
 
     def _expect_delivery(self, slot: Slot, app: model.App) -> None:
         """Reads the holder's stream until the lease comes."""
@@ -227,9 +227,9 @@ class DataPlane:
             try:
                 batch = desk.leases.poll(self._on.patience)
             except (Refused, StreamEnded) as error:
-                raise Flawed(("LE-1",), str(error), line) from None
+                raise Violation(("LE-1",), str(error), line) from None
             if batch is None:
-                raise Flawed(("LE-1",), f"{cluster} holds {slot.key}, but was never sent it", line)
+                raise Violation(("LE-1",), f"{cluster} holds {slot.key}, but was never sent it", line)
             self._hand(desk, batch)
 
     def _take_in(self, desk: Desk) -> None:
@@ -239,7 +239,7 @@ class DataPlane:
                 batch = desk.leases.poll()
             except (Refused, StreamEnded) as end:
                 text = f"a Lease stream ended: {end}"
-                raise Flawed(("LE-1",), text, f"not ended({desk.stream})") from None
+                raise Violation(("LE-1",), text, f"not ended({desk.stream})") from None
             if batch is None:
                 return
             self._hand(desk, batch)
@@ -248,7 +248,7 @@ class DataPlane:
         """Takes in a batch."""
         keys = {(s.app_id.project, s.app_id.domain, s.app_id.name): s.key for s in self._own()}
         if not batch:
-            raise Flawed(("LE-1",), "an empty batch of leases", f"leased({desk.stream}) != []")
+            raise Violation(("LE-1",), "an empty batch of leases", f"leased({desk.stream}) != []")
         for app in batch:
             found = app.metadata.id
             key = keys.get((found.project, found.domain, found.name), "")
@@ -264,11 +264,11 @@ class DataPlane:
                 if key and any((key, until) in other.handed for other in others):
                     text = f"two clusters were leased {key} at once"
                     line = " and ".join(f"leased({other.stream})" for other in others)
-                    raise Flawed(("LE-1",), text, f"not (set(leased({desk.stream})) & set({line}))")
+                    raise Violation(("LE-1",), text, f"not (set(leased({desk.stream})) & set({line}))")
             if len(set(desk.handed)) != len(desk.handed):
                 text = f"{cluster} was sent a lease twice"
                 line = f"len(set(leased({desk.stream}))) == len(leased({desk.stream}))"
-                raise Flawed(("LE-1",), text, line)
+                raise Violation(("LE-1",), text, line)
 
     def _waits(self, slot: Slot) -> bool:
         """Whether the app is to be leased, as far as is known."""
@@ -322,7 +322,7 @@ class DataPlane:
         return leased[number % len(leased)] if leased else self._on.scene.slots[number]
 
     def _reportable(self, slot: Slot) -> model.App | None:
-        if slot.foreign or self._lacking:
+        if slot.foreign or self._missing:
             return None
         entry = self._on.entry(slot)
         if not entry.known:
@@ -339,10 +339,10 @@ class DataPlane:
 
     def _send(self, slot: Slot, app: model.App, sent: model.App) -> None:
         trace = self._on.trace
-        before = Sight(app, self._on.entry(slot).seen.word)  # type: ignore[union-attr]  # it was seen
+        before = Observation(app, self._on.entry(slot).seen.word)  # type: ignore[union-attr]  # it was seen
         step = trace.call("UpdateStatus", rpc.UpdateStatusRequest(app=sent), rpc.UpdateStatusResponse)
         if step.code == "UNIMPLEMENTED":
-            self._lacking = step.message
+            self._missing = step.message
             return
         entry = self._on.entry(slot)
         codes = reports.refusals(app, sent)
@@ -350,19 +350,19 @@ class DataPlane:
         if step.code not in wanted:
             says = tuple(each for code in codes.values() for each in code) or ("US-2", "LE-3", "US-1")
             text = f"expected {' or '.join(wanted)}, got {step.code} {step.message}"
-            raise Flawed(says, text, code_proof(trace.number, wanted))
+            raise Violation(says, text, code_proof(trace.number, wanted))
         if codes:
-            self._on.world.blame(entry, codes[step.code])
+            self._on.possible.blame(entry, codes[step.code])
             return
-        now = Sight(app_of(step), f"answers[{trace.number}].app")
+        now = Observation(app_of(step), f"answers[{trace.number}].app")
         self._judge_report(slot, before, sent, now)
-        self._on.world.accept(entry, now)
-        self._on.world.blame(entry, ("US-0", "US-1"))
-        self.sighted(slot, before.app, now, reported=True)
-        self._on.watches.sighted(slot, now.app, written=False)
+        self._on.possible.accept(entry, now)
+        self._on.possible.blame(entry, ("US-0", "US-1"))
+        self.observed(slot, before.app, now, reported=True)
+        self._on.watches.observed(slot, now.app, written=False)
         self.settle()
 
-    def _judge_report(self, slot: Slot, before: Sight, sent: model.App, now: Sight) -> None:
+    def _judge_report(self, slot: Slot, before: Observation, sent: model.App, now: Observation) -> None:
         expected = reports.reported(before.app, sent, now.app)
         if self.at_hand(slot) and not expected.status.assigned_cluster:
             return  # it was released and may have been leased again: what is read next shows that
@@ -373,4 +373,4 @@ class DataPlane:
                 said = list(differences(wanted, got))
                 says = ("US-4",) if said == ["deployment_id"] else ("US-1",) if said == ["revision"] else says
             text = f"not what the report leads to (-)\n{diff(expected, now.app)}"
-            raise Flawed(says, text, *field_proofs(now.word, expected, now.app))
+            raise Violation(says, text, *field_proofs(now.word, expected, now.app))

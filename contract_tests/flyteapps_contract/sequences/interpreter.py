@@ -9,9 +9,9 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf import text_format
 
 from flyteapps_contract.model import transitions
-from flyteapps_contract.model.plane import Codes, Entry, World
-from flyteapps_contract.model.transitions import Sight
-from flyteapps_contract.model.violations import Flawed, code_proof
+from flyteapps_contract.model.plane import Codes, Entry, PossibleStates
+from flyteapps_contract.model.transitions import Observation
+from flyteapps_contract.model.violations import Violation, code_proof
 from flyteapps_contract.sequences.commands import Act
 from flyteapps_contract.sequences.data_plane import DataPlane
 from flyteapps_contract.sequences.lists import Lists
@@ -27,10 +27,10 @@ class Interpreter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.offers = session.offers
+        self.capabilities = session.capabilities
         self.patience = 0.0 if session.plane.link.opens_at_once else PATIENCE
         self.scene = Scene(session)
-        self.world = World()
+        self.possible = PossibleStates()
         self.trace = Trace(session)
         self.watches = Watches(self)
         self.lists = Lists(self)
@@ -46,14 +46,14 @@ class Interpreter:
         """What every run ends with: each app is read once more, each stream to its end."""
         for slot in self.scene.slots:
             entry = self.entry(slot)
-            if entry.blame or entry.passed or len(entry.ways) > 1:
+            if entry.blame or entry.passed or len(entry.branches) > 1:
                 self.refresh(slot)
         self.data_plane.close()
         self.watches.judge()
 
     # ---- writes
 
-    def create(self, slot_number: int, state: int, image: int, extra: int, heard: bool = True) -> None:
+    def create(self, slot_number: int, state: int, image: int, extra: int, received: bool = True) -> None:
         """Create."""
         slot = self.scene.slots[slot_number]
         extra, refused = self._refusals(slot, extra)
@@ -61,10 +61,10 @@ class Interpreter:
             return
         sent = self.scene.app(slot, state, image, extra)
         entry = self.entry(slot)
-        expect = self.world.creating(sent, refused)
-        step = self.trace.call("Create", rpc.CreateRequest(app=sent), rpc.CreateResponse, heard=heard)
-        if not heard:
-            self.world.lose(entry, expect)
+        expect = self.possible.creating(sent, refused)
+        step = self.trace.call("Create", rpc.CreateRequest(app=sent), rpc.CreateResponse, received=received)
+        if not received:
+            self.possible.lose(entry, expect)
             self.data_plane.settle()
             return
         self.judge(entry, step, expect)
@@ -74,32 +74,32 @@ class Interpreter:
 
     def update(self, slot_number: int, state: int, image: int, extra: int, revision: int, reason: int) -> None:
         """Update, with a whole app as a client makes it."""
-        self._update(slot_number, state, image, extra, revision, REASONS[reason], heard=True)
+        self._update(slot_number, state, image, extra, revision, REASONS[reason], received=True)
 
     def _update(
-        self, slot_number: int, state: int, image: int, extra: int, revision: int, reason: str, *, heard: bool
+        self, slot_number: int, state: int, image: int, extra: int, revision: int, reason: str, *, received: bool
     ) -> None:
         slot = self.scene.slots[slot_number]
         extra, refused = self._refusals(slot, extra)
         if refused is None:
             return
         sent = self.scene.app(slot, state, image, extra)
-        front = self.entry(slot).ways[-1].front
+        front = self.entry(slot).branches[-1].front
         stored = front.metadata.revision if front is not None else 0
         sent.metadata.revision = (stored, 0, max(stored - 1, 0) or stored + 1, stored + 1)[revision]
-        self.send(slot, sent, reason, refused, heard=heard)
+        self.send(slot, sent, reason, refused, received=received)
 
     def send(
-        self, slot: Slot, sent: model.App, reason: str = "", refused: Codes | None = None, heard: bool = True
+        self, slot: Slot, sent: model.App, reason: str = "", refused: Codes | None = None, received: bool = True
     ) -> None:
         """One Update, judged."""
         entry = self.entry(slot)
-        expect = self.world.updating(sent, refused or {})
+        expect = self.possible.updating(sent, refused or {})
         then = entry.seen if entry.app is not None else None
         request = rpc.UpdateRequest(app=sent, reason=reason)
-        step = self.trace.call("Update", request, rpc.UpdateResponse, heard=heard)
-        if not heard:
-            self.world.lose(entry, expect)
+        step = self.trace.call("Update", request, rpc.UpdateResponse, received=received)
+        if not received:
+            self.possible.lose(entry, expect)
             self.data_plane.settle()
             return
         self.judge(entry, step, expect)
@@ -109,22 +109,22 @@ class Interpreter:
                 self._raise(transitions.after_update(then, now, reason))
         self.data_plane.settle()
 
-    def delete(self, slot_number: int, heard: bool = True) -> None:
+    def delete(self, slot_number: int, received: bool = True) -> None:
         """Delete."""
         slot = self.scene.slots[slot_number]
         entry = self.entry(slot)
         refused = self._foreign(slot)
         if refused is None:
             return
-        runs = any(way.front is not None and way.front.spec.desired_state != STOP for way in entry.ways)
+        runs = any(branch.front is not None and branch.front.spec.desired_state != STOP for branch in entry.branches)
         if runs and not entry.known:
             self.refresh(slot)
         if runs and entry.app is not None and self.moving(slot, entry.app):
             return  # whether it is UNASSIGNED this moment nobody knows
-        expect = self.world.deleting(entry, refused)
-        step = self.trace.call("Delete", rpc.DeleteRequest(app_id=slot.app_id), rpc.DeleteResponse, heard=heard)
-        if not heard:
-            self.world.lose(entry, expect)
+        expect = self.possible.deleting(entry, refused)
+        step = self.trace.call("Delete", rpc.DeleteRequest(app_id=slot.app_id), rpc.DeleteResponse, received=received)
+        if not received:
+            self.possible.lose(entry, expect)
             self.data_plane.settle()
             return
         self.judge(entry, step, expect)
@@ -154,9 +154,9 @@ class Interpreter:
             sent.spec.desired_state = desired  # type: ignore[assignment]  # an enum value of protobuf is a plain int
         try:
             self.send(slot, sent)
-        except Flawed as flaw:
+        except Violation as violation:
             if self.trace.steps[-1].code == "INVALID_ARGUMENT":
-                raise Flawed(("ID-4", *flaw.guarantees), str(flaw), *flaw.proof) from None
+                raise Violation(("ID-4", *violation.guarantees), str(violation), *violation.proof) from None
             raise
 
     def break_rule(self, slot_number: int, number: int) -> None:
@@ -172,25 +172,25 @@ class Interpreter:
             step = self.trace.call("Update", rpc.UpdateRequest(app=sent), rpc.UpdateResponse)
         else:
             step = self.trace.call("Create", rpc.CreateRequest(app=sent), rpc.CreateResponse)
-        self.world.blame(entry, ("ID-2",))
+        self.possible.blame(entry, ("ID-2",))
         if step.code != "INVALID_ARGUMENT":
             text = f"expected INVALID_ARGUMENT for {field}, got {step.code} {step.message}"
-            raise Flawed(("ID-2",), text, code_proof(self.trace.number, ("INVALID_ARGUMENT",)))
+            raise Violation(("ID-2",), text, code_proof(self.trace.number, ("INVALID_ARGUMENT",)))
         if set(step.fields) != {field}:
             line = f"set(violations({self.trace.number})) == {{{field!r}}}"
-            raise Flawed(("ID-2",), f"expected a violation of {field}, got {', '.join(step.fields) or 'none'}", line)
+            raise Violation(("ID-2",), f"expected a violation of {field}, got {', '.join(step.fields) or 'none'}", line)
 
     def lose_create(self, slot_number: int, state: int, image: int) -> None:
         """A Create whose answer is lost."""
-        self.create(slot_number, state, image, 0, heard=False)
+        self.create(slot_number, state, image, 0, received=False)
 
     def lose_update(self, slot_number: int, state: int, image: int, revision: int) -> None:
         """An Update whose answer is lost."""
-        self._update(slot_number, state, image, 0, revision, "", heard=False)
+        self._update(slot_number, state, image, 0, revision, "", received=False)
 
     def lose_delete(self, slot_number: int) -> None:
         """A Delete whose answer is lost."""
-        self.delete(slot_number, heard=False)
+        self.delete(slot_number, received=False)
 
     # ---- reads
 
@@ -228,14 +228,16 @@ class Interpreter:
         number = self.trace.number
         if step.code == "NOT_FOUND":
             try:
-                self.world.absent(entry, says)
-            except Flawed as flaw:
-                raise Flawed(flaw.guarantees, str(flaw), code_proof(number, (OK,))) from None
+                self.possible.absent(entry, says)
+            except Violation as violation:
+                raise Violation(violation.guarantees, str(violation), code_proof(number, (OK,))) from None
             return None
         if step.code != OK:
-            raise Flawed(says, f"a read ended with {step.code}: {step.message}", code_proof(number, (OK, "NOT_FOUND")))
+            raise Violation(
+                says, f"a read ended with {step.code}: {step.message}", code_proof(number, (OK, "NOT_FOUND"))
+            )
         if not entry.may_exist:
-            raise self.world.gone_code(entry, number)
+            raise self.possible.gone_code(entry, number)
         self.found(slot, step, says)
         return app_of(step)
 
@@ -291,46 +293,46 @@ class Interpreter:
 
     def entry(self, slot: Slot) -> Entry:
         """What the oracle knows of the slot."""
-        return self.world.entry(slot.key)
+        return self.possible.entry(slot.key)
 
     def judge(self, entry: Entry, step: Step, expect: object) -> None:
         """Judges the code of the last step."""
-        self.world.judge(entry, self.trace.number, step.code, expect, step.message)  # type: ignore[arg-type]
+        self.possible.judge(entry, self.trace.number, step.code, expect, step.message)  # type: ignore[arg-type]
 
-    def found(self, slot: Slot, step: Step, says: tuple[str, ...]) -> Sight:
+    def found(self, slot: Slot, step: Step, says: tuple[str, ...]) -> Observation:
         """Judges the app in the answer of the last step."""
-        now = Sight(app_of(step), f"answers[{self.trace.number}].app")
-        self.sighted(slot, now, says)
+        now = Observation(app_of(step), f"answers[{self.trace.number}].app")
+        self.observed(slot, now, says)
         return now
 
-    def sighted(self, slot: Slot, now: Sight, says: tuple[str, ...]) -> None:
+    def observed(self, slot: Slot, now: Observation, says: tuple[str, ...]) -> None:
         """Judges an app that an answer shows."""
         entry = self.entry(slot)
         before = entry.seen.app if entry.seen is not None else None
         at_hand = bool(self.data_plane.at_hand(slot))
-        self.world.found(entry, now, says, moving=self.moving(slot, now.app), at_hand=at_hand)
-        self.data_plane.sighted(slot, before, now)
-        self.watches.sighted(slot, now.app, written=says[0] in ("CR-1", "UP-2"))
+        self.possible.found(entry, now, says, moving=self.moving(slot, now.app), at_hand=at_hand)
+        self.data_plane.observed(slot, before, now)
+        self.watches.observed(slot, now.app, written=says[0] in ("CR-1", "UP-2"))
 
     def moving(self, slot: Slot, app: model.App) -> bool:
         """Whether the app may move by itself while nobody looks."""
         if slot.own:
             return self.data_plane.may_be_leased(slot, app)
-        return not self.offers.clock and not self.at_rest(app)
+        return not self.capabilities.clock and not self.at_rest(app)
 
     def at_rest(self, app: model.App) -> bool:
         """Whether nothing but a client moves the app."""
         return last_status(app) == STOPPED and app.spec.desired_state == STOP and not app.status.assigned_cluster
 
-    def _raise(self, flaws: Iterable[Flawed]) -> None:
-        for flaw in flaws:
-            raise flaw
+    def _raise(self, violations: Iterable[Violation]) -> None:
+        for violation in violations:
+            raise violation
 
     def _foreign(self, slot: Slot) -> Codes | None:
         """With which codes a write to another org is refused; None before the plane has an org."""
         if not slot.foreign:
             return {}
-        return {"NOT_FOUND": ("ID-1",)} if self.world.org else None
+        return {"NOT_FOUND": ("ID-1",)} if self.possible.org else None
 
     def _refusals(self, slot: Slot, extra: int) -> tuple[int, Codes | None]:
         """The extra to send, and with which codes the request is refused whatever is stored."""
@@ -342,7 +344,7 @@ class Interpreter:
             codes["INVALID_ARGUMENT"] = ("SP-4",)
         if extra in (HOST, CNAME) and not slot.foreign:
             owners = self._others_with(slot, extra)
-            if any(len(owner.ways) > 1 for owner in owners):
+            if any(len(owner.branches) > 1 for owner in owners):
                 return 0, codes
             if owners:
                 codes["FAILED_PRECONDITION"] = ("CR-6",)
@@ -359,7 +361,9 @@ class Interpreter:
 
         own = self.entry(slot)
         return [
-            each for each in self.world.entries.values() if each is not own and any(has(w.front) for w in each.ways)
+            each
+            for each in self.possible.entries.values()
+            if each is not own and any(has(w.front) for w in each.branches)
         ]
 
     def _owners_of(self, slot: Slot, entry: Entry) -> Sequence[Entry]:

@@ -11,8 +11,8 @@ from flyteidl2.common import list_pb2
 
 from flyteapps_contract.model import listing
 from flyteapps_contract.model.listing import by, where
-from flyteapps_contract.model.transitions import Sight
-from flyteapps_contract.model.violations import Flawed, code_proof
+from flyteapps_contract.model.transitions import Observation
+from flyteapps_contract.model.violations import Violation, code_proof
 from flyteapps_contract.sequences.trace import OK, Step
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Lists:
 
     def list(self, scope: int, filter_: int, sort: int, limit: int, counted: int, bare: int) -> None:
         """One List from its first page on."""
-        if not self._on.offers.projects:
+        if not self._on.capabilities.projects:
             return  # others may have apps in the only one
         apps = self._apps()
         known = [(slot, app) for slot in self._on.scene.slots if (app := self._on.entry(slot).app) is not None]
@@ -74,7 +74,7 @@ class Lists:
         matching = [app for app in inside if listing.matches(app, query.filters)]
         step = self._on.trace.call("List", request, rpc.ListResponse)
         if step.code != OK:
-            raise Flawed(("LI-1", "LI-2", "LI-3"), f"List ended with {step.code}: {step.message}", self._code(OK))
+            raise Violation(("LI-1", "LI-2", "LI-3"), f"List ended with {step.code}: {step.message}", self._code(OK))
         self._judge(step, request, query, matching, inside)
 
     def next_page(self) -> None:
@@ -87,12 +87,14 @@ class Lists:
         request.request.token = going.token
         step = self._on.trace.call("List", request, rpc.ListResponse, token_of=going.token_of)
         if step.code != OK:
-            raise Flawed(("LI-4",), f"the next page ended with {step.code}: {step.message}", self._code(OK))
+            raise Violation(("LI-4",), f"the next page ended with {step.code}: {step.message}", self._code(OK))
         answer = self._answer(step)
         ids = [_born(app) for app in answer.apps]
         again = [each for each in ids if each in going.shown]
         if again:
-            raise Flawed(("LI-4",), f"{again[0][0][-1]} came on two pages", f"once({going.token_of}, {self._number})")
+            raise Violation(
+                ("LI-4",), f"{again[0][0][-1]} came on two pages", f"once({going.token_of}, {self._number})"
+            )
         going.shown += ids
         going.token, going.token_of = answer.token, self._number
         due = going.due & self._there()
@@ -102,9 +104,9 @@ class Lists:
             if missing:
                 name = min(missing)[0][-1]
                 line = f"{name!r} in names_of_pages({self._number})"
-                raise Flawed(("LI-4",), f"{name} was there throughout, but came on no page", line)
+                raise Violation(("LI-4",), f"{name} was there throughout, but came on no page", line)
         elif not ids:
-            raise Flawed(("LI-4",), "a page without an app, but with a token", f"names({self._number}) != []")
+            raise Violation(("LI-4",), "a page without an app, but with a token", f"names({self._number}) != []")
 
     def _judge(
         self,
@@ -124,15 +126,17 @@ class Lists:
             wanted = [each[-1] for each in pages[0]]
             line = f"names({number}) in {[[each[-1] for each in page] for page in pages]!r}"
             text = f"expected {wanted}, got {[each[-1] for each in got]}"
-            raise Flawed(self._says(got, orders, matching, inside, query), text, line)
+            raise Violation(self._says(got, orders, matching, inside, query), text, line)
         more = len(matching) > limit
         if bool(answer.token) != more:
             line = f"bool(answers[{number}].token) is {more}"
-            raise Flawed(("LI-4",), f"{len(matching)} match, {len(got)} came, and there is a token: {not more}", line)
+            raise Violation(
+                ("LI-4",), f"{len(matching)} match, {len(got)} came, and there is a token: {not more}", line
+            )
         total = len(matching) if request.include_total_count else 0
         if answer.total_count != total:
             line = f"answers[{number}].total_count == {total}"
-            raise Flawed(("LI-5",), f"total_count should be {total}, but is {answer.total_count}", line)
+            raise Violation(("LI-5",), f"total_count should be {total}, but is {answer.total_count}", line)
         known = {listing.id_of(app): app for app in matching}
         for place, app in enumerate(answer.apps):
             expected = known[listing.id_of(app)]
@@ -141,7 +145,7 @@ class Lists:
             if app != expected:
                 line = f"answers[{number}].apps[{place}] == {self._word(app)}"
                 says = ("LI-7",) if request.disable_identity_enrichment else ("GE-3", "LI-1", "UP-2")
-                raise Flawed(says, f"{app.metadata.id.name} is listed otherwise than it was read", line)
+                raise Violation(says, f"{app.metadata.id.name} is listed otherwise than it was read", line)
         steady = all(sort.key in ("created_at", "name") for sort in listing.sorts_of(query)) and not query.filters
         self._open = None
         if answer.token and steady:
@@ -160,7 +164,7 @@ class Lists:
         """Which guarantees a page breaks that isn't the one that was due."""
         known = {listing.id_of(app) for app in inside}
         if set(got) - known:
-            gone = any(entry.existed and not entry.may_exist for entry in self._on.world.entries.values())
+            gone = any(entry.existed and not entry.may_exist for entry in self._on.possible.entries.values())
             return ("LI-1", "DE-3") if gone else ("LI-1",)
         if len(set(got)) != len(got):
             return ("LI-4",)
@@ -175,9 +179,9 @@ class Lists:
     def _scope(self, request: rpc.ListRequest, number: int) -> int:
         """Sets the scope; that of an org or cluster only where no other app is there, not even a stream's marker."""
         places = self._on.scene.places
-        alone = self._on.offers.fresh and self._on.session.plane.link.opens_at_once
+        alone = self._on.capabilities.fresh and self._on.session.plane.link.opens_at_once
         if number == 2 and alone:
-            request.org = self._on.world.org or self._on.session.run.org or "flyte"
+            request.org = self._on.possible.org or self._on.session.run.org or "flyte"
         elif number == 3 and alone:
             request.cluster_id.CopyFrom(self._on.session.cluster(self._on.scene.clusters[0]))
         else:
@@ -241,16 +245,17 @@ class Lists:
         """The apps that are there for sure, as they were when they were last seen."""
         return {
             _born(entry.seen.app)
-            for entry in self._on.world.entries.values()
-            if entry.seen is not None and all(way.front is not None and not way.born for way in entry.ways)
+            for entry in self._on.possible.entries.values()
+            if entry.seen is not None
+            and all(branch.front is not None and not branch.created for branch in entry.branches)
         }
 
     def _word(self, app: model.App) -> str:
         """The script's word for the app as it was read."""
-        seen: Sight | None = next(
+        seen: Observation | None = next(
             (
                 entry.seen
-                for entry in self._on.world.entries.values()
+                for entry in self._on.possible.entries.values()
                 if entry.seen is not None and entry.seen.app.metadata.id == app.metadata.id
             ),
             None,

@@ -85,14 +85,14 @@ class Scene:
 
     def __init__(self, session: Session) -> None:
         name = session.name
-        shared = session.offers.shared
+        shared = session.capabilities.shared
         self.clusters = shared[1 : 1 + CLUSTERS] or tuple(name(f"-c{n}") for n in range(CLUSTERS))
         self._shared = shared[0] if shared else ""
         self.host = name("-host")
         first, second = name("-a"), name("-b")
         other_case = first[:-1] + "A"
-        elsewhere = {"project": f"{session.project}x"} if session.offers.projects else dict[str, str]()
-        domain = {"domain": "other"} if session.offers.projects else dict[str, str]()
+        elsewhere = {"project": f"{session.project}x"} if session.capabilities.projects else dict[str, str]()
+        domain = {"domain": "other"} if session.capabilities.projects else dict[str, str]()
         own = session.own_pools()
         pool, other = (self._shared or self.clusters[0], self.clusters[1]) if own else ("", "")
         named: tuple[tuple[str, dict[str, str], str], ...] = (

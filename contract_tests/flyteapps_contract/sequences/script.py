@@ -12,7 +12,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from flyteapps_contract.model import lifecycle
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.sequences.trace import Step
 
 HEAD = '''\
@@ -237,15 +237,15 @@ def conditions_follow(app):
 """What proofs are said with, each by its name."""
 
 
-def render(steps: Sequence[Step], flaw: Flawed) -> str:
+def render(steps: Sequence[Step], violation: Violation) -> str:
     """The script of a run that ended with that flaw."""
     body: list[str] = []
     for number, step in enumerate(steps):
         body += _lines(number, step)
-    checks = ",\n".join(f"    ({line!r}, lambda: {line})" for line in flaw.proof)
-    helpers = _helpers("\n".join(flaw.proof))
-    title = f"Breaks {', '.join(flaw.guarantees)}."
-    text = str(flaw).replace("\\", "/").replace('"""', "'''")
+    checks = ",\n".join(f"    ({line!r}, lambda: {line})" for line in violation.proof)
+    helpers = _helpers("\n".join(violation.proof))
+    title = f"Breaks {', '.join(violation.guarantees)}."
+    text = str(violation).replace("\\", "/").replace('"""', "'''")
     head = HEAD.format(title=title, text=text)
     return f"{head}{helpers}\n\n" + "\n".join(body) + f"\n\nCHECKS = [\n{checks},\n]\n{TAIL}"
 

@@ -10,7 +10,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import Refused, Span, Unjudged
 from flyteapps_contract.session import GONE, Session
 from flyteapps_contract.streams import Leases, Watcher
@@ -38,7 +38,7 @@ class Step:
     stream: int = -1
     seconds: float = 0.0
     token_of: int = -1
-    heard: bool = True
+    received: bool = True
 
 
 @dataclass(slots=True)
@@ -49,9 +49,11 @@ class Trace:
     steps: list[Step] = field(default_factory=list[Step])
     streams: int = 0
 
-    def call(self, method: str, request: Message, response: type[M], *, token_of: int = -1, heard: bool = True) -> Step:
+    def call(
+        self, method: str, request: Message, response: type[M], *, token_of: int = -1, received: bool = True
+    ) -> Step:
         """One unary call; a refusal is an answer, too. An answer that isn't `heard` is lost on its way."""
-        step = Step("call", method, request, token_of=token_of, heard=heard)
+        step = Step("call", method, request, token_of=token_of, received=received)
         self.steps.append(step)
         try:
             step.answer = self.session.call(method, request, response)
@@ -81,7 +83,7 @@ class Trace:
             self.session.advance(seconds)
         except Exception as error:  # a plane in this process may raise anything
             text = f"the plane failed while time passed: {type(error).__name__}: {error}"
-            raise Flawed(("ID-3",), text, f"no failure while {seconds} s pass") from error
+            raise Violation(("ID-3",), text, f"no failure while {seconds} s pass") from error
 
     @property
     def number(self) -> int:
@@ -112,7 +114,7 @@ def timeline(steps: Sequence[Step]) -> tuple[Span, ...]:
     for number, step in enumerate(steps):
         match step.kind:
             case "call":
-                text = f"{step.method}: {step.code if step.heard else 'lost'}\n{step.request}"
+                text = f"{step.method}: {step.code if step.received else 'lost'}\n{step.request}"
                 spans.append(Span("calls", text, number, number + 1, number == last))
             case "open":
                 end = ends.get(step.stream, len(steps))

@@ -14,11 +14,11 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
 from flyteapps_contract.model import lifecycle, watching
-from flyteapps_contract.model.violations import Flawed
+from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import Broken, Refused, StreamEnded
 from flyteapps_contract.sequences.names import Slot
 from flyteapps_contract.session import STOP, copy
-from flyteapps_contract.streams import Seen, Watcher
+from flyteapps_contract.streams import Watcher, WatchEvent
 
 if TYPE_CHECKING:
     from flyteapps_contract.sequences.interpreter import Interpreter
@@ -62,7 +62,7 @@ class Watches:
         self._ordered: set[Mark] = set()
         """Those that were acknowledged, so that their order is known, too."""
 
-    def sighted(self, slot: Slot, app: model.App, *, written: bool) -> None:
+    def observed(self, slot: Slot, app: model.App, *, written: bool) -> None:
         """Remembers the write that an app shows; `written`: by the answer to that write."""
         mark = (slot.key, _ns(app), app.metadata.revision)
         if mark not in self._marks:
@@ -72,7 +72,7 @@ class Watches:
 
     def open(self, number: int) -> None:
         """Opens a stream on the target of that number."""
-        if len(self._open) >= MOST or (number == FOREIGN and not self._on.world.org):
+        if len(self._open) >= MOST or (number == FOREIGN and not self._on.possible.org):
             return
         target, request, slots, cluster = self._target(number)
         for slot in self._on.scene.slots:
@@ -160,7 +160,9 @@ class Watches:
             line,
         )
 
-    def _await(self, opened: Open, wanted: Callable[[Seen], bool], says: tuple[str, ...], what: str, line: str) -> None:
+    def _await(
+        self, opened: Open, wanted: Callable[[WatchEvent], bool], says: tuple[str, ...], what: str, line: str
+    ) -> None:
         proof = line.replace("{n}", str(opened.number))
         seen = opened.watcher.seen
         if any(map(wanted, seen)):
@@ -170,15 +172,15 @@ class Watches:
                 event = opened.watcher.poll(self._on.patience)
             except Refused as end:
                 text = f"{opened.target}: waiting for {what}, the stream ended with {end}"
-                raise Flawed((*says, "WA-9") if self._deleted(opened) else says, text, proof) from None
+                raise Violation((*says, "WA-9") if self._deleted(opened) else says, text, proof) from None
             except StreamEnded as end:
                 text = f"{opened.target}: waiting for {what}: {end}"
-                raise Flawed((*says, "WA-9"), text, proof) from None
+                raise Violation((*says, "WA-9"), text, proof) from None
             except Broken as broken:
-                raise Flawed(says, str(broken), proof) from None
+                raise Violation(says, str(broken), proof) from None
             if event is None:
                 more = ("WA-9",) if not opened.snapshot else ()
-                raise Flawed((*says, *more), f"{opened.target}: {what} did not come", proof)
+                raise Violation((*says, *more), f"{opened.target}: {what} did not come", proof)
             if wanted(event):
                 return
 
@@ -191,25 +193,25 @@ class Watches:
         for event in opened.watcher.seen:
             self._judge_filter(opened, event)
         self._judge_snapshot(opened, events)
-        for guarantee, law, name in watching.LAWS:
+        for guarantee, rule, name in watching.RULES:
             if opened.cluster and guarantee != "WA-6":
                 continue  # an app may leave that target and come back
-            if flaw := law(events):
-                raise Flawed((guarantee,), f"{opened.target}: {flaw}", f"{name}({stream})")
+            if violation := rule(events):
+                raise Violation((guarantee,), f"{opened.target}: {violation}", f"{name}({stream})")
         if not opened.cluster:
             self._judge_writes(opened, events)
             self._judge_paths(opened, events)
         self._judge_end(opened, events)
 
-    def _judge_filter(self, opened: Open, event: Seen) -> None:
+    def _judge_filter(self, opened: Open, event: WatchEvent) -> None:
         key = self._key_of(event.app)
         if not key or opened.cluster:
             return
         if key not in opened.slots:
             line = f"{event.name!r} not in names_in({opened.number})"
-            raise Flawed(("WA-2", "ID-1"), f"{opened.target} showed {event.name}, which isn't of it", line)
+            raise Violation(("WA-2", "ID-1"), f"{opened.target} showed {event.name}, which isn't of it", line)
 
-    def _judge_snapshot(self, opened: Open, events: list[Seen]) -> None:
+    def _judge_snapshot(self, opened: Open, events: list[WatchEvent]) -> None:
         if not opened.exact or opened.cluster:
             return
         count = len(opened.snapshot)
@@ -220,14 +222,14 @@ class Watches:
         line += repr([("create", name) for name in expected])
         if got != expected or any(event.kind != "create" for event in first):
             text = f"{opened.target} should open with {expected}, but opened with "
-            raise Flawed(("WA-1",), text + str([(event.kind, event.name) for event in first]), line)
+            raise Violation(("WA-1",), text + str([(event.kind, event.name) for event in first]), line)
         for event in first:
             expected_app = opened.snapshot.get(self._key_of(event.app))
             if expected_app is not None and event.app != expected_app:
                 text = f"{opened.target} opened with another state of {event.name} than was read"
-                raise Flawed(("WA-1", "GE-3"), text, f"state_of({opened.number}, {event.name!r})")
+                raise Violation(("WA-1", "GE-3"), text, f"state_of({opened.number}, {event.name!r})")
 
-    def _judge_writes(self, opened: Open, events: list[Seen]) -> None:
+    def _judge_writes(self, opened: Open, events: list[WatchEvent]) -> None:
         """The writes that are known are there, in their order."""
         due = [mark for mark in self._marks[opened.since :] if mark[0] in opened.slots]
         shown = [mark for event in events if event.kind != "delete" and (mark := self._mark_of(event)) is not None]
@@ -238,16 +240,16 @@ class Watches:
         missing = [mark for mark in due if mark not in firsts]
         if missing:
             text = f"{opened.target}: revision {missing[0][2]} of {missing[0][0]} was acknowledged, but not shown"
-            raise Flawed(("WA-5", "WA-3"), text, line)
+            raise Violation(("WA-5", "WA-3"), text, line)
         due = [mark for mark in due if mark in self._ordered]
         order = [mark for mark in firsts if mark in due]
         if order != due:
             text = f"{opened.target}: shown {order}, written {due}"
-            raise Flawed(("WA-3",), text, line)
+            raise Violation(("WA-3",), text, line)
 
-    def _judge_paths(self, opened: Open, events: list[Seen]) -> None:
+    def _judge_paths(self, opened: Open, events: list[WatchEvent]) -> None:
         """Every path that the stream shows is a path of the state machine."""
-        before: dict[str, Seen] = {}
+        before: dict[str, WatchEvent] = {}
         for place, event in enumerate(events):
             key = self._key_of(event.app)
             last = before.get(key)
@@ -259,12 +261,12 @@ class Watches:
                 continue
             renewed = event.app.metadata.revision != last.app.metadata.revision
             stopping = event.app.spec.desired_state == STOP
-            found = lifecycle.flaw([old[-1], *new[len(old) :]], renewed=renewed, stopping=stopping)
+            found = lifecycle.violation([old[-1], *new[len(old) :]], renewed=renewed, stopping=stopping)
             if found:
                 line = f"conditions_follow(app_of(events({opened.number})[{place}]))"
-                raise Flawed(("US-2", "UP-5", "UP-7"), f"{opened.target}: {found}", line)
+                raise Violation(("US-2", "UP-5", "UP-7"), f"{opened.target}: {found}", line)
 
-    def _judge_end(self, opened: Open, events: list[Seen]) -> None:
+    def _judge_end(self, opened: Open, events: list[WatchEvent]) -> None:
         """What the stream leaves is what is read."""
         left = watching.fold(events)
         for slot in self._on.scene.slots:
@@ -304,7 +306,7 @@ class Watches:
         seen = self._on.entry(slot).seen
         word = seen.word if seen is not None else number
         line = f"last_of({opened.number}, {name!r}) == {word if wanted is not None else None}"
-        raise Flawed(says, text, line)
+        raise Violation(says, text, line)
 
     # ---- targets
 
@@ -323,9 +325,9 @@ class Watches:
                 if not slot.foreign and (slot.app_id.project, slot.app_id.domain) == (place.name, place.domain)
             )
             return f"the watch of project {place.name}", rpc.WatchRequest(project=place), keys, ""
-        if number == 6 and self._on.world.org:
+        if number == 6 and self._on.possible.org:
             keys = frozenset(slot.key for slot in slots if not slot.foreign)
-            return "the watch of the org", rpc.WatchRequest(org=self._on.world.org), keys, ""
+            return "the watch of the org", rpc.WatchRequest(org=self._on.possible.org), keys, ""
         cluster = scene.clusters[0]
         request = rpc.WatchRequest(cluster_id=self._on.session.cluster(cluster))
         return f"the watch of cluster {cluster}", request, frozenset[str](), cluster
@@ -336,7 +338,7 @@ class Watches:
     def _same_id(self, slot: Slot, key: watching.Key) -> bool:
         return key[1:] == (slot.app_id.project, slot.app_id.domain, slot.app_id.name) and not slot.foreign
 
-    def _mark_of(self, event: Seen) -> Mark | None:
+    def _mark_of(self, event: WatchEvent) -> Mark | None:
         key = self._key_of(event.app)
         return (key, _ns(event.app), event.app.metadata.revision) if key and event.kind != "delete" else None
 

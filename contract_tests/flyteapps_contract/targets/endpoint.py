@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
-from flyteapps_contract.targets.target import Link, Offers, Plane, Target
+from flyteapps_contract.targets.target import Capabilities, Link, Plane, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol, Wire
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -69,8 +69,8 @@ class Access:
 
 
 class _SharedPlane(Plane):
-    def __init__(self, offers: Offers, link: Link) -> None:
-        self.offers = offers
+    def __init__(self, capabilities: Capabilities, link: Link) -> None:
+        self.capabilities = capabilities
         self.link = link
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class EndpointTarget(Target):
         self.access = access or Access()
         self.wire = Wire(address.authority, address.tls, _read(self.access.ca_cert), protocol == "connect-http2")
         open_to_all = not self.access.headers
-        self.offers = Offers(
+        self.capabilities = Capabilities(
             projects=projects,
             failing=dict(failing or {}),
             http=open_to_all and protocol != "grpc",
@@ -107,7 +107,7 @@ class EndpointTarget(Target):
 
     def plane(self) -> Plane:
         """The plane, through a link of its own."""
-        return _SharedPlane(self.offers, self.link())
+        return _SharedPlane(self.capabilities, self.link())
 
     def link(self) -> Link:
         """A new link; the caller closes it."""

@@ -10,7 +10,7 @@ from connectrpc.client import ConnectClient
 
 from flyteapps_contract.outcomes import NotOffered
 from flyteapps_contract.targets.connect import ConnectLink
-from flyteapps_contract.targets.target import Link, Offers, Plane, Target
+from flyteapps_contract.targets.target import Capabilities, Link, Plane, Target
 
 
 class InProcess(Protocol):
@@ -26,7 +26,7 @@ Factory = Callable[[], AbstractContextManager[InProcess]]
 
 class _OwnPlane(Plane):
     def __init__(self, target: PlanesTarget) -> None:
-        self.offers = target.offers
+        self.capabilities = target.capabilities
         self._target = target
         self._stack = ExitStack()
         self._plane = self._stack.enter_context(target.factory())
@@ -34,7 +34,7 @@ class _OwnPlane(Plane):
         self._stack.callback(self.link.close)
 
     def advance(self, seconds: float) -> None:
-        if not self.offers.clock:
+        if not self.capabilities.clock:
             super().advance(seconds)
         self._target.move(self._plane, seconds)
 
@@ -58,6 +58,7 @@ class PlanesTarget(Target):
     `connect(plane, stack)` gives the link, by default to `plane.async_stub()`;
     what it starts goes onto the stack. `move(plane, seconds)` moves a plane's clock,
     None where it can't be moved; `shut(plane)` has the plane end its streams as at a shutdown.
+    `offers` is the former name of `capabilities`.
     """
 
     def __init__(
@@ -65,17 +66,18 @@ class PlanesTarget(Target):
         factory: Factory,
         *,
         name: str = "planes in process",
-        offers: Offers | None = None,
+        capabilities: Capabilities | None = None,
         connect: Callable[[InProcess, ExitStack], Link] = _direct,
         move: Callable[[InProcess, float], None] | None = None,
         shut: Callable[[InProcess], None] | None = None,
+        offers: Capabilities | None = None,
     ) -> None:
         self.name = name
         self.factory = factory
         self.connect = connect
         self._move = move
         self._shut = shut
-        self.offers = offers or Offers(fresh=True, clock=move is not None)
+        self.capabilities = capabilities or offers or Capabilities(fresh=True, clock=move is not None)
 
     def plane(self) -> Plane:
         """A fresh plane."""

@@ -33,7 +33,7 @@ def probe(target: Target) -> None:
     plane = target.plane()
     try:
         request = rpc.ListRequest(request=list_pb2.ListRequest(limit=1))
-        _ask_all(request, plane, target.offers.org)
+        _ask_all(request, plane, target.capabilities.org)
         plane.link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
     except Refused as error:
         if error.code in (*_SAYS, *_STRANGE, "NOT_FOUND"):
@@ -55,7 +55,7 @@ def _no(target: Target, error: Refused) -> CannotJudge:
 
 def _ask_all(request: rpc.ListRequest, plane: Plane, org: str) -> None:
     """Has List give the apps of an org; of all, where the dialect has no such List."""
-    if DIALECTS[plane.offers.dialect].org_lists:
+    if DIALECTS[plane.capabilities.dialect].org_lists:
         request.org = org
 
 

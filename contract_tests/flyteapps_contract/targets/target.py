@@ -24,7 +24,7 @@ CALL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
+class Capabilities:
     """What a target offers to checks; each need of a check is one of these names.
 
     `clock`: the plane's time can be moved. `fresh`: every check gets an empty
@@ -69,9 +69,13 @@ class Offers:
         "measured": "timed; run by the benchmarks alone",
     }
 
-    def lacks(self, need: str) -> str:
+    def missing(self, need: str) -> str:
         """Why a check with that need can't run here; "" where it can."""
         return "" if getattr(self, need) else self.REASONS[need]
+
+
+Offers = Capabilities
+"""The former name, kept for targets that were written with it."""
 
 
 class Inbox:
@@ -160,20 +164,20 @@ class Link(ABC):
 class Plane(ABC):
     """What a check works on: a link, and the plane's clock where it is offered."""
 
-    offers: Offers
+    capabilities: Capabilities
     link: Link
 
     def advance(self, seconds: float) -> None:
         """Moves the plane's time."""
-        raise NotOffered(Offers.REASONS["clock"])
+        raise NotOffered(Capabilities.REASONS["clock"])
 
     def end(self) -> None:
         """Shuts the plane down, where it is the target's own (offers.fresh)."""
-        raise NotOffered(Offers.REASONS["fresh"])
+        raise NotOffered(Capabilities.REASONS["fresh"])
 
     def another(self) -> Plane:
         """A second plane with the same settings, where planes are the target's own (offers.fresh)."""
-        raise NotOffered(Offers.REASONS["fresh"])
+        raise NotOffered(Capabilities.REASONS["fresh"])
 
     @abstractmethod
     def close(self) -> None:
@@ -184,12 +188,12 @@ class Target(ABC):
     """Something to judge. `name` is how a report calls it."""
 
     name: str
-    offers: Offers
+    capabilities: Capabilities
 
     @property
     def dialect(self) -> str:
         """The dialect that it is judged by."""
-        return self.offers.dialect
+        return self.capabilities.dialect
 
     @abstractmethod
     def plane(self) -> Plane:

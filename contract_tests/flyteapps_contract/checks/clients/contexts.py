@@ -9,8 +9,8 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.checks.clients.endings import MANY
 from flyteapps_contract.clients.adapter import HandleUnderTest, Kind
-from flyteapps_contract.clients.context import Scene
-from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.context import ClientContext
+from flyteapps_contract.clients.registry import client_check
 from flyteapps_contract.clients.scripted.apps import status_of
 from flyteapps_contract.clients.scripted.plane import Cluster
 from flyteapps_contract.expectations import expect, expect_equal
@@ -26,14 +26,14 @@ async def _use(handle: HandleUnderTest, body: Callable[[], object]) -> None:
         body()
 
 
-def _stopped(s: Scene, app: model.App) -> None:
+def _stopped(s: ClientContext, app: model.App) -> None:
     expect(s.stored(app).spec.desired_state == STOP, "after the context the app's desired state is to run")
 
 
-async def _leaves_it_stopped(s: Scene, status: int, *, run: bool = True) -> None:
+async def _leaves_it_stopped(s: ClientContext, status: int, *, run: bool = True) -> None:
     app = s.given(status, run=run)
     handle = await s.handle(app)
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.cluster = Cluster.WHEN_SEEN
     inside: list[int] = []
     what = f"the context of an app that was {status_name(status)}"
     await s.succeeds(_use(handle, lambda: inside.append(status_of(s.stored(app)))), what)
@@ -44,42 +44,42 @@ async def _leaves_it_stopped(s: Scene, status: int, *, run: bool = True) -> None
 # ---- CL-8
 
 
-@law("CL-8")
-async def of_a_stopped_app(s: Scene) -> None:
+@client_check("CL-8")
+async def of_a_stopped_app(s: ClientContext) -> None:
     """The context of a STOPPED app starts it, and stops it at the end."""
     await _leaves_it_stopped(s, STOPPED, run=False)
 
 
-@law("CL-8")
-async def of_an_unassigned_app(s: Scene) -> None:
+@client_check("CL-8")
+async def of_an_unassigned_app(s: ClientContext) -> None:
     """The context of an UNASSIGNED app waits for it, and stops it at the end."""
     await _leaves_it_stopped(s, UNASSIGNED)
 
 
-@law("CL-8")
-async def of_a_failed_app(s: Scene) -> None:
+@client_check("CL-8")
+async def of_a_failed_app(s: ClientContext) -> None:
     """The context of a FAILED app starts it again, and stops it at the end."""
     await _leaves_it_stopped(s, FAILED)
 
 
-@law("CL-8")
-async def of_a_pending_app(s: Scene) -> None:
+@client_check("CL-8")
+async def of_a_pending_app(s: ClientContext) -> None:
     """The context of a PENDING app waits for it, and stops it at the end."""
     await _leaves_it_stopped(s, PENDING)
 
 
-@law("CL-8")
-async def of_an_active_app(s: Scene) -> None:
+@client_check("CL-8")
+async def of_an_active_app(s: ClientContext) -> None:
     """The context of an ACTIVE app stops it at the end."""
     await _leaves_it_stopped(s, ACTIVE)
 
 
-@law("CL-8")
-async def of_an_app_that_somebody_updates(s: Scene) -> None:
+@client_check("CL-8")
+async def of_an_app_that_somebody_updates(s: ClientContext) -> None:
     """An update by somebody else, inside of the context, doesn't keep its end from stopping the app."""
     app = s.given(STOPPED, run=False)
     handle = await s.handle(app)
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.cluster = Cluster.WHEN_SEEN
     await s.succeeds(_use(handle, lambda: s.another_writes(app)), "a context in which somebody updates the app")
     _stopped(s, app)
     expect_equal(s.stored(app).spec.container.image, "img:other", "the image that somebody else has written")
@@ -88,25 +88,25 @@ async def of_an_app_that_somebody_updates(s: Scene) -> None:
 # ---- CL-9
 
 
-@law("CL-9")
-async def the_error_of_the_body_is_kept(s: Scene) -> None:
+@client_check("CL-9")
+async def the_error_of_the_body_is_kept(s: ClientContext) -> None:
     """What the body raises comes out of the context, and the app is stopped."""
     app = s.given(ACTIVE)
     handle = await s.handle(app)
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.cluster = Cluster.WHEN_SEEN
     error = FromTheBody("from the body")
     raised = await s.fails(_use(handle, lambda: _throw(error)), "a context whose body raises")
     expect(raised is error, f"the body raised {error!r}, out of the context came {raised!r}")
     _stopped(s, app)
 
 
-@law("CL-9")
-async def the_error_of_the_entry_is_kept(s: Scene) -> None:
+@client_check("CL-9")
+async def the_error_of_the_entry_is_kept(s: ClientContext) -> None:
     """Where the app can't be started, that is what the context raises, its body isn't run, and the app is stopped."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
-    s.stage.cluster, s.stage.fails = Cluster.WHEN_SEEN, {name}
+    s.plane.cluster, s.plane.fails = Cluster.WHEN_SEEN, {name}
     ran: list[bool] = []
     entered = _use(handle, lambda: ran.append(True))
     await s.fails(entered, "a context of an app that can't start", [Kind.FAILED], naming=name)
@@ -114,27 +114,27 @@ async def the_error_of_the_entry_is_kept(s: Scene) -> None:
     _stopped(s, app)
 
 
-@law("CL-9")
-async def the_first_of_two_errors_is_kept(s: Scene) -> None:
+@client_check("CL-9")
+async def the_first_of_two_errors_is_kept(s: ClientContext) -> None:
     """Where the body raises and then the app can't be stopped, the error of the body comes out."""
     handle = await s.handle(s.given(ACTIVE))
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.cluster = Cluster.WHEN_SEEN
     error = FromTheBody("from the body")
 
     def body() -> None:
-        s.stage.cue("Update", refuse="PERMISSION_DENIED", times=MANY)
+        s.plane.add_fault("Update", refuse="PERMISSION_DENIED", times=MANY)
         raise error
 
     raised = await s.fails(_use(handle, body), "a context whose body raises, and whose app can't be stopped")
     expect(raised is error, f"the body raised {error!r}, out of the context came {type(raised).__name__}")
 
 
-@law("CL-9")
-async def an_app_that_can_not_be_stopped_is_told(s: Scene) -> None:
+@client_check("CL-9")
+async def an_app_that_can_not_be_stopped_is_told(s: ClientContext) -> None:
     """Where nothing but the stop at the end fails, the context raises that."""
     handle = await s.handle(s.given(ACTIVE))
-    s.stage.cluster = Cluster.WHEN_SEEN
-    refuse = _use(handle, lambda: s.stage.cue("Update", refuse="PERMISSION_DENIED", times=MANY))
+    s.plane.cluster = Cluster.WHEN_SEEN
+    refuse = _use(handle, lambda: s.plane.add_fault("Update", refuse="PERMISSION_DENIED", times=MANY))
     await s.fails(refuse, "a context whose app can't be stopped")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from flyteapps_contract.clients.context import Scene
-from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.context import ClientContext
+from flyteapps_contract.clients.registry import client_check
 from flyteapps_contract.clients.scripted.faults import Drop, How
 from flyteapps_contract.outcomes import Broken
 from flyteapps_contract.session import ACTIVE, DEPLOYING, STOPPED
@@ -14,25 +14,25 @@ STORY = (DEPLOYING, ACTIVE)
 PLACES = ("before the snapshot", "after the snapshot", "after the first event", "after the last event")
 
 
-@law("CL-3")
-async def a_stream_that_ends_cleanly(s: Scene) -> None:
+@client_check("CL-3")
+async def a_stream_that_ends_cleanly(s: ClientContext) -> None:
     """A stream that ends without an error, at any position, is opened again, and its new snapshot counts."""
     await _at_every_position(s, How.CLEANLY)
 
 
-@law("CL-3")
-async def a_stream_that_ends_with_unavailable(s: Scene) -> None:
+@client_check("CL-3")
+async def a_stream_that_ends_with_unavailable(s: ClientContext) -> None:
     """A stream that ends with UNAVAILABLE, at any position, is opened again, and its new snapshot counts."""
     await _at_every_position(s, How.UNAVAILABLE)
 
 
-@law("CL-3")
-async def a_stream_that_is_cut(s: Scene) -> None:
+@client_check("CL-3")
+async def a_stream_that_is_cut(s: ClientContext) -> None:
     """A stream whose connection is cut, at any position, is opened again, and its new snapshot counts."""
     await _at_every_position(s, How.CUT)
 
 
-async def _at_every_position(s: Scene, how: How) -> None:
+async def _at_every_position(s: ClientContext, how: How) -> None:
     """All of them at the same time, each with its own app, so that one that hangs hides none of the others."""
     tried = [_dropped(s, how, after, gap) for after in range(len(PLACES)) for gap in (True, False)]
     outcomes = await asyncio.gather(*tried, return_exceptions=True)
@@ -42,7 +42,7 @@ async def _at_every_position(s: Scene, how: How) -> None:
         raise Broken("\n".join(said))
 
 
-async def _dropped(s: Scene, how: How, after: int, gap: bool) -> None:
+async def _dropped(s: ClientContext, how: How, after: int, gap: bool) -> None:
     """The stream ends after so many messages; the rest of the story is told in the gap, or once the client is back."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
@@ -53,24 +53,24 @@ async def _dropped(s: Scene, how: How, after: int, gap: bool) -> None:
 
     def tell_rest() -> None:
         for status in rest:
-            s.stage.apps.report(name, status)
+            s.plane.apps.report(name, status)
 
     def drop() -> None:
-        calls.append(len(s.stage.journal.calls))
+        calls.append(len(s.plane.call_log.calls))
         if gap:
             tell_rest()
 
     handle = await s.handle(app)
-    s.stage.cue("Watch", name, drop=Drop(after, how, then=drop))
+    s.plane.add_fault("Watch", name, drop=Drop(after, how, then=drop))
     waiting = s.begin(handle.activate(wait=True))
     if after > 0:
-        await s.until(waiting, s.stage.attended(name), "look at the app that it waits for")
+        await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")
     for status in told:
-        s.stage.apps.report(name, status)
+        s.plane.apps.report(name, status)
     if rest and not gap:
-        await s.until(waiting, s.stage.until(lambda: calls), "watch the app that it waits for")
+        await s.until(waiting, s.plane.until(lambda: calls), "watch the app that it waits for")
         if not waiting.done():
-            await s.until(waiting, s.stage.looked_at(name, since=calls[0]), f"come back after {where}")
+            await s.until(waiting, s.plane.looked_at(name, since=calls[0]), f"come back after {where}")
         if waiting.done():
             error = waiting.exception()
             raise Broken(f"{where}: the wait ended before the app was active{f', with {error!r}' if error else ''}")

@@ -6,8 +6,8 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.checks.clients.waiting import redeployed
 from flyteapps_contract.clients.adapter import Kind
-from flyteapps_contract.clients.context import Scene
-from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.context import ClientContext
+from flyteapps_contract.clients.registry import client_check
 from flyteapps_contract.clients.scripted.faults import Drop, How
 from flyteapps_contract.clients.scripted.plane import Cluster
 from flyteapps_contract.expectations import expect
@@ -22,25 +22,25 @@ GONE = (Kind.DELETED, Kind.NOT_FOUND)
 # ---- CL-4
 
 
-@law("CL-4")
-async def failed_ends_the_wait(s: Scene) -> None:
+@client_check("CL-4")
+async def failed_ends_the_wait(s: ClientContext) -> None:
     """An event that shows FAILED ends the wait with an error that names the app."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
     waiting = s.begin(handle.activate(wait=True))
-    await s.until(waiting, s.stage.attended(name), "look at the app that it waits for")
-    s.stage.apps.report(name, FAILED, message="crash loop")
+    await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")
+    s.plane.apps.report(name, FAILED, message="crash loop")
     await s.fails(waiting, "waiting for an app that fails", [Kind.FAILED], naming=name)
 
 
-@law("CL-4")
-async def failed_before_the_watch_opens(s: Scene) -> None:
+@client_check("CL-4")
+async def failed_before_the_watch_opens(s: ClientContext) -> None:
     """An app that failed between the write and the watch ends the wait with such an error, too."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
-    s.stage.cluster, s.stage.fails = Cluster.AT_ONCE, {name}
+    s.plane.cluster, s.plane.fails = Cluster.AT_ONCE, {name}
     what = "waiting for an app that had failed before the watch opened"
     await s.fails(handle.activate(wait=True), what, [Kind.FAILED], naming=name)
 
@@ -48,39 +48,39 @@ async def failed_before_the_watch_opens(s: Scene) -> None:
 # ---- CL-5
 
 
-async def _recovers(s: Scene, app: model.App, what: str) -> None:
+async def _recovers(s: ClientContext, app: model.App, what: str) -> None:
     """A new image is written and becomes active, after the wait has seen the old FAILED."""
     name = app.metadata.id.name
     handle = await redeployed(s, app)
     waiting = s.begin(handle.watch("activated"))
-    await s.until(waiting, s.stage.attended(name), "look at the app that it waits for")
-    s.stage.apps.report(name, DEPLOYING)
-    s.stage.apps.report(name, ACTIVE)
+    await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")
+    s.plane.apps.report(name, DEPLOYING)
+    s.plane.apps.report(name, ACTIVE)
     await s.succeeds(waiting, what)
 
 
-@law("CL-5")
-async def an_old_failed_is_passed_over(s: Scene) -> None:
+@client_check("CL-5")
+async def an_old_failed_is_passed_over(s: ClientContext) -> None:
     """A FAILED that was the last condition before the write doesn't end the wait, nor does it on a lagging plane."""
     for lags in (False, True):
-        s.stage.apps.lags = lags
+        s.plane.apps.lags = lags
         what = f"waiting for a new revision of a failed app{', on a lagging plane' if lags else ''}"
         await _recovers(s, s.given(FAILED), what)
 
 
-@law("CL-5")
-async def an_old_failed_without_revisions_is_passed_over(s: Scene) -> None:
+@client_check("CL-5")
+async def an_old_failed_without_revisions_is_passed_over(s: ClientContext) -> None:
     """On a plane without revisions, the FAILED that the write returned doesn't end the wait."""
-    s.stage.apps.counts, s.stage.apps.lags = False, True
+    s.plane.apps.counts, s.plane.apps.lags = False, True
     await _recovers(s, s.given(FAILED), "waiting for a new image of a failed app, on a plane without revisions")
 
 
-@law("CL-5")
-async def a_failed_app_is_activated(s: Scene) -> None:
+@client_check("CL-5")
+async def a_failed_app_is_activated(s: ClientContext) -> None:
     """activate(wait) on a failed app has it started again, and waits for that."""
     app = s.given(FAILED)
     handle = await s.handle(app)
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.cluster = Cluster.WHEN_SEEN
     await s.succeeds(handle.activate(wait=True), "activating a failed app")
     s.writes(app, 1, "updates of the failed app")
 
@@ -88,36 +88,36 @@ async def a_failed_app_is_activated(s: Scene) -> None:
 # ---- CL-6
 
 
-@law("CL-6")
-async def deleted_while_waiting(s: Scene) -> None:
+@client_check("CL-6")
+async def deleted_while_waiting(s: ClientContext) -> None:
     """A DeleteEvent ends the wait with an error that names the app."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
     waiting = s.begin(handle.activate(wait=True))
-    await s.until(waiting, s.stage.attended(name), "look at the app that it waits for")
-    s.stage.apps.remove(name)
+    await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")
+    s.plane.apps.remove(name)
     await s.fails(waiting, "waiting for an app that is deleted", GONE, naming=name)
 
 
-@law("CL-6")
-async def deleted_before_the_watch_opens(s: Scene) -> None:
+@client_check("CL-6")
+async def deleted_before_the_watch_opens(s: ClientContext) -> None:
     """An app that was deleted between the write and the watch, whose stream stays empty, ends the wait likewise."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
-    s.stage.cue("Watch", before=lambda: s.stage.apps.remove(name))
+    s.plane.add_fault("Watch", before=lambda: s.plane.apps.remove(name))
     what = "waiting for an app that was deleted before the watch opened"
     await s.fails(handle.activate(wait=True), what, GONE, naming=name)
 
 
-@law("CL-6")
-async def deleted_while_the_stream_is_gone(s: Scene) -> None:
+@client_check("CL-6")
+async def deleted_while_the_stream_is_gone(s: ClientContext) -> None:
     """An app that was deleted after its stream had dropped, before the next one opened, ends the wait likewise."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
-    s.stage.cue("Watch", drop=Drop(1, How.UNAVAILABLE, then=lambda: s.stage.apps.remove(name)))
+    s.plane.add_fault("Watch", drop=Drop(1, How.UNAVAILABLE, then=lambda: s.plane.apps.remove(name)))
     what = "waiting for an app that was deleted while the stream was gone"
     await s.fails(handle.activate(wait=True), what, GONE, naming=name)
 
@@ -125,33 +125,33 @@ async def deleted_while_the_stream_is_gone(s: Scene) -> None:
 # ---- CL-7
 
 
-async def _passes(s: Scene, what: str, kinds: tuple[Kind, ...]) -> None:
+async def _passes(s: ClientContext, what: str, kinds: tuple[Kind, ...]) -> None:
     expect(s.client.deadlines, "the waits of this client take no deadline")
     handle = await s.handle(s.given(STOPPED, run=False))
     await s.fails(handle.activate(wait=True, seconds=SHORT), what, kinds)
 
 
-@law("CL-7")
-async def an_app_that_stays_pending(s: Scene) -> None:
+@client_check("CL-7")
+async def an_app_that_stays_pending(s: ClientContext) -> None:
     """A wait for an app that stays PENDING ends at its deadline."""
     await _passes(s, "waiting, with a deadline, for an app that stays PENDING", (Kind.TIMEOUT,))
 
 
-@law("CL-7")
-async def a_stream_that_stays_silent(s: Scene) -> None:
+@client_check("CL-7")
+async def a_stream_that_stays_silent(s: ClientContext) -> None:
     """A wait on a stream that sends nothing, not even its snapshot, ends at its deadline."""
-    s.stage.cue("Watch", silent=True, times=MANY)
+    s.plane.add_fault("Watch", silent=True, times=MANY)
     what = "waiting, with a deadline, on a stream that sends nothing"
     await _passes(s, what, (Kind.TIMEOUT, Kind.STALLED))
 
 
-@law("CL-7")
-async def a_plane_that_is_gone(s: Scene) -> None:
+@client_check("CL-7")
+async def a_plane_that_is_gone(s: ClientContext) -> None:
     """A wait on a plane that refuses each stream and each read ends at its deadline, or before."""
-    s.stage.cue("Watch", refuse="UNAVAILABLE", before=lambda: _silence(s), times=MANY)
+    s.plane.add_fault("Watch", refuse="UNAVAILABLE", before=lambda: _silence(s), times=MANY)
     what = "waiting, with a deadline, on a plane that answers UNAVAILABLE"
     await _passes(s, what, (Kind.TIMEOUT, Kind.STALLED, Kind.NETWORK))
 
 
-def _silence(s: Scene) -> None:
-    s.stage.cue("Get", refuse="UNAVAILABLE", times=MANY)
+def _silence(s: ClientContext) -> None:
+    s.plane.add_fault("Get", refuse="UNAVAILABLE", times=MANY)

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.clients.adapter import HandleUnderTest, Kind
-from flyteapps_contract.clients.context import Scene
-from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.context import ClientContext
+from flyteapps_contract.clients.registry import client_check
 from flyteapps_contract.clients.scripted.faults import How
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.session import ACTIVE, STOPPED, copy
@@ -19,13 +19,13 @@ WAYS = (How.CUT, How.UNAVAILABLE)
 # ---- CL-14
 
 
-@law("CL-14")
-async def a_lost_create_is_a_success(s: Scene) -> None:
+@client_check("CL-14")
+async def a_lost_create_is_a_success(s: ClientContext) -> None:
     """The client gives the app of revision 1; there is one app, and no update of it."""
     for how in WAYS:
         sent = s.message()
         name = sent.metadata.id.name
-        s.stage.cue("Create", name, lose=how)
+        s.plane.add_fault("Create", name, lose=how)
         what = f"a Create that is committed and whose response {how}"
         handle = await s.succeeds(s.client.create(sent), what)
         expect_equal(handle.app.metadata.revision, 1, f"the revision returned by {what}")
@@ -36,19 +36,23 @@ async def a_lost_create_is_a_success(s: Scene) -> None:
 
 
 async def _written_once(
-    s: Scene, write: Callable[[model.App], Awaitable[HandleUnderTest]], what: str, *statuses: int, run: bool = True
+    s: ClientContext,
+    write: Callable[[model.App], Awaitable[HandleUnderTest]],
+    what: str,
+    *statuses: int,
+    run: bool = True,
 ) -> None:
     for how in WAYS:
         app = s.given(*statuses, run=run)
-        s.stage.cue("Update", app.metadata.id.name, lose=how)
+        s.plane.add_fault("Update", app.metadata.id.name, lose=how)
         text = f"{what} whose Update is committed and whose response {how}"
         handle = await s.succeeds(write(app), text)
         s.writes(app, 1, f"new revisions after {text}")
         expect_equal(handle.app.metadata.revision, 2, f"the revision shown after {text}")
 
 
-@law("CL-15")
-async def a_lost_update_is_a_success(s: Scene) -> None:
+@client_check("CL-15")
+async def a_lost_update_is_a_success(s: ClientContext) -> None:
     """update() at a given revision succeeds, with one new revision."""
 
     def write(app: model.App) -> Awaitable[HandleUnderTest]:
@@ -59,8 +63,8 @@ async def a_lost_update_is_a_success(s: Scene) -> None:
     await _written_once(s, write, "an update", ACTIVE)
 
 
-@law("CL-15")
-async def a_lost_replace_is_a_success(s: Scene) -> None:
+@client_check("CL-15")
+async def a_lost_replace_is_a_success(s: ClientContext) -> None:
     """replace() succeeds, with one new revision."""
 
     def write(app: model.App) -> Awaitable[HandleUnderTest]:
@@ -69,13 +73,13 @@ async def a_lost_replace_is_a_success(s: Scene) -> None:
     await _written_once(s, write, "a replace", ACTIVE)
 
 
-@law("CL-15")
-async def a_lost_activation_is_a_success(s: Scene) -> None:
+@client_check("CL-15")
+async def a_lost_activation_is_a_success(s: ClientContext) -> None:
     """activate() succeeds, with one new revision."""
     for how in WAYS:
         app = s.given(STOPPED, run=False)
         handle = await s.handle(app)
-        s.stage.cue("Update", app.metadata.id.name, lose=how)
+        s.plane.add_fault("Update", app.metadata.id.name, lose=how)
         text = f"an activation whose Update is committed and whose response {how}"
         await s.succeeds(handle.activate(wait=False), text)
         s.writes(app, 1, f"new revisions after {text}")
@@ -84,22 +88,22 @@ async def a_lost_activation_is_a_success(s: Scene) -> None:
 # ---- CL-16
 
 
-@law("CL-16")
-async def a_stale_revision_is_a_conflict(s: Scene) -> None:
+@client_check("CL-16")
+async def a_stale_revision_is_a_conflict(s: ClientContext) -> None:
     """update() at a revision that another writer has passed is reported as a conflict, after one Update."""
     app = s.given(ACTIVE)
     other = s.another_writes(app)
     app.spec.container.image = "img:2"
     await s.fails(s.client.update(app, "too late"), "an update at a stale revision", [Kind.CONFLICT])
-    expect_equal(len(s.stage.journal.of("Update")), 1, "the number of Updates")
+    expect_equal(len(s.plane.call_log.of("Update")), 1, "the number of Updates")
     expect_equal(s.stored(app), other, "the app after an update that is a conflict")
 
 
-@law("CL-16")
-async def a_retry_that_meets_another_writer_is_a_conflict(s: Scene) -> None:
+@client_check("CL-16")
+async def a_retry_that_meets_another_writer_is_a_conflict(s: ClientContext) -> None:
     """An Update that failed before it was committed, tried again after another writer came, is no success."""
     app = s.given(ACTIVE)
-    s.stage.cue("Update", refuse="UNAVAILABLE", after=lambda: s.another_writes(app))
+    s.plane.add_fault("Update", refuse="UNAVAILABLE", after=lambda: s.another_writes(app))
     app.spec.container.image = "img:2"
     kinds = [Kind.CONFLICT, Kind.NETWORK]
     await s.fails(s.client.update(app, "too late"), "an update that was lost, and overtaken by another writer's", kinds)
@@ -110,18 +114,18 @@ async def a_retry_that_meets_another_writer_is_a_conflict(s: Scene) -> None:
 # ---- CL-17
 
 
-@law("CL-17")
-async def an_absent_app_is_deleted(s: Scene) -> None:
+@client_check("CL-17")
+async def an_absent_app_is_deleted(s: ClientContext) -> None:
     """Deleting an app that isn't there succeeds."""
     await s.succeeds(s.client.delete("absent"), "deleting an app that isn't there")
 
 
-@law("CL-17")
-async def a_lost_delete_is_a_success(s: Scene) -> None:
+@client_check("CL-17")
+async def a_lost_delete_is_a_success(s: ClientContext) -> None:
     """A Delete whose response is lost succeeds: that the app is gone is what was wanted."""
     for how in WAYS:
         app = s.given(STOPPED, run=False)
         name = app.metadata.id.name
-        s.stage.cue("Delete", name, lose=how)
+        s.plane.add_fault("Delete", name, lose=how)
         await s.succeeds(s.client.delete(name), f"a Delete that is committed and whose response {how}")
-        expect(s.stage.apps.find(name) is None, "the app is still there")
+        expect(s.plane.apps.find(name) is None, "the app is still there")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flyteapps_contract.clients.context import Scene
-from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.context import ClientContext
+from flyteapps_contract.clients.registry import client_check
 from flyteapps_contract.clients.scripted.plane import Cluster
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.session import ACTIVE, STOP, STOPPED
 
 
-@law("CL-18")
-async def activated_twice_by_one_handle(s: Scene) -> None:
+@client_check("CL-18")
+async def activated_twice_by_one_handle(s: ClientContext) -> None:
     """A second activate() of the same handle, right after the first, succeeds."""
     app = s.given(STOPPED, run=False)
     handle = await s.handle(app)
@@ -19,8 +19,8 @@ async def activated_twice_by_one_handle(s: Scene) -> None:
     expect(s.stored(app).spec.desired_state != STOP, "the app's desired state is STOPPED")
 
 
-@law("CL-18")
-async def activated_twice_by_two_handles(s: Scene) -> None:
+@client_check("CL-18")
+async def activated_twice_by_two_handles(s: ClientContext) -> None:
     """activate() of a second handle of the app, got before the first activated it, succeeds."""
     app = s.given(STOPPED, run=False)
     first, second = await s.handle(app), await s.handle(app)
@@ -28,27 +28,27 @@ async def activated_twice_by_two_handles(s: Scene) -> None:
     await s.succeeds(second.activate(wait=False), "activating it again by another handle")
 
 
-@law("CL-19")
-async def stopped_by_a_stale_handle(s: Scene) -> None:
+@client_check("CL-19")
+async def stopped_by_a_stale_handle(s: ClientContext) -> None:
     """deactivate(wait) stops the app although somebody has updated it since, and keeps what they wrote."""
     app = s.given(ACTIVE)
     handle = await s.handle(app)
     s.another_writes(app)
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.cluster = Cluster.WHEN_SEEN
     await s.succeeds(handle.deactivate(wait=True), "deactivating by a handle of before somebody's update")
     expect(s.stored(app).spec.desired_state == STOP, "the app's desired state is to run")
     expect_equal(s.stored(app).spec.container.image, "img:other", "the image that somebody else has written")
 
 
-@law("CL-19")
-async def stopped_by_a_handle_of_before_the_start(s: Scene) -> None:
+@client_check("CL-19")
+async def stopped_by_a_handle_of_before_the_start(s: ClientContext) -> None:
     """deactivate(wait) stops an app that somebody has started since the handle saw it stopped."""
     app = s.given(STOPPED, run=False)
     handle = await s.handle(app)
     started = s.stored(app)
     started.spec.desired_state = s.message().spec.desired_state
-    s.stage.apps.update(started, "somebody starts it")
-    s.stage.apps.report(app.metadata.id.name, ACTIVE)
-    s.stage.cluster = Cluster.WHEN_SEEN
+    s.plane.apps.update(started, "somebody starts it")
+    s.plane.apps.report(app.metadata.id.name, ACTIVE)
+    s.plane.cluster = Cluster.WHEN_SEEN
     await s.succeeds(handle.deactivate(wait=True), "deactivating by a handle that has seen the app stopped")
     expect(s.stored(app).spec.desired_state == STOP, "the app's desired state is to run")

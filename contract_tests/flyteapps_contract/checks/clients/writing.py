@@ -8,8 +8,8 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
 from flyteapps_contract.clients.adapter import Kind
-from flyteapps_contract.clients.context import Scene
-from flyteapps_contract.clients.registry import law
+from flyteapps_contract.clients.context import ClientContext
+from flyteapps_contract.clients.registry import client_check
 from flyteapps_contract.clients.scripted.faults import Meeting
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered
@@ -24,13 +24,13 @@ def _deployed(app: model.App) -> None:
     app.spec.creator.user.id.subject = "alice"
 
 
-def _kept(s: Scene, app: model.App, what: str) -> None:
+def _kept(s: ClientContext, app: model.App, what: str) -> None:
     after = s.stored(app)
     expect_equal(after.spec.container.image, "img:2", f"the image after {what}")
     expect_equal(dict(after.metadata.labels), dict(app.metadata.labels), f"the labels after {what}")
     expect_equal(after.metadata.code_bundle_uri, app.metadata.code_bundle_uri, f"code_bundle_uri after {what}")
     expect_equal(after.metadata.source_code, app.metadata.source_code, f"source_code after {what}")
-    for call in s.stage.journal.of("Update", app=app.metadata.id.name):
+    for call in s.plane.call_log.of("Update", app=app.metadata.id.name):
         if isinstance(call.request, rpc.UpdateRequest) and call.request.app.spec.HasField("creator"):
             creator = call.request.app.spec.creator
             expect_equal(creator, app.spec.creator, f"the creator that {what} has sent")
@@ -39,8 +39,8 @@ def _kept(s: Scene, app: model.App, what: str) -> None:
 # ---- CL-10
 
 
-@law("CL-10")
-async def create_where_no_ingress_is_stored(s: Scene) -> None:
+@client_check("CL-10")
+async def create_where_no_ingress_is_stored(s: ClientContext) -> None:
     """Create with a new image, on an app that is stored without an ingress, is an update."""
     app = s.given(ACTIVE, with_=lambda stored: stored.spec.ClearField("ingress"))
     sent = s.message(app.metadata.id.name, image="img:2")
@@ -52,8 +52,8 @@ async def create_where_no_ingress_is_stored(s: Scene) -> None:
 # ---- CL-11
 
 
-@law("CL-11")
-async def create_without_a_change(s: Scene) -> None:
+@client_check("CL-11")
+async def create_without_a_change(s: ClientContext) -> None:
     """Create with what is stored, ingress and creator left out or empty, succeeds and changes nothing."""
     app = s.given(ACTIVE)
     for ingress in (True, False):
@@ -69,8 +69,8 @@ async def create_without_a_change(s: Scene) -> None:
 # ---- CL-12
 
 
-@law("CL-12")
-async def a_replace_keeps_the_metadata(s: Scene) -> None:
+@client_check("CL-12")
+async def a_replace_keeps_the_metadata(s: ClientContext) -> None:
     """Replacing the spec keeps code_bundle_uri, source_code, labels and creator."""
     app = s.given(ACTIVE, with_=_deployed)
     spec = s.changed(app)
@@ -79,8 +79,8 @@ async def a_replace_keeps_the_metadata(s: Scene) -> None:
     _kept(s, app, "replacing the spec")
 
 
-@law("CL-12")
-async def a_create_keeps_the_metadata(s: Scene) -> None:
+@client_check("CL-12")
+async def a_create_keeps_the_metadata(s: ClientContext) -> None:
     """Create on an existing app keeps what the message leaves out: code_bundle_uri, source_code, labels, creator."""
     app = s.given(ACTIVE, with_=_deployed)
     sent = s.message(app.metadata.id.name, image="img:2")
@@ -91,15 +91,15 @@ async def a_create_keeps_the_metadata(s: Scene) -> None:
 # ---- CL-13
 
 
-@law("CL-13")
-async def two_replaces_race(s: Scene) -> None:
+@client_check("CL-13")
+async def two_replaces_race(s: ClientContext) -> None:
     """Of two replaces that have read the same revision each ends well or with a conflict; the last is stored whole."""
     app = s.given(ACTIVE)
     name = app.metadata.id.name
     specs = [s.changed(app, image="img:a"), s.changed(app, image="img:b")]
     specs[0].container.args.append("a")
     specs[1].container.command.append("b")
-    s.stage.cue("Get", name, meet=Meeting(2), times=2)
+    s.plane.add_fault("Get", name, meet=Meeting(2), times=2)
     racing = [s.begin(s.client.replace(name, spec, "a race")) for spec in specs]
     await asyncio.wait(racing, timeout=s.left)
     if not all(task.done() for task in racing):
@@ -116,13 +116,13 @@ async def two_replaces_race(s: Scene) -> None:
     expect(s.stored(app).spec in [specs[number] for number in won], "what is stored is none of the specs that won")
 
 
-@law("CL-13")
-async def another_writer_comes_between(s: Scene) -> None:
+@client_check("CL-13")
+async def another_writer_comes_between(s: ClientContext) -> None:
     """A replace between whose read and write another client writes ends well, its spec whole, or with a conflict."""
     app = s.given(ACTIVE)
     name = app.metadata.id.name
     spec = s.changed(app)
-    s.stage.cue("Update", name, before=lambda: s.another_writes(app))
+    s.plane.add_fault("Update", name, before=lambda: s.another_writes(app))
     replacing = s.begin(s.client.replace(name, spec, "a new image"))
     await asyncio.wait((replacing,), timeout=s.left)
     if replacing.done() and replacing.exception() is None:

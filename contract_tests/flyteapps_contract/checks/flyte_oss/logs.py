@@ -37,7 +37,7 @@ def logs_without_replicas_are_not_found(s: Session) -> None:
     with expect_refusal("NOT_FOUND", "the logs of an absent app", opening="no replicas found"):
         _ended(s.logs(_of(s.id())))
     app = stopped(s, s.given_active())
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(60.0)
         with expect_refusal("NOT_FOUND", "the logs of a stopped app", opening="no replicas found"):
             _ended(s.logs(_of(app.metadata.id)))
@@ -72,7 +72,7 @@ def logs_come_in_batches(s: Session) -> None:
     app.spec.autoscaling.replicas.min = app.spec.autoscaling.replicas.max = 1
     s.given(app)
     s.until(app.metadata.id, rests)
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(3_600.0)
     tail = s.logs(_of(app.metadata.id))
     replicas = tail.replicas()
@@ -91,7 +91,7 @@ def logs_come_in_batches(s: Session) -> None:
                 break
     except StreamEnded:
         pass
-    if s.offers.clock:
+    if s.capabilities.clock:
         expect(count <= BACKLOG * len(replicas), f"of each replica the last {BACKLOG} lines should come, not {count}")
 
 

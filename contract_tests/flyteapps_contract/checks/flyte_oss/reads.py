@@ -163,7 +163,7 @@ def a_project_has_its_own_apps(s: Session) -> None:
 @check("OSS-21")
 def other_lists_give_every_app(s: Session) -> None:
     """List without a scope, and by artifact, gives the apps of all projects."""
-    names = sorted(_given(s, "a") + (_given(s, "b", project=f"{s.project}-other") if s.offers.projects else []))
+    names = sorted(_given(s, "a") + (_given(s, "b", project=f"{s.project}-other") if s.capabilities.projects else []))
     artifact = {"project": "x", "domain": "y", "name": "z"}
     for what, scope in (("nothing", None), ("an artifact", artifact)):
         expect_equal(sorted(set(_own(s, s.list(artifact=scope).apps)) & set(names)), names, f"the apps by {what}")

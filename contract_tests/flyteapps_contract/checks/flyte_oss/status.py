@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flyteapps_contract.checks.support.oss import changed, given_heard, is_of, next_of, rests, shown, stopped, until
+from flyteapps_contract.checks.support.oss import changed, given_received, is_of, next_of, rests, shown, stopped, until
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.session import FAILED, Session, last_status, statuses
@@ -17,7 +17,7 @@ REASON = re.compile(r"\w+: .")
 def conditions_are_those_of_now(s: Session) -> None:
     """A new app has none, then PENDING, then DEPLOYING for what is ready, then three that are ACTIVE."""
     app = s.app()
-    watcher = given_heard(s, app.metadata.id)
+    watcher = given_received(s, app.metadata.id)
     s.create(app)
     seen = until(s, watcher, lambda seen: is_of(seen, app) and rests(seen.app), "the app to be active")
     shapes = list(dict.fromkeys(tuple(statuses(each.app)) for each in seen if is_of(each, app)))
@@ -37,7 +37,7 @@ def conditions_keep_their_times(s: Session) -> None:
     """An app at rest is shown with the same conditions, times included, whenever it is read."""
     app = s.given_active()
     first = shown(s, app.metadata.id)
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(1.0)
     expect_equal(shown(s, app.metadata.id).status.conditions, first.status.conditions, "the conditions, later")
     expect_equal(app.status.conditions, first.status.conditions, "the conditions in List, and in the watch")
@@ -56,7 +56,7 @@ def what_will_fail_looks_active(s: Session) -> None:
     """After an update to a spec that fails the app shows ACTIVE, until the cluster has reported."""
     app = s.given_active()
     new = changed(app, "img:2")
-    for key, value in s.offers.failing.items():
+    for key, value in s.capabilities.failing.items():
         new.metadata.labels[key] = value
     watcher = s.watch(app_id=app.metadata.id)
     next_of(s, watcher, "the snapshot")
@@ -69,7 +69,7 @@ def what_will_fail_looks_active(s: Session) -> None:
 @check("OSS-32", needs=("cluster", "failing"))
 def a_failure_has_a_reason(s: Session) -> None:
     """An app whose service can't be ready shows FAILED conditions, each REASON: MESSAGE, and stays there."""
-    app = s.given(s.app(labels=s.offers.failing))
+    app = s.given(s.app(labels=s.capabilities.failing))
     found = s.until(app.metadata.id, lambda app: set(statuses(app)) == {"FAILED"})
     expect(len(found.status.conditions) > 1, "the failure should be shown of the configuration, and of the service")
     for each in found.status.conditions:
@@ -103,7 +103,7 @@ def a_stop_is_stamped_when_it_is_read(s: Session) -> None:
     times: list[int] = []
     for _ in range(2):
         times.append(shown(s, app.metadata.id).status.conditions[0].last_transition_time.ToNanoseconds())
-        if s.offers.clock:
+        if s.capabilities.clock:
             s.advance(1.0)
     expect(times[0] < times[1], "the condition of a stopped app, read later, should have a later time")
 
@@ -116,7 +116,7 @@ def a_stop_stays_a_stop(s: Session) -> None:
     next_of(s, watcher, "the snapshot")
     stopped(s, app)
     until(s, watcher, lambda seen: statuses(seen.app) == ["STOPPED"], "the stop")
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(60.0)
     for seen in iter(watcher.poll, None):
         expect_equal(statuses(seen.app), ["STOPPED"], "the conditions of a stopped app")

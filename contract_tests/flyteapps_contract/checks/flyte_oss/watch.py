@@ -157,7 +157,7 @@ def a_consumer_that_falls_behind_is_not_told(s: Session) -> None:
     written = [image for image in images if image in set(seen)]
     expect_equal(list(dict.fromkeys(seen)), written, "the images that a slow consumer sees, in order")
     expect(len(written) >= BUFFER, f"a consumer may be {BUFFER} events behind, but saw {len(written)} of {BURST}")
-    if len(written) == BURST and s.offers.http:
+    if len(written) == BURST and s.capabilities.http:
         raise NotOffered("a client over HTTP reads ahead of its consumer, which is never behind")
     expect(len(written) < BURST, f"a consumer that was {BURST} events behind should have lost some")
     s.update(changed(app, "img:after"))

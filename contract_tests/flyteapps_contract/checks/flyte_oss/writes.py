@@ -149,8 +149,8 @@ def stopping_again_is_ok(s: Session) -> None:
 @check("OSS-18", needs=("conflicting",))
 def a_write_that_meets_the_clusters_is_internal(s: Session) -> None:
     """It is refused with the resource's name and changes nothing; the next write is taken."""
-    app = s.app(labels=s.offers.conflicting)
-    for key, value in s.offers.conflicting.items():
+    app = s.app(labels=s.capabilities.conflicting)
+    for key, value in s.capabilities.conflicting.items():
         app.spec.container.env.add(key=key, value=value)
     s.create(app)
     before = s.until(app.metadata.id, rests)

@@ -66,7 +66,7 @@ def an_app_that_waits_for_a_restart_is_not_deleted(s: Session) -> None:
 @check("DE-2", needs=("cluster", "failing"))
 def a_failed_app_is_not_deleted(s: Session) -> None:
     """Deleting an app that failed and shall run is FAILED_PRECONDITION."""
-    app = s.given(s.app(labels=s.offers.failing))
+    app = s.given(s.app(labels=s.capabilities.failing))
     app = s.given_rest(app.metadata.id, FAILED)
     with s.unchanged(app):
         _expect_kept(s, app)
@@ -125,14 +125,14 @@ def a_deleted_app_is_not_found(s: Session) -> None:
     app = s.app(state=STOP)
     app.spec.ingress.cname = f"{s.name()}.example.com"
     made = s.given(app)
-    ways = [{field.name: url} for field, url in made.status.ingress.ListFields()]
+    branches = [{field.name: url} for field, url in made.status.ingress.ListFields()]
     with preparing("Get of the app before its Delete"):
         s.get(made.metadata.id)
-        for urls in ways:
+        for urls in branches:
             s.get_by_ingress(**urls)
     s.given_deleted(made)
     _expect_gone(s, made)
-    for urls in ways:
+    for urls in branches:
         with expect_refusal("NOT_FOUND", f"Get of a deleted app by {urls}"):
             s.get_by_ingress(**urls)
 

@@ -342,7 +342,7 @@ def _bytes_of_a_run(s: Session, names: Sequence[str]) -> dict[str, list[bytes]]:
         stream = link.stream(SERVICE, "Watch", rpc.WatchRequest(project=s.scope()), Empty)
         watch_until("first-of-all")
         call("Create", rpc.CreateRequest(app=s.app(first, labels={f"key-{n}": str(n) for n in range(20)})))
-        call("Create", rpc.CreateRequest(app=s.app(failing, labels=s.offers.failing)))
+        call("Create", rpc.CreateRequest(app=s.app(failing, labels=s.capabilities.failing)))
         call("Create", rpc.CreateRequest(app=s.app(late, state=STOP)))
         call("Create", rpc.CreateRequest(app=s.app(gone, state=STOP)))
         s.advance(0.35)

@@ -77,8 +77,8 @@ def a_returned_app_carries_an_org(s: Session) -> None:
     created = s.given(bare)
     org = created.metadata.id.org
     expect(org, "an app created without an org came back without one")
-    if s.offers.org:
-        expect_equal(org, s.offers.org, "the org of an app created without one")
+    if s.capabilities.org:
+        expect_equal(org, s.capabilities.org, "the org of an app created without one")
     changed = stopped(s, bare.metadata.id, image="img:2")
     with preparing("changing, reading and deleting the app"):
         watcher = s.watch(app_id=created.metadata.id)
@@ -239,8 +239,8 @@ _NAMING: dict[str, Callable[[Session, str], object]] = {
 
 @contextlib.contextmanager
 def _nameless_plane(s: Session) -> Generator[Session]:
-    if s.offers.org:
-        raise NotOffered(f"the target's planes are configured with org {s.offers.org}")
+    if s.capabilities.org:
+        raise NotOffered(f"the target's planes are configured with org {s.capabilities.org}")
     with Session(s.plane.another(), s.run) as plane:
         yield plane
 
@@ -308,7 +308,7 @@ def an_app_that_ran_is_valid_for_update(s: Session) -> None:
 @check("ID-4", needs=("failing",))
 def an_app_that_failed_is_valid_for_update(s: Session) -> None:
     """An app that failed to deploy is valid input for Update."""
-    app = s.given(s.app(labels=s.offers.failing))
+    app = s.given(s.app(labels=s.capabilities.failing))
     _is_valid(s, s.given_rest(app.metadata.id, FAILED), "Get of a failed app")
 
 

@@ -22,7 +22,7 @@ from flyteapps_contract.session import (
     preparing,
     status_name,
 )
-from flyteapps_contract.streams import Seen
+from flyteapps_contract.streams import WatchEvent
 
 S = model.Status
 IDLE = 900.0
@@ -128,7 +128,7 @@ def an_app_of_a_pool_that_nobody_serves_waits(s: Session) -> None:
     """Where no cluster serves its pool an app stays UNASSIGNED, with a message that names the pool."""
     mine = Cluster(s)
     app = s.create(mine.app())
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(HOURS)
     with s.unchanged(app):
         last = app.status.conditions[-1]
@@ -240,7 +240,7 @@ def _scaled(s: Session, bounds: tuple[int, int] | None, period: float = 0.0, nam
     return app
 
 
-def _active(seen: Seen) -> bool:
+def _active(seen: WatchEvent) -> bool:
     return last_status(seen.app) == ACTIVE
 
 

@@ -191,7 +191,7 @@ def a_cluster_watch_shows_what_is_assigned_to_it(s: Session) -> None:
 def every_write_is_one_event_in_order(s: Session) -> None:
     """A watch shows each creation, update and deletion as one event, in the order in which they were written."""
     history = writing.History(s)
-    _holds(watching.order_law(watching.marks(history.seen), watching.marks(history.written)))
+    _holds(watching.order_rule(watching.marks(history.seen), watching.marks(history.written)))
 
 
 @check("WA-3")
@@ -210,7 +210,7 @@ def all_streams_show_one_order(s: Session) -> None:
         writer.read(watcher, last)
     streams = [watching.marks(seen for seen in watcher.seen if seen.name in names) for watcher in watchers]
     for stream in streams[1:]:
-        _holds(watching.order_law(stream, streams[0]))
+        _holds(watching.order_rule(stream, streams[0]))
 
 
 @check("WA-3", needs=("cluster",))
@@ -218,20 +218,20 @@ def a_deployment_shows_every_step(s: Session) -> None:
     """An app that is deployed, changed, stopped and started shows each new condition in an event of its own."""
     events = writing.life(s)
     expect_equal(len(events[0].app.status.conditions), 1, "the number of conditions in the first event")
-    _holds(watching.step_law(events))
+    _holds(watching.step_rule(events))
 
 
 @check("WA-4")
 def no_event_comes_twice(s: Session) -> None:
     """No creation, update or deletion shows twice on a stream."""
-    _holds(watching.unique_law(writing.History(s).seen))
+    _holds(watching.unique_rule(writing.History(s).seen))
 
 
 @check("WA-4")
 def a_write_that_races_the_subscription_shows_once(s: Session) -> None:
     """A write that races the subscription shows in the snapshot or as an event, not both."""
     for stream in writing.Race(s).streams:
-        _holds(watching.unique_law(stream))
+        _holds(watching.unique_rule(stream))
 
 
 @check("WA-5")
@@ -242,7 +242,7 @@ def a_long_burst_is_shown_without_a_gap(s: Session) -> None:
     watcher = writer.opened()
     written = writing.burst(s, app)
     seen = writer.read(watcher, writer.create())
-    _holds(watching.gapless_law(watching.marks(seen), [watching.mark_of("update", each) for each in written]))
+    _holds(watching.gapless_rule(watching.marks(seen), [watching.mark_of("update", each) for each in written]))
 
 
 @check("WA-5", needs=("fresh",))
@@ -277,19 +277,19 @@ def no_write_is_lost_between_snapshot_and_stream(s: Session) -> None:
         wrote = [at for at, each in enumerate(race.written) if each.name == race.left and each.kind == "update"]
         after = [at for at in wrote if race.written[at].app.metadata.revision > shown.metadata.revision]
         # what was written between those two updates of `left` may be in the snapshot, where a deletion can't be seen
-        _holds(watching.gapless_law(watching.marks(stream), written[after[0] if after else -1 :]))
+        _holds(watching.gapless_rule(watching.marks(stream), written[after[0] if after else -1 :]))
 
 
 @check("WA-6")
 def old_app_is_the_app_of_the_event_before(s: Session) -> None:
     """An UpdateEvent's old_app equals the app of the previous event of that app on the stream."""
-    _holds(watching.previous_law(writing.History(s).seen))
+    _holds(watching.previous_rule(writing.History(s).seen))
 
 
 @check("WA-6", needs=("cluster",))
 def old_app_follows_a_deployment(s: Session) -> None:
     """old_app equals the app of the previous event also where the cluster moved the app."""
-    _holds(watching.previous_law(writing.life(s)))
+    _holds(watching.previous_rule(writing.life(s)))
 
 
 @check("WA-6")
@@ -303,27 +303,27 @@ def old_app_is_the_app_of_the_snapshot(s: Session) -> None:
         writer.update(app)
         with preparing("reading the update"):
             writer.next(watcher)
-        _holds(watching.previous_law(writer.own(watcher.seen)))
+        _holds(watching.previous_rule(writer.own(watcher.seen)))
 
 
 @check("WA-7")
 def a_create_event_is_a_first_sight(s: Session) -> None:
     """A CreateEvent comes for the snapshot, a creation and a re-creation, and for nothing else."""
-    _holds(watching.first_sight_law(writing.History(s).seen))
+    _holds(watching.first_event_rule(writing.History(s).seen))
 
 
 @check("WA-7", needs=("cluster",))
 def a_deployment_is_no_first_sight(s: Session) -> None:
     """Of an app that is deployed, changed, stopped, started and deleted, the first event alone is a CreateEvent."""
     events = writing.life(s)
-    _holds(watching.first_sight_law(events))
-    _holds(watching.last_state_law(events))
+    _holds(watching.first_event_rule(events))
+    _holds(watching.last_state_rule(events))
 
 
 @check("WA-7")
 def a_delete_event_carries_the_last_state(s: Session) -> None:
     """A DeleteEvent carries the app as the event before left it."""
-    _holds(watching.last_state_law(writing.History(s).seen))
+    _holds(watching.last_state_rule(writing.History(s).seen))
 
 
 @check("WA-8")
@@ -403,7 +403,7 @@ def a_client_that_leaves_disturbs_nobody(s: Session) -> None:
         last = writer.update(app)
         for watcher in stays:
             watcher.until(lambda seen: seen.app == last, "the event of the last write")
-            _holds(watching.gapless_law(watching.marks(watcher.seen), watching.marks(writer.written)))
+            _holds(watching.gapless_rule(watching.marks(watcher.seen), watching.marks(writer.written)))
 
     with preparing("reading streams while nobody leaves"):
         writer.update(app)

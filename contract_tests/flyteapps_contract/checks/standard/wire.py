@@ -134,7 +134,7 @@ def undecodable_bytes_over_grpc_web_are_invalid(s: Session) -> None:
 def undecodable_bytes_over_grpc_are_invalid(s: Session) -> None:
     """Over gRPC, bytes that are no message of the method are INVALID_ARGUMENT (of grpcio's own server INTERNAL)."""
     # A gRPC server that answers Connect, too, isn't grpcio's.
-    allowed = ("INVALID_ARGUMENT",) if s.offers.http else ("INVALID_ARGUMENT", "INTERNAL")
+    allowed = ("INVALID_ARGUMENT",) if s.capabilities.http else ("INVALID_ARGUMENT", "INTERNAL")
     with s.unchanged(s.given_stopped()):
         for method in METHODS:
             for what, body in RUBBISH.items():

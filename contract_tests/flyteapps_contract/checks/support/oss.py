@@ -10,7 +10,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteapps_contract.expectations import expect
 from flyteapps_contract.outcomes import Broken, Unjudged
 from flyteapps_contract.session import STOP, Session, copy, preparing, statuses
-from flyteapps_contract.streams import Seen, Watcher
+from flyteapps_contract.streams import Watcher, WatchEvent
 from flyteapps_contract.waiting import Waiting
 
 LONGEST = 63
@@ -80,7 +80,7 @@ def given_watched(s: Session) -> tuple[model.App, Watcher]:
     return app, watcher
 
 
-def given_heard(s: Session, app_id: model.Identifier) -> Watcher:
+def given_received(s: Session, app_id: model.Identifier) -> Watcher:
     """A watch of an absent app that is open for sure: it has told of an app of that bare name in another project."""
     watcher = s.watch(app_id=app_id)
     twin = s.app(app_id.name, project=f"{app_id.project}-twin")
@@ -95,7 +95,7 @@ def given_heard(s: Session, app_id: model.Identifier) -> Watcher:
     raise Unjudged("a watch did not open in time")
 
 
-def next_of(s: Session, watcher: Watcher, what: str) -> Seen:
+def next_of(s: Session, watcher: Watcher, what: str) -> WatchEvent:
     """The next event; time passes while it is waited for. Broken where none comes."""
     waiting = Waiting(s.plane)
     while not waiting.over:
@@ -106,12 +106,12 @@ def next_of(s: Session, watcher: Watcher, what: str) -> Seen:
     raise Broken(f"waiting for {what}: nothing came")
 
 
-def is_of(seen: Seen, app: model.App) -> bool:
+def is_of(seen: WatchEvent, app: model.App) -> bool:
     """Whether the event is of that very app: a watch tells of others of its bare name, too."""
     return seen.app.metadata.id.project == app.metadata.id.project
 
 
-def until(s: Session, watcher: Watcher, reached: Callable[[Seen], bool], what: str) -> list[Seen]:
+def until(s: Session, watcher: Watcher, reached: Callable[[WatchEvent], bool], what: str) -> list[WatchEvent]:
     """The events up to and with the first of which `reached` says so."""
     seen = [next_of(s, watcher, what)]
     while not reached(seen[-1]):
@@ -121,7 +121,7 @@ def until(s: Session, watcher: Watcher, reached: Callable[[Seen], bool], what: s
 
 def silent(s: Session, watcher: Watcher) -> None:
     """Broken where anything comes while some time passes."""
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(QUIET)
-    seen = watcher.poll(ARRIVES if s.offers.clock else QUIET)
+    seen = watcher.poll(ARRIVES if s.capabilities.clock else QUIET)
     expect(seen is None, f"nothing should come, but a {seen and seen.kind} event of {seen and seen.name} did")

@@ -15,7 +15,7 @@ from flyteidl2.common import identifier_pb2
 
 from flyteapps_contract.outcomes import Refused, StreamEnded, Unjudged
 from flyteapps_contract.session import ACTIVE, RUN, STOP, STOPPED, Session, copy, preparing
-from flyteapps_contract.streams import Seen, Watcher
+from flyteapps_contract.streams import Watcher, WatchEvent
 
 BURST, WRITERS = 1_500, 4
 """Updates in a row, more than any buffer that a plane may keep for a stream, and the threads that send them."""
@@ -36,14 +36,14 @@ class Writer:
 
     def __init__(self, s: Session) -> None:
         self._s = s
-        self.written: list[Seen] = []
+        self.written: list[WatchEvent] = []
         self.now: dict[str, model.App] = {}
         self._names: set[str] = set()
 
     def create(self, name: str | None = None, **where: str) -> model.App:
         """Creates a stopped app."""
         app = self._s.given_stopped(name=name, **where)
-        self.written.append(Seen("create", app, None))
+        self.written.append(WatchEvent("create", app, None))
         self.now[app.metadata.id.name] = app
         self._names.add(app.metadata.id.name)
         return app
@@ -54,7 +54,7 @@ class Writer:
         new = copy(old)
         new.metadata.labels["n"] = str(old.metadata.revision)
         new = self._s.given_update(new)
-        self.written.append(Seen("update", new, old))
+        self.written.append(WatchEvent("update", new, old))
         self.now[app.metadata.id.name] = new
         return new
 
@@ -67,14 +67,14 @@ class Writer:
         """Deletes the app: its last state."""
         last = self.now.pop(app.metadata.id.name)
         self._s.given_deleted(last)
-        self.written.append(Seen("delete", last, None))
+        self.written.append(WatchEvent("delete", last, None))
         return last
 
-    def own(self, events: Sequence[Seen]) -> list[Seen]:
+    def own(self, events: Sequence[WatchEvent]) -> list[WatchEvent]:
         """Those of the apps written here."""
         return [event for event in events if event.name in self._names]
 
-    def next(self, watcher: Watcher) -> Seen:
+    def next(self, watcher: Watcher) -> WatchEvent:
         """The next event of an app written here."""
         return watcher.until(lambda seen: seen.name in self._names, "an event of an app of this check")[-1]
 
@@ -86,7 +86,7 @@ class Writer:
             watcher.until(lambda seen: seen.name == newest, f"{newest} in the snapshot")
         return watcher
 
-    def read(self, watcher: Watcher, last: model.App) -> list[Seen]:
+    def read(self, watcher: Watcher, last: model.App) -> list[WatchEvent]:
         """All that the stream showed of the apps written here, up to `last`, which was written once and last."""
         with preparing("reading the stream up to the last write"):
             watcher.until(lambda seen: seen.name == last.metadata.id.name, "the event of the last write")
@@ -141,7 +141,7 @@ class Race:
         self.written = writer.written
         self.streams = [writer.read(watcher, last) for watcher in watchers]
 
-    def first_of(self, stream: Sequence[Seen], name: str) -> Seen:
+    def first_of(self, stream: Sequence[WatchEvent], name: str) -> WatchEvent:
         """How the stream showed the app first."""
         for event in stream:
             if event.name == name:
@@ -149,7 +149,7 @@ class Race:
         raise Unjudged(f"the stream never showed {name}")
 
 
-def life(s: Session) -> list[Seen]:
+def life(s: Session) -> list[WatchEvent]:
     """What a watch of the project saw of an app that was deployed, changed, stopped, started and deleted."""
     anchor = s.given_stopped()
     watcher = s.watch()
@@ -213,6 +213,6 @@ def cluster_of(app: model.App) -> identifier_pb2.ClusterIdentifier:
     return identifier_pb2.ClusterIdentifier(organization=app.metadata.id.org, name=app.status.assigned_cluster)
 
 
-def next_of(watcher: Watcher, name: str) -> Seen:
+def next_of(watcher: Watcher, name: str) -> WatchEvent:
     """The next event of that app."""
     return watcher.until(lambda seen: seen.name == name, f"an event of {name}")[-1]

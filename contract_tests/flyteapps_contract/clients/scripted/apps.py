@@ -24,11 +24,11 @@ OPENING = "Either the change has already been applied, or"
 class Apps:
     """One project's apps, by name. `heard` is told of every event, in order."""
 
-    def __init__(self, heard: Callable[[str, rpc.WatchResponse], None]) -> None:
+    def __init__(self, received: Callable[[str, rpc.WatchResponse], None]) -> None:
         self.lags = False
         self.counts = True
         self._apps: dict[str, model.App] = {}
-        self._heard = heard
+        self._heard = received
         self._ticks = 0
 
     def find(self, name: str) -> model.App | None:

@@ -30,7 +30,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Journal:
+class CallLog:
     """The calls in the order in which they came."""
 
     calls: list[Call] = field(default_factory=list[Call])

@@ -48,7 +48,7 @@ class Meeting:
 
 
 @dataclass(slots=True, kw_only=True)
-class Cue:
+class Fault:
     """What happens to a call.
 
     In this order: `meet` others; do `before`; answer `refuse` (a code) and commit nothing; commit; do `after`; lose the
@@ -68,17 +68,17 @@ class Cue:
 
 
 @dataclass(slots=True)
-class Cues:
+class Faults:
     """The cues that are left, in the order in which they were given."""
 
-    left: list[Cue] = field(default_factory=list[Cue])
+    left: list[Fault] = field(default_factory=list[Fault])
 
-    def take(self, method: str, app: str) -> Cue | None:
+    def take(self, method: str, app: str) -> Fault | None:
         """The cue for this call, if there is one."""
-        for cue in self.left:
-            if cue.method == method and cue.app in ("", app):
-                cue.times -= 1
-                if cue.times <= 0:
-                    self.left.remove(cue)
-                return cue
+        for fault in self.left:
+            if fault.method == method and fault.app in ("", app):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.left.remove(fault)
+                return fault
         return None

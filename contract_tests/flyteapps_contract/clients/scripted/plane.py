@@ -11,8 +11,8 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 
 from flyteapps_contract.clients.scripted.apps import Apps, status_of
-from flyteapps_contract.clients.scripted.call_log import LOST, Call, Journal
-from flyteapps_contract.clients.scripted.faults import Action, Cue, Cues, Drop, How
+from flyteapps_contract.clients.scripted.call_log import LOST, Call, CallLog
+from flyteapps_contract.clients.scripted.faults import Action, Drop, Fault, Faults, How
 from flyteapps_contract.clients.scripted.watch import Viewer
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import ACTIVE, FAILED, STOP, STOPPED
@@ -30,23 +30,23 @@ class Cluster(StrEnum):
     AT_ONCE = "at once"
 
 
-class Stage:
+class ScriptedPlane:
     """`apps` is what is stored, `journal` what was called. `fails` names the apps that a cluster can't start."""
 
     def __init__(self) -> None:
         self.apps = Apps(self._heard)
-        self.journal = Journal()
+        self.call_log = CallLog()
         self.cluster = Cluster.HELD
         self.fails: set[str] = set()
         self.viewers: list[Viewer] = []
-        self._cues = Cues()
+        self._faults = Faults()
         self._changed = asyncio.Event()
 
-    def cue(self, method: str, app: str = "", **what: Any) -> Cue:
+    def add_fault(self, method: str, app: str = "", **what: Any) -> Fault:
         """Has something happen on the next call of that method; see Cue."""
-        cue = Cue(method=method, app=app, **what)
-        self._cues.left.append(cue)
-        return cue
+        fault = Fault(method=method, app=app, **what)
+        self._faults.left.append(fault)
+        return fault
 
     def say(self, name: str, event: rpc.WatchResponse) -> None:
         """Sends an event to the watchers of the app, whatever is stored."""
@@ -61,12 +61,12 @@ class Stage:
 
     async def attended(self, name: str) -> None:
         """Returns once the app is waited for: a stream has sent its snapshot, or two reads came from now on."""
-        known = len(self.journal.of("Get", app=name))
-        await self.until(lambda: self._shown(name) or len(self.journal.of("Get", app=name)) >= known + 2)
+        known = len(self.call_log.of("Get", app=name))
+        await self.until(lambda: self._shown(name) or len(self.call_log.of("Get", app=name)) >= known + 2)
 
     async def looked_at(self, name: str, *, since: int) -> None:
         """Returns once the app was read or watched after the journal's first `since` calls."""
-        await self.until(lambda: any(call.looks and call.app == name for call in self.journal.calls[since:]))
+        await self.until(lambda: any(call.looks and call.app == name for call in self.call_log.calls[since:]))
 
     async def deserted(self) -> None:
         """Returns once no stream is open."""
@@ -80,32 +80,32 @@ class Stage:
 
     async def unary(self, call: Call) -> Message:
         """The answer. Raises Refused and Lost."""
-        cue = self._take(call)
+        fault = self._take(call)
         try:
-            answer = await self._act(call, cue)
+            answer = await self._act(call, fault)
         except Refused as error:
             call.outcome = error.code
             raise
         finally:
             self._touch()
-        if cue.lose is not None:
+        if fault.lose is not None:
             call.outcome = LOST
             self._touch()
-            raise Refused("UNAVAILABLE", "the answer was lost") if cue.lose is How.UNAVAILABLE else Lost
+            raise Refused("UNAVAILABLE", "the answer was lost") if fault.lose is How.UNAVAILABLE else Lost
         call.outcome = "OK"
         self._touch()
         return answer
 
     async def watch(self, call: Call, request: rpc.WatchRequest) -> AsyncGenerator[rpc.WatchResponse]:
         """The messages of a stream. Raises Refused and Lost where it is dropped."""
-        cue = self._take(call)
-        _play(cue.before)
-        if cue.refuse:
-            raise Refused(cue.refuse, "refused on cue")
-        if cue.silent:
+        fault = self._take(call)
+        _play(fault.before)
+        if fault.refuse:
+            raise Refused(fault.refuse, "refused on cue")
+        if fault.silent:
             await asyncio.Event().wait()
         viewer = Viewer(request.app_id.name)
-        drop = cue.drop or Drop(-1, How.CUT)
+        drop = fault.drop or Drop(-1, How.CUT)
         self.viewers.append(viewer)
         try:
             for app in self.apps.named(viewer.app) if drop.after != 0 else ():
@@ -129,15 +129,15 @@ class Stage:
 
     # ---- what happens behind
 
-    async def _act(self, call: Call, cue: Cue) -> Message:
-        if cue.meet is not None:
-            await cue.meet.join()
-        _play(cue.before)
-        if cue.refuse:
-            _play(cue.after)
-            raise Refused(cue.refuse, "refused on cue")
+    async def _act(self, call: Call, fault: Fault) -> Message:
+        if fault.meet is not None:
+            await fault.meet.join()
+        _play(fault.before)
+        if fault.refuse:
+            _play(fault.after)
+            raise Refused(fault.refuse, "refused on cue")
         answer = self._perform(call.request)
-        _play(cue.after)
+        _play(fault.after)
         if self.cluster is Cluster.AT_ONCE:
             self._move(call.app)
         elif isinstance(answer, rpc.GetResponse) or any(viewer.sees(call.app) for viewer in self.viewers):
@@ -181,10 +181,10 @@ class Stage:
         self.say(name, event)
         self._touch()
 
-    def _take(self, call: Call) -> Cue:
-        self.journal.calls.append(call)
+    def _take(self, call: Call) -> Fault:
+        self.call_log.calls.append(call)
         self._touch()
-        return self._cues.take(call.method, call.app) or Cue(method=call.method)
+        return self._faults.take(call.method, call.app) or Fault(method=call.method)
 
     def _touch(self) -> None:
         self._changed.set()

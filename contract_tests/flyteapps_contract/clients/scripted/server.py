@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from flyteapps_contract.clients.scripted import connect
 from flyteapps_contract.clients.scripted.call_log import LEFT, LOST, Call
 from flyteapps_contract.clients.scripted.http import Exchange, Listener
-from flyteapps_contract.clients.scripted.plane import Lost, Stage
+from flyteapps_contract.clients.scripted.plane import Lost, ScriptedPlane
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import SERVICE
 
@@ -26,7 +26,7 @@ UNARY: dict[str, type[Message]] = {
 }
 
 
-class Theatre:
+class ScriptedServer:
     """`async with Theatre() as theatre` listens; `stage(project)` is who answers for a project."""
 
     url: str
@@ -34,12 +34,12 @@ class Theatre:
     def __init__(self) -> None:
         self.failures: list[Exception] = []
         """What went wrong in here, or in what a check had happen on cue; empty, or nothing can be judged."""
-        self._stages: dict[str, Stage] = {}
+        self._planes: dict[str, ScriptedPlane] = {}
         self._listener = Listener(self._serve)
 
-    def stage(self, project: str) -> Stage:
+    def plane(self, project: str) -> ScriptedPlane:
         """The stage of that project."""
-        return self._stages.setdefault(project, Stage())
+        return self._planes.setdefault(project, ScriptedPlane())
 
     async def __aenter__(self) -> Self:
         self.url = await self._listener.start()
@@ -59,7 +59,7 @@ class Theatre:
                 request = connect.unary_request(exchange.request, UNARY[method])
                 app_id = _app_id(request)
                 await connect.answer(
-                    exchange, await self.stage(app_id.project).unary(Call(method, app_id.name, request))
+                    exchange, await self.plane(app_id.project).unary(Call(method, app_id.name, request))
                 )
             else:
                 await exchange.answer(404, {"content-type": "text/plain"}, b"the stage doesn't offer this method\n")
@@ -76,7 +76,7 @@ class Theatre:
     async def _watch(self, exchange: Exchange) -> None:
         request = connect.stream_request(exchange.request, rpc.WatchRequest)
         call = Call("Watch", request.app_id.name, request)
-        messages = self.stage(request.app_id.project or request.project.name).watch(call, request)
+        messages = self.plane(request.app_id.project or request.project.name).watch(call, request)
         await connect.open_stream(exchange)
         sending = asyncio.ensure_future(_send_all(exchange, messages, call))
         leaving = asyncio.ensure_future(exchange.left())

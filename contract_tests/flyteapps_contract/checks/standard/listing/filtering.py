@@ -98,8 +98,8 @@ def desired_state_is_filtered_by_its_enum_name(s: Session) -> None:
 def status_phase_is_filtered_by_the_last_condition(s: Session) -> None:
     """Filters on status_phase compare the enum's name of the last condition, not of one before."""
     apps = [s.given_stopped(), s.given_active()]
-    if s.offers.failing:
-        apps.append(s.given_rest(s.given(s.app(labels=s.offers.failing)).metadata.id, FAILED))
+    if s.capabilities.failing:
+        apps.append(s.given_rest(s.given(s.app(labels=s.capabilities.failing)).metadata.id, FAILED))
     apps = [s.get(app.metadata.id) for app in apps]
     for asked in _enum_filters("status_phase", model.Status.DeploymentStatus.keys()):
         _expect_filtered(s, apps, asked)

@@ -36,8 +36,8 @@ def every_sort_key_sorts_both_ways(s: Session) -> None:
 def status_phase_sorts_by_the_name_of_the_enum(s: Session) -> None:
     """Sorting by status_phase compares the names of the last conditions' statuses: ACTIVE, FAILED, STOPPED."""
     apps = [s.given_stopped(), s.given_active(), s.given_stopped()]
-    if s.offers.failing:
-        apps.append(s.given_rest(s.given(s.app(labels=s.offers.failing)).metadata.id, FAILED))
+    if s.capabilities.failing:
+        apps.append(s.given_rest(s.given(s.app(labels=s.capabilities.failing)).metadata.id, FAILED))
     apps = [s.get(app.metadata.id) for app in apps]
     for direction in (UP, DOWN):
         _expect_ordered(s, apps, by("status_phase", direction))

@@ -141,7 +141,7 @@ def two_streams_share_the_work(s: Session) -> None:
 @check("LE-1", needs=("shared",))
 def a_leased_app_is_not_leased_to_another(s: Session) -> None:
     """While a lease runs no other cluster of the pool gets the app, nor after it was acknowledged."""
-    pool, names = s.offers.shared[0], s.offers.shared[1:]
+    pool, names = s.capabilities.shared[0], s.capabilities.shared[1:]
     first, second = (Cluster(s, name) for name in names)
     apps = [s.given(_of_pool(first, pool)) for _ in range(3)]
     leased = first.leases.take(len(apps))
@@ -215,8 +215,8 @@ def an_app_that_shall_stop_and_whose_lease_ran_out_is_stopped(s: Session) -> Non
 @check("LE-2", needs=("clock", "shared"))
 def an_app_whose_lease_ran_out_goes_to_another(s: Session) -> None:
     """An app that one cluster lets run out goes to another of its pool that is there."""
-    first, second = (Cluster(s, name) for name in s.offers.shared[1:])
-    app = first.given_leased(_of_pool(first, s.offers.shared[0]))
+    first, second = (Cluster(s, name) for name in s.capabilities.shared[1:])
+    app = first.given_leased(_of_pool(first, s.capabilities.shared[0]))
     theirs = second.leases
     first.leave()
     _run_out(s, app)
@@ -432,10 +432,10 @@ def _expect_nothing_more(s: Session, cluster: Cluster) -> None:
 def _expect_lease(s: Session, app: model.App) -> None:
     expect(app.status.HasField("lease_expiration"), "a leased app has no lease_expiration")
     length = _seconds(app.status.lease_expiration) - _seconds(app.status.conditions[-1].last_transition_time)
-    if s.offers.lease_seconds:
+    if s.capabilities.lease_seconds:
         expect(
-            abs(length - s.offers.lease_seconds) < MOMENT,
-            f"a lease should take {s.offers.lease_seconds:g} s, not {length:g}",
+            abs(length - s.capabilities.lease_seconds) < MOMENT,
+            f"a lease should take {s.capabilities.lease_seconds:g} s, not {length:g}",
         )
     else:
         expect(length > 0, f"a lease should take some time, not {length:g} s")

@@ -110,8 +110,8 @@ def a_new_revision_on_the_way_is_pending(s: Session) -> None:
 def a_new_revision_can_fail_and_recover(s: Session) -> None:
     """An update to what can't be deployed appends PENDING and ends in FAILED; the next ends in ACTIVE again."""
     app = s.given_active()
-    app = _expect_end(s, _updated(s, app, labels=s.offers.failing), FAILED)
-    app = _expect_end(s, _updated(s, app, image="img:2", labels=s.offers.failing), FAILED)
+    app = _expect_end(s, _updated(s, app, labels=s.capabilities.failing), FAILED)
+    app = _expect_end(s, _updated(s, app, image="img:2", labels=s.capabilities.failing), FAILED)
     _expect_end(s, _updated(s, app, image="img:2"), ACTIVE)
 
 
@@ -126,7 +126,7 @@ def an_active_app_is_stopped_by_its_cluster(s: Session) -> None:
 @check("UP-5", needs=("cluster", "failing"))
 def a_failed_app_is_stopped_by_its_cluster(s: Session) -> None:
     """A FAILED app that is stopped is PENDING, then STOPPED with 0 replicas."""
-    app = s.given_rest(s.given(s.app(labels=s.offers.failing)).metadata.id, FAILED)
+    app = s.given_rest(s.given(s.app(labels=s.capabilities.failing)).metadata.id, FAILED)
     app = _expect_end(s, _updated(s, app, state=STOP), STOPPED)
     expect_equal(app.status.current_replicas, 0, "the replicas of a stopped app")
 
@@ -185,7 +185,7 @@ def a_failure_under_way_is_cancelled(s: Session) -> None:
     """An app that was about to fail and is updated to a sound one never shows FAILED afterwards, at whatever point."""
     apps: list[model.App] = []
     for moments in MOMENTS:
-        app = _moved(s, s.given(s.app(labels=s.offers.failing)), moments)
+        app = _moved(s, s.given(s.app(labels=s.capabilities.failing)), moments)
         apps.append(s.given_update(anew(s, app)))
     _expect_only(s, apps, (PENDING, DEPLOYING, ACTIVE))
 
@@ -196,7 +196,7 @@ def a_success_under_way_is_cancelled(s: Session) -> None:
     apps: list[model.App] = []
     for moments in MOMENTS:
         app = _moved(s, s.given(), moments)
-        apps.append(s.given_update(anew(s, app, labels=s.offers.failing)))
+        apps.append(s.given_update(anew(s, app, labels=s.capabilities.failing)))
     _expect_only(s, apps, (PENDING, DEPLOYING, FAILED))
 
 
@@ -226,8 +226,8 @@ def a_deployment_under_way_is_replaced_by_the_next(s: Session) -> None:
         app = s.given_update(anew(s, _moved(s, app, moments), image=f"img:{number}.new"))
     _expect_only(s, [app], (PENDING, DEPLOYING, ACTIVE))
     since = _since(app, s.get(app.metadata.id))
-    flaw = lifecycle.flaw(since, stopping=False)
-    expect(not flaw, flaw)
+    violation = lifecycle.violation(since, stopping=False)
+    expect(not violation, violation)
     times = [each.deployment_status for each in since].count(ACTIVE)
     expect_equal(times, 1, "how often the last revision became ACTIVE")
 
@@ -256,8 +256,8 @@ def _updated(s: Session, app: model.App, **options: Any) -> model.App:
         return after
     expect(came, f"an update of an app that is {was} should append {status_name(expected)}, but none came")
     expect_equal(status_name(came[0].deployment_status), status_name(expected), f"the condition appended to {was}")
-    flaw = lifecycle.flaw(_since(app, after)[:2], renewed=True, stopping=sent.spec.desired_state == STOP)
-    expect(not flaw, flaw)
+    violation = lifecycle.violation(_since(app, after)[:2], renewed=True, stopping=sent.spec.desired_state == STOP)
+    expect(not violation, violation)
     return after
 
 
@@ -270,8 +270,8 @@ def _expect_end(s: Session, app: model.App, status: int) -> model.App:
     """The app at rest, with that status, reached by legal moves from `app` on."""
     rest = s.until(app.metadata.id, lambda now: last_status(now) in REST)
     expect_equal(status_name(last_status(rest)), status_name(status), "where the app ends")
-    flaw = lifecycle.flaw(_since(app, rest), stopping=rest.spec.desired_state == STOP)
-    expect(not flaw, flaw)
+    violation = lifecycle.violation(_since(app, rest), stopping=rest.spec.desired_state == STOP)
+    expect(not violation, violation)
     misfit = lifecycle.misfit(_since(app, rest))
     expect(not misfit, f"a condition whose substate doesn't qualify its status: {misfit}")
     return rest
@@ -281,7 +281,7 @@ def _expect_only(s: Session, apps: Sequence[model.App], allowed: Sequence[int]) 
     """After their updates, `apps` showed only statuses that are allowed, and long after it they are at the last."""
     for app in apps:
         s.until(app.metadata.id, lambda now: last_status(now) in REST)
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(LONG)
     else:
         s.given_active()  # takes as long as what was cancelled would have
@@ -328,7 +328,7 @@ def _given_on_the_way(s: Session, app: model.App, wanted: int) -> model.App:
 
 def _moved(s: Session, app: model.App, moments: int) -> model.App:
     """The app after so many moments; where time can't be moved, after so many events, unless it is at rest before."""
-    if s.offers.clock:
+    if s.capabilities.clock:
         s.advance(moments * MOMENT)
         return s.get(app.metadata.id)
     with preparing("watching an app that moves"):
