@@ -26,12 +26,12 @@ CAPABILITIES = Capabilities(fresh=True, clock=True, http=True, dialect="flyte-os
 
 
 def recorded_plane() -> FakeControlPlane:
-    """A plane on the manual clock, in the surroundings of the recording."""
+    """A plane on the manual clock, in the environment of the recording."""
     return FakeControlPlane(dialect=recorded, clock="manual", ingress_port=30_081)
 
 
 def target(protocol: Literal["Connect", "gRPC"]) -> PlanesTarget:
-    """Planes in the recording's surroundings, behind their own servers."""
+    """Planes in the recording's environment, behind their own servers."""
 
     def connect(plane: InProcess, stack: ExitStack) -> Link:
         return LinkAtOnce(cast("FakeControlPlane", plane), protocol)

@@ -384,12 +384,12 @@ def an_app_starts_with_one_replica() -> AbstractContextManager[Any]:
 
 @mutant("SP-1")
 def an_app_with_a_min_goes_to_zero() -> AbstractContextManager[Any]:
-    return around(runs, "bounds_of", lambda real, spec: real(spec)._replace(least=0))
+    return around(runs, "bounds_of", lambda real, spec: real(spec)._replace(minimum=0))
 
 
 @mutant("SP-1")
 def admission_looks_at_nothing() -> AbstractContextManager[Any]:
-    return patch.object(runs, "flaw_of", same(""))
+    return patch.object(runs, "violation_of", same(""))
 
 
 @mutant("SP-2")

@@ -19,14 +19,23 @@ from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import check
-from flyteapps_fake.flyte_oss import conditions, dialect, logs, names, payloads, reads, services, writes
-from flyteapps_fake.flyte_oss import request_limits as intake
-from flyteapps_fake.flyte_oss import watch_hub as informer
+from flyteapps_fake.flyte_oss import (
+    conditions,
+    dialect,
+    logs,
+    names,
+    payloads,
+    reads,
+    request_limits,
+    services,
+    watch_hub,
+    writes,
+)
 from flyteapps_fake.flyte_oss.dialect import FlyteOss
 from flyteapps_fake.flyte_oss.reads import Reads
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.simulation import operator
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.flyte_oss.watch_hub import Subscription
 from flyteapps_fake.flyte_oss.writes import Writes
@@ -178,18 +187,18 @@ def an_app_is_found_by_its_url() -> Planted:
 
 @mutant("OSS-14")
 def nothing_is_kept() -> Planted:
-    return patch.object(reads, "_in_between", lambda app: True)
+    return patch.object(reads, "_shows_stale_stop", lambda app: True)
 
 
 @mutant("OSS-14")
 def an_answer_is_kept_for_five_minutes() -> Planted:
-    return patch.object(reads, "KEPT", 300 * SECOND)
+    return patch.object(reads, "CACHE_LIFETIME_NS", 300 * SECOND)
 
 
 @mutant("OSS-15")
 def a_write_drops_what_is_kept_in_any_case() -> Planted:
     def forget(real: Any, self: Reads, app_id: Identifier) -> None:
-        for key in [each for each in self._kept if each[3].lower() == app_id.name.lower()]:
+        for key in [each for each in self._cache if each[3].lower() == app_id.name.lower()]:
             real(self, Identifier(project=key[1], domain=key[2], name=key[3]))
 
     return around(Reads, "forget", forget)
@@ -217,7 +226,7 @@ def a_revision_is_checked() -> Planted:
 
 @mutant("OSS-18")
 def a_conflicting_write_is_taken() -> Planted:
-    return patch.object(Operator, "meets", lambda self, resource: False)
+    return patch.object(Operator, "collides", lambda self, resource: False)
 
 
 @mutant("OSS-18")
@@ -292,10 +301,10 @@ def a_token_is_that_of_the_page_before() -> Planted:
 
 @mutant("OSS-24")
 def without_a_target_everything_is_heard() -> Planted:
-    def watching(real: Any, self: informer.Informer, name: str) -> Any:
-        return [*real(self, name), *(each for each in self.of(informer.watch_scope("")))]
+    def watching(real: Any, self: watch_hub.WatchHub, name: str) -> Any:
+        return [*real(self, name), *(each for each in self.of(watch_hub.watch_scope("")))]
 
-    return around(informer.Informer, "watching", watching)
+    return around(watch_hub.WatchHub, "watching", watching)
 
 
 @mutant("OSS-25")
@@ -319,7 +328,7 @@ def only_the_very_app_is_heard() -> Planted:
 
 @mutant("OSS-26")
 def there_is_no_snapshot() -> Planted:
-    return patch.object(Reads, "_seen", lambda self, app_id: [])
+    return patch.object(Reads, "_matching", lambda self, app_id: [])
 
 
 @mutant("OSS-27")
@@ -354,12 +363,12 @@ def a_slow_watcher_is_told() -> Planted:
 
 @mutant("OSS-30")
 def the_service_comes_first() -> Planted:
-    def restated(real: Any, *arguments: Any) -> Any:
+    def updated(real: Any, *arguments: Any) -> Any:
         found = real(*arguments)
         return (found[1], found[0], found[2])
 
-    real = conditions.restated
-    return patch.object(operator, "restated", lambda *arguments: restated(real, *arguments))
+    real = conditions.updated
+    return patch.object(operator, "updated", lambda *arguments: updated(real, *arguments))
 
 
 @mutant("OSS-31")
@@ -376,11 +385,11 @@ def an_update_clears_the_conditions() -> Planted:
 
 @mutant("OSS-32")
 def a_failure_has_no_reason() -> Planted:
-    def failed(real: Any, self: Surroundings, *arguments: Any) -> Any:
+    def failed(real: Any, self: ClusterEnvironment, *arguments: Any) -> Any:
         said = real(self, *arguments)
         return type(said)(*(word._replace(reason="") for word in said))
 
-    return around(Surroundings, "failed", failed)
+    return around(ClusterEnvironment, "failed", failed)
 
 
 @mutant("OSS-33")
@@ -423,10 +432,10 @@ def lines_are_the_platforms() -> Planted:
 
 @mutant("OSS-37")
 def log_streams_have_no_limit() -> Planted:
-    return patch.object(logs, "MOST_STREAMS", 1_000)
+    return patch.object(logs, "MAX_STREAMS", 1_000)
 
 
 @mutant("OSS-38")
 def requests_have_a_limit() -> Planted:
-    limited = replace(intake.INTAKE, request_bytes=Intake().request_bytes)
+    limited = replace(request_limits.LIMITS, request_bytes=Intake().request_bytes)
     return patch.object(FlyteOss, "intake", PropertyMock(return_value=limited))

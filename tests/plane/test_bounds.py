@@ -17,8 +17,7 @@ from innards import state_of
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.protobuf import count_values, varint
-from flyteapps_fake.flyte_oss import reads
-from flyteapps_fake.flyte_oss import watch_hub as informer
+from flyteapps_fake.flyte_oss import reads, watch_hub
 from flyteapps_fake.http.protocol.json_shape import count_json
 from flyteapps_fake.standard import watch as events
 from flyteapps_fake.standard.filters import MAX_FILTERS, MAX_VALUES
@@ -92,7 +91,7 @@ def test_one_event_always_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_watcher_of_large_apps_loses_events_on_the_open_source_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """There, too, bytes count; what doesn't fit is dropped as any event too many is."""
-    monkeypatch.setattr(informer, "MAX_WAITING_BYTES", 100_000)
+    monkeypatch.setattr(watch_hub, "MAX_WAITING_BYTES", 100_000)
     with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
         desk = Desk(plane)
         stream = desk.watch(app_id=app_id())
@@ -108,7 +107,7 @@ def test_a_watcher_of_large_apps_loses_events_on_the_open_source_backend(monkeyp
 
 def test_answers_that_are_kept_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
     """The open-source backend's cache of Gets drops the oldest answers where they become too many bytes."""
-    monkeypatch.setattr(reads, "MAX_KEPT_BYTES", 3_000)
+    monkeypatch.setattr(reads, "MAX_CACHED_BYTES", 3_000)
     with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
         desk = Desk(plane)
         for name in ("a", "b"):

@@ -13,8 +13,8 @@ from flyteidl2.app.app_definition_pb2 import App
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.draws import drawn
 from flyteapps_fake.core.operations import GET, TAIL_LOGS
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
-from flyteapps_fake.flyte_oss.watch_hub import BUFFER
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
+from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS
 
 from .conftest import Refusal
 from .desk import STOP, Desk, app_id, app_of, kind, new_app, statuses
@@ -135,11 +135,11 @@ def test_a_watch_right_after_a_write_hears_of_it_twice(desk: Desk, plane: FakeCo
 def test_events_that_do_not_fit_are_dropped(desk: Desk, plane: FakeControlPlane) -> None:
     """A watcher that doesn't read keeps 100 events and never hears of the others; its stream goes on."""
     stream = desk.watch(app_id=app_id())
-    for number in range(BUFFER + 20):
+    for number in range(MAX_BUFFERED_EVENTS + 20):
         desk.stub.create(rpc.CreateRequest(app=new_app(image=f"img:{number}")))
     seen = stream.drain()
-    assert len(seen) == BUFFER
-    assert app_of(seen[-1]).spec.container.image == f"img:{BUFFER - 1}"
+    assert len(seen) == MAX_BUFFERED_EVENTS
+    assert app_of(seen[-1]).spec.container.image == f"img:{MAX_BUFFERED_EVENTS - 1}"
     desk.stub.create(rpc.CreateRequest(app=new_app(image="img:last")))
     assert [app_of(event).spec.container.image for event in stream.drain()] == ["img:last"]
 
@@ -225,7 +225,7 @@ def test_a_pod_is_followed_before_its_revision_serves(desk: Desk, plane: FakeCon
     plane.advance(0.9)
     assert statuses(shown(desk, new_app())) != ["ACTIVE"] * 3
     seed = drawn(0, "demo-proj-dev", 2, 1)
-    name = Surroundings().pod_name("demo-proj-dev", 2, seed)
+    name = ClusterEnvironment().pod_name("demo-proj-dev", 2, seed)
     request = logs_rpc.TailLogsRequest(replica_id={"app_id": app_id(), "name": name})  # pyright: ignore[reportArgumentType]
     stream = plane.open(TAIL_LOGS, request)
     assert list(iter(stream.take, None))

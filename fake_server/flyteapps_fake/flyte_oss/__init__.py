@@ -1,1 +1,1 @@
-"""The dialect of the open-source Flyte 2 backend."""
+"""The dialect `flyte-oss`: the behaviour of the open-source Flyte 2 backend."""

@@ -1,4 +1,4 @@
-"""What an operator says of a service, and how the backend shows it: conditions that are a state, not a history."""
+"""The conditions of a service: as the operator reports them, and as the backend shows them. A state, not a history."""
 
 from __future__ import annotations
 
@@ -12,63 +12,72 @@ from flyteapps_fake.core.time.clock import timestamp
 CONFIGURATIONS, READY, ROUTES = "ConfigurationsReady", "Ready", "RoutesReady"
 """The conditions' types, in the order in which they are shown."""
 
-_WORDS = {CONFIGURATIONS: "Configuration is ready", READY: "Service is ready", ROUTES: "Routes are ready"}
-"""What is shown of a condition that says nothing, whatever its state."""
+_DEFAULT_MESSAGES = {
+    CONFIGURATIONS: "Configuration is ready",
+    READY: "Service is ready",
+    ROUTES: "Routes are ready",
+}
+"""The message shown for a condition without one, whatever its state."""
 
 
-class Word(NamedTuple):
-    """What an operator says of one condition: whether it is so (None: unknown), and why."""
+class ConditionState(NamedTuple):
+    """One condition as reported: whether it holds (None: unknown), with reason and message."""
 
-    state: bool | None
+    holds: bool | None
     reason: str = ""
     message: str = ""
 
 
-class Said(NamedTuple):
-    """What an operator says of all three."""
+class ReportedStatus(NamedTuple):
+    """All three conditions as an operator reports them."""
 
-    configurations: Word
-    ready: Word
-    routes: Word
-
-
-NOT_ROUTED = Word(None, "IngressNotConfigured", "Ingress has not yet been reconciled.")
-UNKNOWN = Said(Word(None), Word(None), Word(None))
-CONFIGURED = Said(Word(True), NOT_ROUTED, NOT_ROUTED)
-SERVING = Said(Word(True), Word(True), Word(True))
+    configurations: ConditionState
+    ready: ConditionState
+    routes: ConditionState
 
 
-class Stated(NamedTuple):
-    """One condition of a service: its type, what was last said, and when its state last changed."""
+NOT_ROUTED = ConditionState(None, "IngressNotConfigured", "Ingress has not yet been reconciled.")
+UNKNOWN = ReportedStatus(ConditionState(None), ConditionState(None), ConditionState(None))
+CONFIGURED = ReportedStatus(ConditionState(True), NOT_ROUTED, NOT_ROUTED)
+SERVING = ReportedStatus(ConditionState(True), ConditionState(True), ConditionState(True))
+
+
+class StoredCondition(NamedTuple):
+    """One condition of a service: its type, its last reported state, and the time of the last change of `holds`."""
 
     kind: str
-    word: Word
+    state: ConditionState
     since: int
 
 
-Conditions = tuple[Stated, ...]
+Conditions = tuple[StoredCondition, ...]
 
 
-def restated(before: Conditions, said: Said, now: int) -> Conditions:
-    """The conditions after that was said at `now`."""
-    since = {each.kind: each.since for each in before if each.word.state == _of(said, each.kind).state}
-    return tuple(Stated(kind, _of(said, kind), since.get(kind, now)) for kind in (CONFIGURATIONS, READY, ROUTES))
+def updated(before: Conditions, status: ReportedStatus, now: int) -> Conditions:
+    """Return the conditions after a report at `now`."""
+    since = {each.kind: each.since for each in before if each.state.holds == _of(status, each.kind).holds}
+    return tuple(
+        StoredCondition(kind, _of(status, kind), since.get(kind, now)) for kind in (CONFIGURATIONS, READY, ROUTES)
+    )
 
 
-def _of(said: Said, kind: str) -> Word:
-    return said[(CONFIGURATIONS, READY, ROUTES).index(kind)]
+def _of(status: ReportedStatus, kind: str) -> ConditionState:
+    return status[(CONFIGURATIONS, READY, ROUTES).index(kind)]
 
 
-def shown(conditions: Conditions) -> list[Condition]:
-    """The conditions of an app that runs: routes that are unknown, and failures of one that hasn't failed, left out."""
-    overall = next((each.word.state for each in conditions if each.kind == READY), None)
+def to_messages(conditions: Conditions) -> list[Condition]:
+    """Return the conditions of a running app.
+
+    Routes of unknown state are left out, and so are failures while the service as a whole has not failed.
+    """
+    overall = next((each.state.holds for each in conditions if each.kind == READY), None)
     found: list[Condition] = []
-    for kind, word, since in conditions:
-        if kind == ROUTES and word.state is None:
+    for kind, state, since in conditions:
+        if kind == ROUTES and state.holds is None:
             continue
-        if word.state is False and overall is not False:
+        if state.holds is False and overall is not False:
             continue
-        status = PENDING if word.state is None else FAILED if not word.state else ACTIVE if overall else DEPLOYING
-        text = f"{word.reason}: {word.message}" if word.reason else word.message or _WORDS[kind]
+        status = PENDING if state.holds is None else FAILED if not state.holds else ACTIVE if overall else DEPLOYING
+        text = f"{state.reason}: {state.message}" if state.reason else state.message or _DEFAULT_MESSAGES[kind]
         found.append(Condition(deployment_status=status, message=text, last_transition_time=timestamp(since)))
     return found

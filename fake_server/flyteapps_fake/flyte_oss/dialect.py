@@ -1,6 +1,6 @@
 """The dialect of the open-source Flyte 2 backend, v2.0.43: an app is a Knative service in a cluster, and little else.
 
-Which of its answers were seen on that backend, and which were read in its source, docs/dialects.md says.
+docs/dialects.md says which answers were recorded from that backend and which were read in its source.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.logs import Logs
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.reads import Reads
-from flyteapps_fake.flyte_oss.request_limits import INTAKE
+from flyteapps_fake.flyte_oss.request_limits import LIMITS
 from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.flyte_oss.watch_hub import watch_scope
 from flyteapps_fake.flyte_oss.writes import Writes
@@ -44,21 +44,21 @@ from flyteapps_fake.simulation.secrets import Secrets
 
 
 class FlyteOss(Dialect):
-    """One plane of the dialect. `surroundings`: the cluster around the backend, where it isn't one as they are."""
+    """One plane of the dialect. `environment`: the simulated cluster around the backend, by default a usual one."""
 
-    intake: ClassVar[Intake] = INTAKE
+    intake: ClassVar[Intake] = LIMITS
 
-    def __init__(self, settings: Settings, timeline: Timeline, surroundings: Surroundings | None = None) -> None:
-        around = surroundings or Surroundings()
+    def __init__(self, settings: Settings, timeline: Timeline, environment: ClusterEnvironment | None = None) -> None:
+        environment = environment or ClusterEnvironment()
         self._settings = settings
         self._timeline = timeline
         self._cluster = Cluster(settings, timeline)
         self.streams = self._cluster.streams
         self.secrets = Secrets(settings.missing_secrets)
-        self._operator = Operator(self._cluster, around, timeline.floor)
-        self._writes = Writes(self._cluster, self._operator, around)
+        self._operator = Operator(self._cluster, environment, timeline.floor)
+        self._writes = Writes(self._cluster, self._operator, environment)
         self._reads = Reads(self._cluster)
-        self._logs = Logs(self._cluster, self._operator, around)
+        self._logs = Logs(self._cluster, self._operator, environment)
 
     @property
     def org(self) -> str:
@@ -72,7 +72,7 @@ class FlyteOss(Dialect):
         return (self.scope(key),)
 
     def call(self, operation: Operation, request: Message) -> bytes:
-        check_bytes(request, INTAKE.request_bytes)
+        check_bytes(request, LIMITS.request_bytes)
         match request:
             case GetRequest():
                 return field(1, self._reads.get(request))
@@ -89,7 +89,7 @@ class FlyteOss(Dialect):
                 raise _unimplemented(operation)
 
     def open(self, operation: Operation, request: Message) -> OpenStream:
-        check_bytes(request, INTAKE.request_bytes)
+        check_bytes(request, LIMITS.request_bytes)
         match request:
             case WatchRequest():
                 return self._reads.watch(request)
@@ -106,14 +106,14 @@ class FlyteOss(Dialect):
 
     def find_by_host(self, host: str) -> bytes | None:
         service = self._at(host)
-        return self._cluster.shown(service) if service is not None else None
+        return self._cluster.encoded(service) if service is not None else None
 
     def ask(self, host: str) -> bytes | None:
-        """It keeps the app from going idle, and wakes one that has scaled to zero."""
+        """Keep the app from going idle, or wake it from zero; return it encoded, or None for an unknown host."""
         service = self._at(host)
         if service is None:
             return None
-        self._operator.ask(service.resource)
+        self._operator.receive_request(service.resource)
         self._timeline.woken(service.resource)
         self._timeline.scheduled()
         return self.find_by_host(host)
@@ -123,7 +123,7 @@ class FlyteOss(Dialect):
             self._cluster.settings = replace(self._cluster.settings, ingress_port=port)
 
     def _service(self, key: Hashable) -> Service | None:
-        """The service whose steps are planned under that key; None where it is that of an answer that is kept."""
+        """Return the service whose timers have that key; None for the key of a cached answer."""
         return self._cluster.services.get(key) if isinstance(key, str) else None
 
     def _written(self, app: App) -> bytes:
@@ -131,13 +131,13 @@ class FlyteOss(Dialect):
         return field(1, encode(app))
 
     def _acknowledged(self, app_id: Identifier) -> None:
-        """That app was written."""
+        """Record the write of that app."""
         self._reads.forget(app_id)
         self._timeline.written(resource_name(app_id))
         self._timeline.scheduled()
 
     def _at(self, host: str) -> Service | None:
-        """The service that answers under a host."""
+        """Return the service that answers under a host."""
         label, _, domain = host.lower().partition(".")
         return self._cluster.services.get(label) if domain == self._settings.base_domain.lower() != "" else None
 

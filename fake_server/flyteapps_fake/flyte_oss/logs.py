@@ -1,4 +1,4 @@
-"""TailLogs: the pods of an app, or one by its name, their last lines and what comes, until they are over."""
+"""TailLogs: the last lines of an app's pods, or of one pod, and further ones until the pods end."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from flyteapps_fake.core.time.clock import timestamp
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import NAMESPACE
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator, log_scope
 from flyteapps_fake.flyte_oss.simulation.pods import Pod
 from flyteapps_fake.simulation.log_lines import Line
 
-MOST_STREAMS = 100
-BATCH = 100
+MAX_STREAMS = 100
+MAX_BATCH_LINES = 100
 """Lines in one message."""
 
 
 class Logs:
     """The log streams of one plane."""
 
-    def __init__(self, cluster: Cluster, operator: Operator, surroundings: Surroundings) -> None:
+    def __init__(self, cluster: Cluster, operator: Operator, environment: ClusterEnvironment) -> None:
         self.cluster = cluster
         self.operator = operator
-        self.surroundings = surroundings
+        self.environment = environment
         self.open: set[OpenStream] = set()
 
     def tail(self, request: TailLogsRequest) -> LogStream:
-        """A stream of the lines of the app's pods, or of one of them."""
-        if len(self.open) >= MOST_STREAMS:
+        """Return a stream of the lines of the app's pods, or of one of them. Raises RpcError."""
+        if len(self.open) >= MAX_STREAMS:
             raise RpcError(Code.RESOURCE_EXHAUSTED, "too many concurrent log streams")
         match request.WhichOneof("target"):
             case "app_id":
@@ -68,39 +68,42 @@ class Logs:
 
 
 class LogStream(Tail):
-    """The lines of some pods; `named` are replicas that have none."""
+    """The lines of some pods; `named` lists requested replicas without a pod."""
 
     def __init__(
-        self, room: Logs, resource: str, pods: dict[Pod, ReplicaIdentifier], named: Iterable[ReplicaIdentifier] = ()
+        self, owner: Logs, resource: str, pods: dict[Pod, ReplicaIdentifier], named: Iterable[ReplicaIdentifier] = ()
     ) -> None:
-        self._room = room
+        self._owner = owner
         self._pods = pods
         self._read = 0
-        """The time up to which lines were taken."""
+        """The time up to which lines were read."""
         first = TailLogsResponse()
         first.replicas.replicas.extend([*pods.values(), *named])
-        cluster = room.cluster
+        cluster = owner.cluster
         super().__init__(log_scope(resource), cluster.streams, cluster.timeline, encode(first))
-        room.open.add(self)
+        owner.open.add(self)
 
     def detached(self) -> None:
-        self._room.open.discard(self)
+        self._owner.open.discard(self)
         super().detached()
 
     def _since(self) -> Iterator[bytes]:
-        after, self._read = self._read, self._room.cluster.clock.now()
+        after, self._read = self._read, self._owner.cluster.clock.now()
         found: list[bytes] = []
         for pod, replica in self._pods.items():
-            lines = self._room.surroundings.lines(pod, after, self._read)
-            found += (_message(replica, lines[first : first + BATCH]) for first in range(0, len(lines), BATCH))
+            lines = self._owner.environment.lines(pod, after, self._read)
+            found += (
+                _message(replica, lines[first : first + MAX_BATCH_LINES])
+                for first in range(0, len(lines), MAX_BATCH_LINES)
+            )
         return iter(found)
 
     def _over(self) -> bool:
-        operator, surroundings = self._room.operator, self._room.surroundings
-        return all(operator.pod(pod.name) is None or surroundings.ends(pod) for pod in self._pods)
+        operator, environment = self._owner.operator, self._owner.environment
+        return all(operator.pod(pod.name) is None or environment.ends(pod) for pod in self._pods)
 
     def _next_at(self) -> int | None:
-        times = [at for pod in self._pods if (at := self._room.surroundings.next_line(pod, self._read)) is not None]
+        times = [at for pod in self._pods if (at := self._owner.environment.next_line(pod, self._read)) is not None]
         return min(times, default=None)
 
 

@@ -1,7 +1,7 @@
-"""What the backend makes of a spec before it deploys it: a payload that a cluster could run, or a refusal.
+"""The backend's check of a spec before a deploy: a payload that a cluster could run, or an error.
 
-The backend is two services, one behind the other. A quantity that is none has the inner one panic, which cuts the
-connection between them: the caller of the outer one is told what that one saw.
+The backend is two services, one behind the other. An invalid quantity makes the inner one panic, which cuts the
+connection between them; the outer one then returns the error of that connection.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.simulation.admission import UNSIGNED, quantities
 
 _NAMED = ("CPU", "MEMORY", "STORAGE", "EPHEMERAL_STORAGE")
-"""Resources of a container that a cluster is told of; others are left out."""
+"""Resources of a container that the backend passes on to the cluster; it leaves out others."""
 _QUANTITY = re.compile(f"[+-]?{UNSIGNED}")
 
 
 def check_payload(resource: str, spec: Spec) -> None:
-    """Refuses what can't be built."""
+    """Reject a spec that the backend can't build a service from. Raises RpcError."""
     match spec.WhichOneof("app_payload"):
         case "container":
             if any(name in _NAMED and not _QUANTITY.fullmatch(value) for _, name, value in quantities(spec)):

@@ -1,6 +1,6 @@
-"""Get, List and Watch, and the cache that Get is answered from.
+"""Get, List and Watch, and the cache of Get.
 
-An answer to Get is kept for 30 seconds, by project, domain and name as they were sent; a write drops that of its id.
+An answer to Get is cached for 30 seconds, by project, domain and name as they were sent; a write drops that of its id.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from flyteapps_fake.core.time.clock import SECOND, Timer
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import Service
-from flyteapps_fake.flyte_oss.watch_hub import LAG, Subscription, event_of
+from flyteapps_fake.flyte_oss.watch_hub import EVENT_DELAY_NS, Subscription, event_of
 from flyteapps_fake.flyte_oss.writes import require
 
-KEPT = 30 * SECOND
-"""How long an answer to Get is given again."""
-MAX_KEPT_BYTES = 64 * 1024 * 1024
-"""Bytes of the answers that are kept, the stand-in's own bound; the oldest are dropped before their time."""
+CACHE_LIFETIME_NS = 30 * SECOND
+"""The time for which an answer to Get is returned again."""
+MAX_CACHED_BYTES = 64 * 1024 * 1024
+"""Bytes of the cached answers, the stand-in's own bound; beyond it the oldest are dropped before their time."""
 
 CacheKey = tuple[str, str, str, str]
 """("get", PROJECT, DOMAIN, NAME)."""
 
 
 def cache_key(app_id: Identifier) -> CacheKey:
-    """What an answer is kept by: the org is no part of it, and case counts."""
+    """Return the key of a cached answer: without the org, and case-sensitive."""
     return ("get", app_id.project, app_id.domain, app_id.name)
 
 
@@ -43,56 +43,56 @@ class Reads:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._kept: dict[CacheKey, bytes] = {}
-        self._kept_bytes = 0
+        self._cache: dict[CacheKey, bytes] = {}
+        self._cached_bytes = 0
 
     def get(self, request: GetRequest) -> bytes:
-        """The encoded App: as it was read within the last 30 seconds, else as it is."""
+        """Return the encoded App: as it was read within the last 30 seconds, else as it is. Raises RpcError."""
         if not request.HasField("app_id"):
             raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
         timeline, key = self._cluster.timeline, cache_key(request.app_id)
         resource = resource_name(request.app_id)
-        kept = self._kept.get(key)
-        if kept is not None:
+        cached = self._cache.get(key)
+        if cached is not None:
             timeline.read_late(resource)
             timeline.read_late(key)
-            return kept
-        timeline.read(resource)  # before it is looked at: the app may take a step because of that
+            return cached
+        timeline.read(resource)  # before the app is read: this may let it take a step
         app = self._cluster.app(require(self._cluster, resource))
         encoded = encode(app)
-        if not _in_between(app):
-            self._keep(key, encoded)
-            self._cluster.agenda.call_at(self._cluster.clock.now() + KEPT, key, self._expire)
+        if not _shows_stale_stop(app):
+            self._store(key, encoded)
+            self._cluster.agenda.call_at(self._cluster.clock.now() + CACHE_LIFETIME_NS, key, self._expire)
             timeline.woken(key)
             timeline.read(key)
         return encoded
 
     def forget(self, app_id: Identifier) -> None:
-        """Drops the answer that is kept for exactly that id: it was written."""
+        """Drop the answer that is cached for exactly that id, after a write."""
         key = cache_key(app_id)
         if self._drop(key):
             self._cluster.agenda.cancel(key)
             self._cluster.timeline.woken(key)
 
-    def _keep(self, key: CacheKey, encoded: bytes) -> None:
-        self._kept[key] = encoded
-        self._kept_bytes += len(encoded)
-        while self._kept_bytes > MAX_KEPT_BYTES and len(self._kept) > 1:
-            oldest = next(iter(self._kept))
+    def _store(self, key: CacheKey, encoded: bytes) -> None:
+        self._cache[key] = encoded
+        self._cached_bytes += len(encoded)
+        while self._cached_bytes > MAX_CACHED_BYTES and len(self._cache) > 1:
+            oldest = next(iter(self._cache))
             self._drop(oldest)
             self._cluster.agenda.cancel(oldest)
 
     def _drop(self, key: CacheKey) -> bool:
-        """Forget the answer that is kept; whether there was one."""
-        kept = self._kept.pop(key, None)
-        self._kept_bytes -= len(kept) if kept is not None else 0
-        return kept is not None
+        """Drop a cached answer and return whether there was one."""
+        cached = self._cache.pop(key, None)
+        self._cached_bytes -= len(cached) if cached is not None else 0
+        return cached is not None
 
     def _expire(self, timer: Timer) -> None:
         self._drop(cast("CacheKey", timer.owner))
 
     def list_(self, request: ListRequest) -> bytes:
-        """The encoded ListResponse: apps by resource name; filters, sort and total are not looked at."""
+        """Return the encoded ListResponse: apps by resource name; filters, sort and total are ignored."""
         match request.WhichOneof("filter_by"):
             case "org" | "cluster_id":
                 message = "org and cluster_id filters are not supported by the data plane"
@@ -109,11 +109,11 @@ class Reads:
                 encoded.append(field(2, _token(service.resource)))
                 break
             self._cluster.timeline.read(service.resource)
-            encoded.append(field(1, self._cluster.shown(service)))
+            encoded.append(field(1, self._cluster.encoded(service)))
         return b"".join(encoded)
 
     def watch(self, request: WatchRequest) -> Subscription:
-        """A subscription by bare name, with a snapshot of the apps of that id's project and domain first."""
+        """Return a subscription by bare name that begins with the apps of that id's project and domain."""
         match request.WhichOneof("target"):
             case "app_id":
                 app_id = request.app_id
@@ -122,29 +122,29 @@ class Reads:
             case _:
                 raise RpcError(Code.UNIMPLEMENTED, "only app_id watch target is supported")
         name = app_id.name
-        snapshot = [self._cluster.shown(each) for each in self._seen(app_id)]
-        return self._cluster.streams.subscribe(name, snapshot, self._late(name) if name else ())
+        snapshot = [self._cluster.encoded(each) for each in self._matching(app_id)]
+        return self._cluster.streams.subscribe(name, snapshot, self._recent_events(name) if name else ())
 
-    def _seen(self, app_id: Identifier) -> list[Service]:
+    def _matching(self, app_id: Identifier) -> list[Service]:
         services = self._cluster.services
         found = services.named(app_id.name) if app_id.name else services.listed(app_id.project, app_id.domain)
         return [each for each in found if each.is_in(app_id.project, app_id.domain)]
 
-    def _late(self, name: str) -> list[bytes]:
-        """The events of writes that the informer has not heard of yet."""
-        since = self._cluster.clock.now() - LAG
+    def _recent_events(self, name: str) -> list[bytes]:
+        """Return the events of writes that the watch hub has not received yet."""
+        since = self._cluster.clock.now() - EVENT_DELAY_NS
         found = [each for each in self._cluster.services.named(name) if each.written >= since]
-        return [event_of(CREATE_EVENT if each.new else UPDATE_EVENT, self._cluster.shown(each)) for each in found]
+        return [event_of(CREATE_EVENT if each.new else UPDATE_EVENT, self._cluster.encoded(each)) for each in found]
 
 
-def _in_between(app: App) -> bool:
-    """Whether it shall run and shows that it is stopped: no answer to keep."""
+def _shows_stale_stop(app: App) -> bool:
+    """Return whether an app that should run still shows STOPPED: such an answer is not cached."""
     stopping = app.spec.desired_state == Spec.DESIRED_STATE_STOPPED
     return not stopping and any(each.deployment_status == STOPPED for each in app.status.conditions)
 
 
 def _token(start: str) -> bytes:
-    """Where the next page begins."""
+    """Return the token of the page that begins at that resource."""
     text = json.dumps({"v": "meta.k8s.io/v1", "rv": -1, "start": start}, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=")
 

@@ -1,4 +1,4 @@
-"""What the backend's server takes in: no limits worth the name; it refuses in the words of its language's libraries."""
+"""The request limits of the backend's server: almost none; its error texts are those of the Go libraries."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from google.protobuf.message import Message
 from flyteapps_fake.core.request_limits import Answer, Intake
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""The backend has no limit; this one, and that of the values of a request, are the stand-in's own, so that no client
-fills its machine."""
+"""The backend has no limit. This one, and that of the values of a request, are the stand-in's own: without them one
+client could fill the memory of its machine."""
 
 
 def _undecodable(message: type[Message], data: bytes, error: Exception | None) -> str:
@@ -24,7 +24,7 @@ def _undecodable(message: type[Message], data: bytes, error: Exception | None) -
     return f"unmarshal message: unmarshal into *{name}: proto: {why}"
 
 
-INTAKE = Intake(
+LIMITS = Intake(
     request_bytes=MAX_REQUEST_BYTES,
     undecodable=_undecodable,
     no_method=Answer(404, b"text/plain; charset=utf-8", b"404 page not found\n"),

@@ -1,6 +1,6 @@
-"""The services that a cluster holds, one an app: what is stored of an app, and how the app is shown of it.
+"""The services of a cluster, one an app: the stored state, and the App message made from it.
 
-A service is never changed: a write puts another in its place.
+A service is immutable: a write replaces it by another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sortedcontainers import SortedDict, SortedSet
 from flyteapps_fake.core.lifecycle import STOPPED
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import set_timestamp, timestamp
-from flyteapps_fake.flyte_oss.conditions import Conditions, shown
+from flyteapps_fake.flyte_oss.conditions import Conditions, to_messages
 from flyteapps_fake.flyte_oss.names import ingress_of
 
 NAMESPACE = "flyte"
@@ -26,9 +26,9 @@ DEFAULT_ORG = "flyte"
 class Service:
     """One version of a service. Times are nanoseconds since 1970.
 
-    `generation` counts the changes of what shall run; `ready` is the one that serves, 0 for none, with `replicas`
-    replicas. `created` is 0 where the cluster doesn't stamp it. `written`: when a client last wrote it, `new`: whether
-    by that it was created.
+    `generation` counts the changes of the spec or the desired state; `ready` is the generation that serves (0: none),
+    with `replicas` replicas. `created` is 0 in a cluster that sets no creation time. `written` is the time of a
+    client's last write, and `new` says whether that write created the service.
     """
 
     resource: str
@@ -47,15 +47,15 @@ class Service:
     new: bool = True
 
     def runs(self, spec: bytes) -> bool:
-        """Whether that spec is the one that shall run."""
+        """Return whether the service should run exactly that spec."""
         return not self.stopped and self.spec == spec
 
     def is_in(self, project: str, domain: str) -> bool:
-        """Whether it is of that project and that domain; "" is any."""
+        """Return whether the app is in that project and domain; "" matches any."""
         return project in ("", self.project) and domain in ("", self.domain)
 
     def app(self, settings: Settings, now: int) -> App:
-        """The app, as it is shown at `now`."""
+        """Return the app as it is shown at `now`."""
         app_id = Identifier(org=self.org or DEFAULT_ORG, project=self.project, domain=self.domain, name=self.name)
         app = App(metadata=Meta(id=app_id), spec=Spec.FromString(self.spec), status=self.status(settings, now))
         if self.stopped:
@@ -63,14 +63,14 @@ class Service:
         return app
 
     def status(self, settings: Settings, now: int) -> Status:
-        """A stopped app shows that alone, as of now."""
+        """Return the app's status; a stopped app has one condition, STOPPED, stamped with `now`."""
         if self.stopped:
             stopped = Condition(
                 deployment_status=STOPPED, message="App scaled to zero", last_transition_time=timestamp(now)
             )
             return Status(conditions=[stopped])
         status = Status(
-            conditions=shown(self.conditions),
+            conditions=to_messages(self.conditions),
             ingress=ingress_of(settings, self.resource),
             k8s_metadata=K8sMetadata(namespace=NAMESPACE),
             current_replicas=self.replicas if self.ready else 0,
@@ -92,10 +92,11 @@ class Services:
         return len(self._all)
 
     def get(self, resource: str) -> Service | None:
+        """Return the service of that resource name, or None."""
         return self._all.get(resource)
 
     def put(self, service: Service) -> None:
-        """Stores it in the place of the one of that resource name."""
+        """Store a service; it replaces one of the same resource name."""
         old = self._all.get(service.resource)
         if old is None or (old.project, old.domain, old.name) != (service.project, service.domain, service.name):
             if old is not None:
@@ -105,7 +106,7 @@ class Services:
         self._all[service.resource] = service
 
     def remove(self, service: Service) -> None:
-        """Forgets it."""
+        """Remove a stored service."""
         self._leave(service)
         del self._all[service.resource]
 
@@ -119,7 +120,7 @@ class Services:
             del self._names[old.name]
 
     def listed(self, project: str, domain: str, start: str = "") -> Iterator[Service]:
-        """Those of a project and a domain ("": of any) whose resource names are not before `start`, in their order."""
+        """Yield the services of a project and domain ("" matches any) by resource name, from `start` on."""
         if project and domain:
             members = self._scopes.get((project, domain))
             names = members.irange(start or None) if members is not None else iter(())
@@ -131,9 +132,9 @@ class Services:
                 yield service
 
     def named(self, name: str) -> list[Service]:
-        """Those of apps with that bare name, by resource name."""
+        """Return the services of apps with that bare name, by resource name."""
         return [self._all[resource] for resource in sorted(self._names.get(name, ()))]
 
     def projects(self) -> set[str]:
-        """The names of the projects that hold an app."""
+        """Return the names of the projects that hold an app."""
         return {project for project, _ in self._scopes}

@@ -1,7 +1,7 @@
-"""Who watches: streams by the bare name of an app, fed by what happens to services. What doesn't fit is dropped.
+"""The watch hub: open Watch streams by the bare name of an app. Events beyond a stream's buffer are dropped.
 
-The backend lists after it has subscribed, and hears of a write a moment after it was acknowledged: what was written
-just before a Watch is in its snapshot, and comes once more.
+The backend subscribes before it lists, and receives a write's event a moment after it acknowledged the write: a write
+just before a Watch is in the snapshot, and its event follows once more.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND
 
-BUFFER = 100
-"""Events that a slow watcher may fall behind before further ones are dropped."""
+MAX_BUFFERED_EVENTS = 100
+"""Unread events of one stream; further ones are dropped."""
 MAX_WAITING_BYTES = 32 * 1024 * 1024
-"""Bytes of the events that a slow watcher may fall behind, the stand-in's own; one event always fits."""
-LAG = 5 * MILLISECOND
-"""After a write was acknowledged, its event may still be to come."""
+"""Bytes of the unread events of one stream, the stand-in's own bound; one event always fits."""
+EVENT_DELAY_NS = 5 * MILLISECOND
+"""The time after an acknowledged write within which its event may still follow."""
 
 
 def watch_scope(name: str) -> StreamScope:
-    """The scope of a Watch of apps with that bare name."""
+    """Return the scope of a Watch of apps with that bare name."""
     return ("name", name)
 
 
 def event_of(kind: int, app: bytes) -> bytes:
-    """An encoded WatchResponse: an update knows nothing of the app before."""
+    """Return an encoded WatchResponse; an update has no old_app."""
     return field(kind, field(1, app))
 
 
 class Subscription(OpenStream):
-    """One open Watch."""
+    """An open Watch subscription."""
 
     def __init__(self, scope: StreamScope, streams: Streams, snapshot: Iterable[bytes], buffer: int) -> None:
         super().__init__(scope, streams.remove)
@@ -56,7 +56,7 @@ class Subscription(OpenStream):
         return bool(self._snapshot or self._queue)
 
     def feed(self, event: bytes) -> None:
-        """Hands it one more event, which is lost where it is too far behind."""
+        """Queue an event, or drop it if the stream's buffer is full."""
         self.waiting = False
         fits = not self._queue or self._waiting_bytes + len(event) <= MAX_WAITING_BYTES
         if fits and len(self._queue) < self._buffer:
@@ -65,21 +65,21 @@ class Subscription(OpenStream):
             self.notify()
 
 
-class Informer(Streams):
-    """All open streams; it tells those that watch a name."""
+class WatchHub(Streams):
+    """All open streams of one plane."""
 
     def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
         super().__init__(lock)
         self._buffer = buffer
 
-    def subscribe(self, name: str, snapshot: Iterable[bytes], late: Iterable[bytes]) -> Subscription:
-        """Opens a Watch of that bare name; `late` are the events that come after all. "" hears of nothing."""
+    def subscribe(self, name: str, snapshot: Iterable[bytes], recent: Iterable[bytes]) -> Subscription:
+        """Open a Watch of that bare name; "" receives no events. `recent`: events that follow the snapshot at once."""
         subscription = Subscription(watch_scope(name), self, snapshot, self._buffer)
         self.add(subscription)
-        for event in late:
+        for event in recent:
             subscription.feed(event)
         return subscription
 
     def watching(self, name: str) -> list[Subscription]:
-        """The open Watches of that name."""
+        """Return the open Watches of that name."""
         return [each for each in self.of(watch_scope(name)) if isinstance(each, Subscription)] if name else []

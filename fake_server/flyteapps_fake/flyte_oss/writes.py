@@ -1,4 +1,4 @@
-"""Create, Update and Delete: each deploys, stops or removes a service, and no more is asked than the backend asks."""
+"""Create, Update and Delete: each deploys, stops or removes a service. They check only what the backend checks."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import ingress_of, resource_name
 from flyteapps_fake.flyte_oss.payloads import check_payload
 from flyteapps_fake.flyte_oss.services import Service
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 
 
 class Writes:
     """The writes of one plane."""
 
-    def __init__(self, cluster: Cluster, operator: Operator, surroundings: Surroundings) -> None:
+    def __init__(self, cluster: Cluster, operator: Operator, environment: ClusterEnvironment) -> None:
         self._cluster = cluster
         self._operator = operator
-        self._surroundings = surroundings
+        self._environment = environment
 
     def create(self, request: CreateRequest) -> App:
-        """Deploys the app, whether it is there or not: what was sent, with a status of its ingress alone."""
+        """Deploy the app, new or not; return it as sent, with only the ingress as its status. Raises RpcError."""
         app = request.app
         _require_id(app)
         if not app.HasField("spec"):
@@ -42,7 +42,7 @@ class Writes:
         return app
 
     def update(self, request: UpdateRequest) -> App:
-        """Stops or deploys the app, by its desired state: what was sent, with the status as it is now."""
+        """Stop or deploy the app by its desired state; return it as sent, with its present status. Raises RpcError."""
         app = request.app
         _require_id(app)
         resource = resource_name(app.metadata.id)
@@ -55,7 +55,7 @@ class Writes:
         return app
 
     def delete(self, request: DeleteRequest) -> Identifier:
-        """Removes the app, whatever it does; an absent one, too. Gives its id."""
+        """Remove the app in any state and return its id; an absent app is no error. Raises RpcError."""
         if not request.HasField("app_id"):
             raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
         service = self._cluster.services.get(resource_name(request.app_id))
@@ -66,7 +66,7 @@ class Writes:
         return request.app_id
 
     def _deploy(self, app: App) -> str:
-        """Creates the service or gives it that spec; one that runs with the same spec is left as it is."""
+        """Create the service or replace its spec; a service that runs with the same spec stays as it is."""
         app_id = app.metadata.id
         resource = resource_name(app_id)
         check_payload(resource, app.spec)
@@ -74,7 +74,7 @@ class Writes:
         spec = encode(app.spec)
         if old is not None and old.runs(spec):
             return resource
-        if old is not None and self._operator.meets(resource):
+        if old is not None and self._operator.collides(resource):
             raise RpcError(Code.INTERNAL, f"failed to update KService {resource}: {_conflict(resource)}")
         now = self._cluster.clock.tick()
         service = Service(
@@ -86,7 +86,7 @@ class Writes:
             spec=spec,
             stopped=False,
             generation=1,
-            created=self._surroundings.created(now),
+            created=self._environment.created(now),
             written=now,
         )
         if old is not None:
@@ -104,7 +104,7 @@ class Writes:
         return resource
 
     def _stop(self, resource: str) -> None:
-        """Has nothing of the service run; one that is stopped, or absent, is left as it is."""
+        """Stop the service; a stopped or absent one stays as it is."""
         old = self._cluster.services.get(resource)
         if old is None or old.stopped:
             return
@@ -115,7 +115,7 @@ class Writes:
 
 
 def require(cluster: Cluster, resource: str) -> Service:
-    """The service, or NOT_FOUND in the backend's words."""
+    """Return the service, or raise NOT_FOUND with the backend's message."""
     service = cluster.services.get(resource)
     if service is None:
         kind = "services.serving.knative.dev"

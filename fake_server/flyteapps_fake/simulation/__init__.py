@@ -1,1 +1,1 @@
-"""What the simulated clusters of all dialects share: scenarios, admission, secrets, log lines."""
+"""Parts shared by the simulated clusters of all dialects: scenarios, admission, secrets, log lines."""

@@ -1,6 +1,6 @@
-"""What a cluster looks at in a spec before it runs it: the scenario that it names, its bounds, its flaws.
+"""A cluster's admission of a spec: the scenario that it names, its scaling bounds, its violations.
 
-Only what the simulated cluster does depends on it: the plane stores any spec as it was sent.
+Only the simulated cluster depends on it: the plane stores any spec as sent.
 """
 
 from __future__ import annotations
@@ -20,82 +20,82 @@ from flyteapps_fake.simulation.scenarios import LABEL, VARIABLE, Size
 from flyteapps_fake.simulation.secrets import Secrets
 
 DEFAULT_SCALEDOWN = 900 * SECOND
-"""How long an app is idle before it goes to zero, where its spec doesn't say."""
+"""Idle time before an app scales to zero, if its spec sets none, in nanoseconds."""
 
 UNSIGNED = r"([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
-"""A Kubernetes quantity, but for its sign, as a pattern."""
+"""The pattern of a Kubernetes quantity without its sign."""
 _QUANTITY = re.compile(rf"\+?{UNSIGNED}")
-"""A Kubernetes quantity that isn't negative, such as 500m or 1.5Gi."""
+"""A non-negative Kubernetes quantity, such as 500m or 1.5Gi."""
 
 
 class Bounds(NamedTuple):
-    """Between how many replicas an app scales, and after how long without a request it goes down to them."""
+    """The least and greatest number of replicas, and the idle time in nanoseconds before scaling down."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     scaledown: int
 
     @property
     def start(self) -> int:
-        """With how many an app starts."""
-        return max(1, self.least)
+        """The number of replicas that an app starts with."""
+        return max(1, self.minimum)
 
     def replicas(self, size: Size) -> int:
-        """How many that is."""
+        """Return the number of replicas of that size."""
         if size is Size.START:
             return self.start
-        return self.most if size is Size.FULL else 0
+        return self.maximum if size is Size.FULL else 0
 
     def allow(self, trip: Size | None) -> bool:
-        """Whether an app may get there and back from where it starts."""
+        """Return whether an app may scale from its start size to that size and back."""
         if trip is Size.NONE:
-            return self.least == 0
-        return trip is not Size.FULL or self.most > self.start
+            return self.minimum == 0
+        return trip is not Size.FULL or self.maximum > self.start
 
 
 def bounds_of(spec: Spec) -> Bounds:
-    """The spec's bounds; from 0 to 1 where it has none."""
+    """Return the spec's bounds; from 0 to 1 if it has none."""
     scaling = spec.autoscaling
-    least, most = scaling.replicas.min, scaling.replicas.max
-    if not (least or most):
-        least, most = 0, 1
+    minimum, maximum = scaling.replicas.min, scaling.replicas.max
+    if not (minimum or maximum):
+        minimum, maximum = 0, 1
     period = scaling.scaledown_period.seconds * SECOND + scaling.scaledown_period.nanos
-    return _bounds(least, most, period if period > 0 else DEFAULT_SCALEDOWN)
+    return _bounds(minimum, maximum, period if period > 0 else DEFAULT_SCALEDOWN)
 
 
 @lru_cache(maxsize=256)
-def _bounds(least: int, most: int, scaledown: int) -> Bounds:
-    """One for all apps that have the same."""
-    return Bounds(least, most, scaledown)
+def _bounds(minimum: int, maximum: int, scaledown: int) -> Bounds:
+    """Return one object for all apps with these bounds."""
+    return Bounds(minimum, maximum, scaledown)
 
 
-def flaw_of(spec: Spec) -> str:
-    """Why no cluster could run it, "" where one could."""
+def violation_of(spec: Spec) -> str:
+    """Return the reason why no cluster could run the spec, or ""."""
     bounds = bounds_of(spec)
-    if bounds.least > bounds.most:
-        return f"spec.autoscaling.replicas: min is {bounds.least}, more than max, which is {bounds.most}"
+    if bounds.minimum > bounds.maximum:
+        return f"spec.autoscaling.replicas: min is {bounds.minimum}, more than max, which is {bounds.maximum}"
     for where, name, value in quantities(spec):
         if not _QUANTITY.fullmatch(value):
-            return f"{where}: {name} is {quoted(value)}, which is no quantity; give one such as 500m or 2Gi"
+            return f"{where}: {name} is {quoted(value)}, not a quantity; use one such as 500m or 2Gi"
     return ""
 
 
 def missing_secret_of(app: App, secrets: Secrets) -> str:
-    """Return the name of the first secret that the app mounts and that is missing, "" where all are there."""
+    """Return the name of the first mounted secret that is missing, or ""."""
     project, domain = app.metadata.id.project, app.metadata.id.domain
     wanted = (secret.key for secret in app.spec.security_context.secrets)
     return next((name for name in wanted if secrets.is_missing(project, domain, name)), "")
 
 
 def named_scenario(app: App) -> str:
-    """The name of the scenario that the app asks for, "" where it asks for none; its label wins."""
+    """Return the scenario that the app names by its label, else by its variable, or ""."""
     if named := app.metadata.labels.get(LABEL):
         return named
     return next((value for name, value in _environment(app.spec) if name == VARIABLE), "")
 
 
 def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
-    """Where each resource quantity is, what it is of, and its text."""
+    """Yield the path, resource name and text of each resource quantity of a spec."""
     if spec.HasField("container"):
         resources = spec.container.resources
         for kind, entries in (("requests", resources.requests), ("limits", resources.limits)):

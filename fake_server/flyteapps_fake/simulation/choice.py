@@ -1,6 +1,6 @@
-"""Which scenario an app gets: the one that it names itself, else the one that is configured for its name, else none.
+"""The choice of an app's scenario: its own label, its own variable, the configured pattern for its name, else healthy.
 
-An app's own label, then its own variable, win over what is configured: whoever wrote them meant that app.
+What an app names itself is meant for this app, so it wins over a configured pattern.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from flyteapps_fake.simulation.admission import named_scenario
 from flyteapps_fake.simulation.scenarios import HEALTHY
 
 
-class Choice:
-    """Scenarios by a pattern of apps' names, such as "worker-*"; the first that fits."""
+class ScenarioChoice:
+    """Configured scenarios by a pattern of app names, such as "worker-*"; the first match counts."""
 
     def __init__(self, configured: Mapping[str, str]) -> None:
         self._configured = configured
 
     def scenario(self, app: App) -> str:
-        """The name of the app's scenario, which need not be a known one."""
+        """Return the name of the app's scenario, known or not."""
         if named := named_scenario(app):
             return named
         name = app.metadata.id.name

@@ -1,4 +1,4 @@
-"""Which secrets there are, and which the user has declared to be missing. Names alone: values are never kept."""
+"""The names of secrets: those created, and those declared missing. Values are never stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class SecretKey(NamedTuple):
-    """The name of a secret and its scope; an empty project or domain means every one."""
+    """The name and scope of a secret; an empty project or domain matches all."""
 
     project: str
     domain: str
@@ -17,17 +17,17 @@ class SecretKey(NamedTuple):
 class Secrets:
     """The secrets of one plane.
 
-    A secret that nobody has created is there all the same, as every image is, unless it is declared to be missing:
-    files whose secrets were made with another plane then deploy as they are.
+    A secret that was never created exists all the same, as every image does, unless it is declared missing: files
+    whose secrets exist on another plane then deploy unchanged.
     """
 
     def __init__(self, missing: Iterable[str]) -> None:
         self._missing = frozenset(missing)
         self.created: dict[SecretKey, bytes] = {}
-        """The encoded Secret messages of those that were created."""
+        """Encoded Secret messages of the created secrets."""
 
     def is_missing(self, project: str, domain: str, name: str) -> bool:
-        """Return whether an app of that project and domain lacks the secret: declared missing and not created."""
+        """Return whether the secret is declared missing and not created for an app of that project and domain."""
         if name not in self._missing:
             return False
         scopes = ((project, domain), (project, ""), ("", domain), ("", ""))

@@ -1,1 +1,1 @@
-"""The simulated cluster of that dialect."""
+"""The simulated cluster of the dialect `flyte-oss`."""

@@ -1,46 +1,48 @@
-"""What surrounds the backend: Kubernetes and Knative, as far as what they do shows. A recording has its own."""
+"""The cluster environment of the backend: the visible effects of Kubernetes and Knative. A recording has its own."""
 
 from __future__ import annotations
 
 from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.core.time.clock import SECOND
-from flyteapps_fake.flyte_oss.conditions import Said, Word
+from flyteapps_fake.flyte_oss.conditions import ConditionState, ReportedStatus
 from flyteapps_fake.flyte_oss.simulation.pods import Pod, lines_of, next_line
 from flyteapps_fake.flyte_oss.simulation.scenarios import SCENARIOS, Scenario
-from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.log_lines import Line
 
 
-class Surroundings:
-    """A cluster as they are."""
+class ClusterEnvironment:
+    """A usual cluster."""
 
-    def scenario(self, app: App, choice: Choice) -> Scenario | None:
-        """What happens to an app that shall run; None where what is chosen for it isn't there."""
+    def scenario(self, app: App, choice: ScenarioChoice) -> Scenario | None:
+        """Return the scenario of an app that should run, or None if it names an unknown one."""
         return SCENARIOS.get(choice.scenario(app))
 
-    def failed(self, resource: str, generation: int, message: str) -> Said:
-        """What is said of a service whose pods don't come up, or die."""
-        word = Word(False, "RevisionFailed", f'Revision "{resource}-{generation:05d}" failed with message: {message}.')
+    def failed(self, resource: str, generation: int, message: str) -> ReportedStatus:
+        """Return the reported status of a service whose pods don't start, or die."""
+        state = ConditionState(
+            False, "RevisionFailed", f'Revision "{resource}-{generation:05d}" failed with message: {message}.'
+        )
         name = f'Configuration "{resource}" does not have any ready Revision.'
-        return Said(word, word, Word(False, "RevisionMissing", name))
+        return ReportedStatus(state, state, ConditionState(False, "RevisionMissing", name))
 
     def created(self, now: int) -> int:
-        """The creation time that a new resource is stamped with; 0 for none. Kubernetes knows whole seconds."""
+        """Return the creation time of a new resource, 0 for none. Kubernetes has whole seconds."""
         return now // SECOND * SECOND
 
     def pod_name(self, resource: str, generation: int, seed: bytes) -> str:
-        """How a pod is called."""
+        """Return the name of a pod."""
         return f"{resource}-{generation:05d}-deployment-{seed.hex()[:10]}-{seed.hex()[10:15]}"
 
     def lines(self, pod: Pod, after: int, until: int) -> list[Line]:
-        """What the pod logs later than `after`, up to and with `until`, at most the last 1,000 lines."""
+        """Return the pod's lines later than `after`, up to and including `until`, at most the last 1,000."""
         return lines_of(pod, after, until)
 
     def next_line(self, pod: Pod, after: int) -> int | None:
-        """When the pod logs its next line; None where it won't."""
+        """Return the time of the pod's next line, or None if there is none."""
         return next_line(pod, after)
 
     def ends(self, pod: Pod) -> bool:
-        """Whether the pod's container is over, so that its log is."""
+        """Return whether the pod's container has ended, and its log with it."""
         return False

@@ -1,6 +1,6 @@
-"""The simulated operator: hears of what shall run, and reports on it by and by; it runs the pods.
+"""The simulated operator: runs the pods of services and reports their status, step by step.
 
-Pure: its time is the agenda's, its chance the seed's.
+Pure and deterministic: time is that of the timers, and every random draw depends on the seed.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from flyteapps_fake.core.streams import StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND, SECOND, Timer
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.flyte_oss.cluster import Cluster
-from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, Said, Word, restated
+from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, ConditionState, ReportedStatus, updated
 from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
 from flyteapps_fake.flyte_oss.services import Service
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.pods import Pod, runs
 from flyteapps_fake.flyte_oss.simulation.scenarios import SCENARIOS, Report, Stage, reports_of
-from flyteapps_fake.simulation.admission import Bounds, bounds_of, flaw_of
-from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
+from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import REJECTED, UNKNOWN, Size
 
-WRITE = 2 * MILLISECOND
-"""How long a client's write takes from reading a service to writing it: a report that comes between refuses it."""
-_HEARD_AFTER = 50 * MILLISECOND
-"""How long after an app was told to stop the operator first writes its status."""
-_ENDS = (Stage.SERVING, Stage.FAILED)
+WRITE_NS = 2 * MILLISECOND
+"""The time between a client's read of a service and its write; a report in between makes the write fail."""
+_STOP_REPORT_NS = 50 * MILLISECOND
+"""The time from the request to stop an app to the operator's first write of its status."""
+_OUTCOMES = (Stage.SERVING, Stage.FAILED)
 
 
 @dataclass(slots=True)
 class Rollout:
-    """What the operator knows of one generation of a service."""
+    """The operator's state of one generation of a service."""
 
     resource: str
     generation: int
@@ -46,79 +46,79 @@ class Rollout:
     reason: str = ""
     first: bool = True
     reached: bool = False
-    drawn: int = 0
-    asked_at: int = 0
-    begun: int = 0
-    """How many pods it has had."""
+    delays_drawn: int = 0
+    requested_at: int = 0
+    pods_started: int = 0
+    """Pods started so far."""
 
 
 def log_scope(resource: str) -> StreamScope:
-    """The scope of the logs of a service's pods."""
+    """Return the scope of the logs of a service's pods."""
     return ("logs", resource)
 
 
 class Operator:
     """One operator over one cluster."""
 
-    def __init__(self, cluster: Cluster, surroundings: Surroundings, floor: int) -> None:
+    def __init__(self, cluster: Cluster, environment: ClusterEnvironment, floor: int) -> None:
         self._cluster = cluster
-        self._surroundings = surroundings
+        self._environment = environment
         self._floor = floor
-        """Nanoseconds at least between a write and the state that it leads to."""
+        """The least time in nanoseconds between a write and the state that it leads to."""
         self._rollouts: dict[str, Rollout] = {}
         self._pods: dict[str, tuple[Pod, ...]] = {}
         self._owners: dict[str, str] = {}
-        """Whose a pod is, by its name."""
+        """Resource names by pod name."""
         self._delay = cluster.settings.report_delay
-        self._choice = Choice(cluster.settings.app_scenarios)
+        self._choice = ScenarioChoice(cluster.settings.app_scenarios)
 
-    # ---- what it is told
+    # ---- commands
 
     def start(self, service: Service, app: App) -> None:
-        """Another generation shall run; `app` is what was sent."""
+        """Start the rollout of a new generation of a service; `app` is the app as sent."""
         self._cluster.agenda.cancel(service.resource)
         rollout = self._rollouts[service.resource] = self._rollout(service, app)
-        self._go_on(rollout)
+        self._continue(rollout)
 
     def stop(self, service: Service) -> None:
-        """Nothing of it shall run."""
+        """Stop all pods of a service, and schedule the report of that."""
         self._rollouts.pop(service.resource, None)
         self._end_pods(service.resource)
-        due = self._cluster.clock.now() + (_HEARD_AFTER if self._delay is None else self._delay)
-        self._cluster.agenda.call_at(due, service.resource, self._say_again, last=True)
+        due = self._cluster.clock.now() + (_STOP_REPORT_NS if self._delay is None else self._delay)
+        self._cluster.agenda.call_at(due, service.resource, self._rewrite_status, last=True)
 
     def drop(self, resource: str) -> None:
-        """It is gone."""
+        """Forget a removed service."""
         self._rollouts.pop(resource, None)
         self._end_pods(resource)
         self._cluster.agenda.cancel(resource)
 
-    def ask(self, resource: str) -> None:
-        """Somebody asks for what it serves: it doesn't go idle, and is there again."""
+    def receive_request(self, resource: str) -> None:
+        """Record a request to the app: postpone scaling to zero, or scale up from zero."""
         rollout, service = self._rollouts.get(resource), self._cluster.services.get(resource)
         if rollout is None or service is None or service.ready != rollout.generation:
             return
-        rollout.asked_at = self._cluster.clock.now()
+        rollout.requested_at = self._cluster.clock.now()
         if not service.replicas:
             self._resize(service, rollout, rollout.bounds.start)
-            self._go_on(rollout)
+            self._continue(rollout)
 
-    # ---- what it is asked
+    # ---- queries
 
-    def meets(self, resource: str) -> bool:
-        """Whether a write that is made now meets one of its own, which then is the one that is made."""
+    def collides(self, resource: str) -> bool:
+        """Return whether a write made now collides with one of the operator's, which then wins."""
         rollout = self._rollouts.get(resource)
         if rollout is not None and rollout.conflicts:
             rollout.conflicts -= 1
             return True
         timer = self._cluster.agenda.progress.get(resource)
-        if timer is None or not 0 <= timer.due - self._cluster.clock.now() <= WRITE:
+        if timer is None or not 0 <= timer.due - self._cluster.clock.now() <= WRITE_NS:
             return False
         self._cluster.timeline.fire(timer)
         return True
 
     def pods(self, resource: str) -> tuple[Pod, ...]:
-        """The pods whose logs can be read: those of what serves, of all where nothing does yet."""
+        """Return the pods with readable logs: those of the serving generation, or all while none serves."""
         service = self._cluster.services.get(resource)
         pods = self._pods.get(resource, ())
         if service is None or not service.ready:
@@ -126,18 +126,17 @@ class Operator:
         return tuple(pod for pod in pods if pod.generation == service.ready)
 
     def pod(self, name: str) -> tuple[str, Pod] | None:
-        """Whose the pod of that name is, and the pod."""
+        """Return the resource name and the pod of that name, or None."""
         resource = self._owners.get(name)
         pods = self._pods.get(resource, ()) if resource is not None else ()
         return next(((resource, pod) for pod in pods if resource and pod.name == name), None)
 
-    # ---- what it does
+    # ---- rollouts
 
     def _rollout(self, service: Service, app: App) -> Rollout:
-        reason = ""
-        scenario = self._surroundings.scenario(app, self._choice)
-        if flaw := flaw_of(app.spec):
-            reports, reason = reports_of(REJECTED), flaw
+        scenario = self._environment.scenario(app, self._choice)
+        if reason := violation_of(app.spec):
+            reports = reports_of(REJECTED)
         elif scenario is None:
             reports = reports_of(UNKNOWN)
             reason = (
@@ -156,28 +155,28 @@ class Operator:
             reason=reason,
         )
 
-    def _go_on(self, rollout: Rollout) -> None:
-        """Plans what comes next."""
+    def _continue(self, rollout: Rollout) -> None:
+        """Schedule the next report, or the check for idleness."""
         while rollout.reports:
             report, *rest = rollout.reports
             rollout.reports = tuple(rest)
             if rollout.bounds.allow(report.trip):
-                self._plan(rollout, report)
+                self._schedule(rollout, report)
                 return
         service = self._cluster.services.get(rollout.resource)
         serves = service is not None and service.ready == rollout.generation and service.replicas > 0
-        if serves and not rollout.bounds.least:
-            rollout.asked_at = max(rollout.asked_at, self._cluster.clock.now())
+        if serves and not rollout.bounds.minimum:
+            rollout.requested_at = max(rollout.requested_at, self._cluster.clock.now())
             self._idle_at(rollout)
 
-    def _plan(self, rollout: Rollout, report: Report) -> None:
-        rollout.drawn += 1
+    def _schedule(self, rollout: Rollout, report: Report) -> None:
+        rollout.delays_drawn += 1
         delay, width = report.delay, report.jitter
         if rollout.first and self._delay is not None:
             delay, width = self._delay, 0
-        words = (rollout.resource, rollout.generation, rollout.drawn)
-        due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *words)
-        last = report.stage in _ENDS and not rollout.reached
+        key = (rollout.resource, rollout.generation, rollout.delays_drawn)
+        due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *key)
+        last = report.stage in _OUTCOMES and not rollout.reached
         if last:
             due = max(due, rollout.written + self._floor)
         self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report), last=last)
@@ -187,7 +186,7 @@ class Operator:
         if service is None or service.generation != rollout.generation:
             return
         rollout.first = False
-        rollout.reached = rollout.reached or report.stage in _ENDS
+        rollout.reached = rollout.reached or report.stage in _OUTCOMES
         now = self._cluster.clock.tick()
         count = rollout.bounds.replicas(report.size)
         ready, replicas = service.ready, service.replicas
@@ -196,21 +195,23 @@ class Operator:
         elif report.stage is Stage.FAILED and ready == rollout.generation:
             replicas = 0
         self._run_pods(rollout, count, now, alone=report.stage is Stage.SERVING)
-        said = self._said(rollout, report)
+        status = self._reported_status(rollout, report)
         seconds = now // SECOND * SECOND
-        after = replace(service, conditions=restated(service.conditions, said, seconds), ready=ready, replicas=replicas)
+        after = replace(
+            service, conditions=updated(service.conditions, status, seconds), ready=ready, replicas=replicas
+        )
         if after.conditions != service.conditions:
             self._cluster.put(after)
         elif after != service:
-            self._cluster.put_quietly(after)
-        self._go_on(rollout)
+            self._cluster.put_without_event(after)
+        self._continue(rollout)
 
-    def _said(self, rollout: Rollout, report: Report) -> Said:
+    def _reported_status(self, rollout: Rollout, report: Report) -> ReportedStatus:
         match report.stage:
             case Stage.UNKNOWN:
                 return NOTHING_KNOWN
             case Stage.STARTING if rollout.reason:
-                return NOTHING_KNOWN._replace(ready=Word(None, "Deploying", rollout.reason))
+                return NOTHING_KNOWN._replace(ready=ConditionState(None, "Deploying", rollout.reason))
             case Stage.STARTING:
                 return NOTHING_KNOWN
             case Stage.CONFIGURED:
@@ -219,10 +220,10 @@ class Operator:
                 return SERVING
             case Stage.FAILED:
                 message = report.message.format(reason=rollout.reason) if rollout.reason else report.message
-                return self._surroundings.failed(rollout.resource, rollout.generation, message)
+                return self._environment.failed(rollout.resource, rollout.generation, message)
 
-    def _say_again(self, timer: Timer) -> None:
-        """The operator writes the status of a service that was stopped: it still shows the same."""
+    def _rewrite_status(self, timer: Timer) -> None:
+        """Write the status of a stopped service once more: an event without a change."""
         service = self._cluster.services.get(str(timer.owner))
         if service is not None and service.stopped:
             self._cluster.clock.tick()
@@ -231,14 +232,14 @@ class Operator:
     # ---- pods
 
     def _run_pods(self, rollout: Rollout, count: int, now: int, *, alone: bool) -> None:
-        """So many pods of that generation; `alone`: none of others."""
+        """Run `count` pods of that generation; with `alone`, end those of others."""
         pods = self._pods.get(rollout.resource, ())
         own = [pod for pod in pods if pod.generation == rollout.generation][:count]
         while len(own) < count:
-            rollout.begun += 1
-            words = (rollout.resource, rollout.generation, rollout.begun)
-            seed = draws.drawn(self._cluster.settings.seed, *words)
-            name = self._surroundings.pod_name(rollout.resource, rollout.generation, seed)
+            rollout.pods_started += 1
+            key = (rollout.resource, rollout.generation, rollout.pods_started)
+            seed = draws.drawn(self._cluster.settings.seed, *key)
+            name = self._environment.pod_name(rollout.resource, rollout.generation, seed)
             own.append(Pod(name, rollout.generation, now, seed, rollout.runs))
         others = [] if alone else [pod for pod in pods if pod.generation != rollout.generation]
         self._set_pods(rollout.resource, (*others, *own))
@@ -259,17 +260,17 @@ class Operator:
 
     def _resize(self, service: Service, rollout: Rollout, count: int) -> None:
         self._run_pods(rollout, count, self._cluster.clock.tick(), alone=True)
-        self._cluster.put_quietly(replace(service, replicas=count))
+        self._cluster.put_without_event(replace(service, replicas=count))
 
     def _idle_at(self, rollout: Rollout) -> None:
-        due = rollout.asked_at + rollout.bounds.scaledown
+        due = rollout.requested_at + rollout.bounds.scaledown
         self._cluster.agenda.call_at(due, rollout.resource, partial(self._go_idle, rollout), progress=False)
 
     def _go_idle(self, rollout: Rollout, _: Timer) -> None:
         service = self._cluster.services.get(rollout.resource)
         if service is None or service.generation != rollout.generation:
             return
-        if rollout.asked_at + rollout.bounds.scaledown > self._cluster.clock.now():
+        if rollout.requested_at + rollout.bounds.scaledown > self._cluster.clock.now():
             self._idle_at(rollout)
         else:
             self._resize(service, rollout, rollout.bounds.replicas(Size.NONE))

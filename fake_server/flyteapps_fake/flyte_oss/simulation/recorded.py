@@ -1,6 +1,6 @@
-"""The surroundings that the open-source backend was recorded in: a Kubernetes in memory, and a small Knative.
+"""The cluster environment of the recording: a Kubernetes in memory, and a small Knative.
 
-See docs/recordings.md for what of them is no evidence.
+docs/recordings.md says which of its effects are no evidence for the backend.
 """
 
 from __future__ import annotations
@@ -11,32 +11,36 @@ from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, PENDING
 from flyteapps_fake.core.time.clock import MILLISECOND
-from flyteapps_fake.flyte_oss.conditions import Said, Word
+from flyteapps_fake.flyte_oss.conditions import ConditionState, ReportedStatus
 from flyteapps_fake.flyte_oss.dialect import FlyteOss
-from flyteapps_fake.flyte_oss.simulation.environment import Surroundings
+from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.pods import Pod
 from flyteapps_fake.flyte_oss.simulation.scenarios import Scenario
-from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.simulation.scenarios import Size, Step
 
 LINES = 250
 
-HEARD = Step(PENDING, 0, "", 50 * MILLISECOND)
+OBSERVED = Step(PENDING, 0, "", 50 * MILLISECOND)
 RUNS = Step(ACTIVE, 0, "", 50 * MILLISECOND, size=Size.START)
 FAILS = Step(FAILED, 0, "", 100 * MILLISECOND)
 
 
-class Recorded(Surroundings):
-    """An image with "fail" in its name fails, a pod logs 250 lines and is done, nothing is stamped with a time."""
+class Recorded(ClusterEnvironment):
+    """An image with "fail" in its name fails, a pod logs 250 lines and ends, resources have no creation time."""
 
-    def scenario(self, app: App, choice: Choice) -> Scenario:
+    def scenario(self, app: App, choice: ScenarioChoice) -> Scenario:
         end = FAILS if "fail" in app.spec.container.image else RUNS
-        return Scenario("Each step takes 50 ms.", (HEARD, end))
+        return Scenario("Each step takes 50 ms.", (OBSERVED, end))
 
-    def failed(self, resource: str, generation: int, message: str) -> Said:
-        word = Word(False, "RevisionFailed", 'Revision "x-00001" failed with message: Unable to fetch image.')
-        return Said(word, word, Word(False, "RevisionMissing", "Configuration does not have any ready Revision."))
+    def failed(self, resource: str, generation: int, message: str) -> ReportedStatus:
+        state = ConditionState(
+            False, "RevisionFailed", 'Revision "x-00001" failed with message: Unable to fetch image.'
+        )
+        return ReportedStatus(
+            state, state, ConditionState(False, "RevisionMissing", "Configuration does not have any ready Revision.")
+        )
 
     def created(self, now: int) -> int:
         return 0
@@ -55,5 +59,5 @@ class Recorded(Surroundings):
         return True
 
 
-recorded = partial(FlyteOss, surroundings=Recorded())
-"""The dialect in these surroundings, for `FakeControlPlane(dialect=recorded)`; the recording has ingress_port 30081."""
+recorded = partial(FlyteOss, environment=Recorded())
+"""The dialect in this environment, for `FakeControlPlane(dialect=recorded)`; the recording has ingress_port 30081."""

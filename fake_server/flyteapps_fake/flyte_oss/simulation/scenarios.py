@@ -1,4 +1,4 @@
-"""The standard scenarios as an operator reports them, and those that only make sense where one does."""
+"""The shared scenarios as a Knative operator reports them, and those of this dialect alone."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import NamedTuple
 
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED
 from flyteapps_fake.core.time.clock import MILLISECOND
-from flyteapps_fake.simulation import scenarios as standard
+from flyteapps_fake.simulation import scenarios as shared
 from flyteapps_fake.simulation.scenarios import Size, Step
 
-ROUTED_AFTER = 50 * MILLISECOND
-"""Between the configuration's readiness and the routes'."""
+ROUTES_DELAY_NS = 50 * MILLISECOND
+"""The time between the readiness of the configuration and that of the routes."""
 
 
 class Stage(enum.Enum):
-    """Where a service is, in an operator's eyes."""
+    """The stage of a service, as an operator sees it."""
 
-    UNKNOWN = "it has only heard of it"
-    STARTING = "its pods start"
-    CONFIGURED = "its pods run, its routes are not there yet"
-    SERVING = "it serves"
-    FAILED = "its pods don't come up, or die"
+    UNKNOWN = "known by its spec alone"
+    STARTING = "the pods start"
+    CONFIGURED = "the pods run, the routes are not ready"
+    SERVING = "the service serves"
+    FAILED = "the pods don't start, or die"
 
 
 class Report(NamedTuple):
-    """One report: how long after the one before, give or take the jitter, in nanoseconds."""
+    """One report, `delay` after the one before, plus or minus up to `jitter`, both in nanoseconds."""
 
     stage: Stage
     delay: int
@@ -39,7 +39,7 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`conflicts`: how many writes of each generation meet a write of the operator's."""
+    """A scenario in this dialect. `conflicts`: writes to each generation that collide with one of the operator's."""
 
     summary: str
     steps: tuple[Step, ...]
@@ -48,25 +48,25 @@ class Scenario:
 
 _OWN = {
     "write-conflict": Scenario(
-        "It starts and runs; the first write to each version of it meets one of the operator's, and is refused.",
-        standard.SCENARIOS[standard.HEALTHY].steps,
+        "The app starts and runs; the first write to each version collides with one of the operator's and is refused.",
+        shared.SCENARIOS[shared.HEALTHY].steps,
         conflicts=1,
     ),
 }
 
 SCENARIOS: Mapping[str, Scenario] = {
-    **{name: Scenario(each.summary, each.steps) for name, each in standard.SCENARIOS.items()},
+    **{name: Scenario(each.summary, each.steps) for name, each in shared.SCENARIOS.items()},
     **_OWN,
 }
 
 
 def reports_of(steps: tuple[Step, ...]) -> Iterator[Report]:
-    """What an operator reports of these steps: fewer things, and the routes by themselves."""
+    """Yield the operator's reports of these steps: with less detail, and with the routes as a report of their own."""
     served = False
-    heard = False
+    observed = False
     for step in steps:
-        stage = Stage.STARTING if heard else Stage.UNKNOWN
-        heard = True
+        stage = Stage.STARTING if observed else Stage.UNKNOWN
+        observed = True
         if step.status == FAILED:
             stage = Stage.FAILED
         elif step.status == ACTIVE:
@@ -75,4 +75,4 @@ def reports_of(steps: tuple[Step, ...]) -> Iterator[Report]:
         yield report
         if stage is Stage.CONFIGURED:
             served = True
-            yield report._replace(stage=Stage.SERVING, delay=ROUTED_AFTER, jitter=0)
+            yield report._replace(stage=Stage.SERVING, delay=ROUTES_DELAY_NS, jitter=0)

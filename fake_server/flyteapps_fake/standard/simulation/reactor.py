@@ -13,7 +13,7 @@ from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, STOPPED
 from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND, Timer
-from flyteapps_fake.simulation.choice import Choice
+from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.simulation.secrets import Secrets
 from flyteapps_fake.standard.apps import AppKey, AppRecord
@@ -37,7 +37,7 @@ class Reactor:
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first word about a change; None where its scenario says how long."""
-        self._choice = Choice(state.settings.app_scenarios)
+        self._choice = ScenarioChoice(state.settings.app_scenarios)
         self._names: dict[AppKey, str] = {}
         """The clusters in whose place it holds an app, where that isn't itself."""
         self._runs: dict[Hashable, Run] = {}
@@ -74,7 +74,7 @@ class Reactor:
         record = self._state.store.get(key)
         if run is None or record is None or record.status != ACTIVE:
             return
-        run.asked_at = self._state.clock.now()
+        run.requested_at = self._state.clock.now()
         if not record.replicas and key not in self._state.agenda:
             self._wake(record, run)
 
@@ -107,13 +107,13 @@ class Reactor:
             self._plan(record, run, step, step.delay, step.jitter)
         elif run.backoff is not None and record.status == FAILED:
             self._restart(record, run)
-        elif record.status == ACTIVE and run.bounds.least == 0:
+        elif record.status == ACTIVE and run.bounds.minimum == 0:
             if not record.replicas:
-                if run.asked_at > record.changed_at:
+                if run.requested_at > record.changed_at:
                     self._wake(record, run)
             else:
-                run.asked_at = max(run.asked_at, record.changed_at)
-                self._go_idle_at(run.asked_at + run.bounds.scaledown, record.key)
+                run.requested_at = max(run.requested_at, record.changed_at)
+                self._go_idle_at(run.requested_at + run.bounds.scaledown, record.key)
 
     def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
         run.drawn += 1
@@ -143,7 +143,7 @@ class Reactor:
 
     def _go_idle(self, timer: Timer) -> None:
         run = self._runs[timer.owner]
-        due = run.asked_at + run.bounds.scaledown
+        due = run.requested_at + run.bounds.scaledown
         if due > self._state.clock.now():
             self._go_idle_at(due, run.key)
         else:

@@ -8,9 +8,9 @@ from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
 from flyteapps_fake.core.lifecycle import shall_run
 from flyteapps_fake.core.validation import quoted
-from flyteapps_fake.simulation.admission import Bounds, bounds_of, flaw_of, missing_secret_of
-from flyteapps_fake.simulation.choice import Choice
-from flyteapps_fake.simulation.scenarios import REJECTED, SCENARIOS, SECRETLESS, STOP, UNKNOWN, Backoff, Step
+from flyteapps_fake.simulation.admission import Bounds, bounds_of, missing_secret_of, violation_of
+from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.scenarios import MISSING_SECRET, REJECTED, SCENARIOS, STOP, UNKNOWN, Backoff, Step
 from flyteapps_fake.simulation.secrets import Secrets
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 
@@ -35,7 +35,7 @@ class Run:
     drawn: int = 0
     """How many delays were drawn."""
     restarts: int = 0
-    asked_at: int = 0
+    requested_at: int = 0
     """When somebody last asked for the app, or it began to serve."""
     fresh: bool = True
     """Whether nothing has been reported of it."""
@@ -56,7 +56,7 @@ class Run:
         return None
 
 
-def run_of(record: AppRecord, written: int, choice: Choice, secrets: Secrets) -> Run:
+def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets) -> Run:
     """How a revision begins."""
     app = record.parse_front()
     steps, backoff, reason = _program(app, choice, secrets)
@@ -74,13 +74,13 @@ def run_of(record: AppRecord, written: int, choice: Choice, secrets: Secrets) ->
     )
 
 
-def _program(app: App, choice: Choice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
+def _program(app: App, choice: ScenarioChoice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
     if not shall_run(app.spec.desired_state):
         return STOP, None, ""
-    if flaw := flaw_of(app.spec):
+    if flaw := violation_of(app.spec):
         return REJECTED, None, flaw
     if absent := missing_secret_of(app, secrets):
-        return SECRETLESS, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
+        return MISSING_SECRET, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
     name = choice.scenario(app)
     scenario = SCENARIOS.get(name)
     if scenario is None:
