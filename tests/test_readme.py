@@ -60,11 +60,6 @@ def test_the_replaying_example_finds_no_difference(
     assert capsys.readouterr().out == ""
 
 
-def test_the_suites_own_recording_replays_as_the_docs_show() -> None:
-    """The example of docs/recordings.md finds no difference in the recording that comes with the suite."""
-    _run("FLYTE_OSS", README.parent / "docs" / "recordings.md")
-
-
 def test_the_configuration_is_what_the_sdk_reads() -> None:
     """The endpoint is the default one of `flyteapps serve`, and images are not built."""
     [configuration] = [yaml.safe_load(block) for block in _blocks("yaml")]

@@ -10,6 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
 
+__all__ = ["plane", "plane_endpoint"]
+
 
 @pytest.fixture
 def plane() -> Iterator[FakeControlPlane]:
