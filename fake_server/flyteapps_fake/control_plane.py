@@ -14,14 +14,12 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from google.protobuf.message import Message
-
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.closed import MESSAGE, Closed
 from flyteapps_fake.core.dialect import Dialect, Notice
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.core.settings import ClockMode, DataPlane, IngressForm, Settings
 from flyteapps_fake.core.streams import OpenStream
@@ -164,17 +162,17 @@ class FakeControlPlane:
         """Calls `listener`, under the plane's lock, with what the person at the terminal should know of an app."""
         self._dialect.on_notice = listener
 
-    def call(self, operation: Operation, request: Message) -> bytes:
-        """A unary RPC: the encoded response. Raises RpcError; fills the org of `request`, which it may keep."""
+    def call(self, call: Call[Any]) -> bytes:
+        """Return the encoded response of a unary RPC. Raises RpcError."""
         with self._lock:
             self._timeline.run_due()
-            return self._dialect.call(operation, request)
+            return self._dialect.call(call)
 
-    def read(self, request: Message) -> AppRecord:
-        """Get: the app as it is now, whose bytes `record.encoded` are. Raises RpcError, as `call` does."""
+    def read(self, call: Call[Any]) -> AppRecord:
+        """Return the app that a Get asks for; its bytes are `record.encoded`. Raises RpcError."""
         with self._lock:
             self._timeline.run_due()
-            return self._dialect.read(request)
+            return self._dialect.read(call)
 
     def read_again(self, record: AppRecord) -> bool:
         """Whether a Get of that app would still find that very record; a read of it, if so."""
@@ -182,13 +180,13 @@ class FakeControlPlane:
             self._timeline.run_due()
             return self._dialect.read_again(record)
 
-    def open(self, operation: Operation, request: Message) -> OpenStream:
-        """A server-streaming RPC: its stream. Raises RpcError."""
+    def open(self, call: Call[Any]) -> OpenStream:
+        """Open the stream of a server-streaming RPC. Raises RpcError."""
         with self._lock:
             if self._dialect.streams.gone is not None:
                 raise self._dialect.streams.gone
             self._timeline.run_due()
-            stream = self._dialect.open(operation, request)
+            stream = self._dialect.open(call)
             self._timeline.opened(stream)
             return stream
 

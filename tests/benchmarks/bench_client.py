@@ -29,6 +29,7 @@ from pyqwest import HTTPTransport, HTTPVersion, SyncClient, SyncHTTPTransport
 
 from flyteapps import Client
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import OPERATIONS
 
 SCOPE: dict[str, Any] = {"project": "p", "domain": "d"}
@@ -153,7 +154,7 @@ def direct(blocks: int, calls: int) -> bool:
         client = Client(transport=plane.transport(), **SCOPE)
 
         def own() -> object:
-            return GetResponse.FromString(plane.call(operation, GetRequest.FromString(encoded)))
+            return GetResponse.FromString(plane.call(Call(operation, GetRequest.FromString(encoded))))
 
         control = compare(own, own, blocks, calls)
         ours = compare(own, lambda: client.apps.get("a"), blocks, calls)

@@ -22,6 +22,7 @@ from flyteidl2.logs.dataplane.payload_pb2 import PERSISTED_ONLY
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, GET, TAIL_LOGS, UPDATE, WATCH
 from flyteapps_fake.simulation.scenarios import LABEL
 from flyteapps_fake.standard.watch import Event
@@ -63,16 +64,16 @@ def day(apps: int, *, watched: bool) -> Day:
     plane = FakeControlPlane(clock="manual", org="o", seed=7, watch_buffer=10_000_000)
     made = Day()
     digest = hashlib.sha256()
-    watcher = plane.open(WATCH, WatchRequest(org="o")) if watched else None
+    watcher = plane.open(Call(WATCH, WatchRequest(org="o"))) if watched else None
     _count_events(plane, made)
     hosts: list[str] = []
     started = time.process_time()
     for number in range(apps):
-        plane.call(CREATE, CreateRequest(app=_app(number, "image:0")))
+        plane.call(Call(CREATE, CreateRequest(app=_app(number, "image:0"))))
     made.called += apps
     made.calls += time.process_time() - started
     for number in range(apps):
-        answer = GetResponse.FromString(plane.call(GET, GetRequest(app_id=_id(number))))
+        answer = GetResponse.FromString(plane.call(Call(GET, GetRequest(app_id=_id(number)))))
         hosts.append(urlsplit(answer.app.status.ingress.public_url).hostname or "")
     for hour in range(24):
         started = time.process_time()
@@ -80,7 +81,7 @@ def day(apps: int, *, watched: bool) -> Day:
             plane.ask(hosts[number])
             made.called += 1
         for number in range(hour, apps, 24):
-            plane.call(UPDATE, UpdateRequest(app=_app(number, f"image:{hour + 1}"), reason="the daily restart"))
+            plane.call(Call(UPDATE, UpdateRequest(app=_app(number, f"image:{hour + 1}"), reason="the daily restart")))
             made.called += 1
         made.calls += time.process_time() - started
         started = time.process_time()
@@ -93,7 +94,7 @@ def day(apps: int, *, watched: bool) -> Day:
         while watcher is not None and (event := watcher.take()) is not None:
             digest.update(event)
     for number in range(apps):
-        digest.update(plane.call(GET, GetRequest(app_id=_id(number))))
+        digest.update(plane.call(Call(GET, GetRequest(app_id=_id(number)))))
     if watcher is not None:
         watcher.close()
     made.digest = digest.hexdigest()
@@ -113,7 +114,7 @@ def _count_events(plane: FakeControlPlane, made: Day) -> None:
 
 
 def _read_log(plane: FakeControlPlane, number: int, made: Day, digest: Digest) -> None:
-    stream = plane.open(TAIL_LOGS, TailLogsRequest(app_id=_id(number), source=PERSISTED_ONLY))
+    stream = plane.open(Call(TAIL_LOGS, TailLogsRequest(app_id=_id(number), source=PERSISTED_ONLY)))
     try:
         while (message := stream.take()) is not None:
             digest.update(message)
@@ -137,9 +138,9 @@ def _app(number: int, image: str) -> App:
 def codec_us() -> float:
     """What it costs to parse and to encode one such app once: the base that an event is measured against."""
     plane = FakeControlPlane(clock="manual", org="o")
-    plane.call(CREATE, CreateRequest(app=_app(0, "image:0")))
+    plane.call(Call(CREATE, CreateRequest(app=_app(0, "image:0"))))
     plane.advance(60)
-    encoded = GetResponse.FromString(plane.call(GET, GetRequest(app_id=_id(0)))).app.SerializeToString()
+    encoded = GetResponse.FromString(plane.call(Call(GET, GetRequest(app_id=_id(0))))).app.SerializeToString()
     rounds = 20_000
     started = time.process_time()
     for _ in range(rounds):

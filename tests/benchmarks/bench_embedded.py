@@ -17,6 +17,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE
 
 
@@ -40,7 +41,7 @@ def memory_ratio(apps: int, image_bytes: int) -> float:
     for i in range(apps):
         app_id = Identifier(org="o", project=f"p{i % 10}", domain="d", name=f"app-{i}")
         app = App(metadata=Meta(id=app_id), spec=Spec(container=Container(image="x" * image_bytes)))
-        plane.call(CREATE, CreateRequest(app=app))
+        plane.call(Call(CREATE, CreateRequest(app=app)))
         if i % 1_000 == 999:
             plane.advance(5)
     plane.advance(5)

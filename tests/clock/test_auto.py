@@ -23,6 +23,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
 from flyteapps_fake.core.streams import OpenStream
@@ -48,11 +49,11 @@ class Bench:
 
     def create(self, name: str = "a") -> App:
         app = App(metadata=Meta(id=identifier(name)), spec=Spec(container=Container(image="x")))
-        return CreateResponse.FromString(self.plane.call(CREATE, CreateRequest(app=app))).app
+        return CreateResponse.FromString(self.plane.call(Call(CREATE, CreateRequest(app=app)))).app
 
     def touch(self, app: App, image: str) -> App:
         app.spec.container.image = image
-        return UpdateResponse.FromString(self.plane.call(UPDATE, UpdateRequest(app=app))).app
+        return UpdateResponse.FromString(self.plane.call(Call(UPDATE, UpdateRequest(app=app)))).app
 
     def status(self, name: str = "a") -> int:
         """What the app shows, read past the plane's own counting of reads."""
@@ -61,14 +62,14 @@ class Bench:
             return record.status
 
     def get(self, name: str = "a") -> int:
-        app = GetResponse.FromString(self.plane.call(GET, GetRequest(app_id=identifier(name)))).app
+        app = GetResponse.FromString(self.plane.call(Call(GET, GetRequest(app_id=identifier(name))))).app
         return app.status.conditions[-1].deployment_status
 
     def watch(self, name: str = "a") -> OpenStream:
-        return self.plane.open(WATCH, WatchRequest(app_id=identifier(name)))
+        return self.plane.open(Call(WATCH, WatchRequest(app_id=identifier(name))))
 
     def watch_project(self) -> OpenStream:
-        return self.plane.open(WATCH, WatchRequest(project=ProjectIdentifier(name="p", domain="d")))
+        return self.plane.open(Call(WATCH, WatchRequest(project=ProjectIdentifier(name="p", domain="d"))))
 
 
 def identifier(name: str) -> Identifier:
@@ -237,7 +238,7 @@ def test_an_app_created_again_moves_at_once() -> None:
     app = bench.touch(app, "y")
     app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
     bench.touch(app, "z")
-    bench.plane.call(DELETE, DeleteRequest(app_id=identifier("a")))
+    bench.plane.call(Call(DELETE, DeleteRequest(app_id=identifier("a"))))
     bench.create()
     assert read_all(bench.watch())[-1] == ACTIVE
 
@@ -263,7 +264,7 @@ def test_apps_that_nobody_awaits_cost_a_call_nothing() -> None:
         app = bench.create(f"x{number}")
         app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
         bench.touch(app, "y")
-        bench.plane.call(DELETE, DeleteRequest(app_id=identifier(f"x{number}")))
+        bench.plane.call(Call(DELETE, DeleteRequest(app_id=identifier(f"x{number}"))))
     assert len(bench.plane._timeline.agenda) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
     for number in range(50):
         bench.create(f"y{number}")
@@ -300,7 +301,7 @@ def test_many_apps_cost_no_more_each(awaited: str) -> None:
             made += event == "call"
 
         watchers = {
-            "org": lambda: [bench.plane.open(WATCH, WatchRequest(org="flyte"))],
+            "org": lambda: [bench.plane.open(Call(WATCH, WatchRequest(org="flyte")))],
             "project": lambda: [bench.watch_project()],
             "own": lambda: [bench.watch(name) for name in names],
             "polled": list[OpenStream],
@@ -333,7 +334,7 @@ def test_polling_by_list_moves_what_the_list_returns() -> None:
     bench.create()
     for _ in range(40):
         bench.later(0.01)
-        bench.plane.call(LIST, ListRequest())
+        bench.plane.call(Call(LIST, ListRequest()))
     assert bench.status() == ACTIVE
 
 

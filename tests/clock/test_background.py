@@ -12,6 +12,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from innards import state_of
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, WATCH
 from flyteapps_fake.core.time.clock import SECOND, from_timestamp
 
@@ -31,12 +32,12 @@ def create(plane: FakeControlPlane, name: str, scenario: str = "healthy", idle_s
         spec.autoscaling.replicas.max = 1
         spec.autoscaling.scaledown_period.seconds = idle_seconds
     meta = Meta(id=Identifier(project="p", domain="d", name=name), labels={"flyteapps.dev/scenario": scenario})
-    return CreateResponse.FromString(plane.call(CREATE, CreateRequest(app=App(metadata=meta, spec=spec)))).app
+    return CreateResponse.FromString(plane.call(Call(CREATE, CreateRequest(app=App(metadata=meta, spec=spec))))).app
 
 
 def watched(plane: FakeControlPlane, app: App, until: Callable[[App], bool]) -> App:
     """The app once its watcher has seen that."""
-    stream = plane.open(WATCH, WatchRequest(app_id=app.metadata.id))
+    stream = plane.open(Call(WATCH, WatchRequest(app_id=app.metadata.id)))
     try:
         while True:
             item = stream.take()

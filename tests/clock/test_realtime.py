@@ -21,6 +21,7 @@ from flyteidl2.core.literals_pb2 import KeyValuePair
 from flyteidl2.core.tasks_pb2 import Container
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
 from flyteapps_fake.core.streams import OpenStream
 
@@ -50,21 +51,21 @@ class Bench:
     def create(self, scenario: str = "healthy") -> None:
         env = [KeyValuePair(key="FLYTEAPPS_SCENARIO", value=scenario)]
         self._app.spec.CopyFrom(Spec(container=Container(image="x", env=env)))
-        self.plane.call(CREATE, CreateRequest(app=self._app))
+        self.plane.call(Call(CREATE, CreateRequest(app=self._app)))
 
     def update(self, state: Spec.DesiredState = Spec.DESIRED_STATE_ACTIVE, image: str = "x") -> None:
         self._app.spec.desired_state = state
         self._app.spec.container.image = image
-        self.plane.call(UPDATE, UpdateRequest(app=self._app))
+        self.plane.call(Call(UPDATE, UpdateRequest(app=self._app)))
 
     def get(self) -> App:
-        return GetResponse.FromString(self.plane.call(GET, GetRequest(app_id=IDENTIFIER))).app
+        return GetResponse.FromString(self.plane.call(Call(GET, GetRequest(app_id=IDENTIFIER)))).app
 
     def watch(self) -> Watch:
-        return Watch(self.plane.open(WATCH, WatchRequest(app_id=IDENTIFIER)))
+        return Watch(self.plane.open(Call(WATCH, WatchRequest(app_id=IDENTIFIER))))
 
     def watch_project(self) -> Watch:
-        return Watch(self.plane.open(WATCH, WatchRequest(project=ProjectIdentifier(name="p", domain="d"))))
+        return Watch(self.plane.open(Call(WATCH, WatchRequest(project=ProjectIdentifier(name="p", domain="d")))))
 
 
 class Watch:
@@ -135,10 +136,10 @@ def test_who_polls_sees_the_app_active_after_about_a_second(dialect: str) -> Non
     bench.create()
     bench.get()
     bench.later(5)
-    service = bench.plane.call(LIST, ListRequest(project=ProjectIdentifier(name="p", domain="d")))
+    service = bench.plane.call(Call(LIST, ListRequest(project=ProjectIdentifier(name="p", domain="d"))))
     assert service
     bench.later(0.1)
-    listed = bench.plane.call(LIST, ListRequest(project=ProjectIdentifier(name="p", domain="d")))
+    listed = bench.plane.call(Call(LIST, ListRequest(project=ProjectIdentifier(name="p", domain="d"))))
     assert b"Running" in listed if dialect == "standard" else b"Routes are ready" in listed
 
 
@@ -216,7 +217,7 @@ def test_a_write_to_an_app_that_waits_begins_anew() -> None:
     assert bench.get().metadata.revision == 2
     bench.update(Spec.DESIRED_STATE_STOPPED)
     bench.later(2)
-    bench.plane.call(DELETE, DeleteRequest(app_id=IDENTIFIER))
+    bench.plane.call(Call(DELETE, DeleteRequest(app_id=IDENTIFIER)))
     bench.later(1)
     bench.create()
     bench.later(5)

@@ -109,11 +109,11 @@ def long_subdomains_are_cut_in_urls() -> AbstractContextManager[Any]:
 
 @mutant("GE-1")
 def an_absent_app_is_empty() -> AbstractContextManager[Any]:
-    def call(real: Any, self: FakeControlPlane, operation: Any, request: Any) -> bytes:
+    def call(real: Any, self: FakeControlPlane, call: Any) -> bytes:
         try:
-            return real(self, operation, request)
+            return real(self, call)
         except RpcError as error:
-            if error.code is Code.NOT_FOUND and isinstance(request, rpc.GetRequest):
+            if error.code is Code.NOT_FOUND and isinstance(call.request, rpc.GetRequest):
                 return b""
             raise
 

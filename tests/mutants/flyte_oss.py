@@ -56,9 +56,9 @@ def in_place_of_resource_name(other: Callable[[Identifier], str]) -> Any:
 
 @mutant("OSS-1")
 def the_rules_of_messages_are_checked() -> Planted:
-    def call(real: Any, self: FlyteOss, operation: Any, request: Any) -> bytes:
-        check(request)
-        return real(self, operation, request)
+    def call(real: Any, self: FlyteOss, call: Any) -> bytes:
+        check(call.request)
+        return real(self, call)
 
     return around(FlyteOss, "call", call)
 
@@ -245,8 +245,8 @@ def a_conflicting_write_is_refused_and_taken() -> Planted:
 
 @mutant("OSS-19")
 def update_status_is_taken() -> Planted:
-    def call(real: Any, self: FlyteOss, operation: Any, request: Any) -> bytes:
-        return field(1, encode(request.app)) if operation.method == "UpdateStatus" else real(self, operation, request)
+    def call(real: Any, self: FlyteOss, call: Any) -> bytes:
+        return field(1, encode(call.request.app)) if call.operation.method == "UpdateStatus" else real(self, call)
 
     return around(FlyteOss, "call", call)
 

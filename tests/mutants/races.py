@@ -96,8 +96,8 @@ def a_read_is_kept_for_the_next_one() -> AbstractContextManager[Any]:
     """What was read is kept after others were let in, and given to the next reader, though it may be older."""
     kept: dict[tuple[int, AppKey], AppRecord] = {}
 
-    def read(real: Any, self: Standard, request: Any) -> AppRecord:
-        record = real(self, request)
+    def read(real: Any, self: Standard, call: Any) -> AppRecord:
+        record = real(self, call)
         old = kept.pop((id(self), record.key), None)
         kept[id(self), record.key] = record
         return old if old is not None and old.incarnation == record.incarnation else record

@@ -15,6 +15,7 @@ from flyteidl2.common import identifier_pb2, list_pb2
 from flyteidl2.core import tasks_pb2
 
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import OPERATIONS
 
 WATCH = OPERATIONS["/flyteidl2.app.AppService/Watch"]
@@ -68,7 +69,7 @@ class Stream:
     """A watch that is read without blocking."""
 
     def __init__(self, plane: FakeControlPlane, request: rpc.WatchRequest) -> None:
-        self._subscription = plane.open(WATCH, request)
+        self._subscription = plane.open(Call(WATCH, request))
 
     def next(self) -> rpc.WatchResponse | None:
         """The next event, None where there is none now."""

@@ -12,6 +12,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRe
 from flyteidl2.core.tasks_pb2 import Container
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, DELETE, UPDATE, WATCH
 from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
 
@@ -19,21 +20,21 @@ from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
 def history(seed: int) -> list[bytes]:
     """The encoded events of the run."""
     plane = FakeControlPlane(clock="manual", org="acme", seed=seed, watch_buffer=100_000)
-    watcher = plane.open(WATCH, WatchRequest(org="acme"))
+    watcher = plane.open(Call(WATCH, WatchRequest(org="acme")))
     names = [f"app-{i}" for i in range(30)]
     scenarios = sorted(SCENARIOS)
     for i, name in enumerate(names):
         labels = {LABEL: scenarios[i % len(scenarios)], **{f"label-{k}": str(i * k) for k in range(8)}}
-        plane.call(CREATE, CreateRequest(app=app(name, "image", labels)))
+        plane.call(Call(CREATE, CreateRequest(app=app(name, "image", labels))))
         plane.advance(0.037 * i)
     for name in names[::3]:
-        plane.call(UPDATE, UpdateRequest(app=app(name, "image-2", {}), reason="again"))
+        plane.call(Call(UPDATE, UpdateRequest(app=app(name, "image-2", {}), reason="again")))
         plane.advance(0.11)
     for name in names[::2]:
-        plane.call(UPDATE, UpdateRequest(app=app(name, "image-3", {}, stopped=True)))
+        plane.call(Call(UPDATE, UpdateRequest(app=app(name, "image-3", {}, stopped=True))))
     plane.advance(60)
     for name in names[::2]:
-        plane.call(DELETE, DeleteRequest(app_id=identifier(name)))
+        plane.call(Call(DELETE, DeleteRequest(app_id=identifier(name))))
     events: list[bytes] = []
     while (item := watcher.take()) is not None:
         events.append(item)

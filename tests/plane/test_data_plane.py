@@ -13,6 +13,7 @@ from flyteidl2.common.identifier_pb2 import ClusterIdentifier
 from flyteidl2.logs.dataplane import payload_pb2 as logs
 
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import LEASE, TAIL_LOGS
 from flyteapps_fake.core.settings import Settings
@@ -35,7 +36,7 @@ def plane() -> Iterator[FakeControlPlane]:
 
 def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
     """A Lease stream of that cluster."""
-    return plane.open(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster)))
+    return plane.open(Call(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster))))
 
 
 def taken(stream: OpenStream) -> list[model.App]:
@@ -124,9 +125,9 @@ def test_a_stopped_apps_logs_end(desk: Desk, plane: FakeControlPlane) -> None:
     """A live stream ends as it should once no replica is left, and what was logged is still there."""
     app = leased(desk, plane)
     with pytest.raises(RpcError, match="never started"):
-        plane.open(TAIL_LOGS, _logs_of("a", logs.LIVE_OR_PERSISTED))
+        plane.open(Call(TAIL_LOGS, _logs_of("a", logs.LIVE_OR_PERSISTED)))
     run(desk, app)
-    live = plane.open(TAIL_LOGS, _logs_of("a", logs.LIVE_ONLY))
+    live = plane.open(Call(TAIL_LOGS, _logs_of("a", logs.LIVE_ONLY)))
     assert read(live) > 1, "the replicas, then lines"
     desk.stop("a")
     say(desk, desk.get("a"), model.Status.DEPLOYMENT_STATUS_STOPPED)
@@ -134,8 +135,8 @@ def test_a_stopped_apps_logs_end(desk: Desk, plane: FakeControlPlane) -> None:
         read(live)
     live.close()
     with pytest.raises(RpcError, match="no live logs"):
-        plane.open(TAIL_LOGS, _logs_of("a", logs.LIVE_ONLY))
-    kept = plane.open(TAIL_LOGS, _logs_of("a", logs.PERSISTED_ONLY))
+        plane.open(Call(TAIL_LOGS, _logs_of("a", logs.LIVE_ONLY)))
+    kept = plane.open(Call(TAIL_LOGS, _logs_of("a", logs.PERSISTED_ONLY)))
     assert kept.take() is not None
     kept.close()
 

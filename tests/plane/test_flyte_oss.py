@@ -11,6 +11,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.draws import drawn
 from flyteapps_fake.core.operations import GET, TAIL_LOGS
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
@@ -167,7 +168,7 @@ def test_a_polled_app_moves_on_the_auto_clock() -> None:
         desk.stub.create(rpc.CreateRequest(app=new_app()))
         seen: list[list[str]] = []
         for _ in range(50):
-            plane.call(GET, rpc.GetRequest(app_id=app_id()))
+            plane.call(Call(GET, rpc.GetRequest(app_id=app_id())))
             now += 0.06
             seen.append(statuses(desk.get("demo")))
             if seen[-1] == ["ACTIVE"] * 3:
@@ -195,12 +196,12 @@ def test_an_idle_app_has_no_pods_until_somebody_asks(desk: Desk, plane: FakeCont
 def test_logs_are_for_a_hundred(desk: Desk, plane: FakeControlPlane) -> None:
     """The 101st log stream is RESOURCE_EXHAUSTED, whatever it asks for; when one is closed, there is room again."""
     served(desk)
-    streams = [plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id())) for _ in range(100)]
+    streams = [plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id()))) for _ in range(100)]
     with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
         next(iter(plane.logs_stub().tail_logs(logs_rpc.TailLogsRequest())))
     assert refused.message == "too many concurrent log streams"
     streams.pop().close()
-    streams.append(plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id())))
+    streams.append(plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id()))))
     for stream in streams:
         stream.close()
 
@@ -208,7 +209,7 @@ def test_logs_are_for_a_hundred(desk: Desk, plane: FakeControlPlane) -> None:
 def test_logs_end_with_the_pod(desk: Desk, plane: FakeControlPlane) -> None:
     """A log is followed as long as its pod runs: the list, the lines, and the end after the app is stopped."""
     served(desk)
-    stream = plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id(org="asked")))
+    stream = plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id(org="asked"))))
     messages = [logs_rpc.TailLogsResponse.FromString(each) for each in iter(stream.take, None)]
     assert [each.app_id.org for each in messages[0].replicas.replicas] == ["asked"]
     assert messages[1].batches.logs[0].structured_lines[0].message == "Running serve"
@@ -227,7 +228,7 @@ def test_a_pod_is_followed_before_its_revision_serves(desk: Desk, plane: FakeCon
     seed = drawn(0, "demo-proj-dev", 2, 1)
     name = ClusterEnvironment().pod_name("demo-proj-dev", 2, seed)
     request = logs_rpc.TailLogsRequest(replica_id={"app_id": app_id(), "name": name})  # pyright: ignore[reportArgumentType]
-    stream = plane.open(TAIL_LOGS, request)
+    stream = plane.open(Call(TAIL_LOGS, request))
     assert list(iter(stream.take, None))
     assert stream.take() is None
     stream.close()
@@ -308,7 +309,7 @@ def test_the_same_seed_gives_the_same_history() -> None:
             served(desk)
             desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
             plane.advance(HEALTHY_SECONDS)
-            tail = plane.open(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id()))
+            tail = plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id())))
             taken = [event.SerializeToString(deterministic=True) for event in stream.drain()]
             taken += list(iter(tail.take, None))
             tail.close()

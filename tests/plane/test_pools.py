@@ -7,6 +7,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common.identifier_pb2 import ClusterIdentifier
 
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Notice
 from flyteapps_fake.core.operations import OPERATIONS
 from flyteapps_fake.core.streams import OpenStream
@@ -18,7 +19,7 @@ LEASE = OPERATIONS["/flyteidl2.app.AppService/Lease"]
 
 def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
     """A cluster of somebody's own comes."""
-    return plane.open(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster)))
+    return plane.open(Call(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster))))
 
 
 @pytest.fixture

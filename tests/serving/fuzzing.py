@@ -57,12 +57,12 @@ class Requests:
     def draw(self) -> Request:
         rng = self._rng
         endpoint = rng.choice(self._endpoints)
-        message = self._message(cast("Any", endpoint.request).DESCRIPTOR, 4)
+        message = self._message(cast("Any", endpoint.operation.request).DESCRIPTOR, 4)
         natural = UNARY if isinstance(endpoint, Unary) else FRAMED
         kind = rng.choice(rng.choice((natural, natural, natural, FRAMED, UNARY, ODD)))
         data = self._bytes(message, kind)
         headers = [("content-type", kind)]
-        if isinstance(endpoint, Unary) and endpoint.no_side_effects and rng.random() < 0.1:
+        if isinstance(endpoint, Unary) and endpoint.operation.no_side_effects and rng.random() < 0.1:
             return self._get(endpoint, data, kind)
         zipped = rng.random() < 0.2
         encoding = "gzip" if zipped and rng.random() < 0.8 else rng.choice(ENCODINGS)
@@ -83,7 +83,11 @@ class Requests:
         elif not isinstance(endpoint, Unary):
             web = kind.lower().startswith("application/grpc")
             headers.append(("grpc-timeout", "2m") if web else ("connect-timeout-ms", "2"))
-        path = endpoint.path if rng.random() < 0.98 else endpoint.path + rng.choice(("x", "/", "/y", "%20"))
+        path = (
+            endpoint.operation.path
+            if rng.random() < 0.98
+            else endpoint.operation.path + rng.choice(("x", "/", "/y", "%20"))
+        )
         method = "POST" if rng.random() < 0.97 else rng.choice(("PUT", "DELETE", "OPTIONS", "HEAD"))
         return Request(method, path, "", tuple(headers), data)
 
@@ -102,7 +106,7 @@ class Requests:
         if rng.random() < 0.95:
             query.append(("message", text))
         rng.shuffle(query)
-        return Request("GET", endpoint.path, "&".join(f"{name}={value}" for name, value in query), (), b"")
+        return Request("GET", endpoint.operation.path, "&".join(f"{name}={value}" for name, value in query), (), b"")
 
     def _framed(self, data: bytes, zipped: bool) -> bytes:
         rng = self._rng

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core import call as core
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS, Operation
 from flyteapps_fake.http.front import AppOptions, Front
@@ -187,7 +188,7 @@ def test_messages_are_often_valid() -> None:
     def draw(request: Message) -> None:
         with FakeControlPlane(clock="manual", org="flyte") as plane:
             try:
-                plane.call(creation, request)
+                plane.call(core.Call(creation, request))
             except RpcError:
                 accepted.append(False)
             else:

@@ -11,6 +11,7 @@ import time
 from urllib.parse import unquote
 
 from flyteapps_fake.console.app_page import JSON, app_page, no_app_page
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import GET
 from flyteapps_fake.http.access.host_policy import host_of
@@ -83,7 +84,7 @@ class Pages:
             identifier.org, identifier.project, identifier.domain, identifier.name = org, project, domain, name
         except ValueError:  # a lone surrogate: protobuf's texts are UTF-8
             return PageAnswer(404, TEXT, b"no app has such a name\n")
-        encoded = self._plane.call(GET, request)
+        encoded = self._plane.call(Call(GET, request))
 
         def shown() -> bytes:
             return to_json(GET.response.FromString(encoded).app)  # type: ignore[attr-defined]

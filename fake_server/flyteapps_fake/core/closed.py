@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from google.protobuf.message import Message
-
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.standard.apps import AppRecord
 
@@ -36,13 +34,13 @@ class Closed(Dialect):
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         return self._dialect.scopes(key)
 
-    def call(self, operation: Operation, request: Message) -> bytes:
+    def call(self, call: Call[Any]) -> bytes:
         self._refuse()
 
-    def open(self, operation: Operation, request: Message) -> OpenStream:
+    def open(self, call: Call[Any]) -> OpenStream:
         self._refuse()
 
-    def read(self, request: Message) -> AppRecord:
+    def read(self, call: Call[Any]) -> AppRecord:
         self._refuse()
 
     def read_again(self, record: AppRecord) -> bool:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from google.protobuf.message import Message
-
-from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.auto_clock import Planner
@@ -45,15 +43,15 @@ class Dialect(Planner):
         """The plane's own org."""
 
     @abstractmethod
-    def call(self, operation: Operation, request: Message) -> bytes:
-        """A unary RPC: the encoded response. Raises RpcError; may keep and change the request."""
+    def call(self, call: Call[Any]) -> bytes:
+        """Return the encoded response of a unary RPC. Raises RpcError."""
 
     @abstractmethod
-    def open(self, operation: Operation, request: Message) -> OpenStream:
-        """A server-streaming RPC: its stream. Raises RpcError; may keep and change the request."""
+    def open(self, call: Call[Any]) -> OpenStream:
+        """Open the stream of a server-streaming RPC. Raises RpcError."""
 
-    def read(self, request: Message) -> AppRecord:
-        """Get: the app, whose bytes `record.encoded` are. Raises RpcError."""
+    def read(self, call: Call[Any]) -> AppRecord:
+        """Return the app that a Get asks for; its bytes are `record.encoded`. Raises RpcError."""
         raise NotImplementedError
 
     def read_again(self, record: AppRecord) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flyteidl2.app import app_logs_payload_pb2, app_payload_pb2
 from google.protobuf.message import Message
@@ -22,11 +22,11 @@ class Operation:
     response: type[Message]
     streaming: bool = False
     no_side_effects: bool = False
+    path: str = field(init=False)
+    """Where it is served, such as /flyteidl2.app.AppService/Get."""
 
-    @property
-    def path(self) -> str:
-        """Where it is served, such as /flyteidl2.app.AppService/Get."""
-        return f"/{self.service}/{self.method}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"/{self.service}/{self.method}")
 
 
 CREATE = Operation(APP_SERVICE, "Create", app_payload_pb2.CreateRequest, app_payload_pb2.CreateResponse)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -19,8 +19,8 @@ from flyteidl2.app.app_payload_pb2 import (
     UpdateRequest,
     WatchRequest,
 )
-from google.protobuf.message import Message
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import Operation
@@ -71,7 +71,8 @@ class FlyteOss(Dialect):
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         return (self.scope(key),)
 
-    def call(self, operation: Operation, request: Message) -> bytes:
+    def call(self, call: Call[Any]) -> bytes:
+        request = call.request
         check_bytes(request, LIMITS.request_bytes)
         match request:
             case GetRequest():
@@ -86,9 +87,10 @@ class FlyteOss(Dialect):
                 self._acknowledged(self._writes.delete(request))
                 return b""
             case _:
-                raise _unimplemented(operation)
+                raise _unimplemented(call.operation)
 
-    def open(self, operation: Operation, request: Message) -> OpenStream:
+    def open(self, call: Call[Any]) -> OpenStream:
+        request = call.request
         check_bytes(request, LIMITS.request_bytes)
         match request:
             case WatchRequest():
@@ -96,7 +98,7 @@ class FlyteOss(Dialect):
             case TailLogsRequest():
                 return self._logs.tail(request)
             case _:
-                raise _unimplemented(operation)
+                raise _unimplemented(call.operation)
 
     def projects(self) -> set[str]:
         return self._cluster.services.projects()

@@ -10,7 +10,7 @@ import grpc
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS, Operation
-from flyteapps_fake.grpc.servicer import STATUS, identity, reader
+from flyteapps_fake.grpc.servicer import STATUS, call_of, identity, reader
 from flyteapps_fake.http.protocol.wire import status_details
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class AioServicer:
 
         async def answer(request: bytes, context: Context) -> bytes:
             try:
-                return self._plane.call(operation, read(request))
+                return self._plane.call(call_of(operation, read(request), context))
             except RpcError as error:
                 await _abort(context, error)
                 raise
@@ -69,7 +69,7 @@ class AioServicer:
             self._wakes.add(wake)
             subscription = None
             try:
-                subscription = self._plane.open(operation, read(request))
+                subscription = self._plane.open(call_of(operation, read(request), context))
                 subscription.wake = look
                 while True:
                     wake.clear()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS, Operation
 from flyteapps_fake.http.protocol.wire import decode, status_details
@@ -33,6 +36,14 @@ def identity(data: T) -> T:
 def reader(operation: Operation, intake: Intake) -> Callable[[bytes], Message]:
     """The decoder of an RPC's requests. It is called by the handler: what grpcio can't deserialize is INTERNAL."""
     return lambda data: decode(operation.request, data, intake)
+
+
+def call_of(operation: Operation, request: Message, context: Any) -> Call[Message]:
+    """Return the call that a handler is given with that context, sync or async; binary metadata is base64 in it."""
+    pairs: Iterable[tuple[str, str | bytes]] = context.invocation_metadata() or ()
+    metadata = {key: value if isinstance(value, str) else b64encode(value).decode() for key, value in pairs}
+    seconds: float | None = context.time_remaining()
+    return Call(operation, request, metadata, time.monotonic() + seconds if seconds else None, protocol="grpc")
 
 
 class SyncServicer:
@@ -82,7 +93,7 @@ class SyncServicer:
     ) -> Callable[[Any, grpc.ServicerContext], bytes]:
         def answer(request: Any, context: grpc.ServicerContext) -> bytes:
             try:
-                return self._plane.call(operation, read(request))
+                return self._plane.call(call_of(operation, read(request), context))
             except RpcError as error:
                 _abort(context, error)
 
@@ -93,7 +104,7 @@ class SyncServicer:
     ) -> Callable[[Any, grpc.ServicerContext], Iterator[bytes]]:
         def answer(request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
             try:
-                yield from self._messages(operation, read(request), context)
+                yield from self._messages(call_of(operation, read(request), context), context)
             except EOFError:
                 return
             except RpcError as error:
@@ -101,12 +112,12 @@ class SyncServicer:
 
         return answer
 
-    def _messages(self, operation: Operation, request: Message, context: grpc.ServicerContext) -> Iterator[bytes]:
+    def _messages(self, call: Call[Message], context: grpc.ServicerContext) -> Iterator[bytes]:
         wake = threading.Event()
         self._wakes.add(wake)
         subscription = None
         try:
-            subscription = self._plane.open(operation, request)
+            subscription = self._plane.open(call)
             subscription.wake = wake.set
             context.add_callback(wake.set)
             while context.is_active():

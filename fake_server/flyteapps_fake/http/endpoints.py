@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flyteidl2.app.app_payload_pb2 import GetRequest
 from google.protobuf.message import Message
 
-from flyteapps_fake.core.operations import OPERATIONS, Operation
-from flyteapps_fake.http.protocol.wire import Scope
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.call import Protocol as Wire
+from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
+from flyteapps_fake.http.protocol.wire import HeaderList, Scope
 from flyteapps_fake.http.response_cache import Repeats
 from flyteapps_fake.services.data_proxy import Signer
 from flyteapps_fake.services.support.method import Method
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
+
+
+class HttpMetadata(Mapping[str, str]):
+    """The headers of an ASGI scope as a call's metadata; they are decoded when one is read."""
+
+    __slots__ = ("_headers", "_scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._headers: dict[str, str] | None = None
+
+    @property
+    def origin(self) -> str:
+        """The http(s)://host:port that the client sent its request to."""
+        return f"{self._scope.get('scheme', 'http')}://{self.get('host', 'localhost')}"
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, str]:
+        if self._headers is None:
+            pairs: HeaderList = self._scope["headers"]
+            self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+        return self._headers
+
+
+def protocol_of(content_type: bytes) -> Wire:
+    """Return the protocol of a request with that content type."""
+    if content_type.startswith(b"application/grpc"):
+        return "grpc-web" if content_type.startswith(b"application/grpc-web") else "grpc"
+    return "connect"
 
 
 class Source(Protocol):
@@ -39,40 +77,30 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Method:
-    service: str
-    method: str
-    request: type[Message]
-    response: type[Message]
+class Unary:
+    """A unary method: `call` returns the encoded response. Raises RpcError.
 
-    @property
-    def path(self) -> str:
-        return f"/{self.service}/{self.method}"
-
-
-@dataclass(frozen=True, slots=True)
-class Unary(_Method):
-    """A unary method: `call` takes the request and the ASGI scope that it came with.
-
-    `repeats`: answers requests that come again, where that is worth while.
+    `repeats`: the cache of the method's responses, None for a method without one.
     """
 
-    no_side_effects: bool
-    call: Callable[[Message, Scope], bytes]
+    operation: Operation
+    call: Callable[[Call[Any]], bytes]
     repeats: Repeats | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Stream(_Method):
-    """A server-streaming method: `open` takes the request. Raises RpcError."""
+class Stream:
+    """A server-streaming method: `open` opens its stream. Raises RpcError."""
 
-    open: Callable[[Message], Source]
+    operation: Operation
+    open: Callable[[Call[Any]], Source]
 
 
 @dataclass(frozen=True, slots=True)
-class Duplex(_Method):
+class Duplex:
     """A bidirectional method whose messages are answered one by one."""
 
+    operation: Operation
     answer: Callable[[Message], Iterable[Message]]
 
 
@@ -82,7 +110,10 @@ Endpoint = Unary | Stream | Duplex
 def plane_endpoints(plane: FakeControlPlane) -> Iterator[Endpoint]:
     """The methods of the plane itself."""
     for operation in OPERATIONS.values():
-        yield _stream(plane, operation) if operation.streaming else _unary(plane, operation)
+        if operation.streaming:
+            yield Stream(operation, plane.open)
+        else:
+            yield Unary(operation, plane.call, Repeats(plane) if plane.repeats and operation is GET else None)
 
 
 def service_endpoints(plane: FakeControlPlane, signer: Signer) -> Iterator[Endpoint]:
@@ -92,40 +123,11 @@ def service_endpoints(plane: FakeControlPlane, signer: Signer) -> Iterator[Endpo
 
 
 def _beside(plane: FakeControlPlane, method: Method) -> Unary:
-    def call(request: Message, scope: Scope) -> bytes:
-        return method.call(request, _origin(scope), plane.org)
+    def call(call: Call[Any]) -> bytes:
+        origin = call.metadata.origin if isinstance(call.metadata, HttpMetadata) else ""
+        return method.call(call.request, origin, plane.org)
 
-    return Unary(method.service, method.name, method.request, method.response, False, call)
-
-
-def _origin(scope: Scope) -> str:
-    """http(s)://host:port as the caller wrote it."""
-    host = dict(scope["headers"]).get(b"host", b"localhost")
-    return f"{scope.get('scheme', 'http')}://{host.decode('latin-1')}"
-
-
-def _unary(plane: FakeControlPlane, operation: Operation) -> Unary:
-    plane_call = plane.call
-
-    def call(request: Message, scope: Scope) -> bytes:
-        return plane_call(operation, request)
-
-    return Unary(
-        operation.service,
-        operation.method,
-        operation.request,
-        operation.response,
-        operation.no_side_effects,
-        call,
-        Repeats(plane) if plane.repeats and operation.request is GetRequest else None,
-    )
-
-
-def _stream(plane: FakeControlPlane, operation: Operation) -> Stream:
-    def open_stream(request: Message) -> Source:
-        return plane.open(operation, request)
-
-    return Stream(operation.service, operation.method, operation.request, operation.response, open_stream)
+    return Unary(Operation(method.service, method.name, method.request, method.response), call)
 
 
 def app_of(request: Message | None) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.validation import too_large
 from flyteapps_fake.http.access.cors import cors_headers, preflight
@@ -23,9 +24,11 @@ from flyteapps_fake.http.builtin.uploads import UPLOADS, Uploads
 from flyteapps_fake.http.endpoints import (
     Duplex,
     Endpoint,
+    HttpMetadata,
     Stream,
     Unary,
     app_of,
+    protocol_of,
 )
 from flyteapps_fake.http.large_requests import LARGE_BYTES, Lane
 from flyteapps_fake.http.limits import Limits
@@ -134,7 +137,7 @@ class Front:
     @property
     def services(self) -> list[str]:
         """The names of the services that are answered."""
-        return sorted({endpoint.service for endpoint in self.endpoints.values()})
+        return sorted({endpoint.operation.service for endpoint in self.endpoints.values()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind: str = scope["type"]
@@ -196,7 +199,9 @@ class Front:
             if turn:
                 await self.lane.enter(len(body))
             try:
-                request = decode(endpoint.request, unframe(body, encoding, self.intake.request_bytes), self.intake)
+                request = decode(
+                    endpoint.operation.request, unframe(body, encoding, self.intake.request_bytes), self.intake
+                )
             finally:
                 if turn:
                     self.lane.leave()
@@ -205,7 +210,9 @@ class Front:
             live.listen()
             self.sweeper.add(live)
             outflow = Outflow(send, live, headers)
-            code = await outflow.run(endpoint, request, until)
+            wire = protocol_of(content_type)
+            call = Call(endpoint.operation, request, HttpMetadata(scope), until, protocol=wire)
+            code = await outflow.run(endpoint, call)
         except Unanswerable as end:
             code = end.code.name
         except asyncio.CancelledError:
@@ -222,7 +229,7 @@ class Front:
         finally:
             if live is not None:
                 self.sweeper.discard(live)
-            self._done(endpoint.path, request, code, started, headers, stream=True)
+            self._done(endpoint.operation.path, request, code, started, headers, stream=True)
 
     async def _fast(
         self,
@@ -258,8 +265,10 @@ class Front:
                 if repeats is not None and (known := repeats.again(body)) is not None:
                     answer, request = known
                 else:
-                    request = decode(endpoint.request, body, self.intake)
-                    answer = repeats.first(body, request) if repeats is not None else endpoint.call(request, scope)
+                    request = decode(endpoint.operation.request, body, self.intake)
+                    wire = "grpc" if grpc else "connect"
+                    call = Call(endpoint.operation, request, HttpMetadata(scope), until, protocol=wire)
+                    answer = repeats.first(body, call) if repeats is not None else endpoint.call(call)
             finally:
                 if turn:
                     self.lane.leave()
@@ -289,7 +298,7 @@ class Front:
                 await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
                 await send({"type": "http.response.body", "body": answer, "more_body": False})
         finally:
-            self._done(endpoint.path, request, code, started, headers)
+            self._done(endpoint.operation.path, request, code, started, headers)
 
     async def _otherwise(
         self, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
@@ -311,7 +320,7 @@ class Front:
         if scope["method"] == "POST" and codec_of(headers) is not None:
             conversation = Conversation(endpoint, headers, self.intake, send)
             code = await conversation.hold(self.arrivals, scope, receive)
-            self._done(endpoint.path, conversation.request, code, started, headers, stream=True)
+            self._done(endpoint.operation.path, conversation.request, code, started, headers, stream=True)
         else:
             await self._status(415 if scope["method"] == "POST" else 405, b"", scope, headers, receive, send)
 
@@ -329,7 +338,9 @@ class Front:
         try:
             code = await self._general.answer(endpoint, exchange, headers, receive, send)
         finally:
-            self._done(endpoint.path, exchange.request, code, started, headers, stream=isinstance(endpoint, Stream))
+            self._done(
+                endpoint.operation.path, exchange.request, code, started, headers, stream=isinstance(endpoint, Stream)
+            )
 
     async def _status(
         self, status: int, text: bytes, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send

@@ -5,10 +5,11 @@ An answer is given again as long as the very record that it was made of is the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.protobuf import field
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ class Repeats:
         known = self._known.get(body)
         return known[1:] if known is not None and self._plane.read_again(known[0]) else None
 
-    def first(self, body: bytes, request: Message) -> bytes:
+    def first(self, body: bytes, call: Call[Any]) -> bytes:
         """The encoded answer, which is known from now on. Raises RpcError."""
-        record = self._plane.read(request)
+        record = self._plane.read(call)
         answer = field(1, record.encoded)
         if len(answer) <= LARGEST and len(body) <= LARGEST_REQUEST:
             if len(self._known) >= MOST:
                 self._known.clear()
-            self._known[body] = (record, answer, request)
+            self._known[body] = (record, answer, call.request)
         return answer

@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 def table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
     """Return the endpoints of a server over `plane`."""
     rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
-    rows += health_endpoints({row.service for row in rows})
-    rows += reflection_endpoints({row.service for row in rows})
-    return {row.path: row for row in rows}
+    rows += health_endpoints({row.operation.service for row in rows})
+    rows += reflection_endpoints({row.operation.service for row in rows})
+    return {row.operation.path: row for row in rows}

@@ -19,8 +19,9 @@ from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogs
 from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 from google.protobuf.message import Message
 
+from flyteapps_fake.core.call import NO_METADATA, Call
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.core.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from flyteapps_fake.control_plane import FakeControlPlane
@@ -34,17 +35,17 @@ def connect_error(error: RpcError) -> ConnectError:
     return ConnectError(ConnectCode(error.code.name.lower()), error.message, error.details)
 
 
-def _operation(method: MethodInfo[Any, Any]) -> Operation:
-    found = OPERATIONS.get(f"/{method.service_name}/{method.name}")
-    if found is None:
+def _call(
+    method: MethodInfo[Any, Any], request: Req, timeout: float | None, headers: Mapping[str, str] | None
+) -> Call[Req]:
+    """Return the call of a request, which stays the caller's."""
+    operation = OPERATIONS.get(f"/{method.service_name}/{method.name}")
+    if operation is None:
         raise RpcError(Code.UNIMPLEMENTED, f"{method.service_name}/{method.name} is not offered in process")
-    return found
-
-
-def _own(request: Req) -> Req:
     copy = type(request)()
     copy.CopyFrom(request)
-    return copy
+    deadline = time.monotonic() + timeout if timeout else None
+    return Call(operation, copy, headers or NO_METADATA, deadline)
 
 
 class DirectTransport:
@@ -65,9 +66,9 @@ class DirectTransport:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """One unary call, over at once: `timeout` and `headers` have no meaning here. Raises ConnectError."""
+        """Make a unary call, which is over at once: `timeout`, in seconds, never passes. Raises ConnectError."""
         try:
-            return method.output.FromString(self._plane.call(_operation(method), _own(request)))
+            return method.output.FromString(self._plane.call(_call(method, request, timeout, headers)))
         except RpcError as error:
             raise connect_error(error) from error
 
@@ -80,7 +81,7 @@ class DirectTransport:
     ) -> Res:
         """The same, after other tasks had their turn: a loop of calls must not starve them."""
         await asyncio.sleep(0)
-        return self.unary(method, request)
+        return self.unary(method, request, timeout, headers)
 
     def stream(
         self,
@@ -90,7 +91,7 @@ class DirectTransport:
         headers: Mapping[str, str] | None = None,
     ) -> DirectStream[Res]:
         """An open server stream, read by blocking; `timeout` in real seconds. Raises ConnectError."""
-        return DirectStream(self._plane, method, request, timeout)
+        return DirectStream(self._plane, method, request, timeout, headers)
 
     def async_stream(
         self,
@@ -100,20 +101,26 @@ class DirectTransport:
         headers: Mapping[str, str] | None = None,
     ) -> AsyncDirectStream[Res]:
         """An open server stream, read by awaiting; `timeout` in real seconds. Raises ConnectError."""
-        return AsyncDirectStream(self._plane, method, request, timeout)
+        return AsyncDirectStream(self._plane, method, request, timeout, headers)
 
 
 class _OpenStream(Generic[Res]):
     """What both kinds of streams share: the subscription, its deadline and its end."""
 
     def __init__(
-        self, plane: FakeControlPlane, method: MethodInfo[Any, Res], request: Message, timeout: float | None
+        self,
+        plane: FakeControlPlane,
+        method: MethodInfo[Any, Res],
+        request: Message,
+        timeout: float | None,
+        headers: Mapping[str, str] | None,
     ) -> None:
         self._plane = plane
         self._output: type[Res] = method.output
-        self._deadline = time.monotonic() + timeout if timeout else None
         try:
-            self._subscription = plane.open(_operation(method), _own(request))
+            call = _call(method, request, timeout, headers)
+            self._deadline = call.deadline
+            self._subscription = plane.open(call)
         except RpcError as error:
             raise connect_error(error) from error
 
@@ -257,7 +264,7 @@ class _SyncCalls:
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> Any:
-        return self._transport.unary(method, request)
+        return self._transport.unary(method, request, timeout_ms / 1_000 if timeout_ms else None, headers)
 
     def execute_server_stream(
         self,
@@ -267,7 +274,7 @@ class _SyncCalls:
         headers: Mapping[str, str] | Any = None,
         timeout_ms: int | None = None,
     ) -> Iterator[Any]:
-        return self._transport.stream(method, request, _seconds(timeout_ms))
+        return self._transport.stream(method, request, _seconds(timeout_ms), headers)
 
 
 class _AsyncCalls:
@@ -284,7 +291,7 @@ class _AsyncCalls:
         timeout_ms: int | None = None,
         use_get: bool = False,
     ) -> Any:
-        return await self._transport.async_unary(method, request)
+        return await self._transport.async_unary(method, request, _seconds(timeout_ms), headers)
 
     def execute_server_stream(
         self,
@@ -294,7 +301,7 @@ class _AsyncCalls:
         headers: Mapping[str, str] | Any = None,
         timeout_ms: int | None = None,
     ) -> AsyncIterator[Any]:
-        return self._transport.async_stream(method, request, _seconds(timeout_ms))
+        return self._transport.async_stream(method, request, _seconds(timeout_ms), headers)
 
 
 class _SyncStub(_SyncCalls, AppServiceClientSync):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 from flyteidl2.app.app_payload_pb2 import (
@@ -16,11 +16,11 @@ from flyteidl2.app.app_payload_pb2 import (
     UpdateStatusRequest,
     WatchRequest,
 )
-from google.protobuf.message import Message
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, Notice
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.operations import GET, Operation
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
@@ -68,9 +68,10 @@ class Standard(Dialect):
     def settle(self) -> None:
         self.state.settle()
 
-    def call(self, operation: Operation, request: Message) -> bytes:
-        if isinstance(request, GetRequest):
-            return field(1, self.read(request).encoded)
+    def call(self, call: Call[Any]) -> bytes:
+        if call.operation is GET:
+            return field(1, self.read(call).encoded)
+        request = call.request
         named = self.state.organization.fill(request)
         check(request)
         self.state.organization.adopt(named)
@@ -91,10 +92,10 @@ class Standard(Dialect):
                 self._timeline.written(key)
                 return b""
             case _:
-                raise _unimplemented(operation)
+                raise _unimplemented(call.operation)
 
-    def read(self, request: Message) -> AppRecord:
-        assert isinstance(request, GetRequest)
+    def read(self, call: Call[Any]) -> AppRecord:
+        request: GetRequest = call.request
         named = self.state.organization.fill(request)
         record = reads.find(self.state, request)
         # the id of an app that is there was checked when it was created
@@ -109,7 +110,8 @@ class Standard(Dialect):
             return False
         return not self._timeline.read(record.key)
 
-    def open(self, operation: Operation, request: Message) -> OpenStream:
+    def open(self, call: Call[Any]) -> OpenStream:
+        request = call.request
         named = self.state.organization.fill(request)
         check(request)
         self.state.organization.adopt(named)
@@ -123,7 +125,7 @@ class Standard(Dialect):
             case TailLogsRequest():
                 return tail_logs(self.state, request)
             case _:
-                raise _unimplemented(operation)
+                raise _unimplemented(call.operation)
 
     def projects(self) -> set[str]:
         return self.state.store.projects()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import cast
 
-from google.protobuf.message import Message
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.http.endpoints import Stream, Unary
-from flyteapps_fake.http.protocol.wire import Scope
 
 SERVICE = "grpc.health.v1.Health"
 
@@ -39,20 +38,20 @@ def health_endpoints(services: Collection[str]) -> Iterator[Unary | Stream]:
     """Check and Watch for those services, for Health itself and for "", the whole server."""
     known = {"", SERVICE, *services}
 
-    def status(request: Message) -> HealthCheckResponse:
-        name = cast("HealthCheckRequest", request).service
+    def status(request: HealthCheckRequest) -> HealthCheckResponse:
+        name = request.service
         kinds = HealthCheckResponse.ServingStatus
         return HealthCheckResponse(status=kinds.SERVING if name in known else kinds.SERVICE_UNKNOWN)
 
-    def check(request: Message, scope: Scope) -> bytes:
-        found = status(request)
+    def check(call: Call[HealthCheckRequest]) -> bytes:
+        found = status(call.request)
         if found.status == HealthCheckResponse.SERVICE_UNKNOWN:
-            name = cast("HealthCheckRequest", request).service
+            name = call.request.service
             raise RpcError(Code.NOT_FOUND, f"no service {name!r} here; leave it empty to ask for the whole server")
         return found.SerializeToString()
 
-    def watch(request: Message) -> _Status:
-        return _Status(status(request).SerializeToString())
+    def watch(call: Call[HealthCheckRequest]) -> _Status:
+        return _Status(status(call.request).SerializeToString())
 
-    yield Unary(SERVICE, "Check", HealthCheckRequest, HealthCheckResponse, True, check)
-    yield Stream(SERVICE, "Watch", HealthCheckRequest, HealthCheckResponse, watch)
+    yield Unary(Operation(SERVICE, "Check", HealthCheckRequest, HealthCheckResponse, no_side_effects=True), check)
+    yield Stream(Operation(SERVICE, "Watch", HealthCheckRequest, HealthCheckResponse, streaming=True), watch)

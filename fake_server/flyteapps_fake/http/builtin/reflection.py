@@ -13,6 +13,7 @@ from typing import Any, cast
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2
 
+from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.http.endpoints import Duplex
 
 SERVICE_FILES = (
@@ -48,10 +49,5 @@ def reflection_endpoints(services: Iterable[str]) -> Iterator[Duplex]:
         return cast("Iterable[Message]", servicer().ServerReflectionInfo(iter((request,)), None))
 
     for name in (V1, V1ALPHA):
-        yield Duplex(
-            name,
-            "ServerReflectionInfo",
-            reflection_pb2.ServerReflectionRequest,
-            reflection_pb2.ServerReflectionResponse,
-            answer,
-        )
+        messages = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
+        yield Duplex(Operation(name, "ServerReflectionInfo", *messages, streaming=True), answer)

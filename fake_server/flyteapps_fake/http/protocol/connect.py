@@ -18,10 +18,11 @@ from connectrpc.server import ConnectASGIApplication
 from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.message import Message
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.core.validation import too_large
-from flyteapps_fake.http.endpoints import Duplex, Endpoint, Stream, Unary
+from flyteapps_fake.http.endpoints import Duplex, Endpoint, HttpMetadata, Stream, Unary, protocol_of
 from flyteapps_fake.http.large_requests import LARGE_BYTES, Lane
 from flyteapps_fake.http.protocol.compression import gunzip
 from flyteapps_fake.http.protocol.deadlines import check_deadline
@@ -47,6 +48,12 @@ class Exchange:
         self.refusal: RpcError | None = None
         self.code = ""
         self.answered = False
+
+    def call(self, endpoint: Unary | Stream, request: Message) -> Call[Any]:
+        """Return the call of that request."""
+        content_type = dict(self.scope["headers"]).get(b"content-type", b"")
+        protocol = protocol_of(content_type)
+        return Call(endpoint.operation, request, HttpMetadata(self.scope), self.until, protocol=protocol)
 
 
 EXCHANGE: ContextVar[Exchange] = ContextVar("flyteapps_exchange")
@@ -127,7 +134,7 @@ class _Calls:
             try:
                 exchange.request = request = await self._request(endpoint, raw)
                 check_deadline(exchange.until)
-                return await self._shown(endpoint, endpoint.call(request, exchange.scope), raw.json)
+                return await self._shown(endpoint, endpoint.call(exchange.call(endpoint, request)), raw.json)
             except RpcError as error:
                 raise _refused(error) from None
 
@@ -140,7 +147,7 @@ class _Calls:
             try:
                 exchange.request = request = await self._request(endpoint, raw)
                 check_deadline(exchange.until)
-                messages = pump(endpoint, request, live, exchange.until)
+                messages = pump(endpoint, exchange.call(endpoint, request), live)
                 try:
                     async for batch in messages:
                         for message in batch:
@@ -170,29 +177,29 @@ class _Calls:
             data = gunzip(data, self._intake.request_bytes)
         if len(data) > self._intake.request_bytes:
             raise too_large(self._intake.request_bytes)
-        message = endpoint.request()
+        message = endpoint.operation.request()
         (from_json if raw.json else fill)(message, bytes(data), self._intake)
         return message
 
     async def _shown(self, endpoint: Endpoint, answer: bytes, json: bool) -> Encoded | JsonText:
         """The encoded answer in the form of the request; a large one becomes JSON beside the loop."""
         if not json:
-            return encoded(answer, endpoint.response)
+            return encoded(answer, endpoint.operation.response)
         return await self._lane.beside(len(answer), lambda: _json_of(endpoint, answer))
 
 
 def _json_of(endpoint: Endpoint, answer: bytes) -> JsonText:
-    return JsonText(to_json(endpoint.response.FromString(answer), indent=None))
+    return JsonText(to_json(endpoint.operation.response.FromString(answer), indent=None))
 
 
 def _bound(endpoint: Unary | Stream, calls: _Calls) -> Any:
     """An endpoint of ours as connectrpc has it."""
-    safe = isinstance(endpoint, Unary) and endpoint.no_side_effects
+    safe = isinstance(endpoint, Unary) and endpoint.operation.no_side_effects
     info = cast("Any", MethodInfo)(
-        name=endpoint.method,
-        service_name=endpoint.service,
+        name=endpoint.operation.method,
+        service_name=endpoint.operation.service,
         input=Raw,
-        output=endpoint.response,
+        output=endpoint.operation.response,
         idempotency_level=IdempotencyLevel.NO_SIDE_EFFECTS if safe else IdempotencyLevel.UNKNOWN,
     )
     if isinstance(endpoint, Unary):

@@ -115,7 +115,7 @@ class Conversation:
         from flyteapps_fake.http.protocol.json_form import from_json
 
         data = unframe(framed, self._encoding, MAX_MESSAGE_BYTES)
-        message = self._endpoint.request()
+        message = self._endpoint.operation.request()
         (from_json if self._json else fill)(message, data, self._intake)
         return message
 

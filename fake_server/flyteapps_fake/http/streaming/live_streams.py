@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from typing import Any
 
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.http.endpoints import Source, Stream
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.protocol.wire import Event, Receive, Send
 from flyteapps_fake.http.request_timeouts import Arrivals
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
 
 SWEEP_SECONDS = 1.0
 BATCH = 256
@@ -250,14 +248,12 @@ def collect(source: Source) -> tuple[list[bytes], RpcError | EOFError | None, bo
     return items, None, False
 
 
-async def pump(
-    endpoint: Stream, request: Message, live: LiveStream, until: float | None
-) -> AsyncGenerator[list[bytes]]:
+async def pump(endpoint: Stream, call: Call[Any], live: LiveStream) -> AsyncGenerator[list[bytes]]:
     """The messages of one stream, as many at once as are there, until it is over or its client leaves.
 
     Raises the RpcError that ends it, or that lets it not begin. The first batch comes at once, and is empty.
     """
-    source = endpoint.open(request)
+    source = endpoint.open(call)
     try:
         source.wake = live.wake
         yield []
@@ -279,6 +275,6 @@ async def pump(
                 if not await live.present():
                     return
                 source.sent()
-            await live.wait(until)
+            await live.wait(call.deadline)
     finally:
         source.close()

@@ -6,9 +6,9 @@ connectrpc, which answers streams in JSON, takes five times as long for an event
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from google.protobuf.message import Message
-
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.http.endpoints import Stream
 from flyteapps_fake.http.protocol.compression import COMPRESS_FROM, gzip, takes_gzip
@@ -46,10 +46,10 @@ class Outflow:
         self._live = live
         self.begun = False
 
-    async def run(self, endpoint: Stream, request: Message, until: float | None) -> str:
+    async def run(self, endpoint: Stream, call: Call[Any]) -> str:
         """Sends the stream to its end; the code that it ended with. Raises the RpcError that let it not begin."""
         error = None
-        batches = pump(endpoint, request, self._live, until)
+        batches = pump(endpoint, call, self._live)
         try:
             async for items in batches:
                 await self._batch(items)
