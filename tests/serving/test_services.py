@@ -291,11 +291,11 @@ def test_what_is_kept_is_bounded() -> None:
     for full in (few, small):
         assert full.add("a", Project(id="a")) and full.add("b", Project(id="b"))
         assert not full.add("a", Project(id="again"))
-        with pytest.raises(RpcError, match=r"keeps at most [\d,]+ things"):
+        with pytest.raises(RpcError, match=r"stores at most [\d,]+ things"):
             full.add("c", Project(id="cccccc"))
         assert full.remove("a") and not full.remove("a")
         assert full.add("c", Project(id="c"))
-    with pytest.raises(RpcError, match="keeps at most"):
+    with pytest.raises(RpcError, match="stores at most"):
         small.replace("c", Project(id="x" * 10))
 
 

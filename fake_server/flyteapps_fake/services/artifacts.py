@@ -1,4 +1,4 @@
-"""ArtifactService: answers for the artifacts that the user has declared; they are in every project and domain."""
+"""ArtifactService: gets the artifacts that the user has declared; they exist in every project and domain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Artifacts:
         self._host = host
         self._created = host.now_ns()
         self._versions: dict[str, dict[str, str]] = {}
-        """The URIs by version, by name; the version that was declared last is the latest."""
+        """URIs by version, by name; the version declared last is the latest."""
         for declared, uri in host.settings.artifacts.items():
             name, _, version = declared.partition("@")
             self._versions.setdefault(name, {})[version or DEFAULT_VERSION] = uri
@@ -42,7 +42,7 @@ class Artifacts:
             wanted = f"{name}@{request.version}" if request.version else name
             raise RpcError(
                 Code.NOT_FOUND,
-                f"artifact {quoted(wanted)} not found: declare it by `flyteapps serve --artifact NAME[@VERSION]=URI`, "
+                f"artifact {quoted(wanted)} not found: declare it with `flyteapps serve --artifact NAME[@VERSION]=URI` "
                 "or FakeControlPlane(artifacts={...})",
             )
         artifact = Artifact()

@@ -1,4 +1,4 @@
-"""DataProxyService: where to upload a file. What is uploaded is checked and dropped, since nothing reads it back."""
+"""DataProxyService: locations for uploads. Uploaded files are checked and dropped, since nothing reads them back."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from flyteapps_fake.services.support.name_lengths import check_length, check_sco
 SERVICE = "flyteidl2.dataproxy.DataProxyService"
 DEFAULT_SECONDS = 900
 MAX_FILE_NAME = 1_024
-"""Characters of a file's name, and of the folder that it is in."""
+"""Characters of a file's name, and of its folder."""
 
 
 class Signer(Protocol):
-    """What signs upload URLs: each server has its own."""
+    """The signer of upload URLs; each server has its own."""
 
     def sign(self, origin: str, key: str, md5: bytes, seconds: float) -> tuple[str, float]:
-        """Return a URL under `origin` that takes a file, and the time until which it does."""
+        """Return a URL under `origin` that accepts a file, and its expiry in seconds since 1970."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The services whose answers hold nothing: which cluster (this one), which user, which image (any)."""
+"""Services with fixed answers: the cluster (this server), the user (the configured subject), the image (any)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Fixed:
         images = "flyteidl2.imagebuilder.ImageService"
         select = (SelectClusterRequest, SelectClusterResponse, self._select_cluster)
         return (
-            # not checked: other versions of the SDK name kinds of resources that this one's messages don't have
+            # not checked: other versions of the SDK send kinds of resources that flyteidl2's enum doesn't have
             Method(cluster, "SelectCluster", *select, checked=False),
             Method(identity, "UserInfo", UserInfoRequest, UserInfoResponse, self._user_info),
             Method(images, "GetImage", GetImageRequest, GetImageResponse, self._get_image),
         )
 
     def _select_cluster(self, request: SelectClusterRequest, origin: str) -> SelectClusterResponse:
-        """Return the empty message: this same server."""
+        """Return the empty message, which stands for this server."""
         return SelectClusterResponse()
 
     def _user_info(self, request: UserInfoRequest, origin: str) -> UserInfoResponse:
@@ -38,7 +38,7 @@ class Fixed:
         return UserInfoResponse(subject=subject, name=subject, preferred_username=subject)
 
     def _get_image(self, request: GetImageRequest, origin: str) -> GetImageResponse:
-        """Return a name for every image: the stand-in runs none of them."""
+        """Return a name for any image, since the stand-in runs none."""
         name = request.id.name
         check_length("id.name", name, MAX_NAME)
         answer = GetImageResponse()

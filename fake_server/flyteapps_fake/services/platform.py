@@ -1,4 +1,4 @@
-"""The services beside AppService of one plane, as one table of methods; what isn't offered, and why."""
+"""The platform services of one plane as one table of methods, and the messages for methods that it lacks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from flyteapps_fake.services.tasks import Tasks
 STAND_IN = "this stand-in of the Flyte apps control plane"
 _LACKS = {
     "flyteidl2.app.": "has no such method of apps",
-    "flyteidl2.artifact.": "has the artifacts that `flyteapps serve --artifact NAME=URI` declares, and only gets them",
-    "flyteidl2.dataproxy.": "takes uploads of code alone: it runs no tasks and keeps no data",
-    "flyteidl2.project.": "creates, updates, gets and lists projects, and nothing else of them",
-    "flyteidl2.secret.": "creates, updates, gets, lists and deletes secrets, and nothing else of them",
+    "flyteidl2.artifact.": "only gets the artifacts that `flyteapps serve --artifact NAME=URI` declares",
+    "flyteidl2.dataproxy.": "only accepts uploads of code: it runs no tasks and stores no data",
+    "flyteidl2.project.": "can only create, update, get and list projects",
+    "flyteidl2.secret.": "can only create, update, get, list and delete secrets",
     "flyteidl2.settings.": "has no settings",
-    "flyteidl2.task.": "accepts and lists tasks, and nothing else of them",
+    "flyteidl2.task.": "can only accept, get and list tasks",
     "flyteidl2.trigger.": "has no triggers: it runs no tasks",
-    "flyteidl2.workflow.": "runs no tasks; it has the outputs that `flyteapps serve --run-output NAME=VALUE` declares",
+    "flyteidl2.workflow.": "runs no tasks; it only has outputs that `flyteapps serve --run-output NAME=VALUE` declares",
 }
-"""What is missing, by the beginning of the service's name."""
+"""The reason for a missing method, by the prefix of the service's name."""
 
 
 class Platform:
-    """The services of one plane; what they keep is shared by its servers."""
+    """The platform services of one plane; all of its servers share them."""
 
     def __init__(self, host: Host) -> None:
         self._projects = Projects(host)
@@ -43,7 +43,7 @@ class Platform:
 
 
 def not_offered(path: str) -> str:
-    """Return one line on a method that isn't there."""
+    """Return the message for a method that isn't offered."""
     name = path.strip("/")
-    why = next((why for beginning, why in _LACKS.items() if name.startswith(beginning)), "doesn't have it")
+    why = next((why for beginning, why in _LACKS.items() if name.startswith(beginning)), "has no such method")
     return f"{name} is not offered: {STAND_IN} {why}"

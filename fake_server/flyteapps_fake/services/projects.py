@@ -1,4 +1,4 @@
-"""ProjectService: every project is there once something names it; others are created, updated and archived."""
+"""ProjectService: a project exists once a request names it; others are created, updated and archived."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from flyteapps_fake.services.support.registry import Registry
 
 SERVICE = "flyteidl2.project.ProjectService"
 DEFAULT_PROJECT = "demo"
-"""So that a list is never empty."""
+"""A project that always exists, so that a list is never empty."""
 DOMAINS = ("development", "staging", "production")
 MAX_NAMED = 1_000
-"""Projects that are remembered because something beside an app has named them."""
+"""Projects remembered because a request other than an app's named them."""
 MAX_PROJECT_BYTES = 16 * 1024
 _CREATED_AT = "created_at"
-"""The order in which projects are kept: no time of theirs is in the message."""
+"""The sort key for the order of creation; the message has no such field."""
 _FILTER = re.compile(r"(\w+)\(\s*(\w+)\s*,\s*([^()]*?)\s*\)")
 _FUNCTIONS: dict[str, Filter.Function] = {
     "eq": Filter.EQUAL,
@@ -101,7 +101,7 @@ class Projects:
         return answer
 
     def _all(self) -> list[Project]:
-        """Those that were written in the order in which they were created, after those that were only named."""
+        """Return the projects that were only named, then the written ones in order of creation."""
         written = [(name, Project.FromString(encoded)) for name, encoded in self._written.items()]
         named = self._implicit() - {name for name, _ in written}
         return [*(self._plain(name) for name in sorted(named)), *(project for _, project in written)]
@@ -115,7 +115,7 @@ class Projects:
         return {DEFAULT_PROJECT} | self._named | self._host.projects()
 
     def _plain(self, name: str) -> Project:
-        """A project that nobody has written."""
+        """Return a project that was only named."""
         return self._whole(Project(id=name, name=name, state=PROJECT_STATE_ACTIVE))
 
     def _whole(self, project: Project) -> Project:
@@ -145,14 +145,14 @@ _FIELDS: Fields[Project] = {
 
 
 def _filters(text: str) -> list[Filter]:
-    """Read filters such as eq(state, 0)+contains(name, demo). Raises RpcError."""
+    """Parse filters such as eq(state, 0)+contains(name, demo). Raises RpcError."""
     check_length("filters", text, MAX_NAME * 4)
     found: list[Filter] = []
     for part in text.split("+") if text.strip() else ():
         read = _FILTER.fullmatch(part.strip())
         if read is None or read[1] not in _FUNCTIONS:
             known = ", ".join(f"{function}(FIELD, VALUE)" for function in _FUNCTIONS)
-            raise RpcError(Code.INVALID_ARGUMENT, f"filters: {quoted(part)} is none of {known}")
+            raise RpcError(Code.INVALID_ARGUMENT, f"filters: {quoted(part)} is invalid; use {known}")
         function = _FUNCTIONS[read[1]]
         values = re.split(r"\s*[;,]\s*", read[3]) if function == Filter.VALUE_IN else [read[3]]
         found.append(Filter(function=function, field=read[2], values=values))

@@ -1,6 +1,6 @@
-"""RunService, as far as parameters of apps need it: runs that have succeeded, with outputs that the user has declared.
+"""RunService, as far as parameters of apps need it: succeeded runs with the outputs that the user has declared.
 
-A name is both a run's and a task's. Nothing runs, and no run can be created.
+A declared name is that of a run and of a task. Nothing runs, and no run can be created.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MAX_RUN_NAME = 30
 """Characters of a run's name: RunIdentifier's rule."""
 ROOT_ACTION = "a0"
 _IGNORED = ("task_version",)
-"""Filters that every declared run passes: its outputs are those of any version."""
+"""Filters that match every declared run: its outputs are those of any version."""
 
 
 class Runs:
@@ -49,12 +49,12 @@ class Runs:
         self._host = host
         self._ended = host.now_ns()
         self._outputs: dict[str, tuple[str, Sequence[str]]] = {}
-        """The declared name and the outputs, by name of the run."""
+        """The declared name and its outputs, by the name of the run."""
         for name, values in host.settings.run_outputs.items():
             self._outputs[_run_name(name)] = (name, values)
 
     def methods(self) -> tuple[Method, ...]:
-        """Return the rows of the service, and that of the data proxy which has a run's outputs."""
+        """Return the rows of the service, and the data proxy's method for a run's outputs."""
         data = (dataproxy.GetActionDataRequest, dataproxy.GetActionDataResponse)
         return (
             Method(SERVICE, "GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse, self._details),
@@ -103,8 +103,8 @@ class Runs:
         if found is None:
             raise RpcError(
                 Code.NOT_FOUND,
-                f"run {quoted(run)} not found: this stand-in runs no tasks; declare the outputs of a run or a task by "
-                "`flyteapps serve --run-output NAME=VALUE`, or FakeControlPlane(run_outputs={...})",
+                f"run {quoted(run)} not found: this stand-in runs no tasks; declare the outputs of a run or task with "
+                "`flyteapps serve --run-output NAME=VALUE` or FakeControlPlane(run_outputs={...})",
             )
         return found
 
@@ -131,5 +131,5 @@ _FIELDS: Fields[Run] = {
 
 
 def _run_name(name: str) -> str:
-    """The name of the run that a declared name stands for: itself, where a run can have it."""
+    """Return the run's name for a declared name: the same, or a hash if it is too long for a run."""
     return name if len(name) <= MAX_RUN_NAME else f"r{hashlib.sha256(name.encode()).hexdigest()[: MAX_RUN_NAME - 1]}"

@@ -1,4 +1,4 @@
-"""SecretService: creates, updates, gets, lists and deletes secrets. Their values are read by nobody, and not kept."""
+"""SecretService: creates, updates, gets, lists and deletes secrets. Their values are never read, and not stored."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SecretStore:
         return GetSecretResponse(secret=Secret.FromString(found))
 
     def _list(self, request: ListSecretsRequest, origin: str) -> ListSecretsResponse:
-        """Those of exactly that scope: without a project, say, those of all projects are meant."""
+        """Return the secrets of exactly that scope; without a project, those that belong to all projects."""
         check_scope(request.project, request.domain)
         scope = (request.project, request.domain)
         found = [Secret.FromString(encoded) for key, encoded in self._secrets.items() if key[:2] == scope]
@@ -82,7 +82,7 @@ class SecretStore:
 
     def _secret(self, key: SecretKey, spec: SecretSpec) -> Secret:
         if spec.WhichOneof("value") is None:
-            raise RpcError(Code.INVALID_ARGUMENT, "secret_spec: give a string_value or a binary_value")
+            raise RpcError(Code.INVALID_ARGUMENT, "secret_spec: set string_value or binary_value")
         name = SecretIdentifier(name=key.name, project=key.project, domain=key.domain, organization=self._host.org)
         secret = Secret(id=name)
         metadata = secret.secret_metadata

@@ -1,4 +1,4 @@
-"""TaskService: accepts the tasks that stand beside apps in a file, and lists them. Nothing runs them."""
+"""TaskService: accepts and lists the tasks that are deployed together with apps. Nothing runs them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Tasks:
         return GetTaskDetailsResponse(details=TaskDetails.FromString(found))
 
     def _list(self, request: ListTasksRequest, origin: str) -> ListTasksResponse:
-        """The tasks of a project, each by its latest version."""
+        """Return the tasks of a project, each in its latest version."""
         scope = request.project_id
         deployers = [each.deployed_by for each in request.known_filters]
         if not all(deployers):
@@ -79,7 +79,7 @@ class Tasks:
         for key, task in self._all():
             if request.WhichOneof("scope_by") != "project_id" or key[:2] == (scope.name, scope.domain):
                 latest[(*key[:3], "")] = task
-        found = [task for task in latest.values() if all(who == _deployer(task) for who in deployers)]
+        found = [task for task in latest.values() if all(each == _deployer(task) for each in deployers)]
         test = matches(request.request.filters, _FIELDS)
         wanted = ordered([task for task in found if test(task)], request.request, _FIELDS)
         tasks, token = page(wanted, request.request.limit, request.request.token)
@@ -104,7 +104,7 @@ class Tasks:
         return answer
 
     def _all(self) -> Iterable[tuple[TaskKey, Task]]:
-        """Every task without its spec, the oldest first."""
+        """Yield every task without its spec, the oldest first."""
         for key, encoded in self._tasks.items():
             details = TaskDetails.FromString(encoded)
             yield key, Task(task_id=details.task_id, metadata=details.metadata)

@@ -1,6 +1,6 @@
 """The choice of an app's scenario: its own label, its own variable, the configured pattern for its name, else healthy.
 
-What an app names itself is meant for this app, so it wins over a configured pattern.
+A scenario that the app names itself is meant for this app, so it wins over a configured pattern.
 """
 
 from __future__ import annotations

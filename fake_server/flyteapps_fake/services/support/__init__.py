@@ -1,1 +1,1 @@
-"""What the services share: the table row, filters, pages, bounded storage."""
+"""Parts shared by the platform services: the table row, filters, pages, bounded storage."""

@@ -1,6 +1,6 @@
-"""Values that the user declares instead of tasks that make them: artifacts and outputs of runs, by name.
+"""Declared values in place of tasks' results: artifacts and outputs of runs, by name.
 
-A text with "://" is the URI of a file, or of a directory where it ends in a slash; any other is a string.
+A text with "://" is the URI of a file, or of a directory if it ends in a slash; any other text is a string.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def is_uri(value: str) -> bool:
 
 
 def literal_of(value: str) -> Literal:
-    """Return a declared value as the SDK reads it."""
+    """Return a declared value as a literal."""
     literal = Literal()
     if is_uri(value):
         literal.scalar.blob.uri = value

@@ -1,4 +1,4 @@
-"""What the services need of the plane that they stand beside."""
+"""The platform services' view of their plane."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from flyteapps_fake.simulation.secrets import Secrets
 
 
 class Host(Protocol):
-    """A plane, as FakeControlPlane is one."""
+    """A plane, such as a FakeControlPlane."""
 
     settings: Settings
 
     @property
     def org(self) -> str:
-        """Its own org."""
+        """The plane's own org."""
         ...
 
     @property
     def secrets(self) -> Secrets:
-        """Its secrets."""
+        """The plane's secrets."""
         ...
 
     def projects(self) -> set[str]:
@@ -28,5 +28,5 @@ class Host(Protocol):
         ...
 
     def now_ns(self) -> int:
-        """Return its time in nanoseconds since 1970."""
+        """Return the plane's time in nanoseconds since 1970."""
         ...

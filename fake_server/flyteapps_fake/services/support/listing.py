@@ -1,6 +1,6 @@
-"""Filters and order of the lists of services: over the fields of an item, each a text.
+"""Filters and order of a service's lists, over the fields of an item, each a text.
 
-A field or a function that a service doesn't know is refused, never ignored.
+An unknown field or function is rejected, never ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flyteapps_fake.core.validation import quoted
 
 Item = TypeVar("Item")
 Fields = Mapping[str, Callable[[Item], str]]
-"""What items are filtered and sorted by: the text of each field."""
+"""The fields to filter and sort by, each with a function that returns its text."""
 MAX_FILTERS = 32
 MAX_VALUES = 100
 
@@ -29,7 +29,7 @@ _TESTS: dict[int, Callable[[str, Sequence[str]], bool]] = {
 
 
 def matches(filters: Sequence[Filter], fields: Fields[Item]) -> Callable[[Item], bool]:
-    """Return whether an item passes every filter, as a function. Raises RpcError."""
+    """Return a function that reports whether an item matches every filter. Raises RpcError."""
     if len(filters) > MAX_FILTERS or any(len(each.values) > MAX_VALUES for each in filters):
         raise _invalid(f"filters: at most {MAX_FILTERS} with {MAX_VALUES} values each are allowed")
     tests = [_compile(each, fields) for each in filters]
@@ -47,13 +47,13 @@ def _compile(each: Filter, fields: Fields[Item]) -> Callable[[Item], bool]:
 
 
 def ordered(items: Iterable[Item], request: ListRequest, fields: Fields[Item]) -> list[Item]:
-    """Return the items in the order that the request asks for, as they came where it asks for none."""
+    """Return the items in the order of the request's sort keys, unchanged if it has none. Raises RpcError."""
     sorts = list(request.sort_by_fields) or ([request.sort_by] if request.sort_by.key else [])
     return by_keys(items, sorts, fields)
 
 
 def by_keys(items: Iterable[Item], sorts: Sequence[Sort], fields: Fields[Item]) -> list[Item]:
-    """Return the items sorted by the keys, the first of them first. Raises RpcError."""
+    """Return the items sorted by the keys, the first key being the most significant. Raises RpcError."""
     if len(sorts) > MAX_FILTERS:
         raise _invalid(f"sort_by: at most {MAX_FILTERS} keys are allowed")
     found = list(items)
@@ -64,7 +64,7 @@ def by_keys(items: Iterable[Item], sorts: Sequence[Sort], fields: Fields[Item]) 
 
 def _field(name: str, fields: Fields[Item]) -> Callable[[Item], str]:
     if name not in fields:
-        raise _invalid(f"{quoted(name)} is no field of these; they have {', '.join(fields)}")
+        raise _invalid(f"{quoted(name)} is not a field of these items; use one of {', '.join(fields)}")
     return fields[name]
 
 

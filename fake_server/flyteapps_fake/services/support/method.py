@@ -1,4 +1,4 @@
-"""A unary method of a service beside AppService: one row of the table, and what every call of it goes through."""
+"""A unary method of a platform service: one row of the table, and the steps of every call."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from flyteapps_fake.services.support.orgs import fill_org
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method. `answer` takes the request and the caller's origin, http(s)://host:port; it raises RpcError.
+    """One method of a platform service.
 
-    `checked`: whether a request has to keep the protos' rules.
+    `answer` gets the request and the caller's origin, http(s)://host:port, and may raise RpcError. `checked` says
+    whether a request must satisfy the protos' validation rules.
     """
 
     service: str
@@ -27,7 +28,7 @@ class Method:
     checked: bool = True
 
     def call(self, request: Message, origin: str, org: str) -> bytes:
-        """Fill in the org, check the protos' rules, and return the encoded response."""
+        """Fill in the org, validate the request, and return the encoded response. Raises RpcError."""
         fill_org(request, org)
         if self.checked:
             check(request)

@@ -1,4 +1,4 @@
-"""Lengths of names in requests, where the protos set none: those of the identifiers that do."""
+"""Limits for names in requests whose protos set none, taken from identifiers whose protos do."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MAX_SCOPE = 63
 MAX_NAME = 255
 
 
-def check_length(field: str, text: str, most: int) -> None:
-    """Refuse a name that is longer than `most` characters."""
-    if len(text) > most:
-        raise RpcError(Code.INVALID_ARGUMENT, f"{field} has {len(text):,} characters; at most {most} are allowed")
+def check_length(field: str, text: str, limit: int) -> None:
+    """Reject a name of more than `limit` characters. Raises RpcError."""
+    if len(text) > limit:
+        raise RpcError(Code.INVALID_ARGUMENT, f"{field} has {len(text):,} characters; at most {limit} are allowed")
 
 
 def check_scope(project: str, domain: str) -> None:
-    """Refuse a project or a domain that is longer than an identifier's."""
+    """Reject a project or a domain that is longer than an identifier's. Raises RpcError."""
     check_length("project", project, MAX_SCOPE)
     check_length("domain", domain, MAX_SCOPE)
 

@@ -1,11 +1,11 @@
-"""The org of a request to a service: an empty one is the plane's, as in requests to AppService."""
+"""The org of a request to a platform service: an empty one means the plane's, as in requests to AppService."""
 
 from __future__ import annotations
 
 from google.protobuf.message import Message
 
 MAX_DEPTH = 3
-"""How deep in a request an identifier may stand: task_id, action_id.run, artifact_id.name."""
+"""The depth of the deepest identifier in a request: task_id, action_id.run, artifact_id.name."""
 _FIELDS = {
     "flyteidl2.task.TaskIdentifier": "org",
     "flyteidl2.task.TaskName": "org",

@@ -1,4 +1,4 @@
-"""Pages over a list that a service makes for each request: limit, token, and a bound in bytes."""
+"""Pages of a list that a service makes for each request: limit, token, and a bound in bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Item = TypeVar("Item", bound=Message)
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 MAX_PAGE_BYTES = 1024 * 1024
-"""What a page may have after its first item: a client takes 4 MiB."""
+"""Bytes of a page, its first item apart; a client accepts 4 MiB."""
 MAX_TOKEN_LENGTH = 9
 
 
@@ -22,7 +22,7 @@ def page(items: Sequence[Item], limit: int, token: str) -> tuple[list[Item], str
     start = 0
     if token:
         if not (token.isascii() and token.isdecimal() and len(token) <= MAX_TOKEN_LENGTH):
-            raise RpcError(Code.INVALID_ARGUMENT, "token: it is none of this service's; leave it out to start over")
+            raise RpcError(Code.INVALID_ARGUMENT, "token: not one of this service's; leave it out to start over")
         start = int(token)
     if limit < 0:
         raise RpcError(Code.INVALID_ARGUMENT, f"limit must not be negative, as {limit} is")

@@ -1,4 +1,4 @@
-"""Messages that a service keeps in memory: bounded in number and in bytes, whatever clients send."""
+"""In-memory storage of a service's messages, bounded in number and in bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 class Registry(Generic[Key]):
-    """Encoded messages by key, the oldest first. Servers of one plane may use it from several threads.
+    """Encoded messages by key, the oldest first; thread-safe, since the servers of one plane share it.
 
-    `noun`: what is kept, in the plural. `entries`: where the messages are, a dict of its own by default.
+    `noun` is their plural name in error texts. `entries` is the dict to store them in, by default a new one.
     """
 
     def __init__(
@@ -44,24 +44,24 @@ class Registry(Generic[Key]):
         return self._entries.get(key)
 
     def add(self, key: Key, message: Message) -> bool:
-        """Keep a message under a key that has none yet; return False where it has one. Raises RpcError if full."""
+        """Store a message under a new key; return False if the key exists. Raises RpcError if full."""
         with self._lock:
             return key not in self._entries and self._put(key, message)
 
     def replace(self, key: Key, message: Message) -> bool:
-        """Keep a message instead of that of the key; return False where there is none. Raises RpcError if full."""
+        """Replace the message of an existing key; return False if there is none. Raises RpcError if full."""
         with self._lock:
             return key in self._entries and self._put(key, message)
 
     def remove(self, key: Key) -> bool:
-        """Forget a key; return False where there is none."""
+        """Remove a key; return False if there is none."""
         with self._lock:
             old = self._entries.pop(key, None)
             self._bytes -= len(old or b"")
             return old is not None
 
     def items(self) -> list[tuple[Key, bytes]]:
-        """Return everything that is kept, in the order in which it came."""
+        """Return all keys and messages, in the order of their addition."""
         with self._lock:
             return list(self._entries.items())
 
@@ -71,7 +71,7 @@ class Registry(Generic[Key]):
         if (old is None and len(self._entries) >= self._max_entries) or size > self._max_bytes:
             raise RpcError(
                 Code.RESOURCE_EXHAUSTED,
-                f"this stand-in keeps at most {self._max_entries:,} {self._noun}, {self._max_bytes:,} bytes in all: "
+                f"this stand-in stores at most {self._max_entries:,} {self._noun}, {self._max_bytes:,} bytes in all: "
                 "remove some, or restart it",
             )
         self._entries[key] = encoded
