@@ -109,7 +109,7 @@ def test_tasks_are_accepted_and_listed(served: tuple[FakeControlPlane, EmbeddedS
         assert listed(sort_by_fields=by_name, limit=2, token=token) == (["a.one@2"], "")
         named = Filter(function=Filter.CONTAINS, field="name", values=["a."])
         assert set(listed(filters=[named])[0]) == {"a.one@2", "a.two@1"}
-        with Refused(Code.INVALID_ARGUMENT, "no field"):
+        with Refused(Code.INVALID_ARGUMENT, "not a field"):
             listed(filters=[Filter(function=Filter.EQUAL, field="color", values=["red"])])
         with Refused(Code.INVALID_ARGUMENT, "filters"):
             listed(filters=[named] * 1000)
