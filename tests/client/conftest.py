@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def plane(dialect: str) -> Iterator[FakeControlPlane]:
     """A fresh plane of the dialect, on the auto clock."""
-    pools = {"west": ["w1"]} if dialect == "standard" else None  # where some are configured, others have no cluster
+    pools = {"west": ["w1"]} if dialect == "standard" else {}  # where some are configured, others have no cluster
     with FakeControlPlane(dialect=dialect, pools=pools) as fresh:
         yield fresh
 

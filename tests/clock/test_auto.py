@@ -26,6 +26,7 @@ from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.auto_clock import _Moving  # pyright: ignore[reportPrivateUsage]  # what must not be asked
 
@@ -38,7 +39,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.real = 0.0
-        self.plane = FakeControlPlane(real=lambda: self.real)
+        self.plane = FakeControlPlane.of(Settings(), real=lambda: self.real)
 
     def later(self, seconds: float) -> None:
         """Real time passes; the plane looks every 10 ms, as a driver would."""

@@ -14,6 +14,7 @@ from innards import state_of
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, WATCH
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import SECOND, from_timestamp
 
 ACTIVE, FAILED = Status.DEPLOYMENT_STATUS_ACTIVE, Status.DEPLOYMENT_STATUS_FAILED
@@ -22,7 +23,7 @@ ACTIVE, FAILED = Status.DEPLOYMENT_STATUS_ACTIVE, Status.DEPLOYMENT_STATUS_FAILE
 @pytest.fixture
 def plane() -> Iterator[FakeControlPlane]:
     """A plane on the auto clock whose real time stands still: only an app's one watcher moves it."""
-    with FakeControlPlane(org="o", real=lambda: 0.0) as fresh:
+    with FakeControlPlane.of(Settings(org="o"), real=lambda: 0.0) as fresh:
         yield fresh
 
 

@@ -23,6 +23,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
 
 ACTIVE = Status.DEPLOYMENT_STATUS_ACTIVE
@@ -36,7 +37,9 @@ class Bench:
 
     def __init__(self, dialect: str, speed: float = 1.0) -> None:
         self.real = 0.0
-        self.plane = FakeControlPlane(dialect=dialect, clock="realtime", speed=speed, real=lambda: self.real)
+        self.plane = FakeControlPlane.of(
+            Settings(dialect=dialect, clock="realtime", speed=speed), real=lambda: self.real
+        )
         self._app = App(metadata=Meta(id=IDENTIFIER))
 
     def later(self, seconds: float) -> None:

@@ -14,6 +14,7 @@ from flyteapps_contract.recordings.steps import groups, header_of, load
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
 from flyteapps_contract.targets.target import Capabilities, Link
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.flyte_oss.simulation.recorded import recorded
 
 from .link_at_once import LinkAtOnce
@@ -27,7 +28,7 @@ CAPABILITIES = Capabilities(fresh=True, clock=True, http=True, dialect="flyte-os
 
 def recorded_plane() -> FakeControlPlane:
     """A plane on the manual clock, in the environment of the recording."""
-    return FakeControlPlane(dialect=recorded, clock="manual", ingress_port=30_081)
+    return FakeControlPlane.of(Settings(dialect="flyte-oss", clock="manual", ingress_port=30_081), recorded)
 
 
 def target(protocol: Literal["Connect", "gRPC"]) -> PlanesTarget:

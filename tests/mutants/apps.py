@@ -11,17 +11,17 @@ from unittest.mock import patch
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.common.identity_pb2 import EnrichedIdentity
 
-from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.core import organization as identity
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import PENDING, STOPPED
-from flyteapps_fake.core.organization import Organization
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.clock import Agenda
 from flyteapps_fake.standard import ingress, reads, writes
 from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.ingress import Hosts
+from flyteapps_fake.standard.organization import Organization
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.simulation.runs import Run
 
@@ -46,7 +46,7 @@ def rules_are_not_checked() -> AbstractContextManager[Any]:
 
 @mutant("ID-4")
 def the_creator_stays_empty() -> AbstractContextManager[Any]:
-    return patch.object(writes, "user", lambda subject: identity.EnrichedIdentity())
+    return patch.object(writes, "user", lambda subject: EnrichedIdentity())
 
 
 @mutant("CR-1")
@@ -109,7 +109,7 @@ def long_subdomains_are_cut_in_urls() -> AbstractContextManager[Any]:
 
 @mutant("GE-1")
 def an_absent_app_is_empty() -> AbstractContextManager[Any]:
-    def call(real: Any, self: FakeControlPlane, call: Any) -> bytes:
+    def call(real: Any, self: Plane, call: Any) -> bytes:
         try:
             return real(self, call)
         except RpcError as error:
@@ -117,7 +117,7 @@ def an_absent_app_is_empty() -> AbstractContextManager[Any]:
                 return b""
             raise
 
-    return around(FakeControlPlane, "call", call)
+    return around(Plane, "call", call)
 
 
 @mutant("GE-2")

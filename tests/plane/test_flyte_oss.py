@@ -14,6 +14,7 @@ from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.draws import drawn
 from flyteapps_fake.core.operations import GET, TAIL_LOGS
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS
 
@@ -87,7 +88,7 @@ def test_a_write_that_meets_the_operators_is_refused(desk: Desk, plane: FakeCont
 def test_what_is_overdue_refuses_nothing() -> None:
     """On the auto clock, where another app's steps leave a report of this one behind, a write to it is taken."""
     now = 0.0
-    with FakeControlPlane(dialect="flyte-oss", clock="auto", real=lambda: now) as plane:
+    with FakeControlPlane.of(Settings(dialect="flyte-oss"), real=lambda: now) as plane:
         desk = Desk(plane)
         desk.create(name="moving")
         desk.create(name="left")
@@ -163,7 +164,7 @@ def test_a_kept_answer_is_given_for_thirty_seconds(desk: Desk, plane: FakeContro
 def test_a_polled_app_moves_on_the_auto_clock() -> None:
     """Who asks again and again on the auto clock sees an app start, though the first answer is kept at first."""
     now = 0.0
-    with FakeControlPlane(dialect="flyte-oss", clock="auto", real=lambda: now) as plane:
+    with FakeControlPlane.of(Settings(dialect="flyte-oss"), real=lambda: now) as plane:
         desk = Desk(plane)
         desk.stub.create(rpc.CreateRequest(app=new_app()))
         seen: list[list[str]] = []
@@ -288,7 +289,7 @@ def test_a_dialect_that_is_not_there() -> None:
     """The error names the dialects that there are."""
     with pytest.raises(ValueError, match="dialect must be one of standard, flyte-oss, not 'flyte-2'"):
         FakeControlPlane(dialect="flyte-2")
-    with pytest.raises(ValueError, match="dialect must be one of standard, flyte-oss, or what makes one, not None"):
+    with pytest.raises(ValueError, match="dialect must be one of standard, flyte-oss, not None"):
         FakeControlPlane(dialect=None)  # type: ignore[arg-type]  # what is wrong is the point
 
 

@@ -9,7 +9,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import identifier_pb2
 
 from flyteapps_fake.control_plane import FakeControlPlane
-from flyteapps_fake.core.organization import MAX_ADOPTED
+from flyteapps_fake.standard.organization import MAX_ADOPTED
 
 from .conftest import Refusal
 from .desk import INVALID, NOT_FOUND, Desk, app_id, kind, new_app, project, statuses

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Generic, Literal, TypeVar
 
+from flyteidl2.common.identifier_pb2 import UserIdentifier
+from flyteidl2.common.identity_pb2 import EnrichedIdentity, User
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.operations import Operation
@@ -46,3 +48,8 @@ class Call(Generic[R]):
         self.deadline = deadline
         self.caller = caller
         self.protocol: Protocol = protocol
+
+
+def user(subject: str) -> EnrichedIdentity:
+    """Return the identity of a caller with that subject."""
+    return EnrichedIdentity(user=User(id=UserIdentifier(subject=subject)))

@@ -1,4 +1,4 @@
-"""What a dialect decides: everything that a plane answers. Its time, its lock and its servers are the same for all.
+"""The seam of a dialect: everything that a plane answers. Time, lock and servers are the same for all dialects.
 
 A dialect is entered under the plane's lock, after what was due has happened.
 """
@@ -6,16 +6,18 @@ A dialect is entered under the plane's lock, after what was due has happened.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.request_limits import Intake
-from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.secrets import Secrets
+from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.auto_clock import Planner
-from flyteapps_fake.simulation.secrets import Secrets
-from flyteapps_fake.standard.apps import AppRecord
+
+CLOSED = "the plane was closed: make another FakeControlPlane, or call it before the end of its `with` block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,15 @@ class Notice:
     message: str
 
 
+class StoredApp(Protocol):
+    """One version of an app."""
+
+    @property
+    def encoded(self) -> bytes:
+        """The encoded App."""
+        ...
+
+
 class Dialect(Planner):
     """The behaviour of one plane, and all that it holds."""
 
@@ -33,9 +44,9 @@ class Dialect(Planner):
     """The plane's secrets."""
     on_notice: Callable[[Notice], None] | None = None
     intake: ClassVar[Intake] = Intake()
-    """What its servers take in."""
+    """The request limits of its servers."""
     repeats: ClassVar[bool] = False
-    """Whether `read` and `read_again` are there: a Get may be answered again by the record that answered it before."""
+    """Whether it has `read` and `read_again`: a response to Get is sent again as long as the record is the same."""
 
     @property
     @abstractmethod
@@ -50,30 +61,82 @@ class Dialect(Planner):
     def open(self, call: Call[Any]) -> OpenStream:
         """Open the stream of a server-streaming RPC. Raises RpcError."""
 
-    def read(self, call: Call[Any]) -> AppRecord:
-        """Return the app that a Get asks for; its bytes are `record.encoded`. Raises RpcError."""
+    def read(self, call: Call[Any]) -> StoredApp:
+        """Return the app that a Get asks for. Raises RpcError."""
         raise NotImplementedError
 
-    def read_again(self, record: AppRecord) -> bool:
-        """Whether a Get of that app would still find that very record; a read of it, if so."""
+    def read_again(self, record: Any) -> bool:
+        """Return whether a Get of that app would still find that very record, and count it as a read if so."""
         raise NotImplementedError
 
     @abstractmethod
     def projects(self) -> set[str]:
-        """The names of the projects that hold an app."""
+        """Return the names of the projects that hold an app."""
 
     @abstractmethod
     def count(self) -> int:
-        """How many apps are stored."""
+        """Return how many apps are stored."""
 
     @abstractmethod
     def find_by_host(self, host: str) -> bytes | None:
-        """The encoded App that answers under a host name (without port); None where none does."""
+        """Return the encoded App that answers under a host name (without port), or None."""
 
     @abstractmethod
     def ask(self, host: str) -> bytes | None:
-        """A request to an app's public URL, by the URL's host: the encoded App; None where none answers under it."""
+        """Handle a request to an app's public URL, by the URL's host: return the encoded App, or None."""
 
     @abstractmethod
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""
+
+
+class Closed(Dialect):
+    """The dialect of a closed plane: it refuses every call. What the plane holds can still be looked at."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.streams = dialect.streams
+        self.secrets = dialect.secrets
+        self.intake = dialect.intake  # type: ignore[misc]  # as that dialect has it
+        self.repeats = dialect.repeats  # type: ignore[misc]
+
+    @property
+    def org(self) -> str:
+        return self._dialect.org
+
+    def scope(self, key: Hashable) -> StreamScope:
+        return self._dialect.scope(key)
+
+    def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        return self._dialect.scopes(key)
+
+    def call(self, call: Call[Any]) -> bytes:
+        self._refuse()
+
+    def open(self, call: Call[Any]) -> OpenStream:
+        self._refuse()
+
+    def read(self, call: Call[Any]) -> StoredApp:
+        self._refuse()
+
+    def read_again(self, record: Any) -> bool:
+        self._refuse()
+
+    def projects(self) -> set[str]:
+        return self._dialect.projects()
+
+    def count(self) -> int:
+        return self._dialect.count()
+
+    def find_by_host(self, host: str) -> bytes | None:
+        return self._dialect.find_by_host(host)
+
+    def ask(self, host: str) -> bytes | None:
+        return self._dialect.find_by_host(host)
+
+    def serve_at(self, port: int) -> None:
+        self._refuse()
+
+    @staticmethod
+    def _refuse() -> NoReturn:
+        raise RpcError(Code.UNAVAILABLE, CLOSED)

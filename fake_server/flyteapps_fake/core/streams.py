@@ -8,12 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flyteapps_fake.core.errors import RpcError
-
-if TYPE_CHECKING:
-    from flyteapps_fake.standard.watch import Event
 
 StreamScope = tuple[str, ...]
 """What a stream is about: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
@@ -44,8 +41,8 @@ class OpenStream(ABC):
     def _ready(self) -> bool:
         """Whether something is there."""
 
-    def push(self, event: Event, kind: int) -> None:  # noqa: B027  # who hears of nothing has nothing to do
-        """Hears of a change of an app in the stream's scope."""
+    def push(self, event: Any, kind: int) -> None:  # noqa: B027  # most kinds of streams follow no events
+        """Receive an event, of the dialect's own type, about an app in the stream's scope."""
 
     def detached(self) -> None:  # noqa: B027  # who holds nothing has nothing to let go of
         """Lets go of what it holds: it has just been closed, under the plane's lock."""

@@ -26,6 +26,7 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.timeline import Timeline
@@ -40,7 +41,6 @@ from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.flyte_oss.watch_hub import watch_scope
 from flyteapps_fake.flyte_oss.writes import Writes
-from flyteapps_fake.simulation.secrets import Secrets
 
 
 class FlyteOss(Dialect):

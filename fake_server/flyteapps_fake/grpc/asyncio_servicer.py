@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.grpc.servicer import STATUS, call_of, identity, reader
 from flyteapps_fake.http.protocol.wire import status_details
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
 
 Context = Any  # grpc.aio.ServicerContext, whose type parameters grpcio's stubs leave open
 
@@ -22,7 +20,7 @@ Context = Any  # grpc.aio.ServicerContext, whose type parameters grpcio's stubs 
 class AioServicer:
     """Handlers over one plane for one event loop; `end` ends their streams."""
 
-    def __init__(self, plane: FakeControlPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._ending: str | None = None
         self._wakes: set[asyncio.Event] = set()

@@ -6,15 +6,12 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import grpc
 
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.grpc.servicer import SyncServicer
 from flyteapps_fake.servers.listener import bound_sockets
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
 
 THREADS = 256
 GRACE = 0.5
@@ -30,7 +27,7 @@ OPTIONS = (
 class GrpcServer:
     """A started server; `port` is where it listens, on each of `addresses`."""
 
-    def __init__(self, plane: FakeControlPlane, addresses: Sequence[str]) -> None:
+    def __init__(self, plane: Plane, addresses: Sequence[str]) -> None:
         self._servicer = SyncServicer(plane)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="flyteapps-grpc")
         # one thread a call: more than there are is refused by grpcio with RESOURCE_EXHAUSTED, not left to wait for ever

@@ -14,10 +14,10 @@ from google.protobuf.message import Message
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.protocol.wire import decode, status_details
 
 if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
     from flyteapps_fake.core.request_limits import Intake
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class SyncServicer:
     answers with messages.
     """
 
-    def __init__(self, plane: FakeControlPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._ending: str | None = None
         self._wakes: set[threading.Event] = set()

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.call import Protocol as Wire
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.protocol.wire import HeaderList, Scope
 from flyteapps_fake.http.response_cache import Repeats
 from flyteapps_fake.services.data_proxy import Signer
+from flyteapps_fake.services.platform import Platform
 from flyteapps_fake.services.support.method import Method
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
 
 
 class HttpMetadata(Mapping[str, str]):
@@ -107,7 +106,7 @@ class Duplex:
 Endpoint = Unary | Stream | Duplex
 
 
-def plane_endpoints(plane: FakeControlPlane) -> Iterator[Endpoint]:
+def plane_endpoints(plane: Plane) -> Iterator[Endpoint]:
     """The methods of the plane itself."""
     for operation in OPERATIONS.values():
         if operation.streaming:
@@ -116,13 +115,13 @@ def plane_endpoints(plane: FakeControlPlane) -> Iterator[Endpoint]:
             yield Unary(operation, plane.call, Repeats(plane) if plane.repeats and operation is GET else None)
 
 
-def service_endpoints(plane: FakeControlPlane, signer: Signer) -> Iterator[Endpoint]:
+def service_endpoints(plane: Plane, signer: Signer) -> Iterator[Endpoint]:
     """The methods of the services beside AppService."""
-    for method in plane.platform.methods(signer):
+    for method in plane.companion(Platform).methods(signer):
         yield _beside(plane, method)
 
 
-def _beside(plane: FakeControlPlane, method: Method) -> Unary:
+def _beside(plane: Plane, method: Method) -> Unary:
     def call(call: Call[Any]) -> bytes:
         origin = call.metadata.origin if isinstance(call.metadata, HttpMetadata) else ""
         return method.call(call.request, origin, plane.org)

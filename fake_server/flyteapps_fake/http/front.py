@@ -16,20 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.validation import too_large
 from flyteapps_fake.http.access.cors import cors_headers, preflight
 from flyteapps_fake.http.access.host_policy import Guard
 from flyteapps_fake.http.access.refusals import SITE, Doorkeeper
 from flyteapps_fake.http.builtin.uploads import UPLOADS, Uploads
-from flyteapps_fake.http.endpoints import (
-    Duplex,
-    Endpoint,
-    HttpMetadata,
-    Stream,
-    Unary,
-    app_of,
-    protocol_of,
-)
+from flyteapps_fake.http.endpoints import Duplex, Endpoint, HttpMetadata, Stream, Unary, app_of, protocol_of
 from flyteapps_fake.http.large_requests import LARGE_BYTES, Lane
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.page import Page, PageRequest
@@ -64,7 +57,6 @@ from flyteapps_fake.services.platform import not_offered
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from flyteapps_fake.control_plane import FakeControlPlane
     from flyteapps_fake.http.protocol.general_path import GeneralPath
 
 Server = Literal["pyvoy", "hypercorn"]
@@ -112,7 +104,7 @@ class AppOptions:
 class Front:
     """An ASGI application over one plane."""
 
-    def __init__(self, plane: FakeControlPlane, options: AppOptions) -> None:
+    def __init__(self, plane: Plane, options: AppOptions) -> None:
         self.plane = plane
         self.options = options
         self.uploads = Uploads()

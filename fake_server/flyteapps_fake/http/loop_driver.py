@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.plane import Plane
 
 
 class LoopDriver:
     """Calls the plane's `run_due` in time, as long as it is started."""
 
-    def __init__(self, plane: FakeControlPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -5,16 +5,14 @@ An answer is given again as long as the very record that it was made of is the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.dialect import StoredApp
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.protobuf import field
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
-    from flyteapps_fake.standard.apps import AppRecord
 
 MOST = 1_000
 LARGEST_REQUEST = 1024
@@ -25,9 +23,9 @@ LARGEST = 16 * 1024
 class Repeats:
     """The answers to the Gets of one server, by the bytes of their requests."""
 
-    def __init__(self, plane: FakeControlPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._known: dict[bytes, tuple[AppRecord, bytes, Message]] = {}
+        self._known: dict[bytes, tuple[StoredApp, bytes, Message]] = {}
 
     def __len__(self) -> int:
         return len(self._known)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.builtin.health import health_endpoints
 from flyteapps_fake.http.builtin.reflection import reflection_endpoints
 from flyteapps_fake.http.builtin.uploads import Uploads
 from flyteapps_fake.http.endpoints import Endpoint, plane_endpoints, service_endpoints
 
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
 
-
-def table(plane: FakeControlPlane, uploads: Uploads) -> dict[str, Endpoint]:
+def table(plane: Plane, uploads: Uploads) -> dict[str, Endpoint]:
     """Return the endpoints of a server over `plane`."""
     rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
     rows += health_endpoints({row.operation.service for row in rows})

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from connectrpc.code import Code as ConnectCode
 from connectrpc.errors import ConnectError
@@ -22,9 +22,7 @@ from google.protobuf.message import Message
 from flyteapps_fake.core.call import NO_METADATA, Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS
-
-if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.plane import Plane
 
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
@@ -51,7 +49,7 @@ def _call(
 class DirectTransport:
     """Calls of one plane in this process, sync and async."""
 
-    def __init__(self, plane: FakeControlPlane) -> None:
+    def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
     @property
@@ -109,7 +107,7 @@ class _OpenStream(Generic[Res]):
 
     def __init__(
         self,
-        plane: FakeControlPlane,
+        plane: Plane,
         method: MethodInfo[Any, Res],
         request: Message,
         timeout: float | None,
@@ -323,27 +321,27 @@ class _AsyncLogsStub(_AsyncCalls, AppLogsServiceClient):
 _Stub = TypeVar("_Stub", _SyncStub, _SyncLogsStub, _AsyncStub, _AsyncLogsStub)
 
 
-def _made(kind: Callable[[str], _Stub], plane: FakeControlPlane) -> _Stub:
+def _made(kind: Callable[[str], _Stub], plane: Plane) -> _Stub:
     stub = kind("http://in-process")
     stub._transport = DirectTransport(plane)  # pyright: ignore[reportPrivateUsage]  # of this file
     return stub
 
 
-def sync_stub(plane: FakeControlPlane) -> AppServiceClientSync:
+def sync_stub(plane: Plane) -> AppServiceClientSync:
     """The generated sync client over the plane."""
     return _made(_SyncStub, plane)
 
 
-def async_stub(plane: FakeControlPlane) -> AppServiceClient:
+def async_stub(plane: Plane) -> AppServiceClient:
     """The generated async client over the plane."""
     return _made(_AsyncStub, plane)
 
 
-def sync_logs_stub(plane: FakeControlPlane) -> AppLogsServiceClientSync:
+def sync_logs_stub(plane: Plane) -> AppLogsServiceClientSync:
     """The generated sync client of the logs of apps over the plane."""
     return _made(_SyncLogsStub, plane)
 
 
-def async_logs_stub(plane: FakeControlPlane) -> AppLogsServiceClient:
+def async_logs_stub(plane: Plane) -> AppLogsServiceClient:
     """The generated async client of the logs of apps over the plane."""
     return _made(_AsyncLogsStub, plane)

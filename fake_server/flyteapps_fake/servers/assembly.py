@@ -11,7 +11,7 @@ from pathlib import Path
 from flyteapps_fake.cli.access_log import access_log
 from flyteapps_fake.cli.traces import set_up_traces
 from flyteapps_fake.console.pages import pages
-from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.http.access.host_policy import Guard
 from flyteapps_fake.http.front import AppOptions, Front, Server
@@ -32,7 +32,7 @@ def assemble(
     fields = dict(config.settings)
     if fields.get("ingress_port") is None:
         fields["ingress_port"] = config.console_port or config.port
-    plane = FakeControlPlane.of(Settings(**fields))
+    plane = Plane(Settings(**fields))
     pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     log = access_log(config.log_format, config.quiet)
     if log is not None:

@@ -14,13 +14,13 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.front import AppOptions, Front
 from flyteapps_fake.http.page import Page
 from flyteapps_fake.servers.hypercorn.server import serve_front
 from flyteapps_fake.servers.listener import listening_sockets, loopbacks
 
 if TYPE_CHECKING:
-    from flyteapps_fake.control_plane import FakeControlPlane
     from flyteapps_fake.grpc.server import GrpcServer
 
 HOST = "127.0.0.1"
@@ -37,7 +37,7 @@ class EmbeddedServer:
     plane closes it, and so does dropping both.
     """
 
-    def __init__(self, plane: FakeControlPlane, page: Callable[[Front], Page]) -> None:
+    def __init__(self, plane: Plane, page: Callable[[Front], Page]) -> None:
         self._addresses = loopbacks()
         self._sockets = listening_sockets(self._addresses, 0)
         self.port: int = self._sockets[0].getsockname()[1]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flyteidl2.artifact.artifact_pb2 import Artifact
 from flyteidl2.artifact.artifact_service_pb2 import GetArtifactRequest, GetArtifactResponse
 
+from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.organization import user
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.services.support.declared import literal_of, type_of

@@ -23,8 +23,8 @@ from flyteidl2.workflow.run_service_pb2 import (
     ListRunsResponse,
 )
 
+from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.organization import user
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.services.support.declared import literal_of, type_of

@@ -17,6 +17,7 @@ from flyteidl2.secret.payload_pb2 import (
 )
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.secrets import SecretKey
 from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.services.support.host import Host
@@ -24,7 +25,6 @@ from flyteapps_fake.services.support.method import Method
 from flyteapps_fake.services.support.name_lengths import MAX_NAME, check_length, check_scope
 from flyteapps_fake.services.support.paging import page
 from flyteapps_fake.services.support.registry import Registry
-from flyteapps_fake.simulation.secrets import SecretKey
 
 SERVICE = "flyteidl2.secret.SecretService"
 

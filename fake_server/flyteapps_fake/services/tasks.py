@@ -16,8 +16,8 @@ from flyteidl2.task.task_service_pb2 import (
     ListVersionsResponse,
 )
 
+from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.organization import user
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.services.support.host import Host
 from flyteapps_fake.services.support.listing import Fields, matches, ordered

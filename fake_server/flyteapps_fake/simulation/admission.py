@@ -14,10 +14,10 @@ from flyteidl2.app.app_definition_pb2 import App, Spec
 from flyteidl2.core.tasks_pb2 import Container, Resources
 from google.protobuf.struct_pb2 import Struct
 
+from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.scenarios import LABEL, VARIABLE, Size
-from flyteapps_fake.simulation.secrets import Secrets
 
 DEFAULT_SCALEDOWN = 900 * SECOND
 """Idle time before an app scales to zero, if its spec sets none, in nanoseconds."""

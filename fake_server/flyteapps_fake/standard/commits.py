@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.organization import Organization
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
@@ -18,6 +17,7 @@ from flyteapps_fake.standard.ingress import Hosts
 from flyteapps_fake.standard.listing import Tokens
 from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.operators.waiting import Waiting, lease_timer
+from flyteapps_fake.standard.organization import Organization
 from flyteapps_fake.standard.replicas import ReplicaBook
 from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import Event, EventLog

@@ -22,11 +22,11 @@ from flyteapps_fake.core.dialect import Dialect, Notice
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import GET, Operation
 from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.validation import check, check_bytes
-from flyteapps_fake.simulation.secrets import Secrets
 from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State

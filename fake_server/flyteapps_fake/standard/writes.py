@@ -8,9 +8,9 @@ from __future__ import annotations
 from flyteidl2.app.app_definition_pb2 import App, Condition, IngressConfig, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
 
+from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED, Cause, shall_run
-from flyteapps_fake.core.organization import user
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import check_size, quoted

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Literal
 
-from flyteapps_fake.core import forks
 from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import Pacer, Planner
 from flyteapps_fake.core.time.clock import MILLISECOND, SECOND, Agenda, Clock, RealtimeClock, Timer, VirtualClock
 from flyteapps_fake.core.time.holds import Holds

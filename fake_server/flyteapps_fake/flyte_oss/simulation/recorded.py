@@ -60,4 +60,4 @@ class Recorded(ClusterEnvironment):
 
 
 recorded = partial(FlyteOss, environment=Recorded())
-"""The dialect in this environment, for `FakeControlPlane(dialect=recorded)`; the recording has ingress_port 30081."""
+"""The dialect in this environment, for `FakeControlPlane.of(settings, recorded)`; it was recorded at port 30081."""

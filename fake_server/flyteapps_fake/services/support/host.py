@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
-from flyteapps_fake.simulation.secrets import Secrets
 
 
 class Host(Protocol):

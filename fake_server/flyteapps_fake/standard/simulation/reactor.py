@@ -11,11 +11,11 @@ from functools import partial
 
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, STOPPED
+from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND, Timer
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import IDLE, WAKE, Size, Step
-from flyteapps_fake.simulation.secrets import Secrets
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.operators.leases import lease

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
 from flyteapps_fake.core.lifecycle import shall_run
+from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, missing_secret_of, violation_of
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import MISSING_SECRET, REJECTED, SCENARIOS, STOP, UNKNOWN, Backoff, Step
-from flyteapps_fake.simulation.secrets import Secrets
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 
 

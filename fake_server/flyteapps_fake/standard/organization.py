@@ -20,8 +20,6 @@ from flyteidl2.app.app_payload_pb2 import (
     UpdateStatusRequest,
     WatchRequest,
 )
-from flyteidl2.common.identifier_pb2 import UserIdentifier
-from flyteidl2.common.identity_pb2 import EnrichedIdentity, User
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.errors import Code, RpcError
@@ -83,11 +81,6 @@ class Organization:
                 f"{self.name} in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org "
                 f"{shown}; one without --org takes the first org that a request names",
             )
-
-
-def user(subject: str) -> EnrichedIdentity:
-    """The caller's identity."""
-    return EnrichedIdentity(user=User(id=UserIdentifier(subject=subject)))
 
 
 def _of_app(request: CreateRequest | UpdateRequest | UpdateStatusRequest) -> _Place | None:
