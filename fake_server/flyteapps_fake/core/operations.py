@@ -1,20 +1,73 @@
-"""The RPCs as one table: path, messages, kind. Transports read it; nobody lists the RPCs a second time."""
+"""The table of RPCs: path, messages, kind, and where a request holds its org. No list of RPCs stands elsewhere.
+
+A new RPC is a row here and a handler in the table of each dialect that has it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from flyteidl2.app import app_logs_payload_pb2, app_payload_pb2
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest, TailLogsResponse
+from flyteidl2.app.app_payload_pb2 import (
+    CreateRequest,
+    CreateResponse,
+    DeleteRequest,
+    DeleteResponse,
+    GetRequest,
+    GetResponse,
+    LeaseRequest,
+    LeaseResponse,
+    ListRequest,
+    ListResponse,
+    UpdateRequest,
+    UpdateResponse,
+    UpdateStatusRequest,
+    UpdateStatusResponse,
+    WatchRequest,
+    WatchResponse,
+)
 from google.protobuf.message import Message
 
 APP_SERVICE = "flyteidl2.app.AppService"
 APP_LOGS_SERVICE = "flyteidl2.app.AppLogsService"
 
+OrgPlace = Callable[[Any], tuple[Message, str] | None]
+"""Finds the org of a request: the message that has it and the name of its field, None if the request has none."""
 
-@dataclass(frozen=True, slots=True)
+
+def org_in(*paths: str) -> OrgPlace:
+    """Return what finds the org in the first of these fields whose message is set in a request.
+
+    A path is of names with dots between them; one without a dot is a field of the request itself. A path that ends in
+    a dot is a message without an org: a request where it is set has none.
+    """
+    if len(paths) == 1 and paths[0].count(".") == 1:
+        holder, _, name = paths[0].partition(".")
+        return lambda request: (getattr(request, holder), name) if request.HasField(holder) else None
+    split = [path.split(".") for path in paths]
+
+    def place(request: Any) -> tuple[Message, str] | None:
+        for *holders, name in split:
+            found = request
+            for holder in holders:
+                if not found.HasField(holder):
+                    break
+                found = getattr(found, holder)
+            else:
+                return (found, name) if name else None
+        return None
+
+    return place
+
+
+_NO_ORG = org_in()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One RPC of the plane."""
+    """One RPC. `org` finds the org of its requests."""
 
     service: str
     method: str
@@ -22,6 +75,7 @@ class Operation:
     response: type[Message]
     streaming: bool = False
     no_side_effects: bool = False
+    org: OrgPlace = _NO_ORG
     path: str = field(init=False)
     """Where it is served, such as /flyteidl2.app.AppService/Get."""
 
@@ -29,34 +83,25 @@ class Operation:
         object.__setattr__(self, "path", f"/{self.service}/{self.method}")
 
 
-CREATE = Operation(APP_SERVICE, "Create", app_payload_pb2.CreateRequest, app_payload_pb2.CreateResponse)
-GET = Operation(APP_SERVICE, "Get", app_payload_pb2.GetRequest, app_payload_pb2.GetResponse, no_side_effects=True)
-UPDATE = Operation(APP_SERVICE, "Update", app_payload_pb2.UpdateRequest, app_payload_pb2.UpdateResponse)
-UPDATE_STATUS = Operation(
-    APP_SERVICE, "UpdateStatus", app_payload_pb2.UpdateStatusRequest, app_payload_pb2.UpdateStatusResponse
-)
-DELETE = Operation(APP_SERVICE, "Delete", app_payload_pb2.DeleteRequest, app_payload_pb2.DeleteResponse)
-LIST = Operation(APP_SERVICE, "List", app_payload_pb2.ListRequest, app_payload_pb2.ListResponse, no_side_effects=True)
-WATCH = Operation(
-    APP_SERVICE,
-    "Watch",
-    app_payload_pb2.WatchRequest,
-    app_payload_pb2.WatchResponse,
-    streaming=True,
-    no_side_effects=True,
-)
-LEASE = Operation(APP_SERVICE, "Lease", app_payload_pb2.LeaseRequest, app_payload_pb2.LeaseResponse, streaming=True)
-TAIL_LOGS = Operation(
-    APP_LOGS_SERVICE,
-    "TailLogs",
-    app_logs_payload_pb2.TailLogsRequest,
-    app_logs_payload_pb2.TailLogsResponse,
-    streaming=True,
-)
+_OF_APP = org_in("app.metadata.id.org")
+_OF_ID = org_in("app_id.org")
+_OF_CLUSTER = org_in("id.organization")
+_OF_LOGS = org_in("app_id.org", "replica_id.app_id.org")
+_OF_LIST = org_in("cluster_id.organization", "project.organization", "artifact.", "org")
+_OF_WATCH = org_in("cluster_id.organization", "project.organization", "app_id.org", "org")
+
+CREATE = Operation(APP_SERVICE, "Create", CreateRequest, CreateResponse, org=_OF_APP)
+GET = Operation(APP_SERVICE, "Get", GetRequest, GetResponse, no_side_effects=True, org=_OF_ID)
+UPDATE = Operation(APP_SERVICE, "Update", UpdateRequest, UpdateResponse, org=_OF_APP)
+UPDATE_STATUS = Operation(APP_SERVICE, "UpdateStatus", UpdateStatusRequest, UpdateStatusResponse, org=_OF_APP)
+DELETE = Operation(APP_SERVICE, "Delete", DeleteRequest, DeleteResponse, org=_OF_ID)
+LIST = Operation(APP_SERVICE, "List", ListRequest, ListResponse, no_side_effects=True, org=_OF_LIST)
+WATCH = Operation(APP_SERVICE, "Watch", WatchRequest, WatchResponse, True, no_side_effects=True, org=_OF_WATCH)
+LEASE = Operation(APP_SERVICE, "Lease", LeaseRequest, LeaseResponse, True, org=_OF_CLUSTER)
+TAIL_LOGS = Operation(APP_LOGS_SERVICE, "TailLogs", TailLogsRequest, TailLogsResponse, True, org=_OF_LOGS)
 
 OPERATIONS: Mapping[str, Operation] = {
-    operation.path: operation
-    for operation in (CREATE, GET, UPDATE, UPDATE_STATUS, DELETE, LIST, WATCH, LEASE, TAIL_LOGS)
+    row.path: row for row in (CREATE, GET, UPDATE, UPDATE_STATUS, DELETE, LIST, WATCH, LEASE, TAIL_LOGS)
 }
 
 CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3

@@ -5,25 +5,17 @@ docs/dialects.md says which answers were recorded from that backend and which we
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier
-from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
-from flyteidl2.app.app_payload_pb2 import (
-    CreateRequest,
-    DeleteRequest,
-    GetRequest,
-    ListRequest,
-    UpdateRequest,
-    WatchRequest,
-)
+from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetRequest, UpdateRequest
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.core.secrets import Secrets
@@ -59,6 +51,17 @@ class FlyteOss(Dialect):
         self._writes = Writes(self._cluster, self._operator, environment)
         self._reads = Reads(self._cluster)
         self._logs = Logs(self._cluster, self._operator, environment)
+        self._unary: Mapping[Operation, Callable[[Any], bytes]] = {
+            GET: self._get,
+            LIST: self._reads.list_,
+            CREATE: self._create,
+            UPDATE: self._update,
+            DELETE: self._delete,
+        }
+        self._streaming: Mapping[Operation, Callable[[Any], OpenStream]] = {
+            WATCH: self._reads.watch,
+            TAIL_LOGS: self._logs.tail,
+        }
 
     @property
     def org(self) -> str:
@@ -72,33 +75,18 @@ class FlyteOss(Dialect):
         return (self.scope(key),)
 
     def call(self, call: Call[Any]) -> bytes:
-        request = call.request
-        check_bytes(request, LIMITS.request_bytes)
-        match request:
-            case GetRequest():
-                return field(1, self._reads.get(request))
-            case ListRequest():
-                return self._reads.list_(request)
-            case CreateRequest():
-                return self._written(self._writes.create(request))
-            case UpdateRequest():
-                return self._written(self._writes.update(request))
-            case DeleteRequest():
-                self._acknowledged(self._writes.delete(request))
-                return b""
-            case _:
-                raise _unimplemented(call.operation)
+        check_bytes(call.request, LIMITS.request_bytes)
+        handler = self._unary.get(call.operation)
+        if handler is None:
+            raise _unimplemented(call.operation)
+        return handler(call.request)
 
     def open(self, call: Call[Any]) -> OpenStream:
-        request = call.request
-        check_bytes(request, LIMITS.request_bytes)
-        match request:
-            case WatchRequest():
-                return self._reads.watch(request)
-            case TailLogsRequest():
-                return self._logs.tail(request)
-            case _:
-                raise _unimplemented(call.operation)
+        check_bytes(call.request, LIMITS.request_bytes)
+        handler = self._streaming.get(call.operation)
+        if handler is None:
+            raise _unimplemented(call.operation)
+        return handler(call.request)
 
     def projects(self) -> set[str]:
         return self._cluster.services.projects()
@@ -127,6 +115,19 @@ class FlyteOss(Dialect):
     def _service(self, key: Hashable) -> Service | None:
         """Return the service whose timers have that key; None for the key of a cached answer."""
         return self._cluster.services.get(key) if isinstance(key, str) else None
+
+    def _get(self, request: GetRequest) -> bytes:
+        return field(1, self._reads.get(request))
+
+    def _create(self, request: CreateRequest) -> bytes:
+        return self._written(self._writes.create(request))
+
+    def _update(self, request: UpdateRequest) -> bytes:
+        return self._written(self._writes.update(request))
+
+    def _delete(self, request: DeleteRequest) -> bytes:
+        self._acknowledged(self._writes.delete(request))
+        return b""
 
     def _written(self, app: App) -> bytes:
         self._acknowledged(app.metadata.id)

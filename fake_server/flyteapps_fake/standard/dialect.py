@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, cast
 
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -20,7 +20,18 @@ from flyteidl2.app.app_payload_pb2 import (
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, Notice
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import GET, Operation
+from flyteapps_fake.core.operations import (
+    CREATE,
+    DELETE,
+    GET,
+    LEASE,
+    LIST,
+    TAIL_LOGS,
+    UPDATE,
+    UPDATE_STATUS,
+    WATCH,
+    Operation,
+)
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
@@ -53,6 +64,18 @@ class Standard(Dialect):
         )
         self._desk = LeaseDesk(self.state)
         self.state.on_event = self._on_event
+        self._unary: Mapping[Operation, Callable[[Any], bytes]] = {
+            LIST: self._list,
+            CREATE: self._create,
+            UPDATE: self._update,
+            UPDATE_STATUS: self._update_status,
+            DELETE: self._delete,
+        }
+        self._streaming: Mapping[Operation, Callable[[Any], OpenStream]] = {
+            WATCH: self._watch,
+            LEASE: self._lease,
+            TAIL_LOGS: self._tail_logs,
+        }
 
     @property
     def org(self) -> str:
@@ -69,34 +92,30 @@ class Standard(Dialect):
         self.state.settle()
 
     def call(self, call: Call[Any]) -> bytes:
-        if call.operation is GET:
+        if call.operation is GET:  # which checks less of a request whose app is there
             return field(1, self.read(call).encoded)
-        request = call.request
-        named = self.state.organization.fill(request)
-        check(request)
+        handler = self._unary.get(call.operation)
+        self._admit(call)
+        if handler is None:
+            raise _unimplemented(call.operation)
+        return handler(call.request)
+
+    def open(self, call: Call[Any]) -> OpenStream:
+        handler = self._streaming.get(call.operation)
+        self._admit(call)
+        if handler is None:
+            raise _unimplemented(call.operation)
+        return handler(call.request)
+
+    def _admit(self, call: Call[Any]) -> None:
+        """Fill in the org, check the request, and adopt the org that it names."""
+        named = self.state.organization.fill(call)
+        check(call.request)
         self.state.organization.adopt(named)
-        match request:
-            case ListRequest():
-                encoded, page = reads.list_(self.state, request)
-                stepped = [record for record in page if self._timeline.read(record.key)]
-                return reads.list_(self.state, request)[0] if stepped else encoded
-            case CreateRequest():
-                return self._written(self._create(request))
-            case UpdateRequest():
-                return self._written(writes.update(self.state, request))
-            case UpdateStatusRequest():
-                return self._written(update_status(self.state, request))
-            case DeleteRequest():
-                key = writes.delete(self.state, request)
-                self.state.settle()
-                self._timeline.written(key)
-                return b""
-            case _:
-                raise _unimplemented(call.operation)
 
     def read(self, call: Call[Any]) -> AppRecord:
         request: GetRequest = call.request
-        named = self.state.organization.fill(request)
+        named = self.state.organization.fill(call)
         record = reads.find(self.state, request)
         # the id of an app that is there was checked when it was created
         check(request) if record is None else check_bytes(request)
@@ -109,23 +128,6 @@ class Standard(Dialect):
         if self.state.store.get(record.key) is not record:
             return False
         return not self._timeline.read(record.key)
-
-    def open(self, call: Call[Any]) -> OpenStream:
-        request = call.request
-        named = self.state.organization.fill(request)
-        check(request)
-        self.state.organization.adopt(named)
-        match request:
-            case WatchRequest():
-                return reads.watch(self.state, request)
-            case LeaseRequest():
-                stream = self._desk.open(request)
-                self.state.settle()
-                return stream
-            case TailLogsRequest():
-                return tail_logs(self.state, request)
-            case _:
-                raise _unimplemented(call.operation)
 
     def projects(self) -> set[str]:
         return self.state.store.projects()
@@ -150,13 +152,44 @@ class Standard(Dialect):
     def serve_at(self, port: int) -> None:
         self.state.hosts.serve_at(port)
 
-    def _create(self, request: CreateRequest) -> AppKey:
+    # ---- the handlers; their requests have their org filled in and are checked
+
+    def _list(self, request: ListRequest) -> bytes:
+        encoded, page = reads.list_(self.state, request)
+        stepped = [record for record in page if self._timeline.read(record.key)]
+        return reads.list_(self.state, request)[0] if stepped else encoded
+
+    def _create(self, request: CreateRequest) -> bytes:
         try:
-            return writes.create(self.state, request)
+            key = writes.create(self.state, request)
         except RpcError as error:
             if error.code is Code.ALREADY_EXISTS:
                 self._timeline.asked(AppKey.of(request.app.metadata.id))
             raise
+        return self._written(key)
+
+    def _update(self, request: UpdateRequest) -> bytes:
+        return self._written(writes.update(self.state, request))
+
+    def _update_status(self, request: UpdateStatusRequest) -> bytes:
+        return self._written(update_status(self.state, request))
+
+    def _delete(self, request: DeleteRequest) -> bytes:
+        key = writes.delete(self.state, request)
+        self.state.settle()
+        self._timeline.written(key)
+        return b""
+
+    def _watch(self, request: WatchRequest) -> OpenStream:
+        return reads.watch(self.state, request)
+
+    def _lease(self, request: LeaseRequest) -> OpenStream:
+        stream = self._desk.open(request)
+        self.state.settle()
+        return stream
+
+    def _tail_logs(self, request: TailLogsRequest) -> OpenStream:
+        return tail_logs(self.state, request)
 
     def _written(self, key: AppKey) -> bytes:
         self.state.settle()

@@ -6,22 +6,9 @@ Runs before validation; it knows where each request carries an org, and nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
-from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
-from flyteidl2.app.app_payload_pb2 import (
-    CreateRequest,
-    DeleteRequest,
-    GetRequest,
-    LeaseRequest,
-    ListRequest,
-    UpdateRequest,
-    UpdateStatusRequest,
-    WatchRequest,
-)
-from google.protobuf.message import Message
-
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 
 DEFAULT_ORG = "flyte"
@@ -31,9 +18,6 @@ MAX_ADOPTED = 255
 
 ENDPOINTS = re.compile(r"[0-9]{1,3}|localhost")
 """What the Flyte SDK makes an org of, where only an endpoint such as 127.0.0.1:8090 is configured: its first label."""
-
-_Place = tuple[Message, str]
-"""A message of a request, and the name of its field that holds an org."""
 
 
 class Organization:
@@ -54,9 +38,9 @@ class Organization:
         """Fixes the org, as the first stored app does."""
         self._name = self.name
 
-    def fill(self, request: Message) -> str:
-        """Replaces an empty org of the request by the plane's own; the org that the request names, "" for none."""
-        place = _PLACES[type(request)](request)
+    def fill(self, call: Call[Any]) -> str:
+        """Replace an empty org of the request by the plane's own; return the org that it names, "" for none."""
+        place = call.operation.org(call.request)
         if place is None:
             return ""
         holder, attribute = place
@@ -81,48 +65,3 @@ class Organization:
                 f"{self.name} in Flyte's config.yaml, or flyte.init(org={self.name!r})), or start a plane with --org "
                 f"{shown}; one without --org takes the first org that a request names",
             )
-
-
-def _of_app(request: CreateRequest | UpdateRequest | UpdateStatusRequest) -> _Place | None:
-    return (request.app.metadata.id, "org") if request.app.metadata.HasField("id") else None
-
-
-def _of_id(request: GetRequest | DeleteRequest) -> _Place | None:
-    return (request.app_id, "org") if request.HasField("app_id") else None
-
-
-def _of_cluster(request: LeaseRequest) -> _Place | None:
-    return (request.id, "organization") if request.HasField("id") else None
-
-
-def _of_logs(request: TailLogsRequest) -> _Place | None:
-    if request.HasField("app_id"):
-        return request.app_id, "org"
-    return (request.replica_id.app_id, "org") if request.replica_id.HasField("app_id") else None
-
-
-def _of_scope(request: ListRequest | WatchRequest) -> _Place | None:
-    match request.WhichOneof("filter_by" if isinstance(request, ListRequest) else "target"):
-        case "cluster_id":
-            return request.cluster_id, "organization"
-        case "project":
-            return request.project, "organization"
-        case "app_id" if isinstance(request, WatchRequest):
-            return request.app_id, "org"
-        case "artifact":
-            return None
-        case _:
-            return request, "org"
-
-
-_PLACES: dict[type[Message], Callable[[Any], _Place | None]] = {
-    CreateRequest: _of_app,
-    UpdateRequest: _of_app,
-    UpdateStatusRequest: _of_app,
-    GetRequest: _of_id,
-    DeleteRequest: _of_id,
-    LeaseRequest: _of_cluster,
-    TailLogsRequest: _of_logs,
-    ListRequest: _of_scope,
-    WatchRequest: _of_scope,
-}
