@@ -6,7 +6,7 @@ import sys
 
 from generated import write_or_check
 
-from flyteapps_fake.core.lifecycle import MOVES, SUBSTATES, Move, short_name, substate_name
+from flyteapps_fake.core.lifecycle import MOVES, STATES, Move, Traits, short_name, substate_name
 
 COMMAND = "python scripts/docs/generate_lifecycle.py"
 
@@ -16,6 +16,11 @@ def drawn(move: Move) -> str:
     source = short_name(move.source) if move.source is not None else "[*]"
     only = f", with {substate_name(move.substate)}" if move.substate is not None else ""
     return f"    {source} --> {short_name(move.target)} : {move.cause.value}{only}"
+
+
+def named(traits: Traits) -> list[str]:
+    """Return the names of the traits that a state has."""
+    return [name for name, value in traits._asdict().items() if value is True]
 
 
 def page() -> str:
@@ -32,9 +37,12 @@ def page() -> str:
         "stateDiagram-v2",
     ]
     lines += map(drawn, dict.fromkeys(MOVES))
-    lines += ["```", "", "## Substates", "", "| status | substates that qualify it |", "| --- | --- |"]
-    for status, substates in SUBSTATES.items():
-        lines.append(f"| {short_name(status)} | {', '.join(sorted(map(substate_name, substates)))} |")
+    lines += ["```", "", "## States", ""]
+    lines.append("The traits are explained at `Traits` in the same file.")
+    lines += ["", "| status | traits | substates that qualify it |", "| --- | --- | --- |"]
+    for status, traits in STATES.items():
+        substates = ", ".join(sorted(map(substate_name, traits.substates)))
+        lines.append(f"| {short_name(status)} | {', '.join(named(traits))} | {substates} |")
     return "\n".join(lines) + "\n"
 
 

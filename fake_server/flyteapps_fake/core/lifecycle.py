@@ -1,11 +1,13 @@
-"""The life of an app as a literal table: every legal move, who causes it, and which substates qualify a status.
+"""The life of an app as two literal tables: the states with their traits, and every legal move with its cause.
 
-What is not in this table cannot happen. The diagram in the docs is drawn from it.
+A move that is not in the table cannot happen, and no other module lists states: it reads their traits. A new state is a
+row, its moves, and the scenarios that lead to it. The diagram in the docs is drawn from these tables.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import Spec, Status
@@ -19,8 +21,70 @@ FAILED = Status.DEPLOYMENT_STATUS_FAILED
 STOPPED = Status.DEPLOYMENT_STATUS_STOPPED
 
 
+class Traits(NamedTuple):
+    """What is true of an app in one state.
+
+    `leasable`: a lease makes it ASSIGNED. `deletable`: Delete removes it, also where its desired state is to run.
+    `held`: its cluster has acknowledged the lease. `runs`: its revision has containers. `serves`: it answers requests,
+    and logs them. `terminal`: a client's write leads to it, and the simulated cluster reports no further state by
+    itself. `restarts`: its container may be started again. `counts_replicas`: the reported replicas exist. `released`:
+    its cluster has given it back. `substates`: those that may qualify the state.
+    """
+
+    leasable: bool = False
+    deletable: bool = False
+    held: bool = True
+    runs: bool = False
+    serves: bool = False
+    terminal: bool = False
+    restarts: bool = False
+    counts_replicas: bool = True
+    released: bool = False
+    substates: frozenset[int] = frozenset()
+
+
+STATES: Mapping[int, Traits] = {
+    UNASSIGNED: Traits(leasable=True, deletable=True, held=False),
+    ASSIGNED: Traits(held=False),
+    PENDING: Traits(),
+    DEPLOYING: Traits(
+        runs=True,
+        substates=frozenset((Status.PULLING_IMAGE, Status.INITIALIZING, Status.WEBHOOK_ERROR)),
+    ),
+    ACTIVE: Traits(
+        runs=True,
+        serves=True,
+        terminal=True,
+        substates=frozenset(
+            (Status.RUNNING, Status.SCALED_TO_ZERO, Status.SCALING_FROM_ZERO, Status.SCALING_UP, Status.SCALING_DOWN)
+        ),
+    ),
+    FAILED: Traits(
+        terminal=True,
+        restarts=True,
+        substates=frozenset(
+            (
+                Status.IMAGE_PULL_ERROR,
+                Status.SECRET_MOUNT_ERROR,
+                Status.CRASH_LOOP,
+                Status.OOM_KILLED,
+                Status.WEBHOOK_ERROR,
+            )
+        ),
+    ),
+    STOPPED: Traits(terminal=True, counts_replicas=False, released=True),
+}
+
+_NO_STATE = Traits()
+
+
+def traits_of(status: int | None) -> Traits:
+    """Return the traits of a state, and the default ones for a number that is no state."""
+    return STATES.get(status, _NO_STATE) if status is not None else _NO_STATE
+
+
 class Cause(enum.Enum):
-    """Who causes a move."""
+    """The cause of a move."""
 
     CREATE = "Create"
     LEASE = "a cluster leases it"
@@ -32,7 +96,7 @@ class Cause(enum.Enum):
 
 
 class Move(NamedTuple):
-    """One legal move; `source` is None for an app that did not exist. None leads to STOPPED in an app that shall run.
+    """One legal move; `source` is None for an app that did not exist. No move of an app that should run is to STOPPED.
 
     `substate`, where given, is the only one that the move may lead to.
     """
@@ -76,25 +140,9 @@ MOVES: tuple[Move, ...] = (
 
 _LEGAL = {(move.source, move.target, move.cause): move for move in MOVES}
 
-SUBSTATES: dict[int, frozenset[int]] = {
-    DEPLOYING: frozenset((Status.PULLING_IMAGE, Status.INITIALIZING, Status.WEBHOOK_ERROR)),
-    ACTIVE: frozenset(
-        (Status.RUNNING, Status.SCALED_TO_ZERO, Status.SCALING_FROM_ZERO, Status.SCALING_UP, Status.SCALING_DOWN)
-    ),
-    FAILED: frozenset(
-        (
-            Status.IMAGE_PULL_ERROR,
-            Status.SECRET_MOUNT_ERROR,
-            Status.CRASH_LOOP,
-            Status.OOM_KILLED,
-            Status.WEBHOOK_ERROR,
-        )
-    ),
-}
-
 
 def refusal(source: int | None, target: int, cause: Cause, substate: int, *, stopping: bool) -> str:
-    """Why the table doesn't hold that move, in an app whose desired state is STOPPED or not; "" where it does."""
+    """Return why an app, whose desired state is STOPPED or not, can't make that move; "" if it can."""
     move = _LEGAL.get((source, target, cause))
     if move is not None and move.substate is None and (target != STOPPED or stopping):
         return ""
@@ -102,24 +150,24 @@ def refusal(source: int | None, target: int, cause: Cause, substate: int, *, sto
     if move is None:
         return f"there is no move from {names[0]} to {names[1]} when {cause.value}"
     if target == STOPPED and not stopping:
-        return "an app that shall run can't be STOPPED: its desired state has to be STOPPED first"
+        return "an app that should run can't be STOPPED: its desired state has to be STOPPED first"
     if move.substate is not None and substate != move.substate:
         return f"from {names[0]} to {names[1]} it takes the substate {substate_name(move.substate)}"
     return ""
 
 
 def qualifies(status: int, substate: int) -> bool:
-    """Whether the substate may stand with the status; unspecified may with each."""
-    return substate == Status.SUBSTATE_UNSPECIFIED or substate in SUBSTATES.get(status, frozenset())
+    """Return whether the substate may qualify the status; an unspecified one may qualify any."""
+    return substate == Status.SUBSTATE_UNSPECIFIED or substate in traits_of(status).substates
 
 
 def status_name(status: int) -> str:
-    """The enum's own name, as `status_phase` filters and sorts use it."""
+    """Return the enum's own name, as `status_phase` filters and sorts use it."""
     return Status.DeploymentStatus.Name(Status.DeploymentStatus.ValueType(status))
 
 
 def short_name(status: int) -> str:
-    """The enum's name without its prefix, such as "ACTIVE"; the number of one that isn't of the enum."""
+    """Return the enum's name without its prefix, such as "ACTIVE", or the number if it isn't one of the enum."""
     try:
         return status_name(status).removeprefix("DEPLOYMENT_STATUS_")
     except ValueError:
@@ -127,7 +175,7 @@ def short_name(status: int) -> str:
 
 
 def substate_name(substate: int) -> str:
-    """The substate's own name; the number of one that isn't of the enum."""
+    """Return the substate's own name, or the number if it isn't one of the enum."""
     try:
         return Status.Substate.Name(Status.Substate.ValueType(substate))
     except ValueError:
@@ -135,5 +183,5 @@ def substate_name(substate: int) -> str:
 
 
 def shall_run(desired_state: int) -> bool:
-    """UNSPECIFIED, STARTED and ACTIVE all mean run."""
+    """Return whether an app with that desired state should run: UNSPECIFIED, STARTED and ACTIVE all mean so."""
     return desired_state != Spec.DESIRED_STATE_STOPPED

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flyteapps_fake.core.draws import drawn
-from flyteapps_fake.core.lifecycle import ACTIVE, DEPLOYING, STOPPED
+from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 
 MOST_LIVE = 100
@@ -80,8 +80,9 @@ class ReplicaBook:
         if lives is None:
             lives = self._lives[new.key] = _Lives()
         at = new.changed_at if new.changed_at > old.changed_at else now
-        count = min(new.replicas, MOST_LIVE) if new.status != STOPPED else 0
-        if lives.live and lives.live[0].revision != new.revision and new.status in (DEPLOYING, ACTIVE):
+        traits = traits_of(new.status)
+        count = min(new.replicas, MOST_LIVE) if traits.counts_replicas else 0
+        if lives.live and lives.live[0].revision != new.revision and traits.runs:
             _end(lives, 0, at)
         _end(lives, count, at)
         while len(lives.live) < count:

@@ -10,7 +10,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRe
 
 from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED, Cause, shall_run
+from flyteapps_fake.core.lifecycle import PENDING, STOPPED, UNASSIGNED, Cause, shall_run, traits_of
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import check_size, quoted
@@ -95,7 +95,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
             deployment_status=target, message=f"Updated: {reason}", actor=user(state.settings.subject)
         )
         draft.append(condition, Cause.UPDATE, now)
-    elif old.status == UNASSIGNED and (wanted := wanted_by(app.spec)) != old.wanted:
+    elif traits_of(old.status).leasable and (wanted := wanted_by(app.spec)) != old.wanted:
         draft.last.message = state.pools.why_waiting(wanted)
         draft.touch()
     state.commit(draft)
@@ -107,7 +107,7 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
     """Removes an app that is stopped, shall stop, or was never assigned."""
     key = AppKey.of(request.app_id)
     old = state.require(key)
-    if shall_run(old.desired_state) and old.status != UNASSIGNED:
+    if shall_run(old.desired_state) and not traits_of(old.status).deletable:
         raise RpcError(
             Code.FAILED_PRECONDITION,
             f"app {key} is not stopped: set its desired state to STOPPED first "
@@ -122,7 +122,7 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
 def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:
     if not shall_run(draft.desired_state):
         return PENDING if draft.status.assigned_cluster else STOPPED
-    return None if draft.reached in (UNASSIGNED, ASSIGNED) else PENDING
+    return PENDING if traits_of(draft.reached).held else None
 
 
 def _check_inputs(spec: Spec) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
-from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run
+from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run, traits_of
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.clock import SECOND, Timer, set_timestamp
@@ -27,7 +27,7 @@ def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
     expiration = now + round(state.settings.lease_seconds * SECOND)
     draft.status.assigned_cluster = cluster
     set_timestamp(draft.status.lease_expiration, expiration)
-    if record.status == UNASSIGNED:
+    if traits_of(record.status).leasable:
         condition = Condition(deployment_status=ASSIGNED, message=f"Leased by cluster {cluster}")
         draft.append(condition, Cause.LEASE, now)
     else:
@@ -56,7 +56,7 @@ def take_back(state: State, record: AppRecord) -> None:
     if not shall_run(record.desired_state):
         condition = Condition(deployment_status=STOPPED, message=f"Stopped before cluster {record.cluster} took it")
         draft.append(condition, Cause.EXPIRY, now)
-    elif record.status == ASSIGNED:
+    elif not traits_of(record.status).held:
         message = f"The lease of cluster {record.cluster} ran out. {state.pools.why_waiting(record.wanted)}"
         draft.append(Condition(deployment_status=UNASSIGNED, message=message), Cause.EXPIRY, now)
     else:

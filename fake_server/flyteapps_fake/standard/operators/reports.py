@@ -14,13 +14,11 @@ from flyteidl2.app.app_payload_pb2 import UpdateStatusRequest
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import (
     ACTIVE,
-    ASSIGNED,
-    STOPPED,
-    UNASSIGNED,
     Cause,
     qualifies,
     short_name,
     substate_name,
+    traits_of,
 )
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import quoted
@@ -85,7 +83,7 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
         (record.status, record.substate) != (said.status, said.substate)
         or (draft.last.message, draft.last.deployment_id) != (said.message, record.deployment)
     )
-    acknowledged = bool(record.lease) and said.status not in (None, UNASSIGNED, ASSIGNED)
+    acknowledged = bool(record.lease) and said.status is not None and traits_of(said.status).held
     if not (appended or changed or acknowledged):
         return record
     now = state.clock.now()
@@ -93,7 +91,7 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
         now = state.clock.tick()
         condition = Condition(deployment_status=said.status, substate=said.substate, message=said.message)  # pyright: ignore[reportArgumentType]  # append checks it
         draft.append(condition, Cause.REPORT, now)
-        if said.status == ACTIVE and not _started(draft.status):
+        if traits_of(said.status).serves and not _started(draft.status):
             set_timestamp(draft.status.last_started_at, now)
     else:
         state.clock.tick()
@@ -102,7 +100,7 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
         draft.status.ClearField("lease_expiration")
         draft.status.last_assigned_cluster = said.cluster
         state.pools.acknowledged(said.cluster)
-    if said.status == STOPPED:
+    if traits_of(said.status).released:
         draft.status.assigned_cluster = ""
     committed = state.commit(draft)
     if said.vpc_url:

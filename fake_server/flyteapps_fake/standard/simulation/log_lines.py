@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, Status
 
-from flyteapps_fake.core.lifecycle import ACTIVE, short_name, substate_name
+from flyteapps_fake.core.lifecycle import short_name, substate_name, traits_of
 from flyteapps_fake.core.time.clock import from_timestamp
 from flyteapps_fake.simulation.log_lines import BACKLOG, MAX_SLOTS_AHEAD, SLOT_NS, Line, request_in
 from flyteapps_fake.standard.replicas import Replica
@@ -71,7 +71,7 @@ def _transition(condition: Condition) -> str:
 
 
 def _serves(condition: Condition) -> bool:
-    return condition.deployment_status == ACTIVE and condition.substate not in _IDLE_SUBSTATES
+    return traits_of(condition.deployment_status).serves and condition.substate not in _IDLE_SUBSTATES
 
 
 def _serving(conditions: Sequence[Condition], until: int) -> Iterator[tuple[int, int]]:

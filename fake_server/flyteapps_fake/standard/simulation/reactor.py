@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 
 from flyteapps_fake.core import draws
-from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, STOPPED
+from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND, Timer
@@ -23,8 +23,6 @@ from flyteapps_fake.standard.operators.reports import Report, report
 from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.simulation.runs import Run, run_of
 from flyteapps_fake.standard.watch import Event
-
-_ENDS = (ACTIVE, FAILED, STOPPED)
 
 
 class Reactor:
@@ -72,7 +70,7 @@ class Reactor:
         """Somebody asks for what the app serves: it doesn't go idle, and wakes up."""
         run = self._runs.get(key)
         record = self._state.store.get(key)
-        if run is None or record is None or record.status != ACTIVE:
+        if run is None or record is None or not traits_of(record.status).serves:
             return
         run.requested_at = self._state.clock.now()
         if not record.replicas and key not in self._state.agenda:
@@ -105,9 +103,9 @@ class Reactor:
             self._plan(record, run, step, self._report_delay)
         elif step is not None:
             self._plan(record, run, step, step.delay, step.jitter)
-        elif run.backoff is not None and record.status == FAILED:
+        elif run.backoff is not None and traits_of(record.status).restarts:
             self._restart(record, run)
-        elif record.status == ACTIVE and run.bounds.minimum == 0:
+        elif traits_of(record.status).serves and run.bounds.minimum == 0:
             if not record.replicas:
                 if run.requested_at > record.changed_at:
                     self._wake(record, run)
@@ -119,7 +117,7 @@ class Reactor:
         run.drawn += 1
         words = (*record.key, record.incarnation, record.revision, run.drawn)
         due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.settings.seed, *words)
-        last = step.status in _ENDS and not run.reached
+        last = traits_of(step.status).terminal and not run.reached
         if last:
             due = max(due, run.written + self._floor)
         action = partial(self._take_step, run, step)
@@ -131,7 +129,7 @@ class Reactor:
         run.restarts += 1
         wait = run.backoff.wait(run.restarts)
         message = f"Back-off: died again when it was started after {wait // SECOND} s (restart {run.restarts})"
-        step = Step(FAILED, record.substate, message, wait, size=Size.START, background=True)
+        step = Step(record.status, record.substate, message, wait, size=Size.START, background=True)
         self._plan(record, run, step, wait)
 
     def _wake(self, record: AppRecord, run: Run) -> None:
@@ -169,6 +167,6 @@ class Reactor:
         record = report(self._state, record, said)
         run.counter = record.counter
         run.fresh, run.materialized = False, None
-        run.reached = run.reached or step.status in _ENDS
+        run.reached = run.reached or traits_of(step.status).terminal
         if self._holds(record):
             self._go_on(record, run)
