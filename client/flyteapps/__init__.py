@@ -1,7 +1,7 @@
 """A typed client for Flyte's AppService: create, list, watch and control apps on a Flyte control plane.
 
 Rules of this package: production code only; it never imports `flyteapps_fake` or `flyteapps_contract`, and importing
-it loads nothing heavy: what is named below is loaded when it is first used.
+it loads nothing heavy: each name below is loaded when it is first used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """new_app: the message of an app with one container, as `App.create` takes it.
 
-Rules of this file: it fills in a message, and checks types and what would otherwise be an error of protobuf's; what a
-plane takes is the plane's to say. For what it doesn't fill in, the message it returns can be changed, or made by hand.
+Rules of this file: it fills in a message, and checks types and whatever protobuf would reject with an error of its own;
+the rules of a plane are left to the plane. Other fields can be set on the message that it returns.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def new_app(
     if port is not None:
         container.ports.add(container_port=_number(port, "port", 1, MAX_PORT))
     if replicas is not None:
-        least, most = _range(replicas)
-        app.spec.autoscaling.replicas.min, app.spec.autoscaling.replicas.max = least, most
+        minimum, maximum = _range(replicas)
+        app.spec.autoscaling.replicas.min, app.spec.autoscaling.replicas.max = minimum, maximum
     if scaledown_period is not None:
         app.spec.autoscaling.scaledown_period.FromTimedelta(_period(scaledown_period))
     app.metadata.labels.update(texts(labels, "labels"))
@@ -70,16 +70,16 @@ def _words(value: object, what: str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
-        refuse(what, value, f"should be a list of words, such as {value.split()!r}: no shell takes it apart")
+        refuse(what, value, f"should be a list of words, such as {value.split()!r}: no shell splits it")
     words: list[object] = list(cast("Sequence[object]", value)) if isinstance(value, Sequence) else [None]
     if not all(isinstance(each, str) for each in words):
         refuse(what, cast("object", value), "should be a list of strings")
     return cast("list[str]", words)
 
 
-def _number(value: object, what: str, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        refuse(what, value, f"should be a whole number from {least} to {most}")
+def _number(value: object, what: str, minimum: int, maximum: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        refuse(what, value, f"should be a whole number from {minimum} to {maximum}")
     return value
 
 
@@ -87,10 +87,10 @@ def _range(value: Any) -> tuple[int, int]:
     pair: Any = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(pair, tuple | list) or len(cast("Any", pair)) != 2:
         refuse("replicas", value, "should be (MIN, MAX), or one number for both")
-    least, most = (_number(each, "replicas", 0, MAX_REPLICAS) for each in cast("Any", pair))
-    if least > most:
-        refuse("replicas", value, "should be (MIN, MAX) with MIN no more than MAX")
-    return least, most
+    minimum, maximum = (_number(each, "replicas", 0, MAX_REPLICAS) for each in cast("Any", pair))
+    if minimum > maximum:
+        refuse("replicas", value, "should be (MIN, MAX) with MIN at most MAX")
+    return minimum, maximum
 
 
 def _period(value: Any) -> timedelta:

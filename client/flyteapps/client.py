@@ -45,10 +45,10 @@ CREATE_REASON = "created again by flyteapps"
 
 
 class Apps:
-    """The apps that a client reaches: `client.apps`. Every method raises `flyteapps.Error`; `.aio` is for asyncio."""
+    """The apps of a client: `client.apps`. Every method raises `flyteapps.Error`; `.aio` is for asyncio."""
 
     def __init__(self, client: Client, kind: type[App] | None = None) -> None:
-        """`kind`: the class of the handles, None for App."""
+        """Bind to a client. `kind`: the class of the handles, None for App."""
         self._client = client
         self._kind = kind
 
@@ -181,10 +181,10 @@ def _default_apps(kind: type[App]) -> Apps:
 class App(Handle):
     """One app, as the plane last showed it to this handle.
 
-    `pb2` is the `flyteidl2.app.App` itself. A handle follows its own writes and waits: they renew `pb2`. `waited` says
-    how the last wait ended, None before the first. Class methods use the default client (`flyteapps.init`), the others
-    the client that the handle came from. Every method that calls the plane blocks; its `.aio` is for asyncio. All of
-    them raise `flyteapps.Error`.
+    `pb2` is the `flyteidl2.app.App` itself. A handle follows its own writes and waits: they renew `pb2`. `waited` is
+    the outcome of the last wait, None before the first. Class methods use the default client (`flyteapps.init`), the
+    others the client of the handle. Every method that calls the plane blocks; its `.aio` is for asyncio. All of them
+    raise `flyteapps.Error`.
 
     A subclass's class methods return handles of that subclass. Its constructor takes the same two arguments.
     """
@@ -199,7 +199,7 @@ class App(Handle):
     _client: Client | None = None
 
     def __init__(self, pb2: definition.App, client: Client | None = None) -> None:
-        """`client`: the client that this handle calls by; None is the default client."""
+        """Wrap an app. `client`: the client of this handle's calls, None for the default client."""
         self.pb2 = pb2
         self.waited: Waited | None = None
         self._client = client
@@ -207,7 +207,7 @@ class App(Handle):
 
     @property
     def client(self) -> Client:
-        """The client that this handle calls by. Raises ConfigError if there is none."""
+        """The client of this handle's calls. Raises ConfigError if there is none."""
         if self._client is None:
             self._client = _default()
         return self._client
@@ -230,8 +230,8 @@ class App(Handle):
     def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Flow[App]:
         """Wait until the app is active ("activated") or stopped ("deactivated"), and return this handle, renewed.
 
-        After a write through this handle it waits for that write: an older state never ends it. `timeout` in seconds,
-        by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
+        After a write through this handle it waits for that write: an older state never ends the wait. `timeout` in
+        seconds, by default the client's. Raises DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
         """
         from flyteapps.flows.verdicts import Baseline
 
@@ -249,7 +249,7 @@ class App(Handle):
             if error.last is not None:
                 self.pb2, error.last = error.last, type(self)(error.last, self.client)
             raise
-        self._baseline = None  # the write that was waited for is done: what is seen from now on counts as it is
+        self._baseline = None  # the awaited write is complete: later observations count as they are
         return self
 
     @calling_self
@@ -269,7 +269,7 @@ class App(Handle):
     def _switch(self, target: WaitFor, waits: bool, timeout: float | None) -> Flow[App]:
         from flyteapps.flows.switching import switch
 
-        settings, timeout = self.client.settings, patience(timeout)  # checked before anything is written
+        settings, timeout = self.client.settings, patience(timeout)  # validated before anything is written
         pending = self._baseline
         self.pb2, baseline = yield from switch(settings, self.pb2.metadata.id, target)
         self._baseline = baseline.after(pending)
@@ -279,8 +279,8 @@ class App(Handle):
     def events(self, timeout: float | None = None) -> ItemFlow[Change]:
         """Iterate over the changes of the app since the state that this handle shows.
 
-        It ends after `timeout` seconds, None for no limit. Each state is returned once, and dropped streams are opened
-        again; of the states in between, the last is returned. This handle isn't renewed. Raises WatchStalled.
+        It ends after `timeout` seconds, None for no limit. Each state is returned once, and dropped streams are
+        reopened; of the states in between, the last is returned. This handle isn't renewed. Raises WatchStalled.
         """
         from flyteapps.flows.changes import changes
 
@@ -325,7 +325,7 @@ class App(Handle):
     def ephemeral_ctx(self, timeout: float | None = None) -> AsyncEphemeral[Self]:
         """Start the app, wait until it is active, and stop it at the end: `async with app.ephemeral_ctx() as running:`.
 
-        However the block is left, also where the start failed, the app ends stopped, and the first error is the one
+        However the block ends, also where the start failed, the app ends stopped, and the first error is the one
         that is raised. As a decorator of a coroutine function it does so for each call. `timeout` of each wait in
         seconds.
         """
@@ -338,7 +338,7 @@ class App(Handle):
         )
 
     def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral[Self]:
-        """The same, blocking: `with app.ephemeral_ctx_sync() as running:`, or a decorator of a function."""
+        """Return the blocking context: `with app.ephemeral_ctx_sync() as running:`, or a decorator of a function."""
         from flyteapps.ephemeral import Ephemeral
 
         seconds = patience(timeout)
@@ -372,14 +372,14 @@ class Client(Connection):
 
     `endpoint`: `host:port`, `dns:///host:port`, `http(s)://host:port`. Without a scheme the connection is by TLS unless
     `insecure`. `org`, `project`, `domain`: defaults of all calls. `ca_cert`: a PEM file, or its bytes, to trust instead
-    of the system's. `insecure_skip_verify`: trusts the certificate that the plane shows first. `headers`: sent along
-    with every call. `timeout`: seconds for a whole call with its repetitions, None for none. `retries`: a Retries, or
+    of the system's. `insecure_skip_verify`: trust the certificate that the plane presents first. `headers`: sent
+    with every call. `timeout`: seconds for a whole call with its retries, None for no limit. `retries`: a Retries, or
     how many attempts at most. `waits`: how waits behave. `protocol`: "connect" or "grpc", both by connectrpc, or
-    "grpcio", by grpcio (extra grpc). `http_version`: "1.1" or "2"; gRPC needs 2. `transport`: another way to a plane,
-    instead of an endpoint, such as `plane.transport()`. `console_endpoint`: where the
+    "grpcio", by grpcio (extra grpc). `http_version`: "1.1" or "2"; gRPC needs 2. `transport`: a transport
+    to use instead of an endpoint, such as `plane.transport()`. `console_endpoint`: where the
     console is, if not where the endpoint says.
 
-    Raises ConfigError for what can't be meant. Nothing is connected before the first call; connections are closed by
+    Raises ConfigError for invalid options. Nothing is connected before the first call; connections are closed by
     `close` or `aclose`, or by the `with` of either kind.
     """
 
@@ -420,7 +420,10 @@ class Client(Connection):
     def from_config(
         cls, config: Config, *, org: str | None = None, project: str | None = None, domain: str | None = None
     ) -> Self:
-        """A client as a configuration says; arguments win over it. Raises ConfigError where it names no endpoint."""
+        """Return a client with the settings of a configuration; arguments override them.
+
+        Raises ConfigError if the configuration has no endpoint.
+        """
         if not config.endpoint:
             where = f"{config.source} has no" if config.source else "no configuration file was found, so there is no"
             raise ConfigError(f"{where} admin.endpoint; set it there, or by the variable FLYTE_ADMIN_ENDPOINT")
@@ -455,7 +458,7 @@ class Client(Connection):
 
 
 def _text(value: object, what: str) -> str:
-    """A string; None is an empty one. Raises ConfigError."""
+    """Return a string, "" for None. Raises ConfigError."""
     if value is not None and not isinstance(value, str):
         raise ConfigError(f"{what}={value!r} should be a string, and is a {type(value).__name__}")
     return value or ""

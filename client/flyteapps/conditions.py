@@ -1,25 +1,22 @@
-"""What the conditions of an app say: where it is, and which of two sights of it is the newer.
-
-A plane with revisions shows a history of conditions, one without (the open-source one) a state: one condition each for
-what makes up an app, in an order that says nothing.
-"""
+"""The reading of an app's conditions: its status, and which of two observations of it is the newer."""
 
 from __future__ import annotations
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps.planes import traits_of
 from flyteapps.states import ACTIVE, DeploymentStatus, DesiredState, Substate
 
 Fingerprint = tuple[tuple[int, int, str, int, int, int], ...]
-"""What identifies a set of conditions: status, substate, message, counter, seconds and nanoseconds of each."""
+"""The identity of a set of conditions: status, substate, message, counter, seconds and nanoseconds of each."""
 
 
 def last(app: definition.App) -> definition.Condition | None:
-    """The condition that counts, None where there is none: the last one; without revisions one that failed, if any."""
+    """Return the condition that counts, None without conditions: the last one, or without a history a failed one."""
     conditions = app.status.conditions
     if not conditions:
         return None
-    if not has_revisions(app):
+    if not traits_of(app).keeps_history:
         for condition in conditions:
             if condition.deployment_status == DeploymentStatus.FAILED:
                 return condition
@@ -27,53 +24,48 @@ def last(app: definition.App) -> definition.Condition | None:
 
 
 def status(app: definition.App) -> DeploymentStatus:
-    """Where the app is; UNSPECIFIED without conditions."""
+    """Return the deployment status, UNSPECIFIED without conditions."""
     condition = last(app)
     return DeploymentStatus(condition.deployment_status) if condition else DeploymentStatus.UNSPECIFIED
 
 
 def substate(app: definition.App) -> Substate:
-    """What qualifies its status."""
+    """Return the substate of its status."""
     condition = last(app)
     return Substate(condition.substate) if condition else Substate.UNSPECIFIED
 
 
 def message(app: definition.App) -> str:
-    """What the plane says about its status."""
+    """Return the plane's message about its status."""
     condition = last(app)
     return condition.message if condition else ""
 
 
-def shall_run(app: definition.App) -> bool:
-    """Whether its desired state is to run."""
+def should_run(app: definition.App) -> bool:
+    """Return whether its desired state is to run."""
     return app.spec.desired_state != DesiredState.STOPPED
 
 
 def is_active(app: definition.App) -> bool:
-    """Whether it is active, zero replicas included."""
+    """Return whether it is active, zero replicas included."""
     return status(app) in ACTIVE
 
 
 def scaled_to_zero(app: definition.App) -> bool:
-    """Whether an active app has no replica; a plane without revisions has no substate to say so."""
-    if has_revisions(app):
+    """Return whether an active app has no replica; a plane without a history has no substate for it."""
+    if traits_of(app).keeps_history:
         return substate(app) is Substate.SCALED_TO_ZERO
     return is_active(app) and app.status.current_replicas == 0
 
 
 def is_of(app: definition.App, identifier: definition.Identifier) -> bool:
-    """Whether it is the app of that id; the org, which planes fill in, isn't compared."""
+    """Return whether it is the app of that id; the org, which planes fill in, isn't compared."""
     own = app.metadata.id
     return own.name == identifier.name and own.project == identifier.project and own.domain == identifier.domain
 
 
-def has_revisions(app: definition.App) -> bool:
-    """Whether the plane that returned it counts revisions; one that doesn't always says 0."""
-    return app.metadata.revision != 0
-
-
 def fingerprint(app: definition.App) -> Fingerprint:
-    """The identity of the conditions that it shows."""
+    """Return the identity of its conditions."""
     return tuple(
         (
             each.deployment_status,
@@ -88,27 +80,31 @@ def fingerprint(app: definition.App) -> Fingerprint:
 
 
 def age(app: definition.App) -> tuple[int, int, int, int]:
-    """Orders sights of one id on a plane with revisions: incarnation, revision, counter of the last condition."""
+    """Return the sort key of observations with revisions: incarnation, revision, counter of the last condition."""
     created, condition = app.status.created_at, last(app)
     return created.seconds, created.nanos, app.metadata.revision, condition.revision if condition else 0
 
 
-def born(app: definition.App) -> tuple[int, int]:
-    """When it was created; tells incarnations of one id apart. (0, 0) where the plane doesn't say."""
+def created_at(app: definition.App) -> tuple[int, int]:
+    """Return the time of its creation, which distinguishes incarnations of one id; (0, 0) if the plane has none."""
     return app.status.created_at.seconds, app.status.created_at.nanos
 
 
-def is_reborn(app: definition.App, since: definition.App) -> bool:
-    """Whether it is a later incarnation, as far as the plane says when each was created."""
-    return born(since) != (0, 0) and born(app) > born(since)
+def is_recreated(app: definition.App, since: definition.App) -> bool:
+    """Return whether it is a later incarnation, as far as the plane returns the times of creation."""
+    return created_at(since) != (0, 0) and created_at(app) > created_at(since)
 
 
 def is_same(app: definition.App, other: definition.App) -> bool:
-    """Whether both show one state. Without revisions a write returns labels and code that no read does, and a stopped
-    app is stamped with the time at which it is read: neither is a change."""
+    """Return whether both show one state.
+
+    A plane that stores no metadata returns it from writes alone, and stamps a stopped app with the time of the read:
+    neither is a change.
+    """
     if app == other:
         return True
-    return not has_revisions(app) and not has_revisions(other) and _state(app) == _state(other)
+    stored = traits_of(app).stores_metadata or traits_of(other).stores_metadata
+    return not stored and _state(app) == _state(other)
 
 
 def _state(app: definition.App) -> definition.App:
@@ -120,9 +116,9 @@ def _state(app: definition.App) -> definition.App:
 
 
 def describe(app: definition.App | None) -> str:
-    """One clause for error messages: revision, status, substate and message."""
+    """Return one clause for error messages: revision, status, substate and message."""
     if app is None:
-        return "nothing was seen of it"
+        return "it was never observed"
     text = f"last seen at revision {app.metadata.revision}: {status(app).name}"
     if substate(app):
         text += f"/{substate(app).name}"

@@ -1,7 +1,7 @@
-"""Config: what Flyte's configuration file and the FLYTE_ variables say about the plane.
+"""Config: the settings of a plane in Flyte's configuration file and the FLYTE_ variables.
 
-Rules of this file: the places, keys and variables are the Flyte SDK's, in its order; what can't be meant is a
-ConfigError that names file, line and key, never a silent default; what is of no business here is left alone. PyYAML is
+Rules of this file: the places, keys and variables are the Flyte SDK's, in its order; an invalid value is a
+ConfigError that names file, line and key, never a silent default; other keys are ignored. PyYAML is
 imported when a file is read. Values of authentication settings never get into a message, nor the content of a file into
 a traceback.
 """
@@ -56,11 +56,11 @@ _KINDS = {"int": "the number", "float": "the number", "bool": "the boolean", "ti
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Settings of a client; None where nothing was said.
+    """Settings of a client; None where a setting is absent.
 
-    `endpoint`: as written, and known to be one. `insecure`: without TLS; None leaves it to the endpoint's scheme.
-    `insecure_skip_verify`: trusts the certificate that the plane shows. `ca_cert_file_path`: an absolute path, that
-    existed. `org`, `project`, `domain`: defaults of calls. `console_endpoint`: where the console is, if elsewhere.
+    `endpoint`: as written, and valid. `insecure`: without TLS; None leaves it to the endpoint's scheme.
+    `insecure_skip_verify`: trust the certificate that the plane presents. `ca_cert_file_path`: an absolute path of a
+    file that existed. `org`, `project`, `domain`: defaults of calls. `console_endpoint`: the console's, if elsewhere.
     `source`: the absolute path of the file that was read.
     """
 
@@ -81,10 +81,10 @@ class Config:
         environ: Mapping[str, str] | None = None,
         directory: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Reads the first configuration file there is, then the variables, which win.
+        """Read the first configuration file that exists, then the variables, which take precedence.
 
-        `path`: this file, and no other. `environ`: instead of the process's variables; its HOME counts, too.
-        `directory`: instead of the working directory, which relative paths start from. A variable that is empty counts
+        `path`: this file alone. `environ`: instead of the process's variables, HOME included.
+        `directory`: instead of the working directory, the base of relative paths. A variable that is empty counts
         as not set. No file at all is no error. Raises ConfigError.
         """
         try:
@@ -117,7 +117,7 @@ class Config:
 
 
 class _Places:
-    """Where files are looked for."""
+    """The places of configuration files."""
 
     def __init__(self, environ: Mapping[str, str], directory: str | os.PathLike[str] | None) -> None:
         self.environ = environ
@@ -127,23 +127,23 @@ class _Places:
             raise ConfigError(f"the working directory can't be used: {error.strerror}") from error
 
     def absolute(self, path: str | os.PathLike[str]) -> Path:
-        """A path from the working directory on, ~ and ~/ being the home directory."""
+        """Return a path relative to the working directory, ~ and ~/ being the home directory."""
         parts = Path(path).parts
         home = self._home() if parts[:1] == ("~",) else None
         return home.joinpath(*parts[1:]) if home else self._directory / path
 
     def named(self, path: object, what: str) -> Path:
-        """A file that somebody named, which has to be there."""
+        """Return the path of a file named by the caller or a variable. Raises ConfigError if it does not exist."""
         try:
             found = self.absolute(os.fsdecode(path))  # pyright: ignore[reportArgumentType]  # what a caller gives
         except TypeError as error:
             raise ConfigError(f"{what} {path!r} should be the path of a file") from error
         if not _is_there(found, what):
-            raise ConfigError(f"{what} {found} does not exist: name a YAML file, or nothing to have it looked for")
+            raise ConfigError(f"{what} {found} does not exist: name a YAML file, or none to search the usual places")
         return found
 
     def first(self) -> Path | None:
-        """The file that counts where nobody named one."""
+        """Return the first existing file of the usual places, None for none."""
         for place in (Path("config.yaml"), Path(".flyte", "config.yaml")):
             if _is_there(self._directory / place):
                 return self._directory / place
@@ -160,17 +160,17 @@ class _Places:
         return None
 
     def _home(self) -> Path | None:
-        told = self.environ.get("USERPROFILE" if os.name == "nt" else "HOME")
+        home = self.environ.get("USERPROFILE" if os.name == "nt" else "HOME")
         try:
-            return Path(told) if told else Path.home()
+            return Path(home) if home else Path.home()
         except RuntimeError:
             return None
 
     def _git_root(self) -> Path | None:
-        """The work tree around the working directory, without the help of git.
+        """Return the work tree around the working directory, without calling git.
 
-        Like git it takes no tree of a stranger, who could have put one into a folder above: its owner has to be this
-        user, root, or the owner of the working directory.
+        Like git it ignores a tree of another user, as anyone could place one in a folder above: its owner has to be
+        this user, root, or the owner of the working directory.
         """
         start = Path(os.path.realpath(self._directory))
         for folder in (start, *start.parents):
@@ -190,7 +190,7 @@ def _is_trusted(mark: Path, start: Path) -> bool:
 
 
 def _is_there(path: Path, what: str = "the configuration file", valid: str = "a YAML file") -> bool:
-    """Whether something is there to be read. Raises ConfigError for a directory, and where that can't be known."""
+    """Return whether the file exists. Raises ConfigError for a directory, and if it can't be determined."""
     try:
         mode = os.stat(path).st_mode
     except ValueError as error:
@@ -206,7 +206,7 @@ def _is_there(path: Path, what: str = "the configuration file", valid: str = "a 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A setting that somebody made. `where`: the subject of a sentence about it; `kind`: YAML's type, or "str"."""
+    """A setting that is present. `where`: the subject of a sentence about it; `kind`: YAML's type, or "str"."""
 
     where: str
     text: str
@@ -214,36 +214,36 @@ class _Given:
     is_variable: bool = False
 
     def refuse(self, why: str) -> NoReturn:
-        """Says that the setting is wrong: `why` goes on from "FILE, line N: KEY"."""
+        """Raise ConfigError: `why` continues the sentence "FILE, line N: KEY"."""
         raise ConfigError(f"{self.where} {why}")
 
 
 class _Settings:
-    """The settings of a file, under those of the variables."""
+    """The settings of a file, overridden by the variables."""
 
     def __init__(self, entries: Mapping[str, _Given], environ: Mapping[str, str]) -> None:
         self._entries = entries
         self._environ = environ
 
     def find(self, key: str, aliases: tuple[str, ...] = ()) -> _Given | None:
-        """What was said about a key; None where nothing, or nothing but an empty value."""
+        """Return the setting of a key, None where it is absent or empty."""
         for variable in (*aliases, f"FLYTE_{key.upper().replace('.', '_')}"):
             if text := self._environ.get(variable):
                 return _Given(f"variable {variable}", text, is_variable=True)
         return self._entries.get(key)
 
     def refuse_authentication(self) -> None:
-        """Raises ConfigError for any setting of authentication."""
+        """Raise ConfigError for any setting of authentication."""
         for key, aliases in _AUTHENTICATION.items():
             if given := self.find(key, aliases):
                 given.refuse(
                     f"is a setting of authentication, which is not supported yet: "
-                    f"{'unset it' if given.is_variable else 'take it out'}, and send a token that you have by "
+                    f"{'unset it' if given.is_variable else 'remove it'}, and send a token by "
                     f"Client(endpoint, headers=...)"
                 )
 
     def boolean(self, key: str) -> bool | None:
-        """True, False, or None where nothing was said."""
+        """Return True, False, or None where the key is absent. Raises ConfigError."""
         given = self.find(key)
         if given is None:
             return None
@@ -253,12 +253,12 @@ class _Settings:
         return value
 
     def name(self, key: str) -> str | None:
-        """A name of an org, a project or a domain."""
+        """Return the name of an org, a project or a domain, None where the key is absent. Raises ConfigError."""
         given = self._text(key, "a name")
         return given.text if given else None
 
     def endpoint(self, key: str, insecure: bool | None) -> str | None:
-        """An endpoint, which `insecure` doesn't contradict."""
+        """Return an endpoint, None where the key is absent. Raises ConfigError, also if `insecure` contradicts it."""
         given = self._text(key, 'an endpoint, such as "localhost:8090"')
         if given is None:
             return None
@@ -271,7 +271,7 @@ class _Settings:
         return given.text
 
     def file(self, key: str, places: _Places) -> str | None:
-        """The absolute path of a file that exists."""
+        """Return the absolute path of an existing file, None where the key is absent. Raises ConfigError."""
         given = self._text(key, "the path of a PEM file")
         if given is None:
             return None
@@ -302,7 +302,7 @@ def _described(given: _Given) -> str:
 
 
 def _read(path: Path) -> dict[str, _Given]:
-    """What a file says about the keys of this module, empty values left out. Raises ConfigError."""
+    """Return the settings of a file by key, without empty values. Raises ConfigError."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -334,9 +334,9 @@ def _read(path: Path) -> dict[str, _Given]:
 
 
 def _composed(path: Path, text: str) -> Node | None:
-    """The tree of a YAML document; no value is made of it, so tags of other tools do no harm.
+    """Return the tree of a YAML document; no values are constructed, so tags of other tools do no harm.
 
-    PyYAML's errors quote the file, so that they are no causes of ours.
+    PyYAML's errors quote the file, so they are not kept as causes.
     """
     import yaml
     from yaml.reader import ReaderError
@@ -352,24 +352,28 @@ def _composed(path: Path, text: str) -> Node | None:
         problem = f"{path}{line}: is not YAML: {error.problem or error.context}"
     except RecursionError:
         problem = f"{path}: is nested too deeply"
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two by numbers that PyYAML doesn't check
+    except (
+        yaml.YAMLError,
+        ValueError,
+        OverflowError,
+    ) as error:  # the latter two for unchecked numbers
         problem = f"{path}: is not YAML: {error}"
     raise ConfigError(problem)
 
 
 def _pairs(path: Path, root: Node, where: str, prefix: str, ours: Sequence[str]) -> dict[str, tuple[Node, Node]]:
-    """The keys of a mapping with their values, those that `<<` merges in included. Nothing is an empty mapping.
+    """Return the keys of a mapping with their values, those merged by `<<` included. Null is an empty mapping.
 
-    `where`: the subject of a sentence about the mapping; `prefix`: what its keys begin with. Raises ConfigError, also
-    for a key that stands there twice, and for one of ours in another spelling, such as `insecure_skip_verify`: every
-    reader would take it for ours.
+    `where`: the subject of a sentence about the mapping; `prefix`: of its keys. Raises ConfigError, also for a
+    duplicate key, and for a known key in another spelling, such as `insecure_skip_verify`: readers would take it for
+    the known one.
     """
     from yaml.nodes import MappingNode, SequenceNode
 
     spellings = {_spelled(name): name for name in ours}
     pairs: dict[str, tuple[Node, Node]] = {}
     seen: set[int] = set()
-    todo = [(where, root)]  # what comes first wins
+    todo = [(where, root)]  # the first takes precedence
     while todo:
         what, node = todo.pop(0)
         if id(node) in seen or node.tag == f"{_TAG}null":
@@ -384,7 +388,7 @@ def _pairs(path: Path, root: Node, where: str, prefix: str, ours: Sequence[str])
                 continue
             at = f"{_line(path, key)}: {prefix}{key.value}"
             if key.value in lines:
-                raise ConfigError(f"{at} stands in line {lines[key.value]} as well: one of them has to go")
+                raise ConfigError(f"{at} is in line {lines[key.value]} as well: remove one of them")
             lines[key.value] = key.start_mark.line + 1
             meant = spellings.get(_spelled(key.value), key.value)
             if key.tag == f"{_TAG}merge":

@@ -1,7 +1,7 @@
-"""Where a plane is: what a caller writes, taken apart.
+"""Endpoint: the address of a plane, parsed from a caller's text.
 
-Rules of this file: text in, Endpoint or ConfigError out; nothing is resolved or connected. What a connection could
-never be made to is refused here, and a message never repeats a password or a query.
+Rules of this file: text in, Endpoint or ConfigError out; nothing is resolved or connected. An address that can't be
+connected to is rejected here, and a message never repeats a password or a query.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORMS = '"host:port", "dns:///host:port", "http://host:port" or "https://host:p
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """`host` as written, without brackets; `port` None where none was given; `secure`: by TLS."""
+    """An address. `host`: as written, without brackets; `port`: None for the default one; `secure`: by TLS."""
 
     host: str
     port: int | None
@@ -30,14 +30,14 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str, insecure: bool | None = None, *, what: str = "endpoint") -> Self:
-        """Takes `host[:port]`, `dns:///host[:port]`, `dns:host[:port]` and `http(s)://host[:port]`.
+        """Parse `host[:port]`, `dns:///host[:port]`, `dns:host[:port]` and `http(s)://host[:port]`.
 
-        IPv6 stands in brackets, or bare without a port. One slash at the end is taken off, as the Flyte SDK does.
+        IPv6 is in brackets, or bare without a port. One slash at the end is removed, as the Flyte SDK does.
         `insecure` None leaves it to the scheme; `dns` and no scheme at all mean TLS then. `what`: the name of the
-        setting, for messages. `parse(endpoint.url)` gives an equal endpoint. Raises ConfigError for all else.
+        setting, for messages. `parse(endpoint.url)` gives an equal endpoint. Raises ConfigError for other texts.
         """
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # what a caller gives
-            raise ConfigError(f"{what} {text!r} is no text: it should be {_FORMS}")
+            raise ConfigError(f"{what} {text!r} is not a string: it should be {_FORMS}")
         if insecure not in (None, True, False):
             raise ConfigError(f"insecure={insecure!r} should be True, False or None")
         try:
@@ -53,27 +53,27 @@ class Endpoint:
 
     @property
     def effective_port(self) -> int:
-        """The port; without one that of the scheme, 80 or 443."""
+        """The port, or that of the scheme, 80 or 443."""
         return self.port or (443 if self.secure else 80)
 
     @property
     def authority(self) -> str:
-        """host[:port] as given, IPv6 in brackets."""
+        """The address as host[:port], as given, IPv6 in brackets."""
         return self._bracketed if self.port is None else f"{self._bracketed}:{self.port}"
 
     @property
     def url(self) -> str:
-        """http(s)://host[:port], without a slash at the end."""
+        """The address as http(s)://host[:port], without a slash at the end."""
         return f"{'https' if self.secure else 'http'}://{self.authority}"
 
     @property
     def target(self) -> str:
-        """host:port for grpcio, with a port always."""
+        """The address for grpcio: host:port, always with a port."""
         return f"{self._bracketed}:{self.effective_port}"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine: localhost, *.localhost, 127.0.0.0/8, ::1, and IPv4 loopback written as IPv6."""
+        """Whether the host is this machine: localhost, *.localhost, 127.0.0.0/8, ::1, IPv4 loopback written as IPv6."""
         name = self.host.lower().removesuffix(".")
         if name == "localhost" or name.endswith(".localhost"):
             return True
@@ -90,7 +90,7 @@ class Endpoint:
 
 
 class _RefusedError(Exception):
-    """What is wrong with a text, as the predicate of a sentence about it."""
+    """An invalid text; the message is the predicate of a sentence about it."""
 
 
 def _refuse(why: str) -> NoReturn:
@@ -98,7 +98,7 @@ def _refuse(why: str) -> NoReturn:
 
 
 def _scheme(text: str) -> tuple[str, str]:
-    """The scheme in lower case, "" for none, and what follows it."""
+    """Return the scheme in lower case, "" for none, and the rest."""
     if not text:
         _refuse("is empty")
     if any(c.isspace() or not c.isprintable() for c in text):
@@ -140,7 +140,7 @@ def _host(host: str) -> str:
     if not host:
         _refuse("names no host")
     if not host.isascii():
-        _refuse(f"has the host {host!r}, which has to be in ASCII: its encoded form begins with xn--")
+        _refuse(f"has the host {host!r}, which is not ASCII: write its encoded form, which begins with xn--")
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         _refuse(f"has {_cut(host)} for a host")
@@ -169,7 +169,7 @@ def _port(port: str) -> int:
 
 
 def _shown(text: str) -> str:
-    """A text as messages quote it: without user and password, without what follows ? or #, and not endless."""
+    """Return a text for messages: shortened, without user and password, and without anything after ? or #."""
     scheme, found, rest = text.partition("://")
     if not found or not _SCHEME.fullmatch(scheme):
         scheme, found, rest = "", "", text

@@ -38,7 +38,7 @@ class Code(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A field that breaks a rule: its path (`app.metadata.id.name`), what the rule is, and the rule's id."""
+    """A field that breaks a rule: its path (`app.metadata.id.name`), the reason, and the rule's id."""
 
     field: str
     reason: str
@@ -52,11 +52,10 @@ class Error(Exception):
     """The base class of every error that this package raises on purpose.
 
     `code`: the RPC's code, None where no RPC failed. `message`: what happened, and what to do. `violations`: the fields
-    that the plane refused. `details`: error details that came along, as protobuf messages (Any where the type is
-    unknown here). `request_id`: the `x-request-id` of the call. `endpoint`: where it went. `app`: which app it was
-    about, "PROJECT/DOMAIN/NAME". `maybe_applied`: a write failed, and the plane may have done it all the same.
-    `seconds`: how long the last attempt took. `retry_after`: after how many seconds the plane asked to be called again,
-    None where it didn't.
+    that the plane rejected. `details`: the error details, as protobuf messages (Any where the type is unknown here).
+    `request_id`: the `x-request-id` of the call. `endpoint`: the plane's. `app`: the app of the call,
+    "PROJECT/DOMAIN/NAME". `maybe_applied`: whether a failed write may have been applied nevertheless. `seconds`: the
+    duration of the last attempt. `retry_after`: the seconds after which the plane asked for a retry, None for none.
     """
 
     default_code: ClassVar[Code | None] = None
@@ -101,7 +100,7 @@ class Error(Exception):
 def _rebuilt(kind: type[Error], args: tuple[Any, ...]) -> Error:
     """Make an error without its constructor, for pickle and copy, which set its attributes afterwards."""
     builtin: Any = kind
-    while builtin.__module__ != "builtins":  # the one whose memory layout it has: no other can make it
+    while builtin.__module__ != "builtins":  # the class whose memory layout it has: no other can construct it
         builtin = builtin.__base__
     error: Error = builtin.__new__(kind, *args)
     error.args = args
@@ -123,7 +122,7 @@ class InvalidArgument(CallerError, ValueError):
 
 
 class AppNotFound(CallerError, LookupError):
-    """No such app (or no such org on this plane)."""
+    """The app (or the org) does not exist on this plane."""
 
     default_code = Code.NOT_FOUND
 
@@ -141,13 +140,13 @@ class Conflict(CallerError):
 
 
 class FailedPrecondition(CallerError):
-    """The app is in no state for this, such as deleting one that runs."""
+    """The state of the app doesn't allow the call, such as the deletion of a running one."""
 
     default_code = Code.FAILED_PRECONDITION
 
 
 class PermissionDenied(CallerError):
-    """The plane knows the caller, and the caller may not do this."""
+    """The plane knows the caller, and does not permit the call."""
 
     default_code = Code.PERMISSION_DENIED
 
@@ -163,7 +162,7 @@ class PlaneError(Error):
 
 
 class Overloaded(PlaneError):
-    """RESOURCE_EXHAUSTED: the plane has no room for this now, or the message is too large for it."""
+    """RESOURCE_EXHAUSTED: the plane is at a limit, or the message is too large for it."""
 
     default_code = Code.RESOURCE_EXHAUSTED
 
@@ -175,29 +174,29 @@ class Unimplemented(PlaneError):
 
 
 class ProtocolError(PlaneError):
-    """What answered doesn't speak the protocol that the client speaks: another server, or rubbish on a stream."""
+    """A response in another protocol than the client's: from another server, or malformed bytes on a stream."""
 
 
 class NetworkError(Error):
-    """What lies between the client and the plane failed: nothing answered, or the answer was lost."""
+    """A failure between the client and the plane: no response, or a lost one."""
 
 
 class Unavailable(NetworkError, ConnectionError):
-    """UNAVAILABLE: no connection, or one that broke; also a plane that shuts down."""
+    """UNAVAILABLE: no connection, or a broken one; also a plane that shuts down."""
 
     default_code = Code.UNAVAILABLE
 
 
 class DeadlineExceeded(NetworkError, TimeoutError):
-    """No answer within `timeout`."""
+    """DEADLINE_EXCEEDED: no response within `timeout`."""
 
     default_code = Code.DEADLINE_EXCEEDED
 
 
 class WaitError(Error, RuntimeError):
-    """A wait that can't end well. A RuntimeError, as the Flyte SDK promises.
+    """A wait that can't succeed. A RuntimeError, as the Flyte SDK promises.
 
-    `last`: what was last seen of the app, a `flyteapps.App`; None where nothing was.
+    `last`: the app as last observed, a `flyteapps.App`; None if it never was.
     """
 
     def __init__(self, message: str, *, last: Any = None, **about: Any) -> None:
@@ -208,8 +207,8 @@ class WaitError(Error, RuntimeError):
 class DeploymentFailed(WaitError):
     """The app FAILED, or was stopped while it should become active.
 
-    `substate`: a `flyteapps.Substate`. `reason`: the message of the condition. `log_lines`: the app's last words, where
-    the plane gives logs.
+    `substate`: a `flyteapps.Substate`. `reason`: the message of the condition. `log_lines`: the app's last log
+    lines, if the plane serves logs.
     """
 
     def __init__(
@@ -222,12 +221,12 @@ class DeploymentFailed(WaitError):
 
 
 class AppDeleted(WaitError):
-    """The app was deleted while something waited for it."""
+    """The app was deleted during a wait for it."""
 
 
 class WatchStalled(WaitError):
-    """The plane could not be watched any longer: each attempt to open the stream or to read the app failed."""
+    """The plane can't be watched any longer: each attempt to open the stream or to read the app failed."""
 
 
 class WaitTimeout(WaitError, TimeoutError):
-    """The deadline of a wait passed; the plane was watched until then."""
+    """The deadline of a wait expired; the plane was watched until then."""

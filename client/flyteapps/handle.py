@@ -1,4 +1,4 @@
-"""Handle: the part of an App that calls nothing: what it shows of its app, its copies and its pickles."""
+"""Handle: the part of an App that makes no calls: the properties of its app, copies and pickles."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Handle:
 
     @property
     def revision(self) -> int:
-        """1 when created, one more with each update; 0 on planes that don't count."""
+        """1 when created, one more with each update; 0 on planes that don't count revisions."""
         return self.pb2.metadata.revision
 
     @property
     def endpoint(self) -> str:
-        """The public URL, "" before the plane has given one."""
+        """The public URL, "" before the plane has assigned one."""
         return self.pb2.status.ingress.public_url
 
     @property
@@ -86,7 +86,7 @@ class Handle:
         return self._copied(lambda state: copy.deepcopy(state, memo))
 
     def _copied(self, copied: Callable[[Any], Any]) -> Self:
-        """A copy, of the same client."""
+        """Return a copy, of the same client."""
         made = type(self).__new__(type(self))
         own, slots = _both(self.__getstate__())
         for name, value in {**copied(own), **copied(slots)}.items():
@@ -108,6 +108,6 @@ class Handle:
 
 
 def _both(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The attributes of an object by its state: those of its `__dict__`, and those of the slots of a subclass."""
+    """Return the attributes in an object's state: those of its `__dict__`, and those of the slots of a subclass."""
     pair = cast("tuple[Any, Any]", state if isinstance(state, tuple) else (state, {}))
     return {**pair[0]}, {**pair[1]}

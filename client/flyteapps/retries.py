@@ -1,4 +1,4 @@
-"""How often a call is tried again, and how long between: exponential backoff with full jitter, seedable."""
+"""Retries and Waits: exponential backoff with full jitter, seedable, and the limits of waits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from flyteapps.support.durations import positive
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Tries again after UNAVAILABLE, RESOURCE_EXHAUSTED and INTERNAL.
+    """The retries of a call after UNAVAILABLE, RESOURCE_EXHAUSTED and INTERNAL.
 
-    `attempts`: how often at most, the first included; 1 tries once. `initial`, `maximum`: seconds; before the n-th
-    repetition the client waits a random time between 0 and `min(maximum, initial * 2 ** (n - 1))`. `seed`: makes these
+    `attempts`: the maximum number, the first included; 1 never retries. `initial`, `maximum`: seconds; before the n-th
+    retry the client waits a random time between 0 and `min(maximum, initial * 2 ** (n - 1))`. `seed`: makes these
     times repeatable.
     """
 
@@ -41,7 +41,7 @@ class Retries:
 
     @classmethod
     def of(cls, given: int | Retries | None) -> Retries:
-        """What a client was given: a Retries, how many attempts at most, or None. Raises ConfigError."""
+        """Return the Retries of an option: one, a maximum number of attempts, or None. Raises ConfigError."""
         if isinstance(given, Retries):
             return given
         return cls() if given is None else cls(attempts=given)
@@ -49,18 +49,18 @@ class Retries:
     def __reduce__(self) -> tuple[Any, ...]:
         return Retries, (self.attempts, self.initial, self.maximum, self.seed)
 
-    def pause(self, repetition: int) -> float:
-        """Seconds to wait before the given repetition (1 is the first)."""
-        return self._random.uniform(0, min(self.maximum, self.initial * 2.0 ** min(repetition - 1, 60)))
+    def pause(self, retry: int) -> float:
+        """Return the seconds to wait before the given retry (1 is the first)."""
+        return self._random.uniform(0, min(self.maximum, self.initial * 2.0 ** min(retry - 1, 60)))
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How waits for an app behave; all in seconds.
+    """The limits of waits for an app, all in seconds.
 
-    `timeout`: the deadline of a wait that names none. `settle`: a plane without revisions can show an old ACTIVE for a
-    while; one that stays unchanged for so long is believed. `poll`: after so long without an event the app is read.
-    `stall`: after so long without any answer a wait gives up.
+    `timeout`: the deadline of a wait that has none of its own. `settle`: a plane without revisions can return an old
+    ACTIVE for a while; a state that stays unchanged for this time counts as current. `poll`: after this time without
+    an event the app is read. `stall`: after this time without any response the wait fails.
     """
 
     timeout: float = 600.0

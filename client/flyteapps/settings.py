@@ -1,4 +1,4 @@
-"""What flows need to know of their client: defaults of requests, patience, and where errors say they come from."""
+"""Settings: what flows need of their client: defaults of requests, limits, and the endpoint for error messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,28}[A-Za-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one client; `timeout` in seconds for a whole call, its repetitions included, None for none."""
+    """Settings of one client; `timeout` in seconds for a whole call, its retries included, None for no limit."""
 
     endpoint: str = ""
     org: str = ""
@@ -32,11 +32,11 @@ class Settings:
     waits: Waits = field(default_factory=Waits)
 
     def call_headers(self) -> dict[str, str]:
-        """The headers of one call: the client's own, and a request id unless they hold one."""
+        """Return the headers of one call: the client's own, and a request id unless they hold one."""
         return {REQUEST_ID: os.urandom(8).hex(), **self.headers}
 
     def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
-        """The id of an app, missing parts being the client's. Raises InvalidArgument and ConfigError."""
+        """Return the id of an app, with defaults for missing parts. Raises InvalidArgument and ConfigError."""
         if not is_name(name):
             raise bad_name(name)
         try:
@@ -52,7 +52,7 @@ class Settings:
             raise
 
     def completed(self, identifier: definition.Identifier) -> definition.Identifier:
-        """An id whose empty parts are filled in. Raises as `identifier`."""
+        """Return an id with its empty parts filled in. Raises as `identifier`."""
         filled = self.identifier(identifier.name, identifier.project, identifier.domain)
         filled.org = identifier.org or self.org
         return filled
@@ -65,23 +65,23 @@ class Settings:
 
 
 def is_name(name: object) -> bool:
-    """Whether it can be the name of an app."""
+    """Return whether it can be the name of an app."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def bad_name(name: object) -> InvalidArgument:
-    """What is wrong with a name that breaks the rules."""
+    """Return the error for an invalid name."""
     if not isinstance(name, str):
         reason = f"has to be a string, not {type(name).__name__}"
     elif not name:
         reason = "is empty"
     elif len(name) > 30:
-        reason = f"has {len(name)} characters, 30 is the most"
+        reason = f"has {len(name)} characters, at most 30 are allowed"
     else:
         reason = "may hold letters, digits and hyphens only (ASCII), and no hyphen at either end"
     return InvalidArgument(f"app name {name!r} {reason}", violations=[Violation("name", reason)])
 
 
 def label(identifier: definition.Identifier) -> str:
-    """How errors name an app: PROJECT/DOMAIN/NAME."""
+    """Return an app's id for error messages: PROJECT/DOMAIN/NAME."""
     return f"{identifier.project}/{identifier.domain}/{identifier.name}"

@@ -10,7 +10,7 @@ from typing import Self
 
 
 class OpenIntEnum(IntEnum):
-    """An IntEnum that takes numbers from a newer plane, too."""
+    """An IntEnum that accepts the numbers of a newer plane."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -23,7 +23,7 @@ class OpenIntEnum(IntEnum):
 
 
 class DeploymentStatus(OpenIntEnum):
-    """Status.DeploymentStatus: where an app is."""
+    """The status of a deployment: Status.DeploymentStatus."""
 
     UNSPECIFIED = 0
     UNASSIGNED = 1
@@ -39,7 +39,7 @@ class DeploymentStatus(OpenIntEnum):
 
 
 class DesiredState(OpenIntEnum):
-    """Spec.DesiredState: where an app shall be. UNSPECIFIED, STARTED and ACTIVE all mean "run"."""
+    """The desired state of an app: Spec.DesiredState. UNSPECIFIED, STARTED and ACTIVE all mean "run"."""
 
     UNSPECIFIED = 0
     STOPPED = 1
@@ -48,7 +48,7 @@ class DesiredState(OpenIntEnum):
 
 
 class Substate(OpenIntEnum):
-    """Status.Substate: what qualifies a deployment status."""
+    """The qualification of a deployment status: Status.Substate."""
 
     UNSPECIFIED = 0
     PULLING_IMAGE = 1
@@ -66,7 +66,7 @@ class Substate(OpenIntEnum):
 
 
 ACTIVE = frozenset({DeploymentStatus.ACTIVE, DeploymentStatus.STARTED})
-"""What counts as active, as in the Flyte SDK."""
+"""The statuses that count as active, as in the Flyte SDK."""
 
 DEACTIVATED = frozenset({DeploymentStatus.UNASSIGNED, DeploymentStatus.STOPPED})
-"""What counts as deactivated, as in the Flyte SDK."""
+"""The statuses that count as deactivated, as in the Flyte SDK."""

@@ -162,7 +162,7 @@ def test_a_listing_filters(client: Client, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"in_status": "running"}, "no such status"),
+        ({"in_status": "running"}, "unknown status"),
         ({"sort_by": ("name", "up")}, "sort_by"),
         ({"sort_by": ("colour", "asc")}, "colour"),
         ({"limit": -1}, "limit"),

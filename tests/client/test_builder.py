@@ -64,7 +64,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"port": 0}, "port=0 should be"),
     ({"port": 65_536}, "port=65536 should be"),
     ({"port": True}, "port=True should be"),
-    ({"replicas": (2, 1)}, r"replicas=\(2, 1\) should be \(MIN, MAX\) with MIN no more than MAX"),
+    ({"replicas": (2, 1)}, r"replicas=\(2, 1\) should be \(MIN, MAX\) with MIN at most MAX"),
     ({"replicas": (1, 2, 3)}, r"should be \(MIN, MAX\), or one number for both"),
     ({"replicas": "2"}, r"should be \(MIN, MAX\), or one number for both"),
     ({"replicas": -1}, "replicas=-1 should be a whole number from 0"),

@@ -368,10 +368,10 @@ BAD_FILES = [
     ("admin:\n- endpoint: h\n", "FILE, line 1: admin should be a mapping, with keys such as endpoint, insecure, "),
     ("console: http://h\n", "FILE, line 1: console should be a mapping, with keys such as endpoint"),
     ("task:\n  <<: p\n", "FILE, line 2: task.<< should be a mapping, with keys such as org, project, domain"),
-    ("task: {}\na: b\ntask: {}\n", "FILE, line 3: task stands in line 1 as well: one of them has to go"),
+    ("task: {}\na: b\ntask: {}\n", "FILE, line 3: task is in line 1 as well: remove one of them"),
     (
         "admin:\n  endpoint: h\n  insecure: on\n  endpoint: h\n",
-        "FILE, line 4: admin.endpoint stands in line 2 as well: one of them has to go",
+        "FILE, line 4: admin.endpoint is in line 2 as well: remove one of them",
     ),
     ("Admin:\n  endpoint: h\n", "FILE, line 1: Admin should be spelled admin"),
     (
@@ -465,8 +465,8 @@ def test_authentication_in_a_file(world: World, name: str) -> None:
     """Settings of authentication are refused, never ignored, and their values not repeated."""
     message = world.refused(f"admin:\n  endpoint: h\n  {name}: {AUTHENTICATION[name]}\n")
     assert message == (
-        f"FILE, line 3: admin.{name} is a setting of authentication, which is not supported yet: take it out, and send "
-        f"a token that you have by Client(endpoint, headers=...)"
+        f"FILE, line 3: admin.{name} is a setting of authentication, which is not supported yet: remove it, and send "
+        f"a token by Client(endpoint, headers=...)"
     )
 
 
@@ -483,7 +483,7 @@ def test_authentication_in_a_variable(world: World, variable: str) -> None:
         message = world.refused(content, **{variable: "secret"})
         assert message == (
             f"variable {variable} is a setting of authentication, which is not supported yet: unset it, and send a "
-            f"token that you have by Client(endpoint, headers=...)"
+            f"token by Client(endpoint, headers=...)"
         )
         assert world.load(content, **{variable: ""})
 
@@ -505,7 +505,7 @@ def test_neighbours_of_authentication(world: World) -> None:
 def test_named_file_is_missing(world: World) -> None:
     """A file that somebody named has to be there, and to be a file; the message says who named it."""
     (world.directory / "folder").mkdir()
-    valid = ": name a YAML file, or nothing to have it looked for"
+    valid = ": name a YAML file, or none to search the usual places"
     assert world.refused(path="x.yaml") == f"the configuration file {world.directory / 'x.yaml'} does not exist{valid}"
     folder = f"configuration file {world.directory / 'folder'} is a directory: it should be a YAML file"
     assert world.refused(path="folder") == f"the {folder}"

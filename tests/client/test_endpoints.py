@@ -161,12 +161,12 @@ def test_a_server_that_trickles(run: Run) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "says"),
     [
-        (servers.http("200 OK", "text/html", b"<html>"), ProtocolError, "no Flyte plane"),
+        (servers.http("200 OK", "text/html", b"<html>"), ProtocolError, "not a Flyte plane"),
         (servers.http("404 Not Found", "text/html", b"<html>"), Error, "404"),
         (servers.http("302 Found", "text/html", b"", "location: /login\r\n"), ProtocolError, "302"),
         (servers.http("503 Service Unavailable", "text/html", b"down"), Unavailable, "503"),
         (servers.http("400 Bad Request", "text/plain", b"HTTP request to an HTTPS server"), ProtocolError, "TLS"),
-        (servers.http("200 OK", CONNECT, b"\xff\xff\xff"), ProtocolError, "no message"),
+        (servers.http("200 OK", CONNECT, b"\xff\xff\xff"), ProtocolError, "malformed message"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", ProtocolError, "does not speak HTTP"),
         (b"\x15\x03\x01\x00\x02\x02\x16", ConfigError, "speaks TLS"),
     ],
@@ -203,11 +203,11 @@ def test_a_server_that_closes(run: Run, protocol: Any) -> None:
 
 @pytest.mark.parametrize("then", ["close", "wait"])
 def test_a_stream_of_rubbish(run: Run, then: str) -> None:
-    """Bytes that are no frames end the wait with an error that says so."""
+    """Bytes that are not frames end the wait with an error that says so."""
     answer = servers.chunked(STREAM, b"hello, this is no frame at all")
     with servers.listening(servers.saying(answer, then=then)) as port, at(port) as client:
         handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
-        with pytest.raises(ProtocolError, match="no frames"):
+        with pytest.raises(ProtocolError, match="not frames"):
             run(handle.watch, timeout=5)
 
 
@@ -216,7 +216,7 @@ def test_a_stream_of_broken_messages(run: Run) -> None:
     answer = servers.chunked(STREAM, b"\x00\x00\x00\x00\x03\xff\xff\xff")
     with servers.listening(servers.saying(answer, then="wait")) as port, at(port) as client:
         handle = App(definition.App(metadata={"id": {"name": "hello", **SCOPE}}), client)
-        with pytest.raises(ProtocolError, match="no message"):
+        with pytest.raises(ProtocolError, match="malformed message"):
             run(handle.watch, timeout=5)
 
 

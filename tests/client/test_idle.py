@@ -103,8 +103,8 @@ def test_a_slow_answer_leaves_open_streams_alone(plane: FakeControlPlane, way: s
             if way == "grpcio":
                 dropped._channel = None  # what a timeout does
             else:
-                dropped._silent(("_blocking", "_blocking_http"), 0.0, 1.0)
-                dropped._silent(("_awaiting", "_awaiting_http"), 0.0, 1.0)
+                dropped._timed_out(("_blocking", "_blocking_http"), 0.0, 1.0)
+                dropped._timed_out(("_awaiting", "_awaiting_http"), 0.0, 1.0)
             client.apps.get("hello").deactivate()
             assert any(change.app.desired_state.name == "STOPPED" for change in events)
             assert plane.open_streams() == opened == 1

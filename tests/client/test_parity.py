@@ -54,7 +54,7 @@ def test_no_status_is_every_status(nothing: Any, plane: FakeControlPlane, run: R
 
 
 BAD_LISTINGS: list[tuple[dict[str, Any], str]] = [
-    ({"in_status": "nope"}, "in_status='nope': no such status. There are: .*active"),
+    ({"in_status": "nope"}, "in_status='nope': unknown status. Known: .*active"),
     ({"in_status": ("",)}, "in_status=''"),
     ({"in_status": 7}, "in_status=7"),
     ({"in_status": [7]}, "in_status=7"),

@@ -19,7 +19,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 
 from flyteapps import App, Client, ConfigError, InvalidArgument, Overloaded, ProtocolError, Retries, Unavailable, Waits
-from flyteapps.flows.calls import LONGEST_PAUSE_SECONDS
+from flyteapps.flows.calls import MAX_PAUSE_SECONDS
 from flyteapps.flows.methods import GET
 from flyteapps.flows.operations import Unary
 from flyteapps.settings import Settings
@@ -147,7 +147,7 @@ def test_a_pause_beyond_the_timeout_is_an_error_at_once() -> None:
     """Waiting would bring nothing; without a timeout the pause has a bound."""
     assert failing(Settings(timeout=5), put_off(7.0)) == ([5], [])
     retries = Retries(attempts=2)
-    assert failing(Settings(retries=retries, timeout=None), put_off(1e9))[1] == [LONGEST_PAUSE_SECONDS]
+    assert failing(Settings(retries=retries, timeout=None), put_off(1e9))[1] == [MAX_PAUSE_SECONDS]
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
@@ -244,7 +244,7 @@ def test_an_answer_about_another_app(plane: FakeControlPlane, run: Run, name: st
         (lambda: run(App(made.pb2, client).activate), False),
     ]
     for call, written in calls:
-        with pytest.raises(ProtocolError, match="is something between") as caught:
+        with pytest.raises(ProtocolError, match="mix up responses") as caught:
             call()
         assert caught.value.maybe_applied is written
         assert caught.value.app.startswith("demo/development/")

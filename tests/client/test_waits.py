@@ -22,7 +22,7 @@ from flyteapps import (
     WaitTimeout,
     WatchStalled,
 )
-from flyteapps.transports.queue_stream import ROOM, InboxStream
+from flyteapps.transports.queue_stream import MAX_QUEUED_MESSAGES, QueueStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, SETTLES, WAYS, Run, client_of
@@ -256,17 +256,17 @@ def test_a_slow_consumer_leaves_messages_on_the_wire() -> None:
     full = threading.Event()
 
     def messages() -> Iterator[int]:
-        for number in range(3 * ROOM):
+        for number in range(3 * MAX_QUEUED_MESSAGES):
             taken.append(number)
-            if number == ROOM:
+            if number == MAX_QUEUED_MESSAGES:
                 full.set()
             yield number
 
-    stream = InboxStream(messages, lambda: None)
+    stream = QueueStream(messages, lambda: None)
     assert stream.receive(10) == 0
     assert full.wait(10)
-    assert len(taken) <= ROOM + 2
-    assert [stream.receive(10) for _ in range(3 * ROOM - 1)] == list(range(1, 3 * ROOM))
+    assert len(taken) <= MAX_QUEUED_MESSAGES + 2
+    assert [stream.receive(10) for _ in range(3 * MAX_QUEUED_MESSAGES - 1)] == list(range(1, 3 * MAX_QUEUED_MESSAGES))
     with pytest.raises(EOFError):
         stream.receive(10)
     stream.close()
@@ -274,7 +274,7 @@ def test_a_slow_consumer_leaves_messages_on_the_wire() -> None:
 
 def test_a_full_stream_can_be_closed() -> None:
     """Its reader waits for room, and ends all the same."""
-    stream = InboxStream(lambda: iter(range(3 * ROOM)), lambda: None)
+    stream = QueueStream(lambda: iter(range(3 * MAX_QUEUED_MESSAGES)), lambda: None)
     assert stream.receive(10) == 0
     stream.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "flyteapps stream"]

@@ -1,1 +1,1 @@
-"""What runs a flow: blocking in this thread, or awaiting in an event loop."""
+"""The drivers of flows: blocking in the calling thread, or awaiting in an event loop."""

@@ -1,7 +1,7 @@
-"""Runs flows in the running event loop: no thread, no loop of its own.
+"""The awaiting driver: runs flows in the running event loop, without a thread or a loop of its own.
 
-Cancellation is never thrown into a flow: it leaves through here, and the streams that the flow had open are closed on
-the way.
+Cancellation is never thrown into a flow: it passes through the driver, which closes the streams that the flow had
+open.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class AwaitingDriver:
-    """Performs operations over a transport, by awaiting."""
+    """A driver that awaits each operation over a transport."""
 
     def __init__(self, transport: Transport, translate: Translate) -> None:
         self._transport = transport
         self._translate = translate
 
     async def run(self, flow: Flow[T]) -> T:
-        """Runs a flow to its end and gives what it returns. Raises what it raises."""
+        """Run a flow to its end, and return its result or raise its error."""
         run = _Run(self._transport, self._translate)
         try:
             operation = next(flow)
@@ -45,12 +45,12 @@ class AwaitingDriver:
                 await run.close()
 
     def iterate(self, flow: ItemFlow[T]) -> AsyncItems[T]:
-        """The items that a flow emits, as they are consumed."""
+        """Return an iterator over the items of a flow, run as they are consumed."""
         return AsyncItems(flow, _Run(self._transport, self._translate))
 
 
 class _Run:
-    """One run of a flow: its open streams, and what each was opened by."""
+    """One run of a flow: its open streams, each with the operation that opened it."""
 
     __slots__ = ("streams", "translate", "transport")
 
@@ -104,7 +104,7 @@ class _Run:
 
 
 class AsyncItems(AsyncIterator[T], Generic[T]):
-    """What a flow emits, one by one; lazily, so that what isn't consumed isn't fetched.
+    """The items of a flow, one by one; lazily, so that only what is consumed is fetched.
 
     Closed at its end, by `aclose()`, or as an async context manager; its streams are then closed. `token` as in Items.
     """
@@ -140,7 +140,7 @@ class AsyncItems(AsyncIterator[T], Generic[T]):
         return operation.item  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Emit of this flow
 
     async def aclose(self) -> None:
-        """Ends the iteration; closing again does nothing."""
+        """End the iteration; closing again does nothing."""
         flow, self._flow = self._flow, None
         if flow is not None:
             await self._run.close()
@@ -153,7 +153,7 @@ class AsyncItems(AsyncIterator[T], Generic[T]):
         await self.aclose()
 
     def __del__(self) -> None:
-        """Whoever leaves the loop by `break` need not close: the event loop does, as it does for generators."""
+        """Close the streams after a `break`, in the event loop, as asyncio does for generators."""
         if self._flow is not None and self._run.streams and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_close_later, self._loop, self._run)
 

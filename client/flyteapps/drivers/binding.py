@@ -1,8 +1,8 @@
-"""How one flow becomes two ways to call: `app.get(...)` blocks, `await app.get.aio(...)` awaits.
+"""Decorators that make two methods of one flow: `app.get(...)` blocks, `await app.get.aio(...)` awaits.
 
 A method of the public surface is written once, as a generator that yields operations, under one of these decorators.
-What callers, `inspect`, `help` and `unittest.mock` see of it are two plain functions that the decorator makes of the
-generator: one for `method(...)`, one for `method.aio(...)`.
+Callers, `inspect`, `help` and `unittest.mock` find two plain functions, which the decorator makes of the generator: one
+for `method(...)`, one for `method.aio(...)`.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ T = TypeVar("T")
 S = TypeVar("S", bound="HasDrivers")
 
 _Functions = tuple[Callable[..., Any], Callable[..., Any]]
-"""The blocking function of a method, and the awaiting one; the first argument of each is the object that is called."""
+"""The blocking function of a method, and the awaiting one; the first argument of each is the method's object."""
 
 
 class HasDrivers(Protocol):
-    """An object whose methods are flows: it has the drivers that run them."""
+    """An object with flows for methods, and with the drivers that run them."""
 
     @property
     def _blocking(self) -> BlockingDriver: ...
@@ -40,12 +40,12 @@ class HasDrivers(Protocol):
 
 
 class _Called:
-    """An object that is called like a method, and has a second way to call it in `aio`."""
+    """A callable like a method, with an awaiting form in `aio`."""
 
     __slots__ = ()
 
     def _bound(self) -> tuple[Any, Any]:
-        """The two bound methods that this object stands for."""
+        """Return the two bound methods behind this object."""
         raise NotImplementedError
 
     if not TYPE_CHECKING:  # a type checker takes `__call__` and `aio` from the subclasses
@@ -87,7 +87,7 @@ class _BoundMethod(_Called):
             return MethodType(self._functions[1], self.__self__)
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Self:
-        """Makes this a routine to `inspect`, and so to `help` and to Sphinx."""
+        """Return itself: makes it a routine for `inspect`, and so for `help` and Sphinx."""
         return self
 
     def _documentation(self) -> str | None:
@@ -106,7 +106,7 @@ class _BoundMethod(_Called):
 
 
 class Call(_BoundMethod, Generic[P, T]):
-    """A method that calls the plane, of one object: called, it blocks; `aio` is the same for asyncio."""
+    """A bound method that calls the plane: called, it blocks; `aio` is the same for asyncio."""
 
     __slots__ = ()
 
@@ -117,12 +117,12 @@ class Call(_BoundMethod, Generic[P, T]):
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
         async def aio(self, *args: P.args, **kwargs: P.kwargs) -> T:
-            """The same, awaiting."""
+            """Call it, awaiting."""
             ...
 
 
 class Iteration(_BoundMethod, Generic[P, T]):
-    """A method that gives items as they come, of one object: called, an iterator; `aio` an async one."""
+    """A bound method that iterates: called, it returns an iterator; `aio` returns an async one."""
 
     __slots__ = ()
 
@@ -133,12 +133,12 @@ class Iteration(_BoundMethod, Generic[P, T]):
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Items[T]: ...
 
         def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncItems[T]:
-            """The same, for `async for`."""
+            """Return the iterator for `async for`."""
             ...
 
 
 class _Decorated(_Called):
-    """A decorated flow: the entry of a class's `__dict__`, and what `App.watch` is."""
+    """A decorated flow: the entry in a class's `__dict__`, such as `App.watch`."""
 
     bound: type[_BoundMethod]
 
@@ -148,14 +148,14 @@ class _Decorated(_Called):
 
     @lazy
     def functions(self) -> _Functions:
-        """The two functions of this method; made when it is first looked at."""
+        """Return the two functions of this method, made on first access."""
         raise NotImplementedError
 
     def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
         return self if instance is None else self.bound(instance, self.functions)
 
     def _bound(self) -> tuple[Any, Any]:
-        """`App.watch(app, ...)`. The signatures of these are without `app`, as mocks of the method get none."""
+        """Return the methods of `App.watch(app, ...)`; their signatures omit `app`, as mocks of the method get none."""
         blocking, awaiting = self._unbound
         return MethodType(blocking, self), MethodType(awaiting, self)
 
@@ -192,7 +192,7 @@ class _Calling(_Decorated):
 
 
 class calling(_Calling, Generic[S, P, T]):  # noqa: N801  # a decorator, as property is
-    """Decorates a flow that returns one result."""
+    """A decorator of a flow that returns one result."""
 
     if TYPE_CHECKING:
 
@@ -210,7 +210,7 @@ class calling(_Calling, Generic[S, P, T]):  # noqa: N801  # a decorator, as prop
 
 
 class calling_self(_Calling, Generic[S, P]):  # noqa: N801  # a decorator, as property is
-    """Decorates a flow that returns the object whose method it is, so that a subclass's method returns that class."""
+    """A decorator of a flow that returns its own object, so that a subclass's method returns that class."""
 
     if TYPE_CHECKING:
 
@@ -224,7 +224,7 @@ class calling_self(_Calling, Generic[S, P]):  # noqa: N801  # a decorator, as pr
 
 
 class iterating(_Decorated, Generic[S, P, T]):  # noqa: N801  # a decorator, as property is
-    """Decorates a flow that emits items."""
+    """A decorator of a flow that emits items."""
 
     bound = Iteration
 
@@ -256,9 +256,9 @@ class iterating(_Decorated, Generic[S, P, T]):  # noqa: N801  # a decorator, as 
 
 
 class _ByClass(_Decorated):
-    """A class's own way to another object's method: `App.get` is `Apps.get` of the default client.
+    """A class method that calls another object's method: `App.get` is `Apps.get` of the default client.
 
-    `find` gives that object for the class that the method is looked up in, each time that it is called.
+    `find` returns that object for the class of the lookup, at each call.
     """
 
     def __init__(self, method: Any, find: Callable[[Any], Any]) -> None:
@@ -288,7 +288,7 @@ class _ByClass(_Decorated):
 
 
 class calling_by(_ByClass, Generic[P, T]):  # noqa: N801  # a descriptor, as property is
-    """A class method that returns the same for all classes."""
+    """A class method with the same result for all classes."""
 
     if TYPE_CHECKING:
 
@@ -298,7 +298,7 @@ class calling_by(_ByClass, Generic[P, T]):  # noqa: N801  # a descriptor, as pro
 
 
 class making_by(_ByClass, Generic[P]):  # noqa: N801  # a descriptor, as property is
-    """A class method that returns an object of the class that it is looked up in."""
+    """A class method that returns an object of the class of the lookup."""
 
     if TYPE_CHECKING:
 
@@ -308,7 +308,7 @@ class making_by(_ByClass, Generic[P]):  # noqa: N801  # a descriptor, as propert
 
 
 class iterating_by(_ByClass, Generic[P]):  # noqa: N801  # a descriptor, as property is
-    """A class method that iterates over objects of the class that it is looked up in."""
+    """A class method that iterates over objects of the class of the lookup."""
 
     if TYPE_CHECKING:
 
@@ -318,7 +318,7 @@ class iterating_by(_ByClass, Generic[P]):  # noqa: N801  # a descriptor, as prop
 
 
 def _shown(function: Callable[..., Any], flow: Callable[..., Any], result: str) -> Callable[..., Any]:
-    """The function with the name, the docstring and the parameters of the flow, and the result that callers get.
+    """Return the function with the name, docstring and parameters of the flow, and the result that callers get.
 
     `result` is a format for the item of `Flow[ITEM]`. Signatures are read off `__wrapped__`: a copy of the flow that
     is never called.
@@ -334,7 +334,7 @@ def _shown(function: Callable[..., Any], flow: Callable[..., Any], result: str) 
 
 
 def _for_other(function: Callable[..., Any], first: Callable[[Any], tuple[Any, ...]]) -> Callable[..., Any]:
-    """The same function to be bound to another object: `first` gives what it takes instead of that object."""
+    """Return the function for binding to another object: `first` returns the arguments in place of that object."""
     if inspect.iscoroutinefunction(function):
 
         async def aio(owner: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,7 +1,6 @@
-"""Runs flows in the calling thread: no event loop, no thread of its own.
+"""The blocking driver: runs flows in the calling thread, without an event loop or a thread of its own.
 
-Ctrl-C is never thrown into a flow: it leaves through here, and the streams that the flow had open are closed on the
-way.
+Ctrl-C is never thrown into a flow: it passes through the driver, which closes the streams that the flow had open.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from typing import Any, Generic, Self, TypeVar
 from flyteapps.drivers.translation import Translate, raise_translated
 from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
 from flyteapps.support.clock import monotonic
-from flyteapps.transports.transport import SLICE, Stream, Transport
+from flyteapps.transports.transport import SLICE_SECONDS, Stream, Transport
 
 T = TypeVar("T")
 
 
 class BlockingDriver:
-    """Performs operations over a transport, by blocking."""
+    """A driver that blocks for each operation over a transport."""
 
     def __init__(self, transport: Transport, translate: Translate) -> None:
         self._transport = transport
         self._translate = translate
 
     def run(self, flow: Flow[T]) -> T:
-        """Runs a flow to its end and gives what it returns. Raises what it raises."""
+        """Run a flow to its end, and return its result or raise its error."""
         run = _Run(self._transport, self._translate)
         try:
             operation = next(flow)
@@ -46,12 +45,12 @@ class BlockingDriver:
                 run.close()
 
     def iterate(self, flow: ItemFlow[T]) -> Items[T]:
-        """The items that a flow emits, as they are consumed."""
+        """Return an iterator over the items of a flow, run as they are consumed."""
         return Items(flow, _Run(self._transport, self._translate))
 
 
 class _Run:
-    """One run of a flow: its open streams, and what each was opened by."""
+    """One run of a flow: its open streams, each with the operation that opened it."""
 
     __slots__ = ("streams", "translate", "transport")
 
@@ -74,7 +73,7 @@ class _Run:
         if type(operation) is Sleep:
             until = monotonic() + operation.seconds
             while (left := until - monotonic()) > 0:
-                time.sleep(min(left, SLICE))
+                time.sleep(min(left, SLICE_SECONDS))
             return None
         if type(operation) is Open:
             outer = sys.exception()
@@ -95,9 +94,9 @@ class _Run:
         while True:
             left = until - monotonic()
             try:
-                return operation.stream.receive(max(0.0, min(left, SLICE)))
+                return operation.stream.receive(max(0.0, min(left, SLICE_SECONDS)))
             except TimeoutError:
-                if left <= SLICE:
+                if left <= SLICE_SECONDS:
                     return Quiet.SILENCE
             except EOFError:
                 return Quiet.END
@@ -110,7 +109,7 @@ class _Run:
 
 
 class Items(Iterator[T], Generic[T]):
-    """What a flow emits, one by one; lazily, so that what isn't consumed isn't fetched.
+    """The items of a flow, one by one; lazily, so that only what is consumed is fetched.
 
     Closed at its end, by `close()`, or as a context manager; its streams are then closed.
     """
@@ -121,8 +120,8 @@ class Items(Iterator[T], Generic[T]):
         self._answer: Any = None
         self.token = ""
 
-    #: Where another iteration would go on (`listall(token=...)`): after the last item of a page the next page, before
-    #: that the page itself. "" at the start, and for what can't be resumed.
+    #: The token with which another iteration continues (`listall(token=...)`): after the last item of a page that of
+    #: the next page, before it that of the page itself. "" at the start, and where an iteration can't be resumed.
     token: str
 
     def __next__(self) -> T:
@@ -147,13 +146,13 @@ class Items(Iterator[T], Generic[T]):
         return operation.item  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Emit of this flow
 
     def _still_open(self) -> None:
-        """Ends `next` where another thread closed the iteration meanwhile."""
+        """End `next` if another thread closed the iteration meanwhile."""
         if self._flow is None:
             self._run.close()
             raise StopIteration
 
     def close(self) -> None:
-        """Ends the iteration, also one that waits in another thread; closing again does nothing."""
+        """End the iteration, also one that waits in another thread; closing again does nothing."""
         flow, self._flow = self._flow, None
         if flow is not None:
             self._run.close()

@@ -1,4 +1,4 @@
-"""What a transport raises, made the client's own error, for both drivers."""
+"""The translation of a transport's errors into the client's own, for both drivers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flyteapps.flows.operations import Open, Unary
 from flyteapps.support.secret import forget_headers
 
 Translate = Callable[[ConnectError, "Unary | Open"], Error]
-"""Makes the client's error of what a transport raised for an operation."""
+"""A function that makes the client's error of a transport's, for an operation."""
 
 
 def raise_translated(
@@ -20,7 +20,7 @@ def raise_translated(
 ) -> NoReturn:
     """Raise the client's error for a ConnectError, and any other as it is; without the headers in their tracebacks.
 
-    `outer`: the exception that was being handled before the operation. `seconds`: how long it took.
+    `outer`: the exception that was being handled before the operation. `seconds`: its duration.
     """
     forget_headers(error, operation.headers, outer)
     if not isinstance(error, ConnectError):

@@ -1,4 +1,4 @@
-"""One unary call, tried again where that may help."""
+"""One unary call, with its retries."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from flyteapps import conditions
 from flyteapps.errors import CallerError, Code, Error, ProtocolError
 from flyteapps.flows.methods import WRITES
 from flyteapps.flows.operations import Flow, Method, Sleep, Unary
+from flyteapps.planes import traits_of
 from flyteapps.settings import REQUEST_ID, Settings, label
 
-REPEATED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})
-"""Codes after which a call is tried again."""
+RETRIED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})
+"""Codes after which a call is retried."""
 
-LONGEST_PAUSE_SECONDS = 300.0
-"""How long a plane may put off a call that has no timeout."""
+MAX_PAUSE_SECONDS = 300.0
+"""Maximum delay that a plane can ask for before the retry of a call without a timeout."""
 
 
 def call(settings: Settings, method: Method, request: Message, about: definition.Identifier | None = None) -> Flow[Any]:
-    """Calls, and gives the response. All attempts carry one request id and share the client's `timeout`.
+    """Make a call, and return its response. All attempts carry one request id and share the client's `timeout`.
 
     `about`: the app that the response has to hold; another one is a ProtocolError. Raises Error; its `maybe_applied` is
-    True where an attempt before may have been applied, whatever the last one says.
+    True if any attempt may have been applied.
     """
     timeout = settings.timeout
     headers = settings.call_headers()
@@ -37,35 +38,35 @@ def call(settings: Settings, method: Method, request: Message, about: definition
             return response
         except Error as error:
             uncertain = error.maybe_applied = error.maybe_applied or uncertain
-            if error.code not in REPEATED or attempt == settings.retries.attempts or not _may_pass(error):
+            if error.code not in RETRIED or attempt == settings.retries.attempts or not _may_pass(error):
                 raise
             pause = settings.retries.pause(attempt)
-            if error.retry_after is not None:  # the plane, or what stands before it, said when
-                asked = error.retry_after
-                pause = max(pause, asked if left is not None else min(asked, LONGEST_PAUSE_SECONDS))
+            if error.retry_after is not None:  # by the plane or a proxy in front of it
+                delay = error.retry_after
+                pause = max(pause, delay if left is not None else min(delay, MAX_PAUSE_SECONDS))
             if left is not None:
                 left -= error.seconds + pause
                 if left <= 0:
-                    raise  # the error at hand says more than that the time is over
+                    raise  # more informative than the end of the time
         yield Sleep(pause)
         attempt += 1
 
 
 def _may_pass(error: Error) -> bool:
-    """Whether trying again can help: not where the caller has to mend something first."""
+    """Return whether a retry can succeed: not if the caller has to correct something first."""
     return not isinstance(error, CallerError | ProtocolError)
 
 
 def _check(
     settings: Settings, method: Method, app: definition.App, about: definition.Identifier, request_id: str
 ) -> None:
-    """Raise ProtocolError unless the app is known by both ids: a plane without revisions goes by the joined ones."""
-    if app.metadata.id.name and not conditions.has_revisions(app) and _joined(app.metadata.id) == _joined(about):
+    """Raise ProtocolError unless both ids name one app: a plane without revisions compares them joined."""
+    if app.metadata.id.name and not traits_of(app).counts_revisions and _joined(app.metadata.id) == _joined(about):
         return
     shown = f"app {label(app.metadata.id)}" if app.metadata.id.name else "no app"
     raise ProtocolError(
-        f"{settings.endpoint} answered {method.name} of app {label(about)} with {shown}: is something between the "
-        f"client and the plane mixing up answers?",
+        f"{settings.endpoint} answered {method.name} of app {label(about)} with {shown}: does a proxy "
+        f"mix up responses?",
         request_id=request_id,
         endpoint=settings.endpoint,
         app=label(about),

@@ -1,4 +1,4 @@
-"""The stream of changes of one app, which outlives the streams of the wire."""
+"""The changes of one app, followed over reconnects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flyteapps.support.durations import patience
 
 
 class ChangeKind(Enum):
-    """What happened."""
+    """The kind of a change."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -33,23 +33,24 @@ class Seen:
 def changes(
     settings: Settings, identifier: definition.Identifier, known: definition.App | None, timeout: float | None
 ) -> ItemFlow[Seen]:
-    """Emits what differs from the known state, then change after change; ends after `timeout` seconds, None never.
+    """Emit the difference from the known state, then each change; end after `timeout` seconds, None for no limit.
 
-    Each state is emitted once. Where a stream broke, the states in between are missing, never the last one.
+    Each state is emitted once. After a broken stream the states in between are missing, never the last one.
     """
     timeout = patience(timeout)
     follow = Follow(settings, identifier, known)
     until = float("inf") if timeout is None else timeout + (yield Now())
     last = known
     while True:
-        sight = yield from follow.next(until)
-        if sight.kind is Kind.TIME:
+        observation = yield from follow.next(until)
+        if observation.kind is Kind.TIME:
             yield from follow.close()
             return
-        if sight.kind is Kind.DELETED:
-            gone, last = sight.app or last, None
+        if observation.kind is Kind.DELETED:
+            gone, last = observation.app or last, None
             if gone is not None:
                 yield Emit(Seen(ChangeKind.DELETED, gone, gone))
-        elif sight.app is not None:
-            yield Emit(Seen(ChangeKind.UPDATED if sight.old else ChangeKind.CREATED, sight.app, sight.old))
-            last = sight.app
+        elif observation.app is not None:
+            kind = ChangeKind.UPDATED if observation.old else ChangeKind.CREATED
+            yield Emit(Seen(kind, observation.app, observation.old))
+            last = observation.app

@@ -1,7 +1,6 @@
-"""What a client does by itself where a plane doesn't: leave out what wasn't asked for, and sort.
+"""Filters and sort orders that the client applies where a plane ignores them.
 
-Planes without revisions (the open-source one) take filters and a sort and ignore them; what they lack is taken for
-ignored. Pure: apps in, apps out.
+Pure: apps in, apps out.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.errors import InvalidArgument
+from flyteapps.planes import traits_of
 
 
 def _at(stamp: Any) -> tuple[int, int]:
@@ -26,11 +26,11 @@ KEYS: dict[str, Callable[[definition.App], Any]] = {
     "status_phase": lambda app: conditions.status(app).name,
     "revision": lambda app: app.metadata.revision,
 }
-"""What apps can be sorted by."""
+"""The sort keys."""
 
 
-class Sieve:
-    """`org`: the org that apps must be of, None for any. `statuses`: names without prefix, empty for any."""
+class ClientFilter:
+    """A client-side filter. `org`: of the apps, None for any. `statuses`: names without prefix, empty for any."""
 
     def __init__(self, statuses: Iterable[str], subject: str | None) -> None:
         self.org: str | None = None
@@ -38,12 +38,12 @@ class Sieve:
         self._subject = subject
 
     def is_of_org(self, app: definition.App) -> bool:
-        """Whether the app is of that org."""
+        """Return whether the app is of that org."""
         return self.org is None or app.metadata.id.org == self.org
 
-    def passes(self, app: definition.App) -> bool:
-        """Whether the app is one of those that the filters leave; what a plane with revisions returns is."""
-        if conditions.has_revisions(app):
+    def matches(self, app: definition.App) -> bool:
+        """Return whether the app matches, as does each app of a plane that filters itself."""
+        if traits_of(app).filters_lists:
             return True
         if self._statuses and conditions.status(app).name not in self._statuses:
             return False
@@ -51,9 +51,9 @@ class Sieve:
 
 
 def ordered(apps: Iterable[definition.App], key: str, direction: str) -> list[definition.App]:
-    """The apps in that order, ties by id. Raises InvalidArgument for a key that there isn't."""
+    """Return the apps in that order, ties by id. Raises InvalidArgument for an unknown key."""
     if key not in KEYS:
-        raise InvalidArgument(f"sort_by: no such key {key!r}. There are: {', '.join(KEYS)}")
+        raise InvalidArgument(f"sort_by: unknown key {key!r}. Known keys: {', '.join(KEYS)}")
     found = sorted(apps, key=lambda app: _place(app.metadata.id))
     return sorted(found, key=KEYS[key], reverse=direction == "desc")
 

@@ -1,9 +1,9 @@
-"""One app, followed over dropped streams: what is seen of it, in order, each state once.
+"""Follow: one app, observed over reconnects, in order, each state once.
 
-Every time a stream opens, its snapshot counts like an event. What a stream can't tell (that the app is gone, that the
-connection is dead) is found by reading the app after a silence. A plane without revisions is lossy: its streams lose
-events and tell of other apps of that name, and what it reads may be half a minute old. There the snapshot of another
-stream shows the app as it is, and reading only tells whether there is one.
+The snapshot of each new stream counts as an event. What a stream can't show (the app's absence, a dead connection) is
+found by reading the app after a silence. Where a plane loses events, its streams also show other apps of that name, and
+its reads may be half a minute old: there the snapshot of another stream shows the app as it is, and a read only shows
+whether it exists.
 """
 
 from __future__ import annotations
@@ -21,35 +21,36 @@ from flyteapps.errors import AppNotFound, CallerError, Code, Error, ProtocolErro
 from flyteapps.flows.calls import call
 from flyteapps.flows.methods import GET, WATCH
 from flyteapps.flows.operations import Close, Flow, Next, Now, Open, Quiet, Sleep
+from flyteapps.planes import REVISIONED, traits_of
 from flyteapps.settings import Settings, label
 
-GLANCE = 1.0
-"""Seconds of silence after which a stream that has shown nothing yet is doubted, and the app read."""
+FIRST_MESSAGE_SECONDS = 1.0
+"""Maximum silence of a stream before its first message; then the app is read."""
 
-LOSSY_POLL = 5.0
-"""Seconds of silence after which another stream is opened on a lossy plane."""
+LOSSY_POLL_SECONDS = 5.0
+"""Silence after which another stream is opened on a plane that loses events."""
 
-CALM = 10.0
-"""A stream that lived for so many seconds was a good one: the next is opened without a long pause."""
+GOOD_STREAM_SECONDS = 10.0
+"""Minimum life of a stream after which the next is opened without a long pause."""
 
-CONNECT = 10.0
-"""Seconds that reading the app may take while following it."""
+MAX_READ_SECONDS = 10.0
+"""Maximum timeout of a read of the followed app."""
 
-LEAST = 0.05
-"""And the least."""
+MIN_READ_SECONDS = 0.05
+"""Minimum timeout of such a read."""
 
 
 class Kind(Enum):
-    """What a sight is."""
+    """The kind of an observation."""
 
-    SEEN = "the app as it is"
-    DELETED = "the app is gone"
-    TIME = "the time given passed"
+    SEEN = "the current app"
+    DELETED = "the app does not exist"
+    TIME = "the time limit passed"
 
 
 @dataclass(slots=True)
-class Sight:
-    """`app`: the app as it is, or was last. `old`: as it was before, where known."""
+class Observation:
+    """One observation. `app`: the current app, or its last state. `old`: its state before, None if unknown."""
 
     kind: Kind
     app: definition.App | None = None
@@ -57,10 +58,10 @@ class Sight:
 
 
 class Follow:
-    """Follows one app; `next` gives sight after sight.
+    """The followed app; `next` returns observation after observation.
 
-    `known`: the app as the caller knows it; sights begin with what differs from it, or, where it is None, with the app
-    as it is.
+    `known`: the app as the caller knows it. Observations begin with the difference from it, or, if it is None, with the
+    current state.
     """
 
     def __init__(
@@ -69,61 +70,63 @@ class Follow:
         self._settings = settings
         self._id = identifier
         self.last = known
-        self.lossy = known is not None and not conditions.has_revisions(known)
+        self.traits = traits_of(known) if known is not None else REVISIONED
         self._stream: Any = None
         self._opened = 0.0
         self._shown = False  # whether the open stream has shown anything
-        self._drops = 0  # streams that ended since a good one
-        self._failing: float | None = None  # since when nothing has come at all
+        self._drops = 0  # number of streams that ended since a good one
+        self._failing: float | None = None  # the start of the time without any response
         self._cause: Error | None = None
-        self._absent = False  # whether its absence has been told
-        self._ready: list[Sight] = []
-        self._heard_at = 0.0
+        self._absent = False  # whether its absence has been observed
+        self._ready: list[Observation] = []
+        self._last_message_at = 0.0
 
-    def next(self, until: float) -> Flow[Sight]:
-        """The next sight, or Kind.TIME once the clock shows `until`. Raises WatchStalled, and what can't pass."""
+    def next(self, until: float) -> Flow[Observation]:
+        """Return the next observation, Kind.TIME at the time `until`. Raises WatchStalled, and permanent errors."""
         while not self._ready:
             now: float = yield Now()
             if now >= until:
-                return Sight(Kind.TIME, self.last)
+                return Observation(Kind.TIME, self.last)
             if self._stream is None:
                 yield from self._open(until)
                 continue
             message = yield from self._receive(min(until, self._due()) - now)
             if message is not None and self._take(message):
-                self._heard_at = yield Now()
+                self._last_message_at = yield Now()
             elif self._stream is not None and (yield Now()) >= self._due():
-                if self.lossy and self._shown:
-                    yield from self.close()  # and on with another, whose snapshot shows what this one has lost
+                if self.traits.loses_events and self._shown:
+                    yield from self.close()  # the snapshot of another one includes the lost events
                 else:
                     yield from self._read(until)
         return self._ready.pop(0)
 
     @property
     def failing(self) -> Error | None:
-        """Why nothing comes at the moment; None while the plane answers."""
+        """The error of the last attempt to reach the plane; None while it responds."""
         return self._cause if self._failing is not None else None
 
-    def read_now(self, until: float) -> Flow[Sight | None]:
-        """Looks at the app at once; the sight of it, None where the plane didn't answer."""
+    def read_now(self, until: float) -> Flow[Observation | None]:
+        """Observe the app at once; None if the plane doesn't respond."""
         before = len(self._ready)
-        reached = yield from (self._snapshot(until) if self.lossy else self._read(until))
+        reached = yield from (self._snapshot(until) if self.traits.loses_events else self._read(until))
         if not reached:
             return None
         if len(self._ready) > before:
             return self._ready.pop(before)
-        return Sight(Kind.DELETED if self._absent else Kind.SEEN, self.last)
+        return Observation(Kind.DELETED if self._absent else Kind.SEEN, self.last)
 
     def close(self) -> Flow[None]:
-        """Closes the stream that is open."""
+        """Close the open stream."""
         if self._stream is not None:
             stream, self._stream = self._stream, None
             yield Close(stream)
 
     def _due(self) -> float:
-        """When the app is to be read unless something comes before."""
-        poll = min(LOSSY_POLL, self._settings.waits.poll) if self.lossy else self._settings.waits.poll
-        return max(self._opened, self._heard_at) + (poll if self._shown else min(GLANCE, poll))
+        """Return the time of the next read, unless a message arrives before."""
+        poll = self._settings.waits.poll
+        if self.traits.loses_events:
+            poll = min(LOSSY_POLL_SECONDS, poll)
+        return max(self._opened, self._last_message_at) + (poll if self._shown else min(FIRST_MESSAGE_SECONDS, poll))
 
     def _open(self, until: float) -> Flow[None]:
         if self._drops:
@@ -138,7 +141,7 @@ class Follow:
             yield from self._dropped(error)
 
     def _receive(self, timeout: float) -> Flow[payload.WatchResponse | None]:
-        """A message, or None: nothing came in time, or the stream ended and was closed."""
+        """Return a message, None if none arrived in time, or if the stream ended and was closed."""
         try:
             message = yield Next(self._stream, max(0.0, timeout))
         except Error as error:
@@ -150,12 +153,12 @@ class Follow:
         return None if message is Quiet.SILENCE else message
 
     def _dropped(self, error: Error | None) -> Flow[None]:
-        """The stream ended. Raises the error where another can't do better, WatchStalled where none has for long."""
+        """Close the ended stream. Raises the error if another can't succeed, WatchStalled if none has for long."""
         yield from self.close()
         if error is not None and not _passes(error):
             raise error
         now: float = yield Now()
-        self._drops = 1 if self._shown and now - self._opened >= CALM else self._drops + 1
+        self._drops = 1 if self._shown and now - self._opened >= GOOD_STREAM_SECONDS else self._drops + 1
         yield from self._failed(error)
 
     def _failed(self, error: Error | None) -> Flow[None]:
@@ -170,7 +173,7 @@ class Follow:
         self._failing = self._cause = None
 
     def _snapshot(self, until: float) -> Flow[bool]:
-        """Opens another stream and takes what it shows first; False where that is nothing, and the app is there."""
+        """Open another stream and take its first message; return False if it has none although the app exists."""
         yield from self.close()
         yield from self._open(until)
         while self._stream is not None and not self._shown:
@@ -180,38 +183,37 @@ class Follow:
                 self._take(message)
             elif self._stream is not None and left <= 0:
                 return (yield from self._read(until)) and self._absent
-        self._heard_at = yield Now()
+        self._last_message_at = yield Now()
         return self._shown
 
     def _read(self, until: float) -> Flow[bool]:
-        """Reads the app and takes what it says; False where the plane did not answer."""
+        """Read the app and take its state; return False if the plane doesn't respond."""
         left = until - (yield Now())
-        hasty = dataclasses.replace(
-            self._settings, timeout=max(LEAST, min(left, CONNECT, self._settings.timeout or CONNECT))
-        )
+        limit = min(left, MAX_READ_SECONDS, self._settings.timeout or MAX_READ_SECONDS)
+        bounded = dataclasses.replace(self._settings, timeout=max(MIN_READ_SECONDS, limit))
         try:
-            response = yield from call(hasty, GET, payload.GetRequest(app_id=self._id), self._id)
+            response = yield from call(bounded, GET, payload.GetRequest(app_id=self._id), self._id)
         except AppNotFound:
             self._answered()
             self._gone()
         except Error as error:
             if not _passes(error):
                 raise
-            self._heard_at = yield Now()
-            # no answer: the stream is dead, too, as far as we can tell
+            self._last_message_at = yield Now()
+            # no answer: the stream is dead, too, as far as we can warn
             yield from self._dropped(error)
             return False
         else:
             self._answered()
-            self.lossy = not conditions.has_revisions(response.app)
-            if not self.lossy:
+            self.traits = traits_of(response.app)
+            if self.traits.reads_current:
                 self._saw(response.app)
         self._shown = True
-        self._heard_at = yield Now()
+        self._last_message_at = yield Now()
         return True
 
     def _take(self, message: payload.WatchResponse) -> bool:
-        """Takes what a message says; False where it tells of another app."""
+        """Take the state in a message; return False if it is of another app."""
         self._answered()
         which = message.WhichOneof("event")
         event: Any = getattr(message, which) if which else None
@@ -223,39 +225,39 @@ class Follow:
             self._drops = 0
         if which != "delete_event":
             self._saw(app)
-        elif self.last is None or not conditions.is_reborn(self.last, app):
+        elif self.last is None or not conditions.is_recreated(self.last, app):
             self._gone(app)
         return True
 
     def _saw(self, app: definition.App) -> None:
-        """Takes a state unless it is the known one, or older."""
+        """Take a state unless it is the known one, or older."""
         last = self.last
-        self.lossy = not conditions.has_revisions(app)
+        self.traits = traits_of(app)
         if last is not None and (conditions.is_same(app, last) or _is_older(app, last)):
             return
-        if last is not None and conditions.is_reborn(app, last):
-            self._ready.append(Sight(Kind.DELETED, last))
+        if last is not None and conditions.is_recreated(app, last):
+            self._ready.append(Observation(Kind.DELETED, last))
             last = None
         self.last, self._absent = app, False
-        self._ready.append(Sight(Kind.SEEN, app, last))
+        self._ready.append(Observation(Kind.SEEN, app, last))
 
     def _gone(self, app: definition.App | None = None) -> None:
         if not self._absent:
-            self._ready.append(Sight(Kind.DELETED, app or self.last))
+            self._ready.append(Observation(Kind.DELETED, app or self.last))
         self.last, self._absent = None, True
 
 
-def as_it_is(settings: Settings, app: definition.App) -> Flow[definition.App]:
-    """An app that was read, as it is now; a second look where reads may be old. Raises AppNotFound."""
-    if conditions.has_revisions(app):
+def current(settings: Settings, app: definition.App) -> Flow[definition.App]:
+    """Return the current state of an app that was read, by a stream if reads may be old. Raises AppNotFound."""
+    if traits_of(app).reads_current:
         return app
     follow = Follow(settings, app.metadata.id, app)
     try:
-        sight = yield from follow.read_now(CONNECT + (yield Now()))
+        observation = yield from follow.read_now(MAX_READ_SECONDS + (yield Now()))
     except Error:
-        return app  # it can't be watched: what was read has to do
+        return app  # it can't be watched: the read state has to suffice
     yield from follow.close()
-    if sight is not None and sight.kind is Kind.DELETED:
+    if observation is not None and observation.kind is Kind.DELETED:
         raise AppNotFound(
             f"app {label(app.metadata.id)} not found", endpoint=settings.endpoint, app=label(app.metadata.id)
         )
@@ -263,11 +265,11 @@ def as_it_is(settings: Settings, app: definition.App) -> Flow[definition.App]:
 
 
 def _is_older(app: definition.App, last: definition.App) -> bool:
-    return conditions.has_revisions(app) and conditions.age(app) < conditions.age(last)
+    return traits_of(app).counts_revisions and conditions.age(app) < conditions.age(last)
 
 
 def _passes(error: Error) -> bool:
-    """Whether another stream may do better."""
+    """Return whether another stream may succeed."""
     if error.code is Code.UNIMPLEMENTED:
         return False
     return not isinstance(error, CallerError | ProtocolError | Unimplemented)
@@ -280,7 +282,7 @@ def stalled(
     seconds: float,
     cause: Error | None,
 ) -> WatchStalled:
-    """What is raised once following an app has brought nothing for long."""
+    """Return the error for an app that can't be followed."""
     why = f": {cause.message}" if cause is not None else ""
     return WatchStalled(
         f"app {label(identifier)} could not be watched for {seconds:.0f} s, each stream ended{why}; "

@@ -1,6 +1,6 @@
 """Listing apps, page by page, as they are consumed.
 
-What a plane leaves undone is done here, and told: it ignores filters or the sort, or can't list a whole org.
+Where a plane ignores filters or the sort order, or can't list a whole org, the client does it, and logs a warning.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.common import identifier_pb2 as identifiers
 from flyteidl2.common import list_pb2 as lists
 
-from flyteapps import conditions
 from flyteapps.errors import ConfigError, InvalidArgument, Unimplemented
 from flyteapps.flows.calls import call
-from flyteapps.flows.client_filters import Sieve, ordered
+from flyteapps.flows.client_filters import ClientFilter, ordered
 from flyteapps.flows.methods import LIST
 from flyteapps.flows.operations import Emit, ItemFlow
+from flyteapps.planes import traits_of
 from flyteapps.settings import Settings
 from flyteapps.states import DeploymentStatus
 from flyteapps.support.arguments import text
 
-PAGE = 100
-"""Apps a page, as the SDK asks for."""
+PAGE_SIZE = 100
+"""Maximum number of apps a page, as in the SDK."""
 
 _PREFIX = "DEPLOYMENT_STATUS_"
 
-FILTERED = "this plane does not filter: `listall` asks for all apps and leaves out the others itself"
-SORTED = "this plane does not sort: `listall` asks for all apps and sorts them itself"
-SCOPED = "this plane can't list an org: `listall` asks for all apps and leaves out those of other orgs itself"
+FILTERED = "this plane does not filter: `listall` fetches all apps and filters them itself"
+SORTED = "this plane does not sort: `listall` fetches all apps and sorts them itself"
+SCOPED = "this plane can't list an org: `listall` fetches all apps and omits those of other orgs itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to list. `limit`: at most so many apps, None for all; `token`: where to go on; the rest as in listall."""
+    """A query. `limit`: the maximum number of apps, None for all; `token`: of the first page; others as in listall."""
 
     created_by_subject: str | None = None
     sort_by: tuple[str, str] | None = None
@@ -47,10 +47,10 @@ class Query:
     token: str = ""
 
 
-def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> ItemFlow[definition.App]:
-    """Emits the apps; each with the token of the page after it, or of its own where its page isn't over.
+def list_apps(settings: Settings, query: Query, warn: Callable[[str], None]) -> ItemFlow[definition.App]:
+    """Emit the apps, each with the token that continues after it: of the next page, or of its own within a page.
 
-    `tell` is called with what the plane leaves to the client. What is sorted here comes without tokens.
+    `warn` is called with what the plane leaves to the client. Apps sorted by the client have no tokens.
     """
     limit: Any = query.limit
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
@@ -58,28 +58,28 @@ def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> 
     for what in ("created_by_subject", "project", "domain", "token"):
         text(getattr(query, what), what)
     request = _request(settings, query)
-    sieve = Sieve(_statuses(query), query.created_by_subject)
+    client_filter = ClientFilter(_statuses(query), query.created_by_subject)
     left, token = query.limit, query.token
     unsorted: list[definition.App] | None = None
     while left is None or left > 0:
         request.request.token = token
-        request.request.limit = PAGE if left is None else min(PAGE, left)
+        request.request.limit = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
         try:
             response = yield from call(settings, LIST, request)
         except Unimplemented:
             if not request.org:
                 raise
-            sieve.org = request.org
+            client_filter.org = request.org
             request.ClearField("filter_by")
-            tell(SCOPED)
+            warn(SCOPED)
             continue
-        found = [app for app in response.apps if sieve.is_of_org(app)]
-        apps = [app for app in found if sieve.passes(app)]
+        found = [app for app in response.apps if client_filter.is_of_org(app)]
+        apps = [app for app in found if client_filter.matches(app)]
         if len(apps) < len(found):
-            tell(FILTERED)
-        if query.sort_by and unsorted is None and apps and not conditions.has_revisions(apps[0]):
+            warn(FILTERED)
+        if query.sort_by and unsorted is None and apps and not traits_of(apps[0]).filters_lists:
             unsorted, left = ordered((), *query.sort_by), None
-            tell(SORTED)
+            warn(SORTED)
         if unsorted is not None:
             unsorted += apps
         else:
@@ -91,7 +91,9 @@ def list_apps(settings: Settings, query: Query, tell: Callable[[str], None]) -> 
         if not response.token:
             break
         if response.token == token:
-            raise InvalidArgument(f"the plane gave the token {token!r} for the page after itself: the list never ends")
+            raise InvalidArgument(
+                f"the plane returned the token {token!r} of a page as that of the next: the list never ends"
+            )
         token = response.token
         left = None if left is None else left - len(apps)
     if unsorted and query.sort_by:
@@ -139,7 +141,7 @@ def _filters(query: Query) -> Iterable[lists.Filter]:
 
 
 def _statuses(query: Query) -> list[str]:
-    """The names of the wanted statuses, none for any."""
+    """Return the names of the wanted statuses, none for any."""
     given: Any = query.in_status
     if given is None or given == "":  # as in the SDK, whose CLI passes on an empty option
         return []
@@ -162,4 +164,4 @@ def _status_name(status: object) -> str:
 
 def _no_status(status: object) -> InvalidArgument:
     known = ", ".join(each.lower() for each in DeploymentStatus.__members__)
-    return InvalidArgument(f"in_status={status!r}: no such status. There are: {known}")
+    return InvalidArgument(f"in_status={status!r}: unknown status. Known: {known}")

@@ -1,6 +1,6 @@
 """The log lines of an app, followed over streams that end whenever its replicas change.
 
-Each new stream repeats the backlog; lines that were given are known by their timestamp, and not given again.
+Each new stream repeats the backlog; lines already emitted are recognized by their timestamp.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, O
 from flyteapps.settings import Settings
 
 IDLE_STREAMS = 3
-"""So many streams in a row that bring nothing new end the iteration: no replica is left that could say something."""
+"""Number of streams in a row without a new line that end the iteration: then no replica is left."""
 
 
-BACKLOG_SILENCE = 1.0
-"""Where the backlog alone was asked for, so many seconds without a message end it: not every plane ends the stream."""
+BACKLOG_SILENCE_SECONDS = 1.0
+"""Time without a message that ends a backlog: not every plane ends its stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`timestamp` is None where the plane gives none; `originator`: "USER", "SYSTEM" or "UNKNOWN"; `message` has no
-    line end; `replica` is "" where the plane doesn't say."""
+    """One log line.
+
+    `timestamp`: None if the plane has none. `originator`: "USER", "SYSTEM" or "UNKNOWN". `message`: without a line
+    end. `replica`: "" if the plane doesn't name one.
+    """
 
     message: str
     timestamp: datetime | None = None
@@ -40,7 +43,7 @@ class LogLine:
 
 
 def request_of(identifier: definition.Identifier, replica: str | None, *, follow: bool = True) -> Any:
-    """The request for the logs of an app, or of one replica of it; the stream of one that doesn't follow ends."""
+    """Return the request for the logs of an app, or of one of its replicas; without `follow` its stream ends."""
     from flyteidl2.app import app_logs_payload_pb2, replica_definition_pb2
     from flyteidl2.logs.dataplane import payload_pb2
 
@@ -53,7 +56,7 @@ def request_of(identifier: definition.Identifier, replica: str | None, *, follow
 
 
 def lines_of(response: Any) -> Iterator[LogLine]:
-    """The lines of one TailLogsResponse; none for a replica list."""
+    """Return the lines of one TailLogsResponse; none for a replica list."""
     which = response.WhichOneof("resp")
     groups = [response.log_lines] if which == "log_lines" else response.batches.logs if which == "batches" else []
     for group in groups:
@@ -76,19 +79,19 @@ def _structured(line: Any, replica: str) -> LogLine:
     return LogLine(line.message.rstrip("\n"), at, names.get(line.originator, "UNKNOWN"), replica)
 
 
-class Replay:
-    """Knows the lines that were given: of each replica the newest timestamp, and the messages at it."""
+class EmittedLines:
+    """The record of emitted lines: for each replica the newest timestamp, and the messages at it."""
 
     def __init__(self) -> None:
         self._newest: dict[str, tuple[datetime, dict[str, int]]] = {}
         self._again: dict[str, dict[str, int]] = {}
 
     def reopened(self) -> None:
-        """A new stream begins: equal lines at the newest timestamp may come again."""
+        """Record the begin of a new stream: equal lines at the newest timestamp may be repeated."""
         self._again = {replica: dict(messages) for replica, (_, messages) in self._newest.items()}
 
     def is_new(self, line: LogLine) -> bool:
-        """Whether the line was not given before. One without a timestamp always counts as new."""
+        """Record a line, and return whether it is new; one without a timestamp always is."""
         if line.timestamp is None:
             return True
         empty: tuple[datetime | None, dict[str, int]] = (None, {})
@@ -111,26 +114,26 @@ class Replay:
 def follow_logs(
     settings: Settings, identifier: definition.Identifier, replica: str | None, follow: bool
 ) -> ItemFlow[LogLine]:
-    """Emits the lines of an app as they come, until no replica is left, or the backlog is over where not `follow`.
+    """Emit the lines of an app as they arrive, until no replica is left, or without `follow` until the backlog ends.
 
-    Raises AppNotFound where there is nothing to read yet, Unimplemented where the plane gives no logs.
+    Raises AppNotFound if the app has never started, Unimplemented if the plane serves no logs.
     """
-    replay, given, idle, drops = Replay(), False, 0, 0
+    emitted, any_emitted, idle, drops = EmittedLines(), False, 0, 0
     while True:
-        replay.reopened()
+        emitted.reopened()
         fresh, stream = False, None
         try:
             stream = yield Open(tail_logs(), request_of(identifier, replica, follow=follow), settings.call_headers())
             patience = None if follow else settings.timeout
             while not isinstance(message := (yield Next(stream, patience)), Quiet):
-                patience = None if follow else BACKLOG_SILENCE
+                patience = None if follow else BACKLOG_SILENCE_SECONDS
                 for line in lines_of(message):
-                    if replay.is_new(line):
-                        fresh = given = True
+                    if emitted.is_new(line):
+                        fresh = any_emitted = True
                         yield Emit(line)
             drops = 0
         except AppNotFound:
-            if given:
+            if any_emitted:
                 return  # the app was stopped or deleted meanwhile
             raise
         except Error as error:
@@ -146,9 +149,9 @@ def follow_logs(
 
 
 def read_backlog(
-    settings: Settings, identifier: definition.Identifier, seconds: float, most: int
+    settings: Settings, identifier: definition.Identifier, seconds: float, max_lines: int
 ) -> Flow[tuple[LogLine, ...]]:
-    """The last lines that the plane gives at once, at most `most`, within so many seconds. Raises Error."""
+    """Return the last lines of the backlog, at most `max_lines`, read within `seconds`. Raises Error."""
     until: float = seconds + (yield Now())
     stream = yield Open(tail_logs(), request_of(identifier, None), settings.call_headers())
     lines: list[LogLine] = []
@@ -157,6 +160,6 @@ def read_backlog(
         message = (yield Next(stream, min(left, seconds / 4 if lines else left))) if left > 0 else Quiet.SILENCE
         if isinstance(message, Quiet):
             break
-        lines = [*lines, *lines_of(message)][-most:]
+        lines = [*lines, *lines_of(message)][-max_lines:]
     yield Close(stream)
     return tuple(lines)

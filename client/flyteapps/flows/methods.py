@@ -1,6 +1,6 @@
-"""The methods that the client calls, as connectrpc describes methods.
+"""The RPCs of the client, as connectrpc describes methods.
 
-Written down here since flyteidl2's own client modules import connectrpc's servers, which cost a client 40 ms.
+They are repeated here since flyteidl2's own client modules import connectrpc's servers, which cost a client 40 ms.
 tests/client/test_methods.py compares them with flyteidl2's.
 """
 
@@ -27,11 +27,11 @@ LIST = _method("List", payload.ListRequest, payload.ListResponse, safe=True)
 WATCH = _method("Watch", payload.WatchRequest, payload.WatchResponse, safe=True)
 
 WRITES = frozenset({"Create", "Update", "Delete"})
-"""Names of the methods that change something."""
+"""Names of the RPCs that write."""
 
 
 def tail_logs() -> MethodInfo[Any, Any]:
-    """AppLogsService.TailLogs; its messages are loaded by the first who asks for logs."""
+    """Return AppLogsService.TailLogs; its messages are imported on the first call."""
     from flyteidl2.app import app_logs_payload_pb2 as logs
 
     return MethodInfo(

@@ -1,4 +1,4 @@
-"""What a flow may yield, and what it is sent for it. A driver performs them, one at a time.
+"""The operations that a flow yields, performed by a driver, one at a time.
 
 Rules of this file: data alone, in plain classes, as a dataclass costs every import of the client half a millisecond. A
 flow is a generator; it never does IO, never sleeps, never reads a clock by itself. It must not yield while it is being
@@ -22,14 +22,14 @@ Method: TypeAlias = MethodInfo[Any, Any]
 
 
 class Quiet(Enum):
-    """What Next gives where no message came."""
+    """The results of Next without a message."""
 
-    SILENCE = "nothing came in time"
+    SILENCE = "no message arrived in time"
     END = "the stream ended without an error"
 
 
 class Unary:
-    """One call. Gives the response; raises `flyteapps.errors.Error`. `timeout` in seconds."""
+    """One call. Results in the response; raises `flyteapps.errors.Error`. `timeout` in seconds."""
 
     __slots__ = ("headers", "method", "request", "timeout")
 
@@ -41,7 +41,7 @@ class Unary:
 
 
 class Open:
-    """Opens a server stream. Gives a stream, to be used in Next and Close; what fails shows in Next at the latest."""
+    """The opening of a server stream. Results in a stream for Next and Close; Next raises errors at the latest."""
 
     __slots__ = ("headers", "method", "request")
 
@@ -52,7 +52,7 @@ class Open:
 
 
 class Next:
-    """The next message of a stream, or a Quiet; `timeout` in seconds, None for ever. Raises Error once it broke."""
+    """The receipt of a message, or a Quiet; `timeout` in seconds, None for no limit. Raises Error if it broke."""
 
     __slots__ = ("stream", "timeout")
 
@@ -62,7 +62,7 @@ class Next:
 
 
 class Close:
-    """Closes a stream. Gives None, and never fails."""
+    """The closing of a stream. Results in None, and never fails."""
 
     __slots__ = ("stream",)
 
@@ -71,7 +71,7 @@ class Close:
 
 
 class Sleep:
-    """Waits for so many seconds."""
+    """A pause of so many seconds."""
 
     __slots__ = ("seconds",)
 
@@ -80,13 +80,13 @@ class Sleep:
 
 
 class Now:
-    """Gives the seconds of a clock that only goes forward."""
+    """The time: results in the seconds of a monotonic clock."""
 
     __slots__ = ()
 
 
 class Emit(Generic[T]):
-    """Hands one item to whoever iterates. `token`: where a new iteration would go on after it."""
+    """One item of an iteration. `token`: with which a new iteration continues after it."""
 
     __slots__ = ("item", "token")
 
@@ -101,7 +101,7 @@ ItemFlow: TypeAlias = Generator[Operation | Emit[T], Any, None]
 
 
 def mapped(flow: ItemFlow[T], convert: Callable[[T], U]) -> ItemFlow[U]:
-    """The same flow, with each item converted."""
+    """Run the flow, with each item converted."""
     step: Callable[[], Operation | Emit[T]] = partial(next, flow)
     while True:
         try:

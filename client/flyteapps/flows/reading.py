@@ -1,4 +1,4 @@
-"""Reading one app: the flow that everybody runs, in a file of its own so that it is loaded alone."""
+"""The flow of Get, the most frequent one, in a file of its own so that it can be loaded alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from flyteapps.settings import Settings
 
 
 def get(settings: Settings, identifier: definition.Identifier) -> Flow[definition.App]:
-    """The app. Raises AppNotFound, and ProtocolError where another app is answered."""
+    """Return the app. Raises AppNotFound, and ProtocolError if the response holds another app."""
     response = yield from call(settings, GET, payload.GetRequest(app_id=identifier), identifier)
     return response.app

@@ -1,7 +1,8 @@
-"""Whether what was seen of an app ends a wait. Pure: a baseline, a sight, a verdict.
+"""The verdict of an observation on a wait. Pure: a baseline, an observed app, a verdict.
 
-With revisions, a sight counts once its revision is at least the written one and its last condition isn't the one that
-stood before the write. Without, once its set of conditions is another than the one that the write returned.
+Where the plane keeps a history, an observation counts once its revision is at least the written one and its last
+condition isn't the one from before the write. Otherwise it counts once its set of conditions differs from the one that
+the write returned.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.conditions import Fingerprint
+from flyteapps.planes import traits_of
 from flyteapps.states import DeploymentStatus
 
 WaitFor = Literal["activated", "deactivated"]
 
 
 class Verdict(Enum):
-    """What a sight says about a wait."""
+    """The meaning of an observation for a wait."""
 
-    REACHED = "the app is where it should be"
-    UNCHANGED = "it looks as if it were active, or had failed, but this may be what stood before the write"
+    REACHED = "the app has reached the target"
+    UNCHANGED = "it is active or failed, but possibly only since before the write"
     FAILED = "it failed"
     STOPPED = "it was stopped, so it won't become active"
     REPLACED = "it was deleted and created anew"
@@ -32,51 +34,50 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is known when a wait begins: older sights than this don't count.
+    """The knowledge at the start of a wait: older observations don't count.
 
-    `revision`: the least that counts, 0 without revisions. `stale`: the conditions that stood before the write, None
-    where nothing was written. `born`: the incarnation. `stopped`: whether the app should be stopped when the wait
-    began: who then waits for "activated" waits for somebody to start it.
+    `revision`: the minimum that counts, 0 without revisions. `stale`: the conditions from before the write, None
+    without a write. `created_at`: the incarnation. `stopped`: whether the desired state was STOPPED at the start: a
+    wait for "activated" then waits for another caller to start the app.
     """
 
     revision: int = 0
     stale: Fingerprint | None = None
-    born: tuple[int, int] = (0, 0)
+    created_at: tuple[int, int] = (0, 0)
     stopped: bool = False
 
     @classmethod
     def seen(cls, app: definition.App) -> Self:
-        """Nothing was written; the app was seen like this."""
-        return cls(app.metadata.revision, None, conditions.born(app), not conditions.shall_run(app))
+        """Return the baseline of a read, without a write."""
+        return cls(app.metadata.revision, None, conditions.created_at(app), not conditions.should_run(app))
 
     @classmethod
     def written(cls, after: definition.App, before: definition.App | None) -> Self:
-        """A write returned `after`; `before` is what was read before it, None where nothing was."""
-        if conditions.has_revisions(after):
-            stale = conditions.fingerprint(before) if before is not None else None
-        else:
-            stale = conditions.fingerprint(after) or (conditions.fingerprint(before) if before is not None else ())
-        return cls(after.metadata.revision, stale, conditions.born(after), not conditions.shall_run(after))
+        """Return the baseline of a write that returned `after`; `before`: as read before it, None if it wasn't."""
+        stale = conditions.fingerprint(before) if before is not None else None
+        if not traits_of(after).keeps_history:
+            stale = conditions.fingerprint(after) or stale or ()
+        return cls(after.metadata.revision, stale, conditions.created_at(after), not conditions.should_run(after))
 
     def after(self, pending: Baseline | None) -> Baseline:
-        """This one, where a write before it has not been waited for; without revisions its old conditions may stand."""
+        """Return this baseline after a write without a wait, whose old conditions may still be returned."""
         if pending is None or self.stale is not None or self.revision:
             return self
         return replace(self, stale=pending.stale)
 
     def learning(self, app: definition.App) -> Self:
-        """Where a write returned no conditions and the plane has no revisions, the first ones seen may be old."""
-        if self.stale != () or conditions.has_revisions(app):
+        """Return this baseline after an observation; after a write that returned no conditions, the first are stale."""
+        if self.stale != () or traits_of(app).keeps_history:
             return self
         return replace(self, stale=conditions.fingerprint(app))
 
     def settled(self) -> Self:
-        """What stood before the write is believed to be what came of it."""
+        """Return this baseline without stale conditions: the unchanged ones count as the result of the write."""
         return replace(self, stale=None)
 
     def judge(self, app: definition.App, target: WaitFor) -> Verdict:
-        """What this sight of the app says about a wait for the target."""
-        if self.born != (0, 0) and conditions.born(app) > self.born:
+        """Return the verdict of this observation of the app on a wait for the target."""
+        if self.created_at != (0, 0) and conditions.created_at(app) > self.created_at:
             return Verdict.REPLACED
         if app.metadata.revision < self.revision:
             return Verdict.WAITING
@@ -85,17 +86,17 @@ class Baseline:
     def _activated(self, app: definition.App) -> Verdict:
         status = conditions.status(app)
         old = self._is_old(app)
-        if conditions.is_active(app) and conditions.shall_run(app):
+        if conditions.is_active(app) and conditions.should_run(app):
             return Verdict.UNCHANGED if old else Verdict.REACHED
         failed = status is DeploymentStatus.FAILED
         if failed and not old:
             return Verdict.FAILED
-        if not conditions.shall_run(app) and not self.stopped:
-            return Verdict.STOPPED  # whatever its conditions say: the desired state is that of the last write
-        return Verdict.UNCHANGED if failed and not conditions.has_revisions(app) else Verdict.WAITING
+        if not conditions.should_run(app) and not self.stopped:
+            return Verdict.STOPPED  # whatever its conditions are: the desired state is that of the last write
+        return Verdict.UNCHANGED if failed and not traits_of(app).keeps_history else Verdict.WAITING
 
     def _deactivated(self, app: definition.App) -> Verdict:
-        if conditions.shall_run(app):
+        if conditions.should_run(app):
             return Verdict.WAITING
         if conditions.status(app) in (DeploymentStatus.STOPPED, DeploymentStatus.UNASSIGNED):
             return Verdict.REACHED
@@ -105,4 +106,4 @@ class Baseline:
         if self.stale is None:
             return False
         seen = conditions.fingerprint(app)
-        return seen[-1:] == self.stale[-1:] if conditions.has_revisions(app) else seen == self.stale
+        return seen[-1:] == self.stale[-1:] if traits_of(app).keeps_history else seen == self.stale

@@ -1,4 +1,4 @@
-"""Printing log lines: plainly, or, on a terminal that rich can drive, the last few in place."""
+"""The display of log lines: printed, or, on a terminal and with rich, the last few in place."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from flyteapps.flows.operations import Emit, Flow, ItemFlow
 
 
 class View(Protocol):
-    """Where lines go."""
+    """A display of lines."""
 
     def show(self, line: str) -> None:
-        """Shows one more line."""
+        """Show one more line."""
         ...
 
     def close(self) -> None:
-        """Leaves the terminal as it should be."""
+        """Restore the terminal."""
         ...
 
 
 class Printed:
-    """Each line on standard output."""
+    """A view that prints each line on standard output."""
 
     def show(self, line: str) -> None:
+        """See View.show."""
         print(printable(line, sys.stdout), flush=True)
 
     def close(self) -> None:
-        pass
+        """See View.close."""
 
 
 class Live:
-    """The last lines, in place."""
+    """A view of the last lines, in place."""
 
     def __init__(self, max_lines: int) -> None:
         from rich.live import Live as RichLive
@@ -44,19 +45,21 @@ class Live:
         self._text: Callable[[str], Any] = Text
         self._lines: deque[str] = deque(maxlen=max(1, max_lines))
         self._live = RichLive(Text(""), refresh_per_second=20)
-        self._stdout = sys.stdout  # rich puts its own in its place
+        self._stdout = sys.stdout  # rich replaces it by its own
         self._live.start()
 
     def show(self, line: str) -> None:
+        """See View.show."""
         self._lines.append(printable(line, self._stdout))
         self._live.update(self._text("\n".join(self._lines)))
 
     def close(self) -> None:
+        """See View.close."""
         self._live.stop()
 
 
 def view_logs(flow: ItemFlow[LogLine], max_lines: int, show_ts: bool, raw: bool, filter_system: bool) -> Flow[None]:
-    """Shows what the flow emits, until it ends."""
+    """Show the items of the flow, until it ends."""
     in_place = not raw and _is_terminal(sys.stdout) and importlib.util.find_spec("rich") is not None
     view: View = Live(max_lines) if in_place else Printed()
     try:
@@ -105,6 +108,6 @@ def is_system(line: LogLine) -> bool:
 
 
 def formatted(line: LogLine, show_ts: bool) -> str:
-    """The line as it is printed."""
+    """Return the line as it is printed."""
     stamp = f"[{line.timestamp.isoformat()}] " if show_ts and line.timestamp is not None else ""
     return f"{stamp}{line}"

@@ -1,16 +1,18 @@
-"""Waiting for an app to become active, or to stop."""
+"""The wait for an app to become active, or to stop."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import conditions
 from flyteapps.errors import AppDeleted, DeploymentFailed, InvalidArgument, WaitTimeout
-from flyteapps.flows.follow import Follow, Kind, Sight, stalled
-from flyteapps.flows.last_words import last_words
+from flyteapps.flows.follow import Follow, Kind, Observation, stalled
+from flyteapps.flows.last_log_lines import last_log_lines
 from flyteapps.flows.operations import Flow, Now
 from flyteapps.flows.verdicts import Baseline, Verdict, WaitFor
 from flyteapps.settings import Settings, label
@@ -18,33 +20,33 @@ from flyteapps.support.durations import patience
 
 
 class Standstill:
-    """Whether the time of a plane stands still, so that a wait on it brings nothing.
+    """The check whether a plane's clock stands still, so that a wait observes no change.
 
-    `hint`: reads what the transport says of its plane's clock and time, "" where that runs by itself; `tell`: logs it.
+    `hint`: returns the transport's hint about its plane's clock, "" where that runs by itself. `warn`: logs it.
     """
 
-    def __init__(self, hint: Callable[[], str], tell: Callable[[str], None]) -> None:
+    def __init__(self, hint: Callable[[], str], warn: Callable[[str], None]) -> None:
         self._hint = hint
-        self._tell = tell
+        self._warn = warn
         self._first = hint()
 
     def now(self) -> str:
-        """What to say about it: "" where the time runs, or was moved since the wait began."""
+        """Return the hint, "" if the time runs or was moved since the wait began."""
         return self._first if self._first and self._hint() == self._first else ""
 
     def warn(self) -> None:
-        """Log it, where there is something to say."""
-        if said := self.now():
-            self._tell(said)
+        """Log the hint, if there is one."""
+        if hint := self.now():
+            self._warn(hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """How a wait ended well.
+    """The outcome of a successful wait.
 
-    `how`: "observed" where the plane showed that the state belongs to the write that was waited for; "settled" where it
-    only stayed unchanged for `Waits.settle` seconds, on a plane that can show old states. `scaled_to_zero`: the app is
-    active without a replica. `seconds`: how long it took.
+    `how`: "observed" if the plane showed that the state belongs to the awaited write; "settled" if the state only
+    stayed unchanged for `Waits.settle` seconds, on a plane that can return old states. `scaled_to_zero`: the app is
+    active without a replica. `seconds`: the duration.
     """
 
     how: str
@@ -53,7 +55,24 @@ class Waited:
 
 
 STANDSTILL_SECONDS = 5.0
-"""How long a plane's time may stand still before a wait says so."""
+"""How long a plane's time may stand still before a wait logs it."""
+
+
+class _End(Enum):
+    REACHED = "the target was observed"
+    SETTLED = "the target stayed unchanged long enough"
+    FAILED = "the app failed"
+    STOPPED = "the app was stopped"
+    DELETED = "the app was deleted, or created anew"
+    TIMED_OUT = "the deadline passed"
+
+
+_ENDS = {
+    Verdict.REACHED: _End.REACHED,
+    Verdict.FAILED: _End.FAILED,
+    Verdict.STOPPED: _End.STOPPED,
+    Verdict.REPLACED: _End.DELETED,
+}
 
 
 def wait(
@@ -64,9 +83,9 @@ def wait(
     timeout: float | None,
     standstill: Standstill | None = None,
 ) -> Flow[tuple[definition.App, Waited]]:
-    """Waits until the known app has reached the target, and gives it and how it got there.
+    """Wait until the known app has reached the target; return the app, and the outcome.
 
-    `timeout` in seconds, None for the client's own. `standstill`: of a plane whose time may stand still. Raises
+    `timeout` in seconds, None for the client's own. `standstill`: of a plane with a clock that may stand still. Raises
     DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout.
     """
     if target not in ("activated", "deactivated"):
@@ -74,67 +93,101 @@ def wait(
     timeout = patience(timeout)
     seconds = settings.waits.timeout if timeout is None else timeout
     identifier = known.metadata.id
-    follow = Follow(settings, identifier)
     started: float = yield Now()
-    deadline, settles = started + seconds, None
-    learnt = baseline
-    warns = started + STANDSTILL_SECONDS if standstill is not None else deadline
-    while True:
-        sight: Sight = yield from follow.next(min(deadline, settles or deadline, warns))
-        now: float = yield Now()
-        if standstill is not None and warns <= now < deadline:
-            standstill.warn()
-            warns = deadline
-            if sight.kind is Kind.TIME and not (settles is not None and now >= settles):
+    waiting = _Wait(Follow(settings, identifier), baseline, target, settings.waits.settle, standstill)
+    end, app = yield from waiting.run(started, started + seconds)
+    yield from waiting.follow.close()
+    if end is _End.TIMED_OUT:
+        if (failing := waiting.follow.failing) is not None:
+            raise stalled(settings, identifier, app or known, seconds, failing) from failing
+        hint = standstill.now() if standstill else ""
+        raise _timed_out(settings, identifier, target, seconds, app or known, hint)
+    if end is _End.DELETED or app is None:
+        raise _deleted(settings, identifier, app)
+    if end in (_End.FAILED, _End.STOPPED):
+        raise (yield from _failed(settings, identifier, app, end))
+    how = "settled" if end is _End.SETTLED else "observed"
+    return app, Waited(how, conditions.scaled_to_zero(app), waiting.now - started)
+
+
+class _Wait:
+    """The state of one wait.
+
+    `baseline`: grows with each observation. `settles`: the time at which an unchanged state counts, None while there is
+    none. `warns`: the time at which a standstill is logged, infinite for never.
+    """
+
+    def __init__(
+        self, follow: Follow, baseline: Baseline, target: WaitFor, settle: float, standstill: Standstill | None
+    ) -> None:
+        self.follow = follow
+        self.now = 0.0
+        self._baseline = baseline
+        self._target: WaitFor = target
+        self._settle_seconds = settle
+        self._settles: float | None = None
+        self._standstill = standstill
+        self._warns = math.inf
+
+    def run(self, started: float, deadline: float) -> Flow[tuple[_End, definition.App | None]]:
+        """Observe the app until the wait ends; return its end, and the app as last observed."""
+        if self._standstill is not None:
+            self._warns = started + STANDSTILL_SECONDS
+        while True:
+            observation = yield from self.follow.next(min(deadline, self._settles or deadline, self._warns))
+            self.now = yield Now()
+            self._warn_if_due(deadline)
+            if observation.kind is not Kind.TIME:
+                if self.follow.traits.loses_events and self._ends_badly(observation):
+                    # an event can be older than the snapshot before it
+                    observation = (yield from self.follow.read_now(deadline)) or observation
+            elif self._is_settled:
+                read = yield from self.follow.read_now(deadline)
+                if read is None:
+                    self._settles = None
+                observation = read or observation
+            elif self.now >= deadline:
+                return _End.TIMED_OUT, observation.app
+            else:
                 continue
-        if sight.kind is Kind.TIME and settles is not None and now >= settles:
-            sight = (yield from follow.read_now(deadline)) or sight
-            settles = None if sight.kind is Kind.TIME else settles
-        elif sight.kind is Kind.TIME:
-            yield from follow.close()
-            last = sight.app or known
-            if follow.failing is not None:
-                raise stalled(settings, identifier, last, seconds, follow.failing) from follow.failing
-            raise _timed_out(settings, identifier, target, seconds, last, standstill.now() if standstill else "")
-        elif follow.lossy and _ends_badly(sight, learnt, target):
-            sight = (yield from follow.read_now(deadline)) or sight  # an event can be older than the snapshot before it
-        if sight.kind is Kind.DELETED:
-            yield from follow.close()
-            raise deleted(settings, identifier, sight.app)
-        app = sight.app
-        if app is None:
-            continue
-        learnt = learnt.learning(app)
-        verdict = learnt.judge(app, target)
-        settled = verdict is Verdict.UNCHANGED and settles is not None and now >= settles
+            if observation.kind is Kind.DELETED:
+                return _End.DELETED, observation.app
+            end = self._end_by(observation.app) if observation.app is not None else None
+            if end is not None:
+                return end, observation.app
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._settles is not None and self.now >= self._settles
+
+    def _warn_if_due(self, deadline: float) -> None:
+        if self._standstill is not None and self._warns <= self.now < deadline:
+            self._standstill.warn()
+            self._warns = math.inf
+
+    def _end_by(self, app: definition.App) -> _End | None:
+        """Return the end of the wait by this observation, None if it goes on."""
+        self._baseline = self._baseline.learning(app)
+        verdict = self._baseline.judge(app, self._target)
+        settled = verdict is Verdict.UNCHANGED and self._is_settled
         if settled:
-            verdict = learnt.settled().judge(app, target)
+            verdict = self._baseline.settled().judge(app, self._target)
         elif verdict is Verdict.UNCHANGED:
-            settles = settles or now + settings.waits.settle
-            continue
-        if verdict is Verdict.REACHED:
-            yield from follow.close()
-            how = "settled" if settled else "observed"
-            return app, Waited(how, conditions.scaled_to_zero(app), now - started)
-        settles = None
-        if verdict is Verdict.REPLACED:
-            yield from follow.close()
-            raise deleted(settings, identifier, app)
-        if verdict in (Verdict.FAILED, Verdict.STOPPED):
-            yield from follow.close()
-            raise (yield from _failed(settings, identifier, app, verdict))
+            self._settles = self._settles or self.now + self._settle_seconds
+            return None
+        self._settles = None
+        return _End.SETTLED if settled and verdict is Verdict.REACHED else _ENDS.get(verdict)
+
+    def _ends_badly(self, observation: Observation) -> bool:
+        if observation.kind is not Kind.SEEN or observation.app is None:
+            return observation.kind is Kind.DELETED
+        baseline = self._baseline.learning(observation.app)
+        return baseline.judge(observation.app, self._target) in (Verdict.FAILED, Verdict.STOPPED)
 
 
-def _ends_badly(sight: Sight, baseline: Baseline, target: WaitFor) -> bool:
-    if sight.kind is not Kind.SEEN or sight.app is None:
-        return sight.kind is Kind.DELETED
-    return baseline.learning(sight.app).judge(sight.app, target) in (Verdict.FAILED, Verdict.STOPPED)
-
-
-def deleted(settings: Settings, identifier: definition.Identifier, last: definition.App | None) -> AppDeleted:
-    """The app is gone, or another of the same name stands in its place."""
+def _deleted(settings: Settings, identifier: definition.Identifier, last: definition.App | None) -> AppDeleted:
     return AppDeleted(
-        f"app {label(identifier)} was deleted while it was waited for; {conditions.describe(last)}",
+        f"app {label(identifier)} was deleted during the wait for it; {conditions.describe(last)}",
         last=last,
         endpoint=settings.endpoint,
         app=label(identifier),
@@ -159,10 +212,10 @@ def _timed_out(
 
 
 def _failed(
-    settings: Settings, identifier: definition.Identifier, app: definition.App, verdict: Verdict
+    settings: Settings, identifier: definition.Identifier, app: definition.App, end: _End
 ) -> Flow[DeploymentFailed]:
-    what = "failed" if verdict is Verdict.FAILED else "was stopped while it should become active"
-    lines = (yield from last_words(settings, identifier)) if verdict is Verdict.FAILED else ()
+    what = "failed" if end is _End.FAILED else "was stopped while it should become active"
+    lines = (yield from last_log_lines(settings, identifier)) if end is _End.FAILED else ()
     return DeploymentFailed(
         f"app {label(identifier)} {what}; {conditions.describe(app)}",
         substate=conditions.substate(app),

@@ -1,6 +1,6 @@
-"""Arguments as a caller gives them: checked where they come in, so that no error of protobuf's gets out.
+"""Checks of a caller's arguments, made before protobuf can reject them with an error of its own.
 
-Each check returns the argument, or raises InvalidArgument, which names it and says what it should be.
+Each check returns the argument, or raises InvalidArgument with its name and what it should be.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ M = TypeVar("M", bound=Message)
 
 
 def refuse(what: str, value: object, should: str) -> NoReturn:
-    """Raise InvalidArgument: `should` goes on from "WHAT=VALUE"."""
+    """Raise InvalidArgument: `should` continues the sentence "WHAT=VALUE"."""
     raise InvalidArgument(f"{what}={value!r} {should}", violations=[Violation(what, should)])
 
 
 def text(value: object, what: str) -> str:
-    """A string; None is an empty one."""
+    """Return a string, "" for None."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -30,7 +30,7 @@ def text(value: object, what: str) -> str:
 
 
 def texts(value: object, what: str) -> dict[str, str]:
-    """A mapping of strings to strings; None is an empty one. Values aren't shown: they may be secret."""
+    """Return a mapping of strings to strings, empty for None. Errors show no values: they may be secret."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -45,7 +45,7 @@ def texts(value: object, what: str) -> dict[str, str]:
 
 
 def message(value: object, kind: type[M], what: str) -> M:
-    """A message of that kind."""
+    """Return a message of that kind."""
     if isinstance(value, kind):
         return value
     handle = isinstance(getattr(value, "pb2", None), Message)

@@ -1,6 +1,6 @@
-"""The clock that deadlines are kept by: seconds that only go forward, also where a test has frozen `time`.
+"""The clock of deadlines: seconds that only increase, also where a test has frozen `time`.
 
-freezegun replaces `time.monotonic`, wherever it was imported to; a wait by that clock would never end.
+freezegun replaces `time.monotonic` wherever it was imported; a wait by that clock would never end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seconds as a caller gives them: a number that is checked where it comes in, before anything is called."""
+"""Checks of a caller's seconds, made before anything is called."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from flyteapps.errors import ConfigError, Error, InvalidArgument
 
 
 def limit(value: object, what: str) -> float | None:
-    """A positive number of seconds; None and infinity are None, for no limit. Raises ConfigError."""
+    """Return a positive number of seconds, None for no limit (None or infinity). Raises ConfigError."""
     checked = None if value is None else _number(value, what, "a number of seconds above 0, or None for no limit", 0.0)
     return None if checked is None or checked == math.inf else checked
 
 
 def positive(value: object, what: str) -> float:
-    """A positive number of seconds, infinity included. Raises ConfigError."""
+    """Return a positive number of seconds, infinity included. Raises ConfigError."""
     return _number(value, what, "a number of seconds above 0", 0.0)
 
 
 def patience(value: object) -> float | None:
-    """The `timeout` of one wait or iteration: 0 or more seconds, or None. Raises InvalidArgument."""
+    """Return the `timeout` of one wait or iteration: 0 or more seconds, or None. Raises InvalidArgument."""
     if value is None:
         return None
     return _number(value, "timeout", "a number of seconds, 0 or more, or None", None, InvalidArgument)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):  # noqa: N801  # a decorator, as property is
-    """As functools.cached_property of Python 3.12 and later: without a lock, which a forked process could inherit held.
+    """A functools.cached_property without a lock (as in Python 3.12), which a forked process could inherit held.
 
     Two threads may compute it at once; both get the value that was stored first.
     """

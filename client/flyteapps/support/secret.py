@@ -1,8 +1,8 @@
-"""Secrets: strings that don't show themselves, and tracebacks that keep nothing of them.
+"""Secrets: strings with a repr that hides them, and tracebacks that keep nothing of them.
 
-Values that may be secret (the headers of a client, the keys of a configuration file) are held as `Secret` from where
-they come in. The frames of libraries, which hold them as strings of their own, are emptied by `forget_locals` where an
-error leaves a transport.
+Values that may be secret (the headers of a client, the keys of a configuration file) are held as `Secret` from the
+first function on. The frames of libraries, which hold them as strings of their own, are emptied by `forget_locals` when
+an error leaves a transport.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from flyteapps.errors import ConfigError
 SHOWN = "Secret(...)"
 
 PUBLIC_HEADERS = frozenset({"x-request-id", "user-agent"})
-"""Headers whose values are no secrets: errors show the first."""
+"""Headers with public values: errors show the first."""
 
 
 class Secret(str):
-    """A string that is used and sent like any other, and whose repr, and that of any part of it, doesn't show it.
+    """A string for use as any other, with a repr that hides it, and so for any part of it.
 
-    So it isn't seen in the repr of what holds it, in tracebacks with locals, or in a debugger's list of variables.
+    So it doesn't appear in the repr of its container, in tracebacks with locals, or in a debugger's list of variables.
     """
 
     __slots__ = ()
@@ -30,12 +30,12 @@ class Secret(str):
         return SHOWN
 
     def __getitem__(self, key: Any) -> Secret:
-        """A part, which doesn't show itself either: long strings are shortened before they are shown."""
+        """Return a part, which is hidden too: long strings are shortened before their repr."""
         return Secret(super().__getitem__(key))
 
 
 def hidden(headers: Mapping[str, str] | None) -> Any:
-    """The headers with values that don't show themselves; what is of another type is replaced by that type.
+    """Return the headers with hidden values; a value of another type is replaced by that type.
 
     It never fails, so that a function can call it first: from then on its frame holds no plain value.
     """
@@ -47,13 +47,13 @@ def hidden(headers: Mapping[str, str] | None) -> Any:
 
 
 def checked_headers(headers: Any) -> dict[str, str]:
-    """What `hidden` returned, with names in lower case. Raises ConfigError for what no header can be."""
+    """Return the headers that `hidden` returned, with names in lower case. Raises ConfigError for invalid ones."""
     if not isinstance(headers, dict):
         raise ConfigError(f"headers: should be a mapping of names to values, not {headers.__name__}")
     checked: dict[str, str] = {}
     for name, value in cast("dict[Any, Any]", headers).items():
         if not isinstance(name, str) or not name.isascii() or not _is_token(name):
-            raise ConfigError(f"headers: {name!r} is no name of a header")
+            raise ConfigError(f"headers: {name!r} is not a valid header name")
         if not isinstance(value, str):
             raise ConfigError(f"headers: the value of {name!r} should be a string, not {value.__name__}")
         if not value.isascii() or "\r" in value or "\n" in value or "\0" in value:
@@ -69,8 +69,8 @@ def _is_token(name: str) -> bool:
 def forget_locals(error: BaseException, outer: BaseException | None = None) -> None:
     """Empty the local variables of the frames that an error and its causes came through so far.
 
-    For `except` blocks; frames that still run keep theirs. `outer`: the exception that was being handled before, by
-    the caller, which is left as it is.
+    For `except` blocks; frames that still run keep theirs. `outer`: the exception that the caller was handling already,
+    which is left as it is.
     """
     import traceback
 
@@ -85,6 +85,6 @@ def forget_locals(error: BaseException, outer: BaseException | None = None) -> N
 
 
 def forget_headers(error: BaseException, headers: Mapping[str, str], outer: BaseException | None) -> None:
-    """`forget_locals` where the headers of the call that failed hold secrets."""
+    """Call `forget_locals` if the headers of the failed call hold secrets."""
     if any(isinstance(value, Secret) for value in headers.values()):
         forget_locals(error, outer)

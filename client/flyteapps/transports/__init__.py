@@ -1,3 +1,3 @@
-"""Ways to a plane: each is a Transport, and knows nothing of flows."""
+"""The transports to a plane: each implements Transport, and knows nothing of flows."""
 
-from flyteapps.transports import forks as forks  # with the client, so that every fork from then on is noticed
+from flyteapps.transports import forks as forks  # imported with the client, so that every later fork is noticed

@@ -1,4 +1,4 @@
-"""The certificates that a plane shows, for libraries that verify always: what is shown is what is trusted."""
+"""The certificates that a plane presents, for libraries that always verify: these are then trusted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from connectrpc.errors import ConnectError
 
 from flyteapps.endpoint import Endpoint
 
-SECONDS = 10.0
-"""What one handshake may take."""
+HANDSHAKE_SECONDS = 10.0
+"""The maximum duration of one handshake."""
 
 
 def shown_by(endpoint: Endpoint) -> bytes:
-    """The certificates of the endpoint, its own and those of the authorities that it sends along, as PEM.
+    """Return the certificates that the endpoint presents, its own and its authorities', as PEM.
 
-    Raises ConnectError where none can be had.
+    Raises ConnectError if it presents none.
     """
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -26,7 +26,7 @@ def shown_by(endpoint: Endpoint) -> bytes:
     where = (endpoint.host, endpoint.effective_port)
     try:
         with (
-            socket.create_connection(where, SECONDS) as sock,
+            socket.create_connection(where, HANDSHAKE_SECONDS) as sock,
             context.wrap_socket(sock, server_hostname=endpoint.host) as encrypted,
         ):
             return "".join(ssl.DER_cert_to_PEM_cert(each) for each in _chain(encrypted)).encode()

@@ -1,6 +1,6 @@
 """The transport over connectrpc's clients: Connect and gRPC, blocking and awaiting.
 
-Each half is made, and what it needs imported, by the first who needs it.
+Each half is created, and its imports are made, on first use.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from flyteapps.transports.task_stream import TaskStream, cancellation_of
 
 if TYPE_CHECKING:
     from flyteapps.transports.proxies import Proxy
-    from flyteapps.transports.queue_stream import InboxStream
+    from flyteapps.transports.queue_stream import QueueStream
     from flyteapps.transports.task_stream import TaskStream
-    from flyteapps.transports.worker_thread import Hop
+    from flyteapps.transports.worker_thread import WorkerThread
 
-SETTLING = 1.0
-"""Seconds that threads of pyqwest get at most before the interpreter goes; they take milliseconds."""
+EXIT_SECONDS = 1.0
+"""Maximum time for pyqwest's threads to end before the interpreter does; they take milliseconds."""
 
 KEEPALIVE_SECONDS = 30.0
-"""After so long without a byte the kernel probes a connection, so that routers don't forget it."""
+"""After this time without a byte the kernel probes a connection, so that routers keep it."""
 
-LONGEST_SECONDS = 2_000_000.0
-"""A longer timeout counts as this one, 23 days: it fits into each protocol's header, and into each library."""
+MAX_TIMEOUT_SECONDS = 2_000_000.0
+"""Maximum timeout, 23 days: it fits into each protocol's header, and into each library."""
 
 _BLOCKING = ("_blocking", "_blocking_http")
 _AWAITING = ("_awaiting", "_awaiting_http")
-"""What is made with pyqwest: connectrpc's client, and the HTTP client under it."""
+"""The attributes made with pyqwest: connectrpc's client, and the HTTP client under it."""
 
 _of_parents: list[object] = []
-"""What a forked process got from its parent, and must neither use nor end."""
+"""The parent's objects in a forked process, which must neither use nor end them."""
 
 
 def _try_pyqwest() -> None:
@@ -66,15 +66,15 @@ PYQWEST = forks.NativeLibrary(
     "start the process by spawn or forkserver, call for the first time after the fork, or use what survives one: "
     'blocking calls with protocol="connect" (over HTTP/1.1, without a proxy) or with protocol="grpcio"',
 )
-"""Its one runtime is that of the whole process, and gone in a forked one."""
+"""Its runtime is one per process, and absent in a forked one."""
 
 Headers = Mapping[str, str] | None
 
 
 class ConnectTransport:
-    """One endpoint, over connectrpc. `grpc`: by that protocol, which needs HTTP/2; else Connect.
+    """A transport to one endpoint over connectrpc. `grpc`: by that protocol, which needs HTTP/2; else Connect.
 
-    Blocking calls of Connect go over plain sockets, all others over pyqwest: HTTP/2, proxies, and what is awaited.
+    Blocking calls of Connect use plain sockets, all others pyqwest: HTTP/2, proxies, and awaited calls.
     """
 
     def __init__(
@@ -94,16 +94,16 @@ class ConnectTransport:
         self._skip_verify = skip_verify
         self._proxy = proxy
         self._plain = not http2 and proxy is None
-        self._hop: Hop | None = None
-        self._heard_blocking = self._heard_awaiting = 0.0  # when a call over pyqwest was answered last
+        self._worker_thread: WorkerThread | None = None
+        self._answered_blocking = self._answered_awaiting = 0.0  # when a call over pyqwest last got a response
         forks.register(self)
 
     def forked(self) -> None:
-        """See Inherited. What pyqwest made is kept, as ending it would need its threads."""
+        """See Inherited. Objects of pyqwest are kept, as ending them would need its threads."""
         made = self.__dict__
-        if self._hop is not None:
-            self._hop.forked()
-            self._hop = None
+        if self._worker_thread is not None:
+            self._worker_thread.forked()
+            self._worker_thread = None
         if "_http1" in made:
             made.pop("_http1").close()
         _of_parents.append([made.pop(name, None) for name in (*_BLOCKING, *_AWAITING)])
@@ -132,32 +132,32 @@ class ConnectTransport:
                 attach(error)
                 raise
 
-        if self._hop is None:
-            from flyteapps.transports.worker_thread import Hop
+        if self._worker_thread is None:
+            from flyteapps.transports.worker_thread import WorkerThread
 
-            self._hop = Hop()
+            self._worker_thread = WorkerThread()
         try:
-            response = self._hop.run(run, timeout)
+            response = self._worker_thread.run(run, timeout)
         except TimeoutError as error:
-            self._silent(_BLOCKING, self._heard_blocking, started)
+            self._timed_out(_BLOCKING, self._answered_blocking, started)
             raise ConnectError(Code.DEADLINE_EXCEEDED, str(error)) from error
         except ConnectError as error:
             if isinstance(error.__cause__, TimeoutError):
-                self._silent(_BLOCKING, self._heard_blocking, started)
+                self._timed_out(_BLOCKING, self._answered_blocking, started)
             raise
-        self._heard_blocking = monotonic()
+        self._answered_blocking = monotonic()
         return response
 
     def stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
-    ) -> InboxStream:
+    ) -> QueueStream:
         """See Transport.stream."""
         if not self._plain:
             from flyteapps.transports.task_stream import in_own_loop
 
-            PYQWEST.use()  # refused here, not in a thread
+            PYQWEST.use()  # raises here, not in a thread
             return in_own_loop(lambda: self.async_stream(method, request, timeout, headers))
-        from flyteapps.transports.queue_stream import InboxStream
+        from flyteapps.transports.queue_stream import QueueStream
 
         exchanges = _OneExchange(self._http1, timeout)
         client = self._client_over(exchanges)
@@ -167,7 +167,7 @@ class ConnectTransport:
                 request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
             )
 
-        return InboxStream(messages, exchanges.sever)
+        return QueueStream(messages, exchanges.sever)
 
     async def async_unary(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -185,9 +185,9 @@ class ConnectTransport:
                     attach(error)
                     raise
         except TimeoutError as error:
-            self._silent(_AWAITING, self._heard_awaiting, started)
+            self._timed_out(_AWAITING, self._answered_awaiting, started)
             raise ConnectError(Code.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s") from error
-        self._heard_awaiting = monotonic()
+        self._answered_awaiting = monotonic()
         return response
 
     def async_stream(
@@ -205,27 +205,27 @@ class ConnectTransport:
 
         return TaskStream(messages)
 
-    def _silent(self, names: tuple[str, str], heard: float, started: float) -> None:
-        """A call timed out. Unless another was answered meanwhile, the next one opens a connection.
+    def _timed_out(self, names: tuple[str, str], answered: float, started: float) -> None:
+        """Drop the connection after a timeout, unless another call got a response meanwhile.
 
-        The connection at hand may be one that a router has forgotten. Streams that are open keep it.
+        A router may have forgotten that connection; the next call opens another. Open streams keep theirs.
         """
-        if heard < started:
+        if answered < started:
             for name in names:
                 self.__dict__.pop(name, None)
 
     def close(self) -> None:
-        """Closes the connections of blocking calls; streams that are open stay. Another call opens new ones."""
-        if self._hop is not None:
-            self._hop.close()
-        made = self.__dict__  # what `lazy` made; another call makes it anew
+        """Close the connections of blocking calls; open streams stay open. Another call opens new connections."""
+        if self._worker_thread is not None:
+            self._worker_thread.close()
+        made = self.__dict__  # the values of `lazy` attributes; another call makes new ones
         made.pop("_blocking", None)
         for name in ("_http1", "_blocking_http"):
             if name in made:
                 made.pop(name).close()
 
     async def aclose(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         self.close()
         self.__dict__.pop("_awaiting", None)
         if "_awaiting_http" in self.__dict__:
@@ -263,7 +263,7 @@ class ConnectTransport:
     @lazy
     def _awaiting_http(self) -> pyqwest.HTTPTransport:
         PYQWEST.use()
-        _calm_at_exit()
+        _wait_at_exit()
         return pyqwest.HTTPTransport(**self._options())
 
     def _client_over(self, http: Any) -> ConnectClientSync:
@@ -299,7 +299,7 @@ class ConnectTransport:
     def _proxies(self) -> pyqwest.Proxy:
         if self._proxy is not None:
             return pyqwest.Proxy(self._proxy.url)
-        # one for the other scheme alone: the only way to have none, and none from the environment either
+        # a proxy for the other scheme alone: otherwise pyqwest reads one from the environment
         return pyqwest.Proxy("http://127.0.0.1:9", scheme="http" if self._endpoint.secure else "https")
 
     def _context(self) -> ssl.SSLContext:
@@ -314,7 +314,7 @@ class ConnectTransport:
 
 
 class _OneExchange:
-    """What connectrpc's client takes for an HTTP client: for one stream, which it can sever."""
+    """An HTTP client, as connectrpc's client expects it, for one stream that can be severed."""
 
     def __init__(self, http: Http1Client, timeout: float | None) -> None:
         self._exchange = Exchange(http, timeout)
@@ -334,23 +334,23 @@ class _OneExchange:
 
 
 @functools.cache
-def _calm_at_exit() -> None:
-    """Lets pyqwest's threads leave Python before the interpreter goes.
+def _wait_at_exit() -> None:
+    """Make the interpreter wait at its end until pyqwest's threads have left Python.
 
-    One that is just delivering a result would be ended inside of Rust, which aborts the process (status 134): seen in
+    A thread that is delivering a result would be ended inside Rust, which aborts the process (status 134): observed in
     half of the runs that ended right after a refused call.
     """
-    atexit.register(_settle)
+    atexit.register(_wait_for_threads)
 
 
-def _settle() -> None:
-    until = time.monotonic() + SETTLING
+def _wait_for_threads() -> None:
+    until = time.monotonic() + EXIT_SECONDS
     while time.monotonic() < until:
-        time.sleep(0.001)  # gives the interpreter's lock away
+        time.sleep(0.001)  # releases the interpreter's lock
         known = {thread.ident for thread in threading.enumerate()}
         if not sys._current_frames().keys() - known:  # pyright: ignore[reportPrivateUsage]  # documented, for such uses
             return
 
 
 def _milliseconds(timeout: float | None) -> int | None:
-    return None if timeout is None else max(1, int(min(timeout, LONGEST_SECONDS) * 1_000))
+    return None if timeout is None else max(1, int(min(timeout, MAX_TIMEOUT_SECONDS) * 1_000))

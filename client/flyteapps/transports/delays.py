@@ -1,6 +1,6 @@
-"""The header Retry-After: noted where a response is read, attached to the error that connectrpc makes of it.
+"""The header Retry-After: stored when a response is read, attached to the error that connectrpc makes of it.
 
-connectrpc's errors don't carry headers, and both happen in one task or thread, so a context variable lies between.
+connectrpc's errors don't carry headers, and both happen in one task or thread, so a context variable connects them.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 from connectrpc.errors import ConnectError
 
 REFUSED = frozenset({int(HTTPStatus.TOO_MANY_REQUESTS), int(HTTPStatus.SERVICE_UNAVAILABLE)})
-"""Statuses that the header goes along with."""
+"""Statuses with which the header is read."""
 
 _noted: ContextVar[float | None] = ContextVar("flyteapps_retry_after", default=None)
 
 
 def note(headers: Any) -> None:
-    """Note what the headers of a refused call say."""
+    """Store the delay in the headers of a refused call."""
     _noted.set(_seconds(headers.get("retry-after")))
 
 
 def attach(error: ConnectError) -> None:
-    """Give the error a `retry_after` where a header said so."""
+    """Set the error's `retry_after` if a delay is stored."""
     if (seconds := _noted.get()) is not None:
         _noted.set(None)
         vars(error)["retry_after"] = seconds
 
 
 class NotingClient:
-    """A pyqwest.SyncClient whose refusals are noted."""
+    """A pyqwest.SyncClient that stores the delays of refused calls."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class NotingClient:
 
 
 def _seconds(text: str | None) -> float | None:
-    """Seconds from now, from a number or a date; None where it is neither."""
+    """Return the seconds from now, from a number or a date; None for other texts."""
     if text is None:
         return None
     text = text.strip()

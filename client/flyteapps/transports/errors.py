@@ -1,4 +1,4 @@
-"""What came over a wire, as the client's own errors: the one place where connectrpc's errors are read."""
+"""The conversion of connectrpc's errors into the client's own: the one place that reads them."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ CLASSES: dict[Code, type[Error]] = {
     Code.DATA_LOSS: errors.PlaneError,
     Code.UNAUTHENTICATED: errors.Unauthenticated,
 }
-"""The class of each code."""
+"""The error class of each code."""
 
 UNCERTAIN = frozenset(
     {Code.UNAVAILABLE, Code.INTERNAL, Code.DEADLINE_EXCEEDED, Code.UNKNOWN, Code.CANCELLED, Code.DATA_LOSS,
      Code.RESOURCE_EXHAUSTED}
 )  # fmt: skip
-"""After these the plane may have done what it was asked."""
+"""Codes after which the plane may have carried out the call."""
 
 _MODULES = {
     "buf.validate.Violations": "buf.validate.validate_pb2",
     "google.rpc.BadRequest": "google.rpc.error_details_pb2",
     "google.rpc.RetryInfo": "google.rpc.error_details_pb2",
 }
-"""Where the types of details are that this file reads."""
+"""The modules of the detail types that this file reads."""
 
 
 def code_of(error: ConnectError) -> Code:
-    """The code of a connectrpc error; its CANCELED is gRPC's CANCELLED."""
+    """Return the code of a connectrpc error; its CANCELED is gRPC's CANCELLED."""
     name = error.code.name
     return Code.CANCELLED if name == "CANCELED" else Code[name]
 
 
 def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Error:
-    """The client's error for what a transport raised for an operation."""
+    """Return the client's error for a transport's error in an operation."""
     from flyteapps.transports.trouble import explain
 
     code = code_of(error)
@@ -79,7 +79,7 @@ def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Err
 
 
 def app_of(request: Any) -> str:
-    """Which app a request is about, "" for several."""
+    """Return the app of a request, "" for several."""
     fields = request.DESCRIPTOR.fields_by_name
     if "app_id" in fields and request.HasField("app_id"):
         return label(request.app_id)
@@ -89,7 +89,7 @@ def app_of(request: Any) -> str:
 
 
 def _unpacked(detail: AnyMessage) -> Any:
-    """A detail as its own message where its type is known here."""
+    """Return a detail as a message of its own type, or as it is if the type is unknown."""
     from google.protobuf import symbol_database
 
     try:
@@ -98,12 +98,12 @@ def _unpacked(detail: AnyMessage) -> Any:
         kind = symbol_database.Default().GetSymbol(detail.TypeName())  # pyright: ignore[reportUnknownMemberType]
         message = kind()
         return message if detail.Unpack(message) else detail
-    except Exception:  # unknown or undecodable: the caller gets it as it came
+    except Exception:  # unknown or undecodable: the caller gets it unchanged
         return detail
 
 
 def _retry_after(error: ConnectError, details: Iterable[Any]) -> float | None:
-    """Seconds until the call may be tried again: as a header said, or a google.rpc.RetryInfo among the details."""
+    """Return the seconds until a retry, from a header or from a google.rpc.RetryInfo among the details."""
     for detail in details:
         if detail.DESCRIPTOR.full_name == "google.rpc.RetryInfo":
             return max(0.0, detail.retry_delay.seconds + detail.retry_delay.nanos / 1e9)
@@ -121,7 +121,7 @@ def _violations(details: Iterable[Any]) -> Iterable[Violation]:
 
 
 def _path(field: Any) -> str:
-    """A buf.validate.FieldPath as text: `app.spec.inputs[0].name`, `labels["x"]`."""
+    """Return a buf.validate.FieldPath as text: `app.spec.inputs[0].name`, `labels["x"]`."""
     parts: list[str] = []
     for element in field.elements:
         subscript = element.WhichOneof("subscript")

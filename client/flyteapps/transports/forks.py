@@ -1,8 +1,8 @@
-"""Forked processes: what a child inherits and must not use, and native libraries that a fork may break.
+"""Forked processes: the reset of inherited objects, and native libraries that a fork may break.
 
-A child has copies of its parent's sockets, and of locks and queues whose threads exist in the parent alone. So whatever
-holds such things registers here, and is reset in the child before anything else runs there. Rules of this file: it
-knows no transport, and costs nothing per call.
+A child has copies of its parent's sockets, and of locks and queues with threads in the parent alone. So each object
+that holds such things registers here, and is reset in the child before anything else runs there. Rules of this file:
+it knows no transport, and costs nothing per call.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Protocol
 from flyteapps.errors import ConfigError
 
 TRIAL_SECONDS = 2.0
-"""How long a native library gets to show that it works in a forked process; it takes milliseconds."""
+"""Maximum duration of the trial of a native library in a forked process; it takes milliseconds."""
 
 
 class Inherited(Protocol):
-    """An object that a child process has to reset."""
+    """An object that has to be reset in a child process."""
 
     def forked(self) -> None:
-        """Drop what belongs to the parent process, without touching its connections and without taking a lock."""
+        """Drop the parent's objects, without touching its connections and without taking a lock."""
         ...
 
 
@@ -34,16 +34,16 @@ _libraries: list[NativeLibrary] = []
 
 
 def register(inherited: Inherited) -> None:
-    """Reset the object in each child process that is forked from now on, for as long as it is referenced."""
+    """Reset the object in each child process that is forked later, as long as the object is referenced."""
     _registered.add(inherited)
 
 
 class NativeLibrary:
     """A library with threads of its own, which a child process doesn't have.
 
-    `trial`: a call that reaches those threads and no network; it returns or raises where they run, and blocks where
-    they don't. `advice`: what to do where they don't, as the end of a sentence. `survives`: it can do so after it was
-    used before the fork, so that it is tried then, too.
+    `trial`: a call that reaches those threads and no network; it returns or raises if they run, and blocks otherwise.
+    `advice`: what to do then, as the end of a sentence. `survives`: whether it can work after a fork although it was
+    used before, so that it is tried.
     """
 
     def __init__(self, name: str, trial: Callable[[], object], advice: str, *, survives: bool = False) -> None:
@@ -52,11 +52,11 @@ class NativeLibrary:
         self._advice = advice
         self._survives = survives
         self._used = False  # in this process, or before a fork
-        self._works: bool | None = None if _forked else True  # None: not known yet in this child
+        self._works: bool | None = None if _forked else True  # None: unknown as yet in this child
         _libraries.append(self)
 
     def use(self) -> None:
-        """Note that the library is used from now on. Raises ConfigError where a fork has broken it."""
+        """Record that the library is in use. Raises ConfigError if a fork has broken it."""
         if self._works is None:
             self._works = self._try()
         if not self._works:
@@ -67,7 +67,7 @@ class NativeLibrary:
         self._used = True
 
     def forked(self) -> None:
-        """What was used before the fork is broken; what another package may have used has to be tried."""
+        """Record a fork: a library used before is broken; one that another package may have used is to be tried."""
         broken = self._works is False or (self._used and not self._survives)
         self._works = False if broken else None
 
@@ -75,7 +75,7 @@ class NativeLibrary:
         done = threading.Event()
 
         def attempt() -> None:
-            with contextlib.suppress(Exception):  # an error is an answer
+            with contextlib.suppress(Exception):  # an error is a response
                 self._trial()
             done.set()
 

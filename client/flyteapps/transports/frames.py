@@ -1,4 +1,4 @@
-"""Whether the bytes of a Connect stream are frames at all: connectrpc drops what isn't, as if the stream had ended."""
+"""The check that the bytes of a Connect stream are frames: connectrpc treats others as the end of the stream."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from flyteapps.transports.delays import REFUSED, note
 
 OK = int(HTTPStatus.OK)
 
-HEAD = 5
+HEADER_BYTES = 5
 
 COMPRESSED, END = 1, 2
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a frame that nobody sends."""
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+"""Maximum size of a frame: a larger length means that the bytes are no frames."""
 
 
-class Rubbish(ConnectError):
-    """What came is no message of the protocol."""
+class MalformedMessage(ConnectError):
+    """A message or a frame that can't be decoded."""
 
 
 class Frames:
-    """Follows the frames of one stream: a byte of flags, four of length, as many of content."""
+    """The state of one stream's frames: a byte of flags, four of length, as many of content."""
 
     def __init__(self) -> None:
         self._head = bytearray()
         self._left = 0
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Takes the next bytes. Raises Rubbish where they can't be frames."""
+        """Check the next bytes. Raises MalformedMessage if they can't be frames."""
         data, position = bytes(chunk), 0
         while position < len(data):
             if self._left:
@@ -43,22 +43,24 @@ class Frames:
                 self._left -= step
                 position += step
                 continue
-            piece = data[position : position + HEAD - len(self._head)]
+            piece = data[position : position + HEADER_BYTES - len(self._head)]
             self._head += piece
             position += len(piece)
             self._check(data)
-            if len(self._head) == HEAD:
+            if len(self._head) == HEADER_BYTES:
                 self._left = int.from_bytes(self._head[1:])
                 self._head.clear()
 
     def _check(self, data: bytes) -> None:
-        flags, length = self._head[0], int.from_bytes(self._head[1:]) if len(self._head) == HEAD else 0
-        if flags > COMPRESSED | END or length > LARGEST:
-            raise Rubbish(Code.INTERNAL, f"the stream holds bytes that are no frames, such as {bytes(data[:24])!r}")
+        flags, length = self._head[0], int.from_bytes(self._head[1:]) if len(self._head) == HEADER_BYTES else 0
+        if flags > COMPRESSED | END or length > MAX_FRAME_BYTES:
+            raise MalformedMessage(
+                Code.INTERNAL, f"the stream holds bytes that are not frames, such as {bytes(data[:24])!r}"
+            )
 
 
 class Checked:
-    """A response whose content is looked at on its way; everything else is the response's own."""
+    """A response that checks its content; everything else is the inner response's."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
@@ -68,7 +70,7 @@ class Checked:
 
     @property
     def content(self) -> Iterator[Any]:
-        """What comes, blocking. Raises Rubbish."""
+        """The content as it arrives, blocking. Raises MalformedMessage."""
         frames = Frames() if self._response.status == OK else None
         for chunk in self._response.content:
             if frames is not None:
@@ -84,11 +86,11 @@ class Checked:
 
 
 class AsyncChecked(Checked):
-    """The same, awaiting."""
+    """An async response that checks its content."""
 
     @property
     def content(self) -> Any:
-        """What comes, awaiting. Raises Rubbish."""
+        """The content as it arrives, awaiting. Raises MalformedMessage."""
         return self._chunks()
 
     async def _chunks(self) -> AsyncIterator[Any]:
@@ -100,7 +102,7 @@ class AsyncChecked(Checked):
 
 
 class CheckedClient:
-    """A pyqwest.Client whose streams are checked, and whose refusals are noted."""
+    """A pyqwest.Client that checks its streams and stores the delays of refused calls."""
 
     def __init__(self, client: pyqwest.Client) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""The transport over grpcio, for those who have it in their process anyway (extra grpc)."""
+"""The transport over grpcio (extra grpc), for processes that use it anyway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flyteapps.flows.operations import Method
 from flyteapps.support.clock import monotonic
 from flyteapps.transports import forks
 from flyteapps.transports.certificates import shown_by
-from flyteapps.transports.queue_stream import InboxStream
+from flyteapps.transports.queue_stream import QueueStream
 from flyteapps.transports.task_stream import TaskStream
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _RESOLVER = "GRPC_DNS_RESOLVER"
 
-# grpcio reads the variable when it is loaded: the system's resolver knows the hosts that the other ways know
+# grpcio reads the variable when it is loaded: the system's resolver is that of the other transports
 _chosen = _RESOLVER not in os.environ and "grpc" not in sys.modules
 try:
     if _chosen:
@@ -41,17 +41,17 @@ finally:
         del os.environ[_RESOLVER]
 
 IDLE_MILLISECONDS = 60_000
-"""After so long without a call the connection is closed: many routers forget a silent one."""
+"""After this time without a call the connection is closed: many routers forget a silent one."""
 
 PING_MILLISECONDS = 30_000
-"""After so long without a byte an open call's connection is pinged. grpcio sends two such pings at most without data
-between them, which servers of gRPC's default settings bear."""
+"""After this time without a byte an open call's connection is pinged. grpcio sends at most two such pings without data
+between them, which gRPC's default server settings allow."""
 
 PONG_MILLISECONDS = 20_000
-"""What the answer to a ping may take before the connection counts as broken."""
+"""Maximum time for the response to a ping; after it the connection counts as broken."""
 
-LONGEST_SECONDS = 2_000_000.0
-"""A longer timeout counts as this one, 23 days."""
+MAX_TIMEOUT_SECONDS = 2_000_000.0
+"""Maximum timeout, 23 days."""
 
 _OPTIONS = (
     ("grpc.client_idle_timeout_ms", IDLE_MILLISECONDS),
@@ -63,13 +63,13 @@ _OPTIONS = (
 Headers = Mapping[str, str] | None
 
 ENDING_SECONDS = 0.05
-"""Within so long grpcio reports the end of a cancelled call to its event loop; if that is closed, it logs an error."""
+"""Time for grpcio to report the end of a cancelled call to its event loop; if that is closed, it logs an error."""
 
 _DETAILS = "grpc-status-details-bin"
 
 
 _of_parents: list[object] = []
-"""What a forked process got from its parent, and must neither use nor end."""
+"""The parent's objects in a forked process, which must neither use nor end them."""
 
 
 def _try_blocking() -> None:
@@ -98,7 +98,7 @@ AWAITING = forks.NativeLibrary("grpcio's asyncio", _try_awaiting, _ADVICE)
 
 
 class GrpcioTransport:
-    """One endpoint, over grpcio's channels: one for all threads, and one for each event loop."""
+    """A transport to one endpoint over grpcio's channels: one for all threads, and one for each event loop."""
 
     def __init__(
         self, endpoint: Endpoint, certificates: bytes | None, skip_verify: bool, proxy: Proxy | None = None
@@ -114,7 +114,7 @@ class GrpcioTransport:
         self._lock = threading.Lock()
         self._channel: Any = None
         self._channels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
-        self._heard = 0.0  # when a call was answered last
+        self._answered = 0.0  # when a call last got a response
 
     def forked(self) -> None:
         """See Inherited."""
@@ -131,21 +131,21 @@ class GrpcioTransport:
         except grpc.RpcError as error:
             self._failed(error, started)
             raise connect_error(error) from error
-        self._heard = monotonic()
+        self._answered = monotonic()
         return response
 
     def _failed(self, error: Any, started: float) -> None:
-        """After a timeout the next call opens a connection, unless another call was answered meanwhile.
+        """Drop the channels after a timeout, unless another call got a response meanwhile.
 
-        The connection at hand may be one that a router has forgotten. Streams that are open keep it.
+        A router may have forgotten the connection; the next call opens another. Open streams keep theirs.
         """
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self._heard < started:
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self._answered < started:
             self._channel = None
             self._channels = weakref.WeakKeyDictionary()
 
     def stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
-    ) -> InboxStream:
+    ) -> QueueStream:
         """See Transport.stream."""
         opened = _callable(self._blocking(), "unary_stream", method)
         call = opened(request, timeout=_bounded(timeout), metadata=_pairs(headers))
@@ -156,7 +156,7 @@ class GrpcioTransport:
             except grpc.RpcError as error:
                 raise connect_error(error) from error
 
-        return InboxStream(messages, call.cancel)
+        return QueueStream(messages, call.cancel)
 
     async def async_unary(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -169,7 +169,7 @@ class GrpcioTransport:
         except grpc.RpcError as error:
             self._failed(error, started)
             raise connect_error(error) from error
-        self._heard = monotonic()
+        self._answered = monotonic()
         return response
 
     def async_stream(
@@ -191,14 +191,14 @@ class GrpcioTransport:
         return TaskStream(messages, ENDING_SECONDS)
 
     def close(self) -> None:
-        """Closes the channel of blocking calls."""
+        """Close the channel of blocking calls."""
         with self._lock:
             channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
 
     async def aclose(self) -> None:
-        """Closes that channel, and the one of the running event loop."""
+        """Close that channel, and the one of the running event loop."""
         self.close()
         channel = self._channels.pop(asyncio.get_running_loop(), None)
         if channel is not None:
@@ -238,7 +238,7 @@ def _callable(channel: Any, kind: str, method: Method) -> Any:
 
 
 def _bounded(timeout: float | None) -> float | None:
-    return None if timeout is None else min(timeout, LONGEST_SECONDS)
+    return None if timeout is None else min(timeout, MAX_TIMEOUT_SECONDS)
 
 
 def _pairs(headers: Headers) -> list[tuple[str, str]]:
@@ -246,7 +246,7 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
 
 
 def connect_error(error: Any) -> ConnectError:
-    """grpcio's error as connectrpc's, details included."""
+    """Return an error of grpcio as one of connectrpc, details included."""
     name = error.code().name
     code = Code.CANCELED if name == "CANCELLED" else Code[name]
     details: list[Any] = []

@@ -1,8 +1,8 @@
 """HTTP/1.1 for connectrpc's blocking client, over the standard library's http.client.
 
-Why not pyqwest, connectrpc's own: a blocking call of it can't be interrupted by Ctrl-C before its timeout, nor a stream
-be ended before its headers have come; plain sockets can, and they survive a fork. Rules of this file: bytes and
-sockets, nothing of RPC, and no proxies: what goes through one goes by pyqwest.
+Why not pyqwest, connectrpc's own: Ctrl-C can't interrupt its blocking calls before their timeout, and its streams can't
+be ended before their headers arrive; with plain sockets both work, and they survive a fork. Rules of this file: bytes
+and sockets, nothing of RPC, and no proxies: calls through one use pyqwest.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.settings import REQUEST_ID
 from flyteapps.support.clock import monotonic
 from flyteapps.transports.delays import REFUSED, note
-from flyteapps.transports.transport import SLICE
+from flyteapps.transports.transport import SLICE_SECONDS
 
-CHUNK = 65_536
+CHUNK_BYTES = 65_536
 
-CONNECTING = 10.0
-"""Seconds that connecting may take where nothing else limits it: nothing can interrupt it."""
+CONNECT_SECONDS = 10.0
+"""Maximum time to connect for a call without a deadline: connecting can't be interrupted."""
 
-KEPT = 100
-"""Idle connections that are kept at most."""
+MAX_IDLE_CONNECTIONS = 100
+"""Maximum number of idle connections that are kept."""
 
 IDLE_SECONDS = 50.0
-"""How long a connection may have been idle to be used again: many routers forget a silent one after a minute."""
+"""Maximum idle time of a connection that is reused: many routers forget a silent one after a minute."""
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """Seconds, and a count: the kernel probes a silent connection, so that an open stream isn't forgotten."""
 
 
 class DeadlineReader(io.RawIOBase):
-    """Reads a socket until a deadline on the monotonic clock, however slowly the bytes come."""
+    """A reader of a socket with a deadline on the monotonic clock, however slowly the bytes arrive."""
 
     def __init__(self, sock: socket.socket, deadline: float | None) -> None:
         self._sock = sock
@@ -50,24 +50,26 @@ class DeadlineReader(io.RawIOBase):
         self.received = False
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read into the buffer; return the number of bytes. Raises TimeoutError at the deadline."""
         while True:
-            left = SLICE if self._deadline is None else self._deadline - monotonic()
+            left = SLICE_SECONDS if self._deadline is None else self._deadline - monotonic()
             if left <= 0:
                 raise TimeoutError("the deadline passed while reading")
-            self._sock.settimeout(min(left, SLICE))
+            self._sock.settimeout(min(left, SLICE_SECONDS))
             try:
                 count = self._sock.recv_into(buffer)
                 self.received = True
                 return count
             except TimeoutError:
-                continue  # in slices, so that a signal that came just before the wait is noticed
+                continue  # in slices, so that a signal just before the wait is noticed
 
 
 class _Reading:
-    """What http.client.HTTPResponse takes for a socket."""
+    """A reader as http.client.HTTPResponse expects a socket."""
 
     def __init__(self, reader: DeadlineReader) -> None:
         self._reader = reader
@@ -77,7 +79,7 @@ class _Reading:
 
 
 class Exchange:
-    """One request on one connection, and its response once it has begun."""
+    """One request on one connection, and its response."""
 
     def __init__(self, client: Http1Client, timeout: float | None) -> None:
         self._client = client
@@ -90,14 +92,14 @@ class Exchange:
         self.trailers = Headers()
 
     def begin(self, method: str, url: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
-        """Sends the request, and reads up to the end of the response's headers."""
+        """Send the request, and read up to the end of the response's headers."""
         head = self._client.head_of(method, url, headers, len(content))
         started, left = monotonic(), self._left()
-        sock = self._sock = self._client.connection(CONNECTING if left is None else left)
+        sock = self._sock = self._client.connection(CONNECT_SECONDS if left is None else left)
         if self._severed:
             raise ConnectionAbortedError("closed")
         reader = DeadlineReader(sock, self._deadline)
-        response = self._response = http.client.HTTPResponse(_Reading(reader), method=method)  # pyright: ignore[reportArgumentType]  # as much of a socket as it uses
+        response = self._response = http.client.HTTPResponse(_Reading(reader), method=method)  # pyright: ignore[reportArgumentType]  # the part of a socket that it uses
         try:
             sock.settimeout(self._left())
             sock.sendall(head + content)
@@ -118,7 +120,7 @@ class Exchange:
         return left
 
     def read(self) -> bytes:
-        """The whole body; the connection can be used again afterwards."""
+        """Read the whole body; the connection can be reused afterwards."""
         assert self._response is not None
         body = self._response.read()
         self.finish()
@@ -126,15 +128,15 @@ class Exchange:
 
     @property
     def content(self) -> Iterator[bytes]:
-        """The body as it comes."""
+        """The body as it arrives."""
         assert self._response is not None
-        while chunk := self._response.read1(CHUNK):
+        while chunk := self._response.read1(CHUNK_BYTES):
             yield chunk
         if self._response.length:  # known, and not reached
             raise ConnectionResetError("the connection was closed in the middle of the response")
 
     def finish(self) -> None:
-        """Gives the connection back where it can be used again, else closes it."""
+        """Return the connection to the client if it can be reused, else close it."""
         response, sock = self._response, self._sock
         self._response = self._sock = None
         if sock is None:
@@ -144,7 +146,7 @@ class Exchange:
         self._client.give_back(sock) if reusable else sock.close()
 
     def sever(self) -> None:
-        """Ends it at once, from any thread, whatever it is doing."""
+        """End the exchange at once, from any thread."""
         self._severed = True
         sock = self._sock
         if sock is not None:
@@ -159,16 +161,16 @@ class Exchange:
 
 
 class Http1Client:
-    """Connections to one endpoint, kept between calls. Looks to connectrpc like a pyqwest.SyncClient."""
+    """Connections to one endpoint, kept between calls. To connectrpc it is a pyqwest.SyncClient."""
 
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> None:
         self._endpoint = endpoint
         self._context = context
-        self._idle: list[tuple[socket.socket, float]] = []  # each with the time since when it is idle
-        weakref.finalize(self, _close_all, self._idle)  # a client that nobody closed leaves no socket either
+        self._idle: list[tuple[socket.socket, float]] = []  # each with the start of its idle time
+        weakref.finalize(self, _close_all, self._idle)  # a client that was not closed leaves no socket open
 
     def post(self, url: str, headers: Headers, content: bytes, timeout: float | None = None) -> FullResponse:
-        """One request with its whole response."""
+        """Send one request, and return its whole response."""
         with Exchange(self, timeout) as exchange:
             exchange.begin("POST", url, pairs_of(headers), content)
             body = exchange.read()
@@ -179,14 +181,14 @@ class Http1Client:
             )
 
     def head_of(self, method: str, url: str, headers: Iterable[tuple[str, str]], length: int) -> bytes:
-        """The request line and the headers."""
+        """Return the request line and the headers."""
         target = urlsplit(url).path or "/"
         lines = [f"{method} {target} HTTP/1.1", f"host: {self._endpoint.authority}", f"content-length: {length}"]
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def connection(self, timeout: float | None) -> socket.socket:
-        """An idle connection that still lives, or a new one."""
+        """Return an idle connection that is still open, or a new one."""
         oldest = monotonic() - IDLE_SECONDS
         try:
             while self._idle[0][1] < oldest:
@@ -202,7 +204,7 @@ class Http1Client:
 
     def _connect(self, timeout: float | None) -> socket.socket:
         where = self._endpoint
-        # as bytes, since the name is ASCII by now: text would load the codec for other names
+        # as bytes, since the name is ASCII: text would load the codec for other names
         sock = socket.create_connection((cast("str", where.host.encode()), where.effective_port), timeout)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -216,21 +218,21 @@ class Http1Client:
             raise
 
     def give_back(self, sock: socket.socket) -> None:
-        """Keeps a connection for the next call, unless enough are kept."""
-        if len(self._idle) < KEPT:
+        """Keep a connection for the next call, up to the maximum."""
+        if len(self._idle) < MAX_IDLE_CONNECTIONS:
             self._idle.append((sock, monotonic()))
         else:
             sock.close()
 
     def distrust(self, moment: float) -> None:
-        """Close the connections that were idle already at that moment: one of them has turned out to be dead."""
+        """Close the connections that were idle at that moment already: one of them proved dead."""
         for entry in [entry for entry in self._idle if entry[1] <= moment]:
             with contextlib.suppress(ValueError):  # another thread took it
                 self._idle.remove(entry)
                 entry[0].close()
 
     def close(self) -> None:
-        """Closes what is idle. In a forked process that ends its copies alone, not the parent's connections."""
+        """Close the idle connections; in a forked process its copies alone, not the parent's connections."""
         _close_all(self._idle)
 
 
@@ -246,13 +248,13 @@ _SENT = (
 
 
 def pairs_of(headers: Headers) -> list[tuple[str, str]]:
-    """The headers by name and value. Iterating pyqwest's loads OpenTelemetry, 25 ms that most calls can do without."""
+    """Return the headers by name and value. Iterating pyqwest's loads OpenTelemetry (25 ms), so most calls don't."""
     pairs = [(name, headers[name]) for name in _SENT if name in headers]
     return pairs if len(pairs) == len(headers) else list(headers.items())
 
 
 def _has_ended(sock: socket.socket) -> bool:
-    """Whether the other side closed an idle connection, or sent what nobody asked for."""
+    """Return whether the server closed an idle connection, or sent unexpected bytes."""
     if isinstance(sock, ssl.SSLSocket) and sock.pending():
         return True
     try:

@@ -1,7 +1,7 @@
-"""Which proxy the environment asks for: decided here for every way to a plane, so that all of them go the same way.
+"""The proxy that the environment names, chosen here for all transports.
 
-Rules of this file: the variables are those of curl and Go, lower case first; nothing is connected. A proxy that can't
-be meant is a ConfigError that names the variable, and never repeats its value, which may hold a password.
+Rules of this file: the variables are those of curl and Go, lower case first; nothing is connected. An
+invalid proxy is a ConfigError that names the variable, and never repeats its value, which may hold a password.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """`url` as the variable has it, with a scheme; `variable`: its name, for messages."""
+    """A proxy. `url`: the variable's value, with a scheme; `variable`: its name, for messages."""
 
     url: Secret
     scheme: str
@@ -33,7 +33,7 @@ class Proxy:
 
 
 def proxy_of(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy to the endpoint, None for a direct connection; always None for this machine's own addresses."""
+    """Return the proxy to the endpoint, None for a direct connection, as always for loopback addresses."""
     if endpoint.is_loopback:
         return None
     names = ("https_proxy", "HTTPS_PROXY") if endpoint.secure else ("http_proxy", "HTTP_PROXY")
@@ -50,9 +50,9 @@ def proxy_of(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def _scheme(url: Secret, variable: str) -> str:
-    """The kind of a proxy. Raises ConfigError."""
+    """Return the scheme of a proxy. Raises ConfigError."""
     expected = 'it should be "http://host:port", or the same with https, socks5 or socks5h'
-    scheme = Secret(url.partition("://")[0].lower())  # of a URL that is misspelt it may be a password
+    scheme = Secret(url.partition("://")[0].lower())  # in a misspelled URL it may be a password
     if _SCHEME.fullmatch(scheme) and scheme not in SCHEMES:
         raise ConfigError(f"variable {variable} names a proxy of an unknown kind: {expected}")
     if scheme not in SCHEMES or not _names_a_host(url):
@@ -70,7 +70,7 @@ def _names_a_host(url: Secret) -> bool:
 
 
 def _is_excluded(endpoint: Endpoint, no_proxy: str) -> bool:
-    """Whether no_proxy names the endpoint: by "*", a domain with what is below it, an address, or a network."""
+    """Return whether no_proxy names the endpoint: by "*", a domain with what is below it, an address, or a network."""
     host = endpoint.host.lower().removesuffix(".")
     try:
         address = ipaddress.ip_address(host)
@@ -92,7 +92,7 @@ def _is_excluded(endpoint: Endpoint, no_proxy: str) -> bool:
 
 
 def _with_port(entry: str) -> tuple[str, str]:
-    """An entry's host, address or network, without brackets, and its port, "" for any."""
+    """Return an entry's host, address or network, without brackets, and its port, "" for any."""
     if entry.startswith("["):
         name, _, rest = entry[1:].partition("]")
         return name + (rest if rest.startswith("/") else ""), rest.removeprefix(":") if rest.startswith(":") else ""

@@ -1,6 +1,6 @@
-"""Reading a blocking stream with a deadline and a way out: a reader thread, and an inbox in front of it.
+"""QueueStream: a blocking stream read with deadlines, by a reader thread and a queue.
 
-What the reader is blocked in can't be interrupted, only severed: whoever makes an InboxStream says how.
+The blocking read can't be interrupted, only severed, by a function of the transport.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from connectrpc.errors import ConnectError
 
 from flyteapps.transports import forks
 
-ROOM = 1_000
-"""Messages that wait to be consumed at most; what comes after them stays on the wire, where the plane notices."""
+MAX_QUEUED_MESSAGES = 1_000
+"""Maximum number of unconsumed messages; later ones stay on the wire, where the plane notices."""
 
-STARTING = 0.1
-"""Seconds that a thread may take to start."""
+START_SECONDS = 0.1
+"""Maximum time for a thread to start."""
 
-JOIN = 1.0
-"""Seconds that the reader gets to end once it is severed."""
+JOIN_SECONDS = 1.0
+"""Maximum time for the reader to end after its stream is severed."""
 
 
-class InboxStream:
-    """A Stream over a blocking iterator of messages. `sever` makes its `next` return or raise at once."""
+class QueueStream:
+    """A Stream over a blocking iterator of messages. `sever` makes the iterator's `next` return or raise at once."""
 
     def __init__(self, messages: Callable[[], Iterator[Any]], sever: Callable[[], None]) -> None:
         self._messages = messages
         self._sever = sever
-        self._room = threading.Semaphore(ROOM)
+        self._room = threading.Semaphore(MAX_QUEUED_MESSAGES)
         self._items: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
         self._end: BaseException | None = None
         self._closed = False
@@ -40,7 +40,7 @@ class InboxStream:
         forks.register(self)
 
     def forked(self) -> None:
-        """See Inherited. The stream has ended here; closing it must not sever the parent's."""
+        """See Inherited. The stream ends in the child; closing it must not sever the parent's."""
         self._closed = True
         self._thread = None
         self._end = ConnectError(Code.UNAVAILABLE, "the stream was opened before this process was forked")
@@ -61,7 +61,7 @@ class InboxStream:
         """See Stream.receive."""
         if self._end is not None:
             raise self._end
-        if self._thread is None:  # not before somebody holds the stream who can close it
+        if self._thread is None:  # not in the constructor: from here on the caller can close the stream
             self._thread = threading.Thread(target=self._read, name="flyteapps stream", daemon=True)
             self._thread.start()
         try:
@@ -85,8 +85,8 @@ class InboxStream:
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return
-        until = time.monotonic() + STARTING
+        until = time.monotonic() + START_SECONDS
         while thread.ident is None and time.monotonic() < until:
-            time.sleep(0.001)  # whoever started it was interrupted while it starts
+            time.sleep(0.001)  # the starting thread was interrupted meanwhile
         if thread.ident is not None:
-            thread.join(JOIN)
+            thread.join(JOIN_SECONDS)

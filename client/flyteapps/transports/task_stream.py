@@ -1,7 +1,8 @@
-"""Reading an async stream with a deadline: one pending task, as cancelling the wait for a message ends the stream.
+"""TaskStream: an async stream read with deadlines, by one pending task.
 
-From the first receive to the end a task is pending: an event loop that ends cancels it, and so the stream. One that is
-only held would be closed by `shutdown_asyncgens`, which closes nested generators all at once, and fails.
+A task, as cancelling the wait for a message would end the stream. From the first receive to the end it is pending: an
+event loop that ends cancels it, and so the stream. A generator without a task would be closed by `shutdown_asyncgens`,
+which closes nested generators all at once, and fails.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Any
 
 from connectrpc.errors import ConnectError
 
-from flyteapps.transports.queue_stream import InboxStream
+from flyteapps.transports.queue_stream import QueueStream
 
 
 class TaskStream:
     """An AsyncStream over an async iterator of messages.
 
-    `ending_seconds`: how long an event loop that ends is kept from closing, for a library that reports the end of a
-    call to the loop a moment later.
+    `ending_seconds`: how long the end of an event loop is delayed, for a library that reports the end of a call to
+    the loop a moment later.
     """
 
     def __init__(self, messages: Callable[[], AsyncIterator[Any]], ending_seconds: float = 0.0) -> None:
@@ -52,7 +53,7 @@ class TaskStream:
 
     def _start(self, messages: AsyncIterator[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(self._next(messages))
-        task.add_done_callback(_look)
+        task.add_done_callback(_retrieve)
         return task
 
     async def _next(self, messages: AsyncIterator[Any]) -> Any:
@@ -62,7 +63,7 @@ class TaskStream:
             raise EOFError("the stream ended") from None
         except ConnectError as error:
             if (cancelled := cancellation_of(error)) is not None:
-                raise cancelled from None  # else asyncio.run, which cancels it at its end, reports an exception
+                raise cancelled from None  # else asyncio.run, which cancels it at its end, logs an exception
             raise
         except asyncio.CancelledError:
             if self._end is None:  # not by `aclose`: the event loop ends
@@ -85,22 +86,22 @@ class TaskStream:
             await asyncio.sleep(self._ending_seconds)  # cancelled, maybe since the event loop ends
 
 
-def _look(task: asyncio.Task[Any]) -> None:
-    """Keeps asyncio from reporting an error that no caller waits for."""
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Retrieve the error, so that asyncio doesn't log one that no caller awaits."""
     if not task.cancelled():
         task.exception()
 
 
 def cancellation_of(error: ConnectError) -> asyncio.CancelledError | None:
-    """The cancellation that connectrpc made an error of."""
+    """Return the cancellation behind a ConnectError, None if it has another cause."""
     cause = error.__cause__
     return cause if isinstance(cause, asyncio.CancelledError) else None
 
 
-def in_own_loop(make: Callable[[], TaskStream]) -> InboxStream:
-    """An async stream read by blocking: its reader thread runs a loop for this one stream, which ends with it.
+def in_own_loop(make: Callable[[], TaskStream]) -> QueueStream:
+    """Return a blocking stream over an async one: its reader thread runs an event loop for it alone.
 
-    For what can't be severed otherwise: a blocking HTTP/2 stream before its headers.
+    For streams that can't be severed otherwise: a blocking HTTP/2 stream before its headers.
     """
     stopping = _Stop()
 
@@ -117,11 +118,11 @@ def in_own_loop(make: Callable[[], TaskStream]) -> InboxStream:
             finally:
                 runner.run(stream.aclose())
 
-    return InboxStream(messages, stopping.stop)
+    return QueueStream(messages, stopping.stop)
 
 
 class _Stop:
-    """Cancels, from another thread, what a loop is awaiting."""
+    """A switch that cancels, from another thread, the await of an event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,11 +1,11 @@
-"""The seam between the client and a wire. Whoever implements Transport can be handed in: `Client(transport=...)`.
+"""Transport: the protocol between the client and a wire. An implementation is passed as `Client(transport=...)`.
 
-Implementations raise `connectrpc.errors.ConnectError` for whatever the plane or the wire answers; the client turns that
-into its own errors. Both halves, blocking and awaiting, are one object, so that one client serves both; who offers one
-half only raises NotImplementedError in the other. An error may have an attribute `retry_after`: in how many seconds the
-plane wants to be called again. A transport may have a property `hint`: why waiting may bring nothing at the moment,
-such as a clock that stands still, "" otherwise; a wait repeats it. `timeout` is in seconds, None for none. `headers`
-go along with the call where the wire has such.
+Implementations raise `connectrpc.errors.ConnectError` for errors of the plane and of the wire; the client converts them
+into its own errors. Both halves, blocking and awaiting, are one object, so that one client serves both; a transport
+with one half raises NotImplementedError in the other. An error may have an attribute `retry_after`: the seconds after
+which the plane wants to be called again. A transport may have a property `hint`: why a wait may see no change at the
+moment, such as a stopped clock, "" otherwise; a wait logs it. `timeout` is in seconds, None for no limit. `headers`
+are sent with the call if the wire has headers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from connectrpc.method import MethodInfo
 from google.protobuf.message import Message
 
-SLICE = 0.1
-"""Seconds that whoever blocks waits in one go. A signal that comes in the instant before a thread begins to wait is
-noticed once it has waited: this is how late Ctrl-C can be."""
+SLICE_SECONDS = 0.1
+"""Maximum length of one blocking wait. A signal in the instant before a wait is noticed after it, so Ctrl-C can be this
+late."""
 
 Res = TypeVar("Res", bound=Message)
 Res_co = TypeVar("Res_co", covariant=True)
@@ -28,12 +28,15 @@ class Stream(Protocol[Res_co]):
     """An open server stream, read by blocking."""
 
     def receive(self, timeout: float | None = None) -> Res_co:
-        """The next message. Raises TimeoutError where none came in time (the stream stays usable), EOFError once the
-        stream has ended without an error, ConnectError once it broke."""
+        """Return the next message.
+
+        Raises TimeoutError if none arrived in time (the stream stays usable), EOFError after the end of the stream,
+        ConnectError if it broke.
+        """
         ...
 
     def close(self) -> None:
-        """Ends the stream, also one that another thread reads; returns soon, and leaves no thread."""
+        """End the stream, also one that another thread reads; return soon, and leave no thread."""
         ...
 
 
@@ -41,17 +44,17 @@ class AsyncStream(Protocol[Res_co]):
     """An open server stream, read by awaiting."""
 
     async def receive(self, timeout: float | None = None) -> Res_co:
-        """As Stream.receive. Cancelling it loses no message."""
+        """Return the next message, as Stream.receive. Cancelling it loses no message."""
         ...
 
     async def aclose(self) -> None:
-        """Ends the stream; returns soon, and leaves no task."""
+        """End the stream; return soon, and leave no task."""
         ...
 
 
 @runtime_checkable
 class Transport(Protocol):
-    """One plane, reached somehow."""
+    """A connection to one plane, by any wire."""
 
     def unary(
         self,
@@ -60,7 +63,7 @@ class Transport(Protocol):
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """One call, blocking."""
+        """Make one call, blocking; return its response."""
         ...
 
     def stream(
@@ -70,7 +73,7 @@ class Transport(Protocol):
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Stream[Res]:
-        """Opens a server stream that is read by blocking; may return before the plane has answered."""
+        """Open a server stream that is read by blocking; may return before the plane has responded."""
         ...
 
     async def async_unary(
@@ -80,7 +83,7 @@ class Transport(Protocol):
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """One call, awaiting. Lets asyncio.CancelledError through as it is."""
+        """Make one call, awaiting; return its response. Passes asyncio.CancelledError on unchanged."""
         ...
 
     def async_stream(
@@ -90,5 +93,5 @@ class Transport(Protocol):
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncStream[Res]:
-        """Opens a server stream that is read by awaiting, on the running event loop."""
+        """Open a server stream that is read by awaiting, on the running event loop."""
         ...

@@ -1,75 +1,246 @@
-"""What is probably wrong when no plane answers, told from what the libraries say: their texts are known here alone.
+"""The probable cause of an error without a response of a plane: a table of the libraries' error texts.
 
-`certain`: the call can't have arrived. Rules of this file: it reads errors, and decides nothing but words and classes.
+Why a table: the texts of http.client, OpenSSL, pyqwest, connectrpc and grpcio are known here alone, and each row holds
+one text as it was recorded, so that a library's new wording fails the test of its row
+(tests/client/test_trouble.py). How to read it: `describe` renders an error with its causes as one text; the first row
+that matches it explains the error. An error without a matching row is the plane's own. Rules of this file: it reads
+errors, and decides nothing but messages and classes.
 """
 
 from __future__ import annotations
 
-import http.client
-import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 from connectrpc.errors import ConnectError
 
 from flyteapps.errors import Code, ConfigError, Error, ProtocolError, Unavailable
-from flyteapps.transports.frames import Rubbish
-
-_PHRASES = {status.phrase: int(status) for status in HTTPStatus}
-
-_UNRESOLVED = ("dns error", "DNS resolution failed", "Domain name not found", "Address lookup failed")
-
-_TLS_ALERT = "\x15\x03"
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """`kind`: the error's class where its code's own would mislead. `reached`: whether the call may have been carried
-    out."""
+class Explanation(NamedTuple):
+    """An explained error. `kind`: its class, None for its code's own. `reached`: whether the call may have arrived."""
 
+    message: str
+    kind: type[Error] | None
+    reached: bool
+
+
+class Row(NamedTuple):
+    """One explanation.
+
+    `sample`: a recorded text. `any_of`: the row matches texts with one of these, and with one of `also`, if there are
+    any. `message`: with the endpoint, and the error's own message as `detail`. `kind`, `reached`: of Explanation.
+    `plaintext`: whether it is for endpoints without TLS alone.
+    """
+
+    sample: str
+    any_of: tuple[str, ...]
     message: str
     kind: type[Error] | None = None
     reached: bool = True
+    also: tuple[str, ...] = ()
+    plaintext: bool = False
+
+    def matches(self, text: str, endpoint: str) -> bool:
+        """Return whether the row explains that text, of an error of that endpoint."""
+        if self.plaintext and not endpoint.startswith("http:"):
+            return False
+        return any(each in text for each in self.any_of) and (not self.also or any(each in text for each in self.also))
 
 
-def explain(error: ConnectError, code: Code, endpoint: str) -> Trouble | None:
-    """What to tell the caller, None where the plane itself has answered."""
-    causes = list(_causes(error))
-    said = " | ".join(f"{type(cause).__name__}: {cause}" for cause in [error, *causes])
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return _tls(said, error.message, endpoint)
-        if isinstance(cause, socket.gaierror):
-            return _unresolved(endpoint)
-        if isinstance(cause, ConnectionRefusedError):
-            return _refused(endpoint)
-    if any(text in said for text in _UNRESOLVED):
-        return _unresolved(endpoint)
-    if "Connection refused" in said:
-        return _refused(endpoint)
-    if any(text in said for text in ("peer certificate", "CERTIFICATE_VERIFY", "InvalidContentType", "SSL_ERROR_SSL")):
-        return _tls(said, error.message, endpoint)
-    if isinstance(error, Rubbish) or "DecodeError" in said or "Wire format was corrupt" in said:
-        return Trouble(f"{endpoint} sent what is no message of the protocol: {error.message}", ProtocolError)
-    if "missing grpc-status trailer" in said:
-        return Trouble(f"{endpoint} ended the call without a gRPC status: is it a gRPC server?", ProtocolError)
-    if "invalid content-type" in error.message or "received http2 header with status" in said:
-        return _other_server(error.message, endpoint)
-    if "failed to connect to all addresses" in said:
-        return _not_connected(said, error.message, endpoint)
-    if (trouble := _talks_otherwise(said, causes, endpoint)) is not None:
-        return trouble
-    if not error.details and error.message in _PHRASES:
-        return _http_status(_PHRASES[error.message], error.message, code, endpoint)
-    if "Operation cannot be fulfilled on" in error.message:  # Kubernetes, behind the open-source plane
-        return Trouble(f"{error.message} (another write came between; nothing was written)", reached=False)
-    if "stream error received" in said:
-        return Trouble(f"{endpoint} broke off its answer ({error.message})", Unavailable)
-    if code is Code.DEADLINE_EXCEEDED and causes:
-        return Trouble(f"{endpoint} gave no answer in time: is it a plane, and reachable? (`timeout` sets how long)")
+_TLS = ("<TLS>", "peer certificate", "CERTIFICATE_VERIFY", "InvalidContentType", "SSL_ERROR_SSL")
+_GRPCIO = ("failed to connect to all addresses",)
+_CONNECTION = "ConnectError: Request failed: error sending request for url (https://h/x): client error (Connect): "
+_REQUEST = "ConnectError: Request failed: error sending request for url (http://h/x): client error (SendRequest): "
+_ADDRESSES = "ConnectError: failed to connect to all addresses; last error: "
+
+TABLE = (
+    Row(
+        "ConnectError: [Errno -2] Name or service not known | gaierror: [Errno -2] Name or service not known",
+        ("gaierror: ", "dns error", "DNS resolution failed", "Domain name not found", "Address lookup failed"),
+        "the host of {endpoint} is not known: check the endpoint's name",
+        reached=False,
+    ),
+    Row(
+        "ConnectError: [Errno 111] Connection refused | ConnectionRefusedError: [Errno 111] Connection refused",
+        ("ConnectionRefusedError: ", "Connection refused"),
+        "nothing listens at {endpoint}: check the port, and that the plane runs",
+        reached=False,
+    ),
+    Row(
+        "ConnectError: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006) | SSLError: ... | <TLS>",
+        ("WRONG_VERSION_NUMBER", "InvalidContentType", "RECORD_LAYER", "record layer"),
+        "{endpoint} does not speak TLS: pass insecure=True, or write http:// ({detail})",
+        ConfigError,
+        reached=False,
+        also=_TLS,
+    ),
+    Row(
+        "ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch, certificate is "
+        "not valid for '127.0.0.1'. (_ssl.c:1006) | SSLCertVerificationError: ... | <TLS>",
+        ("not valid for name", "Hostname mismatch", "doesn't match", "address mismatch"),
+        "{endpoint} has a certificate for another name: use the name that it was made for ({detail})",
+        ConfigError,
+        reached=False,
+        also=_TLS,
+    ),
+    Row(
+        f"{_CONNECTION}invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
+        ("CaUsedAsEndEntity",),
+        "{endpoint} has the certificate of an authority for its own, which this transport can't accept: make one for a "
+        'server, or use the blocking calls, or protocol="grpcio" ({detail})',
+        ConfigError,
+        reached=False,
+        also=_TLS,
+    ),
+    Row(
+        f"{_CONNECTION}invalid peer certificate: UnknownIssuer",
+        ("UnknownIssuer",),
+        "{endpoint} has a certificate that is not trusted: give the authority's by ca_cert (for insecure_skip_verify "
+        "the plane has to present it along with its own) ({detail})",
+        ConfigError,
+        reached=False,
+        also=_TLS,
+    ),
+    Row(
+        f"{_ADDRESSES}UNKNOWN: ipv4:127.0.0.1:37889: Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: "
+        "error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: self signed certificate: OK",
+        _TLS,
+        "{endpoint} has a certificate that is not trusted: give the authority's by ca_cert ({detail})",
+        ConfigError,
+        reached=False,
+    ),
+    Row(
+        "ConnectError: Error parsing message with type 'flyteidl2.app.GetResponse': Wire format was corrupt | "
+        "DecodeError: ...",
+        ("MalformedMessage: ", "DecodeError", "Wire format was corrupt"),
+        "{endpoint} sent a malformed message: {detail}",
+        ProtocolError,
+    ),
+    Row(
+        "ConnectError: missing grpc-status trailer",
+        ("missing grpc-status trailer",),
+        "{endpoint} ended the call without a gRPC status: is it a gRPC server?",
+        ProtocolError,
+    ),
+    Row(
+        "ConnectError: invalid content-type: 'text/html'; expecting 'application/proto'",
+        ("invalid content-type", "received http2 header with status"),
+        "{endpoint} is not a Flyte plane, or not by this protocol: {detail}",
+        ProtocolError,
+    ),
+    Row(
+        f"{_ADDRESSES}UNAVAILABLE: ipv4:127.0.0.1:43745: Failed parsing HTTP/2 (Expected SETTINGS frame as the first "
+        "frame, got frame type 80)",
+        ("Failed parsing HTTP/2", "ALPN"),
+        "{endpoint} does not speak HTTP/2, which gRPC needs: {detail}",
+        ProtocolError,
+        reached=False,
+        also=_GRPCIO,
+    ),
+    Row(
+        f"{_ADDRESSES}UNAVAILABLE: ipv4:127.0.0.1:42217: Socket closed",
+        _GRPCIO,
+        "no connection to {endpoint} can be made; if it is a TLS port, leave out insecure=True ({detail})",
+        reached=False,
+        plaintext=True,
+    ),
+    Row(
+        f"{_ADDRESSES}UNKNOWN: ipv4:127.0.0.1:44861: HTTP proxy returned response code 403",
+        _GRPCIO,
+        "no connection to {endpoint} can be made ({detail})",
+        reached=False,
+    ),
+    Row(
+        "ConnectError: \x15\x03\x01\x00\x02\x02\x16 | BadStatusLine: \x15\x03\x01\x00\x02\x02\x16",
+        ("BadStatusLine: \x15\x03",),
+        "{endpoint} speaks TLS: leave out insecure=True, or write https://",
+        ConfigError,
+        reached=False,
+    ),
+    Row(
+        "ConnectError: SSH-2.0-OpenSSH_9.2\r\n | BadStatusLine: SSH-2.0-OpenSSH_9.2\r\n",
+        ("BadStatusLine: ", "invalid HTTP version"),
+        "{endpoint} does not speak HTTP: is it a Flyte plane, and is the port right?",
+        ProtocolError,
+    ),
+    Row(
+        f"{_REQUEST}connection closed before message completed",
+        ("RemoteDisconnected", "closed before message completed", "channel closed", "Connection reset"),
+        "{endpoint} closed the connection without a response: it broke down, or speaks another protocol (if it is a "
+        "TLS port, leave out insecure=True)",
+        plaintext=True,
+    ),
+    Row(
+        "ConnectError: Not Found | <status 404 UNIMPLEMENTED>",
+        ("<status 404 ",),
+        "{endpoint} answered 404 Not Found: it doesn't offer this method, or is not a Flyte plane",
+    ),
+    Row(
+        "ConnectError: Bad Request | <status 400 INTERNAL>",
+        ("<status 400 ",),
+        "{endpoint} answered 400 Bad Request: it is not a Flyte plane, or a TLS port (then leave out insecure=True)",
+        ProtocolError,
+        plaintext=True,
+    ),
+    Row(
+        "ConnectError: Found | <status 302 UNKNOWN>",
+        (" UNKNOWN>",),
+        "{endpoint} is not a Flyte plane, or not by this protocol: it answered {status} {detail}",
+        ProtocolError,
+        also=("<status ",),
+    ),
+    Row(
+        "ConnectError: Service Unavailable | <status 503 UNAVAILABLE>",
+        ("<status ",),
+        "{endpoint} answered {status} {detail}",
+    ),
+    Row(
+        "ConnectError: Operation cannot be fulfilled on services.serving.knative.dev: the object has been modified",
+        ("Operation cannot be fulfilled on",),  # Kubernetes, behind the open-source plane
+        "{detail} (another write came between; nothing was written)",
+        reached=False,
+    ),
+    Row(
+        "ConnectError: Request failed: stream error received: unexpected internal error encountered",
+        ("stream error received",),
+        "{endpoint} aborted its response ({detail})",
+        Unavailable,
+    ),
+    Row(
+        "ConnectError: Request timed out | TimeoutError: the deadline passed while reading | <no response>",
+        ("<no response>",),
+        "{endpoint} gave no answer in time: is it a plane, and reachable? (`timeout` sets the limit)",
+    ),
+)
+
+_STATUSES = {status.phrase: int(status) for status in HTTPStatus}
+
+
+def explain(error: ConnectError, code: Code, endpoint: str) -> Explanation | None:
+    """Return the explanation of an error, None for an error of the plane itself."""
+    text = describe(error, code)
+    for row in TABLE:
+        if row.matches(text, endpoint):
+            status = _STATUSES.get(error.message, 0)
+            message = row.message.format(endpoint=endpoint, detail=error.message, status=status)
+            return Explanation(message, row.kind, row.reached)
     return None
+
+
+def describe(error: ConnectError, code: Code) -> str:
+    """Return the text of an error for the table: the types and messages of it and its causes, and facts in <>."""
+    causes = list(_causes(error))
+    parts = [f"{type(each).__name__}: {each}" for each in (error, *causes)]
+    if any(isinstance(each, ssl.SSLError) for each in causes):
+        parts.append("<TLS>")
+    if not error.details and error.message in _STATUSES:  # connectrpc's message for a bare HTTP status
+        parts.append(f"<status {_STATUSES[error.message]} {code.name}>")
+    if code is Code.DEADLINE_EXCEEDED and causes:
+        parts.append("<no response>")
+    return " | ".join(parts)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -78,72 +249,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _unresolved(endpoint: str) -> Trouble:
-    return Trouble(f"the host of {endpoint} is not known: check the endpoint's name", None, reached=False)
-
-
-def _refused(endpoint: str) -> Trouble:
-    return Trouble(f"nothing listens at {endpoint}: check the port, and that the plane runs", None, reached=False)
-
-
-def _tls(said: str, detail: str, endpoint: str) -> Trouble:
-    if any(text in said.upper() for text in ("WRONG_VERSION_NUMBER", "INVALIDCONTENTTYPE", "RECORD_LAYER")):
-        what = "does not speak TLS: pass insecure=True, or write http://"
-    elif any(text in said for text in ("not valid for name", "Hostname mismatch", "doesn't match", "address mismatch")):
-        what = "has a certificate for another name: use the name that it was made for"
-    elif "CaUsedAsEndEntity" in said:
-        what = (
-            "has the certificate of an authority for its own, which this way can't take: make one for a server, or use "
-            'the blocking calls, or protocol="grpcio"'
-        )
-    elif "UnknownIssuer" in said:
-        what = (
-            "has a certificate that is not trusted: give the authority's by ca_cert (for insecure_skip_verify the "
-            "plane has to show it along with its own)"
-        )
-    else:
-        what = "has a certificate that is not trusted: give the authority's by ca_cert"
-    return Trouble(f"{endpoint} {what} ({detail})", ConfigError, reached=False)
-
-
-def _other_server(message: str, endpoint: str) -> Trouble:
-    return Trouble(f"{endpoint} is no Flyte plane, or not by this protocol: {message}", ProtocolError)
-
-
-def _talks_otherwise(said: str, causes: list[BaseException], endpoint: str) -> Trouble | None:
-    lines = [str(cause.args[0]) for cause in causes if type(cause) is http.client.BadStatusLine]
-    bad_line = bool(lines)
-    if any(_TLS_ALERT in line for line in lines):
-        return Trouble(f"{endpoint} speaks TLS: leave out insecure=True, or write https://", ConfigError, reached=False)
-    if bad_line or "invalid HTTP version" in said:
-        return Trouble(f"{endpoint} does not speak HTTP: is it a Flyte plane, and is the port right?", ProtocolError)
-    closed = ("RemoteDisconnected", "closed before message completed", "channel closed", "Connection reset")
-    if any(text in said for text in closed) and endpoint.startswith("http:"):
-        return Trouble(
-            f"{endpoint} closed the connection without an answer: it broke down, or speaks another protocol (if it is "
-            "a TLS port, leave out insecure=True)"
-        )
-    return None
-
-
-def _not_connected(said: str, detail: str, endpoint: str) -> Trouble:
-    """What grpcio says where a connection can't be made, or not as HTTP/2: the call was not sent."""
-    if "Failed parsing HTTP/2" in said or "ALPN" in said:
-        return Trouble(f"{endpoint} does not speak HTTP/2, which gRPC needs: {detail}", ProtocolError, reached=False)
-    hint = "; if it is a TLS port, leave out insecure=True" if endpoint.startswith("http:") else ""
-    return Trouble(f"no connection to {endpoint} can be made{hint} ({detail})", reached=False)
-
-
-def _http_status(status: int, phrase: str, code: Code, endpoint: str) -> Trouble | None:
-    if status == HTTPStatus.NOT_FOUND:
-        return Trouble(f"{endpoint} answered 404 Not Found: it doesn't offer this method, or is no Flyte plane")
-    if status == HTTPStatus.BAD_REQUEST and endpoint.startswith("http:"):
-        return Trouble(
-            f"{endpoint} answered 400 Bad Request: it is no Flyte plane, or a TLS port (then leave out insecure=True)",
-            ProtocolError,
-        )
-    if code is Code.UNKNOWN:
-        return _other_server(f"it answered {status} {phrase}", endpoint)
-    return Trouble(f"{endpoint} answered {status} {phrase}")

@@ -1,7 +1,7 @@
-"""A blocking call that can't be interrupted, made interruptible: in the main thread it runs on another one.
+"""WorkerThread: makes uninterruptible blocking calls interruptible, by running the main thread's on another one.
 
-For pyqwest's HTTP/2, which waits where no signal reaches it. The thread is kept for the next call; one whose caller was
-interrupted is given up, and ends with its call, by the call's timeout at the latest.
+For pyqwest's HTTP/2, which waits where no signal reaches it. The thread is kept for the next call; after an
+interruption it is abandoned, and ends with its call, by the call's timeout at the latest.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from flyteapps.support.clock import monotonic
-from flyteapps.transports.transport import SLICE
+from flyteapps.transports.transport import SLICE_SECONDS
 
 T = TypeVar("T")
 
 GRACE_SECONDS = 1.0
-"""How long a call may outlast its timeout before it is given up."""
+"""How long a call may exceed its timeout before it is abandoned."""
 
 
-class Hop:
-    """Runs calls, one at a time from the main thread; those of other threads, which no Ctrl-C reaches, run in place."""
+class WorkerThread:
+    """A runner of calls: the main thread's run on a worker, other threads', which no Ctrl-C reaches, in place."""
 
     def __init__(self) -> None:
         self._kept: list[_Worker] = []
-        weakref.finalize(self, _end_all, self._kept)  # a client that nobody closed leaves no thread either
+        weakref.finalize(self, _end_all, self._kept)  # a client that was not closed leaves no thread
 
     def run(self, call: Callable[[], T], timeout: float | None = None) -> T:
-        """Gives what the call gives, and raises what it raises; TimeoutError where it ends long after the timeout."""
-        if threading.current_thread() is not threading.main_thread():  # asked each time: a fork can change it
+        """Run the call, and return its result or raise its error; TimeoutError if it exceeds its timeout by far."""
+        if threading.current_thread() is not threading.main_thread():  # evaluated each time: a fork can change it
             return call()
         worker = self._kept.pop() if self._kept else _Worker()
         try:
             result, error = worker.run(call, timeout)
-        except BaseException:  # Ctrl-C, or a call that doesn't end: the worker is left to itself
+        except BaseException:  # Ctrl-C, or a call that doesn't end: the worker is abandoned
             worker.end()
             raise
         self._kept.append(worker)
@@ -44,11 +44,11 @@ class Hop:
         return cast("T", result)
 
     def forked(self) -> None:
-        """Forget the thread that was kept: a child process doesn't have it."""
+        """Forget the kept thread, which a child process doesn't have."""
         self._kept.clear()
 
     def close(self) -> None:
-        """Ends the thread that was kept."""
+        """End the kept thread."""
         while self._kept:
             worker = self._kept.pop()
             worker.end()
@@ -74,15 +74,15 @@ class _Worker:
             except BaseException as error:
                 result = (None, error)
             self._results.put(result)
-            del call, result  # nothing of a call outlives it
+            del call, result  # no object of a call outlives it
 
     def run(self, call: Callable[[], Any], timeout: float | None) -> tuple[Any, BaseException | None]:
         until = None if timeout is None else monotonic() + timeout + GRACE_SECONDS
         self._calls.put(call)
         while True:
             try:
-                return self._results.get(timeout=SLICE)
-            except queue.Empty:  # in slices, so that a signal that came just before the wait is noticed
+                return self._results.get(timeout=SLICE_SECONDS)
+            except queue.Empty:  # in slices, so that a signal just before the wait is noticed
                 if until is not None and monotonic() > until:
                     raise TimeoutError(f"the call did not end by itself within {timeout:g} s") from None
 
