@@ -114,7 +114,9 @@ class Call(_BoundMethod, Generic[P, T]):
 
     if TYPE_CHECKING:
 
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+            """Call it, blocking."""
+            ...
 
         async def aio(self, *args: P.args, **kwargs: P.kwargs) -> T:
             """Call it, awaiting."""
@@ -130,7 +132,9 @@ class Iteration(_BoundMethod, Generic[P, T]):
 
     if TYPE_CHECKING:
 
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Items[T]: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Items[T]:
+            """Return the iterator."""
+            ...
 
         def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncItems[T]:
             """Return the iterator for `async for`."""
@@ -180,6 +184,7 @@ class _Calling(_Decorated):
 
     @lazy
     def functions(self) -> _Functions:
+        """Return the two functions of this method, made on first access."""
         flow = self.flow
 
         def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
@@ -204,9 +209,13 @@ class calling(_Calling, Generic[S, P, T]):  # noqa: N801  # a decorator, as prop
         def __get__(self, instance: S, owner: type[Any] | None = None) -> Call[P, T]: ...
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...
 
-        def __call__(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+        def __call__(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            """Call it, blocking."""
+            ...
 
-        async def aio(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+        async def aio(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            """Call it, awaiting."""
+            ...
 
 
 class calling_self(_Calling, Generic[S, P]):  # noqa: N801  # a decorator, as property is
@@ -230,6 +239,7 @@ class iterating(_Decorated, Generic[S, P, T]):  # noqa: N801  # a decorator, as 
 
     @lazy
     def functions(self) -> _Functions:
+        """Return the two functions of this method, made on first access."""
         flow = self.flow
 
         def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
@@ -250,9 +260,13 @@ class iterating(_Decorated, Generic[S, P, T]):  # noqa: N801  # a decorator, as 
         def __get__(self, instance: S, owner: type[Any] | None = None) -> Iteration[P, T]: ...
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...
 
-        def __call__(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> Items[T]: ...
+        def __call__(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> Items[T]:
+            """Return the iterator."""
+            ...
 
-        def aio(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> AsyncItems[T]: ...
+        def aio(self, instance: S, /, *args: P.args, **kwargs: P.kwargs) -> AsyncItems[T]:
+            """Return the iterator for `async for`."""
+            ...
 
 
 class _ByClass(_Decorated):
@@ -272,6 +286,7 @@ class _ByClass(_Decorated):
 
     @lazy
     def functions(self) -> _Functions:
+        """Return the two functions of this method, made on first access."""
         find = self._find
         blocking, awaiting = self._method.functions
         return _for_other(blocking, lambda kind: (find(kind),)), _for_other(awaiting, lambda kind: (find(kind),))
