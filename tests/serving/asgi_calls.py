@@ -8,17 +8,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.http.front import AccessLine, AppOptions, Front
+from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.limits import Limits
+from flyteapps_fake.http.options import AccessLine, FrontOptions
 
 PATIENCE = 60.0
 Events = list[Any]
 
 
 class Caller:
-    """Sends requests to one front; `lines` are the access lines so far."""
+    """A sender of requests to the front of one plane; `lines` are the access lines so far."""
 
-    def __init__(self, front: Front, lines: list[AccessLine]) -> None:
+    def __init__(self, plane: FakeControlPlane, front: Front, lines: list[AccessLine]) -> None:
+        self.plane = plane
         self.front = front
         self.lines = lines
 
@@ -86,9 +88,9 @@ async def calling(
     lines: list[AccessLine] = []
     plane = FakeControlPlane(clock="manual", org="flyte", dialect=dialect)
     limits = Limits(request_seconds=request_seconds)
-    front = Front(plane, AppOptions(server="hypercorn", limits=limits, access_log=lines.append, **options))
+    front = Front(plane, FrontOptions(server="hypercorn", limits=limits, access_log=lines.append, **options))
     await front.start()
     try:
-        yield Caller(front, lines)
+        yield Caller(plane, front, lines)
     finally:
         await front.stop()

@@ -166,7 +166,7 @@ def test_a_page_of_a_large_app_is_made_beside_the_loop(size: int, monkeypatch: p
         async with calling(page=pages.pages) as caller:
             request = create("large")
             request.app.spec.container.args.append("x" * size)
-            app = caller.front.plane.stub().create(request).app
+            app = caller.plane.stub().create(request).app
             for path, status in (
                 ("/v2/domain/development/project/p/apps/large", 200),
                 (f"/apps/{app.spec.ingress.subdomain}/", 503),

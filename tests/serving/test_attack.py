@@ -22,10 +22,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.validation import MAX_VALUES
-from flyteapps_fake.http import large_requests as lane
-from flyteapps_fake.http import request_timeouts as arrivals
-from flyteapps_fake.http.response_cache import MOST
-from flyteapps_fake.http.streaming import duplex
+from flyteapps_fake.http import large_requests, request_timeouts
+from flyteapps_fake.http.handlers import duplex
+from flyteapps_fake.http.response_cache import MAX_ANSWERS
 
 from .asgi_calls import Caller, calling
 from .conftest import KINDS
@@ -152,23 +151,23 @@ def test_repeated_gets_are_kept_by_bytes() -> None:
     async def run() -> None:
         async with calling() as caller:
             front = caller.front
-            repeats = getattr(front.endpoints[GET], "repeats")  # noqa: B009 - a Unary's, as pyright can't know
-            front.plane.stub().create(create("a"))
+            cache = getattr(front.endpoints[GET], "cache")  # noqa: B009 - a Unary's, as pyright can't know
+            caller.plane.stub().create(create("a"))
             message = get("a").SerializeToString()
             for number in range(20):
                 assert await caller.code(GET, message + padding + bytes((8, number)), [("content-type", PROTO)]) == "OK"
-            assert len(repeats) == 0
-            for number in range(MOST + 5):
+            assert len(cache) == 0
+            for number in range(MAX_ANSWERS + 5):
                 unknown = b"\xf8\xd5\x07" + bytes((number % 100, 0xF8, 0xD5, 7, number // 100))
                 assert await caller.code(GET, message + unknown, [("content-type", PROTO)]) == "OK"
-            assert 0 < len(repeats) <= MOST
+            assert 0 < len(cache) <= MAX_ANSWERS
 
     asyncio.run(run())
 
 
 def test_bodies_in_flight_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where many bodies are arriving, a further large one is RESOURCE_EXHAUSTED; a small one is answered."""
-    monkeypatch.setattr(arrivals, "MAX_HELD_BYTES", 1024 * 1024)
+    monkeypatch.setattr(request_timeouts, "MAX_HELD_BYTES", 1024 * 1024)
     part = bytes(600 * 1024)
 
     async def run() -> None:
@@ -189,20 +188,20 @@ def test_large_requests_wait_for_each_other() -> None:
     """Large requests are worked on one by one, with turns for others between; too many bytes of them are refused."""
 
     async def run() -> None:
-        one = lane.Lane()
-        await one.enter(1)
-        waiting = asyncio.create_task(one.enter(lane.MAX_WAITING_BYTES))
+        one = large_requests.LargeRequests()
+        await one.acquire(1)
+        waiting = asyncio.create_task(one.acquire(large_requests.MAX_WAITING_BYTES))
         await asyncio.sleep(0)
         with pytest.raises(Exception, match="try again"):
-            await one.enter(1)
-        until = time.perf_counter() + lane.PAUSE_SECONDS
+            await one.acquire(1)
+        until = time.perf_counter() + large_requests.PAUSE_SECONDS
         while time.perf_counter() < until:  # work that others notice
             pass
-        one.leave()
+        one.release()
         await asyncio.sleep(0)
         assert not waiting.done(), "no turn for others after long work"
         await asyncio.wait_for(waiting, 20)
-        one.leave()
+        one.release()
 
     asyncio.run(run())
 

@@ -18,7 +18,8 @@ from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core import call as core
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS, Operation
-from flyteapps_fake.http.front import AppOptions, Front
+from flyteapps_fake.http.front import Front
+from flyteapps_fake.http.options import FrontOptions
 
 from .messages import create
 from .messages_of import NAMES, messages, mutated
@@ -154,7 +155,7 @@ def _code(kind: str, events: list[Any]) -> str:
 async def run(sequence: list[Call]) -> None:
     """Each call is answered by a code that its RPC may have, and the plane goes on."""
     plane = FakeControlPlane(clock="manual", org="flyte")
-    front = Front(plane, AppOptions(server="hypercorn"))
+    front = Front(plane, FrontOptions(server="hypercorn"))
     await front.start()
     try:
         for call in sequence:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from flyteapps_fake.console.pages import pages
-from flyteapps_fake.http.access.host_policy import Guard, check_origin, parse_authority, parse_origin
+from flyteapps_fake.http.access.host_policy import HostPolicy, check_origin, parse_authority, parse_origin
 
 from .asgi_calls import calling
 from .messages import get
@@ -63,27 +63,27 @@ ODD_ORIGINS = [
 def test_an_odd_host_is_none(authority: str) -> None:
     """What isn't host[:port] is no host of this machine."""
     assert parse_authority(authority) is None
-    assert not Guard("127.0.0.1").takes_host(authority)
+    assert not HostPolicy("127.0.0.1").allows_host(authority)
 
 
 @pytest.mark.parametrize("origin", ODD_ORIGINS)
 def test_an_odd_origin_is_none(origin: str) -> None:
     """What isn't scheme://host[:port] of HTTP is no origin of this machine, nor of the server's own pages."""
-    guard = Guard("127.0.0.1", (), ("https://console.example",))
+    policy = HostPolicy("127.0.0.1", (), ("https://console.example",))
     for authority in ("localhost", origin.partition("//")[2], origin):
-        assert not guard.takes_origin(origin, authority)
+        assert not policy.allows_origin(origin, authority)
 
 
 def test_equal_origins_are_equal() -> None:
     """Case, a dot at the end and the scheme's own port make no other origin; scheme and port do."""
-    guard = Guard("0.0.0.0", (), ("https://Console.Example/",))
+    policy = HostPolicy("0.0.0.0", (), ("https://Console.Example/",))
     for origin in ("https://console.example", "HTTPS://CONSOLE.example:443", "https://console.example."):
-        assert guard.takes_origin(origin, "x")
+        assert policy.allows_origin(origin, "x")
     for origin in ("http://console.example", "https://console.example:8443", "https://a.console.example"):
-        assert not guard.takes_origin(origin, "x")
-    assert guard.takes_origin("http://box:8090", "box:8090")
-    assert guard.takes_origin("http://box", "BOX:80")
-    assert not guard.takes_origin("http://box:8091", "box:8090")
+        assert not policy.allows_origin(origin, "x")
+    assert policy.allows_origin("http://box:8090", "box:8090")
+    assert policy.allows_origin("http://box", "BOX:80")
+    assert not policy.allows_origin("http://box:8091", "box:8090")
 
 
 @pytest.mark.parametrize("origin", ["https://console.example", "http://[::1]:3000", "*"])
@@ -139,7 +139,7 @@ def test_another_site_may_link_to_a_page() -> None:
                 headers = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode)]
                 events = await caller.send("/v2", b"", headers, method="GET")
                 assert ("is running here" in str(events)) is seen, mode
-        async with calling(guard=Guard("127.0.0.1", (), ("*",))) as caller:
+        async with calling(host_policy=HostPolicy("127.0.0.1", (), ("*",))) as caller:
             message = get("none").SerializeToString()
             headers = [("content-type", PROTO), ("sec-fetch-site", "cross-site")]
             assert await caller.code(GET, message, headers) == "NOT_FOUND"

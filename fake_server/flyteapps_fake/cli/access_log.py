@@ -18,7 +18,7 @@ from flyteapps_fake.cli.output import write_line
 from flyteapps_fake.core.dialect import Notice
 
 if TYPE_CHECKING:
-    from flyteapps_fake.http.front import AccessLine
+    from flyteapps_fake.http.options import AccessLine
 
 LONGEST_QUEUE = 10_000
 """Lines that wait for the output; those that come after are dropped, and their number is said later."""

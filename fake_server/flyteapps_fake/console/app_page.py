@@ -1,4 +1,4 @@
-"""The answer under an app's public URL: which app it is, and that nothing runs behind it. No routing."""
+"""The answer under an app's public URL: the app's name, and that nothing runs behind it. No routing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flyteapps_fake.http.page import PageAnswer, PageRequest
 
 HTML = b"text/html; charset=utf-8"
 JSON = b"application/json"
-LOOK_AGAIN_SECONDS = 1
-"""When a starting app is worth another request."""
+RETRY_SECONDS = 1
+"""Time after which a request to a starting app is worth repeating."""
 
 
 def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
@@ -34,19 +34,19 @@ def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
         code, why = 503, f"The app {name} is FAILED: {last.message if last is not None else ''}"
     else:
         code, why = 503, f"The app {name} is starting ({state}): ask again in a moment."
-        headers.append((b"retry-after", b"%d" % LOOK_AGAIN_SECONDS))
+        headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
     return _answer(code, why, request, headers, {"app": name, "state": state})
 
 
 def no_app_page(request: PageRequest) -> PageAnswer:
-    """Return 404 where an app could be and none is."""
+    """Return 404 for a URL of an app that doesn't exist."""
     return _answer(404, f"No app is at {request.path[:200]!r} of the host {request.host[:200]!r}.", request, [], {})
 
 
 def _answer(
     code: int, why: str, request: PageRequest, headers: list[tuple[bytes, bytes]], details: dict[str, str]
 ) -> PageAnswer:
-    """In HTML for a browser, which asks for it, and else in JSON."""
+    """Return the answer in HTML for a browser, which accepts it, and else in JSON."""
     headers.append((b"vary", b"accept"))
     if "text/html" in request.accept.lower():
         page = f"<!doctype html><meta charset=utf-8><title>{code}</title><p>{html.escape(why)}</p>\n"

@@ -1,7 +1,4 @@
-"""Pages for a browser and for monitors: the console's URLs, the pages of apps, metrics and health.
-
-Plain, nothing runs in them.
-"""
+"""Pages for browsers and monitors: the console's URLs, the pages of apps, metrics and health. They hold no scripts."""
 
 from __future__ import annotations
 
@@ -32,6 +29,7 @@ class Pages:
         self._domain = front.plane.settings.base_domain.lower()
 
     async def __call__(self, request: PageRequest) -> PageAnswer:
+        """Return the page of an app, or one of the server's own."""
         try:
             host = self._app_host(request.host, request.path)
             if not host:
@@ -39,15 +37,16 @@ class Pages:
             found = self._plane.ask(host)
             if found is None:
                 return no_app_page(request)
-            return await self._front.lane.beside(len(found), lambda: app_page(found, request))
+            return await self._front.large_requests.run(len(found), lambda: app_page(found, request))
         except RpcError as error:
             return PageAnswer(HTTP_STATUS[error.code], TEXT, f"{error}\n".encode("utf-8", "replace"))
 
     def is_of_app(self, host: str, path: str) -> bool:
+        """Return whether the host and path belong to an app."""
         return bool(self._app_host(host, path))
 
     def _app_host(self, authority: str, path: str) -> str:
-        """The host name of the app that the page is of, whether it is there or not; "" for a page of the server."""
+        """Return the host name of the app that a URL belongs to, existing or not; "" for a page of the server."""
         host = host_of(authority)
         under = f".{self._domain}"
         if host and ((self._domain and host.endswith(under)) or self._plane.find_by_host(host) is not None):
@@ -74,7 +73,7 @@ class Pages:
                 return PageAnswer(404, TEXT, f"{request.path}: no such page\n".encode("utf-8", "replace"))
 
     async def _app(self, domain: str, project: str, name: str) -> PageAnswer:
-        """An app as JSON."""
+        """Return an app as JSON."""
         from flyteapps_fake.http.protocol.json_form import to_json
 
         request = GET.request()
@@ -89,11 +88,11 @@ class Pages:
         def shown() -> bytes:
             return to_json(GET.response.FromString(encoded).app)  # type: ignore[attr-defined]
 
-        return PageAnswer(200, JSON, await self._front.lane.beside(len(encoded), shown))
+        return PageAnswer(200, JSON, await self._front.large_requests.run(len(encoded), shown))
 
 
 def pages(front: Front) -> Page:
-    """Return what answers every request that is no RPC."""
+    """Return the pages of a front, which answer every request that is no RPC."""
     return Pages(front)
 
 

@@ -1,4 +1,4 @@
-"""Work on large requests, one after the other, with turns of the loop in between: other calls don't wait for many."""
+"""Work on large requests, one after the other, with turns of the loop in between, so that other calls don't wait."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from flyteapps_fake.core.errors import Code, RpcError
 T = TypeVar("T")
 
 LARGE_BYTES = 4 * 1024
-"""Bytes of a request that takes its turn; the work on a smaller one is over before others notice."""
+"""Bytes from which a request waits for its turn; the work on a smaller one delays no other noticeably."""
 PAUSE_SECONDS = 0.005
-"""How long the next one waits after work that took longer than that: others need several turns of the loop."""
+"""Pause after work that took longer than that: other calls need several turns of the loop."""
 MAX_WAITING_BYTES = 128 * 1024 * 1024
-"""Bytes of requests that wait, all together."""
+"""Bound of the bytes of all waiting requests."""
 
 
-class Lane:
-    """The large requests of one server. Between `enter` and `leave` is one of them."""
+class LargeRequests:
+    """The turns of large requests on one server: between `acquire` and `release` there is one at a time."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._since = 0.0
 
-    async def enter(self, size: int) -> None:
-        """Wait for the turn of a request of that many bytes; RESOURCE_EXHAUSTED where too many of them wait."""
+    async def acquire(self, size: int) -> None:
+        """Wait for the turn of a request of that many bytes. Raises RESOURCE_EXHAUSTED where too many bytes wait."""
         if self._waiting + size > MAX_WAITING_BYTES and self._lock.locked():
             raise RpcError(
                 Code.RESOURCE_EXHAUSTED,
-                f"{self._waiting:,} bytes of requests wait, as many as this server takes at once: try again",
+                f"{self._waiting:,} bytes of requests wait, as many as this server accepts at once: try again",
             )
         self._waiting += size
         try:
@@ -41,18 +41,18 @@ class Lane:
             self._waiting -= size
         self._since = time.perf_counter()
 
-    async def beside(self, size: int, work: Callable[[], T]) -> T:
-        """Do the work on that many bytes: at once where they are few, else beside the loop when its turn comes."""
+    async def run(self, size: int, work: Callable[[], T]) -> T:
+        """Return the result of work on that many bytes: at once if they are few, else in a worker thread in turn."""
         if size <= LARGE_BYTES:
             return work()
-        await self.enter(size)
+        await self.acquire(size)
         try:
             return await asyncio.to_thread(work)
         finally:
-            self.leave()
+            self.release()
 
-    def leave(self) -> None:
-        """Let the next one go on, soon."""
+    def release(self) -> None:
+        """Let the next request proceed, after a pause where the work took long."""
         if time.perf_counter() - self._since < PAUSE_SECONDS:
             self._lock.release()
         else:

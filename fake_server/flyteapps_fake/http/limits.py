@@ -1,22 +1,21 @@
-"""How much of a server one client may take, and for how long. Values, no behaviour."""
+"""The limits of a server on streams, connections and time. Values, no behaviour."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 CALLS_PER_CONNECTION = 1_000
-"""Unary calls of one connection that may be under way beside its streams; HTTP/2 has clients wait with more."""
+"""Unary calls of one connection that may be under way beside its streams; HTTP/2 makes clients wait with more."""
 KEEP_ALIVE_SECONDS = 75.0
-"""How long a connection may stay open without a request."""
+"""Time that a connection may stay open without a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The limits of one server.
 
-    `streams`: server streams that may be open at once; `streams_per_connection`:
-    of one connection. `request_seconds`: in which a whole request has to come, an
-    upload included; `head_seconds`: its head.
+    `streams`: server streams that may be open at once; `streams_per_connection`: of one connection. `request_seconds`:
+    time for a whole request to arrive, an upload included; `head_seconds`: for its head.
     """
 
     streams: int = 20_000
@@ -36,5 +35,5 @@ class Limits:
 
     @property
     def http2_streams(self) -> int:
-        """What HTTP/2 is told: more than our own limit, whose refusal says what to do, where HTTP/2 lets calls wait."""
+        """The limit in HTTP/2's settings: above our own, which refuses with advice, where HTTP/2 makes calls wait."""
         return self.streams_per_connection + CALLS_PER_CONNECTION

@@ -1,4 +1,4 @@
-"""What a server shows that is no RPC: the request for a page, and the answer. No IO, no routing."""
+"""Requests for pages, which are no RPCs, and their answers. No IO, no routing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 
 class PageRequest(NamedTuple):
-    """What a page is chosen by; the path is decoded, the host may have a port."""
+    """The parts of a request that select a page; the path is decoded, the host may have a port."""
 
     method: str
     host: str
@@ -33,5 +33,5 @@ class Page(Protocol):
         ...
 
     def is_of_app(self, host: str, path: str) -> bool:
-        """Return whether everything there is an app's: no RPC of the server, whatever it looks like."""
+        """Return whether the host and path belong to an app, so that the request is no RPC, whatever it looks like."""
         ...

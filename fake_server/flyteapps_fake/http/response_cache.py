@@ -1,6 +1,6 @@
-"""Gets that come again: who waits by polling sends the same bytes over and over, and is answered by the same bytes.
+"""Answers to repeated Gets: a client that polls sends the same bytes again, and gets the same bytes back.
 
-An answer is given again as long as the very record that it was made of is the plane's current one.
+An answer is reused as long as the record that it was made of is the plane's current one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from flyteapps_fake.core.dialect import StoredApp
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.protobuf import field
 
-MOST = 1_000
-LARGEST_REQUEST = 1024
-LARGEST = 16 * 1024
-"""How many answers are kept, and how many bytes a request and its answer may have."""
+MAX_ANSWERS = 1_000
+"""Answers that are kept; one more empties the cache."""
+MAX_REQUEST_BYTES = 1024
+"""Bytes of a request whose answer is kept."""
+MAX_ANSWER_BYTES = 16 * 1024
+"""Bytes of an answer that is kept."""
 
 
-class Repeats:
+class ResponseCache:
     """The answers to the Gets of one server, by the bytes of their requests."""
 
     def __init__(self, plane: Plane) -> None:
@@ -30,17 +32,17 @@ class Repeats:
     def __len__(self) -> int:
         return len(self._known)
 
-    def again(self, body: bytes) -> tuple[bytes, Message] | None:
-        """The encoded answer and the request, where both are known and nothing has changed."""
+    def lookup(self, body: bytes) -> tuple[bytes, Message] | None:
+        """Return the encoded answer and the request, where both are known and the app hasn't changed."""
         known = self._known.get(body)
         return known[1:] if known is not None and self._plane.read_again(known[0]) else None
 
-    def first(self, body: bytes, call: Call[Any]) -> bytes:
-        """The encoded answer, which is known from now on. Raises RpcError."""
+    def read(self, body: bytes, call: Call[Any]) -> bytes:
+        """Return the encoded answer of the plane, and keep it. Raises RpcError."""
         record = self._plane.read(call)
         answer = field(1, record.encoded)
-        if len(answer) <= LARGEST and len(body) <= LARGEST_REQUEST:
-            if len(self._known) >= MOST:
+        if len(answer) <= MAX_ANSWER_BYTES and len(body) <= MAX_REQUEST_BYTES:
+            if len(self._known) >= MAX_ANSWERS:
                 self._known.clear()
             self._known[body] = (record, answer, call.request)
         return answer

@@ -1,4 +1,4 @@
-"""Every method that one server answers, by path: the plane's own, the services beside it, health, reflection."""
+"""The methods of one server by path: the plane's own, the services beside it, health, reflection."""
 
 from __future__ import annotations
 

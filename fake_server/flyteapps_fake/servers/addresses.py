@@ -1,4 +1,4 @@
-"""Where a server listens, and which other program may be met in its place. Nothing is kept bound here."""
+"""The addresses that a server listens on, and other programs on its ports. No socket stays bound here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERYWHERE = ("0.0.0.0", "::")
 
 
 def resolve(host: str) -> tuple[str, ...]:
-    """The addresses that `host` stands for: Envoy listens on addresses alone. Raises OSError."""
+    """Return the addresses of `host`, since Envoy listens on addresses alone. Raises OSError."""
     name = host.strip("[]")
     if name.lower() == LOCALHOST:
         return loopbacks()
@@ -22,7 +22,7 @@ def resolve(host: str) -> tuple[str, ...]:
 
 
 def shown(addresses: Sequence[str]) -> str:
-    """The host that clients of this machine use."""
+    """Return the host for clients of this machine."""
     first = addresses[0]
     if first in ("127.0.0.1", *_EVERYWHERE):
         return LOCALHOST
@@ -30,11 +30,12 @@ def shown(addresses: Sequence[str]) -> str:
 
 
 def bracketed(address: str) -> str:
+    """Return the address as a URL's host."""
     return f"[{address}]" if ":" in address else address
 
 
 def shadow(addresses: Sequence[str], port: int) -> str | None:
-    """The loopback address of that port which is another program's, though `localhost` leads there, too."""
+    """Return a loopback address whose port another program has, so that `localhost` may lead to it; else None."""
     if not any(each in LOOPBACKS or each in _EVERYWHERE for each in addresses):
         return None
     others = (each for each in LOOPBACKS if each not in addresses and "::" not in addresses)
@@ -44,7 +45,7 @@ def shadow(addresses: Sequence[str], port: int) -> str | None:
 
 
 def taken_port(taken: AddressTaken, option: str, addresses: Sequence[str]) -> str:
-    """What is wrong where a port is taken, and what to do."""
+    """Return the message for a port that is taken."""
     next_one = taken.port % 65_535 + 1
     also = ""
     if len(addresses) > 1 and taken.address != addresses[0]:
@@ -56,7 +57,7 @@ def taken_port(taken: AddressTaken, option: str, addresses: Sequence[str]) -> st
 
 
 def no_console(port: int) -> str:
-    """What becomes of the console's pages where its usual port is taken by another program."""
+    """Return the message for a console whose usual port is taken."""
     said = f"port {DEFAULT_CONSOLE_PORT} is taken by another program, so the console's pages are on port {port}"
     if port == DEFAULT_PORT:
         return f"{said}: in links that the SDK prints, put {port} for {DEFAULT_CONSOLE_PORT}"

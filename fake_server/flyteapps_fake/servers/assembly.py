@@ -1,4 +1,4 @@
-"""One server's plane, front, pages and console put together: the same inside pyvoy's child and beside hypercorn."""
+"""The plane, front, pages and console of one server: the same inside pyvoy's child and on hypercorn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from flyteapps_fake.cli.traces import set_up_traces
 from flyteapps_fake.console.pages import pages
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
-from flyteapps_fake.http.access.host_policy import Guard
-from flyteapps_fake.http.front import AppOptions, Front, Server
+from flyteapps_fake.http.access.host_policy import HostPolicy
+from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.limits import Limits
+from flyteapps_fake.http.options import FrontOptions, Server
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.console_port import Console, Pem
 
 FLUSH_SECONDS = 0.2
-"""For the last access lines to leave; a reader that has stopped doesn't keep the server."""
+"""Time to write the last access lines; a reader that has stopped doesn't delay the server's end any longer."""
 
 Hook = Callable[[Front], Awaitable[None]]
 
@@ -28,7 +29,7 @@ Hook = Callable[[Front], Awaitable[None]]
 def assemble(
     config: ServeConfig, server: Server, socks: Sequence[socket.socket] = (), started: Hook | None = None
 ) -> Front:
-    """The ASGI application that `config` describes. `socks`: the console's, which listen; none where it has no port."""
+    """Return the ASGI application that `config` describes. `socks`: the console's listening sockets, if any."""
     fields = dict(config.settings)
     if fields.get("ingress_port") is None:
         fields["ingress_port"] = config.console_port or config.port
@@ -51,7 +52,7 @@ def assemble(
     async def on_shutdown(front: Front) -> None:
         if console is not None:
             await console.close()
-        with contextlib.suppress(TimeoutError):  # a collector that doesn't answer is no reason to stay
+        with contextlib.suppress(TimeoutError):  # a collector that doesn't answer delays the end no longer
             async with asyncio.timeout(FLUSH_SECONDS):
                 await asyncio.to_thread(end_traces)
         if log is not None:
@@ -59,9 +60,11 @@ def assemble(
 
     return Front(
         plane,
-        AppOptions(
+        FrontOptions(
             server=server,
-            guard=Guard(config.addresses[0], filter(None, (plane.settings.base_domain, *config.hosts)), config.origins),
+            host_policy=HostPolicy(
+                config.addresses[0], filter(None, (plane.settings.base_domain, *config.hosts)), config.origins
+            ),
             limits=Limits(**config.limits),
             console_port=config.console_port,
             access_log=log,

@@ -1,6 +1,6 @@
-"""Certificates for `--tls self-signed`, by trustme: made once, kept for the user, renewed before they run out.
+"""Certificates for `--tls self-signed`, by trustme: made once, kept for the user, renewed before they expire.
 
-The authority's own key is never written: what trusts ca.pem trusts this one server's key and nothing else.
+The authority's own key is never written: a client that trusts ca.pem trusts this one server's key and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 DAYS = 365
+"""Days that a certificate is valid."""
 RENEW_DAYS = 30
+"""Days before its expiry at which a new one is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Certificate:
 
 
 def given(cert: Path, key: Path) -> Certificate:
-    """The user's own. ValueError where a file is missing, is no PEM, or the two don't belong together."""
+    """Return the user's own. Raises ValueError where a file is missing, is no PEM, or the two don't match."""
     for option, path in (("--tls-cert", cert), ("--tls-key", key)):
         try:
             path.read_bytes()
@@ -50,7 +52,10 @@ def _absolute(path: Path) -> Path:
 
 
 def self_signed(names: list[str], folder: Path | None = None) -> Certificate:
-    """One for those names and addresses, from `folder` (by default the user's own) or new. OSError, ValueError."""
+    """Return one for those names and addresses, from `folder` (by default the user's own) or new.
+
+    Raises OSError, ValueError.
+    """
     folder = folder if folder is not None else _folder()
     found = Certificate(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
     note = folder / "names.json"

@@ -1,7 +1,7 @@
-"""What pyvoy's child process imports: `app`, from the configuration in its environment.
+"""The module that pyvoy's child process imports for `app`, made from the configuration in its environment.
 
-The child talks to its parent over a Unix socket: it says that it is ready, drains when told to, and stops where the
-parent is gone. What it writes to standard error before it serves is the parent's to show.
+The child is connected to its parent by a Unix socket: it reports that it is ready, drains on request, and stops when
+the parent is gone. The parent shows what the child writes to standard error before it serves.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ async def _started(front: Front) -> None:
         return
     reader, writer = await asyncio.open_unix_connection(_config.control)
 
-    async def obey() -> None:
+    async def follow_orders() -> None:
         while line := await reader.readline():
             if line == b"begin\n":
                 _begin()
@@ -33,16 +33,16 @@ async def _started(front: Front) -> None:
                 await front.drain()
                 writer.write(b"drained\n")
             await writer.drain()
-        # Envoy's threads have it blocked (see pyvoy_server); this one hears it for all
+        # Envoy's threads block it (see pyvoy.py); this one receives it for all
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.kill(os.getpid(), signal.SIGTERM)
 
-    task = asyncio.create_task(obey(), name="flyteapps-control")
+    task = asyncio.create_task(follow_orders(), name="flyteapps-control")
     _tasks.add(task)
 
 
 def _begin() -> None:
-    """Leaves what was there for the start alone: the parent's file for errors, and a folder that it removes."""
+    """Let go of the parent's file for errors, and of the working directory, which the parent removes."""
     if _config.stderr_fd is not None:
         os.dup2(_config.stderr_fd, 2)
         os.close(_config.stderr_fd)

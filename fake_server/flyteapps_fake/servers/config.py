@@ -1,4 +1,4 @@
-"""What a server is started with, as one value that travels to the child process by environment. No behaviour."""
+"""The configuration of a server, as one value that the child process reads from its environment. No behaviour."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ DEFAULT_PORT = 8090
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeConfig:
-    """How to serve one plane.
+    """The configuration of one server.
 
-    `addresses`: where it listens. `settings`: the fields of Settings. `limits`: those
-    of Limits. `console_port` None: no console of its own port. `tls_cert`, `tls_key`:
-    paths of PEM files, both or neither. `hosts`, `origins`: what Guard takes. For a
-    child alone, `control`: the path of the socket to its parent; `console_fds`,
-    `stderr_fd`: what it inherits.
+    `addresses`: those it listens on. `settings`: the fields of Settings. `limits`: those of Limits. `console_port`
+    None: no port for the console. `tls_cert`, `tls_key`: paths of PEM files, both or neither. `hosts`, `origins`: the
+    arguments of HostPolicy. For a child alone, `control`: the path of the socket to its parent; `console_fds`,
+    `stderr_fd`: the files that it inherits.
     """
 
     addresses: tuple[str, ...] = ("127.0.0.1",)
@@ -38,8 +37,10 @@ class ServeConfig:
     settings: dict[str, Any]
 
     def to_json(self) -> str:
+        """Return the configuration as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> ServeConfig:
+        """Return the configuration that `to_json` wrote."""
         return cls(**json.loads(text))

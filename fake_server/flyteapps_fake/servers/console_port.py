@@ -26,9 +26,9 @@ class Pem(NamedTuple):
 
 
 class Console:
-    """Serves the pages of a front on sockets that listen already: who comes early waits there.
+    """A server of a front's pages on listening sockets, where early clients wait.
 
-    With the TLS of the API, if that has it: the SDK's links to the console then begin with https.
+    It has the TLS of the API, if that has any: the SDK's links to the console then begin with https.
     """
 
     def __init__(self, front: Front, socks: Sequence[socket.socket], pem: Pem | None) -> None:
@@ -40,7 +40,7 @@ class Console:
         self._waiting = False
 
     def start(self) -> None:
-        """Begins to listen. hypercorn, where nothing else needs it, is only imported for the first who comes."""
+        """Start to serve. hypercorn, unless imported already, is imported when the first client connects."""
         if PORTABLE in sys.modules:
             self._begin()
         else:
@@ -49,9 +49,9 @@ class Console:
                 asyncio.get_running_loop().add_reader(sock, self._begin)
 
     async def close(self) -> None:
-        """Ends it."""
+        """Stop, and close the sockets."""
         if self._starting is None:
-            self._wait_no_longer()
+            self._stop_waiting()
             for sock in self._socks:
                 sock.close()
             return
@@ -60,10 +60,10 @@ class Console:
             await self._server.close()
 
     def _begin(self) -> None:
-        self._wait_no_longer()
+        self._stop_waiting()
         self._starting = asyncio.create_task(self._start(), name="flyteapps-console")
 
-    def _wait_no_longer(self) -> None:
+    def _stop_waiting(self) -> None:
         if self._waiting:
             self._waiting = False
             for sock in self._socks:

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from flyteapps_fake.core.plane import Plane
-from flyteapps_fake.http.front import AppOptions, Front
+from flyteapps_fake.http.front import Front
+from flyteapps_fake.http.options import FrontOptions
 from flyteapps_fake.http.page import Page
 from flyteapps_fake.servers.hypercorn.server import serve_front
 from flyteapps_fake.servers.listener import listening_sockets, loopbacks
@@ -48,7 +49,7 @@ class EmbeddedServer:
         self._lock = threading.Lock()
         # the thread must not keep this object or the plane: both may be dropped without being closed
         self._served = plane.shared()
-        front = Front(self._served, AppOptions(server="hypercorn", page=page))
+        front = Front(self._served, FrontOptions(server="hypercorn", page=page))
         started: Future[None] = Future()
         arguments = (front, self._sockets, self._loop, self._stop, started)
         self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)

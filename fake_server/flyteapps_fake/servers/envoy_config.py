@@ -13,6 +13,7 @@ from flyteapps_fake.servers.listener import max_connections
 
 TYPES = "type.googleapis.com/envoy.extensions"
 LATE_SECONDS = 5.0
+"""Time by which Envoy's own request timeout exceeds the front's, whose refusal is the better one."""
 TAIL = "%[89abAB][0-9a-fA-F]"
 UTF8_PATH = (
     "(?:[^%?]|%[0-7][0-9a-fA-F]"
@@ -21,7 +22,7 @@ UTF8_PATH = (
     f"|%[fF]0%[9abAB][0-9a-fA-F](?:{TAIL}){{2}}|%[fF][1-3](?:{TAIL}){{3}}|%[fF]4%8[0-9a-fA-F](?:{TAIL}){{2}}"
     r")*(?:\?.*)?"
 )
-"""What pyvoy can decode; it never answers a request whose path it can't, and never lets go of it."""
+"""The paths that pyvoy can decode; it never answers a request with another one, and never frees it."""
 
 RUNTIME = {
     "re2": {"max_program_size": {"error_level": 500}},
@@ -29,22 +30,22 @@ RUNTIME = {
     "overload": {"premature_reset_total_stream_count": 10_000_000},
 }
 STREAM_WINDOW = 256 * 1024
-"""Bytes that a stream may hold of a request that isn't read or of an answer that its client doesn't read."""
+"""Bytes that a stream may buffer of an unread request, or of an answer that its client doesn't read."""
 CONNECTION_WINDOW = 4 * 1024 * 1024
 CONNECTION_BUFFER = 1024 * 1024
-"""Bytes that all streams of a connection may hold. With a quarter of it an update to 500 watchers costs 18% more."""
+"""Bytes that all streams of a connection may buffer. With a quarter of it an update to 500 watchers costs 18% more."""
 
 CONNECT = {"name": ":method", "string_match": {"exact": "CONNECT"}}
 UPGRADE = {"name": "upgrade", "present_match": True}
 NOT_WEBSOCKET = "[^wW].*"
-"""Protocols whose offer is ignored, as a server may; h2c's always is."""
+"""Protocols whose upgrade is ignored, as HTTP allows; h2c's always is."""
 
 
 class Configuration(PyvoyServer):
-    """pyvoy's server, for its configuration alone: one owner of the port, streams that may idle, none that hang."""
+    """pyvoy's server, used for its configuration alone: one owner of the port, idle streams allowed, none that hang."""
 
     def __init__(self, config: ServeConfig, admin: Path, app: str = "flyteapps_fake.servers.child:app") -> None:
-        """`admin`: the Unix socket of Envoy's administration, which no web page and no other user can reach."""
+        """Take the Unix socket of Envoy's administration as `admin`: no web page and no other user can reach it."""
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - it takes any kind of path
             app,
             address=config.addresses[0],
@@ -59,6 +60,7 @@ class Configuration(PyvoyServer):
         self._admin = admin
 
     def get_envoy_config(self) -> dict[str, Any]:
+        """Return the configuration."""
         found = cast("dict[str, Any]", super().get_envoy_config())  # pyright: ignore[reportUnknownMemberType] - a bare dict
         for listener in found["static_resources"]["listeners"]:
             self._tune(listener)
@@ -67,7 +69,7 @@ class Configuration(PyvoyServer):
             "allow_paths": [{"exact": "/ready"}],
         }
         found["layered_runtime"] = {"layers": [{"name": "flyteapps", "static_layer": RUNTIME}]}
-        # what watchers that don't read have filled is given back to the system once they are gone
+        # memory that was filled for clients that don't read returns to the system once they are gone
         found["memory_allocator_manager"] = {"bytes_to_release": 32 * 1024 * 1024, "memory_release_interval": "1s"}
         found["overload_manager"] = {
             "resource_monitors": [
@@ -130,7 +132,7 @@ class Configuration(PyvoyServer):
 
 
 def _refusals() -> dict[str, Any]:
-    """Envoy's filter that refuses what pyvoy would never answer: some paths, tunnels."""
+    """Return Envoy's filter that refuses what pyvoy would never answer: some paths, tunnels."""
     escaped = {"name": ":path", "string_match": {"contains": "%"}}
     wrong = {"name": ":path", "string_match": {"safe_regex": {"regex": UTF8_PATH}}, "invert_match": True}
     path = {"and_rules": {"rules": [{"header": escaped}, {"header": wrong}]}}
@@ -145,7 +147,7 @@ def _refusals() -> dict[str, Any]:
 
 
 def _mapper(status: int, text: str, header: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What is answered in the place of the filter's 403, to requests with that header."""
+    """Return the rule for the answer instead of the filter's 403, to requests with that header."""
     forbidden = {"default_value": 403, "runtime_key": "flyteapps.forbidden"}
     found: dict[str, Any] = {"status_code_filter": {"comparison": {"op": "EQ", "value": forbidden}}}
     if header is not None:

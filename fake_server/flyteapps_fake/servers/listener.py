@@ -1,7 +1,6 @@
 """Sockets for every server, of one port on all of its addresses. Nothing here serves.
 
-A socket that is bound keeps its port from programs that look for a free one. On Linux, Envoy, which wants to bind its
-own, may still do so.
+A bound socket keeps its port from programs that look for a free one. On Linux, Envoy, which binds its own, still can.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 LOOPBACKS = ("127.0.0.1", "::1")
-"""What `localhost` stands for; many clients try ::1 first."""
+"""The addresses of `localhost`; many clients try ::1 first."""
 BACKLOG = 1_024
-"""Connections that wait to be accepted."""
+"""Connections that may wait to be accepted."""
 OTHER_FILES = 48
 """Files that a server needs besides those of its connections."""
 MAX_TRIES = 50
-"""Free ports of one address that are looked for on the others, too."""
+"""Free ports of one address that are tried on the others, too."""
 
 
 class AddressTaken(OSError):  # noqa: N818  # reads as what happened
-    """A port that another program listens on; `address` says where."""
+    """A port of `address` that another program has."""
 
     def __init__(self, address: str, port: int) -> None:
         super().__init__(errno.EADDRINUSE, f"port {port} of {address} is taken by another program")
@@ -34,7 +33,7 @@ class AddressTaken(OSError):  # noqa: N818  # reads as what happened
 
 
 def loopbacks() -> tuple[str, ...]:
-    """The loopback addresses of this machine: a container may have no IPv6."""
+    """Return the loopback addresses of this machine: a container may have no IPv6."""
     found: list[str] = []
     for address in LOOPBACKS:
         try:
@@ -46,7 +45,7 @@ def loopbacks() -> tuple[str, ...]:
 
 
 def is_taken(address: str, port: int) -> bool:
-    """Whether a program listens there; no error for an address that this machine doesn't have."""
+    """Return whether a program has that port; False for an address that this machine doesn't have."""
     try:
         bound_socket(address, port).close()
     except AddressTaken:
@@ -57,17 +56,17 @@ def is_taken(address: str, port: int) -> bool:
 
 
 def raise_file_limit() -> None:
-    """Lets this process open as many files as it may allow itself: many systems begin with 1,024."""
+    """Raise the number of files that this process may open to its hard limit: many systems start with 1,024."""
     if sys.platform != "win32":
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with contextlib.suppress(OSError, ValueError):  # macOS takes less than what it says
+        with contextlib.suppress(OSError, ValueError):  # macOS accepts less than it reports
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def max_connections(*, console: bool = False) -> int:
-    """Connections that a server, or its console, may have at once by the files that this process may open."""
+    """Return how many connections a server, or its console, may have, by the files that this process may open."""
     if sys.platform == "win32":
         return sys.maxsize
     import resource
@@ -80,7 +79,7 @@ def max_connections(*, console: bool = False) -> int:
 
 
 def bound_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """A socket for each address, of the same port; 0 for one that is free on all. Raises AddressTaken, OSError."""
+    """Return a socket for each address, of one port; 0 for one that is free on all. Raises AddressTaken, OSError."""
     for _ in range(MAX_TRIES - 1):
         try:
             return _bound(addresses, port)
@@ -91,7 +90,7 @@ def bound_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
 
 
 def listening_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """Those of `bound_sockets`, listening."""
+    """Return listening sockets, as `bound_sockets` binds them. Raises AddressTaken, OSError."""
     socks = bound_sockets(addresses, port)
     for sock in socks:
         try:
@@ -105,9 +104,9 @@ def listening_sockets(addresses: Sequence[str], port: int) -> list[socket.socket
 
 
 def bound_socket(address: str, port: int) -> socket.socket:
-    """A socket of that address, 0 for a free port. Raises AddressTaken, and OSError where there can be none.
+    """Return a socket bound to that address and port, 0 for a free one. Raises AddressTaken, OSError.
 
-    asyncio gives it TCP_NODELAY, which it does only where proto is TCP's own: else each call takes 42 ms.
+    asyncio sets TCP_NODELAY only on a socket whose proto is TCP's own: without it each call takes 42 ms.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

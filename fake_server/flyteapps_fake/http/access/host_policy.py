@@ -1,7 +1,7 @@
-"""Who may ask a server: under which host names, and from pages of which origins. Decisions alone, no answers.
+"""The host names that a server answers, and the origins of the pages that may call it. Decisions alone, no answers.
 
 A server that listens on the loopback is safe from other machines, and still within reach of every page that a browser
-on this one opens: a page may send requests to it, and with a host name of its own that leads to 127.0.0.1 (DNS
+on this one opens: a page may send requests to it, and with a host name of its own that resolves to 127.0.0.1 (DNS
 rebinding) it may read the answers, too.
 """
 
@@ -16,14 +16,14 @@ from flyteapps_fake.core.hostnames import is_loopback
 
 
 class Authority(NamedTuple):
-    """host[:port]: the host in lower case, without brackets and the dot at the end; port 0 where none is named."""
+    """A host[:port]: the host in lower case, without brackets and the dot at the end; port 0 where none is named."""
 
     host: str
     port: int
 
 
 class Origin(NamedTuple):
-    """What a browser says a page is from, its port always named."""
+    """The origin of a page, as a browser states it, its port always named."""
 
     scheme: str
     host: str
@@ -60,12 +60,11 @@ def parse_origin(text: str) -> Origin | None:
     return Origin(scheme, authority.host, authority.port or _PORTS[scheme])
 
 
-class Guard:
+class HostPolicy:
     """The rules of one server.
 
-    `bound`: the address that it listens on; only on the loopback are host names
-    checked. `hosts`: names that are taken besides those of the loopback, each with
-    what stands under it. `origins`: of pages on other machines, such as
+    `bound`: the address that it listens on; host names are checked on the loopback only. `hosts`: names that are
+    allowed besides those of the loopback, each with its subdomains. `origins`: of pages on other machines, such as
     https://console.example.com, or * for all.
     """
 
@@ -75,15 +74,15 @@ class Guard:
         self.all_origins = "*" in origins
         self._origins = frozenset(filter(None, (parse_origin(origin.rstrip("/")) for origin in origins)))
 
-    def takes_host(self, authority: str) -> bool:
-        """Whether requests for that host[:port] are answered."""
+    def allows_host(self, authority: str) -> bool:
+        """Return whether requests for that host[:port] are answered."""
         if not self._checked:
             return True
         name = host_of(authority)
         return is_loopback(name) or any(name == host or name.endswith(f".{host}") for host in self._hosts)
 
-    def takes_origin(self, origin: str, authority: str) -> bool:
-        """Whether a page of that origin may ask: one of this machine, of this very server, or an allowed one."""
+    def allows_origin(self, origin: str, authority: str) -> bool:
+        """Return whether pages of that origin are answered: of this machine, of this very server, or an allowed one."""
         if self.all_origins:
             return True
         page = parse_origin(origin)
@@ -96,12 +95,12 @@ class Guard:
 
 
 def host_of(authority: str) -> str:
-    """The host of host[:port] in lower case, without brackets; "" for what is none."""
+    """Return the host of host[:port] in lower case, without brackets; "" for an invalid one."""
     found = parse_authority(authority)
     return found.host if found is not None else ""
 
 
 def check_origin(origin: str) -> None:
-    """ValueError for what can be no origin of a page."""
+    """Raise ValueError for an invalid origin."""
     if origin != "*" and parse_origin(origin.rstrip("/")) is None:
         raise ValueError(f"{origin!r} is no origin: give one such as https://console.example.com, or *")

@@ -1,4 +1,4 @@
-"""gRPC's health service, Check and Watch: a server that answers is healthy, and says so for each of its services."""
+"""gRPC's health service, Check and Watch: every service of a server that answers is SERVING."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SERVICE = "grpc.health.v1.Health"
 
 
 class _Status:
-    """The one message of a Watch: what is served now is served until the server goes, which ends the stream."""
+    """A stream of one message: the status doesn't change until the server ends, and the stream with it."""
 
     wake: Callable[[], None] | None = None
     on_sent = None
@@ -24,18 +24,19 @@ class _Status:
         self._message: bytes | None = message
 
     def take(self) -> bytes | None:
+        """Return the message, once."""
         message, self._message = self._message, None
         return message
 
     def sent(self) -> None:
-        pass
+        """Do nothing."""
 
     def close(self) -> None:
-        pass
+        """Do nothing."""
 
 
 def health_endpoints(services: Collection[str]) -> Iterator[Unary | Stream]:
-    """Check and Watch for those services, for Health itself and for "", the whole server."""
+    """Yield Check and Watch for those services, for Health itself and for "", the whole server."""
     known = {"", SERVICE, *services}
 
     def status(request: HealthCheckRequest) -> HealthCheckResponse:

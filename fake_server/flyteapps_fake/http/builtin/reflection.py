@@ -1,4 +1,4 @@
-"""gRPC's server reflection, v1 and v1alpha, so that grpcurl and its like need no .proto files.
+"""gRPC's server reflection, v1 and v1alpha, so that tools such as grpcurl need no .proto files.
 
 grpcio's own servicer answers. v1 and v1alpha have the same messages under two names.
 """
@@ -29,19 +29,22 @@ SERVICE_FILES = (
     "flyteidl2.task.task_service_pb2",
     "flyteidl2.workflow.run_service_pb2",
 )
-"""What describes the services; the server itself needs their messages alone."""
+"""The modules that describe the services; the server itself needs their messages alone."""
 V1, V1ALPHA = "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"
 
 
 def reflection_endpoints(services: Iterable[str]) -> Iterator[Duplex]:
-    """The two versions, which list those services and themselves."""
-    listed = (*services, V1ALPHA)  # not V1, whose descriptor grpcio doesn't have: who lists would fail to resolve it
+    """Yield the two versions, which list those services and themselves."""
+    listed = (
+        *services,
+        V1ALPHA,
+    )  # not V1: grpcio has no descriptor of it, so that a client that lists would fail to resolve it
 
     @cache
     def servicer() -> Any:
         for module in SERVICE_FILES:
             import_module(module)
-        from grpc_reflection.v1alpha.reflection import ReflectionServicer  # grpcio itself, which isn't needed before
+        from grpc_reflection.v1alpha.reflection import ReflectionServicer  # imports grpcio, which isn't needed before
 
         return ReflectionServicer(listed)
 

@@ -1,4 +1,4 @@
-"""Uploads to signed URLs: what arrives is counted and its digest checked, then dropped, since nobody reads it back."""
+"""Uploads to signed URLs: a file is counted, its digest checked, and its bytes dropped, since none is read back."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from urllib.parse import parse_qs, quote
 from flyteapps_fake.http.protocol.wire import Receive, Scope
 
 UPLOADS = "/_flyteapps/uploads/"
-MAX_FILE = 256 * 1024 * 1024
-MAX_TOTAL = 4 * 1024 * 1024 * 1024
+MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024
 MAX_FILES = 100_000
-MAX_SECONDS = 86_400
+MAX_VALID_SECONDS = 86_400
 MAX_DIGITS = 12
-"""Digits of a number in a request that is worth reading."""
+"""Digits of a number in a request; a longer one counts as 0."""
 
 
 class Uploads:
-    """The signed URLs of one server, and the sizes of what was sent to them."""
+    """The signed URLs of one server, and the sizes of the files that were sent to them."""
 
-    def __init__(self, max_file: int = MAX_FILE, max_total: int = MAX_TOTAL, max_files: int = MAX_FILES) -> None:
+    def __init__(
+        self, max_file: int = MAX_FILE_BYTES, max_total: int = MAX_TOTAL_BYTES, max_files: int = MAX_FILES
+    ) -> None:
         self.max_file = max_file
         self.max_total = max_total
         self.max_files = max_files
@@ -33,12 +35,12 @@ class Uploads:
         self._secret = secrets.token_bytes(32)
 
     def sign(self, origin: str, key: str, md5: bytes, seconds: float) -> tuple[str, float]:
-        """A URL that takes the file with this digest, and the time until which it does.
+        """Return a URL that accepts the file with this digest, and the time until which it does.
 
-        The file's name is hashed: no client or proxy can then disagree about how it is written in a URL.
+        The file's name is hashed: no client or proxy can then disagree about its spelling in a URL.
         """
         key = hashlib.sha256(key.encode()).hexdigest()
-        expires = int(time.time() + min(max(seconds, 1), MAX_SECONDS))
+        expires = int(time.time() + min(max(seconds, 1), MAX_VALID_SECONDS))
         digest = base64.b64encode(md5).decode() if md5 else ""
         signature = self._signature(key, expires, digest)
         query = f"expires={expires}&md5={quote(digest, safe='')}&signature={signature}"
@@ -48,7 +50,7 @@ class Uploads:
         return hmac.new(self._secret, f"{key}\n{expires}\n{digest}".encode(), hashlib.sha256).hexdigest()
 
     async def put(self, scope: Scope, receive: Receive) -> tuple[int, str]:
-        """Take one file: the HTTP status, and what to say."""
+        """Receive one file; return the HTTP status and the text of the answer."""
         if scope["method"] != "PUT":
             return 405, "PUT a file here\n"
         query = {k: v[0] for k, v in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
@@ -107,7 +109,7 @@ class Uploads:
         self._total -= self.sizes.pop(key, 0)
 
     def _full(self, more: int, key: str = "") -> tuple[int, str] | None:
-        """The refusal of a file that would grow by `more` bytes, None where it may."""
+        """Return the refusal of a file that would grow by `more` bytes, None where it may."""
         if self.sizes.get(key, 0) + more > self.max_file:
             return 413, f"a file may have {self.max_file} bytes\n"
         if self._total + more > self.max_total:

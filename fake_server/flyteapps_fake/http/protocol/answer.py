@@ -1,33 +1,35 @@
-"""What connectrpc answers on its way to the server: drops what a client that left would not get, reads the code.
+"""The code of connectrpc's answers, read from their bytes.
 
-The code is read off the wire, since connectrpc refuses some calls (an unknown encoding, a broken frame) by itself.
+connectrpc refuses some calls (an unknown encoding, a broken frame) by itself, and reports no code.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from flyteapps_fake.core.errors import Code
 from flyteapps_fake.http.protocol.wire import Event, Send
-from flyteapps_fake.http.streaming.live_streams import LiveStream
 
 CONNECT_END, WEB_TRAILERS = 0x02, 0x80
-LONGEST_ERROR = 64 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+"""Bytes of a body that may hold an error; larger ones aren't read."""
 _WEB_STATUS = re.compile(rb"grpc-status: ?(\d+)", re.IGNORECASE)
 
 
-class Answer:
-    """A send for connectrpc; `status` is the HTTP status, 0 before the answer begins."""
+class ObservedAnswer:
+    """A send for connectrpc, by way of `deliver`; `status` is the HTTP status, 0 before the answer begins."""
 
-    def __init__(self, send: Send, live: LiveStream) -> None:
+    def __init__(self, send: Send, deliver: Callable[[Send, Event], Awaitable[None]]) -> None:
         self._send = send
-        self._live = live
+        self._deliver = deliver
         self.status = 0
         self._code = ""
 
     async def __call__(self, event: Event) -> None:
+        """Read the code from an event, and send it."""
         kind = event["type"]
         if kind == "http.response.start":
             self.status = event["status"]
@@ -36,10 +38,10 @@ class Answer:
             self._read_headers(event.get("headers", ()))
         elif kind == "http.response.body":
             self._read_body(event.get("body", b""))
-        await self._live.deliver(self._send, event)
+        await self._deliver(self._send, event)
 
     def code(self) -> str:
-        """The RPC code that was sent, "OK" where none was and HTTP says so, too."""
+        """Return the RPC code that was sent; without one "OK", or the HTTP status where that is another than 200."""
         return self._code or ("OK" if self.status == 200 else f"HTTP_{self.status}")
 
     def _read_headers(self, headers: Any) -> None:
@@ -48,7 +50,7 @@ class Answer:
                 self._code = _name(int(value))
 
     def _read_body(self, body: bytes) -> None:
-        if len(body) > LONGEST_ERROR or self._code:
+        if len(body) > MAX_ERROR_BYTES or self._code:
             return
         if self.status >= 400:
             self._code = _json_code(body, ())

@@ -1,4 +1,4 @@
-"""gzip, both ways: requests never larger than the cap, answers where they are large and the client takes gzip.
+"""gzip in both directions: requests up to the size limit, answers that are large and whose client accepts gzip.
 
 Small answers stay plain: on the loopback, gzip costs more than it saves.
 """
@@ -14,23 +14,24 @@ from flyteapps_fake.core.validation import too_large
 from flyteapps_fake.http.protocol.deadlines import CONNECT, GRPC
 from flyteapps_fake.http.protocol.wire import Event, Send, frame
 
-COMPRESS_FROM = 16 * 1024
-"""Bytes of an answer, or of a message of a stream, that are worth compressing."""
+COMPRESS_FROM_BYTES = 16 * 1024
+"""Bytes of an answer, or of a message of a stream, from which it is compressed."""
 LEVEL = 1
+"""zlib's compression level, the fastest."""
 ACCEPTED_BY = {
     b"content-encoding": b"accept-encoding",
     b"connect-content-encoding": b"connect-accept-encoding",
     b"grpc-encoding": b"grpc-accept-encoding",
 }
-"""The header that says how an answer is compressed -> the one that says what its client takes."""
+"""The header that names the compression of an answer -> the one that lists what its client accepts."""
 _OURS = frozenset((*ACCEPTED_BY.values(), GRPC, CONNECT))
 _COMPRESSED = 0x01
 MAX_MEMBERS = 16
-"""Members of a request's gzip data, one after the other; each costs a copy of what follows it."""
+"""Members of a request's gzip data, one after the other; each costs a copy of the data after it."""
 
 
 def gunzip(data: bytes, cap: int) -> bytes:
-    """`data` decompressed, never more than `cap` bytes of it."""
+    """Return `data` decompressed. Raises RESOURCE_EXHAUSTED past `cap` bytes, INVALID_ARGUMENT for invalid data."""
     parts: list[bytes] = []
     left = cap + 1
     try:
@@ -54,13 +55,13 @@ def gunzip(data: bytes, cap: int) -> bytes:
 
 
 def gzip(data: bytes) -> bytes:
-    """`data` compressed, the same bytes for the same data."""
+    """Return `data` compressed, the same bytes for the same data."""
     compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
     return compressor.compress(data) + compressor.flush()
 
 
-def takes_gzip(headers: Mapping[bytes, bytes], encoding: bytes) -> bool:
-    """Whether the client takes gzip where the answer says so by the header `encoding` (one of ACCEPTED_BY)."""
+def accepts_gzip(headers: Mapping[bytes, bytes], encoding: bytes) -> bool:
+    """Return whether the client accepts gzip for answers that name it in the header `encoding` (one of ACCEPTED_BY)."""
     for each in headers.get(ACCEPTED_BY[encoding], b"").split(b","):
         coding, _, weight = each.partition(b";")
         if coding.strip() == b"gzip":
@@ -69,7 +70,7 @@ def takes_gzip(headers: Mapping[bytes, bytes], encoding: bytes) -> bool:
 
 
 class Compressing:
-    """A send that compresses what is large of an answer of connectrpc's, which was told that its client takes nothing.
+    """A send that compresses large parts of connectrpc's answer; connectrpc was told that its client accepts none.
 
     connectrpc sends a unary Connect answer as one body, and everything else as one frame an event.
     """
@@ -81,6 +82,7 @@ class Compressing:
         self._frames = False
 
     async def __call__(self, event: Event) -> None:
+        """Send an event, compressed where that pays."""
         kind = event["type"]
         if kind == "http.response.start":
             await self._begin(event)
@@ -94,9 +96,9 @@ class Compressing:
         unary = False
         for name, value in event["headers"]:
             if name == b"content-encoding":
-                unary = takes_gzip(self._headers, name)
+                unary = accepts_gzip(self._headers, name)
             elif name in ACCEPTED_BY:
-                self._frames = takes_gzip(self._headers, name)
+                self._frames = accepts_gzip(self._headers, name)
                 value = b"gzip" if self._frames else value
             headers.append((name, value))
         event = {**event, "headers": headers}
@@ -107,7 +109,7 @@ class Compressing:
 
     async def _body(self, event: Event) -> None:
         body: bytes = event.get("body", b"")
-        large = len(body) >= COMPRESS_FROM
+        large = len(body) >= COMPRESS_FROM_BYTES
         if self._start is not None:
             start, self._start = self._start, None
             if large:
@@ -121,6 +123,6 @@ class Compressing:
         await self._send({**event, "body": body})
 
 
-def taken(headers: Any) -> list[tuple[bytes, bytes]]:
-    """The headers without what connectrpc shall leave to the front: compression of answers, and deadlines."""
+def without_own(headers: Any) -> list[tuple[bytes, bytes]]:
+    """Return the headers without those that the front handles instead of connectrpc: compression, deadlines."""
     return [pair for pair in headers if pair[0] not in _OURS]

@@ -1,4 +1,4 @@
-"""How long a client is willing to wait, as its headers say. Nothing here waits."""
+"""Deadlines in the headers of requests. Nothing here waits."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _SECONDS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1
 
 
 def deadline_of(headers: Mapping[bytes, bytes]) -> float | None:
-    """The running loop's time at which a request that has just come has to be answered, None for no limit.
+    """Return the deadline of a request that has just arrived, by the running loop's time; None for no deadline.
 
-    INVALID_ARGUMENT where its header is no number.
+    Raises INVALID_ARGUMENT where its header is malformed.
     """
     timeout = _timeout_of(headers)
     return None if timeout is None else asyncio.get_running_loop().time() + timeout
 
 
 def check_deadline(until: float | None) -> None:
-    """DEADLINE_EXCEEDED where it has passed."""
+    """Raise DEADLINE_EXCEEDED where the deadline has passed."""
     if until is not None and asyncio.get_running_loop().time() >= until:
         raise RpcError(Code.DEADLINE_EXCEEDED, "the call's deadline has passed; nothing was changed")
 

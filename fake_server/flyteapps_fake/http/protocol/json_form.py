@@ -15,7 +15,7 @@ from flyteapps_fake.http.protocol.json_shape import count_json, misfit
 
 
 def to_json(message: Message, indent: int | None = 2) -> bytes:
-    """The message as JSON. INVALID_ARGUMENT where a number in it has no form there, as NaN in a Struct has none."""
+    """Return the message as JSON. Raises INVALID_ARGUMENT for a number that JSON lacks, such as NaN in a Struct."""
     try:
         return MessageToJson(message, indent=indent).encode()
     except (SerializeToJsonError, ValueError, UnicodeError) as error:
@@ -23,7 +23,7 @@ def to_json(message: Message, indent: int | None = 2) -> bytes:
 
 
 def from_json(message: Message, data: bytes, intake: Intake) -> None:
-    """Fills the message from JSON, drops unknown fields (ID-3). INVALID_ARGUMENT for what doesn't fit."""
+    """Fill the message from JSON, dropping unknown fields (ID-3). Raises INVALID_ARGUMENT for another shape."""
     try:
         text = data.decode("utf-8-sig")
         if count_json(text, intake.values) > intake.values:

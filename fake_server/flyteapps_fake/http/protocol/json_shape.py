@@ -1,6 +1,6 @@
-"""JSON before it becomes a message: how much is in it, and whether it has the shape of that message.
+"""JSON before it becomes a message: the number of its values, and whether it has the shape of that message.
 
-Told to drop unknown fields, protobuf's parser reads a text as no message.
+protobuf's parser, when it ignores unknown fields, reads a string in the place of a message as no message.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 _OWN_FORM = "google.protobuf."
 """Well-known types have JSON forms of their own, which protobuf's parser checks."""
 _TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""A text of JSON, up to the end of the data where it has no end; it never tries again from within."""
+"""A string of JSON, up to the end of the data where it is unterminated; it never backtracks."""
 
 
-def count_json(data: str, most: int) -> int:
-    """Count the values of a JSON document, or an upper bound of them that isn't over `most`.
+def count_json(data: str, limit: int) -> int:
+    """Count the values of a JSON document, or an upper bound of it within `limit`.
 
-    It costs nearly nothing where commas and brackets, those within texts included, are few.
+    It costs nearly nothing where commas and brackets, those within strings included, are few.
     """
     count = _marks(data)
-    return count if count <= most else _marks(_TEXT.sub("", data))
+    return count if count <= limit else _marks(_TEXT.sub("", data))
 
 
 def _marks(data: str) -> int:
-    """Every value but the first follows a comma or an opening bracket."""
+    """Count the commas and opening brackets, one of which precedes every value but the first."""
     return 1 + data.count(",") + data.count("{") + data.count("[")
 
 
 def misfit(value: Any, shape: Descriptor, where: str = "the request") -> str:
-    """What in `value` should be an object or a list and isn't; "" where all fits."""
+    """Return which part of `value` should be an object or a list and isn't; "" for none."""
     if shape.full_name.startswith(_OWN_FORM):
         return ""
     if not isinstance(value, dict):
@@ -49,7 +49,7 @@ def misfit(value: Any, shape: Descriptor, where: str = "the request") -> str:
 
 @cache
 def _messages(shape: Descriptor) -> dict[str, FieldDescriptor]:
-    """The fields of a message that are messages, by both names that they have in JSON."""
+    """Return the fields of a message that are messages, by both of their names in JSON."""
     return {
         name: field
         for field in shape.fields

@@ -1,4 +1,4 @@
-"""What is read of a request before anyone answers it: its frame, its encoding, its headers, its query. No IO."""
+"""The checks of a request before it is decoded: its frame, encoding, headers and query. No IO."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from urllib.parse import parse_qs
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.http.protocol.compression import gunzip
 from flyteapps_fake.http.protocol.wire import FRAME_HEAD, HeaderList, Scope, check_frame, has_trailers
-from flyteapps_fake.http.streaming.stream_writer import ENCODINGS
 
 PLAIN = (b"", b"identity")
-"""Encodings of what isn't compressed."""
+"""The encodings without compression."""
+ENCODING_HEADERS = {
+    b"application/grpc": b"grpc-encoding",
+    b"application/grpc+proto": b"grpc-encoding",
+    b"application/grpc-web": b"grpc-encoding",
+    b"application/grpc-web+proto": b"grpc-encoding",
+    b"application/connect+proto": b"connect-content-encoding",
+}
+"""The content types of streams in binary, and the header that names the compression of their messages."""
 COMPRESSED = 0x01
 """The one flag that a request's frame may have."""
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 
 def unframe(body: bytes, encoding: bytes, cap: int) -> bytes:
-    """The one message of a framed request body."""
+    """Return the one message of a framed request body."""
     if body[:1] == b"\0" and len(body) == FRAME_HEAD + int.from_bytes(body[1:FRAME_HEAD], "big"):
         return body[FRAME_HEAD:]
     check_flags(body, encoding)
@@ -41,15 +48,20 @@ def check_flags(body: bytes, encoding: bytes) -> None:
 
 
 def form_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-    """The content type whose form a refusal has: the request's, "" for gRPC without HTTP/2, which has no trailers."""
+    """Return the content type whose form a refusal has: the request's, "" for gRPC without HTTP/2 and its trailers."""
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     return content_type if scope["http_version"] == "2" or not has_trailers(content_type) else ""
 
 
+def encoding_header(content_type: str) -> bytes:
+    """Return the header that names the compression of messages in a framed body of that content type."""
+    return b"connect-content-encoding" if content_type.startswith("application/connect+") else b"grpc-encoding"
+
+
 def stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | None:
-    """How the one message of a stream's request is compressed; None where connectrpc has to see to the request."""
+    """Return how the message of a stream's request is compressed; None for a request that connectrpc answers."""
     content_type = headers.get(b"content-type", b"")
-    name = ENCODINGS.get(content_type)
+    name = ENCODING_HEADERS.get(content_type)
     if name is None or (has_trailers(content_type.decode()) and scope["http_version"] != "2"):
         return None
     encoding = headers.get(name, b"")
@@ -57,14 +69,14 @@ def stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | Non
 
 
 def check_query(query: bytes) -> None:
-    """Refuses a message of a Connect GET that is said to be base64 and isn't."""
+    """Refuse the message of a Connect GET that is declared as base64 and isn't."""
     given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     if given.get("base64") == ["1"] and not all(BASE64.match(each.rstrip("=")) for each in given.get("message", ())):
         raise RpcError(Code.INVALID_ARGUMENT, "the query's message is not base64")
 
 
 def check_headers(headers: HeaderList) -> None:
-    """Refuses what connectrpc would call its own failure."""
+    """Refuse headers that connectrpc would report as its own failure."""
     for name, value in headers:
         try:
             value.decode()
@@ -73,7 +85,7 @@ def check_headers(headers: HeaderList) -> None:
 
 
 def refusal_of(error: Exception) -> RpcError:
-    """The refusal that a call ends with; what the plane didn't mean is INTERNAL, and its traceback is printed."""
+    """Return the refusal for an error; one that is no RpcError becomes INTERNAL, and its traceback is printed."""
     if isinstance(error, RpcError):
         return error
     traceback.print_exception(error, file=sys.stderr)
@@ -81,14 +93,14 @@ def refusal_of(error: Exception) -> RpcError:
 
 
 def unreadable(error: Exception) -> RpcError:
-    """A call that failed before its request was there: something about its headers."""
+    """Return the refusal for an error before the request was decoded: it lies in the headers."""
     if isinstance(error, RpcError):
         return error
     return RpcError(Code.INVALID_ARGUMENT, f"the request's headers can't be read: {error}")
 
 
 def looks_like_rpc(path: str, content_type: str) -> bool:
-    """Whether it is a call of a method that nobody offers, rather than a page."""
+    """Return whether a request for no known method is a call of an RPC, rather than for a page."""
     service, _, method = path.strip("/").partition("/")
     if not method or "/" in method:
         return False

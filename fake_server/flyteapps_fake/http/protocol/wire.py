@@ -1,6 +1,6 @@
-"""Bytes on the wire: caps, frames, and how a refusal looks in each protocol. No routing, no sockets.
+"""Bytes on the wire: limits, frames, and the form of a refusal in each protocol. No routing, no sockets.
 
-Everything here refuses by RpcError, so that the front answers every protocol alike.
+Every function here refuses by RpcError, so that the front answers every protocol alike.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ HeaderList = list[tuple[bytes, bytes]]
 
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
-"""Keeps browsers from taking an answer for something else than its content type says."""
+"""The header that keeps browsers from guessing another content type."""
 
 FRAME_HEAD = 5
-"""Bytes that gRPC, gRPC-Web and Connect's streams put before a message."""
+"""Bytes before a message in gRPC, gRPC-Web and Connect's streams."""
 
-MAX_DISCARD = 64 * 1024 * 1024
+MAX_DISCARD_BYTES = 64 * 1024 * 1024
 """Bytes of a refused request that are read before the answer."""
 
 HTTP_STATUS: dict[Code, int] = {
@@ -54,27 +54,29 @@ HTTP_STATUS: dict[Code, int] = {
 
 
 class Encoded(bytes):
-    """A message that is encoded already; connectrpc's binary codec takes it for a message."""
+    """An encoded message, which passes connectrpc's binary codec as a message."""
 
     message_type: type[Message]
 
     def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
+        """Return itself."""
         return self
 
 
 def encoded(data: bytes, message_type: type[Message]) -> Encoded:
+    """Return the encoded message with its type."""
     item = Encoded(data)
     item.message_type = message_type
     return item
 
 
 def frame(message: bytes, flags: int = 0) -> bytes:
-    """A message with the 5 bytes that gRPC, gRPC-Web and Connect's streams put before it."""
+    """Return a message in its frame: with the 5 bytes of gRPC, gRPC-Web and Connect's streams before it."""
     return bytes((flags,)) + len(message).to_bytes(4, "big") + message
 
 
 def check_frame(body: bytes) -> None:
-    """Refuses a body that isn't one length-prefixed message."""
+    """Refuse a body that isn't one length-prefixed message."""
     if len(body) < 5:
         raise RpcError(Code.INVALID_ARGUMENT, "the request holds no whole message: its frame's head has 5 bytes")
     size = int.from_bytes(body[1:5], "big")
@@ -83,14 +85,14 @@ def check_frame(body: bytes) -> None:
 
 
 def decode(message_type: type[Message], data: bytes, intake: Intake) -> Message:
-    """The message of `data`; bytes that are none are the caller's mistake."""
+    """Return the message that `data` encodes. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED."""
     message = message_type()
     fill(message, data, intake)
     return message
 
 
 def fill(message: Message, data: bytes, intake: Intake) -> None:
-    """Puts what `data` says into an empty message."""
+    """Fill an empty message from `data`. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED."""
     check_values(type(message), data, intake.values)
     try:
         message.ParseFromString(data)
@@ -98,8 +100,8 @@ def fill(message: Message, data: bytes, intake: Intake) -> None:
         raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, None)) from None
 
 
-async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
-    """Read the rest of a body, keep nothing of it, and give up where there is too much."""
+async def discard(receive: Receive, cap: int = MAX_DISCARD_BYTES) -> None:
+    """Read the rest of a body and drop it; return before its end where it has more than `cap` bytes."""
     while cap > 0:
         event = await receive()
         if event["type"] != "http.request" or not event.get("more_body", False):
@@ -108,20 +110,21 @@ async def discard(receive: Receive, cap: int = MAX_DISCARD) -> None:
 
 
 class Whole:
-    """A receive that knows whether the body has been read to its end: `read`."""
+    """A receive that notes in `read` whether the body has been read to its end."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self.read = False
 
     async def __call__(self) -> Event:
+        """Return the next event."""
         event = await self._receive()
         self.read = event["type"] != "http.request" or not event.get("more_body", False)
         return event
 
 
 def connect_error(error: RpcError) -> bytes:
-    """A refusal as Connect's JSON."""
+    """Return a refusal as Connect's JSON."""
     answer: dict[str, Any] = {"code": error.code.name.lower(), "message": error.message}
     if error.details:
         answer["details"] = [
@@ -135,7 +138,7 @@ def connect_error(error: RpcError) -> bytes:
 
 
 def grpc_trailers(error: RpcError) -> HeaderList:
-    """A refusal as gRPC's trailers: MAX_TRAILER_BYTES at most, as RpcError sees to."""
+    """Return a refusal as gRPC's trailers: MAX_TRAILER_BYTES at most, which RpcError ensures."""
     trailers = [
         (b"grpc-status", str(int(error.code)).encode()),
         (b"grpc-message", percent_encoded(error.message).encode()),
@@ -147,7 +150,7 @@ def grpc_trailers(error: RpcError) -> HeaderList:
 
 
 def status_details(error: RpcError) -> bytes:
-    """A refusal as an encoded google.rpc.Status, for grpc-status-details-bin."""
+    """Return a refusal as an encoded google.rpc.Status, for grpc-status-details-bin."""
     from google.protobuf.any_pb2 import Any as AnyMessage
     from google.rpc.status_pb2 import Status
 
@@ -161,7 +164,7 @@ def status_details(error: RpcError) -> bytes:
 
 
 def with_headers(send: Send, headers: HeaderList) -> Send:
-    """A send whose answer carries those headers, too."""
+    """Return a send that adds those headers to the answer."""
 
     async def adding(event: Event) -> None:
         if event["type"] == "http.response.start":
@@ -180,7 +183,7 @@ async def respond(
     *,
     head: bool = False,
 ) -> None:
-    """A whole HTTP answer without trailers; of a HEAD, without its body. A content type of "" is none."""
+    """Send a whole HTTP answer without trailers; to a HEAD, without its body. A content type of b"" is left out."""
     headers = [(b"content-length", str(len(body)).encode()), NO_SNIFF, *further]
     if content_type:
         headers.insert(0, (b"content-type", content_type))
@@ -189,13 +192,13 @@ async def respond(
 
 
 def opening(content_type: str) -> Event:
-    """How the answer of a stream begins, in the protocol that the request's `content_type` speaks."""
+    """Return the first event of a stream's answer, in the protocol of the request's `content_type`."""
     headers = [(b"content-type", content_type.encode())]
     return {"type": "http.response.start", "status": 200, "headers": headers, "trailers": has_trailers(content_type)}
 
 
 async def finish(send: Send, content_type: str, error: RpcError | None) -> None:
-    """End a stream that has begun, well or with `error`."""
+    """End a stream that has begun, with `error` if there is one."""
     trailers = grpc_trailers(error) if error is not None else OK_TRAILERS
     if has_trailers(content_type):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -209,14 +212,14 @@ async def finish(send: Send, content_type: str, error: RpcError | None) -> None:
 
 
 def has_trailers(content_type: str) -> bool:
-    """Whether it is gRPC's own, which ends by trailers and needs HTTP/2; gRPC-Web's isn't."""
+    """Return whether the content type is gRPC's own, which needs HTTP/2 for its trailers, and not gRPC-Web's."""
     return content_type.startswith("application/grpc") and not content_type.startswith("application/grpc-web")
 
 
 async def refuse(
     send: Send, content_type: str, error: RpcError, status: int | None = None, *, head: bool = False
 ) -> None:
-    """Answer `error` in the protocol that the request's `content_type` speaks."""
+    """Answer with `error` in the protocol of the request's `content_type`."""
     streaming = content_type.startswith("application/connect+") and status is None
     if not head and (streaming or content_type.startswith("application/grpc")):
         await send(opening(content_type))

@@ -1,1 +1,1 @@
-"""Open streams of the front."""
+"""Server streams of the front: their connection to the client, and their bytes."""

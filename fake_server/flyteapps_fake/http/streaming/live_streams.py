@@ -1,7 +1,7 @@
-"""Server streams on an event loop: one waiting task each, one sweeper for all, which notices clients that left.
+"""Server streams on an event loop: one waiting task each, and one sweeper for all, which notices clients that left.
 
-On pyvoy receive() returns at once after the end of the body, for ever: nobody may wait on it, the sweeper polls it.
-On hypercorn receive() waits for the client to leave: connectrpc itself waits there, else `listen` does.
+On pyvoy receive() always returns at once after the end of the body: no task may wait on it, the sweeper polls it.
+On hypercorn receive() returns when the client leaves: connectrpc itself waits there, else `listen` does.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.http.endpoints import Source, Stream
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.protocol.wire import Event, Receive, Send
-from flyteapps_fake.http.request_timeouts import Arrivals
+from flyteapps_fake.http.request_timeouts import RequestTimeouts
 
 SWEEP_SECONDS = 1.0
-BATCH = 256
-"""Streams whose clients are looked for at once."""
-MANY = 2_000
-"""Streams that are looked at half as often."""
-ENOUGH = 64 * 1024
-"""Bytes of messages that are sent at once."""
+SWEPT_AT_ONCE = 256
+"""Streams that are polled at once."""
+MANY_STREAMS = 2_000
+"""Number of open streams from which each is polled half as often."""
+MAX_BATCH_BYTES = 64 * 1024
+"""Bytes of messages from which a batch is sent."""
 
 
 class LiveStream:
-    """One open stream: whether its client is there, and the wake of its task.
+    """One open stream: whether its client is connected, and how its task is woken.
 
-    `body`: what was read already, None where connectrpc shall read it as it comes.
-    `connection`: what tells its connection from others.
+    `body`: the body, read already, None where connectrpc reads it as it arrives. `connection`: identifies its
+    connection.
     """
 
     def __init__(self, receive: Receive, body: bytes | None, polled: bool, connection: object = None) -> None:
@@ -47,11 +47,11 @@ class LiveStream:
         self._thread = threading.get_ident()
         self._woken = False
         self._waiter: asyncio.Future[None] | None = None
-        self._looking: asyncio.Future[Event] | None = None
+        self._polling: asyncio.Future[Event] | None = None
         self._listening: asyncio.Task[None] | None = None
 
     async def receive(self) -> Event:
-        """What connectrpc reads: the body once, then nothing until the client leaves."""
+        """Return the next event for connectrpc: the body once, then nothing until the client leaves."""
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
@@ -59,13 +59,13 @@ class LiveStream:
             await self._loop.create_future()
         event = await self._receive()
         if event["type"] == "http.disconnect":
-            self.left()
+            self.mark_gone()
         elif not event.get("more_body", False):
             self._ended = True
         return event
 
     def listen(self) -> None:
-        """Notices by itself, where receive() waits, that the client left: for a stream that connectrpc doesn't read."""
+        """Watch for the client to leave, where receive() waits for that: for a stream that connectrpc doesn't read."""
         if not self._polled:
             self._listening = asyncio.create_task(self._listen())
 
@@ -73,34 +73,35 @@ class LiveStream:
         while not self.gone:
             event = await self._receive()
             if event["type"] == "http.disconnect":
-                self.left()
+                self.mark_gone()
 
     def close(self) -> None:
-        """Nobody listens any more."""
+        """Stop listening."""
         if self._listening is not None:
             self._listening.cancel()
 
     async def deliver(self, send: Send, event: Event) -> None:
-        """Sends to a client that is there; one that turns out not to be has left."""
+        """Send an event to a connected client; an error of the server means that it has left."""
         if not self.gone:
             try:
                 await send(event)
             except Exception as error:  # pyvoy's ClientDisconnectedError, or an OSError: each server has its own
-                # pyvoy raises one and the same for all clients: its traceback would hold the frames of each, for ever
+                # pyvoy raises one and the same for all clients: its traceback would keep the frames of each alive
                 error.__traceback__ = None
-                self.left()
+                self.mark_gone()
 
-    def left(self) -> None:
+    def mark_gone(self) -> None:
+        """Note that the client has left, and wake the task."""
         self.gone = True
         self._wake()
 
     def end(self, message: str) -> None:
-        """Have the stream end with UNAVAILABLE."""
+        """End the stream with UNAVAILABLE."""
         self.ending = message
         self._wake()
 
     def wake(self) -> None:
-        """Look again; from any thread, also from within the plane."""
+        """Wake the task; from any thread, also from within the plane."""
         if threading.get_ident() == self._thread:
             self._wake()
         else:
@@ -111,37 +112,37 @@ class LiveStream:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def rearm(self) -> None:
-        """Waits for what comes from now on."""
+    def clear(self) -> None:
+        """Forget earlier wakes: `wait` returns at those from now on."""
         self._woken = False
 
-    def look(self) -> asyncio.Future[Event] | None:
-        """Begins to ask whether the client is there; None where nobody can be asked, or `gone` says it.
+    def poll(self) -> asyncio.Future[Event] | None:
+        """Start to poll the client, and return the poll; None where polling isn't possible, or `gone` is known.
 
-        One question at a time, and never cancelled: pyvoy forgets the other one. Many at once cost a tenth each of
-        what one alone costs.
+        There is one poll at a time, which is never cancelled: pyvoy forgets the other one. Each of many polls at once
+        costs a tenth of a single one.
         """
         if self.gone or not (self._polled and self._ended):
             return None
-        if self._looking is None:
-            self._looking = asyncio.ensure_future(self._receive())
-            self._looking.add_done_callback(self._looked)
-        return self._looking
+        if self._polling is None:
+            self._polling = asyncio.ensure_future(self._receive())
+            self._polling.add_done_callback(self._finish_poll)
+        return self._polling
 
-    async def present(self) -> bool:
-        """Whether the client is still there."""
-        looking = self.look()
-        await (asyncio.wait((looking,)) if looking is not None else asyncio.sleep(0))
+    async def is_connected(self) -> bool:
+        """Poll, and return whether the client is still connected."""
+        polling = self.poll()
+        await (asyncio.wait((polling,)) if polling is not None else asyncio.sleep(0))
         return not self.gone
 
-    def _looked(self, looking: asyncio.Future[Event]) -> None:
-        self._looking = None
+    def _finish_poll(self, polling: asyncio.Future[Event]) -> None:
+        self._polling = None
         # a server's own error for a client that left must not end the sweeper
-        if looking.cancelled() or looking.exception() is not None or looking.result()["type"] == "http.disconnect":
-            self.left()
+        if polling.cancelled() or polling.exception() is not None or polling.result()["type"] == "http.disconnect":
+            self.mark_gone()
 
     async def wait(self, until: float | None) -> None:
-        """Until woken since `rearm`; DEADLINE_EXCEEDED where the loop's time reaches `until` before."""
+        """Wait until woken since `clear`. Raises DEADLINE_EXCEEDED where the loop's time reaches `until` before."""
         if self._woken:
             return
         self._waiter = self._loop.create_future()
@@ -156,18 +157,18 @@ class LiveStream:
 
 
 class Sweeper:
-    """Looks every second or two at all streams of a loop, and ends those whose client left; counts them, too."""
+    """The open streams of a loop: it polls all of them every second or two, and ends those whose client left."""
 
-    def __init__(self, limits: Limits, arrivals: Arrivals) -> None:
+    def __init__(self, limits: Limits, timeouts: RequestTimeouts) -> None:
         self.streams: set[LiveStream] = set()
         self._limits = limits
-        self._arrivals = arrivals
+        self._timeouts = timeouts
         self._of_connection: dict[object, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._ending: str | None = None
 
     def add(self, stream: LiveStream) -> None:
-        """Takes a stream; RESOURCE_EXHAUSTED where there are as many as there may be."""
+        """Add a stream. Raises RESOURCE_EXHAUSTED where the limit of streams is reached."""
         if len(self.streams) >= self._limits.streams:
             raise RpcError(
                 Code.RESOURCE_EXHAUSTED,
@@ -187,7 +188,7 @@ class Sweeper:
             stream.end(self._ending)
 
     def discard(self, stream: LiveStream) -> None:
-        """Forgets a stream; one that isn't there is no error."""
+        """Remove a stream, if it is there."""
         stream.close()
         if stream in self.streams:
             self.streams.remove(stream)
@@ -196,48 +197,50 @@ class Sweeper:
                 self._of_connection[stream.connection] = others
 
     def end(self, message: str) -> None:
-        """End all streams, and those that come after, with UNAVAILABLE."""
+        """End all streams, and those that are added later, with UNAVAILABLE."""
         self._ending = message
         for stream in self.streams:
             stream.end(message)
 
     def start(self) -> None:
+        """Start to poll, on the running loop."""
         self._task = asyncio.create_task(self._run(), name="flyteapps-sweeper")
 
     async def stop(self) -> None:
+        """Stop polling."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(SWEEP_SECONDS if len(self.streams) < MANY else 2 * SWEEP_SECONDS)
-            self._arrivals.sweep()
+            await asyncio.sleep(SWEEP_SECONDS if len(self.streams) < MANY_STREAMS else 2 * SWEEP_SECONDS)
+            self._timeouts.sweep()
             streams = list(self.streams)
-            for start in range(0, len(streams), BATCH):
-                await self._sweep(streams[start : start + BATCH])
+            for start in range(0, len(streams), SWEPT_AT_ONCE):
+                await self._sweep(streams[start : start + SWEPT_AT_ONCE])
 
     async def _sweep(self, batch: list[LiveStream]) -> None:
-        looking: list[asyncio.Future[Event]] = []
+        polls: list[asyncio.Future[Event]] = []
         for stream in batch:
             if stream not in self.streams:
                 continue
-            if stream.gone:  # seen a second ago and still here: it hangs in a send
+            if stream.gone:  # known for a second, and still open: it hangs in a send
                 if stream.task is not None:
                     stream.task.cancel()
-            elif (one := stream.look()) is not None:
-                looking.append(one)
-        if looking:
-            await asyncio.wait(looking)
+            elif (one := stream.poll()) is not None:
+                polls.append(one)
+        if polls:
+            await asyncio.wait(polls)
         await asyncio.sleep(0)
 
 
 def collect(source: Source) -> tuple[list[bytes], RpcError | EOFError | None, bool]:
-    """What is there; how the stream ends after that, if it does; and whether nothing more was there."""
+    """Return the messages that are there, the end of the stream after them, if any, and whether there are no more."""
     items: list[bytes] = []
     size = 0
     try:
-        while size < ENOUGH:
+        while size < MAX_BATCH_BYTES:
             item = source.take()
             if item is None:
                 return items, None, True
@@ -248,17 +251,17 @@ def collect(source: Source) -> tuple[list[bytes], RpcError | EOFError | None, bo
     return items, None, False
 
 
-async def pump(endpoint: Stream, call: Call[Any], live: LiveStream) -> AsyncGenerator[list[bytes]]:
-    """The messages of one stream, as many at once as are there, until it is over or its client leaves.
+async def message_batches(endpoint: Stream, call: Call[Any], live: LiveStream) -> AsyncGenerator[list[bytes]]:
+    """Yield the messages of one stream, as many at once as are there, until it is over or its client leaves.
 
-    Raises the RpcError that ends it, or that lets it not begin. The first batch comes at once, and is empty.
+    Raises the RpcError that ends it, or that refuses to open it. The first batch is empty, and follows the opening.
     """
     source = endpoint.open(call)
     try:
         source.wake = live.wake
         yield []
         while not live.gone:
-            live.rearm()
+            live.clear()
             if live.ending is not None:
                 raise RpcError(Code.UNAVAILABLE, live.ending)
             items, end, drained = collect(source)
@@ -272,7 +275,7 @@ async def pump(endpoint: Stream, call: Call[Any], live: LiveStream) -> AsyncGene
                 await asyncio.sleep(0)
                 continue
             if source.on_sent is not None:
-                if not await live.present():
+                if not await live.is_connected():
                     return
                 source.sent()
             await live.wait(call.deadline)

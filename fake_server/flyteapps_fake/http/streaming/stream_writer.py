@@ -1,7 +1,4 @@
-"""Server streams in binary, over gRPC, gRPC-Web and Connect: every event is a frame, and nothing else is made of it.
-
-connectrpc, which answers streams in JSON, takes five times as long for an event that goes to many.
-"""
+"""The bytes of server streams in binary, over gRPC, gRPC-Web and Connect: each message in a frame."""
 
 from __future__ import annotations
 
@@ -11,45 +8,31 @@ from typing import Any
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.http.endpoints import Stream
-from flyteapps_fake.http.protocol.compression import COMPRESS_FROM, gzip, takes_gzip
+from flyteapps_fake.http.protocol.compression import COMPRESS_FROM_BYTES, accepts_gzip, gzip
+from flyteapps_fake.http.protocol.requests import ENCODING_HEADERS
 from flyteapps_fake.http.protocol.wire import Event, Send, finish, frame, opening
-from flyteapps_fake.http.streaming.live_streams import LiveStream, pump
-
-ENCODINGS = {
-    b"application/grpc": b"grpc-encoding",
-    b"application/grpc+proto": b"grpc-encoding",
-    b"application/grpc-web": b"grpc-encoding",
-    b"application/grpc-web+proto": b"grpc-encoding",
-    b"application/connect+proto": b"connect-content-encoding",
-}
-"""The content types that are streamed here, and the header that says how their messages are compressed."""
-
-
-def encoding_of(content_type: str) -> bytes:
-    """The header that says how the messages of a framed body of that content type are compressed."""
-    return b"connect-content-encoding" if content_type.startswith("application/connect+") else b"grpc-encoding"
-
+from flyteapps_fake.http.streaming.live_streams import LiveStream, message_batches
 
 _LAST: dict[bool, tuple[bytes, bytes]] = {}
 """The last message and its frame, by whether it may be compressed."""
 
 
-class Outflow:
-    """One answer that streams; `begun` as soon as anything was sent, and then every end is in it."""
+class StreamWriter:
+    """The answer of one stream. `begun`: whether it has begun, so that an error belongs at its end."""
 
     def __init__(self, send: Send, live: LiveStream, headers: Mapping[bytes, bytes]) -> None:
         kind = headers[b"content-type"]
         self._content_type = kind.decode()
-        self._encoding = ENCODINGS[kind]
-        self._gzip = takes_gzip(headers, self._encoding)
+        self._encoding = ENCODING_HEADERS[kind]
+        self._gzip = accepts_gzip(headers, self._encoding)
         self._plain_send = send
         self._live = live
         self.begun = False
 
     async def run(self, endpoint: Stream, call: Call[Any]) -> str:
-        """Sends the stream to its end; the code that it ended with. Raises the RpcError that let it not begin."""
+        """Send the stream to its end; return its code. Raises the RpcError that refuses to open it."""
         error = None
-        batches = pump(endpoint, call, self._live)
+        batches = message_batches(endpoint, call, self._live)
         try:
             async for items in batches:
                 await self._batch(items)
@@ -76,11 +59,11 @@ class Outflow:
         await self._send(event)
 
     def _frame(self, item: bytes) -> bytes:
-        """The message in its frame, which the streams that send the same event one after the other share."""
+        """Return the message in its frame, which streams that send the same event one after the other share."""
         last = _LAST.get(self._gzip)
         if last is not None and last[0] is item:
             return last[1]
-        framed = frame(gzip(item), 1) if self._gzip and len(item) >= COMPRESS_FROM else frame(item)
+        framed = frame(gzip(item), 1) if self._gzip and len(item) >= COMPRESS_FROM_BYTES else frame(item)
         _LAST[self._gzip] = (item, framed)
         return framed
 

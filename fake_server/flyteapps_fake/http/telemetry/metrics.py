@@ -1,4 +1,4 @@
-"""What a server counts, and how Prometheus reads it. Counting is a few dictionaries; its client loads on a scrape."""
+"""The metrics of a server, for Prometheus. Counting is a few dictionaries; its client is imported on a scrape."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ BOUNDS = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 
 
 
 class Metrics:
-    """The counts of one server.
-
-    `gauges`: what is read when somebody asks, as name -> (help, value).
-    """
+    """The counts of one server. `gauges`: values that are read on a scrape, as name -> (help, value)."""
 
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]]) -> None:
         self.started = time.time()
@@ -29,7 +26,7 @@ class Metrics:
         self._registry: CollectorRegistry | None = None
 
     def count(self, path: str, code: str, seconds: float | None) -> None:
-        """One answered call; `seconds` None for a stream, whose length says nothing of the server."""
+        """Count an answered call; `seconds` is None for a stream, whose duration says nothing about the server."""
         key = (path, code)
         self._calls[key] = self._calls.get(key, 0) + 1
         if seconds is None:
@@ -42,7 +39,7 @@ class Metrics:
         self._seconds[path] += seconds
 
     def exposition(self, accept: str) -> tuple[bytes, bytes]:
-        """Content type and text, in the form that the scraper's Accept header prefers."""
+        """Return content type and text, in the form that the scraper's Accept header prefers."""
         from prometheus_client.exposition import choose_encoder
 
         encoder, content_type = choose_encoder(accept)
@@ -60,7 +57,7 @@ class Metrics:
         return self._registry
 
     def collect(self) -> Iterator[Any]:
-        """What prometheus_client asks a collector for."""
+        """Yield the metrics, as prometheus_client requires of a collector."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         labels = ("service", "method")

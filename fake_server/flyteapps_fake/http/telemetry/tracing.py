@@ -1,6 +1,6 @@
-"""OpenTelemetry's spans, one a call, where somebody has set up a provider before the server was made.
+"""OpenTelemetry's spans, one a call, where a provider was set up before the server was made.
 
-A span is made when its call is over: the plane has no steps that another process would see.
+A span is written when its call is over: the plane has no steps that another process could observe.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Record = tuple[str, str, str, str, float]
 
 
 class Tracing:
-    """Writes spans to the tracer, children of the span that the caller's headers name."""
+    """A writer of spans, children of the span that the client's headers name."""
 
     def __init__(self, tracer: Tracer) -> None:
         from opentelemetry.propagate import extract
@@ -31,7 +31,7 @@ class Tracing:
         self._error = StatusCode.ERROR
 
     def record(self, headers: Mapping[bytes, bytes], record: Record) -> None:
-        """One call that has just ended."""
+        """Write the span of a call that has just ended."""
         path, protocol, app, code, seconds = record
         service, _, method = path.strip("/").rpartition("/")
         attributes: dict[str, Any] = {"rpc.system": protocol, "rpc.service": service, "rpc.method": method}
@@ -53,7 +53,7 @@ class Tracing:
 
 
 def tracing() -> Tracing | None:
-    """Where spans go; None where nobody has set up a provider of the SDK, which nobody can without importing it."""
+    """Return the writer of spans; None where no provider of the SDK is set up, as is certain before its import."""
     if "opentelemetry.sdk.trace" not in sys.modules:
         return None
     from opentelemetry import trace

@@ -117,6 +117,7 @@ class SendBuffer(StreamBuffer):
         return bool(self.buffer) or self._complete
 
     async def pop(self, max_length: int) -> bytes:
+        """Return the next bytes to send, at most `max_length`."""
         data = bytes(self.buffer[:max_length])
         del self.buffer[:max_length]
         if len(self.buffer) < BUFFER_LOW_WATER:

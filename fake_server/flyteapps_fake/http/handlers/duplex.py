@@ -1,6 +1,6 @@
-"""Bidirectional methods: requests come as frames, each is answered before the next one is read.
+"""The handler of bidirectional methods: requests arrive as frames, and each is answered before the next is read.
 
-A stream has the clock and the size of one request, so that nothing of it is kept for long; connectrpc has neither.
+A stream has the timeout and the size of one request, so that no memory is held for long; connectrpc bounds neither.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from collections.abc import AsyncIterator, Mapping
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.http.endpoints import Duplex
-from flyteapps_fake.http.protocol.requests import refusal_of, unframe
-from flyteapps_fake.http.protocol.wire import FRAME_HEAD, Event, Receive, Scope, Send, fill, finish, frame, opening
-from flyteapps_fake.http.request_timeouts import Arrivals, Unanswerable
-from flyteapps_fake.http.streaming.stream_writer import encoding_of
+from flyteapps_fake.http.exchange import Exchange
+from flyteapps_fake.http.handlers.services import Services
+from flyteapps_fake.http.protocol.requests import encoding_header, refusal_of, unframe
+from flyteapps_fake.http.protocol.wire import FRAME_HEAD, Event, Receive, fill, finish, frame, opening
+from flyteapps_fake.http.request_timeouts import CallAbandoned
 
 MAX_MESSAGE_BYTES = 16 * 1024
-"""Bytes of one request: a name and little more."""
+"""Bound of one request: a name and little more."""
 MAX_MESSAGES = 200
-"""Requests on one stream; an answer may take 3 ms and have 128 KB."""
+"""Bound of the requests on one stream; an answer may take 3 ms and have 128 KB."""
 CODECS = ("proto", "json")
 
 
 def codec_of(headers: Mapping[bytes, bytes]) -> str | None:
-    """How the messages of a duplex stream are encoded; None where the content type is none of one."""
+    """Return how the messages of a duplex stream are encoded; None for any other content type."""
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     if content_type in ("application/grpc", "application/grpc-web"):
         return "proto"
@@ -34,31 +34,46 @@ def codec_of(headers: Mapping[bytes, bytes]) -> str | None:
     return codec if stem.removeprefix("application/") in ("grpc", "grpc-web", "connect") and codec in CODECS else None
 
 
-class Conversation:
-    """The answers to one stream of requests; `request` is the last of them."""
+class DuplexHandler:
+    """The handler of bidirectional methods."""
 
-    def __init__(self, endpoint: Duplex, headers: Mapping[bytes, bytes], intake: Intake, send: Send) -> None:
-        self._endpoint = endpoint
-        self._content_type = headers[b"content-type"].decode("latin-1")
-        self._encoding = headers.get(encoding_of(self._content_type), b"")
-        self._json = codec_of(headers) == "json"
-        self._intake = intake
-        self._send = send
-        self._begun = False
-        self.request: Message | None = None
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    async def hold(self, arrivals: Arrivals, scope: Scope, receive: Receive) -> str:
-        """Answer every request until the client has sent the last; return the code that the stream ends with."""
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer every request of the stream. Raises CallAbandoned."""
+        await DuplexStream(exchange, self._services).run()
+
+
+class DuplexStream:
+    """The answers to one stream of requests; the exchange's `request` is the last of them."""
+
+    def __init__(self, exchange: Exchange, services: Services) -> None:
+        assert isinstance(exchange.endpoint, Duplex)
+        self._exchange = exchange
+        self._endpoint = exchange.endpoint
+        self._content_type = exchange.headers[b"content-type"].decode("latin-1")
+        self._encoding = exchange.headers.get(encoding_header(self._content_type), b"")
+        self._json = codec_of(exchange.headers) == "json"
+        self._intake = services.intake
+        self._timeouts = services.timeouts
+        self._send = exchange.send
+
+    async def run(self) -> None:
+        """Answer every request until the client has sent the last. Raises CallAbandoned."""
+        exchange = self._exchange
+        exchange.code = "CANCELED"
+        exchange.send = self._refuse_late
         try:
-            await arrivals.read(scope, self._content_type.encode("latin-1"), self._late, receive, self._answer)
-        except Unanswerable as end:
-            return end.code.name
+            await self._timeouts.read(exchange, self._answer)
+            exchange.code = "OK"
+        except CallAbandoned:
+            raise
         except Exception as error:
             refusal = refusal_of(error)
+            exchange.code = refusal.code.name
             await self._begin()
             await finish(self._send, self._content_type, refusal)
-            return refusal.code.name
-        return "OK"
 
     async def _answer(self, receive: Receive) -> None:
         number = 0
@@ -66,7 +81,7 @@ class Conversation:
             number += 1
             if number > MAX_MESSAGES:
                 raise RpcError(Code.RESOURCE_EXHAUSTED, f"a stream may have {MAX_MESSAGES:,} requests: open another")
-            self.request = request = self._decode(framed)
+            self._exchange.request = request = self._decode(framed)
             for response in self._endpoint.answer(request):
                 await self._begin()
                 await self._send(
@@ -76,14 +91,14 @@ class Conversation:
         await self._begin()
         await finish(self._send, self._content_type, None)
 
-    async def _late(self, event: Event) -> None:
+    async def _refuse_late(self, event: Event) -> None:
         """Send an event of the refusal of a stream that took too long; where its answer has begun, its end alone."""
-        if not self._begun or event["type"] != "http.response.start":
+        if not self._exchange.answering or event["type"] != "http.response.start":
             await self._send(event)
 
     async def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._exchange.answering:
+            self._exchange.answering = True
             await self._send(opening(self._content_type))
 
     async def _frames(self, receive: Receive) -> AsyncIterator[bytes]:

@@ -1,7 +1,7 @@
-"""connectrpc's application over our own table of endpoints: JSON and gRPC-Web go through it.
+"""connectrpc's application over our own table of endpoints, for JSON and gRPC-Web.
 
-It knows no message: its codecs and its gzip only mark the bytes, which are read here, in the turn of a large request,
-so that a caller's mistake is INVALID_ARGUMENT and neither a gzip bomb nor a large document holds up the loop.
+It decodes no message: its codecs and its gzip only mark the bytes, which are decoded here, in the turn of a large
+request, so that a caller's mistake is INVALID_ARGUMENT and neither a gzip bomb nor a large document blocks the loop.
 """
 
 from __future__ import annotations
@@ -18,136 +18,131 @@ from connectrpc.server import ConnectASGIApplication
 from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.message import Message
 
-from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.request_limits import Intake
 from flyteapps_fake.core.validation import too_large
-from flyteapps_fake.http.endpoints import Duplex, Endpoint, HttpMetadata, Stream, Unary, protocol_of
-from flyteapps_fake.http.large_requests import LARGE_BYTES, Lane
+from flyteapps_fake.http.endpoints import Duplex, Endpoint, Stream, Unary
+from flyteapps_fake.http.exchange import Exchange
+from flyteapps_fake.http.large_requests import LARGE_BYTES, LargeRequests
 from flyteapps_fake.http.protocol.compression import gunzip
 from flyteapps_fake.http.protocol.deadlines import check_deadline
 from flyteapps_fake.http.protocol.json_form import from_json, to_json
-from flyteapps_fake.http.protocol.wire import Encoded, Scope, encoded, fill
-from flyteapps_fake.http.streaming.live_streams import LiveStream, pump
+from flyteapps_fake.http.protocol.wire import Encoded, encoded, fill
+from flyteapps_fake.http.streaming.live_streams import LiveStream, message_batches
 
 LIVE: ContextVar[LiveStream] = ContextVar("flyteapps_live_stream")
 """The stream that the running task answers."""
-
-
-class Exchange:
-    """One call that connectrpc answers: the scope that it came with, when it has to be over, what became of it.
-
-    `until`: seconds of the loop's time, None for no deadline. `refusal`: why it is refused. `answered`: whether an
-    answer has begun.
-    """
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.until: float | None = None
-        self.request: Message | None = None
-        self.refusal: RpcError | None = None
-        self.code = ""
-        self.answered = False
-
-    def call(self, endpoint: Unary | Stream, request: Message) -> Call[Any]:
-        """Return the call of that request."""
-        content_type = dict(self.scope["headers"]).get(b"content-type", b"")
-        protocol = protocol_of(content_type)
-        return Call(endpoint.operation, request, HttpMetadata(self.scope), self.until, protocol=protocol)
-
-
 EXCHANGE: ContextVar[Exchange] = ContextVar("flyteapps_exchange")
+"""The exchange that the running task answers."""
 
 
 def to_connect(error: RpcError) -> ConnectError:
+    """Return the plane's refusal as connectrpc's error."""
     return ConnectError(ConnectCode[error.code.name], error.message, error.details)
 
 
 def _refused(error: RpcError) -> ConnectError:
-    exchange = EXCHANGE.get()
-    exchange.code = error.code.name
-    exchange.refusal = error
+    EXCHANGE.get().refusal = error
     return to_connect(error)
 
 
 class Raw:
-    """A request as connectrpc passes it on: its bytes, which are decoded when its turn comes."""
+    """A request as connectrpc passes it on: undecoded bytes."""
 
     data: bytes = b""
     json: bool = False
 
 
 class Zipped(bytes):
-    """What is to be decompressed, when its turn comes."""
+    """Bytes that are still compressed."""
 
 
 class JsonText(bytes):
-    """An answer that is JSON already."""
+    """An encoded JSON answer."""
 
 
 class BinaryCodec:
+    """connectrpc's codec of protobuf: answers are encoded already, requests are only marked."""
+
     def name(self) -> str:
+        """Return the name in content types."""
         return "proto"
 
     def encode(self, message: Any) -> bytes:
+        """Return the encoded answer."""
         return message.SerializeToString()
 
     def decode(self, data: bytes, message: Raw) -> Raw:
+        """Store the bytes."""
         message.data = data
         return message
 
 
 class JsonCodec:
+    """connectrpc's codec of JSON: answers are encoded already, requests are only marked."""
+
     def name(self) -> str:
+        """Return the name in content types."""
         return "json"
 
     def encode(self, message: JsonText) -> bytes:
+        """Return the encoded answer."""
         return message
 
     def decode(self, data: bytes, message: Raw) -> Raw:
+        """Store the bytes, marked as JSON."""
         message.data = data
         message.json = True
         return message
 
 
 class Gzip:
+    """connectrpc's gzip: requests are only marked, and answers are compressed elsewhere."""
+
     def name(self) -> str:
+        """Return the name in headers."""
         return "gzip"
 
     def compress(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Raise, since connectrpc is told that no client accepts gzip."""
         raise NotImplementedError("answers are not compressed")
 
     def decompress(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Return the bytes, marked as compressed."""
         return Zipped(data)
 
 
 class _Calls:
-    """The endpoints' calls, from the bytes of a request to those of an answer."""
+    """The calls of endpoints, from the bytes of a request to those of an answer."""
 
-    def __init__(self, intake: Intake, lane: Lane) -> None:
+    def __init__(self, intake: Intake, large: LargeRequests) -> None:
         self._intake = intake
-        self._lane = lane
+        self._large = large
 
     def unary(self, endpoint: Unary) -> Callable[[Raw, Any], Awaitable[Any]]:
+        """Return connectrpc's function of a unary method."""
+
         async def answer(raw: Raw, ctx: Any) -> Any:
             exchange = EXCHANGE.get()
             try:
                 exchange.request = request = await self._request(endpoint, raw)
                 check_deadline(exchange.until)
-                return await self._shown(endpoint, endpoint.call(exchange.call(endpoint, request)), raw.json)
+                return await self._shown(endpoint, endpoint.call(exchange.call(endpoint.operation, request)), raw.json)
             except RpcError as error:
                 raise _refused(error) from None
 
         return answer
 
     def stream(self, endpoint: Stream) -> Callable[[Raw, Any], AsyncIterator[Any]]:
+        """Return connectrpc's function of a server-streaming method."""
+
         async def answer(raw: Raw, ctx: Any) -> AsyncIterator[Any]:
             exchange = EXCHANGE.get()
             live = LIVE.get()
             try:
                 exchange.request = request = await self._request(endpoint, raw)
                 check_deadline(exchange.until)
-                messages = pump(endpoint, exchange.call(endpoint, request), live)
+                messages = message_batches(endpoint, exchange.call(endpoint.operation, request), live)
                 try:
                     async for batch in messages:
                         for message in batch:
@@ -156,20 +151,18 @@ class _Calls:
                     await messages.aclose()
             except RpcError as error:
                 raise _refused(error) from None
-            if live.gone:
-                exchange.code = "CANCELED"
 
         return answer
 
     async def _request(self, endpoint: Endpoint, raw: Raw) -> Message:
-        """The decoded request; a large one takes its turn, and if it is JSON, it is decoded beside the loop."""
+        """Return the decoded request; a large one waits for its turn and, as JSON, is decoded in a worker thread."""
         if len(raw.data) <= LARGE_BYTES and not isinstance(raw.data, Zipped):
             return self._decode(endpoint, raw)
-        await self._lane.enter(len(raw.data))
+        await self._large.acquire(len(raw.data))
         try:
             return await asyncio.to_thread(self._decode, endpoint, raw) if raw.json else self._decode(endpoint, raw)
         finally:
-            self._lane.leave()
+            self._large.release()
 
     def _decode(self, endpoint: Endpoint, raw: Raw) -> Message:
         data = raw.data
@@ -182,10 +175,10 @@ class _Calls:
         return message
 
     async def _shown(self, endpoint: Endpoint, answer: bytes, json: bool) -> Encoded | JsonText:
-        """The encoded answer in the form of the request; a large one becomes JSON beside the loop."""
+        """Return the encoded answer in the form of the request; a large one becomes JSON in a worker thread."""
         if not json:
             return encoded(answer, endpoint.operation.response)
-        return await self._lane.beside(len(answer), lambda: _json_of(endpoint, answer))
+        return await self._large.run(len(answer), lambda: _json_of(endpoint, answer))
 
 
 def _json_of(endpoint: Endpoint, answer: bytes) -> JsonText:
@@ -193,7 +186,7 @@ def _json_of(endpoint: Endpoint, answer: bytes) -> JsonText:
 
 
 def _bound(endpoint: Unary | Stream, calls: _Calls) -> Any:
-    """An endpoint of ours as connectrpc has it."""
+    """Return connectrpc's form of an endpoint."""
     safe = isinstance(endpoint, Unary) and endpoint.operation.no_side_effects
     info = cast("Any", MethodInfo)(
         name=endpoint.operation.method,
@@ -208,10 +201,10 @@ def _bound(endpoint: Unary | Stream, calls: _Calls) -> Any:
 
 
 class Application(ConnectASGIApplication[None]):
-    """The endpoints of the table that have one request, in every protocol that connectrpc speaks."""
+    """The endpoints that have one request, in every protocol that connectrpc speaks."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], intake: Intake, lane: Lane) -> None:
-        calls = _Calls(intake, lane)
+    def __init__(self, endpoints: Mapping[str, Endpoint], intake: Intake, large: LargeRequests) -> None:
+        calls = _Calls(intake, large)
         table = {path: _bound(each, calls) for path, each in endpoints.items() if not isinstance(each, Duplex)}
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - its generics are left open
             service=None,
@@ -222,4 +215,5 @@ class Application(ConnectASGIApplication[None]):
 
     @property
     def path(self) -> str:
+        """The path under which it is mounted."""
         return "/"

@@ -1,0 +1,61 @@
+"""One HTTP request on its way through the front: what each layer reads, and what it records."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from google.protobuf.message import Message
+
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.http.endpoints import Endpoint
+from flyteapps_fake.http.metadata import HttpMetadata, protocol_of
+from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
+
+
+class Exchange:
+    """A request and its outcome.
+
+    `headers`: the last value of each name. `endpoint`: the method that the path names, if any. `started`: when it
+    arrived, by perf_counter. `until`: its deadline by the loop's time, None for none. `request`: the decoded message.
+    `code`: the outcome that telemetry records, "" for nothing. `refusal`: the error that connectrpc is to answer with.
+    `answering`: whether an answer has begun, so that no other may be sent.
+    """
+
+    __slots__ = (
+        "answering",
+        "code",
+        "endpoint",
+        "headers",
+        "receive",
+        "refusal",
+        "request",
+        "scope",
+        "send",
+        "started",
+        "until",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint | None) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.endpoint = endpoint
+        self.started = 0.0
+        self.until: float | None = None
+        self.request: Message | None = None
+        self.code = ""
+        self.refusal: RpcError | None = None
+        self.answering = False
+
+    def call(self, operation: Operation, request: Message) -> Call[Any]:
+        """Return the call of that request."""
+        protocol = protocol_of(self.headers.get(b"content-type", b""))
+        return Call(operation, request, HttpMetadata(self.scope), self.until, protocol=protocol)
+
+
+Handler = Callable[[Exchange], Awaitable[None]]
+"""Answers an exchange. A layer is a handler that calls the next one."""

@@ -1,0 +1,1 @@
+"""The handlers of the front, one for each kind of request."""

@@ -1,0 +1,110 @@
+"""The handler of calls in JSON, over gRPC-Web, by GET, and of malformed ones: connectrpc answers them.
+
+What connectrpc would report as its own failure, or count wrongly, is handled before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flyteapps_fake.core.errors import Code
+from flyteapps_fake.http.endpoints import Stream, Unary
+from flyteapps_fake.http.exchange import Exchange
+from flyteapps_fake.http.handlers.connectrpc import EXCHANGE, LIVE, Application
+from flyteapps_fake.http.handlers.services import Services
+from flyteapps_fake.http.protocol.answer import ObservedAnswer
+from flyteapps_fake.http.protocol.compression import Compressing, without_own
+from flyteapps_fake.http.protocol.deadlines import deadline_of
+from flyteapps_fake.http.protocol.requests import (
+    check_flags,
+    check_headers,
+    check_query,
+    encoding_header,
+    refusal_of,
+    unreadable,
+)
+from flyteapps_fake.http.protocol.wire import NO_SNIFF, Event, HeaderList, refuse, respond, with_headers
+from flyteapps_fake.http.request_timeouts import CallAbandoned
+from flyteapps_fake.http.streaming.live_streams import LiveStream
+
+FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
+"""The beginnings of content types whose bodies are frames: of a unary method, of a stream."""
+
+
+class GeneralHandler:
+    """The handler of calls of methods that have one request, in every form that connectrpc speaks."""
+
+    def __init__(self, services: Services) -> None:
+        self._application = Application(services.endpoints, services.intake, services.large_requests)
+        self._timeouts = services.timeouts
+        self._sweeper = services.sweeper
+        self._polled = services.options.server == "pyvoy"
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer the call. Raises RpcError, CallAbandoned."""
+        exchange.code = "CANCELED"  # also where the server cancels the handler of a client that left
+        EXCHANGE.set(exchange)
+        endpoint, headers, scope = exchange.endpoint, exchange.headers, exchange.scope
+        assert isinstance(endpoint, Unary | Stream)
+        live = None
+        try:
+            exchange.until = deadline_of(headers)
+            body = await self._timeouts.body(exchange)
+            pairs = without_own(headers.items())  # of a repeated header, all of this code reads the last value
+            check_headers(pairs)
+            if scope["method"] == "GET":
+                check_query(scope.get("query_string", b""))
+            else:
+                kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+                if not kind.startswith("application/"):
+                    exchange.code = "HTTP_415"
+                    await respond(exchange.send, 415, b"", b"")
+                    return
+                if kind.startswith(FRAMED[isinstance(endpoint, Stream)]):
+                    check_flags(body, headers.get(encoding_header(kind), b""))
+            live = LiveStream(exchange.receive, body, self._polled, scope.get("client"))
+            LIVE.set(live)
+            if isinstance(endpoint, Stream):
+                self._sweeper.add(live)
+            exchange.code = await self._by_connectrpc(endpoint, exchange, live, pairs)
+        except CallAbandoned:
+            raise
+        except Exception as error:
+            if live is not None and live.gone:
+                return
+            refusal = unreadable(error) if exchange.request is None else refusal_of(error)
+            exchange.code = refusal.code.name
+            if not exchange.answering:
+                raise refusal from None
+        finally:
+            if live is not None:
+                self._sweeper.discard(live)
+
+    async def _by_connectrpc(
+        self, endpoint: Unary | Stream, exchange: Exchange, live: LiveStream, pairs: HeaderList
+    ) -> str:
+        """Answer the call; return its code."""
+        headers = exchange.headers
+        answer = ObservedAnswer(Compressing(with_headers(exchange.send, [NO_SNIFF]), headers), live.deliver)
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        inner = {**exchange.scope, "headers": pairs}
+        refused = False
+
+        async def sending(event: Event) -> None:
+            """Send an event, or the refusal of the plane in the same form as on the hot path."""
+            nonlocal refused
+            if exchange.refusal is None or not isinstance(endpoint, Unary):
+                await answer(event)
+            elif not refused:
+                refused = True
+                await refuse(exchange.send, content_type, exchange.refusal)
+
+        try:
+            await self._application(cast("Any", inner), cast("Any", live.receive), cast("Any", sending))
+        finally:
+            exchange.answering = answer.status > 0 or refused
+        if exchange.refusal is not None:
+            return exchange.refusal.code.name
+        if live.gone and isinstance(endpoint, Stream):
+            return Code.CANCELED.name
+        return answer.code()

@@ -1,0 +1,31 @@
+"""The handler of pages: requests that are no RPCs."""
+
+from __future__ import annotations
+
+from flyteapps_fake.http.exchange import Exchange
+from flyteapps_fake.http.page import Page, PageRequest
+from flyteapps_fake.http.protocol.wire import respond
+from flyteapps_fake.http.request_timeouts import RequestTimeouts
+
+
+class PageHandler:
+    """The handler of pages."""
+
+    def __init__(self, page: Page, timeouts: RequestTimeouts) -> None:
+        self._page = page
+        self._timeouts = timeouts
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer with a page, after the request's body, which none needs."""
+        await self._timeouts.skip(exchange)
+        await self.show(exchange)
+
+    async def show(self, exchange: Exchange) -> None:
+        """Answer with a page."""
+        scope, headers = exchange.scope, exchange.headers
+        method: str = scope["method"]
+        query = scope.get("query_string", b"").decode("latin-1")
+        host, accept = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"accept"))
+        page = await self._page(PageRequest(method, host, scope["path"], query, accept))
+        exchange.answering = True
+        await respond(exchange.send, page.status, page.body, page.content_type, page.headers, head=method == "HEAD")

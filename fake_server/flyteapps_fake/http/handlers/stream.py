@@ -1,0 +1,65 @@
+"""The hot path of server streams in binary, over gRPC, gRPC-Web and Connect: limits, decoding and the stream.
+
+An event for many streams is framed once, and nothing else is made of it: connectrpc, which answers streams in JSON
+(see general.py), takes five times as long for it, by `tests/benchmarks/bench_watchers.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from flyteapps_fake.http.endpoints import Stream
+from flyteapps_fake.http.exchange import Exchange
+from flyteapps_fake.http.handlers.services import Services
+from flyteapps_fake.http.large_requests import LARGE_BYTES
+from flyteapps_fake.http.protocol.deadlines import check_deadline, deadline_of
+from flyteapps_fake.http.protocol.requests import refusal_of, unframe
+from flyteapps_fake.http.protocol.wire import decode
+from flyteapps_fake.http.streaming.live_streams import LiveStream
+from flyteapps_fake.http.streaming.stream_writer import StreamWriter
+
+
+class StreamHandler:
+    """The handler of server streams in binary."""
+
+    def __init__(self, services: Services) -> None:
+        self._intake = services.intake
+        self._timeouts = services.timeouts
+        self._large = services.large_requests
+        self._sweeper = services.sweeper
+        self._polled = services.options.server == "pyvoy"
+
+    async def __call__(self, exchange: Exchange, endpoint: Stream, encoding: bytes) -> None:
+        """Answer the call until its stream is over. Raises RpcError before it begins, CallAbandoned."""
+        exchange.code = "CANCELED"  # also where the server cancels the handler of a client that left
+        exchange.until = deadline_of(exchange.headers)
+        body = await self._timeouts.body(exchange)
+        large = len(body) > LARGE_BYTES or encoding == b"gzip"
+        if large:
+            await self._large.acquire(len(body))
+        try:
+            message = unframe(body, encoding, self._intake.request_bytes)
+            exchange.request = request = decode(endpoint.operation.request, message, self._intake)
+        finally:
+            if large:
+                self._large.release()
+        del body
+        check_deadline(exchange.until)
+        live = LiveStream(exchange.receive, b"", self._polled, exchange.scope.get("client"))
+        writer = StreamWriter(exchange.send, live, exchange.headers)
+        try:
+            live.listen()
+            self._sweeper.add(live)
+            exchange.code = await writer.run(endpoint, exchange.call(endpoint.operation, request))
+        except asyncio.CancelledError:
+            if not live.gone:
+                raise
+            # the sweeper cancels a send that hangs, some time after the client left
+        except Exception as error:
+            if live.gone:
+                return
+            if not writer.begun:
+                raise
+            exchange.code = refusal_of(error).code.name
+        finally:
+            self._sweeper.discard(live)

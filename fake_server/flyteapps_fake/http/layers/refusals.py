@@ -1,0 +1,29 @@
+"""The layer that answers errors: each becomes a refusal in the protocol that its request speaks."""
+
+from __future__ import annotations
+
+from flyteapps_fake.http.exchange import Exchange, Handler
+from flyteapps_fake.http.protocol.requests import form_of, refusal_of
+from flyteapps_fake.http.protocol.wire import refuse
+from flyteapps_fake.http.request_timeouts import CallAbandoned
+
+
+class Refusals:
+    """The layer that catches what inner layers and handlers raise."""
+
+    def __init__(self, following: Handler) -> None:
+        self._next = following
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Pass the exchange on; answer its error, unless an answer has begun."""
+        try:
+            await self._next(exchange)
+        except CallAbandoned as end:
+            exchange.code = end.code.name
+        except Exception as error:
+            if exchange.answering:  # of the server, about a client that left
+                raise
+            refusal = refusal_of(error)
+            exchange.code = refusal.code.name
+            form = form_of(exchange.scope, exchange.headers)
+            await refuse(exchange.send, form, refusal, head=exchange.scope["method"] == "HEAD")

@@ -1,0 +1,43 @@
+"""The options of a front, and the lines of its access log. Values alone, for the servers and the command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flyteapps_fake.http.access.host_policy import HostPolicy
+from flyteapps_fake.http.limits import Limits
+from flyteapps_fake.http.page import Page
+
+Server = Literal["pyvoy", "hypercorn"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLine:
+    """One answered call, for the access log."""
+
+    method: str
+    app: str
+    code: str
+    ms: float
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontOptions:
+    """The options of a front.
+
+    `server`: whose `receive` the streams read. `host_policy`: the hosts and origins that are answered. `page`: makes
+    the pages for requests that are no RPCs, of the front. `on_startup`, `on_shutdown`: run on the loop, before the
+    first and after the last request, with the front.
+    """
+
+    server: Server
+    host_policy: HostPolicy = field(default_factory=lambda: HostPolicy("127.0.0.1"))
+    limits: Limits = field(default_factory=Limits)
+    console_port: int | None = None
+    access_log: Callable[[AccessLine], None] | None = None
+    page: Callable[[Any], Page] | None = None
+    on_startup: Callable[[Any], Awaitable[None]] | None = None
+    on_shutdown: Callable[[Any], Awaitable[None]] | None = None
