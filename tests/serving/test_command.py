@@ -142,6 +142,7 @@ def test_a_wrong_setting_is_named() -> None:
         (["--lease-seconds", "0"], "lease_seconds"),
         (["--ingress-host", "a b"], "ingress_host"),
         (["--artifact", "bert"], "such as model=s3"),
+        (["--scenario", "x"], "such as 'worker-*=crash-loop'"),
         (["--artifact", "bert=model"], "artifacts"),
         (["--missing-secret", "A", "--data-plane", "none"], "missing_secrets"),
     ],
@@ -179,3 +180,20 @@ def test_one_port_for_both_is_refused() -> None:
     ended = run("--port", "8471", "--console-port", "8471")
     assert ended.returncode == 1
     assert "both 8471" in ended.stderr
+
+
+def test_the_help_is_grouped_and_has_examples() -> None:
+    """--help shows every option in a group, and examples of whole commands."""
+    ended = run("--help")
+    assert ended.returncode == 0, ended.stderr
+    for text in ("TLS and access:", "--cors-origin ORIGIN", "Examples:", "flyteapps serve --port 0 --quiet"):
+        assert text in ended.stdout, text
+
+
+def test_a_closed_pipe_gives_no_traceback() -> None:
+    """`flyteapps serve --help | head -0` writes nothing to standard error."""
+    command = [sys.executable, "-m", "flyteapps_fake.cli.serve", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""

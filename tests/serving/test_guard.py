@@ -109,7 +109,7 @@ def test_a_server_for_others_warns(kind: str) -> None:
     """--host beyond the loopback warns that whoever reaches it may do everything, and takes any host name."""
     server = ServerProcess("--server", kind, "--host", "0.0.0.0")
     try:
-        assert "whoever can reach this machine" in server.output
+        assert "everyone who can reach this machine" in server.output
         answer = HTTP.post(server.url + GET, headers=PROTO | {"host": "box.example"})
         assert answer.status_code == 400
     finally:

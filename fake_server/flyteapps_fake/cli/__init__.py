@@ -1,1 +1,1 @@
-"""The command `flyteapps serve`."""
+"""The command `flyteapps serve`: options, start-up, banner, access log."""

@@ -1,6 +1,6 @@
-"""One line per answered call: method, app, code, milliseconds; as text or as JSON. And what no client is told.
+"""The access log: one line per answered call with method, app, code and milliseconds, and notices; as text or JSON.
 
-Written by a thread of its own: whoever reads the output may be slow, or have stopped; the calls must not wait for it.
+A thread of its own writes it: the reader of the output may be slow or have stopped, and calls must not wait for it.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from flyteapps_fake.core.dialect import Notice
 if TYPE_CHECKING:
     from flyteapps_fake.http.options import AccessLine
 
-LONGEST_QUEUE = 10_000
-"""Lines that wait for the output; those that come after are dropped, and their number is said later."""
+MAX_QUEUED_LINES = 10_000
+"""Lines that wait for the output; further ones are dropped, and their number is reported later."""
 
 
 def access_log(log_format: str, quiet: bool) -> AccessLog | None:
-    """What writes the lines to standard output, None for a quiet server."""
+    """Return the log to standard output, or None for a quiet server."""
     return None if quiet else AccessLog(_as_json if log_format == "json" else _as_text)
 
 
 class AccessLog:
-    """Takes lines from any thread, never waits. Once standard output is closed, lines are dropped."""
+    """A log that accepts lines from any thread without waiting. Once standard output is closed, it drops them."""
 
     def __init__(self, form: Callable[[datetime, AccessLine | Notice], str]) -> None:
         self._form = form
-        self._lines: queue.Queue[tuple[datetime, AccessLine | Notice]] = queue.Queue(LONGEST_QUEUE)
+        self._lines: queue.Queue[tuple[datetime, AccessLine | Notice]] = queue.Queue(MAX_QUEUED_LINES)
         self._dropped = 0
         self._thread: threading.Thread | None = None
         self._closed = False
 
     def __call__(self, line: AccessLine | Notice) -> None:
-        """Has the line written."""
+        """Queue a line for writing."""
         if self._closed:
             return
         if self._thread is None:
@@ -52,7 +52,7 @@ class AccessLog:
             self._dropped += 1
 
     def flush(self, seconds: float) -> None:
-        """Waits until all lines are written, no longer than that."""
+        """Wait until all lines are written, for at most that many seconds."""
         with self._lines.all_tasks_done:
             self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
 
@@ -65,7 +65,8 @@ class AccessLog:
                 if self._dropped:
                     dropped, self._dropped = self._dropped, 0
                     with contextlib.suppress(OSError, ValueError):
-                        print(f"flyteapps: {dropped} access lines were dropped, nobody read them", file=sys.stderr)
+                        text = "standard output is read too slowly; read it faster, or use --quiet"
+                        print(f"flyteapps: {dropped} access lines were dropped: {text}", file=sys.stderr)
             finally:
                 self._lines.task_done()
 
@@ -93,10 +94,10 @@ def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
 
 
 def _plain(text: str) -> str:
-    """A client's word without what would end the line or its field, or move a terminal's cursor."""
+    """Return a client's text with spaces, line breaks and control characters escaped."""
     return _printable(text).replace(" ", "\\x20")
 
 
 def _printable(text: str) -> str:
-    """The same of a sentence, whose spaces are its own."""
+    """Return a sentence with line breaks and control characters escaped."""
     return text if text.isprintable() else text.encode("unicode_escape").decode()

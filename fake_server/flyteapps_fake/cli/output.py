@@ -1,4 +1,4 @@
-"""Standard output of a server, which whoever reads it may close: that must end neither its log nor the server."""
+"""Standard output and error of a server. Their reader may close them at any time; log and server go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def write_line(text: str, *, flush: bool = True) -> bool:
-    """Whether the line could be written. Where it couldn't, whatever is written from now on goes nowhere."""
+    """Write a line to standard output; return False if it is closed, and discard all output from then on."""
     stream = sys.stdout
     try:
         encoding = stream.encoding or "utf-8"
@@ -16,7 +16,7 @@ def write_line(text: str, *, flush: bool = True) -> bool:
         if flush:
             stream.flush()
     except (OSError, ValueError):  # a closed pipe, a full disk, a closed file
-        with contextlib.suppress(OSError, ValueError):  # else Python would fail at its exit, by what it holds back
+        with contextlib.suppress(OSError, ValueError):  # without this, Python's flush at exit fails
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
@@ -24,11 +24,17 @@ def write_line(text: str, *, flush: bool = True) -> bool:
     return True
 
 
+def warn(message: str) -> None:
+    """Write a message to standard error; do nothing if it is closed."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"flyteapps: {message}", file=sys.stderr, flush=True)
+
+
 def keep_standard_files() -> None:
-    """Opens standard input, output and error where they are closed: else a socket would be in their place."""
+    """Open standard input, output and error if they are closed: otherwise a socket would get their number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
     # Python has None for those that were closed
-    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as it runs
-    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the exit
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the exit

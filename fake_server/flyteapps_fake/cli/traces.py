@@ -1,6 +1,6 @@
-"""OpenTelemetry for the command: spans go where the OTEL_... variables say, if there is a variable and the extra.
+"""OpenTelemetry for the command: spans are exported as the OTEL_... variables say, if the extra is installed.
 
-In process the provider is the test suite's or the program's own, and nothing is set up here.
+In process, the test suite or the program sets up its own provider; this module is not used then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 
 def set_up_traces() -> Callable[[], None]:
-    """Sets up the global provider; what is returned writes the last spans and ends it."""
+    """Set up the global provider; return a function that exports the last spans and shuts it down."""
     if not any(os.environ.get(name) for name in VARIABLES):
         return lambda: None
     try:
@@ -24,7 +24,7 @@ def set_up_traces() -> Callable[[], None]:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ModuleNotFoundError:
         given = next(name for name in VARIABLES if os.environ.get(name))
-        print(f"flyteapps: {given} is set, but no traces are written: pip install 'flyteapps[otel]'", file=sys.stderr)
+        print(f"flyteapps: {given} is set, but no traces are exported: pip install 'flyteapps[otel]'", file=sys.stderr)
         return lambda: None
     name = os.environ.get("OTEL_SERVICE_NAME", "flyteapps")
     provider = TracerProvider(resource=Resource.create({"service.name": name}))

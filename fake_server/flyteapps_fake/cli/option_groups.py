@@ -1,0 +1,33 @@
+"""A command with its options in groups, each a section of --help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+
+class Group(NamedTuple):
+    """Options that belong together."""
+
+    title: str
+    options: tuple[click.Option, ...]
+
+
+class GroupedCommand(click.Command):
+    """A command whose --help shows its options in groups."""
+
+    def __init__(self, *, groups: Sequence[Group], **settings: object) -> None:
+        params: list[click.Parameter] = [each for group in groups for each in group.options]
+        super().__init__(params=params, **settings)  # type: ignore[arg-type]  # click's own settings
+        self._groups = groups
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each group, and one for --help."""
+        listed = {each for group in self._groups for each in group.options}
+        others = tuple(each for each in self.get_params(ctx) if each not in listed)
+        for title, options in [*self._groups, ("Other", others)]:
+            rows = [row for each in options if (row := each.get_help_record(ctx)) is not None]
+            with formatter.section(title):
+                formatter.write_dl(rows)

@@ -1,0 +1,260 @@
+"""The options of `flyteapps serve` as data, in the groups that --help shows, and their values as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from flyteapps_fake.cli.option_groups import Group
+from flyteapps_fake.cli.option_types import PATH, Pair, Pool, option, port
+from flyteapps_fake.core.settings import INGRESS_FORMS, IngressForm
+from flyteapps_fake.dialects import DIALECTS
+from flyteapps_fake.http.limits import Limits
+from flyteapps_fake.servers.addresses import LOCALHOST
+from flyteapps_fake.servers.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT
+
+Server = Literal["auto", "pyvoy", "portable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """The values of all options, by the names of their parameters."""
+
+    host: str
+    port: int
+    console_port: int | None
+    dialect: str
+    org: str | None
+    ingress: IngressForm
+    ingress_host: str | None
+    base_domain: str
+    ingress_scheme: str | None
+    ingress_port: int | None
+    data_plane: Literal["simulated", "none"]
+    pool: Sequence[tuple[str, tuple[str, ...]]]
+    lease_seconds: float
+    report_seconds: float | None
+    missing_secret: Sequence[str]
+    artifact: Sequence[tuple[str, str]]
+    run_output: Sequence[tuple[str, str]]
+    app_scenario: Sequence[tuple[str, str]]
+    seed: int
+    clock: Literal["realtime", "auto"]
+    speed: float
+    server: Server
+    tls: str | None
+    tls_cert: Path | None
+    tls_key: Path | None
+    allow_host: Sequence[str]
+    cors_origin: Sequence[str]
+    max_streams: int
+    max_streams_per_connection: int
+    request_timeout: float
+    log_format: Literal["text", "json"]
+    quiet: bool
+
+
+GROUPS: tuple[Group, ...] = (
+    Group(
+        "Addresses and server",
+        (
+            option(
+                ["--host"],
+                default=LOCALHOST,
+                help="Address or name to listen on, such as 0.0.0.0; localhost is 127.0.0.1 and ::1.",
+            ),
+            port(["--port"], default=DEFAULT_PORT, help="Port of the API, such as 9000; 0 picks a free one."),
+            port(
+                ["--console-port"],
+                show_default=f"{DEFAULT_CONSOLE_PORT} if it is free",
+                help="Port of the console, such as 9001.",
+            ),
+            option(
+                ["--server"],
+                type=click.Choice(["auto", "pyvoy", "portable"]),
+                default="auto",
+                help="HTTP server to use; auto uses pyvoy where it is installed.",
+            ),
+            option(["--log-format"], type=click.Choice(["text", "json"]), default="text", help="Form of access lines."),
+            option(["--quiet", "-q"], is_flag=True, help="Write no access lines."),
+        ),
+    ),
+    Group(
+        "Behaviour of the plane",
+        (
+            option(
+                ["--dialect"],
+                type=click.Choice(tuple(DIALECTS)),
+                default="standard",
+                help="Behaviour to show: that of the documented API (standard), or of the open-source Flyte 2 backend.",
+            ),
+            option(
+                ["--org"],
+                show_default="the first one that a request names",
+                help="The only org of the plane, such as acme.",
+            ),
+            option(
+                ["--clock"],
+                type=click.Choice(["realtime", "auto"]),
+                default="realtime",
+                help="realtime: time passes as usual. auto: time jumps forward while a client waits for an app.",
+            ),
+            option(
+                ["--speed"],
+                type=float,
+                default=1.0,
+                help="Seconds of the plane's time per real second on the realtime clock, such as 100.",
+            ),
+            option(["--seed"], type=int, default=0, help="Seed of all random draws, such as 7."),
+        ),
+    ),
+    Group(
+        "Simulated cluster and operators",
+        (
+            option(
+                ["--scenario", "app_scenario"],
+                multiple=True,
+                metavar="GLOB=NAME",
+                type=Pair("a pattern of apps and a scenario", "'worker-*=crash-loop'"),
+                help="Scenario of apps with matching names, such as 'worker-*=crash-loop', unless an app names one; "
+                "repeatable, the first match counts.",
+            ),
+            option(
+                ["--report-seconds"],
+                type=float,
+                show_default="as the app's scenario says",
+                help="Seconds of the plane's time between a change of an app and the first report of it, such as 5.",
+            ),
+            option(
+                ["--missing-secret"],
+                multiple=True,
+                metavar="NAME",
+                help="Secret that is missing until it is created, such as TOKEN: apps that mount it fail; repeatable. "
+                "All other secrets exist.",
+            ),
+            option(
+                ["--artifact"],
+                multiple=True,
+                metavar="NAME[@VERSION]=URI",
+                type=Pair("an artifact with its URI", "model=s3://bucket/model/"),
+                help="Artifact for parameters of apps, such as model@v2=s3://bucket/model/; a URI with a slash at its "
+                "end is a directory, any other a file; repeatable.",
+            ),
+            option(
+                ["--run-output"],
+                multiple=True,
+                metavar="NAME=VALUE",
+                type=Pair("a run or task with its output", "train.fit=s3://bucket/model/"),
+                help="Output of the run or task NAME for parameters of apps, such as train.fit=s3://bucket/model/: "
+                "a URI or a text; repeat it for further outputs.",
+            ),
+            option(
+                ["--data-plane"],
+                type=click.Choice(["simulated", "none"]),
+                default="simulated",
+                help="What runs apps: a simulated cluster, or only clusters that call the Lease RPC (none).",
+            ),
+            option(
+                ["--pool"],
+                multiple=True,
+                metavar="NAME=C1,C2",
+                type=Pool(),
+                help="Clusters that serve a cluster pool, such as default=east,west; repeatable. A cluster also serves "
+                "the pool of its own name.",
+            ),
+            option(
+                ["--lease-seconds"],
+                type=float,
+                default=60.0,
+                help="Seconds of the plane's time within which a cluster must acknowledge a lease, such as 30.",
+            ),
+        ),
+    ),
+    Group(
+        "Public URLs of apps",
+        (
+            option(
+                ["--ingress"],
+                type=click.Choice(INGRESS_FORMS),
+                default="path",
+                help="Form of public URLs: a path, which every client resolves, or a host name. Both always answer.",
+            ),
+            option(
+                ["--ingress-host"],
+                show_default="localhost, or --host",
+                help="Host of public URLs of the form path, such as flyte.example.com.",
+            ),
+            option(
+                ["--base-domain"],
+                default="apps.localhost",
+                help="Domain of public URLs of the form host, such as apps.example.com; with --dialect flyte-oss '' "
+                "means no URLs.",
+            ),
+            option(
+                ["--ingress-scheme"],
+                type=click.Choice(["http", "https"]),
+                show_default="https with TLS, else http",
+                help="Scheme of public URLs.",
+            ),
+            port(["--ingress-port"], show_default="the console's", help="Port of public URLs, such as 443."),
+        ),
+    ),
+    Group(
+        "TLS and access",
+        (
+            option(
+                ["--tls"],
+                type=click.Choice(["self-signed"]),
+                help="Serve TLS with a certificate made for this machine.",
+            ),
+            option(["--tls-cert"], type=PATH, metavar="PEM", help="Serve TLS with this chain, such as cert.pem."),
+            option(
+                ["--tls-key"],
+                type=PATH,
+                metavar="PEM",
+                help="Key of the certificate, without a passphrase, such as key.pem.",
+            ),
+            option(
+                ["--allow-host"],
+                multiple=True,
+                metavar="NAME",
+                help="Host name to answer for, with all names below it, while the server listens on this machine only, "
+                "such as flyte.test; repeatable.",
+            ),
+            option(
+                ["--cors-origin"],
+                multiple=True,
+                metavar="ORIGIN",
+                help="Origin whose pages may send requests, besides this machine's, such as "
+                "https://console.example.com; repeatable.",
+            ),
+        ),
+    ),
+    Group(
+        "Limits",
+        (
+            option(
+                ["--max-streams"],
+                type=click.IntRange(1),
+                default=Limits().streams,
+                help="Open streams of all clients together, such as 100.",
+            ),
+            option(
+                ["--max-streams-per-connection"],
+                type=click.IntRange(1),
+                default=Limits().streams_per_connection,
+                help="Open streams of one connection, such as 10.",
+            ),
+            option(
+                ["--request-timeout"],
+                type=float,
+                default=Limits().request_seconds,
+                help="Seconds for a request to arrive, uploads included, such as 10.",
+            ),
+        ),
+    ),
+)

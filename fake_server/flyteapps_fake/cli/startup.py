@@ -1,0 +1,228 @@
+"""Start-up of `flyteapps serve`: choice of the server, certificate, sockets, configuration. Nothing listens earlier.
+
+Each function raises `StartupError` with a message that says what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from flyteapps_fake.cli.options import ServeOptions, Server
+from flyteapps_fake.cli.output import warn
+from flyteapps_fake.core.hostnames import is_hostname, is_loopback
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.http.access.host_policy import check_origin
+from flyteapps_fake.http.limits import Limits
+from flyteapps_fake.servers.addresses import bracketed, no_console, resolve, shadow, shown, taken_port
+from flyteapps_fake.servers.certificates import Certificate, given, self_signed
+from flyteapps_fake.servers.config import DEFAULT_CONSOLE_PORT, ServeConfig
+from flyteapps_fake.servers.listener import AddressTaken, bound_sockets, listening_sockets
+
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+class StartupError(Exception):
+    """A reason why the server can't start, as a message for the user."""
+
+
+class Sockets(NamedTuple):
+    """The sockets of the API and of the console; the latter are empty where the console shares the API's port.
+
+    `host` is the name or address that clients of this machine should use.
+    """
+
+    host: str
+    api: list[socket.socket]
+    console: list[socket.socket]
+
+
+def server_for(kind: Server) -> Literal["pyvoy", "portable"]:
+    """Return the server to use. Raises StartupError if it isn't installed."""
+    installed = importlib.util.find_spec("pyvoy") is not None and sys.platform != "win32"
+    if kind == "pyvoy" and not installed:
+        raise StartupError("pyvoy is not installed: pip install 'flyteapps[fast]', or use --server portable")
+    if kind == "portable" or not installed:
+        if importlib.util.find_spec("hypercorn") is None:
+            raise StartupError("no HTTP server is installed: pip install 'flyteapps[serve]'")
+        return "portable"
+    return "pyvoy"
+
+
+def addresses_of(host: str) -> tuple[str, ...]:
+    """Return the addresses to listen on. Raises StartupError."""
+    try:
+        return resolve(host)
+    except OSError as error:
+        message = f"--host {host}: {error.strerror}; use an address of this machine, such as 127.0.0.1"
+        raise StartupError(message) from None
+
+
+def _own_name(host: str, address: str) -> str:
+    """Return the name by which clients reach a server on `host`, which resolves to `address`."""
+    if is_loopback(address) or address in _EVERYWHERE:
+        return "localhost"
+    bare = host.strip("[]").lower()
+    return bare if is_hostname(bare) else address
+
+
+def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, Any]:
+    """Return the checked fields of Settings, for a server on these addresses. Raises StartupError."""
+    name = _own_name(options.host, addresses[0])
+    pools = [pool for pool, _ in options.pool]
+    if twice := next((pool for pool in pools if pools.count(pool) > 1), None):
+        raise StartupError(f"--pool {twice} is given twice: name all its clusters at once, as in --pool {twice}=C1,C2")
+    outputs = options.run_output
+    settings = {
+        "dialect": options.dialect,
+        "org": options.org or None,
+        "ingress": options.ingress,
+        "base_domain": options.base_domain,
+        "ingress_host": options.ingress_host or name,
+        "ingress_scheme": options.ingress_scheme or ("https" if options.tls or options.tls_cert else "http"),
+        "ingress_port": options.ingress_port,
+        "own_hosts": (*options.allow_host, name),
+        "data_plane": options.data_plane,
+        "pools": dict(options.pool),
+        "lease_seconds": options.lease_seconds,
+        "report_seconds": options.report_seconds,
+        "missing_secrets": options.missing_secret,
+        "artifacts": dict(options.artifact),
+        "run_outputs": {run: [value for other, value in outputs if other == run] for run, _ in outputs},
+        "app_scenarios": dict(options.app_scenario),
+        "seed": options.seed,
+        "clock": options.clock,
+        "speed": options.speed,
+    }
+    try:
+        Settings(**settings)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise StartupError(str(error)) from None
+    return settings
+
+
+def limits_of(options: ServeOptions) -> dict[str, Any]:
+    """Return the checked fields of Limits. Raises StartupError."""
+    limits = {
+        "streams": options.max_streams,
+        "streams_per_connection": options.max_streams_per_connection,
+        "request_seconds": options.request_timeout,
+    }
+    try:
+        Limits(**limits)  # type: ignore[arg-type]
+        for origin in options.cors_origin:
+            check_origin(origin)
+    except ValueError as error:
+        raise StartupError(str(error)) from None
+    return limits
+
+
+def certificate_of(options: ServeOptions) -> Certificate | None:
+    """Return the certificate to serve TLS with, or None for plaintext. Raises StartupError."""
+    cert, key = options.tls_cert, options.tls_key
+    if (cert is None) != (key is None):
+        missing, other = ("--tls-cert", "--tls-key") if cert is None else ("--tls-key", "--tls-cert")
+        raise StartupError(f"{other} needs {missing}: give the certificate and its key, or use --tls self-signed")
+    if options.tls and cert:
+        raise StartupError("--tls self-signed makes a certificate: remove --tls-cert and --tls-key, or remove --tls")
+    try:
+        if cert is not None and key is not None:
+            return given(cert, key)
+        names = [options.host, *options.allow_host, *filter(None, [options.base_domain, options.ingress_host])]
+        return self_signed(_covered(names)) if options.tls else None
+    except ValueError as error:
+        raise StartupError(str(error)) from None
+    except OSError as error:
+        where = error.filename or "its folder"
+        message = (
+            f"--tls self-signed: {where} can't be written: {error.strerror}; make it writable, or set XDG_STATE_HOME "
+            "to a writable folder"
+        )
+        raise StartupError(message) from None
+
+
+def _covered(names: Sequence[str]) -> list[str]:
+    """Return the names for a self-signed certificate: this machine, the given names, and all names below them."""
+    found = ["localhost", "*.localhost", "127.0.0.1", "::1"]
+    for name in names:
+        bare = name.strip("[]")
+        try:
+            address = ipaddress.ip_address(bare)
+        except ValueError:
+            found += [bare, f"*.{bare}"]
+        else:
+            found += [] if address.is_unspecified else [bare]
+    return list(dict.fromkeys(found))
+
+
+def open_sockets(options: ServeOptions, addresses: Sequence[str], server: str) -> Sockets:
+    """Return the sockets of both ports; warn about other programs on them. Raises StartupError."""
+    port, console_port = options.port, options.console_port
+    if port and port == console_port:
+        raise StartupError(f"--port and --console-port are both {port}: give the console another port")
+    # Envoy binds its own sockets, and only sockets that don't listen leave it the port
+    api = _sockets(addresses, port, "--port", listening=server == "portable")
+    port = api[0].getsockname()[1]
+    host = shown(addresses)
+    if other := shadow(addresses, port):
+        host = bracketed("127.0.0.1" if addresses[0] == "0.0.0.0" else addresses[0])
+        warn(
+            f"another program has port {port} of {other}, which clients may try first for localhost: "
+            f"use {host}:{port} for this server, or choose another --port"
+        )
+    console: list[socket.socket] = []
+    if console_port is not None:
+        console = _sockets(addresses, console_port, "--console-port", listening=True)
+    elif port != DEFAULT_CONSOLE_PORT:
+        try:
+            console = listening_sockets(addresses, DEFAULT_CONSOLE_PORT)
+        except OSError:
+            warn(no_console(port))
+    return Sockets(host, api, console)
+
+
+def _sockets(addresses: Sequence[str], port: int, option: str, *, listening: bool) -> list[socket.socket]:
+    try:
+        return (listening_sockets if listening else bound_sockets)(addresses, port)
+    except AddressTaken as taken:
+        raise StartupError(taken_port(taken, option, addresses)) from None
+    except OSError as error:
+        message = f"can't listen on {addresses[0]}, port {port}: {error.strerror}; choose another --host or {option}"
+        raise StartupError(message) from None
+
+
+def config_of(
+    options: ServeOptions,
+    settings: dict[str, Any],
+    limits: dict[str, Any],
+    addresses: tuple[str, ...],
+    sockets: Sockets,
+    certificate: Certificate | None,
+) -> ServeConfig:
+    """Return the configuration of the server."""
+    return ServeConfig(
+        addresses=addresses,
+        port=sockets.api[0].getsockname()[1],
+        console_port=sockets.console[0].getsockname()[1] if sockets.console else None,
+        log_format=options.log_format,
+        quiet=options.quiet,
+        settings=settings,
+        tls_cert=str(certificate.cert) if certificate else None,
+        tls_key=str(certificate.key) if certificate else None,
+        hosts=tuple(options.allow_host),
+        origins=tuple(options.cors_origin),
+        limits=limits,
+    )
+
+
+def warn_if_open(host: str, addresses: Sequence[str]) -> None:
+    """Warn if other machines can reach the server."""
+    if not is_loopback(addresses[0]):
+        warn(
+            f"the server listens on {host}: everyone who can reach this machine can read and change its apps, since "
+            "there are no passwords; --host 127.0.0.1 restricts it to this machine"
+        )
