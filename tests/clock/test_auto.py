@@ -266,20 +266,20 @@ def test_apps_that_nobody_awaits_cost_a_call_nothing() -> None:
         app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
         bench.touch(app, "y")
         bench.plane.call(Call(DELETE, DeleteRequest(app_id=identifier(f"x{number}"))))
-    assert len(bench.plane._timeline.agenda) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
+    assert len(bench.plane._timeline.timers) < 200  # pyright: ignore[reportPrivateUsage]  # what must not grow
     for number in range(50):
         bench.create(f"y{number}")
     bench.later(0.4)
     asked: list[object] = []
-    pacer = bench.plane._timeline.pacer  # pyright: ignore[reportPrivateUsage]  # what must not be asked
-    assert pacer is not None
-    gate = pacer._gate  # pyright: ignore[reportPrivateUsage]
+    auto = bench.plane._timeline.auto  # pyright: ignore[reportPrivateUsage]  # what must not be asked
+    assert auto is not None
+    gate = auto._gate  # pyright: ignore[reportPrivateUsage]
 
     def counted(moving: _Moving, now: float) -> float | None:
         asked.append(moving.key)
         return gate(moving, now)
 
-    pacer._gate = counted  # pyright: ignore[reportPrivateUsage]
+    auto._gate = counted  # pyright: ignore[reportPrivateUsage]
     bench.get("y1")
     assert asked == []
     read_all(bench.watch("y2"))
@@ -357,11 +357,11 @@ def test_a_watcher_whose_client_is_gone_moves_nothing() -> None:
 def test_a_closed_watch_is_forgotten() -> None:
     """Watches that waited for apps at rest leave nothing behind when they are closed."""
     bench = Bench()
-    pacer = bench.plane._timeline.pacer  # pyright: ignore[reportPrivateUsage]  # what must not grow
-    assert pacer is not None
+    auto = bench.plane._timeline.auto  # pyright: ignore[reportPrivateUsage]  # what must not grow
+    assert auto is not None
     for number in range(20):
         watchers = [bench.watch(f"absent-{number}"), bench.watch_project()]
         for watcher in watchers:
             read_all(watcher)
             watcher.close()
-    assert not pacer._watched and not pacer._wide  # pyright: ignore[reportPrivateUsage]
+    assert not auto._watched and not auto._wide  # pyright: ignore[reportPrivateUsage]

@@ -16,7 +16,7 @@ from flyteidl2.common.identity_pb2 import EnrichedIdentity
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import PENDING, STOPPED
 from flyteapps_fake.core.plane import Plane
-from flyteapps_fake.core.time.clock import Agenda
+from flyteapps_fake.core.time.timers import TimerQueue
 from flyteapps_fake.standard import ingress, reads, writes
 from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.commits import State
@@ -205,17 +205,26 @@ def the_reason_is_dropped() -> AbstractContextManager[Any]:
 def old_revisions_report() -> AbstractContextManager[Any]:
     """Every timer has an owner of its own, so that none is cancelled, and reports whatever the revision is."""
     numbers = itertools.count()
-    real_call_at = Agenda.call_at
+    schedule = TimerQueue.schedule
 
-    def call_at(self: Agenda, due: int, owner: Any, action: Any, **kind: bool) -> None:
-        real_call_at(self, due, (owner, next(numbers)), lambda timer: action(timer._replace(owner=owner)), **kind)
+    def schedule_all(self: TimerQueue, due: int, owner: Any, *kind: Any, **options: bool) -> None:
+        schedule(self, due, (owner, next(numbers)), *kind, **options)
+
+    def step_due(real: Any, self: Reactor, timer: Any) -> None:
+        real(self, timer._replace(owner=timer.owner[0]))
+
+    def go_idle(real: Any, self: Reactor, timer: Any) -> None:
+        real(self, timer._replace(owner=timer.owner[0]))
 
     def take_step(real: Any, self: Reactor, *arguments: Any) -> None:
         with suppress(RpcError):
             real(self, *arguments)
 
     both = ExitStack()
-    both.enter_context(patch.object(Agenda, "call_at", call_at))
+    both.enter_context(patch.object(TimerQueue, "schedule", schedule_all))
+    both.enter_context(around(Reactor, "_step_due", step_due))
+    both.enter_context(around(Reactor, "_go_idle", go_idle))
+    both.enter_context(patch.object(Reactor, "_run_of", lambda self, key, *revision: self._runs.get(key)))
     both.enter_context(around(Reactor, "_take_step", take_step))
     both.enter_context(patch.object(Run, "is_of", lambda self, record: True))
     return both

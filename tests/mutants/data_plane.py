@@ -14,7 +14,8 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.settings import SIMULATED
-from flyteapps_fake.core.time.clock import SECOND, Agenda
+from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.time.timers import Timer, TimerQueue
 from flyteapps_fake.simulation import admission
 from flyteapps_fake.simulation.admission import Bounds
 from flyteapps_fake.simulation.scenarios import SCENARIOS
@@ -114,13 +115,13 @@ def two_clusters_are_leased_one_app() -> AbstractContextManager[Any]:
 
 @mutant("LE-2")
 def leases_never_run_out() -> AbstractContextManager[Any]:
-    real = Agenda.call_at
+    real = TimerQueue.schedule
 
-    def call_at(self: Agenda, due: int, owner: Any, action: Any, **kind: bool) -> None:
-        if not (isinstance(owner, tuple) and owner[0] == "lease"):
-            real(self, due, owner, action, **kind)
+    def schedule(self: TimerQueue, due: int, owner: Any, kind: str, *arguments: Any, **options: bool) -> None:
+        if kind != leases.LEASE_EXPIRY:
+            real(self, due, owner, kind, *arguments, **options)
 
-    return patch.object(Agenda, "call_at", call_at)
+    return patch.object(TimerQueue, "schedule", schedule)
 
 
 def _after_expiry(status_: int) -> AbstractContextManager[Any]:
@@ -497,17 +498,15 @@ def a_deleted_apps_lease_runs_out() -> AbstractContextManager[Any]:
     def lease(real: Any, state: State, record: AppRecord, cluster: str) -> AppRecord:
         leased = real(state, record, cluster)
 
-        def fire(_: Any) -> None:
+        def fire(_: Timer) -> None:
             current = state.store.get(record.key)
             if current is not None and current.incarnation != record.incarnation and current.cluster:
                 leases.take_back(state, current)
 
-        state.agenda.call_at(
-            state.clock.now() + round(state.settings.lease_seconds * 10**9),
-            ("forgotten", record.key, record.incarnation),
-            fire,
-            progress=False,
-        )
+        kind = ("forgotten", record.key, record.incarnation)
+        state.timeline.handle(str(kind), fire, "")
+        due = state.clock.now() + round(state.settings.lease_seconds * 10**9)
+        state.timers.schedule(due, kind, str(kind), progress=False)
         return leased
 
     return around(leases, "lease", lease)

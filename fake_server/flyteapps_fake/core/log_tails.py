@@ -7,10 +7,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import cast
 
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
-from flyteapps_fake.core.time.clock import Timer
 from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.core.time.timers import Timer
+
+NEXT_LINE = "next-log-line"
+"""The kind of timer of a stream whose next line is logged then; the stream is its owner."""
+
+
+def _look_again(timer: Timer) -> None:
+    cast("Tail", timer.owner).stir()
+
+
+def _app_of(stream: Tail) -> str:
+    return "/".join(stream.scope[1:]) if stream.scope is not None else ""
 
 
 class Tail(OpenStream):
@@ -22,6 +34,7 @@ class Tail(OpenStream):
         self._pending: Iterator[bytes] = iter((first,))
         self._fresh = True
         """Whether something may have been logged since the last look."""
+        timeline.handle(NEXT_LINE, _look_again, "a client that follows its log reads the next line", _app_of)
         streams.add(self)
 
     @abstractmethod
@@ -37,7 +50,7 @@ class Tail(OpenStream):
         """When the next line is logged; None where that can't be told."""
 
     def detached(self) -> None:
-        self._timeline.agenda.cancel(self)
+        self._timeline.timers.cancel(self)
 
     def stir(self) -> None:
         self._fresh = True
@@ -65,8 +78,5 @@ class Tail(OpenStream):
         """Has the transport look again once the next line is logged."""
         at = self._next_at()
         if at is not None:
-            self._timeline.agenda.call_at(at, self, self._look, progress=False)
+            self._timeline.timers.schedule(at, self, NEXT_LINE, progress=False)
             self._timeline.scheduled()
-
-    def _look(self, _: Timer) -> None:
-        self.stir()

@@ -19,6 +19,7 @@ from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.core.time.timers import PendingTimer
 from flyteapps_fake.dialects import Maker, maker_of
 
 T = TypeVar("T")
@@ -143,6 +144,11 @@ class Plane:
         """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError."""
         with self._lock:
             self._timeline.advance(seconds)
+
+    def pending_timers(self) -> list[PendingTimer]:
+        """Return what is scheduled, the earliest first: when it is due, for which app, and why."""
+        with self._lock:
+            return self._timeline.pending()
 
     def now_ns(self) -> int:
         """Return the plane's time in nanoseconds since 1970."""

@@ -19,7 +19,7 @@ class Cluster:
         self.settings = settings
         self.timeline = timeline
         self.clock = timeline.clock
-        self.agenda = timeline.agenda
+        self.timers = timeline.timers
         self.services = Services()
         self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock)
 

@@ -17,7 +17,8 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import STOPPED
 from flyteapps_fake.core.operations import CREATE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode, field
-from flyteapps_fake.core.time.clock import SECOND, Timer
+from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import Service
@@ -28,6 +29,9 @@ CACHE_LIFETIME_NS = 30 * SECOND
 """The time for which an answer to Get is returned again."""
 MAX_CACHED_BYTES = 64 * 1024 * 1024
 """Bytes of the cached answers, the stand-in's own bound; beyond it the oldest are dropped before their time."""
+
+CACHE_EXPIRY = "cache-expiry"
+"""The kind of timer of a cached answer, whose key is the owner."""
 
 CacheKey = tuple[str, str, str, str]
 """("get", PROJECT, DOMAIN, NAME)."""
@@ -45,6 +49,8 @@ class Reads:
         self._cluster = cluster
         self._cache: dict[CacheKey, bytes] = {}
         self._cached_bytes = 0
+        reason = "its cached answer to Get expires"
+        cluster.timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: "/".join(key[1:]))
 
     def get(self, request: GetRequest) -> bytes:
         """Return the encoded App: as it was read within the last 30 seconds, else as it is. Raises RpcError."""
@@ -62,7 +68,7 @@ class Reads:
         encoded = encode(app)
         if not _shows_stale_stop(app):
             self._store(key, encoded)
-            self._cluster.agenda.call_at(self._cluster.clock.now() + CACHE_LIFETIME_NS, key, self._expire)
+            self._cluster.timers.schedule(self._cluster.clock.now() + CACHE_LIFETIME_NS, key, CACHE_EXPIRY)
             timeline.woken(key)
             timeline.read(key)
         return encoded
@@ -71,7 +77,7 @@ class Reads:
         """Drop the answer that is cached for exactly that id, after a write."""
         key = cache_key(app_id)
         if self._drop(key):
-            self._cluster.agenda.cancel(key)
+            self._cluster.timers.cancel(key)
             self._cluster.timeline.woken(key)
 
     def _store(self, key: CacheKey, encoded: bytes) -> None:
@@ -80,7 +86,7 @@ class Reads:
         while self._cached_bytes > MAX_CACHED_BYTES and len(self._cache) > 1:
             oldest = next(iter(self._cache))
             self._drop(oldest)
-            self._cluster.agenda.cancel(oldest)
+            self._cluster.timers.cancel(oldest)
 
     def _drop(self, key: CacheKey) -> bool:
         """Drop a cached answer and return whether there was one."""

@@ -88,7 +88,7 @@ class AppRecord:
         self.substate: int = draft.substate
         self.counter: int = draft.counter
         self.changed_at: int = draft.changed_at
-        self.deployment = draft.deployment
+        self.deployment: str = draft.deployment
         self.desired_state = draft.desired_state
         if draft.sent is None and old is not None:
             self.front = old.front

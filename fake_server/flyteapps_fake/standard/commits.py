@@ -39,7 +39,7 @@ class State:
         """Whoever enters the plane holds it."""
         self.organization = Organization(settings.org)
         self.store = AppStore()
-        self.agenda = timeline.agenda
+        self.timers = timeline.timers
         self.pools = Pools(settings)
         self.waiting = Waiting()
         self.replicas = ReplicaBook(settings.seed)
@@ -85,7 +85,7 @@ class State:
         self.store.put(old, new)
         self.waiting.put(old, new)
         if old is not None and old.lease and (new is None or new.lease != old.lease):
-            self.agenda.cancel(lease_timer(old.key))
+            self.timers.cancel(lease_timer(old.key))
         self.replicas.follow(old, new, self.clock.now())
         event = Event(old, new)
         was_busy, self._busy = self._busy, True

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
-from flyteapps_fake.core.time.clock import Agenda, Timer
+from flyteapps_fake.core.time.timers import Timer, TimerQueue
 
 QUIET = 0.3
 """Real seconds without a write to an app, or a new Watch of it, after which any watcher's waiting counts."""
@@ -100,12 +100,12 @@ class _Watched:
                 stream.notify()
 
 
-class Pacer:
+class AutoClock:
     """Real-time gates of apps with a step ahead."""
 
-    def __init__(self, planner: Planner, agenda: Agenda, real: Callable[[], float]) -> None:
+    def __init__(self, planner: Planner, timers: TimerQueue, real: Callable[[], float]) -> None:
         self._planner = planner
-        self._agenda = agenda
+        self._timers = timers
         self._real = real
         self._moving: dict[Hashable, _Moving] = {}
         self._keys: dict[StreamScope, set[Hashable]] = {}
@@ -133,7 +133,7 @@ class Pacer:
 
     def written(self, key: Hashable) -> None:
         """A write of that app was acknowledged."""
-        if key not in self._agenda.progress:
+        if key not in self._timers.progress:
             self._rests(key)
             return
         scope = self._planner.scope(key)
@@ -217,7 +217,7 @@ class Pacer:
         for scope in self._planner.scopes(key) if self._wide else ():
             if scope in self._wide:
                 self._stirred[scope] = self._wide[scope]
-        if key not in self._agenda.progress:
+        if key not in self._timers.progress:
             self._rests(key)
             return
         now = self._real()
@@ -261,7 +261,7 @@ class Pacer:
 
     def _look(self, moving: _Moving, now: float) -> None:
         """Puts the app's step into the queues where it belongs by now, or says when to look again."""
-        timer = self._agenda.progress.get(moving.key)
+        timer = self._timers.progress.get(moving.key)
         if timer is None:
             return
         gate = self._gate(moving, now)
@@ -291,7 +291,7 @@ class Pacer:
             timer = queue[0]
             moving = self._moving.get(timer.owner)
             if moving is not None and moving.ready is timer:
-                if self._agenda.progress.get(timer.owner) is timer:
+                if self._timers.progress.get(timer.owner) is timer:
                     gate = self._gate(moving, now)
                     if (gate is not None and gate <= now) or self._is_awaited(moving):
                         return timer.owner
@@ -319,7 +319,7 @@ class Pacer:
         while queue:
             timer = queue[0]
             moving = self._moving.get(timer.owner)
-            if moving is not None and self._agenda.progress.get(timer.owner) is timer:
+            if moving is not None and self._timers.progress.get(timer.owner) is timer:
                 quiet = moving.disturbed_at + QUIET
                 if quiet <= confirmed_at:
                     return timer
@@ -373,7 +373,7 @@ class Pacer:
         found = [
             timer
             for key in self._moving
-            if (timer := self._agenda.progress.get(key)) is not None and scope in self._planner.scopes(key)
+            if (timer := self._timers.progress.get(key)) is not None and scope in self._planner.scopes(key)
         ]
         heapq.heapify(found)
         watched.queue = found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.auto_clock import WIDE, Planner
-from flyteapps_fake.core.time.clock import Agenda, Timer
+from flyteapps_fake.core.time.timers import Timer, TimerQueue
 
 HOLD_SECONDS = 10.0
 """Real seconds for which a step that is due waits at most."""
@@ -39,9 +39,9 @@ class _Write:
 class Holds:
     """The apps that were written, and which of their last steps wait."""
 
-    def __init__(self, planner: Planner, agenda: Agenda, real: Callable[[], float]) -> None:
+    def __init__(self, planner: Planner, timers: TimerQueue, real: Callable[[], float]) -> None:
         self._planner = planner
-        self._agenda = agenda
+        self._timers = timers
         self._real = real
         self._writes: dict[Hashable, _Write] = {}
         self._held: dict[Hashable, _Write] = {}
@@ -55,7 +55,7 @@ class Holds:
     def written(self, key: Hashable) -> None:
         """A client's write of that app was acknowledged."""
         self.stepped(key)
-        if key in self._agenda.progress:
+        if key in self._timers.progress:
             self._order += 1
             self._writes[key] = _Write(self._planner.scope(key), self._order)
 
@@ -101,7 +101,7 @@ class Holds:
         elif write.until <= self._real():
             return False
         heapq.heappush(self._untils, (write.until, write.number, key))
-        self._agenda.hold(timer)
+        self._timers.hold(timer)
         self._held[key] = write
         self._scopes.setdefault(write.scope, set()).add(key)
         return True
@@ -135,5 +135,5 @@ class Holds:
         keys.discard(key)
         if not keys:
             del self._scopes[write.scope]
-        self._agenda.release(key)
+        self._timers.release(key)
         return True

@@ -1,77 +1,102 @@
-"""A plane's time: its clock, what is due on it, and who moves it: real time, whoever waits, or the owner by hand.
+"""A plane's time: its clock, its timers, and what moves it: real time, waiting clients, or `advance`.
 
-Entered under the plane's lock. What happens when something is due is its planner's business.
+Entered under the plane's lock. A timer that is due goes to the handler of its kind.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
-from flyteapps_fake.core.time.auto_clock import Pacer, Planner
-from flyteapps_fake.core.time.clock import MILLISECOND, SECOND, Agenda, Clock, RealtimeClock, Timer, VirtualClock
+from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
+from flyteapps_fake.core.time.clock import MILLISECOND, SECOND, Clock, RealtimeClock, VirtualClock
 from flyteapps_fake.core.time.holds import Holds
+from flyteapps_fake.core.time.timers import PendingTimer, Timer, TimerQueue
 
 _REALTIME_FLOOR = 300 * MILLISECOND
 """Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
 
 
+class _Handler(NamedTuple):
+    """The handler of a kind of timer; `app` returns the name of the app of an owner, and `reason` says what is due."""
+
+    fire: Callable[[Timer], None]
+    reason: str
+    app: Callable[[Any], str]
+
+
 class Timeline:
-    """The time of one plane. Whoever plans on it is attached before anything is asked of it."""
+    """The time of one plane. Its planner is attached before anything else happens."""
 
     def __init__(self, mode: Literal["realtime", "auto", "manual"], speed: float, real: Callable[[], float]) -> None:
         self.lock = threading.RLock()
-        """Whoever enters the plane holds it."""
+        """The plane's lock."""
         self.mode = mode
-        self.agenda = Agenda()
+        self.timers = TimerQueue()
+        self._handlers: dict[str, _Handler] = {}
         self._realtime = RealtimeClock(speed, real) if mode == "realtime" else None
         self.clock: Clock = self._realtime or VirtualClock()
-        self.pacer: Pacer | None = None
-        """Of the `auto` clock."""
+        self.auto: AutoClock | None = None
+        """The gates of the `auto` clock; None for the others."""
         self.holds: Holds | None = None
-        """Of the `realtime` clock."""
+        """The waiting steps of the `realtime` clock; None for the others."""
         self.floor = int(_REALTIME_FLOOR * speed) if self._realtime is not None else 0
         """Nanoseconds of the plane's time at least between a write and the state that it leads to."""
         self._real = real
         self._planner: Planner | None = None
         self.on_schedule: list[Callable[[], None]] = []
-        """Who hears that timers may have changed."""
+        """The functions that are called when timers may have changed."""
         forks.register(self)
 
     def attach(self, planner: Planner) -> None:
-        """Says who plans on it."""
+        """Set the planner."""
         self._planner = planner
         if self.mode == "auto":
-            self.pacer = Pacer(planner, self.agenda, self._real)
+            self.auto = AutoClock(planner, self.timers, self._real)
         elif self.mode == "realtime":
-            self.holds = Holds(planner, self.agenda, self._real)
+            self.holds = Holds(planner, self.timers, self._real)
+
+    def handle(self, kind: str, fire: Callable[[Timer], None], reason: str, app: Callable[[Any], str] = str) -> None:
+        """Dispatch timers of that kind to `fire`.
+
+        `reason` says what happens when one is due, and `app` returns the name of the app of a timer's owner.
+        """
+        self._handlers[kind] = _Handler(fire, reason, app)
+
+    def pending(self) -> list[PendingTimer]:
+        """Return what is scheduled, the earliest first."""
+        found: list[PendingTimer] = []
+        for timer in self.timers.pending():
+            handler = self._handlers[timer.kind]
+            found.append(PendingTimer(timer.due, handler.app(timer.owner), handler.reason))
+        return found
 
     def scheduled(self) -> None:
-        """Tells that timers may have changed."""
+        """Notify the listeners that timers may have changed."""
         for listener in self.on_schedule:
             listener()
 
-    # ---- what somebody did, for the clocks that wait for somebody
+    # ---- what clients do, for the clocks that wait for them
 
     def written(self, key: Hashable) -> None:
-        """A write of that app was acknowledged."""
-        if self.pacer is not None:
-            self.pacer.written(key)
+        """Record an acknowledged write of that app."""
+        if self.auto is not None:
+            self.auto.written(key)
         elif self.holds is not None:
             self.holds.written(key)
 
     def woken(self, key: Hashable) -> None:
-        """What is planned for that app may have changed without a client's write."""
-        if self.pacer is not None:
-            self.pacer.written(key)
+        """Record that the schedule of that app may have changed without a client's write."""
+        if self.auto is not None:
+            self.auto.written(key)
 
     def read(self, key: Hashable) -> bool:
-        """A client reads that app; whether it took a step because of that, which the answer has to show."""
-        if self.pacer is not None:
-            self.pacer.read(key)
+        """Record a read of that app; return whether it took a step because of it, which the response has to show."""
+        if self.auto is not None:
+            self.auto.read(key)
             self.scheduled()
         elif self.holds is not None and self.holds.read(key):
             self.run_due()
@@ -80,60 +105,60 @@ class Timeline:
         return False
 
     def read_late(self, key: Hashable) -> None:
-        """A client got an answer about that app that was kept: on realtime it has seen nothing of what came since."""
-        if self.pacer is not None:
+        """Record a response about that app from a cache: on `realtime` it shows nothing of what came since."""
+        if self.auto is not None:
             self.read(key)
 
     def asked(self, key: Hashable) -> None:
-        """Somebody learnt of that app without changing it."""
-        if self.pacer is not None:
-            self.pacer.asked(key)
+        """Record that a client knows of that app without having changed it."""
+        if self.auto is not None:
+            self.auto.asked(key)
 
     def changed(self, key: Hashable) -> None:
-        """That app changed."""
-        if self.pacer is not None:
-            self.pacer.changed(key)
+        """Record a change of that app."""
+        if self.auto is not None:
+            self.auto.changed(key)
 
     def opened(self, stream: OpenStream) -> None:
-        """A stream was opened."""
-        if self.pacer is not None:
+        """Record a stream that was opened."""
+        if self.auto is not None:
             stream.on_sent = self._sent
-            stream.on_closed.append(self.pacer.closed)
-            self.pacer.opened(stream)
+            stream.on_closed.append(self.auto.closed)
+            self.auto.opened(stream)
         elif self.holds is not None and self.holds.opened(stream):
             self.scheduled()
 
     def _sent(self, stream: OpenStream) -> None:
         with self.lock:
-            if self.pacer is not None:
-                self.pacer.sent(stream)
+            if self.auto is not None:
+                self.auto.sent(stream)
                 self.run_due()
                 self.scheduled()
 
     # ---- moving
 
     def run_due(self) -> None:
-        """Fires what has become due: by the clock in `realtime`, by whoever waits in `auto`; nothing in `manual`.
+        """Fire what is due: by the clock in `realtime`, by the waiting clients in `auto`; nothing in `manual`.
 
-        In `realtime`, too, a step that a write leads to waits for whoever may still come to watch, but not for ever.
+        In `realtime`, too, a step that a write leads to waits for a client that may still open a Watch, for a time.
         """
-        if self.pacer is not None:
-            while (key := self.pacer.due()) is not None:
-                self._step(self.pacer, key)
+        if self.auto is not None:
+            while (key := self.auto.due()) is not None:
+                self._step(self.auto, key)
         elif self._realtime is not None:
             if self.holds is not None:
                 self.holds.release_overdue()
-            due = self.agenda.next_due()
+            due = self.timers.next_due()
             if due is not None and due <= self._realtime.now():
                 self._fire_until(self._realtime.now())
 
     def next_due(self) -> float | None:
-        """Real seconds until `run_due` has something to do; None where nothing is scheduled."""
-        if self.pacer is not None:
-            return self.pacer.next_gate()
+        """Return the real seconds until `run_due` has something to do, or None if nothing is scheduled."""
+        if self.auto is not None:
+            return self.auto.next_gate()
         if self._realtime is None:
             return None
-        due = self.agenda.next_due()
+        due = self.timers.next_due()
         release = self.holds.next_release() if self.holds is not None else None
         if due is None:
             return release
@@ -141,7 +166,7 @@ class Timeline:
         return seconds if release is None else min(seconds, release)
 
     def advance(self, seconds: float) -> None:
-        """Moves a `manual` clock, firing all that becomes due on the way, in order. Raises ValueError."""
+        """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError."""
         if self.mode != "manual":
             raise ValueError(f"the clock is {self.mode}: only a manual one can be advanced")
         if seconds < 0:
@@ -149,23 +174,23 @@ class Timeline:
         self._fire_until(self.clock.now() + round(seconds * SECOND))
 
     def fire(self, timer: Timer) -> None:
-        """Has a progress timer that is about to be due fire now."""
-        self.agenda.cancel(timer.owner)
-        timer.action(timer)
-        if self.pacer is not None:
-            self.pacer.stepped(timer.owner)
+        """Fire a progress timer now that is about to be due."""
+        self.timers.cancel(timer.owner)
+        self._handlers[timer.kind].fire(timer)
+        if self.auto is not None:
+            self.auto.stepped(timer.owner)
 
-    def _step(self, pacer: Pacer, key: Hashable) -> None:
-        timer = self.agenda.take(key)
+    def _step(self, auto: AutoClock, key: Hashable) -> None:
+        timer = self.timers.take(key)
         if timer is not None:
-            # time goes on for all: what is in the background doesn't wait for anybody, but it is never late
-            while (overdue := self.agenda.pop(timer.due, background_only=True)) is not None:
+            # time goes on for all: background timers wait for no client, and are never late
+            while (overdue := self.timers.pop(timer.due, background_only=True)) is not None:
                 self._fire(overdue)
             self._fire(timer)
-        pacer.stepped(key)
+        auto.stepped(key)
 
     def _fire_until(self, target: int) -> None:
-        while (timer := self.agenda.pop(target)) is not None:
+        while (timer := self.timers.pop(target)) is not None:
             if self.holds is None or not self.holds.keeps(timer):
                 self._fire(timer)
         self.clock.jump(target)
@@ -174,6 +199,6 @@ class Timeline:
         self.clock.jump(timer.due)
         if timer.last and self.holds is not None:
             self.holds.stepped(timer.owner)
-        timer.action(timer)
+        self._handlers[timer.kind].fire(timer)
         if self._planner is not None:
             self._planner.settle()

@@ -6,13 +6,13 @@ Pure and deterministic: time is that of the timers, and every random draw depend
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.streams import StreamScope
-from flyteapps_fake.core.time.clock import MILLISECOND, SECOND, Timer
+from flyteapps_fake.core.time.clock import MILLISECOND, SECOND
+from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, ConditionState, ReportedStatus, updated
@@ -30,6 +30,10 @@ WRITE_NS = 2 * MILLISECOND
 _STOP_REPORT_NS = 50 * MILLISECOND
 """The time from the request to stop an app to the operator's first write of its status."""
 _OUTCOMES = (Stage.SERVING, Stage.FAILED)
+
+
+REPORT, STOP_REPORT, IDLE_CHECK = "report", "stop-report", "idle-check"
+"""The kinds of timers of the operator, whose owner is the name of a resource."""
 
 
 @dataclass(slots=True)
@@ -71,12 +75,16 @@ class Operator:
         """Resource names by pod name."""
         self._delay = cluster.settings.report_delay
         self._choice = ScenarioChoice(cluster.settings.app_scenarios)
+        handle = cluster.timeline.handle
+        handle(REPORT, self._report, "the operator reports the next state of its rollout")
+        handle(STOP_REPORT, self._rewrite_status, "the operator reports that it has stopped")
+        handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for")
 
     # ---- commands
 
     def start(self, service: Service, app: App) -> None:
         """Start the rollout of a new generation of a service; `app` is the app as sent."""
-        self._cluster.agenda.cancel(service.resource)
+        self._cluster.timers.cancel(service.resource)
         rollout = self._rollouts[service.resource] = self._rollout(service, app)
         self._continue(rollout)
 
@@ -85,13 +93,13 @@ class Operator:
         self._rollouts.pop(service.resource, None)
         self._end_pods(service.resource)
         due = self._cluster.clock.now() + (_STOP_REPORT_NS if self._delay is None else self._delay)
-        self._cluster.agenda.call_at(due, service.resource, self._rewrite_status, last=True)
+        self._cluster.timers.schedule(due, service.resource, STOP_REPORT, last=True)
 
     def drop(self, resource: str) -> None:
         """Forget a removed service."""
         self._rollouts.pop(resource, None)
         self._end_pods(resource)
-        self._cluster.agenda.cancel(resource)
+        self._cluster.timers.cancel(resource)
 
     def receive_request(self, resource: str) -> None:
         """Record a request to the app: postpone scaling to zero, or scale up from zero."""
@@ -111,7 +119,7 @@ class Operator:
         if rollout is not None and rollout.conflicts:
             rollout.conflicts -= 1
             return True
-        timer = self._cluster.agenda.progress.get(resource)
+        timer = self._cluster.timers.progress.get(resource)
         if timer is None or not 0 <= timer.due - self._cluster.clock.now() <= WRITE_NS:
             return False
         self._cluster.timeline.fire(timer)
@@ -179,12 +187,22 @@ class Operator:
         last = report.stage in _OUTCOMES and not rollout.reached
         if last:
             due = max(due, rollout.written + self._floor)
-        self._cluster.agenda.call_at(due, rollout.resource, partial(self._report, rollout, report), last=last)
+        self._cluster.timers.schedule(due, rollout.resource, REPORT, rollout.generation, report, last=last)
 
-    def _report(self, rollout: Rollout, report: Report, _: Timer) -> None:
-        service = self._cluster.services.get(rollout.resource)
-        if service is None or service.generation != rollout.generation:
+    def _rollout_of(self, timer: Timer) -> tuple[Rollout, Service] | None:
+        """Return the rollout of a timer and its service, None if another generation has replaced it."""
+        resource, generation = str(timer.owner), timer.arguments[0]
+        rollout, service = self._rollouts.get(resource), self._cluster.services.get(resource)
+        if rollout is None or service is None or not rollout.generation == service.generation == generation:
+            return None
+        return rollout, service
+
+    def _report(self, timer: Timer) -> None:
+        found = self._rollout_of(timer)
+        if found is None:
             return
+        rollout, service = found
+        report: Report = timer.arguments[1]
         rollout.first = False
         rollout.reached = rollout.reached or report.stage in _OUTCOMES
         now = self._cluster.clock.tick()
@@ -264,12 +282,13 @@ class Operator:
 
     def _idle_at(self, rollout: Rollout) -> None:
         due = rollout.requested_at + rollout.bounds.scaledown
-        self._cluster.agenda.call_at(due, rollout.resource, partial(self._go_idle, rollout), progress=False)
+        self._cluster.timers.schedule(due, rollout.resource, IDLE_CHECK, rollout.generation, progress=False)
 
-    def _go_idle(self, rollout: Rollout, _: Timer) -> None:
-        service = self._cluster.services.get(rollout.resource)
-        if service is None or service.generation != rollout.generation:
+    def _go_idle(self, timer: Timer) -> None:
+        found = self._rollout_of(timer)
+        if found is None:
             return
+        rollout, service = found
         if rollout.requested_at + rollout.bounds.scaledown > self._cluster.clock.now():
             self._idle_at(rollout)
         else:

@@ -5,17 +5,22 @@ Clusters come by the Lease RPC and keep a stream open; what becomes leasable goe
 
 from __future__ import annotations
 
+from functools import partial
+
 from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
 from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run, traits_of
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
-from flyteapps_fake.core.time.clock import SECOND, Timer, set_timestamp
+from flyteapps_fake.core.time.clock import SECOND, set_timestamp
+from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.standard.commits import State
-from flyteapps_fake.standard.operators.waiting import leasable, lease_timer
+from flyteapps_fake.standard.operators.waiting import app_of_lease, leasable, lease_timer
 
+LEASE_EXPIRY = "lease-expiry"
+"""The kind of timer at the end of a lease."""
 MOST = 100
 """Apps in one message of a Lease stream, and apps that a stream holds which its cluster has not taken yet."""
 
@@ -33,18 +38,20 @@ def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
     else:
         draft.touch()
     leased = state.commit(draft)
-
-    def run_out(_: Timer) -> None:
-        step = state.agenda.progress.get(record.key)
-        if step is not None and step.due < expiration:
-            return  # acknowledged in time: on the auto clock a cluster's word waits until somebody wants to hear it
-        current = state.store.get(record.key)
-        if current is not None and current.lease == expiration and current.cluster == cluster:
-            state.pools.lapsed(cluster)
-            take_back(state, current)
-
-    state.agenda.call_at(expiration, lease_timer(record.key), run_out, progress=False)
+    state.timers.schedule(expiration, lease_timer(record.key), LEASE_EXPIRY, record.key, cluster, progress=False)
     return leased
+
+
+def expire(state: State, timer: Timer) -> None:
+    """End the lease of a timer that is due, unless it was acknowledged."""
+    key, cluster = timer.arguments
+    step = state.timers.progress.get(key)
+    if step is not None and step.due < timer.due:
+        return  # acknowledged in time: on the auto clock a cluster's report waits until a client waits for it
+    current = state.store.get(key)
+    if current is not None and current.lease == timer.due and current.cluster == cluster:
+        state.pools.lapsed(cluster)
+        take_back(state, current)
 
 
 def take_back(state: State, record: AppRecord) -> None:
@@ -124,6 +131,7 @@ class LeaseDesk:
         self._state = state
         self._streams: dict[LeaseStream, None] = {}
         self._fed = 0
+        state.timeline.handle(LEASE_EXPIRY, partial(expire, state), "its lease runs out", app_of_lease)
 
     def open(self, request: LeaseRequest) -> LeaseStream:
         """A stream for the request's cluster, which begins with what waits for it."""

@@ -24,8 +24,13 @@ def leasable(record: AppRecord) -> bool:
 
 
 def lease_timer(key: AppKey) -> Hashable:
-    """The owner of the timer of the app's lease."""
+    """Return the owner of the timer of the app's lease."""
     return "lease", key
+
+
+def app_of_lease(owner: tuple[str, AppKey]) -> str:
+    """Return the name of the app whose lease that owner of a timer stands for."""
+    return str(owner[1])
 
 
 class Waiting:

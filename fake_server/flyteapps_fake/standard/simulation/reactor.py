@@ -1,19 +1,19 @@
 """The simulated data plane: hears of every event, answers with leases and reports, some of them later.
 
-Pure: its time is the agenda's, its chance the seed's. It uses the same functions
+Pure: its time is that of the timers, its chance the seed's. It uses the same functions
 as a cluster that comes over the wire would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from functools import partial
+from collections.abc import Hashable
 
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import SIMULATED
-from flyteapps_fake.core.time.clock import SECOND, Timer
+from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import IDLE, WAKE, Size, Step
 from flyteapps_fake.standard.apps import AppKey, AppRecord
@@ -23,6 +23,9 @@ from flyteapps_fake.standard.operators.reports import Report, report
 from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.simulation.runs import Run, run_of
 from flyteapps_fake.standard.watch import Event
+
+STEP, IDLE_CHECK = "step", "idle-check"
+"""The kinds of timers of the simulated cluster."""
 
 
 class Reactor:
@@ -39,8 +42,8 @@ class Reactor:
         self._names: dict[AppKey, str] = {}
         """The clusters in whose place it holds an app, where that isn't itself."""
         self._runs: dict[Hashable, Run] = {}
-        self._idle: Callable[[Timer], None] = self._go_idle
-        """One for the timers of all apps."""
+        state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state")
+        state.timeline.handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for")
 
     def on_event(self, event: Event) -> None:
         """Decides what a committed change means for the cluster."""
@@ -63,7 +66,7 @@ class Reactor:
             self._start(new)
         elif run.counter != new.counter:
             # somebody else reports for this cluster: what we had in mind is over
-            self._state.agenda.cancel(new.key)
+            self._state.timers.cancel(new.key)
             run.counter, run.steps, run.backoff = new.counter, (), None
 
     def asked(self, key: AppKey) -> None:
@@ -73,7 +76,7 @@ class Reactor:
         if run is None or record is None or not traits_of(record.status).serves:
             return
         run.requested_at = self._state.clock.now()
-        if not record.replicas and key not in self._state.agenda:
+        if not record.replicas and key not in self._state.timers:
             self._wake(record, run)
 
     def _take(self, record: AppRecord, name: str) -> None:
@@ -90,7 +93,7 @@ class Reactor:
 
     def _drop(self, key: AppKey) -> None:
         if self._runs.pop(key, None) is not None:
-            self._state.agenda.cancel(key)
+            self._state.timers.cancel(key)
 
     def _start(self, record: AppRecord) -> None:
         run = self._runs[record.key] = run_of(record, self._state.clock.now(), self._choice, self._secrets)
@@ -120,8 +123,9 @@ class Reactor:
         last = traits_of(step.status).terminal and not run.reached
         if last:
             due = max(due, run.written + self._floor)
-        action = partial(self._take_step, run, step)
-        self._state.agenda.call_at(due, record.key, action, progress=not step.background, last=last)
+        self._state.timers.schedule(
+            due, record.key, STEP, run.incarnation, run.revision, step, progress=not step.background, last=last
+        )
 
     def _restart(self, record: AppRecord, run: Run) -> None:
         """Plans the next time that a container which dies again and again dies."""
@@ -137,7 +141,7 @@ class Reactor:
         self._go_on(record, run)
 
     def _go_idle_at(self, due: int, key: AppKey) -> None:
-        self._state.agenda.call_at(due, key, self._idle, progress=False)
+        self._state.timers.schedule(due, key, IDLE_CHECK, progress=False)
 
     def _go_idle(self, timer: Timer) -> None:
         run = self._runs[timer.owner]
@@ -148,6 +152,17 @@ class Reactor:
             first, *rest = IDLE
             run.steps = tuple(rest)
             self._take_step(run, first, timer)
+
+    def _step_due(self, timer: Timer) -> None:
+        incarnation, revision, step = timer.arguments
+        run = self._run_of(timer.owner, incarnation, revision)
+        if run is not None:
+            self._take_step(run, step, timer)
+
+    def _run_of(self, key: Hashable, incarnation: int, revision: int) -> Run | None:
+        """Return the run of that revision, None if another one has replaced it."""
+        run = self._runs.get(key)
+        return run if run is not None and (run.incarnation, run.revision) == (incarnation, revision) else None
 
     def _take_step(self, run: Run, step: Step, timer: Timer) -> None:
         key = run.key

@@ -1,0 +1,163 @@
+"""Timers as data, and the queue of what is due.
+
+No sleeping and no threads: the timeline decides when to look, and dispatches what is due to the handler of its kind.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+MIN_CANCELLED = 64
+"""Cancelled timers that stay in a heap: fewer are not worth a rebuild."""
+
+
+class Timer(NamedTuple):
+    """Something that becomes due, as data: its kind names the handler, which gets the timer.
+
+    `progress`: it is the next step of an app that starts or stops; all else is background. `last`: it is the step that
+    a client's write leads to, such as that to ACTIVE.
+    """
+
+    due: int
+    sequence: int
+    owner: Hashable
+    kind: str
+    arguments: tuple[Any, ...] = ()
+    progress: bool = True
+    last: bool = False
+
+
+class PendingTimer(NamedTuple):
+    """A timer that is not yet due, as it is listed: in nanoseconds since 1970, of which app, and why."""
+
+    due: int
+    app: str
+    reason: str
+
+
+class _Heap:
+    """Timers, the earliest first; cancelled ones stay as long as they are not most of them."""
+
+    def __init__(self) -> None:
+        self._timers: list[Timer] = []
+        self.owners: dict[Hashable, Timer] = {}
+        """The timers that are not cancelled, those put aside included."""
+
+    def __len__(self) -> int:
+        return max(len(self._timers), len(self.owners))
+
+    def push(self, timer: Timer) -> None:
+        self.owners[timer.owner] = timer
+        heapq.heappush(self._timers, timer)
+
+    def first(self) -> Timer | None:
+        timers, owners = self._timers, self.owners
+        while timers:
+            first = timers[0]
+            if owners.get(first.owner) is first:
+                return first
+            heapq.heappop(timers)
+        return None
+
+    def put_aside(self, timer: Timer) -> None:
+        """Keep a timer that was the first, and was dropped, so that it doesn't become due."""
+        while self._timers and self._timers[0] is timer:
+            heapq.heappop(self._timers)
+        self.owners[timer.owner] = timer
+
+    def put_back(self, owner: Hashable) -> None:
+        """Let a timer that was put aside become due again."""
+        timer = self.owners.get(owner)
+        if timer is not None:
+            heapq.heappush(self._timers, timer)
+
+    def drop(self, owner: Hashable) -> Timer | None:
+        timer = self.owners.pop(owner, None)
+        if timer is None:
+            return None
+        dead = len(self._timers) - len(self.owners)
+        if dead > MIN_CANCELLED and dead * 2 > len(self._timers):
+            self._timers = list(self.owners.values())
+            heapq.heapify(self._timers)
+        return timer
+
+
+class TimerQueue:
+    """Two heaps of timers, progress and background; at most one timer an owner."""
+
+    def __init__(self) -> None:
+        self._progress = _Heap()
+        self._background = _Heap()
+        self._sequence = 0
+
+    def __len__(self) -> int:
+        """Return how many timers are kept, cancelled ones included."""
+        return len(self._progress) + len(self._background)
+
+    def __contains__(self, owner: Hashable) -> bool:
+        """Return whether the owner has a timer."""
+        return owner in self._progress.owners or owner in self._background.owners
+
+    @property
+    def progress(self) -> Mapping[Hashable, Timer]:
+        """The progress timers, by owner."""
+        return self._progress.owners
+
+    def schedule(
+        self,
+        due: int,
+        owner: Hashable,
+        kind: str,
+        *arguments: Any,
+        progress: bool = True,
+        last: bool = False,
+    ) -> None:
+        """Schedule a timer of that kind for `due`; it replaces the timer that its owner has."""
+        self.cancel(owner)
+        self._sequence += 1
+        self._heap(progress).push(Timer(due, self._sequence, owner, kind, arguments, progress, last))
+
+    def cancel(self, owner: Hashable) -> None:
+        """Cancel the owner's timer, if it has one."""
+        if self._progress.drop(owner) is None:
+            self._background.drop(owner)
+
+    def pending(self) -> list[Timer]:
+        """Return the timers that are not cancelled, the earliest first."""
+        return sorted((*self._progress.owners.values(), *self._background.owners.values()))
+
+    def next_due(self) -> int | None:
+        """Return when the earliest timer is due, or None."""
+        first = self._first()
+        return first.due if first is not None else None
+
+    def pop(self, until: int, *, background_only: bool = False) -> Timer | None:
+        """Remove and return the earliest timer that is due by `until`, or None."""
+        first = self._background.first() if background_only else self._first()
+        if first is None or first.due > until:
+            return None
+        self._heap(first.progress).drop(first.owner)
+        return first
+
+    def hold(self, timer: Timer) -> None:
+        """Put a progress timer aside that was removed: its owner has it, but it doesn't become due."""
+        self._progress.put_aside(timer)
+
+    def release(self, owner: Hashable) -> None:
+        """Let the owner's timer, which was put aside, become due."""
+        self._progress.put_back(owner)
+
+    def take(self, owner: Hashable) -> Timer | None:
+        """Remove and return the owner's progress timer out of turn, or None."""
+        return self._progress.drop(owner)
+
+    def _first(self) -> Timer | None:
+        step, other = self._progress.first(), self._background.first()
+        if step is None or other is None:
+            return step or other
+        return min(step, other)
+
+    def _heap(self, progress: bool) -> _Heap:
+        return self._progress if progress else self._background
