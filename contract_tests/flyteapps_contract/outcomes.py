@@ -96,7 +96,7 @@ class Outcome:
     """One check's verdict: the guarantees that it speaks of, why it isn't `holds`, and the seconds it took.
 
     `tried`: how much was tried, where that differs from run to run; `script`: what shows a break to anybody;
-    `timeline`: what was done in the run that broke it.
+    `timeline`: what was done in the run that broke it; `saved`: the sequence that broke it, as JSON to run it again.
     """
 
     check: str
@@ -107,6 +107,7 @@ class Outcome:
     tried: str = ""
     script: str = ""
     timeline: tuple[Span, ...] = ()
+    saved: str = ""
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:

@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the stand-in as a target i
 
 from contract import standins
 from flyteapps_contract.explorations.search import Finding, SearchOptions, draw
-from flyteapps_contract.explorations.sequences import commands_of
+from flyteapps_contract.explorations.sequences import draws_for
 from flyteapps_contract.model.linearizability import Call, contradiction
 from flyteapps_contract.model.racing import OK, Said, State, step
-from flyteapps_contract.sequences.commands import Act
+from flyteapps_contract.sequences.commands import Command, decode
 from flyteapps_contract.sequences.interpreter import Interpreter
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Inbox, Link, Plane
@@ -124,23 +124,23 @@ class _NoPlane(Plane):
         """There is nothing to give back."""
 
 
-def drawn(count: int) -> list[list[Act]]:
+def drawn(count: int) -> list[list[Command]]:
     """The sequences."""
-    found: list[list[Act]] = []
+    found: list[list[Command]] = []
     draw(
         SearchOptions(count=count, seed=1),
         Finding(),
-        commands_of(standins.CAPABILITIES),
-        lambda acts, _: found.append(acts),
+        draws_for(standins.CAPABILITIES),
+        lambda draws, _: found.append(list(map(decode, draws))),
     )
     return found
 
 
-def _ran(acts: Iterable[list[Act]], planes: Callable[[int], Plane]) -> float:
+def _ran(sequences_: Iterable[list[Command]], planes: Callable[[int], Plane]) -> float:
     """CPU seconds of the sequences on those planes."""
     run = Run(prefix="fcbench")
     started = time.process_time()
-    for number, each in enumerate(acts):
+    for number, each in enumerate(sequences_):
         with Session(planes(number), run) as session:
             Interpreter(session).run(each)
     return time.process_time() - started
@@ -149,29 +149,29 @@ def _ran(acts: Iterable[list[Act]], planes: Callable[[int], Plane]) -> float:
 def sequences(count: int) -> bool:
     """Where the time goes; whether a sequence costs no more than it may."""
     started = time.process_time()
-    acts = drawn(count)
+    sequences_ = drawn(count)
     drawing = time.process_time() - started
     target = standins.direct()
-    tapes = [deque[Note]() for _ in acts]
+    tapes = [deque[Note]() for _ in sequences_]
 
     def recording(number: int) -> Plane:
         plane = target.plane()
         plane.link = _Tape(tapes[number], plane.link)
         return plane
 
-    _ran(acts, recording)
+    _ran(sequences_, recording)
     full, base = [], []
     for _ in range(3):
-        full.append(_ran(acts, lambda number: target.plane()))
-        base.append(_ran(acts, lambda number: _NoPlane(deque(tapes[number]))))
+        full.append(_ran(sequences_, lambda number: target.plane()))
+        base.append(_ran(sequences_, lambda number: _NoPlane(deque(tapes[number]))))
     real, nothing = min(full), min(base)
     ratio = (drawing + real) / (drawing + nothing)
-    commands = sum(map(len, acts))
-    print(f"{len(acts)} sequences, {commands / len(acts):.0f} commands each in the mean")
+    commands = sum(map(len, sequences_))
+    print(f"{len(sequences_)} sequences, {commands / len(sequences_):.0f} commands each in the mean")
     print("| part | ms a sequence | share |")
     print("| --- | --- | --- |")
     for part, seconds in (("generate", drawing), ("plane", real - nothing), ("interpreter and oracle", nothing)):
-        print(f"| {part} | {1_000 * seconds / len(acts):.2f} | {seconds / (drawing + real):.0%} |")
+        print(f"| {part} | {1_000 * seconds / len(sequences_):.2f} | {seconds / (drawing + real):.0%} |")
     print(f"with the plane / with none: {ratio:.2f} (at most {RATIO:g})")
     return ratio <= RATIO
 

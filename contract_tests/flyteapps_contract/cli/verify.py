@@ -21,6 +21,7 @@ from rich.console import Console
 from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
 from flyteapps_contract.checks.support.registry import Check
+from flyteapps_contract.cli import replay
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.search import Exploration, explore
@@ -79,6 +80,16 @@ SEEDS = 1_000_000
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML there.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to look at there.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON there.")
+@click.option(
+    "--save", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Save each failing sequence there."
+)
+@click.option(
+    "--replay",
+    "replay_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Only run a saved sequence again.",
+)
 def verify(
     endpoint: str,
     only: tuple[str, ...],
@@ -104,12 +115,15 @@ def verify(
     junit: Path | None,
     html: Path | None,
     json_path: Path | None,
+    save: Path | None,
+    replay_path: Path | None,
 ) -> None:
     """Check that the control plane at ENDPOINT (host:port, or a URL without a path) keeps the contract.
 
     The plane may be in use: only apps of this run are touched, their names begin with a prefix that nobody else has,
     and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
     """
+    saved = replay.load(replay_path) if replay_path is not None else None
     wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
     deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
     guarantees = select(only, dialect, deviations)
@@ -147,6 +161,8 @@ def verify(
     if prefix:
         require_unused(target, run)
     console = Console()
+    if saved is not None:
+        raise click.exceptions.Exit(replay.run_again(target, run, saved, console))
     summary = run_checks(
         target,
         guarantees,
@@ -165,6 +181,12 @@ def verify(
         except OSError as error:
             failed = True
             click.echo(f"flyteapps verify: the report {path} can't be written: {error}", err=True)
+    if save is not None:
+        try:
+            replay.save_all(save, summary, console)
+        except OSError as error:
+            failed = True
+            click.echo(f"flyteapps verify: the sequences can't be saved in {save}: {error}", err=True)
     raise click.exceptions.Exit(CANNOT_JUDGE if failed and not summary.exit_code else summary.exit_code)
 
 

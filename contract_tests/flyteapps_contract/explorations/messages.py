@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
 from flyteapps_contract.model.constraints import Break, Grammar
 from flyteapps_contract.model.violations import Violation, code_proof, field_proofs
-from flyteapps_contract.sequences.script import render
-from flyteapps_contract.sequences.trace import OK, Step, Trace, app_of, timeline
 from flyteapps_contract.session import STOP, Run, Session, copy
 from flyteapps_contract.targets.target import Target
+from flyteapps_contract.traces.script import render
+from flyteapps_contract.traces.trace import OK, Step, Trace, app_of, timeline
 
 LEFT_OUT = frozenset(
     {

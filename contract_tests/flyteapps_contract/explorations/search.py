@@ -57,6 +57,7 @@ class Finding:
     calls: int = 0
     story: str = ""
     script: str = ""
+    saved: str = ""
     timeline: tuple[Span, ...] = ()
 
 
@@ -214,6 +215,7 @@ def explore(
             f"{tried} {exploration.name}",
             found.script,
             found.timeline,
+            found.saved,
         )
     rest = tuple(each for each in exploration.guarantees if each in judged - explained)
     seconds = time.monotonic() - started

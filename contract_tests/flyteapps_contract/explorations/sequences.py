@@ -7,6 +7,7 @@ short; it draws faster than a rule-based state machine, too.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,73 +16,97 @@ from hypothesis import strategies as st
 
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
 from flyteapps_contract.model.violations import Violation
-from flyteapps_contract.sequences.commands import COMMANDS, Act
+from flyteapps_contract.outcomes import WITHOUT_VERDICT, Outcome, Verdict
+from flyteapps_contract.sequences.commands import COMMANDS, Command, Draw, choices_of, decode, name_of
 from flyteapps_contract.sequences.interpreter import Interpreter
-from flyteapps_contract.sequences.script import render
-from flyteapps_contract.sequences.trace import Step, timeline
+from flyteapps_contract.sequences.saved import SavedSequence, to_json
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Capabilities, Target
+from flyteapps_contract.traces.script import render
+from flyteapps_contract.traces.trace import Step, timeline
 
-LONGEST = 50
-"""Commands in a sequence, at most."""
+MAX_COMMANDS = 50
+"""Commands in a sequence."""
+NAME = "sequences"
 
 
 @dataclass(slots=True)
 class Found(Finding):
-    """What a search came to: the sequences that it ran until the first flaw, and how often each command was in them.
+    """The result of a search: how often each command was in the sequences up to the first violation.
 
-    `acts` and `steps` are the shrunk sequence and what it did.
+    `sequence` and `steps` are the shrunk sequence and its calls.
     """
 
     commands: Counter[str] = field(default_factory=Counter[str])
-    acts: tuple[Act, ...] = ()
+    sequence: tuple[Command, ...] = ()
     steps: tuple[Step, ...] = ()
 
 
-def commands_of(capabilities: Capabilities) -> st.SearchStrategy[list[Act]]:
-    """Sequences of the commands that such a target can run."""
-    rows: list[st.SearchStrategy[Act]] = []
-    for command in COMMANDS:
-        if command.needs and not getattr(capabilities, command.needs):
+def draws_for(capabilities: Capabilities) -> st.SearchStrategy[list[Draw]]:
+    """Return a strategy for sequences of the commands that such a target can run, not decoded: so they shrink best."""
+    rows: list[st.SearchStrategy[Draw]] = []
+    for row in COMMANDS:
+        if row.needs and not getattr(capabilities, row.needs):
             continue
-        numbers = st.tuples(*(st.integers(0, count - 1) for count in command.numbers))
-        for _ in range(command.weight):  # an object for each: one_of drops what it was given twice
-            rows.append(st.tuples(st.just(command.name), numbers))
+        places = st.tuples(*(st.integers(0, len(values) - 1) for _, values in choices_of(row.command)))
+        for _ in range(row.weight):  # an object for each: one_of drops duplicates
+            rows.append(st.tuples(st.just(row.command), places))
     one = st.one_of(rows)
-    return st.integers(0, LONGEST).flatmap(lambda count: st.lists(one, min_size=count, max_size=count))
+    return st.integers(0, MAX_COMMANDS).flatmap(lambda count: st.lists(one, min_size=count, max_size=count))
 
 
 def search(target: Target, run: Run, options: SearchOptions) -> Found:
-    """Runs sequences; stops at the first flaw and shrinks it."""
+    """Run sequences up to the first violation, and shrink that one."""
     found = Found()
 
-    def attempt(acts: list[Act], keep: Kept) -> None:
+    def attempt(drawn: list[Draw], keep: Kept) -> None:
+        sequence = tuple(map(decode, drawn))
         if found.violation is None:
-            found.commands.update(name for name, _ in acts)
+            found.commands.update(name_of(type(each)) for each in sequence)
         with Session(target.plane(), run) as session:
             interpreter = Interpreter(session)
             try:
-                interpreter.run(acts)
+                interpreter.run(sequence)
             except Violation as violation:
                 keep(violation)
-                found.acts, found.steps = tuple(acts), tuple(interpreter.trace.steps)
+                found.sequence, found.steps = sequence, tuple(interpreter.trace.steps)
                 found.calls = interpreter.trace.calls()
                 raise
 
-    draw(options, found, commands_of(target.capabilities), attempt)
+    draw(options, found, draws_for(target.capabilities), attempt)
     if found.violation is not None:
-        found.story = _told(found.acts)
+        found.story = _story(found.sequence)
         found.script = render(found.steps, found.violation)
+        found.saved = to_json(SavedSequence(found.sequence, found.violation.guarantees, str(found.violation)))
         found.timeline = timeline(found.steps)
     return found
 
 
-def _told(acts: Sequence[Act]) -> str:
-    return ", ".join(f"{name}({', '.join(map(str, numbers))})" for name, numbers in acts)
+def replay(target: Target, run: Run, saved: SavedSequence) -> Outcome:
+    """Run a saved sequence once, and return its outcome: broken by any violation, whether the saved one or another."""
+    started = time.monotonic()
+    guarantees, verdict, reason, script = saved.guarantees, Verdict.HOLDS, "", ""
+    with Session(target.plane(), run) as session:
+        interpreter = Interpreter(session)
+        try:
+            interpreter.run(saved.commands)
+        except Violation as violation:
+            guarantees, verdict = violation.guarantees, Verdict.BROKEN
+            reason = f"{violation}\nby {interpreter.trace.calls()} calls: {_story(saved.commands)}"
+            script = render(interpreter.trace.steps, violation)
+        except WITHOUT_VERDICT as failure:
+            verdict, reason = Verdict.UNJUDGED, str(failure)
+        steps = tuple(interpreter.trace.steps)
+    seconds = time.monotonic() - started
+    return Outcome(NAME, guarantees, verdict, reason, seconds, "1 sequence", script, timeline(steps))
+
+
+def _story(sequence: Sequence[Command]) -> str:
+    return ", ".join(map(str, sequence))
 
 
 SEQUENCES = Exploration(
-    "sequences",
+    NAME,
     (
         *("ID-1", "ID-2", "ID-4", "CR-1", "CR-2", "CR-3", "CR-4", "CR-5", "CR-6", "GE-1", "GE-2", "GE-3"),
         *("UP-1", "UP-2", "UP-3", "UP-4", "UP-5", "UP-6", "UP-7", "LE-1", "LE-2", "LE-3", "LE-4", "LE-5", "LE-6"),

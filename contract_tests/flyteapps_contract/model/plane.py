@@ -48,6 +48,10 @@ class Expected:
     field: str = ""
 
 
+Expect = Callable[[Branch], Expected]
+"""What a call on a branch has to come to."""
+
+
 @dataclass(slots=True)
 class Entry:
     """What is known of one id."""
@@ -94,9 +98,7 @@ class PossibleStates:
 
     # ---- writes
 
-    def judge(
-        self, entry: Entry, number: int, code: str, expect: Callable[[Branch], Expected], message: str = ""
-    ) -> None:
+    def judge(self, entry: Entry, number: int, code: str, expect: Expect, message: str = "") -> None:
         """Judges the code of step `number`, and keeps the ways that explain it."""
         explained: list[Branch] = []
         first: Expected | None = None
@@ -117,7 +119,7 @@ class PossibleStates:
         self.blame(entry, first.codes.get(code, first.says))
         entry.branches = explained
 
-    def lose(self, entry: Entry, expect: Callable[[Branch], Expected]) -> None:
+    def lose(self, entry: Entry, expect: Expect) -> None:
         """A call whose outcome nobody knows: it has been taken, or not."""
         found = list(entry.branches)
         for branch in entry.branches:
@@ -247,7 +249,7 @@ class PossibleStates:
 
     # ---- what writes come to
 
-    def creating(self, sent: model.App, refused: Codes) -> Callable[[Branch], Expected]:
+    def creating(self, sent: model.App, refused: Codes) -> Expect:
         """A Create; `refused`: the codes with which this request is refused whatever is stored."""
 
         def expect(branch: Branch) -> Expected:
@@ -261,7 +263,7 @@ class PossibleStates:
 
         return expect
 
-    def updating(self, sent: model.App, refused: Codes) -> Callable[[Branch], Expected]:
+    def updating(self, sent: model.App, refused: Codes) -> Expect:
         """An Update."""
 
         def expect(branch: Branch) -> Expected:
@@ -281,7 +283,7 @@ class PossibleStates:
 
         return expect
 
-    def deleting(self, entry: Entry, refused: Codes) -> Callable[[Branch], Expected]:
+    def deleting(self, entry: Entry, refused: Codes) -> Expect:
         """A Delete."""
 
         def expect(branch: Branch) -> Expected:

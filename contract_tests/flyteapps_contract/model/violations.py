@@ -1,6 +1,6 @@
 """A break of the contract as the oracle states it: which guarantees speak of it, in words, and as lines of a script.
 
-The lines are Python expressions over `answers`, `codes` and `streams` of the script (sequences/script.py); each is true
+The lines are Python expressions over `answers`, `codes` and `streams` of the script (traces/script.py); each is true
 on a plane that keeps the contract. Nothing here calls a plane.
 """
 

@@ -1,65 +1,301 @@
-"""The commands that sequences are made of: one flat table. A command is its name and small numbers, no more.
+"""The commands of a sequence: one dataclass a command, whose fields are enums of choices.py, or flags.
 
-What a number means, such as the third image, the interpreter knows; 0 is always the plainest, so that shrinking leads
-there. A command that makes no sense where it stands, such as closing a watch that isn't open, does nothing.
+Hypothesis draws small numbers; `decode` turns those of one command into it, once. A command that makes no sense where
+it stands, such as closing a stream that isn't open, does nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum
+from functools import cache
+from typing import Any, get_type_hints
 
-Act = tuple[str, tuple[int, ...]]
-"""A command as it stands in a sequence: its name and its numbers."""
-
-SLOTS = 6
-"""Ids that commands speak of; which ones, the interpreter's scene says."""
-IMAGES, STATES, REVISIONS, REASONS = 3, 4, 4, 3
-EXTRAS = 18
-FLAWS = 8
-SCOPES, FILTERS, SORTS, LIMITS = 4, 20, 8, 4
-TARGETS = 8
-STREAMS = 3
-CLUSTERS = 2
-REPORTS, STALE, REPLICAS = 10, 3, 3
-SPANS = 6
+from flyteapps_contract.sequences.choices import (
+    BrokenRule,
+    ClusterName,
+    DesiredState,
+    Extra,
+    Image,
+    ListFilter,
+    ListLimit,
+    ListScope,
+    ListSort,
+    Reason,
+    Replicas,
+    Report,
+    ReportedRevision,
+    Reporter,
+    Seconds,
+    SentRevision,
+    SlotName,
+    StreamNumber,
+    UrlForm,
+    WatchTarget,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A row: `numbers` says how many values each number has, `weight` how often it is drawn beside the others.
+    """The base of all commands."""
 
-    `needs` names a field of Offers.
+    def __str__(self) -> str:
+        """Return the command as a report shows it, such as `stop(A)`."""
+        return f"{name_of(type(self))}({', '.join(_shown(getattr(self, each.name)) for each in fields(self))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Create(Command):
+    """Send Create."""
+
+    slot: SlotName
+    state: DesiredState = DesiredState.STOPPED
+    image: Image = Image.FIRST
+    extra: Extra = Extra.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Command):
+    """Send Get by id."""
+
+    slot: SlotName
+
+
+@dataclass(frozen=True, slots=True)
+class Update(Command):
+    """Send Update with a whole app, as a client makes it."""
+
+    slot: SlotName
+    state: DesiredState
+    image: Image
+    extra: Extra
+    revision: SentRevision
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(Command):
+    """Send Delete."""
+
+    slot: SlotName
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Command):
+    """Send Update of the app as last read, to a desired state of ACTIVE."""
+
+    slot: SlotName
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Command):
+    """Send Update of the app as last read, to a desired state of STOPPED."""
+
+    slot: SlotName
+
+
+@dataclass(frozen=True, slots=True)
+class List(Command):
+    """Send List for the first page."""
+
+    scope: ListScope
+    filter: ListFilter
+    sort: ListSort
+    limit: ListLimit
+    counted: bool
+    bare: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NextPage(Command):
+    """Send List for the next page of the last listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Command):
+    """Open a Watch."""
+
+    target: WatchTarget
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWatch(Command):
+    """Close a stream from the client's side."""
+
+    stream: StreamNumber
+
+
+@dataclass(frozen=True, slots=True)
+class PauseWatch(Command):
+    """Stop reading a stream, or read on."""
+
+    stream: StreamNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Advance(Command):
+    """Move the plane's clock."""
+
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Lease(Command):
+    """Open a cluster's Lease stream."""
+
+    cluster: ClusterName
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Command):
+    """Close a cluster's Lease stream."""
+
+    cluster: ClusterName
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStatus(Command):
+    """Send UpdateStatus with any report."""
+
+    slot: SlotName
+    report: Report
+    reporter: Reporter
+    revision: ReportedRevision
+    condition_revision: ReportedRevision
+    replicas: Replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Command):
+    """Send UpdateStatus with the report that comes next on the app's way to its desired state."""
+
+    slot: SlotName
+
+
+@dataclass(frozen=True, slots=True)
+class GetByUrl(Command):
+    """Send Get by the public URL that the app had when it was last read."""
+
+    slot: SlotName
+    form: UrlForm
+
+
+@dataclass(frozen=True, slots=True)
+class Resend(Command):
+    """Send Update of the app as last read, with another label."""
+
+    slot: SlotName
+
+
+@dataclass(frozen=True, slots=True)
+class BreakRule(Command):
+    """Send Create or Update, whichever would be accepted, with one rule of the messages broken."""
+
+    slot: SlotName
+    rule: BrokenRule
+
+
+@dataclass(frozen=True, slots=True)
+class LoseCreate(Command):
+    """Send Create, and lose the response."""
+
+    slot: SlotName
+    state: DesiredState
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class LoseUpdate(Command):
+    """Send Update, and lose the response."""
+
+    slot: SlotName
+    state: DesiredState
+    image: Image
+    revision: SentRevision
+
+
+@dataclass(frozen=True, slots=True)
+class LoseDelete(Command):
+    """Send Delete, and lose the response."""
+
+    slot: SlotName
+
+
+Draw = tuple[type[Command], tuple[int, ...]]
+"""A command as it is drawn: its class, and for each field the place of its value among the choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table: `weight` is how often the command is drawn beside the others.
+
+    `needs` is the name of a field of Capabilities.
     """
 
-    name: str
-    numbers: tuple[int, ...]
+    command: type[Command]
     weight: int = 1
     needs: str = ""
 
 
-COMMANDS: tuple[Command, ...] = (
-    Command("create", (SLOTS, STATES, IMAGES, EXTRAS), 8),
-    Command("get", (SLOTS,), 3),
-    Command("update", (SLOTS, STATES, IMAGES, EXTRAS, REVISIONS, REASONS), 8),
-    Command("delete", (SLOTS,), 3),
-    Command("start", (SLOTS,), 2),
-    Command("stop", (SLOTS,), 3),
-    Command("list", (SCOPES, FILTERS, SORTS, LIMITS, 2, 2), 4),
-    Command("next_page", (), 2),
-    Command("watch", (TARGETS,), 3),
-    Command("close_watch", (STREAMS,)),
-    Command("pause_watch", (STREAMS,)),
-    Command("advance", (SPANS,), 3, "clock"),
-    Command("lease", (CLUSTERS,), 3),
-    Command("leave", (CLUSTERS,)),
-    Command("report", (SLOTS, REPORTS, CLUSTERS + 1, STALE, STALE, REPLICAS), 5),
-    Command("progress", (SLOTS,), 4),
-    Command("get_by_url", (SLOTS, 3)),
-    Command("resend", (SLOTS,)),
-    Command("break_rule", (SLOTS, FLAWS)),
-    Command("lose_create", (SLOTS, STATES, IMAGES)),
-    Command("lose_update", (SLOTS, STATES, IMAGES, REVISIONS)),
-    Command("lose_delete", (SLOTS,)),
+COMMANDS: tuple[Row, ...] = (
+    Row(Create, 8),
+    Row(Get, 3),
+    Row(Update, 8),
+    Row(Delete, 3),
+    Row(Start, 2),
+    Row(Stop, 3),
+    Row(List, 4),
+    Row(NextPage, 2),
+    Row(Watch, 3),
+    Row(CloseWatch),
+    Row(PauseWatch),
+    Row(Advance, 3, "clock"),
+    Row(Lease, 3),
+    Row(Leave),
+    Row(ReportStatus, 5),
+    Row(Progress, 4),
+    Row(GetByUrl),
+    Row(Resend),
+    Row(BreakRule),
+    Row(LoseCreate),
+    Row(LoseUpdate),
+    Row(LoseDelete),
 )
+BY_NAME: dict[str, type[Command]] = {}
+"""The commands by the names that reports and saved sequences show, such as "close_watch"."""
 
-BY_NAME = {command.name: command for command in COMMANDS}
+
+def name_of(command: type[Command]) -> str:
+    """Return the name of a command, such as "close_watch"."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in command.__name__).lstrip("_")
+
+
+BY_NAME.update({name_of(row.command): row.command for row in COMMANDS})
+
+
+@cache
+def choices_of(command: type[Command]) -> tuple[tuple[str, Sequence[Any]], ...]:
+    """Return each field of a command with the values that it may have."""
+    hints = get_type_hints(command)
+    return tuple((each.name, _values(hints[each.name])) for each in fields(command))
+
+
+def needs_of(sequence: Iterable[Command]) -> list[str]:
+    """Return the names of the capabilities that a sequence needs of its target."""
+    kinds = {type(each) for each in sequence}
+    return [row.needs for row in COMMANDS if row.needs and row.command in kinds]
+
+
+def decode(drawn: Draw) -> Command:
+    """Return the command for the places of its fields' values."""
+    command, places = drawn
+    return command(*(values[place] for (_, values), place in zip(choices_of(command), places, strict=True)))
+
+
+def _values(kind: type[Any]) -> Sequence[Any]:
+    return list(kind) if issubclass(kind, Enum) else (False, True)
+
+
+def _shown(value: Enum | bool) -> str:
+    return value.name if isinstance(value, Enum) else str(value).lower()

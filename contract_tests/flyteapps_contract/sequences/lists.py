@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
@@ -13,25 +13,11 @@ from flyteapps_contract.model import listing
 from flyteapps_contract.model.listing import by, where
 from flyteapps_contract.model.transitions import Observation
 from flyteapps_contract.model.violations import Violation, code_proof
-from flyteapps_contract.sequences.trace import OK, Step
-
-if TYPE_CHECKING:
-    from flyteapps_contract.sequences.interpreter import Interpreter
-
-ASC, DESC = "ASCENDING", "DESCENDING"
-SORTS: tuple[tuple[str, str], ...] = (
-    (),
-    ("name", ASC),
-    ("name", DESC),
-    ("created_at", DESC),
-    ("revision", ASC),
-    ("status_phase", DESC, "name", ASC),
-    ("updated_at", ASC),
-    ("updated_at", DESC),
-)  # type: ignore[assignment]  # tuples of several lengths
-LIMITS = (0, 1, 2, 1_000)
-BY_SCOPE = ("LI-1",)
-
+from flyteapps_contract.sequences import commands
+from flyteapps_contract.sequences.choices import ListFilter, ListScope
+from flyteapps_contract.sequences.context import Context
+from flyteapps_contract.sequences.reads import Reads
+from flyteapps_contract.traces.trace import OK, Step
 
 Born = tuple[listing.AppId, int]
 """An incarnation: the id, and when it was created."""
@@ -49,43 +35,44 @@ class Listing:
 
 
 class Lists:
-    """What a sequence lists."""
+    """The listings of one sequence."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._on = interpreter
+    def __init__(self, context: Context, reads: Reads) -> None:
+        self._context = context
+        self._reads = reads
         self._open: Listing | None = None
 
-    def list(self, scope: int, filter_: int, sort: int, limit: int, counted: int, bare: int) -> None:
-        """One List from its first page on."""
-        if not self._on.capabilities.projects:
+    def list(self, command: commands.List) -> None:
+        """Send List for the first page."""
+        if not self._context.capabilities.projects:
             return  # others may have apps in the only one
         apps = self._apps()
-        known = [(slot, app) for slot in self._on.scene.slots if (app := self._on.entry(slot).app) is not None]
-        if any(self._on.moving(slot, app) for slot, app in known):
+        known = [(slot, app) for slot in self._context.slots.all if (app := self._context.entry(slot).app) is not None]
+        if any(self._reads.moving(slot, app) for slot, app in known):
             return  # what moves meanwhile can't be compared
-        query = by(*SORTS[sort], limit=LIMITS[limit])
-        filters = self._filter(filter_, apps)
-        query.filters.extend(filters)
+        query = by(*command.sort.value, limit=command.limit.value)
+        query.filters.extend(_filters(command.filter, apps))
         request = rpc.ListRequest(request=query)
-        scope = self._scope(request, scope)
-        request.include_total_count = bool(counted)
-        request.disable_identity_enrichment = bool(bare)
-        inside = [app for app in apps if self._inside(app, request)]
+        self._set_scope(request, command.scope)
+        request.include_total_count = command.counted
+        request.disable_identity_enrichment = command.bare
+        inside = [app for app in apps if _is_inside(app, request)]
         matching = [app for app in inside if listing.matches(app, query.filters)]
-        step = self._on.trace.call("List", request, rpc.ListResponse)
+        step = self._context.trace.call("List", request, rpc.ListResponse)
         if step.code != OK:
-            raise Violation(("LI-1", "LI-2", "LI-3"), f"List ended with {step.code}: {step.message}", self._code(OK))
+            text = f"List ended with {step.code}: {step.message}"
+            raise Violation(("LI-1", "LI-2", "LI-3"), text, self._code(OK))
         self._judge(step, request, query, matching, inside)
 
-    def next_page(self) -> None:
-        """The next page of the last listing."""
+    def next_page(self, _: commands.NextPage) -> None:
+        """Send List for the next page of the last listing."""
         going = self._open
         if going is None:
             return
         request = rpc.ListRequest()
         request.CopyFrom(going.request)
         request.request.token = going.token
-        step = self._on.trace.call("List", request, rpc.ListResponse, token_of=going.token_of)
+        step = self._context.trace.call("List", request, rpc.ListResponse, token_of=going.token_of)
         if step.code != OK:
             raise Violation(("LI-4",), f"the next page ended with {step.code}: {step.message}", self._code(OK))
         answer = self._answer(step)
@@ -126,7 +113,7 @@ class Lists:
             wanted = [each[-1] for each in pages[0]]
             line = f"names({number}) in {[[each[-1] for each in page] for page in pages]!r}"
             text = f"expected {wanted}, got {[each[-1] for each in got]}"
-            raise Violation(self._says(got, orders, matching, inside, query), text, line)
+            raise Violation(self._guarantees(got, orders, matching, inside, query), text, line)
         more = len(matching) > limit
         if bool(answer.token) != more:
             line = f"bool(answers[{number}].token) is {more}"
@@ -144,8 +131,8 @@ class Lists:
                 expected = listing.without_enrichment(expected)
             if app != expected:
                 line = f"answers[{number}].apps[{place}] == {self._word(app)}"
-                says = ("LI-7",) if request.disable_identity_enrichment else ("GE-3", "LI-1", "UP-2")
-                raise Violation(says, f"{app.metadata.id.name} is listed otherwise than it was read", line)
+                guarantees = ("LI-7",) if request.disable_identity_enrichment else ("GE-3", "LI-1", "UP-2")
+                raise Violation(guarantees, f"{app.metadata.id.name} is listed otherwise than it was read", line)
         steady = all(sort.key in ("created_at", "name") for sort in listing.sorts_of(query)) and not query.filters
         self._open = None
         if answer.token and steady:
@@ -153,7 +140,7 @@ class Lists:
                 request, answer.token, number, {_born(app) for app in matching}, [_born(app) for app in answer.apps]
             )
 
-    def _says(
+    def _guarantees(
         self,
         got: list[listing.AppId],
         orders: list[list[listing.AppId]],
@@ -164,7 +151,7 @@ class Lists:
         """Which guarantees a page breaks that isn't the one that was due."""
         known = {listing.id_of(app) for app in inside}
         if set(got) - known:
-            gone = any(entry.existed and not entry.may_exist for entry in self._on.possible.entries.values())
+            gone = any(entry.existed and not entry.may_exist for entry in self._context.possible.entries.values())
             return ("LI-1", "DE-3") if gone else ("LI-1",)
         if len(set(got)) != len(got):
             return ("LI-4",)
@@ -174,69 +161,29 @@ class Lists:
             return ("LI-4", "LI-1")
         return ("LI-3",)
 
-    # ---- requests
-
-    def _scope(self, request: rpc.ListRequest, number: int) -> int:
-        """Sets the scope; that of an org or cluster only where no other app is there, not even a stream's marker."""
-        places = self._on.scene.places
-        alone = self._on.capabilities.fresh and self._on.session.plane.link.opens_at_once
-        if number == 2 and alone:
-            request.org = self._on.possible.org or self._on.session.run.org or "flyte"
-        elif number == 3 and alone:
-            request.cluster_id.CopyFrom(self._on.session.cluster(self._on.scene.clusters[0]))
+    def _set_scope(self, request: rpc.ListRequest, scope: ListScope) -> None:
+        """Set the scope; an org or a cluster only where no other app is there, not even a stream's marker."""
+        places = self._context.slots.places
+        alone = self._context.capabilities.fresh and self._context.opens_at_once
+        if scope is ListScope.ORG and alone:
+            request.org = self._context.possible.org or self._context.session.run.org or "flyte"
+        elif scope is ListScope.CLUSTER and alone:
+            cluster = self._context.slots.clusters[0]
+            request.cluster_id.CopyFrom(self._context.session.cluster(cluster))
         else:
-            request.project.CopyFrom(places[number % len(places)])
-        return number
-
-    def _inside(self, app: model.App, request: rpc.ListRequest) -> bool:
-        match request.WhichOneof("filter_by"):
-            case "cluster_id":
-                return app.status.assigned_cluster == request.cluster_id.name
-            case "project":
-                place = (request.project.name, request.project.domain)
-                return (app.metadata.id.project, app.metadata.id.domain) == place
-            case _:
-                return True
-
-    def _filter(self, number: int, apps: list[model.App]) -> list[list_pb2.Filter]:
-        """The filter of that number; what it compares with is taken from an app that is there."""
-        name = apps[0].metadata.id.name if apps else "nobody"
-        time = listing.rfc3339(listing.nanoseconds(apps[0].status.created_at)) if apps else "2026-01-01T00:00:00Z"
-        moved = listing.rfc3339(listing.nanoseconds(apps[-1].status.last_updated_at)) if apps else time
-        rows: tuple[tuple[Any, ...], ...] = (
-            (),
-            ("EQUAL", "name", name),
-            ("NOT_EQUAL", "name", name),
-            ("CONTAINS", "name", name[-2:]),
-            ("CONTAINS_CASE_INSENSITIVE", "name", name[-2:].upper()),
-            ("ENDS_WITH", "name", name[-1]),
-            ("VALUE_IN", "name", name, "other"),
-            ("VALUE_NOT_IN", "name", name, "other"),
-            ("EXISTS", "labels.team"),
-            ("NOT_EXISTS", "labels.team"),
-            ("EQUAL", "labels.team", "red"),
-            ("NOT_EQUAL", "labels.team", "red"),
-            ("VALUE_IN", "labels.team", "red", "blue"),
-            ("EQUAL", "status_phase", "DEPLOYMENT_STATUS_STOPPED"),
-            ("VALUE_NOT_IN", "status_phase", "DEPLOYMENT_STATUS_STOPPED", "DEPLOYMENT_STATUS_ACTIVE"),
-            ("EQUAL", "desired_state", "DESIRED_STATE_STOPPED"),
-            ("GREATER_THAN", "created_at", time),
-            ("LESS_THAN_OR_EQUAL", "created_at", time),
-            ("GREATER_THAN_OR_EQUAL", "updated_at", moved),
-            ("LESS_THAN", "updated_at", moved),
-        )
-        row = rows[number]
-        return [where(*row)] if row else []
+            other = scope in (ListScope.OTHER_PROJECT, ListScope.CLUSTER)
+            request.project.CopyFrom(places[-1] if other else places[0])
 
     # ---- what is known
 
     def _apps(self) -> list[model.App]:
-        """The apps that are there; those that may have changed are read first."""
+        """Return the existing apps; those that may have changed are read first."""
         apps: list[model.App] = []
-        for slot in self._on.scene.slots:
-            entry = self._on.entry(slot)
-            if entry.may_exist and (not entry.known or self._on.moving(slot, entry.seen.app)):  # type: ignore[union-attr]
-                self._on.refresh(slot)
+        for slot in self._context.slots.all:
+            entry = self._context.entry(slot)
+            moving = entry.seen is not None and self._reads.moving(slot, entry.seen.app)
+            if entry.may_exist and (moving or not entry.known):
+                self._reads.refresh(slot)
             if entry.app is not None:
                 apps.append(entry.app)
         return apps
@@ -245,7 +192,7 @@ class Lists:
         """The apps that are there for sure, as they were when they were last seen."""
         return {
             _born(entry.seen.app)
-            for entry in self._on.possible.entries.values()
+            for entry in self._context.possible.entries.values()
             if entry.seen is not None
             and all(branch.front is not None and not branch.created for branch in entry.branches)
         }
@@ -255,7 +202,7 @@ class Lists:
         seen: Observation | None = next(
             (
                 entry.seen
-                for entry in self._on.possible.entries.values()
+                for entry in self._context.possible.entries.values()
                 if entry.seen is not None and entry.seen.app.metadata.id == app.metadata.id
             ),
             None,
@@ -272,8 +219,37 @@ class Lists:
 
     @property
     def _number(self) -> int:
-        return self._on.trace.number
+        return self._context.trace.number
 
 
 def _born(app: model.App) -> Born:
     return listing.id_of(app), listing.nanoseconds(app.status.created_at)
+
+
+def _is_inside(app: model.App, request: rpc.ListRequest) -> bool:
+    match request.WhichOneof("filter_by"):
+        case "cluster_id":
+            return app.status.assigned_cluster == request.cluster_id.name
+        case "project":
+            place = (request.project.name, request.project.domain)
+            return (app.metadata.id.project, app.metadata.id.domain) == place
+        case _:
+            return True
+
+
+def _filters(choice: ListFilter, apps: Sequence[model.App]) -> list[list_pb2.Filter]:
+    """Return the filter; what it compares with is taken from an existing app."""
+    if choice is ListFilter.NONE:
+        return []
+    name = apps[0].metadata.id.name if apps else "nobody"
+    created = listing.rfc3339(listing.nanoseconds(apps[0].status.created_at)) if apps else "2026-01-01T00:00:00Z"
+    values = {
+        "name": name,
+        "tail": name[-2:],
+        "upper_tail": name[-2:].upper(),
+        "last_letter": name[-1],
+        "created": created,
+        "updated": listing.rfc3339(listing.nanoseconds(apps[-1].status.last_updated_at)) if apps else created,
+    }
+    function, field_name, *compared = choice.value
+    return [where(function, field_name, *(each.format(**values) for each in compared))]

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from flyteapps_contract.model import lifecycle
 from flyteapps_contract.model.violations import Violation
-from flyteapps_contract.sequences.trace import Step
+from flyteapps_contract.traces.trace import Step
 
 HEAD = '''\
 """{title}
