@@ -16,6 +16,7 @@
 #   make bench-against BASE=commit  this checkout against another commit, alternating in one run
 #   make protos   writes protos/outline.json from the installed flyteidl2
 #   make docs     writes the generated parts of docs/
+#   make site     builds the docs site into site/, strictly
 #
 # PYTHON=/path/to/python3.12 chooses the Python, with an environment of its own (.venv-python3.12); VENV=dir chooses that.
 
@@ -30,7 +31,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check clean
+.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check site workflows clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -51,12 +52,17 @@ $(VENV)/.stamp-test: $(VENV)/.stamp-serve
 	@$(PIP) -e '.[test]'
 	@touch $@
 
+$(VENV)/.stamp-site: $(VENV)/.stamp-test
+	@echo "Installing what the docs site needs"
+	@$(PIP) -e '.[site]'
+	@touch $@
+
 $(VENV)/.stamp-dev: $(VENV)/.stamp-test
 	@echo "Installing what the checks need"
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-setup: $(VENV)/.stamp-dev
+setup: $(VENV)/.stamp-dev $(VENV)/.stamp-site
 
 serve: $(VENV)/.stamp-serve
 	@$(BIN)/flyteapps serve $(ARGS)
@@ -67,7 +73,7 @@ test: $(VENV)/.stamp-test
 test-all: export FLYTEAPPS_MATRIX = all
 test-all: test
 
-check: $(VENV)/.stamp-dev
+check: $(VENV)/.stamp-dev $(VENV)/.stamp-site
 	@sh scripts/check.sh $(MAKE)
 
 lint: $(VENV)/.stamp-dev
@@ -110,11 +116,13 @@ LOWEST_TESTS ?= tests/client tests/plane tests/serving
 lowest: $(VENV)/.stamp-dev
 	@sh scripts/with_versions.sh $(VENV) lowest $(LOWEST_TESTS)
 
-# What comes next upstream: to be seen, and to stop nobody.
+# What comes next upstream: to be seen, and to stop nothing.
+CANARY ?= flyte,flyteidl2 connectrpc
 CANARY_TESTS ?= tests/client tests/serving tests/sdk
 canary: $(VENV)/.stamp-dev
-	@sh scripts/with_versions.sh $(VENV) flyte,flyteidl2 $(CANARY_TESTS); sdk=$$?; \
-	sh scripts/with_versions.sh $(VENV) connectrpc $(CANARY_TESTS) && exit $$sdk
+	@status=0; for each in $(CANARY); do \
+		sh scripts/with_versions.sh $(VENV) "$$each" $(CANARY_TESTS) || status=1; \
+	done; exit $$status
 
 SOAK ?= 3600
 soak: $(VENV)/.stamp-test
@@ -173,5 +181,14 @@ docs: $(VENV)/.stamp-test
 docs-check: $(VENV)/.stamp-test
 	@for each in scripts/docs/generate_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" --check || exit 1; done
 
+# Warnings are errors. The site is searched and drawn in the reader's browser; nothing of it runs on a server.
+site: $(VENV)/.stamp-site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+# The workflows of .github, by actionlint, which it builds.
+workflows: $(VENV)/.stamp-test
+	@sh scripts/go_install.sh $(VENV) .interop github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@.interop/bin/actionlint
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .interop .base .pytest_cache .ruff_cache dist build
+	rm -rf $(VENV) .venv-lowest .venv-newest .interop .base .pytest_cache .ruff_cache dist build site

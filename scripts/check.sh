@@ -1,57 +1,68 @@
 #!/bin/sh
-# All that CI demands; $1 is make. One part that fails doesn't hide what the others say; pytest comes last, so that its
-# closing line does. What waits, for the network or the clock, does so beside something that doesn't; the figures of the
-# benchmarks' smoke run are not judged.
+# All that CI demands; $1 is make. The parts run two at a time, the long ones first, each with its output in one piece;
+# one that fails hides none of the others. pytest comes last, alone on all cores, so that its closing line does.
+#
+# What `make` offers in full runs here in a short form, or in turns, another one each day: the canary's packages, the share
+# of the test matrix. The figures of the benchmarks' smoke run are not judged.
 set -u
+
+if [ "$1" = --part ]; then
+    # --part MAKE LOGS LINE: one part, `TARGET [VARIABLE=VALUE]...` in shell words
+    make=$2 logs=$3
+    eval "set -- $4"
+    log=$(mktemp "$logs/part.XXXXXX")
+    started=$(date +%s)
+    "$make" "$@" >"$log" 2>&1
+    status=$?
+    seconds=$(($(date +%s) - started))
+    case $1 in
+    canary) # what comes next upstream stops nothing
+        grep -E "==[0-9]|^[0-9]+ (passed|failed)" "$log" | sed 's/^/check: canary: /' >"$log.short"
+        mv "$log.short" "$log"
+        ;;
+    *) [ "$status" -eq 0 ] || echo "$1" >>"$logs/failed" ;;
+    esac
+    echo "check: $1 took $seconds s" >>"$log"
+    cat "$log"
+    exit 0
+fi
+
 make=$1
+day=$(($(date +%s) / 86400))
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-# part TARGET [VARIABLE=VALUE]: a value may have spaces
-part() {
-    started=$(date +%s)
-    "$make" "$@" || echo "$1" >>"$logs/failed"
-    echo "check: $1 took $(($(date +%s) - started)) s"
+parts() {
+    cat <<'END'
+docs-check
+verify
+lowest LOWEST_TESTS='tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py'
+types
+test-interop
+mutants ROTATING=3
+realtime
+bench-smoke
+END
+    if [ $((day % 2)) -eq 0 ]; then newest=flyte,flyteidl2; else newest=connectrpc; fi
+    echo "canary CANARY=$newest CANARY_TESTS='--maxfail 1 tests/serving/test_wire.py tests/sdk/test_scenarios.py'"
+    cat <<'END'
+bare
+soak SOAK=20
+soak SOAK='10 auto 1 flyte-oss'
+site
+wheels
+workflows
+protos-check
+imports
+lint
+END
 }
 
-# begin FUNCTION: in the background; finish FUNCTION PID: says what it said
-begin() {
-    "$1" >"$logs/$1" 2>&1 &
-}
-finish() {
-    wait "$2"
-    cat "$logs/$1"
-}
+parts | tr '\n' '\0' | xargs -0 -n 1 -P 2 sh "$0" --part "$make" "$logs"
 
-wheels() { part wheels; }
-tools() { part interop-tools; }
-beside() {
-    part bench-smoke
-    part bare
-    part soak SOAK=60
-    part soak SOAK="20 auto 1 flyte-oss"
-    part mutants ROTATING=8
-    part lowest LOWEST_TESTS="tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py"
-    # what comes next upstream stops nobody
-    "$make" canary CANARY_TESTS="--maxfail 1 tests/serving/test_wire.py tests/sdk/test_scenarios.py" >"$logs/canary" 2>&1
-    grep -E "==[0-9]|^[0-9]+ (passed|failed)" "$logs/canary" | sed 's/^/check: canary: /'
-}
-
-begin wheels
-wheels=$!
-begin tools
-tools=$!
-begin beside
-beside=$!
-for each in lint types imports protos-check docs-check realtime verify; do part $each; done
-finish tools $tools
-part test-interop
-finish wheels $wheels
-finish beside $beside
 [ ! -e "$logs/failed" ] || echo "check: failed so far: $(tr '\n' ' ' <"$logs/failed")" >&2
-# a quarter of the repetitions (tests/matrix.py), another one each day
-: "${FLYTEAPPS_MATRIX:=$(($(date +%s) / 86400 % 4 + 1))/4}"
+: "${FLYTEAPPS_MATRIX:=$((day % 4 + 1))/4}"
 export FLYTEAPPS_MATRIX
-echo "check: test runs FLYTEAPPS_MATRIX=$FLYTEAPPS_MATRIX"
+echo "check: test runs FLYTEAPPS_MATRIX=$FLYTEAPPS_MATRIX (tests/matrix.py)"
 "$make" test || echo test >>"$logs/failed"
 [ ! -e "$logs/failed" ]

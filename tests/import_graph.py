@@ -8,7 +8,7 @@ as the table of dialects has them, is no edge: it is looked up, like an entry po
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -86,21 +86,20 @@ def grouped(graph: Graph, groups: Mapping[str, str]) -> dict[str, set[str]]:
 
 def without_shortcuts(graph: Graph) -> dict[str, set[str]]:
     """Return the graph without an edge where a longer way leads to the same node; edges on a cycle stay."""
-    reached = {node: _reachable(graph, [node]) for node in graph}
-    return {
-        node: {
-            target
-            for target in targets
-            if not any(target in reached[other] and node not in reached[other] for other in targets - {target})
-            or node in reached[target]
-        }
-        for node, targets in graph.items()
-    }
+    reached = {node: reachable(graph, node) for node in graph}
+
+    def is_shortcut(node: str, target: str) -> bool:
+        return node not in reached[target] and any(
+            target in reached[other] and other not in reached[target] for other in graph[node] - {target}
+        )
+
+    return {node: {each for each in targets if not is_shortcut(node, each)} for node, targets in graph.items()}
 
 
-def _reachable(graph: Graph, start: Iterable[str]) -> set[str]:
+def reachable(graph: Graph, start: str) -> set[str]:
+    """Return the nodes that some way from `start` leads to."""
     seen: set[str] = set()
-    left = list(start)
+    left = [start]
     while left:
         new = graph[left.pop()] - seen
         seen |= new

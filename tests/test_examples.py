@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from import_graph import ROOT
 
 from serving.server_process import ServerProcess
 
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 SECONDS = 90
+PYTEST_OPTIONS = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider")
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +28,10 @@ def endpoint() -> Iterator[str]:
         yield f"localhost:{server.port}"
 
 
-def _run(example: str, folder: Path, *command: str) -> str:
-    """Run Python with a copy of an example in this folder, without our settings; return its output, or fail."""
-    shutil.copy(ROOT / "examples" / example, folder)
+def _run(folder: Path, *command: str) -> str:
+    """Run Python in this folder with copies of the examples, without our settings; return its output, or fail."""
+    for example in EXAMPLES:
+        shutil.copy(example, folder)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FLYTE", "PYTEST_"))}
     done = subprocess.run(
         [sys.executable, *command],
@@ -43,14 +48,14 @@ def _run(example: str, folder: Path, *command: str) -> str:
 
 def test_the_sdk_deploys(endpoint: str, tmp_path: Path) -> None:
     """The SDK's example ends with its app deployed, and stopped again."""
-    printed = _run("deploy_with_sdk.py", tmp_path, "deploy_with_sdk.py", endpoint)
+    printed = _run(tmp_path, "deploy_with_sdk.py", endpoint)
     assert "hello-sdk is active: http" in printed
     assert printed.endswith("hello-sdk is stopped\n")
 
 
 def test_the_client_follows_an_app(endpoint: str, tmp_path: Path) -> None:
     """The client's example sees an app become active, and another one fail."""
-    active, listed, failed = _run("use_client.py", tmp_path, "use_client.py", endpoint).splitlines()
+    active, listed, failed = _run(tmp_path, "use_client.py", endpoint).splitlines()
     assert active.startswith("hello-client is active: http")
     assert "hello-client" in listed
     assert failed.startswith("broken failed: ")
@@ -59,12 +64,17 @@ def test_the_client_follows_an_app(endpoint: str, tmp_path: Path) -> None:
 
 def test_the_pytest_suite_passes(tmp_path: Path) -> None:
     """The example of a test suite passes outside of this project's own configuration."""
-    pytest_options = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider")
-    printed = _run("test_with_stand_in.py", tmp_path, "-m", "pytest", *pytest_options, "test_with_stand_in.py")
-    assert "4 passed" in printed
+    assert "4 passed" in _run(tmp_path, "-m", "pytest", *PYTEST_OPTIONS, "test_with_stand_in.py")
+
+
+def test_the_tutorials_tests_pass(tmp_path: Path) -> None:
+    """The test file that docs/tutorial.md shows passes."""
+    [block] = re.findall(r"^```python\n(.*?)^```$", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "test_tutorial.py").write_text(block, encoding="utf-8")
+    assert "2 passed" in _run(tmp_path, "-m", "pytest", *PYTEST_OPTIONS, "test_tutorial.py")
 
 
 def test_every_example_is_run() -> None:
     """An example that no test runs would rot."""
-    examples = {path.name for path in (ROOT / "examples").glob("*.py")}
-    assert examples == {"app_operator.py", "deploy_with_sdk.py", "test_with_stand_in.py", "use_client.py"}
+    names = {path.name for path in EXAMPLES}
+    assert names == {"app_operator.py", "deploy_with_sdk.py", "test_with_stand_in.py", "use_client.py"}

@@ -15,7 +15,7 @@ PUBLIC_MODULES = {"flyteapps", "flyteapps_fake", "flyteapps_fake.pytest_plugin",
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
 CONTRACT = {
     *("contract_tests", "client_tests"),
-    *("Target", "Offers", "PlanesTarget", "EndpointTarget"),
+    *("Target", "Capabilities", "PlanesTarget", "EndpointTarget"),
     *("ClientFactory", "ClientUnderTest", "HandleUnderTest", "Kind", "NotOffered", "blocking"),
     *("FLYTE_OSS_RECORDING", "Recorder", "Rules", "load_recording", "replay", "replay_file", "save_recording"),
 }

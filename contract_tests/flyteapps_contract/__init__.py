@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from flyteapps_contract.recordings.steps import save as save_recording
     from flyteapps_contract.targets.endpoint import EndpointTarget
     from flyteapps_contract.targets.planes import PlanesTarget
-    from flyteapps_contract.targets.target import Offers, Target
+    from flyteapps_contract.targets.target import Capabilities, Target
 
 __all__ = [
     "FLYTE_OSS_RECORDING",
+    "Capabilities",
     "ClientFactory",
     "ClientUnderTest",
     "EndpointTarget",
     "HandleUnderTest",
     "Kind",
     "NotOffered",
-    "Offers",
     "PlanesTarget",
     "Recorder",
     "Rules",
@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Capabilities": "targets.target",
     "FLYTE_OSS_RECORDING": "recordings:FLYTE_OSS",
     "ClientFactory": "clients.adapter",
     "ClientUnderTest": "clients.adapter",
@@ -53,7 +54,6 @@ _HOMES = {
     "HandleUnderTest": "clients.adapter",
     "Kind": "clients.adapter",
     "NotOffered": "outcomes",
-    "Offers": "targets.target",
     "PlanesTarget": "targets.planes",
     "Recorder": "recordings.recorder",
     "Rules": "recordings.replayer",

@@ -9,6 +9,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs"
 
 
+def between_marks(name: str, mark: str, text: str) -> str:
+    """Return the page of docs/ with this name, with `text` between its comments `MARK: begin` and `MARK: end`."""
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->\n"
+    before, _, rest = (PAGES / name).read_text(encoding="utf-8").partition(begin)
+    return f"{before}{begin}{text}{end}{rest.partition(end)[2]}"
+
+
 def write_or_check(name: str, text: str) -> int:
     """Write the page of docs/ with this name; with `--check` return 1 unless the page is there with the same text."""
     target = PAGES / name

@@ -74,10 +74,6 @@ class Capabilities:
         return "" if getattr(self, need) else self.REASONS[need]
 
 
-Offers = Capabilities
-"""The former name, kept for targets that were written with it."""
-
-
 class Inbox:
     """The messages of one stream, filled from another thread."""
 
