@@ -15,7 +15,6 @@ MAX_MEDIAN_LINES = 150
 each_package = pytest.mark.parametrize("package", PACKAGES)
 
 
-@pytest.mark.xfail(strict=False, reason="the last cycles are being removed")
 @each_package
 def test_no_modules_import_each_other(package: str) -> None:
     """There is no cycle of imports, imports inside of functions and under TYPE_CHECKING included."""
