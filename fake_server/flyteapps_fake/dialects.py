@@ -1,4 +1,4 @@
-"""The dialects that a plane can speak, by name; each is loaded when a plane of it is made."""
+"""The table of dialects by name; each is loaded when a plane of it is made."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 Maker = Callable[[Any, Any], Any]
-"""Makes the Dialect of one plane, of its Settings and the Timeline that it plans on."""
+"""A constructor of a Dialect from a plane's Settings and its Timeline."""
 
 
 class Row(NamedTuple):
-    """Where a dialect is, whether its planes can do without a domain for public URLs, whether clusters lease apps.
+    """A dialect: its module, whether its planes can do without a domain for public URLs, whether clusters lease apps.
 
     `scenarios`: the module that has its table of scenarios.
     """
@@ -36,13 +36,13 @@ DIALECTS: Mapping[str, Row] = {
 
 
 def maker_of(name: str) -> Maker:
-    """What makes the dialect of that name, which is one of DIALECTS."""
+    """Return the constructor of the dialect of that name, which is one of DIALECTS."""
     row = DIALECTS[name]
     made: Maker = getattr(import_module(row.module), row.made)
     return made
 
 
 def scenarios_of(name: str) -> Collection[str]:
-    """The names of the scenarios that the dialect of that name knows."""
+    """Return the names of the scenarios that the dialect of that name has."""
     known: Collection[str] = import_module(DIALECTS[name].scenarios).SCENARIOS
     return known

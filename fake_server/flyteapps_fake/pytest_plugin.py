@@ -15,7 +15,7 @@ __all__ = ["plane", "plane_endpoint"]
 
 @pytest.fixture
 def plane() -> Iterator[FakeControlPlane]:
-    """A fresh stand-in control plane on the auto clock; fails the test that leaves a stream open."""
+    """Return a fresh stand-in control plane on the auto clock; it fails a test that leaves a stream open."""
     try:
         from flyteapps_fake.control_plane import FakeControlPlane
     except ModuleNotFoundError as missing:
@@ -28,7 +28,7 @@ def plane() -> Iterator[FakeControlPlane]:
 
 @pytest.fixture
 def plane_endpoint(plane: FakeControlPlane) -> str:
-    """That plane's address, such as "http://localhost:43210": Connect, gRPC-Web and gRPC, until the test ends.
+    """Return that plane's URL, such as "http://localhost:43210": Connect, gRPC-Web and gRPC, until the test ends.
 
     By name: of http://127.0.0.1:43210 the Flyte SDK would make the org "127".
     """

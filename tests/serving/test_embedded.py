@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 
@@ -15,8 +14,6 @@ from flyteidl2.app import app_service_pb2_grpc
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.grpc.asyncio_servicer import AioServicer
-from flyteapps_fake.http.loop_driver import LoopDriver
 from flyteapps_fake.servers.embedded import PATIENCE_SECONDS
 
 from .asgi_calls import PATIENCE
@@ -99,34 +96,3 @@ def test_closing_is_immediate_where_no_call_is_open(monkeypatch: pytest.MonkeyPa
             started = time.monotonic()
             server.close()
             assert time.monotonic() - started < PATIENCE_SECONDS
-
-
-async def test_the_asyncio_handlers() -> None:
-    """grpcio's asyncio server answers over the plane, refuses by status and ends its streams when told to."""
-    async with FakeControlPlane() as plane:
-        driver = LoopDriver(plane)
-        driver.start()
-        server = grpc.aio.server()
-        servicer = AioServicer(plane)
-        server.add_generic_rpc_handlers(tuple(servicer.handlers()))
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        try:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                stub = app_service_pb2_grpc.AppServiceStub(channel)
-                await stub.Create(create("a"))
-                with pytest.raises(grpc.RpcError) as caught:
-                    await stub.Create(create("a"))
-                assert caught.value.code() == grpc.StatusCode.ALREADY_EXISTS  # type: ignore[attr-defined]
-                call = stub.Watch(watch("a"))
-                async for event in call:
-                    app = event.update_event.updated_app if event.HasField("update_event") else event.create_event.app
-                    if app.status.conditions[-1].deployment_status == ACTIVE:
-                        break
-                servicer.end("the server is shutting down")
-                with pytest.raises(grpc.RpcError) as ended:
-                    await asyncio.wait_for(anext(aiter(call)), 10)
-                assert ended.value.code() == grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
-        finally:
-            await server.stop(0)
-            driver.stop()

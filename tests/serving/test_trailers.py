@@ -11,14 +11,12 @@ import pytest
 from buf.validate import validate_pb2
 from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as payload
-from flyteidl2.app import app_service_pb2_grpc
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 from google.rpc.status_pb2 import Status
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.errors import MAX_TRAILER_BYTES, Code, RpcError
-from flyteapps_fake.grpc.asyncio_servicer import AioServicer
 from flyteapps_fake.http.protocol.wire import grpc_trailers
 
 from .messages import create
@@ -77,24 +75,6 @@ def test_many_violations_over_grpcio(target: str, text: str) -> None:
         assert (status.code, status.message) == (int(Code.INVALID_ARGUMENT), refusals[0].details())
         violations = validate_pb2.Violations()
         assert status.details[0].Unpack(violations) and len(violations.violations) >= 10
-
-
-async def test_many_violations_over_the_asyncio_handlers() -> None:
-    """grpcio's asyncio handlers keep to the same bound."""
-    with FakeControlPlane() as plane:
-        server = grpc.aio.server()
-        server.add_generic_rpc_handlers(AioServicer(plane).handlers())
-        port = server.add_insecure_port("127.0.0.1:0")
-        await server.start()
-        try:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                stub = app_service_pb2_grpc.AppServiceStub(channel)
-                for _ in range(CALLS):
-                    with pytest.raises(grpc.aio.AioRpcError) as refused:
-                        await stub.Create(broken(TEXTS["not ASCII"]), timeout=20)
-                    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-        finally:
-            await server.stop(None)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

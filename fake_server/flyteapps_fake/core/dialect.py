@@ -22,7 +22,7 @@ CLOSED = "the plane was closed: make another FakeControlPlane, or call it before
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the person at the terminal should know of an app, because no client is told."""
+    """A message about an app for the terminal, which no client receives."""
 
     app: str
     message: str

@@ -1,4 +1,4 @@
-"""Random draws that are no one's turn: the same for the same seed and words, whatever else was drawn."""
+"""Random draws that depend on a seed and a key alone: no other draw changes them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 
 
 def drawn(seed: int, *words: object) -> bytes:
-    """32 bytes."""
+    """Return 32 bytes, the same for the same seed and words."""
     return hashlib.sha256("\0".join(map(str, (seed, *words))).encode()).digest()
 
 
 def jitter(width: int, seed: int, *words: object) -> int:
-    """A draw in [-width, width]."""
+    """Return a number in [-width, width], the same for the same seed and words."""
     return int.from_bytes(drawn(seed, *words)[:8], "big") % (2 * width + 1) - width if width else 0

@@ -1,4 +1,4 @@
-"""What the plane answers when it refuses: one exception, with the RPC code that every transport maps to its own.
+"""The error of a refused call: one exception, with the RPC code that every transport maps to its own.
 
 No transport's own error type appears in the plane.
 """
@@ -74,12 +74,12 @@ class RpcError(Exception):
 
 
 def percent_encoded(text: str) -> str:
-    """A message as gRPC writes it."""
+    """Return a message as gRPC writes it."""
     return quote(text, safe=SAFE, errors="replace")
 
 
 def shortened(message: str, most: int) -> str:
-    """A message of at most LONGEST_MESSAGE characters and `most` bytes as gRPC writes it, valid in UTF-8."""
+    """Return a message of at most LONGEST_MESSAGE characters and `most` bytes as gRPC writes it, valid in UTF-8."""
     kept = message[:LONGEST_MESSAGE]
     if not kept.isascii():
         kept = kept.encode(errors="replace").decode()
@@ -92,7 +92,7 @@ def shortened(message: str, most: int) -> str:
 
 
 def bounded(details: Iterable[Message]) -> tuple[Message, ...]:
-    """As many of the details as go into MAX_DETAILS_BYTES."""
+    """Return as many of the details as fit into MAX_DETAILS_BYTES."""
     size = 0
     kept: list[Message] = []
     for detail in details:

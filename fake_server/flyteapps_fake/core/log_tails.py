@@ -1,4 +1,4 @@
-"""Streams that follow a log: what is there, then what comes, until it is over. What is logged is a subclass's business.
+"""Streams that follow a log: its lines so far, then each new one, until it ends. A subclass makes the lines.
 
 They hold no lines: what a client has not read yet is computed when it reads.
 """
@@ -39,15 +39,15 @@ class Tail(OpenStream):
 
     @abstractmethod
     def _since(self) -> Iterator[bytes]:
-        """The messages with what was logged since the last look."""
+        """Return the messages with the lines since the last call."""
 
     @abstractmethod
     def _over(self) -> bool:
-        """Whether nothing more will be logged."""
+        """Return whether the log has ended."""
 
     @abstractmethod
     def _next_at(self) -> int | None:
-        """When the next line is logged; None where that can't be told."""
+        """Return when the next line is logged, or None if that is unknown."""
 
     def detached(self) -> None:
         self._timeline.timers.cancel(self)
@@ -75,7 +75,7 @@ class Tail(OpenStream):
             return message
 
     def _look_later(self) -> None:
-        """Has the transport look again once the next line is logged."""
+        """Schedule a wake of the transport for the next line."""
         at = self._next_at()
         if at is not None:
             self._timeline.timers.schedule(at, self, NEXT_LINE, progress=False)

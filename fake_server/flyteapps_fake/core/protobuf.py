@@ -22,7 +22,7 @@ _HEADS = tuple(bytes((number << 3 | 2,)) for number in range(16))
 
 
 def varint(value: int) -> bytes:
-    """`value` as a protobuf varint."""
+    """Return `value` as a protobuf varint."""
     if value < 0x80:
         return bytes((value,))
     if value < 0x4000:
@@ -36,22 +36,22 @@ def varint(value: int) -> bytes:
 
 
 def field_head(number: int, payload: bytes) -> bytes:
-    """What stands before the payload of a length-delimited field (message, string, bytes) with that number."""
+    """Return the bytes before the payload of a length-delimited field (message, string, bytes) with that number."""
     return _HEADS[number] + varint(len(payload))
 
 
 def field(number: int, payload: bytes) -> bytes:
-    """One length-delimited field."""
+    """Return one length-delimited field."""
     return field_head(number, payload) + payload
 
 
 def field_size(payload_bytes: int) -> int:
-    """How long a field with a number below 16 and such a payload is."""
+    """Return the size of a field with a number below 16 and a payload of that size."""
     return 1 + len(varint(payload_bytes)) + payload_bytes
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The varint that begins there, and where it ends. ValueError for more than 10 bytes, IndexError at the end."""
+    """Return the varint that begins at `at`, and its end. Raises ValueError beyond 10 bytes, IndexError at the end."""
     value = shift = 0
     while data[at] >= 0x80:
         value |= (data[at] & 0x7F) << shift
@@ -64,7 +64,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 @cache
 def _inner(shape: Descriptor) -> dict[int, Descriptor | None]:
-    """The fields of a message that hold further values, by number: the type of a message, None for packed numbers."""
+    """Return the fields that hold further values, by number: the type of a message, None for packed numbers."""
     return {
         field.number: field.message_type
         for field in shape.fields
@@ -112,10 +112,10 @@ def count_values(message: type[Message], data: bytes, most: int) -> int:
 
 
 def uint_field(number: int, value: int) -> bytes:
-    """One varint field, nothing where the value is the default."""
+    """Return one varint field, or nothing for the default value."""
     return varint(number << 3) + varint(value) if value else b""
 
 
 def encode(message: Message) -> bytes:
-    """The message's bytes, the same for equal messages in every process."""
+    """Return the message's bytes, the same for equal messages in every process."""
     return message.SerializeToString(deterministic=True)

@@ -1,4 +1,4 @@
-"""What a plane's servers take in before the plane sees it, and how they refuse what they can't read. No IO."""
+"""The request limits of a plane's servers, and how they refuse requests that they can't decode. No IO."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _undecodable(message: type[Message], data: bytes, error: Exception | None) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """The rules of one plane's servers.
+    """The request limits and the decoding errors of one plane's servers.
 
     `request_bytes`: that a request may have, decompressed; `values`: fields, list elements and map entries of one.
     `undecodable`: what is said of bytes that are no such message, given them, the message's type and, of JSON, what is

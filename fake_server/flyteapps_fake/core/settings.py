@@ -1,4 +1,4 @@
-"""What a stand-in is configured with, the same in process and behind `flyteapps serve`."""
+"""The configuration of a stand-in, the same in process and behind `flyteapps serve`."""
 
 from __future__ import annotations
 
@@ -150,11 +150,11 @@ class Settings:
 
     @property
     def report_delay(self) -> int | None:
-        """`report_seconds` in nanoseconds."""
+        """Return `report_seconds` in nanoseconds."""
         return None if self.report_seconds is None else round(self.report_seconds * 1e9)
 
     def pools_served(self) -> dict[str, tuple[str, ...]]:
-        """The clusters that serve a pool, by its name, the simulated one included where it is there."""
+        """Return the clusters that serve a pool, by its name, the simulated one included if there is one."""
         pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}
         if self.data_plane == "simulated" and SIMULATED not in pools.get(DEFAULT_POOL, ()):
             pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
@@ -162,7 +162,7 @@ class Settings:
 
     @property
     def serves_all(self) -> bool:
-        """Whether the simulated cluster serves each pool, and plays each cluster, that no other has come for."""
+        """Whether the simulated cluster serves every pool, and plays every cluster, that no other has leased for."""
         return self.data_plane == "simulated" and not self.pools
 
 

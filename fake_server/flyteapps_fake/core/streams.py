@@ -1,6 +1,6 @@
-"""What every open stream of the plane is: take what is there, wait to be woken, take again. No clocks, no IO.
+"""Open streams: take the messages that are ready, wait for a wake, take again. No clocks, no IO.
 
-What a stream gives is its subclass's business: a watch's events, a cluster's leases, an app's log lines.
+A subclass makes the messages: a watch's events, a cluster's leases, an app's log lines.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ class OpenStream(ABC):
         self.on_closed: list[Callable[[OpenStream], None]] = []
         self.closed = False
         self.abandoned = False
-        """Whether its reader was cancelled, and hasn't come back: nobody will close it."""
+        """Whether its reader was cancelled and hasn't returned: it will not be closed."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
 
     @abstractmethod
     def _next(self) -> bytes | None:
-        """The next encoded message, None where nothing is there now."""
+        """Return the next encoded message, or None if none is ready."""
 
     @abstractmethod
     def _ready(self) -> bool:
-        """Whether something is there."""
+        """Return whether a message is ready."""
 
     def push(self, event: Any, kind: int) -> None:  # noqa: B027  # most kinds of streams follow no events
         """Receive an event, of the dialect's own type, about an app in the stream's scope."""
 
     def detached(self) -> None:  # noqa: B027  # who holds nothing has nothing to let go of
-        """Lets go of what it holds: it has just been closed, under the plane's lock."""
+        """Release what the stream holds; called under the plane's lock when it has been closed."""
 
     def take(self) -> bytes | None:
-        """The next encoded message; None where nothing is there now.
+        """Return the next encoded message, or None if none is ready.
 
         Raises EOFError once the stream has ended as it should, RpcError once it ended otherwise: RESOURCE_EXHAUSTED
         for a consumer that fell behind, UNAVAILABLE for a plane that went away.
@@ -59,38 +59,38 @@ class OpenStream(ABC):
         return item
 
     def sent(self) -> None:
-        """Says that all that was taken reached the network and that the client is there."""
+        """Record that all messages taken reached the network, and that the client is there."""
         if self.on_sent is not None and not self.closed:
             self.on_sent(self)
 
     def idle(self) -> bool:
-        """Whether there is nothing to take, nor will be unless something happens."""
+        """Return whether no message is ready, nor will be before the next change."""
         return not (self._ready() or self._end or self.closed)
 
     def close(self) -> None:
-        """Frees the stream, and has whoever waits on it look again; a second call does nothing."""
+        """Close the stream and wake its reader; a second call does nothing."""
         if not self.closed:
             self._remove(self)
             self.notify()
 
     def end(self, error: RpcError | EOFError) -> None:
-        """Ends the stream with that error, after what is there."""
+        """End the stream with that error, after the messages that are ready."""
         if self._end is None:
             self._end = error
             self.waiting = False
             self.notify()
 
     def finish(self) -> None:
-        """Ends the stream as it should end, after what is there."""
+        """End the stream without an error, after the messages that are ready."""
         self.end(EOFError("the stream is over"))
 
     def stir(self) -> None:
-        """Has the transport look: there may be something to take."""
+        """Wake the transport: a message may be ready."""
         self.waiting = False
         self.notify()
 
     def notify(self) -> None:
-        """Has the transport look again; one whose event loop is gone never will, and must not undo a commit."""
+        """Wake the transport; one whose event loop is closed ends its stream, and must not undo a commit."""
         if self.wake is not None:
             try:
                 self.wake()
@@ -100,28 +100,28 @@ class OpenStream(ABC):
 
 
 class Streams:
-    """Knows every open stream, by its scope."""
+    """The open streams of a plane, by scope."""
 
     def __init__(self, lock: AbstractContextManager[object]) -> None:
         self._lock = lock
         """The plane's own: streams are opened and fed under it, but closed from anywhere."""
         self._streams: dict[StreamScope | None, dict[OpenStream, None]] = {}
         self.gone: RpcError | None = None
-        """Why no more are opened; None as long as the plane is there."""
+        """The error of new streams; None as long as the plane is open."""
 
     def __len__(self) -> int:
         return sum(map(len, self._streams.values()))
 
     def of(self, scope: StreamScope | None) -> Collection[OpenStream]:
-        """The open streams of that scope, in the order in which they were opened."""
+        """Return the open streams of that scope, in the order in which they were opened."""
         return self._streams.get(scope, ())
 
     def add(self, stream: OpenStream) -> None:
-        """Has the stream hear of its scope's events, until it is removed."""
+        """Add a stream, which receives the events of its scope until it is removed."""
         self._streams.setdefault(stream.scope, {})[stream] = None
 
     def remove(self, stream: OpenStream) -> None:
-        """Forgets a stream, which is closed by that."""
+        """Remove a stream, which closes it."""
         with self._lock:
             stream.closed = True
             for listener in stream.on_closed:
@@ -135,11 +135,11 @@ class Streams:
             stream.detached()
 
     def awaited(self) -> int:
-        """How many are open and have a reader."""
+        """Return how many are open and have a reader."""
         return sum(not stream.abandoned for members in self._streams.values() for stream in members)
 
     def end(self, error: RpcError) -> None:
-        """Ends every open stream, and those that come."""
+        """End every open stream, and refuse new ones."""
         self.gone = error
         for members in tuple(self._streams.values()):
             for stream in tuple(members):

@@ -83,7 +83,7 @@ def check_bytes(request: Message, most: int = MAX_REQUEST) -> None:
 
 
 def too_large(cap: int) -> RpcError:
-    """What a request over the cap is answered with, wherever that is noticed."""
+    """Return the error of a request over the cap, wherever that is noticed."""
     return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {cap} bytes after decompression")
 
 
@@ -102,7 +102,7 @@ def too_many(most: int) -> RpcError:
 
 
 def check_size(app: App, name: str) -> None:
-    """Refuses an app that an UpdateEvent could not carry twice; the plane's own part, the status, doesn't count."""
+    """Refuse an app that an UpdateEvent could not carry twice; the plane's own part, the status, doesn't count."""
     size = app.metadata.ByteSize() + app.spec.ByteSize()
     if size > MAX_APP:
         raise RpcError(
@@ -112,7 +112,7 @@ def check_size(app: App, name: str) -> None:
 
 
 def quoted(text: str) -> str:
-    """A client's word as a message of the plane's shows it: never longer than a line."""
+    """Return a client's text as messages quote it: never longer than a line."""
     return repr(text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "...")
 
 

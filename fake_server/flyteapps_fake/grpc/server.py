@@ -38,7 +38,7 @@ class GrpcServer:
         self._server.start()
 
     def _listen(self, addresses: Sequence[str]) -> int:
-        """Binds one port of all addresses, which stays ours from the search for a free one until grpcio has it."""
+        """Bind one port of all addresses, which stays ours from the search for a free one until grpcio has it."""
         with ExitStack() as until_bound:
             socks = [until_bound.enter_context(sock) for sock in bound_sockets(addresses, 0)]
             port: int = socks[0].getsockname()[1]
@@ -49,13 +49,13 @@ class GrpcServer:
         return port
 
     def close(self, patience: float) -> None:
-        """Ends the streams with UNAVAILABLE and frees the port."""
+        """End the streams with UNAVAILABLE and free the port."""
         self._servicer.end("the server is shutting down")
         self._server.stop(GRACE).wait(patience)
         self._pool.shutdown(wait=True)
 
     def abandon(self) -> None:
-        """Has it end by itself; a second call, or one after `close`, does nothing."""
+        """End the server without waiting for it; a second call, or one after `close`, does nothing."""
         self._servicer.end("the server was dropped")
         self._server.stop(0)
         self._pool.shutdown(wait=False)

@@ -29,12 +29,12 @@ _BY_NAME = {operation.method: operation for operation in OPERATIONS.values()}
 
 
 def identity(data: T) -> T:
-    """The serializer of answers that are encoded already, and the reader of requests that are messages."""
+    """Return the argument: the serializer of encoded responses, and the decoder of requests that are messages."""
     return data
 
 
 def reader(operation: Operation, intake: Intake) -> Callable[[bytes], Message]:
-    """The decoder of an RPC's requests. It is called by the handler: what grpcio can't deserialize is INTERNAL."""
+    """Return the decoder of an RPC's requests. The handler calls it: what grpcio can't deserialize is INTERNAL."""
     return lambda data: decode(operation.request, data, intake)
 
 
@@ -77,7 +77,7 @@ class SyncServicer:
             wake.set()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
-        """What `grpc.Server.add_generic_rpc_handlers` takes."""
+        """Return the argument of `grpc.Server.add_generic_rpc_handlers`."""
         services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for operation in OPERATIONS.values():
             make: Any = (

@@ -1,7 +1,7 @@
 """The plane without a wire: flyteidl2's generated clients whose calls enter the plane in this process.
 
 Responses are parsed from the plane's bytes, so every caller owns its messages.
-Whoever waits here for an event moves an `auto` clock meanwhile.
+A client that waits for an event here moves an `auto` clock meanwhile.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Res = TypeVar("Res", bound=Message)
 
 
 def connect_error(error: RpcError) -> ConnectError:
-    """The plane's refusal as connectrpc's error."""
+    """Return the plane's error as connectrpc's."""
     return ConnectError(ConnectCode(error.code.name.lower()), error.message, error.details)
 
 
@@ -54,7 +54,7 @@ class DirectTransport:
 
     @property
     def hint(self) -> str:
-        """For a wait that brings nothing: that the plane's clock is manual, and where it stands; "" otherwise."""
+        """A hint for a wait that times out: that the plane's clock is manual, and where it stands; else ""."""
         return self._plane.standstill
 
     def unary(
@@ -77,7 +77,7 @@ class DirectTransport:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """The same, after other tasks had their turn: a loop of calls must not starve them."""
+        """Make a unary call after other tasks had a turn: a loop of calls must not starve them. Raises ConnectError."""
         await asyncio.sleep(0)
         return self.unary(method, request, timeout, headers)
 
@@ -88,7 +88,7 @@ class DirectTransport:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> DirectStream[Res]:
-        """An open server stream, read by blocking; `timeout` in real seconds. Raises ConnectError."""
+        """Open a server stream that is read by blocking; `timeout` in real seconds. Raises ConnectError."""
         return DirectStream(self._plane, method, request, timeout, headers)
 
     def async_stream(
@@ -98,12 +98,12 @@ class DirectTransport:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncDirectStream[Res]:
-        """An open server stream, read by awaiting; `timeout` in real seconds. Raises ConnectError."""
+        """Open a server stream that is read by awaiting; `timeout` in real seconds. Raises ConnectError."""
         return AsyncDirectStream(self._plane, method, request, timeout, headers)
 
 
 class _OpenStream(Generic[Res]):
-    """What both kinds of streams share: the subscription, its deadline and its end."""
+    """The common part of both kinds of streams: the subscription, its deadline and its end."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class _OpenStream(Generic[Res]):
             raise connect_error(error) from error
 
     def close(self) -> None:
-        """Frees the stream."""
+        """Close the stream."""
         self._subscription.close()
 
     def __del__(self) -> None:
@@ -148,9 +148,9 @@ class _OpenStream(Generic[Res]):
         return None
 
     def _pause(self, until: float | None) -> float | None:
-        """Says that somebody waits here, until the monotonic clock shows `until`.
+        """Record that a client waits, and return how many seconds it may sleep, None for until woken.
 
-        Gives how long to sleep at most, None for until woken. Raises TimeoutError once that time is over.
+        Raises TimeoutError once the monotonic clock shows `until`.
         """
         if until is not None and time.monotonic() >= until:
             raise TimeoutError("no event came in time")
@@ -173,7 +173,7 @@ class DirectStream(_OpenStream[Res]):
             raise StopIteration from None
 
     def receive(self, timeout: float | None = None) -> Res:
-        """The next message. Raises TimeoutError where none came within `timeout` real seconds, EOFError at the end."""
+        """Return the next message. Raises TimeoutError if none came in `timeout` real seconds, EOFError at the end."""
         until = time.monotonic() + timeout if timeout is not None else None
         woken = threading.Event()
         self._subscription.wake = woken.set
@@ -207,7 +207,7 @@ class AsyncDirectStream(_OpenStream[Res]):
             raise StopAsyncIteration from None
 
     async def receive(self, timeout: float | None = None) -> Res:
-        """The next message. Raises TimeoutError where none came within `timeout` real seconds, EOFError at the end."""
+        """Return the next message. Raises TimeoutError if none came in `timeout` real seconds, EOFError at the end."""
         until = time.monotonic() + timeout if timeout is not None else None
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
@@ -236,7 +236,7 @@ class AsyncDirectStream(_OpenStream[Res]):
         raise EOFError("the stream was closed")
 
     async def aclose(self) -> None:
-        """Frees the stream."""
+        """Close the stream."""
         self.close()
 
 
@@ -249,7 +249,7 @@ def _seconds(timeout_ms: int | None) -> float | None:
 
 
 class _SyncCalls:
-    """A generated sync client's ways to call, over the plane in this process."""
+    """The calls of a generated sync client, over the plane in this process."""
 
     _transport: DirectTransport
 
@@ -276,7 +276,7 @@ class _SyncCalls:
 
 
 class _AsyncCalls:
-    """A generated async client's ways to call, over the plane in this process."""
+    """The calls of a generated async client, over the plane in this process."""
 
     _transport: DirectTransport
 
@@ -328,20 +328,20 @@ def _made(kind: Callable[[str], _Stub], plane: Plane) -> _Stub:
 
 
 def sync_stub(plane: Plane) -> AppServiceClientSync:
-    """The generated sync client over the plane."""
+    """Return the generated sync client over the plane."""
     return _made(_SyncStub, plane)
 
 
 def async_stub(plane: Plane) -> AppServiceClient:
-    """The generated async client over the plane."""
+    """Return the generated async client over the plane."""
     return _made(_AsyncStub, plane)
 
 
 def sync_logs_stub(plane: Plane) -> AppLogsServiceClientSync:
-    """The generated sync client of the logs of apps over the plane."""
+    """Return the generated sync client of AppLogsService over the plane."""
     return _made(_SyncLogsStub, plane)
 
 
 def async_logs_stub(plane: Plane) -> AppLogsServiceClient:
-    """The generated async client of the logs of apps over the plane."""
+    """Return the generated async client of AppLogsService over the plane."""
     return _made(_AsyncLogsStub, plane)

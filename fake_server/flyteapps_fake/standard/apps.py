@@ -1,4 +1,4 @@
-"""An app as the plane keeps it: immutable encoded pieces beside a small record of its index keys.
+"""Apps as the plane stores them: immutable encoded pieces beside a small record of their index keys.
 
 A record is never changed: a write makes a draft of it and puts a new one in its place, so a reader may keep one as
 long as it likes.
@@ -21,7 +21,7 @@ from flyteapps_fake.standard.operators.pools import wanted_by
 
 
 class AppKey(NamedTuple):
-    """What identifies an app, case-sensitive."""
+    """The id of an app, case-sensitive."""
 
     org: str
     project: str
@@ -33,7 +33,7 @@ class AppKey(NamedTuple):
         return cls(app_id.org, app_id.project, app_id.domain, app_id.name)
 
     def interned(self) -> AppKey:
-        """The same key whose texts are shared with those of other apps: for keeping."""
+        """Return the same key with its texts shared with those of other apps, for storing."""
         return AppKey(sys.intern(self.org), sys.intern(self.project), sys.intern(self.domain), self.name)
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class AppKey(NamedTuple):
 
 
 class AppRecord:
-    """One version of an app: its bytes in three pieces, and what the indexes need.
+    """One version of an app: its bytes in three pieces, and its index keys.
 
     The pieces are its metadata and spec, `front`; its Status without conditions, `status_bytes`; and those, `history`.
     """
@@ -77,7 +77,7 @@ class AppRecord:
             self.status_bytes = encode(status)
             self.cluster = sys.intern(status.assigned_cluster)
             self.lease = from_timestamp(status.lease_expiration) if status.HasField("lease_expiration") else 0
-            """When the lease that nobody has acknowledged runs out; 0 for none."""
+            """When the unacknowledged lease runs out; 0 for none."""
             self.replicas = status.current_replicas
         else:
             self.status_bytes = old.status_bytes
@@ -111,26 +111,26 @@ class AppRecord:
 
     @property
     def size(self) -> int:
-        """Bytes of the encoded App, or a few less."""
+        """The size of the encoded App in bytes, or a few less."""
         return len(self.front) + len(self.status_bytes) + len(self.history.encoded)
 
     def parse(self) -> App:
-        """A message of the caller's own."""
+        """Return the App as a message of the caller's own."""
         return App.FromString(self.encoded)
 
     def parse_front(self) -> App:
-        """Its metadata and spec alone."""
+        """Return the app's metadata and spec alone."""
         return App.FromString(self.front)
 
     def parse_status(self) -> Status:
-        """Its status without conditions."""
+        """Return the app's status without conditions."""
         return Status.FromString(self.status_bytes)
 
 
 class Draft:
-    """An app on its way into the store: what is there, changed by one write.
+    """An app on its way into the store: the stored one, changed by one write.
 
-    `sent`: the metadata and spec to be stored in the place of the old ones; None leaves those.
+    `sent`: the metadata and spec to be stored instead of the old ones; None leaves those.
     """
 
     __slots__ = (
@@ -174,25 +174,25 @@ class Draft:
 
     @property
     def status(self) -> Status:
-        """The status without conditions; what is changed in it is kept."""
+        """The status without conditions; changes to it are stored."""
         if self._status is None:
             self._status = self.old.parse_status() if self.old is not None else Status()
         return self._status
 
     @property
     def status_read(self) -> bool:
-        """Whether the status has been looked at, so that it may be another."""
+        """Whether the status has been read, so that it may have changed."""
         return self._status is not None
 
     @property
     def last(self) -> Condition:
-        """The last condition; `touch` keeps what is changed in it."""
+        """The last condition; `touch` stores changes to it."""
         if self._last is None:
             self._last = self.history.last()
         return self._last
 
     def append(self, condition: Condition, cause: Cause, now: int) -> None:
-        """Adds a condition, stamped by the plane; only moves of the table are taken, else FAILED_PRECONDITION."""
+        """Append a condition, stamped by the plane. Raises FAILED_PRECONDITION for a move that is not in the table."""
         source = self.reached if len(self.history) else None
         target, substate = condition.deployment_status, condition.substate
         why = refusal(source, target, cause, substate, stopping=not shall_run(self.desired_state))
@@ -207,14 +207,14 @@ class Draft:
         self._last = condition
 
     def touch(self) -> None:
-        """Counts a change that adds no condition."""
+        """Count a change that adds no condition."""
         self.counter += 1
         self.last.revision = self.counter
         self.history = self.history.replace_last(self.last)
 
 
 def deployment_id(spec: Spec) -> str:
-    """16 hex digits of what a cluster would run; fields that change nothing there are left out."""
+    """Return Return 16 hex digits of what a cluster would run; fields that change nothing there are left out."""
     bare = Spec()
     bare.CopyFrom(spec)
     for name in ("creator", "profile", "links", "runtime_metadata", "ingress", "desired_state"):

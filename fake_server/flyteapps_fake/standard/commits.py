@@ -1,4 +1,4 @@
-"""The one way in which an app changes: a new record, a tick of the clock, one event, and the data plane told.
+"""Commits, the one way in which an app changes: a new record, a tick of the clock, one event to the data plane.
 
 Decisions are made elsewhere (writes, leases, status); here they become fact.
 """
@@ -29,14 +29,14 @@ MOST_GONE = 100_000
 
 
 class State:
-    """Everything that one plane holds."""
+    """The state of one plane."""
 
     def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self.settings = settings
         self.timeline = timeline
         self.clock = timeline.clock
         self.lock = timeline.lock
-        """Whoever enters the plane holds it."""
+        """The plane's lock."""
         self.organization = Organization(settings.org)
         self.store = AppStore()
         self.timers = timeline.timers
@@ -48,7 +48,7 @@ class State:
         self.tokens = Tokens(settings.seed)
         self.on_event: Callable[[Event], None] | None = None
         self.scheduled: Callable[[], None] = timeline.scheduled
-        """Tells that timers may have changed."""
+        """Notifies the timeline's listeners that timers may have changed."""
         self._gone: dict[bytes, int] = {}
         """How often the ids of apps that were deleted had been created, by their digests: ids may be long. The oldest
         are forgotten."""
@@ -57,25 +57,25 @@ class State:
         self._busy = False
 
     def require(self, key: AppKey) -> AppRecord:
-        """The app, or NOT_FOUND."""
+        """Return the app. Raises NOT_FOUND."""
         record = self.store.get(key)
         if record is None:
             raise RpcError(Code.NOT_FOUND, f"app {key} not found")
         return record
 
     def next_incarnation(self, key: AppKey) -> int:
-        """How often an id that isn't there has been created, the next time included."""
+        """Return how often an absent id has been created, the next time included."""
         return self._gone.get(_digest(key), 0) + 1 if self._gone else 1
 
     def commit(self, draft: Draft) -> AppRecord:
-        """Makes the draft the state, as one event; the clock has ticked for it."""
+        """Commit the draft as one event; the clock has ticked for it."""
         old = draft.old
         new = AppRecord(draft, old.incarnation if old is not None else self.next_incarnation(draft.key))
         self._replace(old, new)
         return new
 
     def remove(self, old: AppRecord) -> None:
-        """Makes the app's absence the state, as one event; the clock has ticked for it."""
+        """Remove the app as one event; the clock has ticked for it."""
         self._gone[_digest(old.key)] = old.incarnation
         if len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
@@ -96,13 +96,13 @@ class State:
         self._pending.append(event)
 
     def soon(self, action: Callable[[], None]) -> None:
-        """Has `action` run before the plane is left: at once, unless a commit is being told of."""
+        """Run `action` before the plane is left: at once, unless a commit is being published."""
         self._later.append(action)
         if not self._busy:
             self.settle()
 
     def settle(self) -> None:
-        """Tells the data plane of what was committed, until it has nothing left to answer."""
+        """Send the committed events to the data plane, until it has nothing left to answer."""
         if self._busy:
             return
         self._busy = True
@@ -120,5 +120,5 @@ class State:
 
 
 def _digest(key: AppKey) -> bytes:
-    """16 bytes that stand for an id."""
+    """Return 16 bytes that stand for an id."""
     return hashlib.blake2b(repr(key).encode(), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""An app's conditions as its status holds them: encoded once, cut and put together without parsing them again.
+"""The conditions of an app, encoded once, cut and put together without parsing them again.
 
 A report adds one to up to a hundred; only the last is ever looked at on that way.
 """
@@ -28,11 +28,11 @@ class History:
         return self._count
 
     def last(self) -> Condition:
-        """A message of the caller's own; there has to be one."""
+        """Return the last condition as a message of the caller's own; there has to be one."""
         return Condition.FromString(self.encoded[-self._last_bytes :] if self._last_bytes else b"")
 
     def append(self, condition: Condition) -> History:
-        """With that one at the end, and without the oldest where there are more than MAX_CONDITIONS."""
+        """Return a history with that one at the end, and without the oldest beyond MAX_CONDITIONS."""
         payload = encode(condition)
         kept, count = self.encoded, self._count + 1
         if count > MAX_CONDITIONS:
@@ -41,7 +41,7 @@ class History:
         return History(b"".join((kept, field_head(_FIELD, payload), payload)), count, len(payload))
 
     def replace_last(self, condition: Condition) -> History:
-        """With that one in the place of the last."""
+        """Return a history with that one instead of the last."""
         payload = encode(condition)
         kept = self.encoded[: -field_size(self._last_bytes)]
         return History(kept + field(_FIELD, payload), self._count, len(payload))

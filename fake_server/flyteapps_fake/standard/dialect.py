@@ -1,4 +1,4 @@
-"""The standard dialect: what the protos document and the Flyte SDK relies on. Puts the rooms of the plane together."""
+"""The standard dialect: what the protos document and the Flyte SDK relies on, put together from its modules."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Standard(Dialect):
         return record.encoded if record is not None else None
 
     def ask(self, host: str) -> bytes | None:
-        """It keeps the app from going idle, and wakes one that has scaled to zero."""
+        """Handle a request: keep the app from going idle, and wake one that has scaled to zero."""
         key = self.state.hosts.owner(host)
         if key is not None and self._reactor is not None:
             self._reactor.asked(key)

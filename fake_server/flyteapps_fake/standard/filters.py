@@ -1,4 +1,4 @@
-"""Filters of List: each is checked and compiled once a request, then asked for every app.
+"""Filters of List: each is checked and compiled once a request, then applied to every app.
 
 Fields and functions that have no meaning together are refused, never ignored.
 """
@@ -68,7 +68,7 @@ MAX_VALUES = 1_000
 
 
 def compile_filters(filters: Sequence[Filter]) -> Callable[[AppRecord], bool]:
-    """One predicate that holds where every filter does; refuses what has no meaning."""
+    """Return one predicate that holds where every filter does. Raises INVALID_ARGUMENT for one without a meaning."""
     if len(filters) > MAX_FILTERS:
         raise RpcError(Code.INVALID_ARGUMENT, f"request.filters: {len(filters):,} filters; at most {MAX_FILTERS} apply")
     values = sum(len(each.values) for each in filters)
@@ -173,7 +173,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(where: str, text: str) -> int:
-    """An RFC 3339 time with any offset, as nanoseconds since 1970."""
+    """Return an RFC 3339 time with any offset, as nanoseconds since 1970."""
     found = _RFC3339.match(text)
     try:
         if found is None:
@@ -187,7 +187,7 @@ def parse_time(where: str, text: str) -> int:
 
 
 def _state_name(number: int) -> str:
-    """The enum's name; a number that this version of it lacks is its own, and no filter's."""
+    """Return the enum's name, or the number if this version of the enum lacks it, which no filter matches."""
     return Spec.DesiredState.Name(Spec.DesiredState.ValueType(number)) if number in _STATES else str(number)
 
 

@@ -1,4 +1,4 @@
-"""Public names of apps: generated subdomains, the URLs built from them, and who owns which host.
+"""Public names of apps: generated subdomains, the URLs built from them, and the owners of hosts.
 
 A host belongs to one app at a time. A public URL has one of two forms: a host name of its own under the base domain,
 or a path under /apps/ on the plane's own host, which every client can resolve. Whichever is shown, both lead to the
@@ -24,12 +24,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def generated_subdomain(seed: int, key: AppKey, incarnation: int) -> str:
-    """One DNS label, the same for the same seed, id and incarnation."""
+    """Return one DNS label, the same for the same seed, id and incarnation."""
     return f"{key.name.lower()}-{drawn(seed, *key, incarnation).hex()[:8]}"
 
 
 class Hosts:
-    """Which app answers under which host."""
+    """The apps by the host under which they answer."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -58,7 +58,7 @@ class Hosts:
         return f"{scheme}://{label}.{self._settings.base_domain}{port}"
 
     def plan(self, key: AppKey, config: IngressConfig, generated: str) -> Ingress:
-        """The ingress that an app with that configuration gets; refuses a bad or taken name, changes nothing."""
+        """Return the ingress of an app with that configuration; refuse a bad or taken name, and change nothing."""
         if config.subdomain and not is_label(config.subdomain):
             raise _invalid("subdomain", config.subdomain, "is not one label of a DNS name")
         if config.cname:
@@ -73,25 +73,25 @@ class Hosts:
         return ingress
 
     def check(self, key: AppKey, ingress: Ingress) -> None:
-        """Refuses a host that is another app's."""
+        """Refuse a host that is another app's."""
         for host in self._hosts_of(ingress):
             owner = self._owners.get(host, key)
             if owner != key:
                 raise RpcError(Code.FAILED_PRECONDITION, f"host {host} is taken by app {owner}")
 
     def move(self, key: AppKey, old: Ingress | None, new: Ingress | None) -> None:
-        """Gives back the old hosts and takes the new ones."""
+        """Release the old hosts and take the new ones."""
         for host in self._hosts_of(old) if old is not None else ():
             self._owners.pop(host, None)
         for host in self._hosts_of(new) if new is not None else ():
             self._owners[host] = key
 
     def owner(self, host: str) -> AppKey | None:
-        """The app that owns a host name, without port."""
+        """Return the app that owns a host name (without port), or None."""
         return self._owners.get(host.lower())
 
     def resolve(self, ingress: Ingress) -> AppKey | None:
-        """The one app that all given URLs lead to; None where nothing does."""
+        """Return the one app that all given URLs lead to, or None. Raises INVALID_ARGUMENT if they lead to several."""
         urls = [url for url in (ingress.public_url, ingress.cname_url, ingress.vpc_url) if url]
         if not urls:
             raise RpcError(Code.INVALID_ARGUMENT, "ingress: give at least one of public_url, cname_url, vpc_url")
@@ -118,12 +118,12 @@ class Hosts:
         return host == self._host or (is_loopback(self._host) and is_loopback(host))
 
     def _host_of_path(self, path: str) -> str:
-        """The host name whose app has that path, "" for a path that is no app's."""
+        """Return the host name whose app has that path, or ""."""
         label = subdomain_of_path(path)
         return f"{label}.{self._base}" if label else ""
 
     def _hosts_of(self, ingress: Ingress) -> list[str]:
-        """The host names of an app's ingress; the one that its cluster reported, in a network of its own, with port."""
+        """Return the host names of an app's ingress; the one reported by its cluster, in its own network, with port."""
         hosts = [self._host_of_public(urlsplit(ingress.public_url))]
         if ingress.cname_url:
             hosts.append(urlsplit(ingress.cname_url).hostname or "")
@@ -148,7 +148,7 @@ def _invalid(what: str, name: str, why: str) -> RpcError:
 
 
 def _endpoint(url: str) -> str:
-    """A URL's host and port, "" where it has none."""
+    """Return a URL's host and port, or ""."""
     try:
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
@@ -158,5 +158,5 @@ def _endpoint(url: str) -> str:
 
 
 def is_default(app: App) -> bool:
-    """Whether the client left the ingress to the plane."""
+    """Return whether the client left the ingress to the plane."""
     return not app.spec.HasField("ingress") or not app.spec.ingress.ByteSize()

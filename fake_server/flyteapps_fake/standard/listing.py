@@ -39,14 +39,14 @@ class Order(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a page ended: the sort values of its last app, and its id."""
+    """The end of a page: the sort values of its last app, and its id."""
 
     values: list[SortValue]
     key: AppKey
 
 
 class Tokens:
-    """Opaque page tokens, good for one query, also of another plane with that seed: a token is no more than a place."""
+    """Opaque page tokens, each valid for one query, also of another plane with that seed: a token is a position."""
 
     def __init__(self, seed: int) -> None:
         self._secret = hashlib.sha256(f"page tokens of seed {seed}".encode()).digest()
@@ -73,7 +73,7 @@ class Tokens:
 
 
 def list_apps(store: AppStore, tokens: Tokens, own_org: str, request: ListRequest) -> tuple[bytes, list[AppRecord]]:
-    """The encoded ListResponse, and the records on it."""
+    """Return the encoded ListResponse, and the records on it."""
     query = request.request
     if query.raw_filters:
         raise RpcError(Code.INVALID_ARGUMENT, "request.raw_filters: not supported; use request.filters")
@@ -101,7 +101,7 @@ def _whole(record: AppRecord) -> bytes:
 
 
 def _bare(record: AppRecord) -> bytes:
-    """The app whose identities are their ids alone."""
+    """Return the app with its identities reduced to their ids."""
     app = record.parse()
     for identity in (app.spec.creator, *(condition.actor for condition in app.status.conditions)):
         kind = identity.WhichOneof("principal")

@@ -1,4 +1,4 @@
-"""TailLogs: which replicas a request is about, their lines in order of time, and when such a stream is over.
+"""TailLogs: the replicas of a request, their lines in order of time, and the end of the stream.
 
 Streams hold no lines: what a client has not read yet is computed when it reads.
 """
@@ -31,7 +31,7 @@ MOST = 100
 
 
 def tail_logs(state: State, request: TailLogsRequest) -> LogStream:
-    """A stream of the lines of an app's replicas, or of one of them."""
+    """Return a stream of the lines of an app's replicas, or of one of them."""
     one = request.HasField("replica_id")
     app_id = request.replica_id.app_id if one else request.app_id
     record = state.require(AppKey.of(app_id))
@@ -53,7 +53,7 @@ def tail_logs(state: State, request: TailLogsRequest) -> LogStream:
 
 
 class LogStream(Tail):
-    """The lines of some replicas: who they are, the backlog, and, as long as none begins or ends, what comes."""
+    """The lines of some replicas: their ids, the backlog, and new lines as long as no replica begins or ends."""
 
     def __init__(self, state: State, record: AppRecord, replicas: list[Replica], *, follow: bool) -> None:
         self._state = state
@@ -77,7 +77,7 @@ class LogStream(Tail):
         self.stir()
 
     def _same(self) -> bool:
-        """Whether the replicas that are followed are still those that run."""
+        """Return whether the replicas that are followed are still those that run."""
         living = self._state.replicas.living(self._record.key)
         if any(each.life not in living for each in self._replicas):
             return False

@@ -1,6 +1,6 @@
-"""Whose plane this is: the org of a plane, and the filling of an org that a request leaves empty.
+"""The org of a plane, and the filling of an org that a request leaves empty.
 
-Runs before validation; it knows where each request carries an org, and nothing of apps.
+Runs before validation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Organization:
         return self._name or DEFAULT_ORG
 
     def settle(self) -> None:
-        """Fixes the org, as the first stored app does."""
+        """Fix the org, which the first stored app does."""
         self._name = self.name
 
     def fill(self, call: Call[Any]) -> str:
@@ -51,12 +51,12 @@ class Organization:
         return named
 
     def adopt(self, named: str) -> None:
-        """The first valid request that names an org decides it, unless that is longer than an org can be."""
+        """Adopt the org of the first valid request that names one, unless it is longer than an org can be."""
         if not self._name and 0 < len(named) <= MAX_ADOPTED:
             self._name = named
 
     def require(self, org: str) -> None:
-        """Refuses what another org would have to store."""
+        """Refuse an app of another org. Raises NOT_FOUND."""
         if org != self.name:
             shown = org if len(org) <= MAX_ADOPTED else f"{org[:MAX_ADOPTED]}..."
             raise RpcError(

@@ -15,12 +15,12 @@ from flyteapps_fake.standard.watch import Subscription, WatchScope, app_scope
 
 
 def find(state: State, request: GetRequest) -> AppRecord | None:
-    """The app of that id, None where there is none or the request asks otherwise."""
+    """Return the app of that id, or None, also for a request without an id."""
     return state.store.get(AppKey.of(request.app_id)) if request.HasField("app_id") else None
 
 
 def get(state: State, request: GetRequest) -> AppRecord:
-    """The app of that id, or the owner of those URLs."""
+    """Return the app of that id, or the owner of those URLs. Raises NOT_FOUND."""
     if request.HasField("app_id"):
         return state.require(AppKey.of(request.app_id))
     key = state.hosts.resolve(request.ingress)
@@ -30,12 +30,12 @@ def get(state: State, request: GetRequest) -> AppRecord:
 
 
 def list_(state: State, request: ListRequest) -> tuple[bytes, list[AppRecord]]:
-    """One page, encoded, and the records on it."""
+    """Return one page, encoded, and the records on it."""
     return list_apps(state.store, state.tokens, state.organization.name, request)
 
 
 def watch(state: State, request: WatchRequest) -> Subscription:
-    """A subscription that starts with what is there now."""
+    """Return a subscription that starts with a snapshot."""
     scope = _target(request, state.organization.name)
     if scope is None:
         return state.events.subscribe(None, ())

@@ -1,4 +1,4 @@
-"""The replicas of each app: their names, and when each began and ended. Followed from what clusters report.
+"""The replicas of each app: their names, and when each began and ended, derived from the reports of clusters.
 
 A replica lives from the report that counts it to the one that doesn't any more, or to the next revision's first.
 """
@@ -18,7 +18,7 @@ MOST_ENDED = 10
 
 
 class Life(NamedTuple):
-    """What is kept of one replica: the how many-th of its app it is, and its times in nanoseconds."""
+    """The record of one replica: its number within its app, and its times in nanoseconds."""
 
     number: int
     revision: int
@@ -27,7 +27,7 @@ class Life(NamedTuple):
 
 
 class Replica(NamedTuple):
-    """One replica; `seed` is what its log is drawn from."""
+    """One replica; its log is drawn from `seed`."""
 
     name: str
     seed: bytes
@@ -35,7 +35,7 @@ class Replica(NamedTuple):
 
 
 class _Lives:
-    """Those of one app, the oldest first."""
+    """The replicas of one app, the oldest first."""
 
     __slots__ = ("begun", "ended", "live")
 
@@ -53,21 +53,21 @@ class ReplicaBook:
         self._lives: dict[AppKey, _Lives] = {}
 
     def live(self, record: AppRecord) -> list[Replica]:
-        """Those that run now, the oldest first."""
+        """Return the replicas that run now, the oldest first."""
         return [self._replica(record, life) for life in self.living(record.key)]
 
     def living(self, key: AppKey) -> tuple[Life, ...]:
-        """What is kept of those that run now."""
+        """Return the records of the replicas that run now."""
         lives = self._lives.get(key)
         return lives.live if lives is not None else ()
 
     def ended(self, record: AppRecord) -> list[Replica]:
-        """The last ones that ended, the oldest first."""
+        """Return the last replicas that ended, the oldest first."""
         lives = self._lives.get(record.key)
         return [self._replica(record, life) for life in lives.ended] if lives is not None else []
 
     def follow(self, old: AppRecord | None, new: AppRecord | None, now: int) -> None:
-        """Follows a commit."""
+        """Follow a commit."""
         if new is None:
             if old is not None:
                 self._lives.pop(old.key, None)
@@ -95,7 +95,7 @@ class ReplicaBook:
 
 
 def _end(lives: _Lives, count: int, at: int) -> None:
-    """Ends the newest of them, down to so many."""
+    """End the newest replicas, down to `count`."""
     over = lives.live[count:]
     if over:
         lives.ended = (*lives.ended, *(life._replace(ended=at) for life in over))[-MOST_ENDED:]

@@ -27,7 +27,7 @@ _ALWAYS = "created_at"
 
 
 def scopes_of(record: AppRecord) -> tuple[Scope, ...]:
-    """The scopes an app is listed and watched under."""
+    """Return the scopes that an app is listed and watched under."""
     key = record.key
     scopes: tuple[Scope, ...] = (("org",), ("project", key.project, key.domain))
     return (*scopes, ("cluster", record.cluster)) if record.cluster else scopes
@@ -49,7 +49,7 @@ class AppStore:
         return self._records.get(key)
 
     def put(self, old: AppRecord | None, new: AppRecord | None) -> None:
-        """Replaces `old` by `new`; None is absence. The caller has made sure that `old` is the stored one."""
+        """Replace `old` by `new`; None is absence. The caller has made sure that `old` is the stored one."""
         if new is not None:
             self._records[new.key] = new
         elif old is not None:
@@ -71,7 +71,7 @@ class AppStore:
                     self._join(scope, new, entries)
 
     def _move(self, old: AppRecord, new: AppRecord, scopes: Iterable[Scope]) -> None:
-        """Keeps the app in these scopes, in the place that it has in each index by now."""
+        """Move the app within these scopes to its new position in each index."""
         if not self._sorted and old.created_at == new.created_at:
             return
         changed: dict[str, tuple[IndexEntry, IndexEntry] | None] = {}
@@ -94,7 +94,7 @@ class AppStore:
             del self._members[scope]
 
     def _join(self, scope: Scope, new: AppRecord, entries: dict[str, IndexEntry]) -> None:
-        """`entries`, by sort key: those that other scopes have, to be shared."""
+        """Add the app to a scope; `entries`, by sort key, are those of other scopes, to be shared."""
         indexes = self._members.get(scope)
         if indexes is None:
             indexes = self._members[scope] = {_ALWAYS: SortedList()}
@@ -105,7 +105,7 @@ class AppStore:
             index.add(entry)
 
     def index(self, scope: Scope, sort_key: str) -> SortedList[IndexEntry] | None:
-        """The scope's entries in the order of that sort key, built on its first use; None for an empty scope."""
+        """Return the scope's entries in the order of that sort key, built on first use; None for an empty scope."""
         indexes = self._members.get(scope)
         if indexes is None:
             return None
@@ -118,11 +118,11 @@ class AppStore:
         return found
 
     def projects(self) -> set[str]:
-        """The names of the projects that hold an app."""
+        """Return the names of the projects that hold an app."""
         return {scope[1] for scope in self._members if scope[0] == "project"}
 
     def members(self, scope: Scope) -> Iterator[AppRecord]:
-        """The scope's apps in order of creation, then id."""
+        """Return the scope's apps in order of creation, then id."""
         index = self.index(scope, "created_at")
         for _, key in index if index is not None else ():
             yield self._records[key]

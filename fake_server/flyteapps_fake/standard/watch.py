@@ -1,4 +1,4 @@
-"""Changes of apps and who watches them: every commit is one event, encoded once, shared by all streams.
+"""Changes of apps and their watchers: every commit is one event, encoded once, shared by all streams.
 
 A subscription is a snapshot and everything after it.
 """
@@ -36,7 +36,7 @@ class Event:
         self._encoded: dict[int, bytes] = {}
 
     def encoded(self, kind: int) -> bytes:
-        """The event as a WatchResponse of that kind."""
+        """Return the event as a WatchResponse of that kind."""
         found = self._encoded.get(kind)
         if found is None:
             found = self._encoded[kind] = self._encode(kind)
@@ -90,20 +90,20 @@ class Subscription(OpenStream):
 
 
 class EventLog(Streams):
-    """Fans each event out to the open streams of its scopes; keeps no event itself."""
+    """The open streams by scope, to which each event is fanned out; no event is stored."""
 
     def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
         super().__init__(lock)
         self._buffer = buffer
 
     def subscribe(self, scope: WatchScope | None, snapshot: Iterable[AppRecord]) -> Subscription:
-        """Opens a subscription; a scope of None never matches."""
+        """Open a subscription; a scope of None never matches."""
         subscription = Subscription(self, scope, snapshot, self._buffer)
         self.add(subscription)
         return subscription
 
     def publish(self, event: Event) -> None:
-        """Hands the event to everybody who watches it."""
+        """Push the event to every stream that watches it."""
         streams = self._streams
         if not streams:
             return
@@ -119,10 +119,10 @@ class EventLog(Streams):
 
 
 def app_scope(key: AppKey) -> WatchScope:
-    """The scope of one app."""
+    """Return the scope of one app."""
     return ("app", key.project, key.domain, key.name)
 
 
 def watch_scopes(record: AppRecord) -> tuple[WatchScope, ...]:
-    """The scopes of all watches that see the app."""
+    """Return the scopes of all watches that see the app."""
     return (app_scope(record.key), *scopes_of(record))

@@ -23,7 +23,7 @@ UNCHANGED = "Either the change has already been applied, or"
 
 
 def create(state: State, request: CreateRequest) -> AppKey:
-    """Stores a new app with revision 1."""
+    """Store a new app with revision 1."""
     sent = request.app
     key = AppKey.of(sent.metadata.id)
     state.organization.require(key.org)
@@ -58,7 +58,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
 
 
 def update(state: State, request: UpdateRequest) -> AppKey:
-    """Replaces spec, labels, code_bundle_uri and source_code, and raises the revision by 1."""
+    """Replace spec, labels, code_bundle_uri and source_code, and raise the revision by 1."""
     sent = request.app
     key = AppKey.of(sent.metadata.id)
     old = state.require(key)
@@ -104,7 +104,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
 
 
 def delete(state: State, request: DeleteRequest) -> AppKey:
-    """Removes an app that is stopped, shall stop, or was never assigned."""
+    """Remove an app that is stopped, should stop, or was never assigned."""
     key = AppKey.of(request.app_id)
     old = state.require(key)
     if shall_run(old.desired_state) and not traits_of(old.status).deletable:

@@ -1,7 +1,7 @@
 """The `auto` clock: which app may take its next step now, and which real time has to pass first.
 
-Only progress moves, and only of apps that somebody waits for: a watcher that has
-got everything so far, or a reader that asks again. Nobody waits: time stands still.
+Only progress moves, and only of apps that a client waits for: a watcher that has
+received everything so far, or a reader that polls. Without a waiting client time stands still.
 
 A call costs what it changes, however many apps move: each moving app has one time at which it is looked at again, and
 the apps that may step wait in queues, by what lets them: a Watch or polling of their own, or a Watch of many apps.
@@ -27,21 +27,21 @@ POLL_STEP = 0.05
 
 
 class Planner(ABC):
-    """Who plans the steps of apps, each under a key of the app's, and knows who watches them."""
+    """What schedules the steps of apps, each under the app's key, and knows their watchers."""
 
     streams: Streams
     """The plane's open streams."""
 
     @abstractmethod
     def scope(self, key: Hashable) -> StreamScope:
-        """The scope of a watch of that app alone."""
+        """Return the scope of a watch of that app alone."""
 
     @abstractmethod
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
-        """The scopes of all watches that see the app."""
+        """Return the scopes of all watches that see the app."""
 
     def settle(self) -> None:  # noqa: B027  # who concludes nothing has nothing to do
-        """Called after each step: draws the conclusions of what it changed."""
+        """Process the changes of a step; called after each."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Moving:
     last_write: int = 0
     disturbed_at: float = 0.0
     asked: bool = False
-    """Somebody has looked at it since the write, and may be about to watch it."""
+    """Whether a client has read it since the write, and may be about to watch it."""
     reads: int = 0
     polled_at: float | None = None
     look_at: float | None = None
@@ -77,13 +77,13 @@ class _Watched:
     queue: list[Timer] = field(default_factory=list[Timer])
 
     def confirm(self, stream: OpenStream) -> None:
-        """Somebody waits there."""
+        """Record that a client waits on the stream."""
         self.open.add(stream)
         self.waiting.pop(stream, None)
         self.waiting[stream] = None
 
     def confirmed_at(self) -> float | None:
-        """When somebody who waits was last heard of; None where nobody waits. Forgets those who don't any more."""
+        """Return when a waiting client last confirmed that it is there, or None; forget those that don't wait."""
         while self.waiting:
             last = next(reversed(self.waiting))
             if last.waiting:
@@ -92,7 +92,7 @@ class _Watched:
         return None
 
     def ask_again(self) -> None:
-        """Nobody waits any more until they have said again that their clients are there."""
+        """Count no stream as waiting until its client has confirmed again that it is there."""
         asked, self.waiting = self.waiting, {}
         for stream in asked:
             if stream.waiting:
@@ -126,13 +126,13 @@ class AutoClock:
     # ---- what happens
 
     def changed(self, key: Hashable) -> None:
-        """Any change of an app ends what its readers have seen."""
+        """Record a change of an app: earlier reads don't count any more."""
         moving = self._moving.get(key)
         if moving is not None:
             moving.reads = 0
 
     def written(self, key: Hashable) -> None:
-        """A write of that app was acknowledged."""
+        """Record an acknowledged write of that app."""
         if key not in self._timers.progress:
             self._rests(key)
             return
@@ -154,14 +154,14 @@ class AutoClock:
         self._look_later(moving, moving.disturbed_at)
 
     def asked(self, key: Hashable) -> None:
-        """Somebody learnt of that app without changing it, by a read or a Create that was refused."""
+        """Record that a client knows of that app without having changed it, by a read or a refused Create."""
         moving = self._moving.get(key)
         if moving is not None:
             moving.asked = True
             moving.disturbed_at = self._real()
 
     def read(self, key: Hashable) -> None:
-        """A read gave that app to somebody."""
+        """Record a read of that app."""
         moving = self._moving.get(key)
         if moving is not None:
             self.asked(key)
@@ -171,14 +171,14 @@ class AutoClock:
                 self._look_later(moving, moving.polled_at + POLL_STEP)
 
     def opened(self, stream: OpenStream) -> None:
-        """A Watch was opened."""
+        """Record a Watch that was opened."""
         self._order += 1
         stream.opened = self._order
         for moving in self._of(stream.scope):
             moving.disturbed_at = self._real()
 
     def sent(self, stream: OpenStream) -> None:
-        """A stream's client has got everything, and is there."""
+        """Record that a stream's client has received everything, and is there."""
         stream.waiting = stream.idle()
         stream.confirmed_at = self._real()
         if not stream.waiting:
@@ -196,7 +196,7 @@ class AutoClock:
         self._look_now(scope)
 
     def closed(self, stream: OpenStream) -> None:
-        """A stream was closed: nobody waits there any more."""
+        """Record that a stream was closed."""
         scope = stream.scope
         watched = self._watched.get(scope)
         if watched is not None:
@@ -210,7 +210,7 @@ class AutoClock:
         self._look_now(scope)
 
     def stepped(self, key: Hashable) -> None:
-        """The app took a step; without a further one ahead it is at rest."""
+        """Record a step of the app; without a further one ahead it is at rest."""
         moving = self._moving.get(key)
         if moving is None:
             return
@@ -228,7 +228,7 @@ class AutoClock:
     # ---- what may happen now
 
     def next_gate(self) -> float | None:
-        """Real seconds until `due` may give an app; None where only what happens can change that."""
+        """Return the real seconds until `due` may return an app, or None if only a client's action can change that."""
         if not self._moving:
             return None
         if self.due() is not None:
@@ -242,7 +242,7 @@ class AutoClock:
         return None
 
     def due(self) -> Hashable | None:
-        """The app that takes a step now: of those whose gate is open, the one whose step is due first."""
+        """Return the app that takes a step now: of those whose gate is open, the one whose step is due first."""
         if not self._moving:
             return None
         now = self._real()
@@ -260,7 +260,7 @@ class AutoClock:
         return self._first_ready(now)
 
     def _look(self, moving: _Moving, now: float) -> None:
-        """Puts the app's step into the queues where it belongs by now, or says when to look again."""
+        """Put the app's step into the queues where it belongs by now, or schedule the next look."""
         timer = self._timers.progress.get(moving.key)
         if timer is None:
             return
@@ -285,7 +285,7 @@ class AutoClock:
             heapq.heappush(self._ready, timer)
 
     def _first_ready(self, now: float) -> Hashable | None:
-        """The app whose step is due first, of those that were ready when they were looked at and are so still."""
+        """Return the app whose step is due first, of those that are still ready."""
         queue = self._ready
         while queue:
             timer = queue[0]
@@ -302,7 +302,7 @@ class AutoClock:
         return None
 
     def _is_awaited(self, moving: _Moving) -> bool:
-        """Whether watchers of many apps wait for it, who were heard of since it was left alone long enough."""
+        """Return whether watchers of many apps wait for it that confirmed since it was left alone long enough."""
         for scope in self._planner.scopes(moving.key) if self._wide else ():
             watched = self._wide.get(scope)
             confirmed_at = watched.confirmed_at() if watched is not None else None
@@ -311,7 +311,7 @@ class AutoClock:
         return False
 
     def _first_quiet(self, watched: _Watched, now: float) -> Timer | None:
-        """The first step that watchers of many apps wait for."""
+        """Return the first step that watchers of many apps wait for."""
         confirmed_at = watched.confirmed_at()
         if confirmed_at is None:
             return None
@@ -332,7 +332,7 @@ class AutoClock:
         return None
 
     def _gate(self, moving: _Moving, now: float) -> float | None:
-        """When the app may step because it is polled, or watched by itself; None: not before something happens."""
+        """Return when the app may step, since it is polled or watched by itself; None for not before another change."""
         gates = [moving.polled_at + POLL_STEP] if moving.polled_at is not None else []
         watched = self._watched.get(moving.scope)
         confirmed_at = watched.confirmed_at() if watched is not None else None
@@ -343,12 +343,12 @@ class AutoClock:
             elif gate > now or confirmed_at >= gate:
                 gates.append(gate)
             else:
-                # not heard of since the gate opened: they have to say again that their clients are there
+                # no confirmation since the gate opened: their clients have to confirm again that they are there
                 watched.ask_again()
         return min(gates, default=None)
 
     def _alone(self, moving: _Moving, watched: _Watched) -> bool:
-        """Whether one client wrote the app once, has watched it since, and nobody else knows of it."""
+        """Return whether one client wrote the app once, has watched it since, and no other client knows of it."""
         if moving.writes != 1 or moving.asked or len(self._planner.streams.of(moving.scope)) != 1:
             return False
         return next(iter(watched.waiting)).opened > moving.last_write
@@ -356,7 +356,7 @@ class AutoClock:
     # ---- bookkeeping
 
     def _of(self, scope: StreamScope | None) -> list[_Moving]:
-        """The moving apps that a watch of that scope is of, where it is of one app."""
+        """Return the moving apps of a scope of one app."""
         return [self._moving[key] for key in self._keys.get(scope, ())] if scope is not None else []
 
     def _look_now(self, scope: StreamScope | None) -> None:
@@ -369,7 +369,7 @@ class AutoClock:
             heapq.heappush(self._looks, (at, next(self._numbers), moving.key))
 
     def _fill(self, watched: _Watched, scope: StreamScope) -> None:
-        """The queue of a scope that nobody has watched before: those that are disturbed come later by themselves."""
+        """Fill the queue of a scope without earlier watches; apps that are disturbed are added later."""
         found = [
             timer
             for key in self._moving

@@ -1,4 +1,4 @@
-"""Forks of the process: a child gets planes that nobody is in the middle of changing, and locks that are free.
+"""Forks of the process: a child gets planes that no thread is changing, and locks that are free.
 
 A thread of the parent that holds a plane's lock isn't there in the child, where the lock would be held for good. So a
 fork waits until it has all of them, and both sides let go of them afterwards.
@@ -12,11 +12,11 @@ import weakref
 from typing import Protocol
 
 PATIENCE_SECONDS = 5.0
-"""For a plane whose lock somebody keeps: the fork goes on without it."""
+"""The time that a fork waits for one lock; then it goes on without it."""
 
 
 class Locked(Protocol):
-    """What has a lock that a fork must not tear from its owner."""
+    """An object with a lock that a fork must wait for."""
 
     lock: threading.RLock  # type: ignore[valid-type]  # a factory in the stubs
 
@@ -27,7 +27,7 @@ _held: list[threading.RLock] = []  # type: ignore[valid-type]
 
 
 def register(owner: Locked) -> None:
-    """Has forks respect the owner's lock, as long as the owner is there."""
+    """Let forks wait for the owner's lock, as long as the owner exists."""
     _all.add(owner)
 
 

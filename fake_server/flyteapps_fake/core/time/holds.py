@@ -37,7 +37,7 @@ class _Write:
 
 
 class Holds:
-    """The apps that were written, and which of their last steps wait."""
+    """The apps that were written, and their last steps that wait."""
 
     def __init__(self, planner: Planner, timers: TimerQueue, real: Callable[[], float]) -> None:
         self._planner = planner
@@ -53,20 +53,20 @@ class Holds:
         self._order = 0
 
     def written(self, key: Hashable) -> None:
-        """A client's write of that app was acknowledged."""
+        """Record an acknowledged write of that app."""
         self.stepped(key)
         if key in self._timers.progress:
             self._order += 1
             self._writes[key] = _Write(self._planner.scope(key), self._order)
 
     def stepped(self, key: Hashable) -> None:
-        """The app took its last step."""
+        """Record the app's last step."""
         write = self._writes.pop(key, None)
         if write is not None:
             self._release(key)
 
     def read(self, key: Hashable) -> bool:
-        """A client reads that app; whether its step, which is due, doesn't wait any more because of that."""
+        """Record a read of that app; return whether its due step goes on because of it."""
         write = self._writes.get(key)
         if write is None:
             return False
@@ -77,7 +77,7 @@ class Holds:
         return self._release(key)
 
     def opened(self, stream: OpenStream) -> bool:
-        """A stream was opened; whether some step doesn't wait any more because of that."""
+        """Record a stream that was opened; return whether a due step goes on because of it."""
         self._order += 1
         stream.opened = self._order
         scope = stream.scope
@@ -91,7 +91,7 @@ class Holds:
         return bool(keys)
 
     def keeps(self, timer: Timer) -> bool:
-        """Whether a step that is due waits; it is put aside then."""
+        """Return whether a step that is due waits, and put it aside if so."""
         key = timer.owner
         write = self._writes.get(key) if timer.last else None
         if write is None or self._is_watched(key, write):
@@ -107,12 +107,12 @@ class Holds:
         return True
 
     def release_overdue(self) -> None:
-        """Lets those steps go on that have waited long enough."""
+        """Let those steps go on that have waited long enough."""
         while self._untils and self.next_release() == 0.0:
             self._release(heapq.heappop(self._untils)[2])
 
     def next_release(self) -> float | None:
-        """Real seconds until `release_overdue` has something to do; None where nothing waits."""
+        """Return the real seconds until `release_overdue` has something to do, or None if no step waits."""
         while self._untils:
             until, number, key = self._untils[0]
             write = self._held.get(key)
@@ -122,12 +122,12 @@ class Holds:
         return None
 
     def _is_watched(self, key: Hashable, write: _Write) -> bool:
-        """Whether a Watch sees the app that was opened after it was written."""
+        """Return whether a Watch that was opened after the write sees the app."""
         streams = self._planner.streams
         return any(stream.opened > write.number for scope in self._planner.scopes(key) for stream in streams.of(scope))
 
     def _release(self, key: Hashable) -> bool:
-        """Has the step that waits go on; whether there was one."""
+        """Let the step that waits go on; return whether there was one."""
         write = self._held.pop(key, None)
         if write is None:
             return False

@@ -1,1 +1,1 @@
-"""What operators of clusters need: pools, leases, reports."""
+"""The API of cluster operators: pools, leases, reports."""

@@ -1,4 +1,4 @@
-"""Leases: an app is handed to a cluster, which has to acknowledge it in time, or loses it.
+"""Leases: an app is assigned to a cluster, which has to acknowledge it in time, or loses it.
 
 Clusters come by the Lease RPC and keep a stream open; what becomes leasable goes at once to a stream that has room.
 """
@@ -22,11 +22,11 @@ from flyteapps_fake.standard.operators.waiting import app_of_lease, leasable, le
 LEASE_EXPIRY = "lease-expiry"
 """The kind of timer at the end of a lease."""
 MOST = 100
-"""Apps in one message of a Lease stream, and apps that a stream holds which its cluster has not taken yet."""
+"""Apps in one message of a Lease stream, and apps that a stream holds that were not sent yet."""
 
 
 def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
-    """Assigns the app to the cluster; a restarted one keeps PENDING."""
+    """Assign the app to the cluster; a restarted one keeps PENDING."""
     draft = Draft(record)
     now = state.clock.tick()
     expiration = now + round(state.settings.lease_seconds * SECOND)
@@ -55,7 +55,7 @@ def expire(state: State, timer: Timer) -> None:
 
 
 def take_back(state: State, record: AppRecord) -> None:
-    """Ends a lease that was not acknowledged: the app has no cluster, and is again what it was before."""
+    """End a lease that was not acknowledged: the app has no cluster, and its status is the one before."""
     draft = Draft(record)
     now = state.clock.tick()
     draft.status.assigned_cluster = ""
@@ -82,19 +82,19 @@ class LeaseStream(OpenStream):
         self._desk = desk
         self._state = state
         self._held: dict[AppKey, int] = {}
-        """What was leased and not taken yet, with the time at which the lease runs out."""
+        """The apps that were leased and not sent yet, with the end of the lease."""
 
     def room(self) -> int:
-        """How many apps the stream may be leased now."""
+        """Return how many apps the stream may be leased now."""
         return 0 if self.closed or self._end is not None else MOST - len(self._held)
 
     def hand(self, record: AppRecord) -> None:
-        """Has the stream send an app that was leased for it."""
+        """Send an app that was leased for the stream."""
         self._held[record.key] = record.lease
         self.notify()
 
     def detached(self) -> None:
-        """Gives back what its cluster never heard of."""
+        """Take back the leases that were not sent to the cluster."""
         held, self._held = self._held, {}
 
         def give_back() -> None:
@@ -119,13 +119,13 @@ class LeaseStream(OpenStream):
             return apps or None
 
     def _current(self, key: AppKey, lease_: int) -> AppRecord | None:
-        """The app, where it is still leased as it was."""
+        """Return the app if it is still leased as it was, or None."""
         record = self._state.store.get(key)
         return record if record is not None and (record.cluster, record.lease) == (self.cluster, lease_) else None
 
 
 class LeaseDesk:
-    """The open Lease streams, and who gets what."""
+    """The open Lease streams, and the choice of the stream for an app."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -134,7 +134,7 @@ class LeaseDesk:
         state.timeline.handle(LEASE_EXPIRY, partial(expire, state), "its lease runs out", app_of_lease)
 
     def open(self, request: LeaseRequest) -> LeaseStream:
-        """A stream for the request's cluster, which begins with what waits for it."""
+        """Open a stream for the request's cluster, which begins with the apps that wait for it."""
         state = self._state
         stream = LeaseStream(self, state, request.id.name)
         if request.id.organization != state.organization.name:
@@ -147,14 +147,14 @@ class LeaseDesk:
         return stream
 
     def fill(self, stream: LeaseStream) -> None:
-        """Leases to the stream what waits for it, as far as it has room."""
+        """Lease to the stream the apps that wait for it, up to its capacity."""
         for key in self._state.waiting.first(stream.wanted, stream.room()):
             record = self._state.store.get(key)
             if record is not None:
                 self._lease(stream, record)
 
     def offer(self, record: AppRecord) -> None:
-        """Leases an app that waits to a stream that serves it, if there is one with room."""
+        """Lease a waiting app to a stream that serves it, if one has capacity."""
         if not self._streams or not leasable(record):
             return
         able = [each for each in self._streams if record.wanted in each.wanted and each.room()]
@@ -162,7 +162,7 @@ class LeaseDesk:
             self._lease(min(able, key=self._turn), record)
 
     def _turn(self, stream: LeaseStream) -> tuple[int, int, int]:
-        """Clusters that acknowledge come first, then who holds least, then who was fed longest ago."""
+        """Return the rank: clusters that acknowledge first, then fewest apps held, then the longest without an app."""
         return self._state.pools.lapses(stream.cluster), -stream.room(), stream.fed
 
     def _lease(self, stream: LeaseStream, record: AppRecord) -> None:

@@ -1,4 +1,4 @@
-"""Cluster pools: which cluster serves which, and where an app waits to be leased.
+"""Cluster pools: the clusters of each, and the queues of apps that wait to be leased.
 
 A cluster serves the pool of its own name and those that the configuration gives it. Where nothing is configured the
 simulated cluster serves whatever no other cluster has come for, so that no app waits for a cluster that nobody has.
@@ -20,18 +20,18 @@ LONGEST = 255
 """Characters of a name that is remembered as it is: of a longer one, which a request may have, a digest is."""
 
 Wanted = tuple[str, str]
-"""("cluster", NAME) or ("pool", NAME): who an app may be leased to."""
+"""("cluster", NAME) or ("pool", NAME): where an app may be leased."""
 
 
 def wanted_by(spec: Spec) -> Wanted:
-    """Who an app may be leased to: the cluster that it names, else its pool; the SDK calls the default one by name."""
+    """Return where an app may be leased: the cluster that it names, else its pool; the SDK names the default one."""
     kind, name = ("cluster", spec.cluster) if spec.cluster else ("pool", spec.cluster_pool or DEFAULT_POOL)
     return _wanted(kind, name) if len(name) <= LONGEST else (kind, name)
 
 
 @lru_cache(maxsize=1_024)
 def _wanted(kind: str, name: str) -> Wanted:
-    """One tuple for all apps that want the same."""
+    """Return one tuple for all apps that want the same."""
     return kind, name
 
 
@@ -40,7 +40,7 @@ def _short(name: str) -> str:
 
 
 class Pools:
-    """Which clusters serve which pool, which have come, and which have let leases run out."""
+    """The clusters of each pool, those that have opened a Lease stream, and those that let leases run out."""
 
     def __init__(self, settings: Settings) -> None:
         self._configured = settings.pools_served()
@@ -52,7 +52,7 @@ class Pools:
         """How many leases of a cluster have run out since it acknowledged one; who lapsed first comes first."""
 
     def come(self, cluster: str) -> None:
-        """A cluster leases apps: from now on the simulated one leaves it the apps that name it, or a pool so named."""
+        """Record a cluster that leases: the simulated one leaves it the apps that name it, or a pool of its name."""
         if self._serves_all and cluster not in (SIMULATED, DEFAULT_POOL):
             self._come[_short(cluster)] = None
             if len(self._come) > MOST_COME:
@@ -73,7 +73,7 @@ class Pools:
         return self._lapses.get(_short(cluster), 0)
 
     def simulated_as(self, wanted: Wanted) -> str:
-        """The name under which the simulated cluster takes an app that wants that; "" where it doesn't."""
+        """Return the name under which the simulated cluster takes an app that wants that; "" if it doesn't."""
         kind, name = wanted
         if wanted in self._simulated:
             return SIMULATED
@@ -82,12 +82,12 @@ class Pools:
         return name if kind == "cluster" else SIMULATED
 
     def served_by(self, cluster: str) -> tuple[Wanted, ...]:
-        """What an app may want that the cluster serves."""
+        """Return what an app may want for the cluster to serve it."""
         pools = (cluster, *(pool for pool, clusters in self._configured.items() if cluster in clusters))
         return ("cluster", cluster), *(("pool", pool) for pool in dict.fromkeys(pools))
 
     def why_waiting(self, wanted: Wanted) -> str:
-        """The message of an app that no cluster has leased yet."""
+        """Return the message of an app that no cluster has leased yet."""
         kind, name = wanted
         if kind == "cluster":
             return f"Waiting for cluster {quoted(name)} to lease it"

@@ -1,4 +1,4 @@
-"""What a cluster reports of an app that it holds: the move is checked against the table, then committed.
+"""Reports of a cluster on an app that it holds: the move is checked against the table, then committed.
 
 The same for the UpdateStatus RPC and for the simulated cluster.
 """
@@ -37,7 +37,7 @@ _OLD_WORDS: dict[int, tuple[int, int]] = {
 
 
 class Report(NamedTuple):
-    """A cluster's word on one app; a status of None says nothing of the app's condition.
+    """A cluster's report on one app; a status of None leaves the app's condition.
 
     `revision` and `counter`: what the cluster believes the app's revision and its last condition's are, 0 for any.
     None, or an empty `vpc_url`, leaves what is stored. `at`: when it was said, by default now.
@@ -57,7 +57,7 @@ class Report(NamedTuple):
 
 
 def update_status(state: State, request: UpdateStatusRequest) -> AppKey:
-    """The RPC: the caller's cluster is the one in the request's status."""
+    """Commit the report of an UpdateStatus; the caller's cluster is the one in the request's status."""
     app = request.app
     key = AppKey.of(app.metadata.id)
     said = _said(app)
@@ -66,7 +66,7 @@ def update_status(state: State, request: UpdateStatusRequest) -> AppKey:
 
 
 def report(state: State, record: AppRecord, said: Report) -> AppRecord:
-    """Commits the report; one that changes nothing has no effect and no event. The app as it is afterwards."""
+    """Commit the report, and return the app afterwards; a report that changes nothing has no effect and no event."""
     if said.status is not None and not qualifies(said.status, said.substate):
         raise RpcError(
             Code.INVALID_ARGUMENT,
@@ -109,7 +109,7 @@ def report(state: State, record: AppRecord, said: Report) -> AppRecord:
 
 
 def _said(app: App) -> Report:
-    """What is taken of an UpdateStatus; the rest of the request is ignored."""
+    """Return the report in an UpdateStatus; the rest of the request is ignored."""
     status = app.status
     conditions: Sequence[Condition] = status.conditions
     last = conditions[-1] if conditions else None
@@ -139,7 +139,7 @@ def _said(app: App) -> Report:
 
 
 def _check_size(said: Report) -> None:
-    """Refuses what an app could not carry a hundred times beside its spec."""
+    """Refuse a report that an app could not carry a hundred times beside its spec."""
     _check_at_most("the condition's message", len(said.message.encode()), MOST_MESSAGE)
     rest = said.materialized.ByteSize() if said.materialized is not None else 0
     rest += len(said.namespace.encode()) if said.namespace else 0
@@ -180,13 +180,13 @@ def _check_holder(state: State, record: AppRecord, said: Report) -> None:
 
 
 def _may_change(record: AppRecord, said: Report) -> bool:
-    """Whether the status has to be looked at to know what becomes of it."""
+    """Return whether the status has to be parsed to apply the report."""
     same = said.namespace is None and said.materialized is None and not said.vpc_url
     return not same or said.replicas != record.replicas
 
 
 def _take(status: Status, said: Report) -> bool:
-    """Puts what the cluster owns into the status; whether anything changed."""
+    """Copy the fields that the cluster owns into the status; return whether anything changed."""
     changed = status.current_replicas != said.replicas
     status.current_replicas = said.replicas
     if said.namespace is not None and said.namespace != status.k8s_metadata.namespace:
@@ -202,6 +202,6 @@ def _take(status: Status, said: Report) -> bool:
 
 
 def _started(status: Status) -> bool:
-    """Whether it was ACTIVE since the last Create or Update."""
+    """Return whether the app was ACTIVE since the last Create or Update."""
     started, updated = status.last_started_at, status.last_updated_at
     return (started.seconds, started.nanos) > (updated.seconds, updated.nanos)

@@ -1,6 +1,6 @@
-"""The apps that wait to be leased, by who may lease them, in the order in which they are.
+"""The apps that wait to be leased, by the clusters that may lease them, in that order.
 
-An app waits where it shall run and no cluster has it.
+An app waits if it should run and no cluster has it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Entry = tuple[int, AppKey]
 
 
 def leasable(record: AppRecord) -> bool:
-    """Whether it shall run and no cluster has it."""
+    """Return whether an app should run and no cluster has it."""
     return not record.cluster and shall_run(record.desired_state)
 
 
@@ -34,13 +34,13 @@ def app_of_lease(owner: tuple[str, AppKey]) -> str:
 
 
 class Waiting:
-    """Who waits, by what is wanted."""
+    """The waiting apps, by what they want."""
 
     def __init__(self) -> None:
         self._queues: dict[Wanted, SortedList[_Entry]] = {}
 
     def put(self, old: AppRecord | None, new: AppRecord | None) -> None:
-        """Follows a commit."""
+        """Follow a commit."""
         if old is not None and new is not None and old.cluster and new.cluster:
             return
         before = _place(old)
@@ -61,7 +61,7 @@ class Waiting:
             queue.add(entry)
 
     def first(self, wanted: Iterable[Wanted], most: int) -> list[AppKey]:
-        """The keys of at most so many apps that want one of these, by last_updated_at, then id."""
+        """Return the keys of at most `most` apps that want one of these, by last_updated_at, then id."""
         queues: Iterator[Iterable[_Entry]] = (self._queues[each] for each in wanted if each in self._queues)
         return [key for _, key in islice(heapq.merge(*queues), most)]
 

@@ -1,4 +1,4 @@
-"""The simulated data plane: hears of every event, answers with leases and reports, some of them later.
+"""The simulated data plane: it receives every event, and answers with leases and reports, some of them later.
 
 Pure: its time is that of the timers, its chance the seed's. It uses the same functions
 as a cluster that comes over the wire would.
@@ -37,16 +37,16 @@ class Reactor:
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
-        """Nanoseconds before the first word about a change; None where its scenario says how long."""
+        """Nanoseconds before the first report on a change; None for those of its scenario."""
         self._choice = ScenarioChoice(state.settings.app_scenarios)
         self._names: dict[AppKey, str] = {}
-        """The clusters in whose place it holds an app, where that isn't itself."""
+        """The names of the clusters that it plays for an app, other than its own."""
         self._runs: dict[Hashable, Run] = {}
         state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state")
         state.timeline.handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for")
 
     def on_event(self, event: Event) -> None:
-        """Decides what a committed change means for the cluster."""
+        """React to a committed change."""
         new, old = event.new, event.old
         if new is None:
             if old is not None:
@@ -65,12 +65,12 @@ class Reactor:
         elif run is None or not run.is_of(new) or old is None or old.cluster != new.cluster:
             self._start(new)
         elif run.counter != new.counter:
-            # somebody else reports for this cluster: what we had in mind is over
+            # another client reports for this cluster: the scheduled steps are void
             self._state.timers.cancel(new.key)
             run.counter, run.steps, run.backoff = new.counter, (), None
 
     def asked(self, key: AppKey) -> None:
-        """Somebody asks for what the app serves: it doesn't go idle, and wakes up."""
+        """Record a request to the app, which keeps it from going idle, and wakes it."""
         run = self._runs.get(key)
         record = self._state.store.get(key)
         if run is None or record is None or not traits_of(record.status).serves:
@@ -80,7 +80,7 @@ class Reactor:
             self._wake(record, run)
 
     def _take(self, record: AppRecord, name: str) -> None:
-        """Leases the app under that name."""
+        """Lease the app under that name."""
         if name == SIMULATED:
             self._names.pop(record.key, None)
         else:
@@ -88,7 +88,7 @@ class Reactor:
         lease(self._state, record, name)
 
     def _holds(self, record: AppRecord) -> bool:
-        """Whether the app is one of its own."""
+        """Return whether the cluster holds the app."""
         return record.cluster == self._names.get(record.key, SIMULATED)
 
     def _drop(self, key: AppKey) -> None:
@@ -100,7 +100,7 @@ class Reactor:
         self._go_on(record, run)
 
     def _go_on(self, record: AppRecord, run: Run) -> None:
-        """Plans what comes next."""
+        """Schedule the next step."""
         step = run.next_step()
         if step is not None and run.fresh and self._report_delay is not None:
             self._plan(record, run, step, self._report_delay)
@@ -128,7 +128,7 @@ class Reactor:
         )
 
     def _restart(self, record: AppRecord, run: Run) -> None:
-        """Plans the next time that a container which dies again and again dies."""
+        """Schedule the next failure of a container that fails again and again."""
         assert run.backoff is not None
         run.restarts += 1
         wait = run.backoff.wait(run.restarts)

@@ -1,4 +1,4 @@
-"""What the simulated cluster knows of one revision of one app that it holds: where it is in its scenario."""
+"""The progress of one revision of one app through its scenario, in the simulated cluster."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ class Run:
     steps: tuple[Step, ...]
     backoff: Backoff | None
     materialized: MaterializedInputs | None
-    """What its first report says of its inputs; None from then on."""
+    """The inputs in its first report; None from then on."""
     written: int
     reason: str = ""
-    """What goes into a step's message where that leaves room for one."""
+    """The text for the placeholder of a step's message."""
     counter: int = 0
-    """That of the app's status after what this cluster said last."""
+    """The counter of the app's status after this cluster's last report."""
     drawn: int = 0
     """How many delays were drawn."""
     restarts: int = 0
     requested_at: int = 0
-    """When somebody last asked for the app, or it began to serve."""
+    """When the app last received a request, or began to serve."""
     fresh: bool = True
     """Whether nothing has been reported of it."""
     reached: bool = False
-    """Whether it has got to where the write leads."""
+    """Whether it has reached a terminal state."""
 
     def is_of(self, record: AppRecord) -> bool:
-        """Whether it is of that revision of the app."""
+        """Return whether the run is of that revision of the app."""
         return (self.incarnation, self.revision) == (record.incarnation, record.revision)
 
     def next_step(self) -> Step | None:
-        """Takes the next step that the app's bounds allow."""
+        """Remove and return the next step that the app's bounds allow, or None."""
         while self.steps:
             step, *rest = self.steps
             self.steps = tuple(rest)
@@ -57,7 +57,7 @@ class Run:
 
 
 def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets) -> Run:
-    """How a revision begins."""
+    """Return the run of a new revision."""
     app = record.parse_front()
     steps, backoff, reason = _program(app, choice, secrets)
     return Run(
@@ -89,7 +89,7 @@ def _program(app: App, choice: ScenarioChoice, secrets: Secrets) -> tuple[tuple[
 
 
 def _materialized(app: App) -> MaterializedInputs:
-    """The artifacts that the inputs name by key and version; nothing is resolved."""
+    """Return the artifacts that the inputs name by key and version; nothing is resolved."""
     given = MaterializedInputs()
     for item in app.spec.inputs.items:
         if item.WhichOneof("value") == "artifact_id" and item.artifact_id.version:
