@@ -14,7 +14,7 @@ KNOWS = {"dialects.py"}
 
 
 def test_the_standard_dialect_knows_no_other() -> None:
-    """Outside its own folder, the table of dialects and the command, no file of the stand-in names the other dialect."""
+    """Outside of its own folder, the table of dialects and the command, no file names the other dialect."""
     files = [path for path in ROOT.rglob("*.py") if not {"flyte_oss", "cli"} & set(path.parts)]
     assert len(files) > 80
     found = {
