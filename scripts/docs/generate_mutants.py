@@ -22,7 +22,7 @@ Each row is a plane, or a client, with one thing broken (`tests/mutants/`), and 
 sequence of calls that shows the bug, of 1,000 sequences a seed, where one does.
 
 `make mutants` carries it out, with every seed, and `make mutants-report` writes this page; `make test` tries each bug
-with one seed, and CI eight of them at each commit. Clients are judged by the client laws, which draw nothing.
+with one seed, and CI eight of them at each commit. Clients are judged by the guarantees of clients, which draw nothing.
 """
 
 
