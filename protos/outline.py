@@ -1,4 +1,4 @@
-"""The pinned outline of the upstream wire contract: `python protos/outline.py` writes it, `--check` says what moved.
+"""The pinned outline of the upstream wire contract: `python protos/outline.py` writes it, `--check` compares it.
 
 The outline is a flat, sorted map of plain lines, taken from the installed flyteidl2: the services below with their
 methods, and every message and enum that they reach with field names, numbers, types and labels. Flat, so that a
@@ -47,7 +47,7 @@ _SCALARS = {
 
 
 def outline() -> Outline:
-    """The outline of the installed flyteidl2. What is missing there is missing here: `differences` names it."""
+    """Return the outline of the installed flyteidl2, without what is missing there: `differences` names that."""
     lines: Outline = {}
     pending: list[Descriptor | EnumDescriptor] = []
     for service, (module, wanted) in SERVICES.items():
@@ -74,7 +74,7 @@ def outline() -> Outline:
 
 
 def differences(pinned: Outline, installed: Outline) -> Iterator[str]:
-    """What moved from `pinned` to `installed`, a sentence each; nothing if they are equal."""
+    """Yield the differences from `pinned` to `installed`, a sentence each."""
     for subject in sorted(pinned.keys() | installed.keys()):
         before, after = pinned.get(subject), installed.get(subject)
         if after is None:
@@ -86,7 +86,7 @@ def differences(pinned: Outline, installed: Outline) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the outline, or with `--check` compares it with the pinned one: 1 and the differences if any."""
+    """Write the outline, or with `--check` compare it with the pinned one: return 1 and print any differences."""
     installed = outline()
     if "--check" not in arguments:
         OUTLINE_FILE.write_text(json.dumps(installed, indent=1) + "\n", encoding="utf-8")

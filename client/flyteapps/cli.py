@@ -33,7 +33,7 @@ SUMMARY_OF_COMMAND = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command that `argv` (without the program's name) asks for, and returns the exit status."""
+    """Run the command that `argv` (without the program's name) names, and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _commands() -> dict[str, EntryPoint]:
-    """The installed commands by name, sorted."""
+    """Return the installed commands by name, sorted."""
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     return dict(sorted(found.items()))
 

@@ -12,7 +12,7 @@ COMMAND = "python scripts/docs/generate_lifecycle.py"
 
 
 def drawn(move: Move) -> str:
-    """The move as an arrow."""
+    """Return the move as an arrow of Mermaid."""
     source = short_name(move.source) if move.source is not None else "[*]"
     only = f", with {substate_name(move.substate)}" if move.substate is not None else ""
     return f"    {source} --> {short_name(move.target)} : {move.cause.value}{only}"
