@@ -92,8 +92,8 @@ class Apps:
         """Replace the spec of an existing app; an equal one is not written.
 
         Kept: id, creator, code_bundle_uri, source_code, an ingress that the new spec leaves out, and the labels if
-        `labels` is None. After a conflict with another writer the app is read and written again, a few times. Raises
-        AppNotFound, Conflict.
+        `labels` is None. After a conflict with another writer the app is read and written again, up to five writes
+        in all: five concurrent callers all succeed. Raises AppNotFound, and Conflict if each write conflicts.
         """
         from flyteapps.flows import writes
 

@@ -1,9 +1,14 @@
-"""A fresh plane of each dialect, and clients of it, over every way that there is."""
+"""A fresh plane of each dialect, and clients of it, over every transport.
+
+The client's semantics are tested on the direct transport, blocking and awaiting, on both dialects; what each wire adds
+is in test_wires.py. The other combinations are repetitions: the `matrix`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -11,16 +16,27 @@ import pytest
 from flyteapps import Client, Retries, Waits
 from flyteapps_fake.control_plane import FakeControlPlane
 
+from .configuration import Files
+
 T = TypeVar("T")
 
-WAYS = ("direct", "connect", "connect-h2", "grpc", "grpcio")
+WIRES = ("connect", "connect-h2", "grpc", "grpcio")
+
+WAYS = ("direct", *WIRES)
+"""The transports of a client."""
+
+
+def once(values: Iterable[str], *shown: str) -> list[Any]:
+    """Return parameters of a test that shows the same with each: all but `shown` are repetitions, the matrix."""
+    return [each if each in shown else pytest.param(each, marks=pytest.mark.matrix) for each in values]
+
 
 QUICK = Retries(attempts=4, initial=0.001, maximum=0.01, seed=1)
 
 SCOPE: dict[str, Any] = {"project": "demo", "domain": "development"}
 
 SETTLES = Waits(settle=0.1, poll=0.5)
-"""A plane without revisions is believed soon."""
+"""Short times after which an unchanged state counts, for a plane without revisions."""
 
 DIALECTS = ("standard", "flyte-oss")
 
@@ -38,7 +54,7 @@ STANDARD_ALONE = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What takes a plane takes one of each dialect."""
+    """Run each test that uses a plane on both dialects."""
     if "dialect" in metafunc.fixturenames and not hasattr(metafunc.module, "dialect"):
         alone = metafunc.function.__name__ in STANDARD_ALONE
         metafunc.parametrize("dialect", DIALECTS[:1] if alone else DIALECTS)
@@ -53,13 +69,19 @@ def plane(dialect: str) -> Iterator[FakeControlPlane]:
 
 
 @pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """A home and a working directory without any configuration."""
+    return Files(tmp_path)
+
+
+@pytest.fixture
 def nth(dialect: str) -> Callable[[int], int]:
-    """The revision that such a plane shows for one that is counted: 0 where none are."""
+    """The function from a counted revision to the one that such a plane returns: 0 without revisions."""
     return (lambda revision: revision) if dialect == "standard" else (lambda _: 0)
 
 
 def client_of(plane: FakeControlPlane, way: str, **options: Any) -> Client:
-    """A client of the plane in one of the WAYS."""
+    """Return a client of the plane over one of the transports."""
     options = {"retries": QUICK, "waits": SETTLES, **SCOPE, **options}
     if way == "direct":
         return Client(transport=plane.transport(), **options)
@@ -71,9 +93,9 @@ def client_of(plane: FakeControlPlane, way: str, **options: Any) -> Client:
     return Client(server.url, protocol="grpc" if way == "grpc" else "connect", **options)
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=once(WAYS, "direct"))
 def client(plane: FakeControlPlane, request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A client of `plane`, once for each way."""
+    """A client of `plane`, over each transport."""
     with client_of(plane, request.param) as made:
         yield made
 
@@ -85,7 +107,7 @@ def direct(plane: FakeControlPlane) -> Client:
 
 
 class Run:
-    """Calls a method of the client, blocking or awaiting, so that a test says once what must hold for both."""
+    """A caller of the client's methods, blocking or awaiting, so that one test holds for both."""
 
     def __init__(self, awaiting: bool) -> None:
         self.awaiting = awaiting
@@ -96,7 +118,7 @@ class Run:
         return asyncio.run(method.aio(*args, **kwargs))
 
     def items(self, method: Any, *args: Any, most: int | None = None, **kwargs: Any) -> list[Any]:
-        """The first `most` items of an iteration, which is then closed."""
+        """Return the first `most` items of an iteration, which is then closed."""
         if not self.awaiting:
             with method(*args, **kwargs) as items:
                 return [item for _, item in zip(range(most or 10**9), items, strict=False)]
@@ -113,7 +135,7 @@ class Run:
         return found
 
     def within(self, context: Any, awaiting_context: Any, body: Callable[[], T]) -> T:
-        """Runs a body within a context manager, its blocking or its awaiting form."""
+        """Run a body within a context manager, its blocking or its awaiting form."""
         if not self.awaiting:
             with context():
                 return body()

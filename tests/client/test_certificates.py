@@ -95,4 +95,4 @@ def test_a_certificate_without_its_authority(authority: trustme.CA, way: str, ru
         assert isinstance(error, Unimplemented)
     else:
         assert isinstance(error, ConfigError)
-        assert "has to show" in error.message
+        assert "has to present" in error.message

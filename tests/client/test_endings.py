@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import flyteapps
-from client.conftest import WAYS, Run, client_of
+from client.conftest import WAYS, WIRES, Run, client_of, once
 from flyteapps import App, LogLine, WaitTimeout
 from flyteapps.flows import viewing
 from flyteapps_fake.control_plane import FakeControlPlane
@@ -75,7 +75,7 @@ LEFT: list[Callable[[App], Coroutine[Any, Any, None]]] = [events, logs, watch, s
 
 
 @pytest.mark.parametrize("left", LEFT, ids=lambda each: each.__name__)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", once(WAYS, "direct", "connect", "grpcio"))
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_left_when_main_returns_ends_in_silence(
     way: str,
@@ -167,7 +167,7 @@ def test_lines_of_the_sdk_itself_are_hidden_but_its_errors() -> None:
     assert shown == [True, False, True, False, False]
 
 
-@pytest.mark.parametrize("way", ["connect", "grpc", "grpcio"])
+@pytest.mark.parametrize("way", once(WIRES, "connect"))
 def test_a_blocking_wait_ends_while_the_clock_is_frozen(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """freezegun replaces `time.monotonic` by one that stands still; deadlines of waits still pass."""
     with FakeControlPlane(clock="manual") as plane, client_of(plane, way) as client:

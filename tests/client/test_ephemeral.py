@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -202,28 +201,6 @@ def test_an_unassigned_app_is_stopped(direct: Client, run: Run) -> None:
     assert handle.is_deactivated()
     run(handle.deactivate, wait=True)
     assert at_rest(direct).desired_state is DesiredState.STOPPED
-
-
-def test_racing_replaces_all_succeed(plane: FakeControlPlane, nth: Callable[[int], int]) -> None:
-    """Each reads and writes again after a conflict; the last one's spec is stored whole."""
-    client = client_of(plane, "connect")
-    client.apps.create(app())
-    images = [f"example.org/race:{number}" for number in range(6)]
-    start = threading.Barrier(len(images))
-    revisions: list[int] = []
-
-    def replace(image: str) -> None:
-        start.wait()
-        revisions.append(client.apps.replace("hello", spec(image), "race").revision)
-
-    threads = [threading.Thread(target=replace, args=(image,)) for image in images]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    client.close()
-    assert sorted(revisions) == [nth(revision) for revision in range(2, 8)]
-    assert at_rest(client_of(plane, "direct")).pb2.spec.container.image in images
 
 
 def test_an_app_without_ingress_can_be_created_again(run: Run) -> None:

@@ -176,7 +176,9 @@ def _switch(world: World, handle: Any, what: str, waits: bool) -> None:
         assert name == ("DEPLOYMENT_STATUS_ACTIVE" if runs else "DEPLOYMENT_STATUS_STOPPED")
 
 
-@pytest.mark.parametrize("awaiting", [False, True], ids=["blocking", "awaiting"])
+@pytest.mark.parametrize(
+    "awaiting", [False, pytest.param(True, marks=pytest.mark.matrix)], ids=["blocking", "awaiting"]
+)
 @settings(deadline=None, max_examples=100)
 @given(sequence=steps, exists=st.booleans(), attempts=st.sampled_from((1, 2, 4)))
 def test_what_the_client_reports_is_true(

@@ -18,7 +18,7 @@ import pytest
 from flyteapps import Client
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import SCOPE
+from .conftest import SCOPE, once
 from .forked import NAMES, OPTIONS, TIMEOUT_SECONDS
 from .messages import app
 
@@ -65,7 +65,7 @@ def judge(outcomes: list[dict[str, Any]], works: bool) -> None:
 
 
 @pytest.mark.parametrize("half", ["blocking", "awaiting"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", once(WAYS, "connect", "grpc", "grpcio"))
 @pytest.mark.timeout(600)
 def test_children_that_call_at_once(endpoints: dict[str, str], way: str, half: str) -> None:
     """Six children of a parent that has called, and whose threads go on calling, as under a prefork server."""
@@ -77,7 +77,7 @@ def test_children_that_call_at_once(endpoints: dict[str, str], way: str, half: s
     judge(outcomes, (way, half) in SURVIVES)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", once(WAYS, "grpcio"))
 def test_pools_of_processes(endpoints: dict[str, str], way: str) -> None:
     """ProcessPoolExecutor works by spawn and forkserver in every way, and by fork as os.fork does."""
     for how in (
@@ -87,7 +87,7 @@ def test_pools_of_processes(endpoints: dict[str, str], way: str) -> None:
         judge(outcomes, how != "fork" or (way, "blocking") in SURVIVES)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", once(WAYS, "connect", "grpcio"))
 def test_a_stream_that_was_open(way: str) -> None:
     """A child that closes the stream doesn't end the parent's; one that reads on has a stream of its own."""
     with FakeControlPlane() as plane:

@@ -19,7 +19,7 @@ from flyteapps import App, Client
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from . import servers
-from .conftest import WAYS, client_of
+from .conftest import WAYS, client_of, once
 from .messages import app
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
@@ -32,7 +32,7 @@ is 60."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
-@pytest.mark.parametrize("what", WHAT)
+@pytest.mark.parametrize("what", once(WHAT, "get", "watch"))
 @pytest.mark.parametrize("protocol", ["connect", "grpc", "grpcio"])
 def test_ctrl_c_ends_a_call_that_hangs(protocol: str, what: str) -> None:
     """Whatever the server does not say. No thread of ours stays, save that of a gRPC call that can't be called back."""
@@ -162,7 +162,7 @@ async def _fail() -> None:
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("protocol", ["connect", "grpc"])
+@pytest.mark.parametrize("protocol", once(["connect", "grpc"], "grpc"))
 def test_a_process_ends_well_after_a_refused_call(protocol: str) -> None:
     """Left alone, threads of pyqwest abort a quarter to a half of such processes (SIGABRT)."""
     program = (

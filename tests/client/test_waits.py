@@ -25,7 +25,7 @@ from flyteapps import (
 from flyteapps.transports.queue_stream import MAX_QUEUED_MESSAGES, QueueStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import QUICK, SCOPE, SETTLES, WAYS, Run, client_of
+from .conftest import QUICK, SCOPE, SETTLES, WAYS, Run, client_of, once
 from .faults import Cut, FaultyTransport, Plan
 from .messages import app, spec
 
@@ -125,18 +125,16 @@ def test_a_deadline_ends_every_wait(client_slow: Client, run: Run) -> None:
     """The error names the app, the time and what was last seen; the stream is closed."""
     made = client_slow.apps.create(app())
     for timeout in (0.05, 0.5, 5, 20):  # a busy machine may need longer to see the app at all
-        with pytest.raises(
-            WaitTimeout, match=f"demo/development/hello was not activated within {timeout:g} s"
-        ) as caught:
+        with pytest.raises(WaitError, match="demo/development/hello") as caught:
             run(made.watch, timeout=timeout)
-        assert isinstance(caught.value, RuntimeError | TimeoutError)
-        if "last seen" in str(caught.value):
+        if isinstance(caught.value, WaitTimeout) and "last seen" in str(caught.value):
             break
-    assert "last seen" in str(caught.value)
+    assert isinstance(caught.value, RuntimeError) and isinstance(caught.value, TimeoutError)
+    assert f"was not activated within {timeout:g} s; last seen" in str(caught.value)
     assert caught.value.last.name == "hello"
 
 
-@pytest.fixture(params=["direct", "connect", "grpc", "grpcio"])
+@pytest.fixture(params=once(WAYS, "direct"))
 def client_slow(slow: FakeControlPlane, request: pytest.FixtureRequest) -> Iterator[Client]:
     """A client of the plane whose time stands still."""
     with client_of(slow, request.param, waits=Waits(poll=0.05)) as made:
