@@ -25,7 +25,7 @@ from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.dialect import Standard
 from flyteapps_fake.standard.operators import leases, waiting
 from flyteapps_fake.standard.operators import reports as status
-from flyteapps_fake.standard.operators.leases import LeaseDesk
+from flyteapps_fake.standard.operators.leases import LeaseStreams
 from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.operators.waiting import Waiting
 from flyteapps_fake.standard.replicas import ReplicaBook
@@ -82,19 +82,19 @@ def the_named_cluster_is_ignored() -> AbstractContextManager[Any]:
 
 @mutant("LE-1")
 def a_batch_has_no_limit() -> AbstractContextManager[Any]:
-    return patch.object(leases, "MOST", 10_000)
+    return patch.object(leases, "MAX_APPS", 10_000)
 
 
 @mutant("LE-1")
 def every_stream_is_sent_every_app() -> AbstractContextManager[Any]:
-    def lease(real: Any, self: LeaseDesk, stream: Any, record: AppRecord) -> None:
+    def lease(real: Any, self: LeaseStreams, stream: Any, record: AppRecord) -> None:
         real(self, stream, record)
         current = self._state.store.get(record.key)
         for other in self._streams:
             if other is not stream and other.cluster == stream.cluster and current is not None:
-                other.hand(current)
+                other.send(current)
 
-    return around(LeaseDesk, "_lease", lease)
+    return around(LeaseStreams, "_lease", lease)
 
 
 @mutant("LE-1")
@@ -104,13 +104,13 @@ def a_lease_takes_twice_as_long() -> AbstractContextManager[Any]:
 
 @mutant("LE-1")
 def two_clusters_are_leased_one_app() -> AbstractContextManager[Any]:
-    def fill(real: Any, self: LeaseDesk, stream: Any) -> None:
+    def fill(real: Any, self: LeaseStreams, stream: Any) -> None:
         real(self, stream)
         for record in list(self._state.store.members(("org",))):
             if record.lease and record.cluster != stream.cluster and record.wanted in stream.wanted:
                 self._lease(stream, record)
 
-    return around(LeaseDesk, "fill", fill)
+    return around(LeaseStreams, "fill", fill)
 
 
 @mutant("LE-2")
@@ -253,7 +253,7 @@ def the_first_condition_is_taken() -> AbstractContextManager[Any]:
         del app.status.conditions[1:]
         return real(app)
 
-    return around(status, "_said", said)
+    return around(status, "_report_in", said)
 
 
 @mutant("US-0")
@@ -262,7 +262,7 @@ def the_vpc_url_is_dropped() -> AbstractContextManager[Any]:
         app.status.ingress.vpc_url = ""
         return real(app)
 
-    return around(status, "_said", said)
+    return around(status, "_report_in", said)
 
 
 def _without(part: str) -> AbstractContextManager[Any]:
@@ -274,7 +274,7 @@ def _without(part: str) -> AbstractContextManager[Any]:
                 condition.revision = 0
         return real(app)
 
-    return around(status, "_said", said)
+    return around(status, "_report_in", said)
 
 
 @mutant("US-1")
@@ -314,7 +314,7 @@ def an_update_resets_the_counter() -> AbstractContextManager[Any]:
 @mutant("US-1")
 def old_words_are_kept() -> AbstractContextManager[Any]:
     scaling = model.Status.DEPLOYMENT_STATUS_SCALING_UP
-    return patch.dict(status._OLD_WORDS, {scaling: (7, model.Status.SUBSTATE_UNSPECIFIED)})
+    return patch.dict(status._DEPRECATED, {scaling: (7, model.Status.SUBSTATE_UNSPECIFIED)})
 
 
 @mutant("US-2")
@@ -472,7 +472,7 @@ def a_log_outlives_its_replicas() -> AbstractContextManager[Any]:
 
 @mutant("LO-2")
 def a_batch_of_lines_has_no_limit() -> AbstractContextManager[Any]:
-    return patch.object(logs, "MOST", 10_000)
+    return patch.object(logs, "MAX_LINES", 10_000)
 
 
 @mutant("LO-2")

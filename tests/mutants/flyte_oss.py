@@ -16,7 +16,7 @@ from flyteidl2.app.app_payload_pb2 import WatchResponse
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.protobuf import encode, field
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import check
 from flyteapps_fake.flyte_oss import (
@@ -437,5 +437,5 @@ def log_streams_have_no_limit() -> Planted:
 
 @mutant("OSS-38")
 def requests_have_a_limit() -> Planted:
-    limited = replace(request_limits.LIMITS, request_bytes=Intake().request_bytes)
-    return patch.object(FlyteOss, "intake", PropertyMock(return_value=limited))
+    limited = replace(request_limits.LIMITS, request_bytes=RequestLimits().request_bytes)
+    return patch.object(FlyteOss, "request_limits", PropertyMock(return_value=limited))

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the plane: a fresh plane on the manual clock, and a client's desk at it."""
+"""Fixtures of the tests of the plane: a fresh plane on the manual clock, and a client of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connectrpc.errors import ConnectError
 
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .desk import Desk
+from .api import Api
 
 
 class Refusal:
@@ -46,16 +46,16 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 @pytest.fixture
-def pooled() -> Iterator[Desk]:
-    """A client's desk at a plane whose pools are configured: there an app may wait for a cluster in vain."""
+def pooled() -> Iterator[Api]:
+    """Return a client of a plane whose pools are configured: there an app may wait for a cluster in vain."""
     with FakeControlPlane(clock="manual", org="acme", pools={"west": ["w1"]}) as plane:
-        yield Desk(plane)
+        yield Api(plane)
 
 
 @pytest.fixture
-def desk(plane: FakeControlPlane) -> Iterator[Desk]:
-    """A client's desk at the plane."""
-    client = Desk(plane)
+def api(plane: FakeControlPlane) -> Iterator[Api]:
+    """Return a client of the plane."""
+    client = Api(plane)
     try:
         yield client
     finally:

@@ -23,8 +23,8 @@ from flyteapps_fake.standard import watch as events
 from flyteapps_fake.standard.filters import MAX_FILTERS, MAX_VALUES
 from flyteapps_fake.standard.listing import MAX_SORT_KEYS
 
+from .api import INVALID, STOP, Api, app_id, app_of, new_app
 from .conftest import Refusal
-from .desk import INVALID, STOP, Desk, app_id, app_of, new_app
 
 
 def _among(count: int) -> list_pb2.Filter:
@@ -53,97 +53,97 @@ NAMED = list_pb2.Filter(function=list_pb2.Filter.EQUAL, field="name", values=["d
     ],
     ids=["filters", "values", "sort keys"],
 )
-def test_a_list_has_bounds(desk: Desk, most: list_pb2.ListRequest, too_many: list_pb2.ListRequest) -> None:
+def test_a_list_has_bounds(api: Api, most: list_pb2.ListRequest, too_many: list_pb2.ListRequest) -> None:
     """As many filters, values and sort keys as are documented apply; one more is INVALID_ARGUMENT."""
-    desk.create()
-    assert len(desk.list(most).apps) == 1
+    api.create()
+    assert len(api.list(most).apps) == 1
     with Refusal(INVALID):
-        desk.list(too_many)
+        api.list(too_many)
 
 
 def test_a_watcher_of_large_apps_ends_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher that doesn't read falls behind by bytes before it does by events, and is told so at the end."""
     monkeypatch.setattr(events, "MAX_WAITING_BYTES", 100_000)
     with FakeControlPlane(clock="manual", org="acme") as plane:
-        desk = Desk(plane)
-        app = desk.create(state=STOP)
-        slow, quick = desk.watch(org="acme"), desk.watch(org="acme")
+        api = Api(plane)
+        app = api.create(state=STOP)
+        slow, quick = api.watch(org="acme"), api.watch(org="acme")
         for turn in range(5):
             app.metadata.labels["large"] = str(turn) * 30_000
-            app = desk.update(app)
+            app = api.update(app)
             assert len(quick.drain()) == (2 if turn == 0 else 1)
         with pytest.raises(RpcError, match="bytes of apps behind"):
             slow.drain()
-        desk.close()
+        api.close()
 
 
 def test_one_event_always_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """An event larger than the bound reaches a watcher that reads."""
     monkeypatch.setattr(events, "MAX_WAITING_BYTES", 10)
     with FakeControlPlane(clock="manual", org="acme") as plane:
-        desk = Desk(plane)
-        stream = desk.watch(org="acme")
+        api = Api(plane)
+        stream = api.watch(org="acme")
         for name in ("a", "b"):
-            desk.create(name=name, state=STOP)
+            api.create(name=name, state=STOP)
             assert [app_of(event).metadata.id.name for event in stream.drain()] == [name]
-        desk.close()
+        api.close()
 
 
 def test_a_watcher_of_large_apps_loses_events_on_the_open_source_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """There, too, bytes count; what doesn't fit is dropped as any event too many is."""
     monkeypatch.setattr(watch_hub, "MAX_WAITING_BYTES", 100_000)
     with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
-        desk = Desk(plane)
-        stream = desk.watch(app_id=app_id())
+        api = Api(plane)
+        stream = api.watch(app_id=app_id())
         for turn in range(20):
             app = new_app()
             app.spec.container.args[:] = [str(turn) * 30_000]
-            desk.create(app)
-            desk.settle(1)
+            api.create(app)
+            api.settle(1)
         seen = stream.drain()
         assert 2 <= len(seen) <= 4
-        desk.close()
+        api.close()
 
 
 def test_answers_that_are_kept_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
     """The open-source backend's cache of Gets drops the oldest answers where they become too many bytes."""
     monkeypatch.setattr(reads, "MAX_CACHED_BYTES", 3_000)
     with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
-        desk = Desk(plane)
+        api = Api(plane)
         for name in ("a", "b"):
             app = new_app(name)
             app.spec.container.args[:] = ["x" * 2_000]
-            desk.create(app)
-        desk.settle()
+            api.create(app)
+        api.settle()
         for name in ("a", "b", "a", "b"):
-            assert desk.get(name).spec.container.args == ["x" * 2_000]
-        desk.delete("b")
+            assert api.get(name).spec.container.args == ["x" * 2_000]
+        api.delete("b")
         with Refusal(Code.NOT_FOUND):
-            desk.get("b")
+            api.get("b")
 
 
-def test_ids_of_deleted_apps_are_kept_short(desk: Desk) -> None:
+def test_ids_of_deleted_apps_are_kept_short(api: Api) -> None:
     """What is remembered of a deleted app is of one size, however long its id is; it still counts."""
     long = "p" * 100_000
     urls: list[str] = []
     for _ in range(2):
-        created = desk.create(new_app(state=STOP, project=long))
+        created = api.create(new_app(state=STOP, project=long))
         urls.append(created.status.ingress.public_url)
-        desk.delete(project=long)
+        api.delete(project=long)
     assert urls[0] != urls[1]
-    gone: dict[bytes, int] = vars(state_of(desk.plane))["_gone"]
+    gone: dict[bytes, int] = vars(state_of(api.plane))["_gone"]
     assert [len(key) for key in gone] == [16]
 
 
-def test_a_token_of_no_page(desk: Desk) -> None:
+def test_a_token_of_no_page(api: Api) -> None:
     """The message of a token that is none promises nothing that isn't so: equal planes give equal tokens."""
     with Refusal(INVALID) as refused:
-        desk.list(list_pb2.ListRequest(token="nobody gave this"))
+        api.list(list_pb2.ListRequest(token="nobody gave this"))
     assert "no page of this plane had that token" in refused.message
     tokens: set[str] = set()
     for _ in range(2):
         with FakeControlPlane(clock="manual", org="acme") as plane:
-            other = Desk(plane)
+            other = Api(plane)
             for name in ("a", "b"):
                 other.create(name=name)
             tokens.add(other.list(list_pb2.ListRequest(limit=1)).token)
@@ -216,20 +216,20 @@ def test_values_of_json_are_counted_outside_of_texts(text: str, count: int) -> N
     assert count_json(text.replace("{", "{" + "0," * 5, 1), 2) >= count
 
 
-def test_an_app_of_many_texts_is_no_crowd(desk: Desk) -> None:
+def test_an_app_of_many_texts_is_no_crowd(api: Api) -> None:
     """A script with more commas than an app may have values is one value."""
     app = new_app()
     app.spec.container.args[:] = ["[1, 2, {3}]," * 20_000]
-    assert desk.create(app).metadata.revision == 1
-    assert desk.stub.get(rpc.GetRequest(app_id=app.metadata.id)).app.spec.container.args[0].count(",") > 10_000
+    assert api.create(app).metadata.revision == 1
+    assert api.stub.get(rpc.GetRequest(app_id=app.metadata.id)).app.spec.container.args[0].count(",") > 10_000
 
 
-def test_an_app_of_too_many_values(desk: Desk) -> None:
+def test_an_app_of_too_many_values(api: Api) -> None:
     """More labels than any app has are RESOURCE_EXHAUSTED, though their bytes would fit."""
     app = new_app()
     app.metadata.labels.update({str(number): "" for number in range(10_000)})
     with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
-        desk.create(app)
+        api.create(app)
     assert "values" in refused.message
 
 
@@ -238,14 +238,14 @@ class _Long:
 
     def __init__(self) -> None:
         self._plane = FakeControlPlane(clock="manual", org="acme")
-        self._desk = Desk(self._plane)
+        self._api = Api(self._plane)
         self._turn = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._desk.close()
+        self._api.close()
         self._plane.close()
 
     def call(self) -> None:
@@ -253,18 +253,18 @@ class _Long:
         name = f"{self._turn}" + "n" * 100_000
         app = new_app(state=STOP)
         app.spec.cluster_pool = name
-        self._desk.create(app)
-        self._desk.delete()
+        self._api.create(app)
+        self._api.delete()
         app = new_app()
         app.spec.cluster = name
-        leases: Any = self._desk.stub.lease(rpc.LeaseRequest(id=identifier_pb2.ClusterIdentifier(name=name)))
-        self._desk.create(app)
+        leases: Any = self._api.stub.lease(rpc.LeaseRequest(id=identifier_pb2.ClusterIdentifier(name=name)))
+        self._api.create(app)
         assert next(iter(leases)).apps[0].status.assigned_cluster == name
         self._plane.advance(61)  # a lapse
         leases.close()
         app.spec.desired_state = STOP
-        self._desk.update(app)
-        self._desk.delete()
+        self._api.update(app)
+        self._api.delete()
 
 
 def test_long_names_of_clusters_and_pools_are_kept_short() -> None:

@@ -19,8 +19,8 @@ from flyteapps_fake.core.operations import LEASE, TAIL_LOGS
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
 
+from .api import Api, app_id, statuses
 from .conftest import Refusal
-from .desk import Desk, app_id, statuses
 
 ACTIVE = model.Status.DEPLOYMENT_STATUS_ACTIVE
 
@@ -47,10 +47,10 @@ def taken(stream: OpenStream) -> list[model.App]:
     return apps
 
 
-def leased(desk: Desk, plane: FakeControlPlane) -> model.App:
+def leased(api: Api, plane: FakeControlPlane) -> model.App:
     """A new app `a`, leased by a stream of east that is closed by now."""
     stream = lease(plane, "east")
-    desk.create(name="a")
+    api.create(name="a")
     [app] = taken(stream)
     stream.close()
     return app
@@ -64,73 +64,73 @@ def read(stream: OpenStream) -> int:
     return count
 
 
-def say(desk: Desk, app: model.App, status: int, cluster: str = "east", **said: object) -> model.App:
+def say(api: Api, app: model.App, status: int, cluster: str = "east", **said: object) -> model.App:
     """The cluster's report; the app as it is then."""
     report = model.App(metadata=app.metadata, spec=app.spec, status=model.Status(assigned_cluster=cluster, **said))  # pyright: ignore[reportArgumentType]
     report.status.conditions.add(deployment_status=status)  # pyright: ignore[reportArgumentType]
-    return desk.stub.update_status(rpc.UpdateStatusRequest(app=report)).app
+    return api.stub.update_status(rpc.UpdateStatusRequest(app=report)).app
 
 
-def run(desk: Desk, app: model.App, cluster: str = "east") -> model.App:
+def run(api: Api, app: model.App, cluster: str = "east") -> model.App:
     """The cluster takes the app and has it run; the app as it is then."""
-    say(desk, app, model.Status.DEPLOYMENT_STATUS_PENDING, cluster)
-    return say(desk, app, ACTIVE, cluster, current_replicas=1)
+    say(api, app, model.Status.DEPLOYMENT_STATUS_PENDING, cluster)
+    return say(api, app, ACTIVE, cluster, current_replicas=1)
 
 
-def test_what_a_stream_was_never_sent_goes_back_when_it_is_closed(desk: Desk, plane: FakeControlPlane) -> None:
+def test_what_a_stream_was_never_sent_goes_back_when_it_is_closed(api: Api, plane: FakeControlPlane) -> None:
     """A cluster that vanishes before it has read its leases never held them: the next one gets them at once."""
     first = lease(plane, "east")
     for name in ("a", "b"):
-        desk.create(name=name)
+        api.create(name=name)
     first.close()
-    assert statuses(desk.get("a")) == ["UNASSIGNED", "ASSIGNED", "UNASSIGNED"]
+    assert statuses(api.get("a")) == ["UNASSIGNED", "ASSIGNED", "UNASSIGNED"]
     second = lease(plane, "west")
     assert [app.metadata.id.name for app in taken(second)] == ["a", "b"]
     second.close()
 
 
-def test_what_a_stream_was_sent_stays_leased_when_it_is_closed(desk: Desk, plane: FakeControlPlane) -> None:
+def test_what_a_stream_was_sent_stays_leased_when_it_is_closed(api: Api, plane: FakeControlPlane) -> None:
     """A cluster whose stream breaks may still acknowledge what it has read."""
-    app = leased(desk, plane)
-    assert statuses(say(desk, app, model.Status.DEPLOYMENT_STATUS_PENDING)) == ["UNASSIGNED", "ASSIGNED", "PENDING"]
+    app = leased(api, plane)
+    assert statuses(say(api, app, model.Status.DEPLOYMENT_STATUS_PENDING)) == ["UNASSIGNED", "ASSIGNED", "PENDING"]
 
 
-def test_a_cluster_that_lets_leases_run_out_comes_last(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_cluster_that_lets_leases_run_out_comes_last(api: Api, plane: FakeControlPlane) -> None:
     """An app that one cluster doesn't acknowledge goes to the other one, time after time."""
     dead, alive = lease(plane, "east"), lease(plane, "west")
-    desk.create(name="a")
+    api.create(name="a")
     assert [app.metadata.id.name for app in taken(dead)] == ["a"]
     plane.advance(60)
     [app] = taken(alive)
-    run(desk, app, "west")
-    desk.create(name="b")
+    run(api, app, "west")
+    api.create(name="b")
     assert (taken(dead), [app.metadata.id.name for app in taken(alive)]) == ([], ["b"])
     dead.close()
     alive.close()
 
 
-def test_a_report_that_is_too_large_changes_nothing(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_report_that_is_too_large_changes_nothing(api: Api, plane: FakeControlPlane) -> None:
     """A hundred conditions have to fit into an event, twice."""
-    app = leased(desk, plane)
+    app = leased(api, plane)
     report = model.App(metadata=app.metadata, spec=app.spec, status=model.Status(assigned_cluster="east"))
     report.status.conditions.add(deployment_status=ACTIVE, message="é" * 2_049)
-    before = desk.get("a")
+    before = api.get("a")
     with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
-        desk.stub.update_status(rpc.UpdateStatusRequest(app=report))
+        api.stub.update_status(rpc.UpdateStatusRequest(app=report))
     assert "4,096" in refused.message
-    assert desk.get("a") == before
+    assert api.get("a") == before
 
 
-def test_a_stopped_apps_logs_end(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_stopped_apps_logs_end(api: Api, plane: FakeControlPlane) -> None:
     """A live stream ends as it should once no replica is left, and what was logged is still there."""
-    app = leased(desk, plane)
+    app = leased(api, plane)
     with pytest.raises(RpcError, match="never started"):
         plane.open(Call(TAIL_LOGS, _logs_of("a", logs.LIVE_OR_PERSISTED)))
-    run(desk, app)
+    run(api, app)
     live = plane.open(Call(TAIL_LOGS, _logs_of("a", logs.LIVE_ONLY)))
     assert read(live) > 1, "the replicas, then lines"
-    desk.stop("a")
-    say(desk, desk.get("a"), model.Status.DEPLOYMENT_STATUS_STOPPED)
+    api.stop("a")
+    say(api, api.get("a"), model.Status.DEPLOYMENT_STATUS_STOPPED)
     with pytest.raises(EOFError):
         read(live)
     live.close()

@@ -6,52 +6,52 @@ import pytest
 from connectrpc.code import Code
 from flyteidl2.app.app_definition_pb2 import Spec
 
+from .api import NOT_FOUND, STOP, Api, kind, new_app, statuses
 from .conftest import Refusal
-from .desk import NOT_FOUND, STOP, Desk, kind, new_app, statuses
 
 
-def test_an_absent_app_is_not_found(desk: Desk) -> None:
+def test_an_absent_app_is_not_found(api: Api) -> None:
     """DE-1: the code that the SDK swallows, also for the second Delete."""
     with Refusal(NOT_FOUND):
-        desk.delete()
-    desk.create(state=STOP)
-    desk.delete()
+        api.delete()
+    api.create(state=STOP)
+    api.delete()
     with Refusal(NOT_FOUND):
-        desk.delete()
+        api.delete()
 
 
 @pytest.mark.parametrize("state", [0, 2, 3], ids=["unspecified", "started", "active"])
 @pytest.mark.parametrize("waited", [0.0, 0.5, 60.0])
-def test_an_app_that_shall_run_is_not_deleted(desk: Desk, state: int, waited: float) -> None:
+def test_an_app_that_shall_run_is_not_deleted(api: Api, state: int, waited: float) -> None:
     """DE-2: FAILED_PRECONDITION with the way to stop it, nothing changed, at every stage of the start."""
-    desk.create(state=state)
-    desk.settle(waited)
-    before = desk.get()
+    api.create(state=state)
+    api.settle(waited)
+    before = api.get()
     with Refusal(Code.FAILED_PRECONDITION) as refused:
-        desk.delete()
+        api.delete()
     assert "stop" in refused.message.lower()
-    assert desk.get() == before
+    assert api.get() == before
 
 
-def test_the_desired_state_counts(desk: Desk) -> None:
+def test_the_desired_state_counts(api: Api) -> None:
     """DE-2: an app that was only just asked to stop can be deleted."""
-    desk.running()
-    assert statuses(desk.stop())[-1] == "PENDING"
-    desk.delete()
+    api.running()
+    assert statuses(api.stop())[-1] == "PENDING"
+    api.delete()
     with Refusal(NOT_FOUND):
-        desk.get()
+        api.get()
 
 
-def test_a_stopped_app_that_shall_run_again_is_not_deleted(desk: Desk) -> None:
+def test_a_stopped_app_that_shall_run_again_is_not_deleted(api: Api) -> None:
     """DE-2: the desired state counts, not the reached one."""
-    app = desk.create(state=STOP)
+    app = api.create(state=STOP)
     app.spec.desired_state = Spec.DESIRED_STATE_ACTIVE
-    desk.update(app)
+    api.update(app)
     with Refusal(Code.FAILED_PRECONDITION):
-        desk.delete()
+        api.delete()
 
 
-def test_an_unassigned_app_can_be_deleted(pooled: Desk) -> None:
+def test_an_unassigned_app_can_be_deleted(pooled: Api) -> None:
     """DE-2, SP-2: an app that no cluster serves is UNASSIGNED, says why, and can be deleted though it shall run."""
     app = new_app()
     app.spec.cluster_pool = "nobodys-pool"
@@ -63,25 +63,25 @@ def test_an_unassigned_app_can_be_deleted(pooled: Desk) -> None:
     assert pooled.names() == []
 
 
-def test_nothing_of_a_deleted_app_is_left(desk: Desk) -> None:
+def test_nothing_of_a_deleted_app_is_left(api: Api) -> None:
     """DE-3: Get is NOT_FOUND, List and new watches omit it, its pending transitions never fire."""
-    desk.running()
-    stream = desk.watch()
-    desk.stop()
-    desk.delete()
+    api.running()
+    stream = api.watch()
+    api.stop()
+    api.delete()
     assert [kind(e) for e in stream.drain()] == ["create", "update", "delete"]
-    desk.settle()
+    api.settle()
     assert stream.drain() == []
-    assert desk.names() == []
-    assert desk.watch().drain() == []
+    assert api.names() == []
+    assert api.watch().drain() == []
 
 
-def test_old_transitions_never_reach_a_new_incarnation(desk: Desk) -> None:
+def test_old_transitions_never_reach_a_new_incarnation(api: Api) -> None:
     """DE-3, CR-5: what was pending for the deleted app does not happen to the one created again."""
-    desk.create()
-    desk.plane.advance(0.3)
-    desk.stop()
-    desk.delete()
-    desk.create(state=STOP)
-    desk.settle()
-    assert statuses(desk.get()) == ["STOPPED"]
+    api.create()
+    api.plane.advance(0.3)
+    api.stop()
+    api.delete()
+    api.create(state=STOP)
+    api.settle()
+    assert statuses(api.get()) == ["STOPPED"]

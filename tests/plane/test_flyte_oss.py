@@ -18,8 +18,8 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS
 
+from .api import STOP, Api, app_id, app_of, kind, new_app, statuses
 from .conftest import Refusal
-from .desk import STOP, Desk, app_id, app_of, kind, new_app, statuses
 
 HEALTHY_SECONDS = 2.0
 """Until an app that starts serves."""
@@ -32,27 +32,27 @@ def plane() -> Iterator[FakeControlPlane]:
         yield fresh
 
 
-def served(desk: Desk, app: App | None = None) -> App:
+def served(api: Api, app: App | None = None) -> App:
     """An app that serves, as a Watch shows it: a Get would be kept."""
     sent = app or new_app()
-    desk.stub.create(rpc.CreateRequest(app=sent))
-    desk.plane.advance(HEALTHY_SECONDS)
-    return shown(desk, sent)
+    api.stub.create(rpc.CreateRequest(app=sent))
+    api.plane.advance(HEALTHY_SECONDS)
+    return shown(api, sent)
 
 
-def shown(desk: Desk, app: App) -> App:
+def shown(api: Api, app: App) -> App:
     """The app as it is now."""
-    stream = desk.watch(app_id=app.metadata.id)
+    stream = api.watch(app_id=app.metadata.id)
     try:
         return app_of(stream.drain()[0])
     finally:
         stream.close()
 
 
-def test_an_update_shows_the_old_state_until_the_operator_reports(desk: Desk, plane: FakeControlPlane) -> None:
+def test_an_update_shows_the_old_state_until_the_operator_reports(api: Api, plane: FakeControlPlane) -> None:
     """After an update an app is ACTIVE for a spec that will fail, as long as `report_seconds` says."""
     with FakeControlPlane(dialect="flyte-oss", clock="manual", report_seconds=7) as slow:
-        other = Desk(slow)
+        other = Api(slow)
         served(other)
         slow.advance(7)
         failing = new_app(image="img:2")
@@ -69,134 +69,134 @@ def test_an_update_shows_the_old_state_until_the_operator_reports(desk: Desk, pl
         other.close()
 
 
-def test_a_write_that_meets_the_operators_is_refused(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_write_that_meets_the_operators_is_refused(api: Api, plane: FakeControlPlane) -> None:
     """A deploy within 2 ms before a report is due is INTERNAL and changes nothing; a stop is a patch, and never is."""
-    desk.stub.create(rpc.CreateRequest(app=new_app()))
+    api.stub.create(rpc.CreateRequest(app=new_app()))
     plane.advance(0.0485)
     with Refusal(Code.INTERNAL) as refused:
-        desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
+        api.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
     assert refused.message == (
         "failed to update KService demo-proj-dev: Operation cannot be fulfilled on services.serving.knative.dev "
         '"demo-proj-dev": the object has been modified; please apply your changes to the latest version and try again'
     )
-    assert shown(desk, new_app()).spec.container.image == "img:1"
-    assert desk.stub.create(rpc.CreateRequest(app=new_app())).app.spec.container.image == "img:1"
-    desk.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
-    assert statuses(shown(desk, new_app())) == ["STOPPED"]
+    assert shown(api, new_app()).spec.container.image == "img:1"
+    assert api.stub.create(rpc.CreateRequest(app=new_app())).app.spec.container.image == "img:1"
+    api.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
+    assert statuses(shown(api, new_app())) == ["STOPPED"]
 
 
 def test_what_is_overdue_refuses_nothing() -> None:
     """On the auto clock, where another app's steps leave a report of this one behind, a write to it is taken."""
     now = 0.0
     with FakeControlPlane.of(Settings(dialect="flyte-oss"), real=lambda: now) as plane:
-        desk = Desk(plane)
-        desk.create(name="moving")
-        desk.create(name="left")
+        api = Api(plane)
+        api.create(name="moving")
+        api.create(name="left")
         for _ in range(50):
             now += 0.06
-            desk.get("moving")
-        assert desk.update(new_app("left", image="img:2")).spec.container.image == "img:2"
-        desk.close()
+            api.get("moving")
+        assert api.update(new_app("left", image="img:2")).spec.container.image == "img:2"
+        api.close()
 
 
 def test_the_write_after_a_conflict_is_taken() -> None:
     """The report that a write met has been made by then, also on a clock that stands still and with no delay at all."""
     for clock in ("auto", "manual"):
         with FakeControlPlane(dialect="flyte-oss", clock=clock, report_seconds=0) as plane:
-            desk = Desk(plane)
-            desk.create()
+            api = Api(plane)
+            api.create()
             with Refusal(Code.INTERNAL):
-                desk.update(new_app(image="img:2"))
-            assert desk.update(new_app(image="img:2")).spec.container.image == "img:2"
-            desk.close()
+                api.update(new_app(image="img:2"))
+            assert api.update(new_app(image="img:2")).spec.container.image == "img:2"
+            api.close()
 
 
-def test_a_conflict_on_demand(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_conflict_on_demand(api: Api, plane: FakeControlPlane) -> None:
     """The first write to each version of an app of the scenario `write-conflict` is refused, the next one isn't."""
     app = new_app()
     app.metadata.labels["flyteapps.dev/scenario"] = "write-conflict"
-    served(desk, app)
+    served(api, app)
     for image in ("img:2", "img:3"):
         app.spec.container.image = image
         with Refusal(Code.INTERNAL):
-            desk.stub.update(rpc.UpdateRequest(app=app))
-        assert desk.stub.update(rpc.UpdateRequest(app=app)).app.spec.container.image == image
+            api.stub.update(rpc.UpdateRequest(app=app))
+        assert api.stub.update(rpc.UpdateRequest(app=app)).app.spec.container.image == image
         plane.advance(HEALTHY_SECONDS)
 
 
-def test_a_watch_right_after_a_write_hears_of_it_twice(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_watch_right_after_a_write_hears_of_it_twice(api: Api, plane: FakeControlPlane) -> None:
     """What was written a moment ago is in the snapshot and comes as an event; 5 ms later only in the snapshot."""
-    desk.stub.create(rpc.CreateRequest(app=new_app()))
-    stream = desk.watch(app_id=app_id())
+    api.stub.create(rpc.CreateRequest(app=new_app()))
+    stream = api.watch(app_id=app_id())
     assert [kind(event) for event in stream.drain()] == ["create", "create"]
     plane.advance(0.006)
-    later = desk.watch(app_id=app_id())
+    later = api.watch(app_id=app_id())
     assert [kind(event) for event in later.drain()] == ["create"]
 
 
-def test_events_that_do_not_fit_are_dropped(desk: Desk, plane: FakeControlPlane) -> None:
+def test_events_that_do_not_fit_are_dropped(api: Api, plane: FakeControlPlane) -> None:
     """A watcher that doesn't read keeps 100 events and never hears of the others; its stream goes on."""
-    stream = desk.watch(app_id=app_id())
+    stream = api.watch(app_id=app_id())
     for number in range(MAX_BUFFERED_EVENTS + 20):
-        desk.stub.create(rpc.CreateRequest(app=new_app(image=f"img:{number}")))
+        api.stub.create(rpc.CreateRequest(app=new_app(image=f"img:{number}")))
     seen = stream.drain()
     assert len(seen) == MAX_BUFFERED_EVENTS
     assert app_of(seen[-1]).spec.container.image == f"img:{MAX_BUFFERED_EVENTS - 1}"
-    desk.stub.create(rpc.CreateRequest(app=new_app(image="img:last")))
+    api.stub.create(rpc.CreateRequest(app=new_app(image="img:last")))
     assert [app_of(event).spec.container.image for event in stream.drain()] == ["img:last"]
 
 
-def test_a_kept_answer_is_given_for_thirty_seconds(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_kept_answer_is_given_for_thirty_seconds(api: Api, plane: FakeControlPlane) -> None:
     """A Get is answered as it was, also of another org, for 30 s or until exactly that id is written."""
-    desk.stub.create(rpc.CreateRequest(app=new_app()))
-    assert statuses(desk.get("demo")) == []
+    api.stub.create(rpc.CreateRequest(app=new_app()))
+    assert statuses(api.get("demo")) == []
     plane.advance(29.9)
-    assert statuses(desk.stub.get(rpc.GetRequest(app_id=app_id(org="other"))).app) == []
+    assert statuses(api.stub.get(rpc.GetRequest(app_id=app_id(org="other"))).app) == []
     plane.advance(0.2)
-    assert statuses(desk.get("demo")) == ["ACTIVE"] * 3
-    desk.stub.delete(rpc.DeleteRequest(app_id=app_id("DEMO")))
-    assert desk.get("demo")
-    desk.stub.delete(rpc.DeleteRequest(app_id=app_id("demo")))
+    assert statuses(api.get("demo")) == ["ACTIVE"] * 3
+    api.stub.delete(rpc.DeleteRequest(app_id=app_id("DEMO")))
+    assert api.get("demo")
+    api.stub.delete(rpc.DeleteRequest(app_id=app_id("demo")))
     with Refusal(Code.NOT_FOUND):
-        desk.get("demo")
+        api.get("demo")
 
 
 def test_a_polled_app_moves_on_the_auto_clock() -> None:
     """Who asks again and again on the auto clock sees an app start, though the first answer is kept at first."""
     now = 0.0
     with FakeControlPlane.of(Settings(dialect="flyte-oss"), real=lambda: now) as plane:
-        desk = Desk(plane)
-        desk.stub.create(rpc.CreateRequest(app=new_app()))
+        api = Api(plane)
+        api.stub.create(rpc.CreateRequest(app=new_app()))
         seen: list[list[str]] = []
         for _ in range(50):
             plane.call(Call(GET, rpc.GetRequest(app_id=app_id())))
             now += 0.06
-            seen.append(statuses(desk.get("demo")))
+            seen.append(statuses(api.get("demo")))
             if seen[-1] == ["ACTIVE"] * 3:
                 break
         assert seen[0] == [] and seen[-1] == ["ACTIVE"] * 3
-        desk.close()
+        api.close()
 
 
-def test_an_idle_app_has_no_pods_until_somebody_asks(desk: Desk, plane: FakeControlPlane) -> None:
+def test_an_idle_app_has_no_pods_until_somebody_asks(api: Api, plane: FakeControlPlane) -> None:
     """An app that nobody asks for during its scaledown_period goes to zero without a word, and is back when asked."""
     app = new_app()
     app.spec.autoscaling.scaledown_period.FromSeconds(60)
-    assert served(desk, app).status.current_replicas == 1
-    stream = desk.watch(app_id=app_id())
+    assert served(api, app).status.current_replicas == 1
+    stream = api.watch(app_id=app_id())
     stream.drain()
     plane.advance(61)
-    assert not stream.drain() and shown(desk, app).status.current_replicas == 0
+    assert not stream.drain() and shown(api, app).status.current_replicas == 0
     with Refusal(Code.NOT_FOUND) as refused:
-        list(desk.plane.logs_stub().tail_logs(logs_rpc.TailLogsRequest(app_id=app_id())))
+        list(api.plane.logs_stub().tail_logs(logs_rpc.TailLogsRequest(app_id=app_id())))
     assert refused.message == "no replicas found"
     assert plane.ask("demo-proj-dev.apps.localhost") is not None
-    assert shown(desk, app).status.current_replicas == 1
+    assert shown(api, app).status.current_replicas == 1
 
 
-def test_logs_are_for_a_hundred(desk: Desk, plane: FakeControlPlane) -> None:
+def test_logs_are_for_a_hundred(api: Api, plane: FakeControlPlane) -> None:
     """The 101st log stream is RESOURCE_EXHAUSTED, whatever it asks for; when one is closed, there is room again."""
-    served(desk)
+    served(api)
     streams = [plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id()))) for _ in range(100)]
     with Refusal(Code.RESOURCE_EXHAUSTED) as refused:
         next(iter(plane.logs_stub().tail_logs(logs_rpc.TailLogsRequest())))
@@ -207,25 +207,25 @@ def test_logs_are_for_a_hundred(desk: Desk, plane: FakeControlPlane) -> None:
         stream.close()
 
 
-def test_logs_end_with_the_pod(desk: Desk, plane: FakeControlPlane) -> None:
+def test_logs_end_with_the_pod(api: Api, plane: FakeControlPlane) -> None:
     """A log is followed as long as its pod runs: the list, the lines, and the end after the app is stopped."""
-    served(desk)
+    served(api)
     stream = plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id(org="asked"))))
     messages = [logs_rpc.TailLogsResponse.FromString(each) for each in iter(stream.take, None)]
     assert [each.app_id.org for each in messages[0].replicas.replicas] == ["asked"]
     assert messages[1].batches.logs[0].structured_lines[0].message == "Running serve"
-    desk.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
+    api.stub.update(rpc.UpdateRequest(app=new_app(state=STOP)))
     with pytest.raises(EOFError):
         stream.take()
     stream.close()
 
 
-def test_a_pod_is_followed_before_its_revision_serves(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_pod_is_followed_before_its_revision_serves(api: Api, plane: FakeControlPlane) -> None:
     """The log of a new revision's pod, asked for by its name, goes on while the old revision still serves."""
-    served(desk)
-    desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
+    served(api)
+    api.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
     plane.advance(0.9)
-    assert statuses(shown(desk, new_app())) != ["ACTIVE"] * 3
+    assert statuses(shown(api, new_app())) != ["ACTIVE"] * 3
     seed = drawn(0, "demo-proj-dev", 2, 1)
     name = ClusterEnvironment().pod_name("demo-proj-dev", 2, seed)
     request = logs_rpc.TailLogsRequest(replica_id={"app_id": app_id(), "name": name})  # pyright: ignore[reportArgumentType]
@@ -235,44 +235,44 @@ def test_a_pod_is_followed_before_its_revision_serves(desk: Desk, plane: FakeCon
     stream.close()
 
 
-def test_a_pod_spec_that_is_none_is_internal(desk: Desk, plane: FakeControlPlane) -> None:
+def test_a_pod_spec_that_is_none_is_internal(api: Api, plane: FakeControlPlane) -> None:
     """A pod whose quantities or containers can't be read is INTERNAL, in the backend's words, and isn't created."""
     for containers in ([{"resources": {"requests": {"cpu": "lots"}}}], "nope"):
         app = new_app()
         app.spec.pod.pod_spec.update({"containers": containers})
         with Refusal(Code.INTERNAL) as refused:
-            desk.create(app)
+            api.create(app)
         assert refused.message.startswith(
             "failed to build KService for app demo-proj-dev: failed to unmarshal K8sPod spec: "
         )
     assert plane.count() == 0
 
 
-def test_any_host_can_be_asked_for(desk: Desk, plane: FakeControlPlane) -> None:
+def test_any_host_can_be_asked_for(api: Api, plane: FakeControlPlane) -> None:
     """A host is that of an app or it isn't, whatever characters a name and a host have."""
-    desk.create(name="a[b")
+    api.create(name="a[b")
     assert plane.find_by_host("a[b-proj-dev.apps.localhost") is not None
     assert plane.find_by_host("A[B-PROJ-DEV.apps.localhost") is not None
     for host in ("a[b-proj-dev", "a[b-proj-dev.apps.example", "[", "", ".apps.localhost"):
         assert plane.find_by_host(host) is None
 
 
-def test_pages_begin_where_the_last_one_ended(desk: Desk, plane: FakeControlPlane) -> None:
+def test_pages_begin_where_the_last_one_ended(api: Api, plane: FakeControlPlane) -> None:
     """Pages go by resource name, whatever is deleted in between; 0 is no limit; a token of nobody's is INTERNAL."""
     for name in ("c", "a", "b", "d"):
-        desk.stub.create(rpc.CreateRequest(app=new_app(name)))
+        api.stub.create(rpc.CreateRequest(app=new_app(name)))
     request = rpc.ListRequest()
     request.project.name, request.project.domain, request.project.organization = "proj", "dev", "whose"
-    assert [each.metadata.id.name for each in desk.stub.list(request).apps] == ["a", "b", "c", "d"]
+    assert [each.metadata.id.name for each in api.stub.list(request).apps] == ["a", "b", "c", "d"]
     request.request.limit = 2
-    first = desk.stub.list(request)
-    desk.stub.delete(rpc.DeleteRequest(app_id=app_id("c")))
+    first = api.stub.list(request)
+    api.stub.delete(rpc.DeleteRequest(app_id=app_id("c")))
     request.request.token = first.token
-    second = desk.stub.list(request)
+    second = api.stub.list(request)
     assert ([each.metadata.id.name for each in second.apps], second.token) == (["d"], "")
     request.request.token = "nonsense"
     with Refusal(Code.INTERNAL) as refused:
-        desk.stub.list(request)
+        api.stub.list(request)
     assert refused.message.startswith("failed to list KServices for proj/dev: continue key is not valid")
 
 
@@ -305,16 +305,16 @@ def test_the_same_seed_gives_the_same_history() -> None:
 
     def history(seed: int) -> list[bytes]:
         with FakeControlPlane(dialect="flyte-oss", clock="manual", seed=seed) as plane:
-            desk = Desk(plane)
-            stream = desk.watch(app_id=app_id())
-            served(desk)
-            desk.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
+            api = Api(plane)
+            stream = api.watch(app_id=app_id())
+            served(api)
+            api.stub.update(rpc.UpdateRequest(app=new_app(image="img:2")))
             plane.advance(HEALTHY_SECONDS)
             tail = plane.open(Call(TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id())))
             taken = [event.SerializeToString(deterministic=True) for event in stream.drain()]
             taken += list(iter(tail.take, None))
             tail.close()
-            desk.close()
+            api.close()
             return taken
 
     assert history(1) == history(1)

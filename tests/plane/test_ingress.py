@@ -10,8 +10,8 @@ from flyteidl2.app import app_payload_pb2 as rpc
 
 from flyteapps_fake.control_plane import FakeControlPlane
 
+from .api import INVALID, NOT_FOUND, Api, new_app
 from .conftest import Refusal
-from .desk import INVALID, NOT_FOUND, Desk, new_app
 
 
 def blue(cname: str = "") -> model.App:
@@ -38,7 +38,7 @@ def blue(cname: str = "") -> model.App:
 def test_a_public_url_follows_the_settings(settings: dict[str, Any], url: str) -> None:
     """A path where there is a port, a host name where that is asked for or nothing is served; the cname's is https."""
     with FakeControlPlane(clock="manual", **settings) as plane:
-        ingress = Desk(plane).create(blue("blue.example.com")).status.ingress
+        ingress = Api(plane).create(blue("blue.example.com")).status.ingress
         assert (ingress.public_url, ingress.cname_url) == (url, "https://blue.example.com")
 
 
@@ -59,10 +59,10 @@ def test_a_public_url_follows_the_settings(settings: dict[str, Any], url: str) -
 def test_get_knows_both_forms(ingress: Any, url: str) -> None:
     """Whichever form is shown, Get by ingress finds an app by its path and by its host."""
     with FakeControlPlane(clock="manual", ingress=ingress, ingress_port=8080) as plane:
-        desk = Desk(plane)
-        desk.create(blue("blue.example.com"))
-        desk.create(name="other")
-        found = desk.stub.get(rpc.GetRequest(ingress=model.Ingress(public_url=url))).app
+        api = Api(plane)
+        api.create(blue("blue.example.com"))
+        api.create(name="other")
+        found = api.stub.get(rpc.GetRequest(ingress=model.Ingress(public_url=url))).app
         assert found.metadata.id.name == "demo"
 
 
@@ -85,10 +85,10 @@ def test_get_knows_both_forms(ingress: Any, url: str) -> None:
 def test_a_path_is_one_label_as_it_stands(url: str) -> None:
     """What isn't exactly /apps/SUBDOMAIN on the plane's own host and port leads to no app."""
     with FakeControlPlane(clock="manual", ingress_port=8080) as plane:
-        desk = Desk(plane)
-        desk.create(blue())
+        api = Api(plane)
+        api.create(blue())
         with Refusal(NOT_FOUND if url.isascii() else INVALID):
-            desk.stub.get(rpc.GetRequest(ingress=model.Ingress(public_url=url)))
+            api.stub.get(rpc.GetRequest(ingress=model.Ingress(public_url=url)))
 
 
 @pytest.mark.parametrize(
@@ -102,32 +102,32 @@ def test_the_planes_own_names_are_reserved(cname: str) -> None:
     """No app gets a cname under which the plane's servers answer for themselves, or that is an address."""
     settings: dict[str, Any] = {"ingress_host": "plane.example", "own_hosts": ["box.example"]}
     with FakeControlPlane(clock="manual", **settings) as plane:
-        desk = Desk(plane)
+        api = Api(plane)
         with Refusal(INVALID) as refused:
-            desk.create(blue(cname))
+            api.create(blue(cname))
         assert "the plane's own host" in refused.message
-        desk.create(new_app("other"))
+        api.create(new_app("other"))
         wanted = new_app("other")
         wanted.spec.ingress.cname = cname
         with Refusal(INVALID):
-            desk.update(wanted)
+            api.update(wanted)
         under = new_app("under")
         under.spec.ingress.cname = "www.box.example"
-        assert desk.create(under).status.ingress.cname_url == "https://www.box.example"
+        assert api.create(under).status.ingress.cname_url == "https://www.box.example"
 
 
 def test_a_served_plane_names_its_port() -> None:
     """Apps that are created once a plane is served have the port; those of before are found under both URLs."""
     for dialect in ("standard", "flyte-oss"):
         with FakeControlPlane(dialect=dialect, clock="manual") as plane:
-            Desk(plane).create(name="early", project="proj")
+            Api(plane).create(name="early", project="proj")
             port = plane.serve().port
             plane.serve()
-            url = Desk(plane).create(blue()).status.ingress.public_url
+            url = Api(plane).create(blue()).status.ingress.public_url
             assert f":{port}" in url, "of the first server"
     with FakeControlPlane(clock="manual", ingress_port=99) as plane:
         plane.serve()
-        assert Desk(plane).create(blue()).status.ingress.public_url == "http://localhost:99/apps/blue/"
+        assert Api(plane).create(blue()).status.ingress.public_url == "http://localhost:99/apps/blue/"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import identifier_pb2, list_pb2
 
+from .api import INVALID, STOP, Api, new_app, project
 from .conftest import Refusal
-from .desk import INVALID, STOP, Desk, new_app, project
 
 ASC, DESC = list_pb2.Sort.ASCENDING, list_pb2.Sort.DESCENDING
 
@@ -25,14 +25,14 @@ def _label(item: list_pb2.Filter) -> str:
     return f"{item.field}-{list_pb2.Filter.Function.Name(item.function)}"
 
 
-def page(desk: Desk, token: str = "", limit: int = 2, **more: Any) -> tuple[list[str], str]:
+def page(api: Api, token: str = "", limit: int = 2, **more: Any) -> tuple[list[str], str]:
     """The names on one page, and the token of the next."""
-    answer = desk.list(list_pb2.ListRequest(limit=limit, token=token, **more))
+    answer = api.list(list_pb2.ListRequest(limit=limit, token=token, **more))
     return [a.metadata.id.name for a in answer.apps], answer.token
 
 
 @pytest.fixture
-def three(desk: Desk) -> Desk:
+def three(api: Api) -> Api:
     """Three apps: `web-a` (red, runs), `web-B` (blue, stopped), `job` (no label, another creator and domain)."""
     first = new_app("web-a")
     first.metadata.labels["team"] = "red"
@@ -41,12 +41,12 @@ def three(desk: Desk) -> Desk:
     third = new_app("job", domain="prod", project="other", state=STOP)
     third.spec.creator.user.id.subject = "ada"
     for app in (first, second, third):
-        desk.create(app)
-        desk.settle()
-    return desk
+        api.create(app)
+        api.settle()
+    return api
 
 
-def test_scopes(three: Desk) -> None:
+def test_scopes(three: Api) -> None:
     """LI-1: by org, by project and domain, by the cluster that has the app now."""
     cluster = three.get("web-a").status.assigned_cluster
     assert three.names(org="acme") == ["web-a", "web-B", "job"]
@@ -57,19 +57,19 @@ def test_scopes(three: Desk) -> None:
     assert three.names(cluster_id=identifier_pb2.ClusterIdentifier(name="nobody")) == []
 
 
-def test_scope_by_consumed_artifact(desk: Desk) -> None:
+def test_scope_by_consumed_artifact(api: Api) -> None:
     """LI-1: apps with an input of that artifact; an empty version means any."""
     for name, version in (("a", "v1"), ("b", "v2")):
         app = new_app(name)
         item = app.spec.inputs.items.add(name="model")
         item.artifact_id.key.project, item.artifact_id.key.domain, item.artifact_id.key.name = "proj", "dev", "m"
         item.artifact_id.version = version
-        desk.create(app)
-    desk.create(name="c")
+        api.create(app)
+    api.create(name="c")
 
     def consumers(name: str, version: str) -> list[str]:
         artifact = rpc.ConsumedArtifactFilter(project="proj", domain="dev", name=name, version=version)
-        return desk.names(artifact=artifact)
+        return api.names(artifact=artifact)
 
     assert consumers("m", "") == ["a", "b"]
     assert consumers("m", "v2") == ["b"]
@@ -112,13 +112,13 @@ def test_scope_by_consumed_artifact(desk: Desk) -> None:
     ],
     ids=lambda v: "+".join(v if not v or isinstance(v[0], str) else [_label(f) for f in v]) or "none",
 )
-def test_filters(three: Desk, filters: list[list_pb2.Filter], expected: list[str]) -> None:
+def test_filters(three: Api, filters: list[list_pb2.Filter], expected: list[str]) -> None:
     """LI-2: each field with each of its functions; all filters must hold."""
     assert three.names(*filters) == expected
 
 
 @pytest.mark.parametrize("field", ["created_at", "updated_at"])
-def test_filters_of_times(three: Desk, field: str) -> None:
+def test_filters_of_times(three: Api, field: str) -> None:
     """LI-2: RFC 3339 with any offset, compared as instants."""
     middle = three.get("web-B").status.created_at.ToDatetime().isoformat() + "+00:00"
     stamp = three.get("web-B").status.created_at.ToJsonString()
@@ -154,19 +154,19 @@ def test_filters_of_times(three: Desk, field: str) -> None:
     ],
     ids=lambda f: f"{f.field}-{f.function}-{len(f.values)}",
 )
-def test_other_filters_are_invalid(three: Desk, bad: list_pb2.Filter) -> None:
+def test_other_filters_are_invalid(three: Api, bad: list_pb2.Filter) -> None:
     """LI-2: another field or function, a value of the wrong type or count: INVALID_ARGUMENT."""
     with Refusal(INVALID):
         three.names(bad)
 
 
-def test_raw_filters_are_invalid(desk: Desk) -> None:
+def test_raw_filters_are_invalid(api: Api) -> None:
     """LI-2: raw_filters are not understood, and it is said."""
     with Refusal(INVALID):
-        desk.list(list_pb2.ListRequest(raw_filters=["eq(name,x)"]))
+        api.list(list_pb2.ListRequest(raw_filters=["eq(name,x)"]))
 
 
-def test_without_a_sort_the_oldest_comes_first(three: Desk) -> None:
+def test_without_a_sort_the_oldest_comes_first(three: Api) -> None:
     """LI-3: created_at ascending."""
     assert three.names() == ["web-a", "web-B", "job"]
 
@@ -181,7 +181,7 @@ def test_without_a_sort_the_oldest_comes_first(three: Desk) -> None:
         ("status_phase", ["web-a", "job", "web-B"]),
     ],
 )
-def test_sort_keys(three: Desk, key: str, ascending: list[str]) -> None:
+def test_sort_keys(three: Api, key: str, ascending: list[str]) -> None:
     """LI-3: every key in both directions; a Sort without one is descending."""
     app = three.get("web-a")
     app.spec.container.image = "img:2"
@@ -203,7 +203,7 @@ def _by_id(names: list[str], key: str) -> list[str]:
     return names
 
 
-def test_sort_by_fields_wins(three: Desk) -> None:
+def test_sort_by_fields_wins(three: Api) -> None:
     """LI-3: the new list of sort fields is used, the deprecated one is not; several keys are applied in order."""
     request = list_pb2.ListRequest(
         sort_by=list_pb2.Sort(key="created_at", direction=ASC),
@@ -212,102 +212,102 @@ def test_sort_by_fields_wins(three: Desk) -> None:
     assert [a.metadata.id.name for a in three.list(request).apps] == ["web-B", "job", "web-a"]
 
 
-def test_an_unknown_sort_key_is_invalid(desk: Desk) -> None:
+def test_an_unknown_sort_key_is_invalid(api: Api) -> None:
     """LI-3: INVALID_ARGUMENT, in either field."""
     with Refusal(INVALID):
-        desk.names(sort_by=list_pb2.Sort(key="nothing"))
+        api.names(sort_by=list_pb2.Sort(key="nothing"))
     with Refusal(INVALID):
-        desk.list(list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key="labels.team")]))
+        api.list(list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key="labels.team")]))
 
 
-def test_limits(desk: Desk) -> None:
+def test_limits(api: Api) -> None:
     """LI-4: 0 means 100, and more than 1,000 acts as 1,000."""
     for i in range(1001):
-        desk.create(name=f"a{i}", state=STOP)
+        api.create(name=f"a{i}", state=STOP)
     for limit, length in ((0, 100), (1, 1), (1000, 1000), (5000, 1000)):
-        names, token = page(desk, limit=limit)
+        names, token = page(api, limit=limit)
         assert len(names) == length and token
-    assert page(desk, limit=5000, token=page(desk, limit=1000)[1]) == (["a1000"], "")
+    assert page(api, limit=5000, token=page(api, limit=1000)[1]) == (["a1000"], "")
 
 
-def test_pages_are_chained(desk: Desk) -> None:
+def test_pages_are_chained(api: Api) -> None:
     """LI-4: following the tokens gives every app once, and the last page has none."""
     for i in range(5):
-        desk.create(name=f"a{i}", state=STOP)
-    first, token = page(desk)
-    second, token2 = page(desk, token)
-    third, end = page(desk, token2)
+        api.create(name=f"a{i}", state=STOP)
+    first, token = page(api)
+    second, token2 = page(api, token)
+    third, end = page(api, token2)
     assert first + second + third == ["a0", "a1", "a2", "a3", "a4"]
     assert token and token2 and end == ""
 
 
-def test_a_page_ends_before_3_mib(desk: Desk) -> None:
+def test_a_page_ends_before_3_mib(api: Api) -> None:
     """LI-4: large apps make short pages, with one app at least."""
     for i in range(4):
-        desk.create(new_app(f"a{i}", image="i" * (1_200_000), state=STOP))
-    first, token = page(desk, limit=100)
-    second, end = page(desk, token, limit=100)
+        api.create(new_app(f"a{i}", image="i" * (1_200_000), state=STOP))
+    first, token = page(api, limit=100)
+    second, end = page(api, token, limit=100)
     assert (first, second, end) == (["a0", "a1"], ["a2", "a3"], "")
 
 
 @pytest.mark.parametrize("key", ["created_at", "name"])
 @pytest.mark.parametrize("direction", [ASC, DESC], ids=["asc", "desc"])
-def test_pages_under_writes(desk: Desk, key: str, direction: int) -> None:
+def test_pages_under_writes(api: Api, key: str, direction: int) -> None:
     """LI-4: an app that is there throughout appears exactly once, whatever is created and deleted meanwhile."""
     for i in range(10):
-        desk.create(name=f"a{i}", state=STOP)
+        api.create(name=f"a{i}", state=STOP)
     seen: list[str] = []
     token, step = "", 0
     while True:
         sort = list_pb2.Sort(key=key, direction=direction)  # type: ignore[arg-type]  # an enum value is a plain int
-        names, token = page(desk, token, sort_by=sort)
+        names, token = page(api, token, sort_by=sort)
         seen += names
         if not token:
             break
         if seen[-1].startswith("a") and seen[-1] in ("a1", "a3", "a5", "a7"):
-            desk.delete(seen[-1])
+            api.delete(seen[-1])
         if step < 8:
-            desk.create(name=f"new{step}", state=STOP)
-            desk.create(name=f"0new{step}", state=STOP)
+            api.create(name=f"new{step}", state=STOP)
+            api.create(name=f"0new{step}", state=STOP)
         step += 1
         assert step < 50
     kept = [f"a{i}" for i in (0, 2, 4, 6, 8, 9)]
     assert [seen.count(name) for name in kept] == [1] * len(kept)
 
 
-def test_bad_tokens_are_invalid(desk: Desk) -> None:
+def test_bad_tokens_are_invalid(api: Api) -> None:
     """LI-4: a forged token, or one of another query, is INVALID_ARGUMENT."""
     for i in range(5):
-        desk.create(name=f"a{i}", state=STOP)
-    _, token = page(desk)
+        api.create(name=f"a{i}", state=STOP)
+    _, token = page(api)
     forged = ("abc", "0", token[:-2], token + "x", token[::-1])
     for bad in forged:
         with Refusal(INVALID):
-            page(desk, bad)
+            page(api, bad)
     with Refusal(INVALID):
-        page(desk, token, sort_by=list_pb2.Sort(key="name"))
+        page(api, token, sort_by=list_pb2.Sort(key="name"))
     with Refusal(INVALID):
-        page(desk, token, filters=[where("EQUAL", "project", "proj")])
+        page(api, token, filters=[where("EQUAL", "project", "proj")])
     with Refusal(INVALID):
-        desk.list(list_pb2.ListRequest(limit=2, token=token), project=project())
+        api.list(list_pb2.ListRequest(limit=2, token=token), project=project())
 
 
-def test_a_token_of_another_plane_is_invalid(desk: Desk) -> None:
+def test_a_token_of_another_plane_is_invalid(api: Api) -> None:
     """LI-4: a token does not outlive its plane's state."""
     for i in range(3):
-        desk.create(name=f"a{i}", state=STOP)
+        api.create(name=f"a{i}", state=STOP)
     with Refusal(INVALID):
-        page(desk, "Zm9yZ2Vk")
+        page(api, "Zm9yZ2Vk")
 
 
-def test_the_total_counts_all_matches(three: Desk) -> None:
+def test_the_total_counts_all_matches(three: Api) -> None:
     """LI-5: of the whole filtered scope, not of the page; without the flag 0."""
     request = list_pb2.ListRequest(limit=1, filters=[where("EXISTS", "labels.team")])
     assert three.list(request, include_total_count=True).total_count == 2
     assert three.list(request).total_count == 0
 
 
-def test_identities_without_enrichment(three: Desk) -> None:
+def test_identities_without_enrichment(three: Api) -> None:
     """LI-7: disable_identity_enrichment leaves the ids and drops what enriches them, which is there without it."""
     rich = new_app("rich")
     rich.spec.creator.user.id.subject = "ada"
@@ -322,22 +322,22 @@ def test_identities_without_enrichment(three: Desk) -> None:
             assert not condition.actor.user.HasField("spec")
 
 
-def test_a_listed_app_is_the_stored_one(three: Desk) -> None:
+def test_a_listed_app_is_the_stored_one(three: Api) -> None:
     """LI-1: what List returns is what Get returns."""
     apps: list[model.App] = list(three.list(project=project()).apps)
     assert apps == [three.get("web-a"), three.get("web-B")]
 
 
-def test_a_state_that_has_no_name_breaks_no_list(desk: Desk) -> None:
+def test_a_state_that_has_no_name_breaks_no_list(api: Api) -> None:
     """LI-2, ID-3: an app with a desired state of a later version is stored, and matches no name."""
     app = new_app("later")
     app.spec.desired_state = 99  # type: ignore[assignment]  # open enums take any number
-    desk.create(app)
-    assert desk.names(where("EQUAL", "desired_state", "DESIRED_STATE_ACTIVE")) == []
-    assert desk.names(where("NOT_EQUAL", "desired_state", "DESIRED_STATE_ACTIVE")) == ["later"]
+    api.create(app)
+    assert api.names(where("EQUAL", "desired_state", "DESIRED_STATE_ACTIVE")) == []
+    assert api.names(where("NOT_EQUAL", "desired_state", "DESIRED_STATE_ACTIVE")) == ["later"]
 
 
-def test_digits_of_other_scripts_make_no_time(desk: Desk) -> None:
+def test_digits_of_other_scripts_make_no_time(api: Api) -> None:
     """LI-2: RFC 3339 knows ASCII digits alone."""
     with Refusal(INVALID):
-        desk.names(where("EQUAL", "created_at", "2026-01-01T00:00:00.\u0661Z"))
+        api.names(where("EQUAL", "created_at", "2026-01-01T00:00:00.\u0661Z"))

@@ -12,7 +12,7 @@ from flyteapps_fake.core.dialect import Notice
 from flyteapps_fake.core.operations import OPERATIONS
 from flyteapps_fake.core.streams import OpenStream
 
-from .desk import STARTED, Desk, app_id, new_app, statuses
+from .api import STARTED, Api, app_id, new_app, statuses
 
 LEASE = OPERATIONS["/flyteidl2.app.AppService/Lease"]
 
@@ -35,71 +35,71 @@ def notices(plane: FakeControlPlane) -> list[Notice]:
     [("gpu", "", "simulated"), ("default", "", "simulated"), ("gpu", "east", "east"), ("", "east", "east")],
 )
 def test_the_simulated_cluster_serves_every_pool_and_cluster(
-    desk: Desk, notices: list[Notice], pool: str, cluster: str, holder: str
+    api: Api, notices: list[Notice], pool: str, cluster: str, holder: str
 ) -> None:
     """Where no pool is configured an app of any pool, pinned to any cluster or none, runs, stops and runs again."""
     app = new_app()
     app.spec.cluster_pool, app.spec.cluster = pool, cluster
-    created = desk.create(app)
+    created = api.create(app)
     assert created.status.assigned_cluster == holder
-    desk.settle()
-    assert statuses(desk.get())[-1] == "ACTIVE"
-    listed = desk.list(cluster_id=ClusterIdentifier(name=holder)).apps
+    api.settle()
+    assert statuses(api.get())[-1] == "ACTIVE"
+    listed = api.list(cluster_id=ClusterIdentifier(name=holder)).apps
     assert [each.metadata.id.name for each in listed] == ["demo"]
-    desk.stop()
-    desk.settle()
-    assert statuses(desk.get())[-1] == "STOPPED"
-    app = desk.get()
+    api.stop()
+    api.settle()
+    assert statuses(api.get())[-1] == "STOPPED"
+    app = api.get()
     app.spec.desired_state = STARTED
-    desk.update(app)
-    desk.settle()
-    assert statuses(desk.get())[-1] == "ACTIVE"
+    api.update(app)
+    api.settle()
+    assert statuses(api.get())[-1] == "ACTIVE"
     assert notices == []
 
 
-def test_a_cluster_that_came_is_left_its_apps(desk: Desk, notices: list[Notice]) -> None:
+def test_a_cluster_that_came_is_left_its_apps(api: Api, notices: list[Notice]) -> None:
     """A cluster that leases gets the apps that name it or the pool of its name, also while it is away; no others."""
-    stream = lease(desk.plane, "east")
+    stream = lease(api.plane, "east")
     for name, pool, cluster in (("pooled", "east", ""), ("pinned", "", "east"), ("other", "west", "")):
         app = new_app(name)
         app.spec.cluster_pool, app.spec.cluster = pool, cluster
-        desk.create(app)
+        api.create(app)
     taken = stream.take()
     assert taken is not None
     assert [app.metadata.id.name for app in rpc.LeaseResponse.FromString(taken).apps] == ["pooled", "pinned"]
     stream.close()
-    desk.settle(120.0)
-    assert [statuses(desk.get(name))[-1] for name in ("pooled", "pinned", "other")] == [
+    api.settle(120.0)
+    assert [statuses(api.get(name))[-1] for name in ("pooled", "pinned", "other")] == [
         "UNASSIGNED",
         "UNASSIGNED",
         "ACTIVE",
     ]
     late = new_app("late")
     late.spec.cluster = "east"
-    assert statuses(desk.create(late)) == ["UNASSIGNED"]
+    assert statuses(api.create(late)) == ["UNASSIGNED"]
     assert [(each.app, "'east'" in each.message) for each in notices] == [("late", True)]
 
 
-def test_an_app_moves_from_a_cluster_that_is_played_to_one_that_came(desk: Desk) -> None:
+def test_an_app_moves_from_a_cluster_that_is_played_to_one_that_came(api: Api) -> None:
     """What was stopped under a name whose own cluster has come since is leased to that cluster when it starts again."""
     app = new_app()
     app.spec.cluster = "east"
-    desk.create(app)
-    desk.settle()
-    desk.stop()
-    desk.settle()
-    stream = lease(desk.plane, "east")
-    app = desk.get()
+    api.create(app)
+    api.settle()
+    api.stop()
+    api.settle()
+    stream = lease(api.plane, "east")
+    app = api.get()
     app.spec.desired_state = STARTED
-    desk.update(app)
+    api.update(app)
     taken = stream.take()
     assert taken is not None
-    desk.settle(30.0)
-    assert statuses(desk.get())[-1] == "PENDING", "nobody but that cluster reports"
+    api.settle(30.0)
+    assert statuses(api.get())[-1] == "PENDING", "nobody but that cluster reports"
     stream.close()
 
 
-def test_where_pools_are_configured_an_app_that_waits_says_so_at_the_terminal(pooled: Desk) -> None:
+def test_where_pools_are_configured_an_app_that_waits_says_so_at_the_terminal(pooled: Api) -> None:
     """SP-2: with --pool the app of another pool waits, and whoever runs the plane reads why, at each write."""
     notices: list[Notice] = []
     pooled.plane.notify(notices.append)

@@ -9,26 +9,26 @@ from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import LEASE
 
-from .desk import Desk
+from .api import Api
 
 
-def test_the_next_step_of_an_app_is_listed(desk: Desk) -> None:
+def test_the_next_step_of_an_app_is_listed(api: Api) -> None:
     """What is scheduled has its app, its time and its reason, the earliest first."""
-    assert desk.plane.pending_timers() == []
-    desk.create(name="a")
-    step, lease = desk.plane.pending_timers()
+    assert api.plane.pending_timers() == []
+    api.create(name="a")
+    step, lease = api.plane.pending_timers()
     assert (step.app, step.reason) == ("acme/proj/dev/a", "the simulated cluster reports its next state")
     assert (lease.app, lease.reason) == ("acme/proj/dev/a", "its lease runs out")
-    assert desk.plane.now_ns() <= step.due < lease.due
-    desk.settle()
-    assert [each.reason for each in desk.plane.pending_timers()] == ["it scales to zero, unless it was asked for"]
+    assert api.plane.now_ns() <= step.due < lease.due
+    api.settle()
+    assert [each.reason for each in api.plane.pending_timers()] == ["it scales to zero, unless it was asked for"]
 
 
 def test_a_lease_is_listed() -> None:
     """A lease that isn't acknowledged is listed under its app until it runs out."""
     with FakeControlPlane(clock="manual", org="acme", data_plane="none", lease_seconds=60.0) as plane:
-        desk = Desk(plane)
-        desk.create(name="a")
+        api = Api(plane)
+        api.create(name="a")
         stream = plane.open(Call(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name="default"))))
         assert stream.take()
         (pending,) = plane.pending_timers()
@@ -39,9 +39,9 @@ def test_a_lease_is_listed() -> None:
 def test_a_cached_answer_is_listed() -> None:
     """An answer to Get that flyte-oss keeps is listed beside the rollout of its app."""
     with FakeControlPlane(dialect="flyte-oss", clock="manual") as plane:
-        desk = Desk(plane)
-        desk.create(name="a")
-        desk.get("a")
+        api = Api(plane)
+        api.create(name="a")
+        api.get("a")
         reasons = {each.reason: each.app for each in plane.pending_timers()}
         assert reasons["its cached answer to Get expires"] == "proj/dev/a"
         assert "the operator reports the next state of its rollout" in reasons

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NoReturn, Protocol
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.auto_clock import Planner
@@ -43,9 +43,9 @@ class Dialect(Planner):
     secrets: Secrets
     """The plane's secrets."""
     on_notice: Callable[[Notice], None] | None = None
-    intake: ClassVar[Intake] = Intake()
+    request_limits: ClassVar[RequestLimits] = RequestLimits()
     """The request limits of its servers."""
-    repeats: ClassVar[bool] = False
+    caches_reads: ClassVar[bool] = False
     """Whether it has `read` and `read_again`: a response to Get is sent again as long as the record is the same."""
 
     @property
@@ -97,8 +97,8 @@ class Closed(Dialect):
         self._dialect = dialect
         self.streams = dialect.streams
         self.secrets = dialect.secrets
-        self.intake = dialect.intake  # type: ignore[misc]  # as that dialect has it
-        self.repeats = dialect.repeats  # type: ignore[misc]
+        self.request_limits = dialect.request_limits  # type: ignore[misc]  # as that dialect has it
+        self.caches_reads = dialect.caches_reads  # type: ignore[misc]
 
     @property
     def org(self) -> str:

@@ -35,7 +35,7 @@ class Code(enum.IntEnum):
     UNAUTHENTICATED = 16
 
 
-LONGEST_MESSAGE = 2_000
+MAX_MESSAGE_CHARACTERS = 2_000
 """Characters of a message."""
 MAX_TRAILER_BYTES = 7_168
 """Bytes of a refusal as gRPC's trailers: clients take 8,192, of which 1 KiB is left for what others add."""
@@ -59,7 +59,7 @@ class RpcError(Exception):
 
     `code` is the status, `message` what the caller reads, `details` messages that
     go along as error details (such as `buf.validate.Violations`). Both are cut to
-    what gRPC's trailers can carry, so that every transport says the same.
+    what gRPC's trailers can carry, so that every transport sends the same.
     """
 
     def __init__(self, code: Code, message: str, details: Iterable[Message] = ()) -> None:
@@ -79,8 +79,8 @@ def percent_encoded(text: str) -> str:
 
 
 def shortened(message: str, most: int) -> str:
-    """Return a message of at most LONGEST_MESSAGE characters and `most` bytes as gRPC writes it, valid in UTF-8."""
-    kept = message[:LONGEST_MESSAGE]
+    """Return a message, cut to MAX_MESSAGE_CHARACTERS and to `most` bytes as gRPC writes it, valid in UTF-8."""
+    kept = message[:MAX_MESSAGE_CHARACTERS]
     if not kept.isascii():
         kept = kept.encode(errors="replace").decode()
     # one character has at most 12 bytes

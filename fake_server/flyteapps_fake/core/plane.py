@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
@@ -49,14 +49,14 @@ class Plane:
         return self._dialect.secrets
 
     @property
-    def intake(self) -> Intake:
+    def request_limits(self) -> RequestLimits:
         """The request limits of the plane's servers."""
-        return self._dialect.intake
+        return self._dialect.request_limits
 
     @property
-    def repeats(self) -> bool:
-        """Whether the response to a Get may be sent again, as `read_again` says."""
-        return self._dialect.repeats
+    def caches_reads(self) -> bool:
+        """Whether the response to a Get may be sent again, if `read_again` allows it."""
+        return self._dialect.caches_reads
 
     @property
     def on_schedule(self) -> list[Callable[[], None]]:

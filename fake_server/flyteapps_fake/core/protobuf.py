@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 VARINT, LENGTH_DELIMITED, END_GROUP = 0, 2, 4
 FIXED = {1: 8, 5: 4}
-"""Wire types, as the last three bits of a tag say them; of the fixed ones their bytes."""
+"""Wire types, the last three bits of a tag; of the fixed ones their bytes."""
 MAX_SHIFT = 63
 """Bits before those of a varint's tenth byte, its last."""
 

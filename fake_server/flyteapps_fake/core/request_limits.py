@@ -25,13 +25,13 @@ def _undecodable(message: type[Message], data: bytes, error: Exception | None) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class RequestLimits:
     """The request limits and the decoding errors of one plane's servers.
 
     `request_bytes`: that a request may have, decompressed; `values`: fields, list elements and map entries of one.
     `undecodable`: what is said of bytes that are no such message, given them, the message's type and, of JSON, what is
     wrong with them.
-    `no_method`: the answer to a method that nobody offers, None for UNIMPLEMENTED in the caller's protocol.
+    `no_method`: the response to an unknown method, None for UNIMPLEMENTED in the caller's protocol.
     """
 
     request_bytes: int = MAX_REQUEST

@@ -49,7 +49,7 @@ class Settings:
     unless a cluster of that name has come. `lease_seconds`: of the plane's
     clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
     clock, between a change of an app and the simulated cluster's first word about
-    it, None for as long as its scenario says. `app_scenarios`: the scenario of apps
+    it, None for the time in its scenario. `app_scenarios`: the scenario of apps
     that name none themselves, by a pattern of their names such as "worker-*"; the
     first that fits. `missing_secrets`: names of secrets that apps can't mount until
     they are created. `artifacts`: URIs of files, or of directories where they end in a

@@ -44,7 +44,7 @@ class OpenStream(ABC):
     def push(self, event: Any, kind: int) -> None:  # noqa: B027  # most kinds of streams follow no events
         """Receive an event, of the dialect's own type, about an app in the stream's scope."""
 
-    def detached(self) -> None:  # noqa: B027  # who holds nothing has nothing to let go of
+    def detached(self) -> None:  # noqa: B027  # most kinds of streams hold nothing
         """Release what the stream holds; called under the plane's lock when it has been closed."""
 
     def take(self) -> bytes | None:

@@ -30,11 +30,11 @@ LISTED_VALUES_PER_KIB = 50
 """Values of which all violations are listed, of any request and for each KiB of it: one that has many values in few
 bytes was built to break many rules."""
 
-LONGEST_QUOTE = 80
+MAX_QUOTE_CHARACTERS = 80
 VIOLATION_HEAD = 4
 """Bytes that one violation has more among others."""
-MOST_DETAILS = MAX_DETAILS_BYTES - 64
-"""Bytes of violations, 64 of which go to what holds them: who has more asks again."""
+MAX_VIOLATION_BYTES = MAX_DETAILS_BYTES - 64
+"""Bytes of violations, 64 less for the message around them; further ones come with the next request."""
 
 _validator = protovalidate.Validator()
 
@@ -59,7 +59,7 @@ def check(request: Message) -> None:
     named, size = "", 0
     for number, each in enumerate(violations.violations):
         size += each.ByteSize() + VIOLATION_HEAD
-        if size > MOST_DETAILS:
+        if size > MAX_VIOLATION_BYTES:
             more = len(violations.violations) - number
             if not named:  # one whose path has a long key: in words it is cut
                 named, more = f"{_path(each.field)}: {each.message}", more - 1
@@ -113,7 +113,7 @@ def check_size(app: App, name: str) -> None:
 
 def quoted(text: str) -> str:
     """Return a client's text as messages quote it: never longer than a line."""
-    return repr(text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "...")
+    return repr(text if len(text) <= MAX_QUOTE_CHARACTERS else text[:MAX_QUOTE_CHARACTERS] + "...")
 
 
 def _path(path: validate_pb2.FieldPath) -> str:

@@ -17,7 +17,7 @@ from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
@@ -38,7 +38,7 @@ from flyteapps_fake.flyte_oss.writes import Writes
 class FlyteOss(Dialect):
     """One plane of the dialect. `environment`: the simulated cluster around the backend, by default a usual one."""
 
-    intake: ClassVar[Intake] = LIMITS
+    request_limits: ClassVar[RequestLimits] = LIMITS
 
     def __init__(self, settings: Settings, timeline: Timeline, environment: ClusterEnvironment | None = None) -> None:
         environment = environment or ClusterEnvironment()

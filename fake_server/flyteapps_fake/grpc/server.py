@@ -31,7 +31,7 @@ class GrpcServer:
         self._servicer = SyncServicer(plane)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="flyteapps-grpc")
         # one thread a call: more than there are is refused by grpcio with RESOURCE_EXHAUSTED, not left to wait for ever
-        options = (*OPTIONS, ("grpc.max_receive_message_length", plane.intake.request_bytes))
+        options = (*OPTIONS, ("grpc.max_receive_message_length", plane.request_limits.request_bytes))
         self._server = grpc.server(self._pool, options=options, maximum_concurrent_rpcs=THREADS)
         self._server.add_generic_rpc_handlers(self._servicer.handlers())
         self.port: int = self._listen(addresses)

@@ -18,7 +18,7 @@ from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.protocol.wire import decode, status_details
 
 if TYPE_CHECKING:
-    from flyteapps_fake.core.request_limits import Intake
+    from flyteapps_fake.core.request_limits import RequestLimits
 
 T = TypeVar("T")
 
@@ -33,9 +33,9 @@ def identity(data: T) -> T:
     return data
 
 
-def reader(operation: Operation, intake: Intake) -> Callable[[bytes], Message]:
+def reader(operation: Operation, request_limits: RequestLimits) -> Callable[[bytes], Message]:
     """Return the decoder of an RPC's requests. The handler calls it: what grpcio can't deserialize is INTERNAL."""
-    return lambda data: decode(operation.request, data, intake)
+    return lambda data: decode(operation.request, data, request_limits)
 
 
 def call_of(operation: Operation, request: Message, context: Any) -> Call[Message]:
@@ -84,7 +84,7 @@ class SyncServicer:
                 grpc.unary_stream_rpc_method_handler if operation.streaming else grpc.unary_unary_rpc_method_handler
             )
             answer = self._stream if operation.streaming else self._unary
-            behavior = answer(operation, reader(operation, self._plane.intake))
+            behavior = answer(operation, reader(operation, self._plane.request_limits))
             services.setdefault(operation.service, {})[operation.method] = make(behavior, response_serializer=identity)
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 

@@ -78,7 +78,9 @@ def plane_endpoints(plane: Plane) -> Iterator[Endpoint]:
         if operation.streaming:
             yield Stream(operation, plane.open)
         else:
-            yield Unary(operation, plane.call, ResponseCache(plane) if plane.repeats and operation is GET else None)
+            yield Unary(
+                operation, plane.call, ResponseCache(plane) if plane.caches_reads and operation is GET else None
+            )
 
 
 def service_endpoints(plane: Plane, signer: Signer) -> Iterator[Endpoint]:

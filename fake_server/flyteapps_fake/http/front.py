@@ -38,8 +38,8 @@ class Front:
         self.options = options
         self.uploads = Uploads()
         self.endpoints: dict[str, Endpoint] = table(plane, self.uploads)
-        self.intake = plane.intake
-        self.timeouts = RequestTimeouts(options.limits.request_seconds, self.intake.request_bytes)
+        self.request_limits = plane.request_limits
+        self.timeouts = RequestTimeouts(options.limits.request_seconds, self.request_limits.request_bytes)
         self.large_requests = LargeRequests()
         self.sweeper = Sweeper(options.limits, self.timeouts)
         self.metrics = Metrics(

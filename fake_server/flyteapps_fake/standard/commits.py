@@ -24,7 +24,7 @@ from flyteapps_fake.standard.watch import Event, EventLog
 
 WATCH_BUFFER = 1_000
 """Events that a slow watcher may fall behind before its stream ends, where nothing else is configured."""
-MOST_GONE = 100_000
+MAX_DELETED_IDS = 100_000
 """Ids of deleted apps that are remembered: created again, an app gets another host name."""
 
 
@@ -77,7 +77,7 @@ class State:
     def remove(self, old: AppRecord) -> None:
         """Remove the app as one event; the clock has ticked for it."""
         self._gone[_digest(old.key)] = old.incarnation
-        if len(self._gone) > MOST_GONE:
+        if len(self._gone) > MAX_DELETED_IDS:
             del self._gone[next(iter(self._gone))]
         self._replace(old, None)
 

@@ -42,7 +42,7 @@ from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.logs import tail_logs
-from flyteapps_fake.standard.operators.leases import LeaseDesk
+from flyteapps_fake.standard.operators.leases import LeaseStreams
 from flyteapps_fake.standard.operators.reports import update_status
 from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.simulation.reactor import Reactor
@@ -52,7 +52,7 @@ from flyteapps_fake.standard.watch import Event, app_scope, watch_scopes
 class Standard(Dialect):
     """One plane of the standard dialect."""
 
-    repeats: ClassVar[bool] = True
+    caches_reads: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -62,7 +62,7 @@ class Standard(Dialect):
         self._reactor = (
             Reactor(self.state, self.secrets, timeline.floor) if settings.data_plane == "simulated" else None
         )
-        self._desk = LeaseDesk(self.state)
+        self._lease_streams = LeaseStreams(self.state)
         self.state.on_event = self._on_event
         self._unary: Mapping[Operation, Callable[[Any], bytes]] = {
             LIST: self._list,
@@ -184,7 +184,7 @@ class Standard(Dialect):
         return reads.watch(self.state, request)
 
     def _lease(self, request: LeaseRequest) -> OpenStream:
-        stream = self._desk.open(request)
+        stream = self._lease_streams.open(request)
         self.state.settle()
         return stream
 
@@ -207,7 +207,7 @@ class Standard(Dialect):
             self._reactor.on_event(event)
         current = self.state.store.get(event.new.key) if event.new is not None else None
         if current is not None:
-            self._desk.offer(current)
+            self._lease_streams.offer(current)
 
 
 def _unimplemented(operation: Operation) -> RpcError:

@@ -26,7 +26,7 @@ from flyteapps_fake.standard.replicas import Replica
 from flyteapps_fake.standard.simulation.log_lines import lines_between, next_request
 from flyteapps_fake.standard.watch import Event, app_scope
 
-MOST = 100
+MAX_LINES = 100
 """Lines in one message."""
 
 
@@ -98,7 +98,7 @@ class LogStream(Tail):
             batch: list[Line] = []
             for line, _ in run:
                 batch.append(line)
-                if len(batch) == MOST:
+                if len(batch) == MAX_LINES:
                     yield self._message(replica, batch)
                     batch = []
             if batch:

@@ -11,9 +11,9 @@ from flyteapps_fake.core.draws import drawn
 from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 
-MOST_LIVE = 100
+MAX_LIVE = 100
 """Replicas of one app that have a name and logs, however many are reported."""
-MOST_ENDED = 10
+MAX_ENDED = 10
 """Replicas of one app that are remembered after their end."""
 
 
@@ -81,7 +81,7 @@ class ReplicaBook:
             lives = self._lives[new.key] = _Lives()
         at = new.changed_at if new.changed_at > old.changed_at else now
         traits = traits_of(new.status)
-        count = min(new.replicas, MOST_LIVE) if traits.counts_replicas else 0
+        count = min(new.replicas, MAX_LIVE) if traits.counts_replicas else 0
         if lives.live and lives.live[0].revision != new.revision and traits.runs:
             _end(lives, 0, at)
         _end(lives, count, at)
@@ -98,5 +98,5 @@ def _end(lives: _Lives, count: int, at: int) -> None:
     """End the newest replicas, down to `count`."""
     over = lives.live[count:]
     if over:
-        lives.ended = (*lives.ended, *(life._replace(ended=at) for life in over))[-MOST_ENDED:]
+        lives.ended = (*lives.ended, *(life._replace(ended=at) for life in over))[-MAX_ENDED:]
         lives.live = lives.live[:count]

@@ -112,8 +112,8 @@ class EventLog(Streams):
         for scope in dict.fromkeys((*before, *after)):
             members = streams.get(scope)
             if members:
-                was, shall = scope in before, scope in after
-                kind = UPDATE_EVENT if was and shall else CREATE_EVENT if shall else DELETE_EVENT
+                was, is_in = scope in before, scope in after
+                kind = UPDATE_EVENT if was and is_in else CREATE_EVENT if is_in else DELETE_EVENT
                 for stream in tuple(members):
                     stream.push(event, kind)
 

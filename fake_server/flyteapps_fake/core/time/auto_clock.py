@@ -40,7 +40,7 @@ class Planner(ABC):
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         """Return the scopes of all watches that see the app."""
 
-    def settle(self) -> None:  # noqa: B027  # who concludes nothing has nothing to do
+    def settle(self) -> None:  # noqa: B027  # not every dialect has something to process
         """Process the changes of a step; called after each."""
 
 

@@ -19,7 +19,7 @@ from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.errors import RpcError
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.validation import too_large
 from flyteapps_fake.http.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
@@ -115,8 +115,8 @@ class Gzip:
 class _Calls:
     """The calls of endpoints, from the bytes of a request to those of an answer."""
 
-    def __init__(self, intake: Intake, large: LargeRequests) -> None:
-        self._intake = intake
+    def __init__(self, request_limits: RequestLimits, large: LargeRequests) -> None:
+        self._request_limits = request_limits
         self._large = large
 
     def unary(self, endpoint: Unary) -> Callable[[Raw, Any], Awaitable[Any]]:
@@ -167,11 +167,11 @@ class _Calls:
     def _decode(self, endpoint: Endpoint, raw: Raw) -> Message:
         data = raw.data
         if data and isinstance(data, Zipped):
-            data = gunzip(data, self._intake.request_bytes)
-        if len(data) > self._intake.request_bytes:
-            raise too_large(self._intake.request_bytes)
+            data = gunzip(data, self._request_limits.request_bytes)
+        if len(data) > self._request_limits.request_bytes:
+            raise too_large(self._request_limits.request_bytes)
         message = endpoint.operation.request()
-        (from_json if raw.json else fill)(message, bytes(data), self._intake)
+        (from_json if raw.json else fill)(message, bytes(data), self._request_limits)
         return message
 
     async def _shown(self, endpoint: Endpoint, answer: bytes, json: bool) -> Encoded | JsonText:
@@ -203,8 +203,8 @@ def _bound(endpoint: Unary | Stream, calls: _Calls) -> Any:
 class Application(ConnectASGIApplication[None]):
     """The endpoints that have one request, in every protocol that connectrpc speaks."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], intake: Intake, large: LargeRequests) -> None:
-        calls = _Calls(intake, large)
+    def __init__(self, endpoints: Mapping[str, Endpoint], request_limits: RequestLimits, large: LargeRequests) -> None:
+        calls = _Calls(request_limits, large)
         table = {path: _bound(each, calls) for path, each in endpoints.items() if not isinstance(each, Duplex)}
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - its generics are left open
             service=None,

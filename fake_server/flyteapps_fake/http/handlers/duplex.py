@@ -55,7 +55,7 @@ class DuplexStream:
         self._content_type = exchange.headers[b"content-type"].decode("latin-1")
         self._encoding = exchange.headers.get(encoding_header(self._content_type), b"")
         self._json = codec_of(exchange.headers) == "json"
-        self._intake = services.intake
+        self._request_limits = services.request_limits
         self._timeouts = services.timeouts
         self._send = exchange.send
 
@@ -131,7 +131,7 @@ class DuplexStream:
 
         data = unframe(framed, self._encoding, MAX_MESSAGE_BYTES)
         message = self._endpoint.operation.request()
-        (from_json if self._json else fill)(message, data, self._intake)
+        (from_json if self._json else fill)(message, data, self._request_limits)
         return message
 
     def _encode(self, response: Message) -> bytes:

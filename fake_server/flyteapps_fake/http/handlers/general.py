@@ -35,7 +35,7 @@ class GeneralHandler:
     """The handler of calls of methods that have one request, in every form that connectrpc speaks."""
 
     def __init__(self, services: Services) -> None:
-        self._application = Application(services.endpoints, services.intake, services.large_requests)
+        self._application = Application(services.endpoints, services.request_limits, services.large_requests)
         self._timeouts = services.timeouts
         self._sweeper = services.sweeper
         self._polled = services.options.server == "pyvoy"

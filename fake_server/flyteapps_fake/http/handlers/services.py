@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.http.builtin.uploads import Uploads
 from flyteapps_fake.http.endpoints import Endpoint
 from flyteapps_fake.http.large_requests import LargeRequests
@@ -28,7 +28,7 @@ class Services(Protocol):
         ...
 
     @property
-    def intake(self) -> Intake:
+    def request_limits(self) -> RequestLimits:
         """The limits of requests, and how undecodable ones are refused."""
         ...
 

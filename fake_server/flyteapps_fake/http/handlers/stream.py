@@ -23,7 +23,7 @@ class StreamHandler:
     """The handler of server streams in binary."""
 
     def __init__(self, services: Services) -> None:
-        self._intake = services.intake
+        self._request_limits = services.request_limits
         self._timeouts = services.timeouts
         self._large = services.large_requests
         self._sweeper = services.sweeper
@@ -38,8 +38,8 @@ class StreamHandler:
         if large:
             await self._large.acquire(len(body))
         try:
-            message = unframe(body, encoding, self._intake.request_bytes)
-            exchange.request = request = decode(endpoint.operation.request, message, self._intake)
+            message = unframe(body, encoding, self._request_limits.request_bytes)
+            exchange.request = request = decode(endpoint.operation.request, message, self._request_limits)
         finally:
             if large:
                 self._large.release()

@@ -39,8 +39,8 @@ class UnaryHandler:
     """The handler of unary calls in binary."""
 
     def __init__(self, services: Services) -> None:
-        self._intake = services.intake
-        self._max_bytes = services.intake.request_bytes
+        self._request_limits = services.request_limits
+        self._max_bytes = services.request_limits.request_bytes
         self._timeouts = services.timeouts
         self._large = services.large_requests
 
@@ -67,7 +67,7 @@ class UnaryHandler:
             if cache is not None and (known := cache.lookup(body)) is not None:
                 answer, exchange.request = known
             else:
-                exchange.request = request = decode(endpoint.operation.request, body, self._intake)
+                exchange.request = request = decode(endpoint.operation.request, body, self._request_limits)
                 call = exchange.call(endpoint.operation, request)
                 answer = cache.read(body, call) if cache is not None else endpoint.call(call)
         finally:

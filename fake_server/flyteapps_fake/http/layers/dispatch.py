@@ -87,7 +87,7 @@ class Dispatch:
                 await self._pages.show(exchange)
                 return
         exchange.code = Code.UNIMPLEMENTED.name
-        no_method: Any = self._services.intake.no_method
+        no_method: Any = self._services.request_limits.no_method
         head: bool = scope["method"] == "HEAD"
         if no_method is not None:
             status, kind, body = no_method

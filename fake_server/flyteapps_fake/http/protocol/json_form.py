@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToJson, ParseDict, ParseError, Se
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.validation import too_many
 from flyteapps_fake.http.protocol.json_shape import count_json, misfit
 
@@ -22,15 +22,15 @@ def to_json(message: Message, indent: int | None = 2) -> bytes:
         raise RpcError(Code.INVALID_ARGUMENT, f"JSON can't carry this answer, binary can: {error}") from None
 
 
-def from_json(message: Message, data: bytes, intake: Intake) -> None:
+def from_json(message: Message, data: bytes, request_limits: RequestLimits) -> None:
     """Fill the message from JSON, dropping unknown fields (ID-3). Raises INVALID_ARGUMENT for another shape."""
     try:
         text = data.decode("utf-8-sig")
-        if count_json(text, intake.values) > intake.values:
-            raise too_many(intake.values)
+        if count_json(text, request_limits.values) > request_limits.values:
+            raise too_many(request_limits.values)
         parsed = json.loads(text)
         if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
             raise ParseError(wrong)
         ParseDict(parsed, message, ignore_unknown_fields=True)
     except (ParseError, ValueError, OverflowError, RecursionError) as error:  # Overflow: Infinity as an enum
-        raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, error)) from None
+        raise RpcError(Code.INVALID_ARGUMENT, request_limits.undecodable(type(message), data, error)) from None

@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from flyteapps_fake.core.errors import Code, RpcError, percent_encoded
-from flyteapps_fake.core.request_limits import Intake
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.validation import check_values
 
 Scope = MutableMapping[str, Any]
@@ -84,20 +84,20 @@ def check_frame(body: bytes) -> None:
         raise RpcError(Code.INVALID_ARGUMENT, f"the request's frame says {size} bytes, {len(body) - 5} came")
 
 
-def decode(message_type: type[Message], data: bytes, intake: Intake) -> Message:
+def decode(message_type: type[Message], data: bytes, request_limits: RequestLimits) -> Message:
     """Return the message that `data` encodes. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED."""
     message = message_type()
-    fill(message, data, intake)
+    fill(message, data, request_limits)
     return message
 
 
-def fill(message: Message, data: bytes, intake: Intake) -> None:
+def fill(message: Message, data: bytes, request_limits: RequestLimits) -> None:
     """Fill an empty message from `data`. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED."""
-    check_values(type(message), data, intake.values)
+    check_values(type(message), data, request_limits.values)
     try:
         message.ParseFromString(data)
     except DecodeError:
-        raise RpcError(Code.INVALID_ARGUMENT, intake.undecodable(type(message), data, None)) from None
+        raise RpcError(Code.INVALID_ARGUMENT, request_limits.undecodable(type(message), data, None)) from None
 
 
 async def discard(receive: Receive, cap: int = MAX_DISCARD_BYTES) -> None:

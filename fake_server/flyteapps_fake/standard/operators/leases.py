@@ -1,6 +1,6 @@
 """Leases: an app is assigned to a cluster, which has to acknowledge it in time, or loses it.
 
-Clusters come by the Lease RPC and keep a stream open; what becomes leasable goes at once to a stream that has room.
+Clusters come by the Lease RPC and keep a stream open; what becomes leasable goes at once to a stream with capacity.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from flyteapps_fake.standard.operators.waiting import app_of_lease, leasable, le
 
 LEASE_EXPIRY = "lease-expiry"
 """The kind of timer at the end of a lease."""
-MOST = 100
+MAX_APPS = 100
 """Apps in one message of a Lease stream, and apps that a stream holds that were not sent yet."""
 
 
@@ -74,21 +74,21 @@ def take_back(state: State, record: AppRecord) -> None:
 class LeaseStream(OpenStream):
     """One open Lease stream of one cluster."""
 
-    def __init__(self, desk: LeaseDesk, state: State, cluster: str) -> None:
+    def __init__(self, streams: LeaseStreams, state: State, cluster: str) -> None:
         super().__init__(("lease", cluster), state.events.remove)
         self.cluster = cluster
         self.wanted = frozenset(state.pools.served_by(cluster))
         self.fed = 0
-        self._desk = desk
+        self._lease_streams = streams
         self._state = state
         self._held: dict[AppKey, int] = {}
         """The apps that were leased and not sent yet, with the end of the lease."""
 
-    def room(self) -> int:
+    def capacity(self) -> int:
         """Return how many apps the stream may be leased now."""
-        return 0 if self.closed or self._end is not None else MOST - len(self._held)
+        return 0 if self.closed or self._end is not None else MAX_APPS - len(self._held)
 
-    def hand(self, record: AppRecord) -> None:
+    def send(self, record: AppRecord) -> None:
         """Send an app that was leased for the stream."""
         self._held[record.key] = record.lease
         self.notify()
@@ -115,7 +115,7 @@ class LeaseStream(OpenStream):
             records = [self._current(key, lease_) for key, lease_ in held.items()]
             apps = b"".join(field(1, record.encoded) for record in records if record is not None)
             if held:
-                self._state.soon(lambda: self._desk.fill(self))
+                self._state.soon(lambda: self._lease_streams.fill(self))
             return apps or None
 
     def _current(self, key: AppKey, lease_: int) -> AppRecord | None:
@@ -124,7 +124,7 @@ class LeaseStream(OpenStream):
         return record if record is not None and (record.cluster, record.lease) == (self.cluster, lease_) else None
 
 
-class LeaseDesk:
+class LeaseStreams:
     """The open Lease streams, and the choice of the stream for an app."""
 
     def __init__(self, state: State) -> None:
@@ -148,7 +148,7 @@ class LeaseDesk:
 
     def fill(self, stream: LeaseStream) -> None:
         """Lease to the stream the apps that wait for it, up to its capacity."""
-        for key in self._state.waiting.first(stream.wanted, stream.room()):
+        for key in self._state.waiting.first(stream.wanted, stream.capacity()):
             record = self._state.store.get(key)
             if record is not None:
                 self._lease(stream, record)
@@ -157,18 +157,18 @@ class LeaseDesk:
         """Lease a waiting app to a stream that serves it, if one has capacity."""
         if not self._streams or not leasable(record):
             return
-        able = [each for each in self._streams if record.wanted in each.wanted and each.room()]
+        able = [each for each in self._streams if record.wanted in each.wanted and each.capacity()]
         if able:
             self._lease(min(able, key=self._turn), record)
 
     def _turn(self, stream: LeaseStream) -> tuple[int, int, int]:
         """Return the rank: clusters that acknowledge first, then fewest apps held, then the longest without an app."""
-        return self._state.pools.lapses(stream.cluster), -stream.room(), stream.fed
+        return self._state.pools.lapses(stream.cluster), -stream.capacity(), stream.fed
 
     def _lease(self, stream: LeaseStream, record: AppRecord) -> None:
         self._fed += 1
         stream.fed = self._fed
-        stream.hand(lease(self._state, record, stream.cluster))
+        stream.send(lease(self._state, record, stream.cluster))
 
     def _closed(self, stream: OpenStream) -> None:
         if isinstance(stream, LeaseStream):

@@ -1,7 +1,7 @@
 """Cluster pools: the clusters of each, and the queues of apps that wait to be leased.
 
 A cluster serves the pool of its own name and those that the configuration gives it. Where nothing is configured the
-simulated cluster serves whatever no other cluster has come for, so that no app waits for a cluster that nobody has.
+simulated cluster serves whatever no other cluster has come for, so that no app waits for a cluster that doesn't exist.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from flyteidl2.app.app_definition_pb2 import Spec
 from flyteapps_fake.core.settings import DEFAULT_POOL, SIMULATED, Settings
 from flyteapps_fake.core.validation import quoted
 
-MOST_COME = 10_000
+MAX_CLUSTERS = 10_000
 """Names of clusters that are remembered."""
-LONGEST = 255
+MAX_NAME_CHARACTERS = 255
 """Characters of a name that is remembered as it is: of a longer one, which a request may have, a digest is."""
 
 Wanted = tuple[str, str]
@@ -26,7 +26,7 @@ Wanted = tuple[str, str]
 def wanted_by(spec: Spec) -> Wanted:
     """Return where an app may be leased: the cluster that it names, else its pool; the SDK names the default one."""
     kind, name = ("cluster", spec.cluster) if spec.cluster else ("pool", spec.cluster_pool or DEFAULT_POOL)
-    return _wanted(kind, name) if len(name) <= LONGEST else (kind, name)
+    return _wanted(kind, name) if len(name) <= MAX_NAME_CHARACTERS else (kind, name)
 
 
 @lru_cache(maxsize=1_024)
@@ -36,7 +36,11 @@ def _wanted(kind: str, name: str) -> Wanted:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[:8]}... {blake2b(name.encode(), digest_size=16).hexdigest()}"
+    return (
+        name
+        if len(name) <= MAX_NAME_CHARACTERS
+        else f"{name[:8]}... {blake2b(name.encode(), digest_size=16).hexdigest()}"
+    )
 
 
 class Pools:
@@ -49,19 +53,19 @@ class Pools:
         self._come: dict[str, None] = {}
         """The clusters that have come, the oldest first."""
         self._lapses: dict[str, int] = {}
-        """How many leases of a cluster have run out since it acknowledged one; who lapsed first comes first."""
+        """How many leases of a cluster have run out since it acknowledged one; the first to lapse comes first."""
 
     def come(self, cluster: str) -> None:
         """Record a cluster that leases: the simulated one leaves it the apps that name it, or a pool of its name."""
         if self._serves_all and cluster not in (SIMULATED, DEFAULT_POOL):
             self._come[_short(cluster)] = None
-            if len(self._come) > MOST_COME:
+            if len(self._come) > MAX_CLUSTERS:
                 del self._come[next(iter(self._come))]
 
     def lapsed(self, cluster: str) -> None:
         """Count a lease that the cluster let run out."""
         self._lapses[_short(cluster)] = self.lapses(cluster) + 1
-        if len(self._lapses) > MOST_COME:
+        if len(self._lapses) > MAX_CLUSTERS:
             del self._lapses[next(iter(self._lapses))]
 
     def acknowledged(self, cluster: str) -> None:

@@ -169,7 +169,7 @@ class Reactor:
         record = self._state.store.get(key)
         if record is None or not run.is_of(record):
             return
-        said = Report(
+        reported = Report(
             cluster=record.cluster,
             status=step.status,
             substate=step.substate,
@@ -179,7 +179,7 @@ class Reactor:
             materialized=run.materialized,
             at=timer.due,
         )
-        record = report(self._state, record, said)
+        record = report(self._state, record, reported)
         run.counter = record.counter
         run.fresh, run.materialized = False, None
         run.reached = run.reached or traits_of(step.status).terminal

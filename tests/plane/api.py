@@ -1,6 +1,6 @@
-"""What the tests of the plane share: one client's desk, on which apps are made, changed and watched.
+"""The helpers of the plane's tests: one client's calls, which create, change and watch apps.
 
-Nothing here asserts; a helper only says the boring half of a request. Watches go through `plane.open`, which never
+Nothing here asserts; a helper only fills in the boring half of a request. Watches go through `plane.open`, which never
 blocks, so that a missing event is a failed comparison and not a hang.
 """
 
@@ -88,7 +88,7 @@ class Stream:
         self._subscription.close()
 
 
-class Desk:
+class Api:
     """One client of one plane."""
 
     def __init__(self, plane: FakeControlPlane) -> None:
