@@ -1,4 +1,4 @@
-"""Fixtures of the SDK's round trips: servers and users that are gone after the test."""
+"""Fixtures of the SDK's round trips: servers and users, removed after the test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOCK = os.environ.get("FLYTEAPPS_TEST_CLOCK", "auto")
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts servers with options; each must end cleanly and without a complaint by the end of the test."""
+    """Return a function that starts a server with options; each must end cleanly and without error output."""
     servers: list[Server] = []
 
     def begin(*options: str) -> Server:
@@ -26,16 +26,16 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield begin
     assert [server.stop() for server in servers] == [0] * len(servers)
-    assert "".join(server.complaints() for server in servers) == ""
+    assert "".join(server.error_output() for server in servers) == ""
 
 
 @pytest.fixture
 def server(start: Callable[..., Server]) -> Server:
-    """A server without any option, save the clock."""
+    """Return a server without options other than the clock."""
     return start()
 
 
 @pytest.fixture
 def user(server: Server, tmp_path: Path) -> User:
-    """A user of that server with a project and no org."""
+    """Return a user of that server with a project and without an org."""
     return User(tmp_path, f"127.0.0.1:{server.port}")

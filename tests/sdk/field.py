@@ -1,6 +1,6 @@
-"""A user in the field: the unmodified SDK in processes of its own, with a HOME and a working directory of its own.
+"""Servers and users in processes of their own: the unmodified SDK with its own HOME and working directory.
 
-Nothing of this project is on the path of those processes. Every wait is for something to happen, never a fixed time.
+Nothing of this project is on the path of the users' processes. Every wait is for an event, never for a fixed time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Server:
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self._log = folder / "server.log"
         command = [sys.executable, "-m", "flyteapps.cli", "serve", "--port", "0", "--console-port", "0"]
-        # PYTEST_ADDOPTS and the FLYTEAPPS_... of whoever runs the tests must not configure the server.
+        # The FLYTEAPPS_... variables of the test run must not configure the server.
         env = {k: v for k, v in os.environ.items() if not k.startswith("FLYTEAPPS_")}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Server:
             raise
 
     def _wait_for(self, pattern: bytes) -> bytes:
-        """Reads what the server says until the pattern's group is there."""
+        """Read the server's output until the pattern matches; return its group."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + START_SECONDS
         while (found := re.search(pattern, self._said)) is None:
@@ -60,7 +60,7 @@ class Server:
         return cast("bytes", found.group(1))
 
     def calls(self) -> list[str]:
-        """The access lines so far, as `METHOD CODE`, in order of their end."""
+        """Return the access lines so far as `METHOD CODE`, in order of the calls' ends."""
         assert self._process.stdout is not None
         os.set_blocking(self._process.stdout.fileno(), False)
         while chunk := self._process.stdout.read():
@@ -70,7 +70,7 @@ class Server:
         return [f"{entry['method'].rpartition('/')[2]} {entry['code']}" for entry in entries]
 
     def wait_for_calls(self, call: str, count: int) -> None:
-        """Waits until so many calls are logged, and no more of the method than these."""
+        """Wait until `count` such calls are logged, and check that the method has no others."""
         deadline = time.monotonic() + 10.0
         while self.calls().count(call) < count and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -78,12 +78,12 @@ class Server:
         seen = [c for c in self.calls() if c.split()[0] == method]
         assert seen == [call] * count, f"expected {count} times {call}, saw {seen}"
 
-    def complaints(self) -> str:
-        """What the server wrote to stderr, save access lines: nothing, as long as all is well."""
+    def error_output(self) -> str:
+        """Return the server's standard error without access lines."""
         return "".join(line for line in self._log.read_text().splitlines(keepends=True) if not line.startswith("{"))
 
     def stop(self) -> int:
-        """Ends the server as Ctrl-C does; its exit status."""
+        """End the server as Ctrl-C does; return its exit status."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
@@ -98,7 +98,7 @@ class Server:
 
 
 class User:
-    """Somebody with the SDK, a configuration file, and nothing else."""
+    """A user with the SDK and a configuration file, and nothing else."""
 
     def __init__(self, folder: Path, endpoint: str, *, org: str | None = None, project: str | None = "proj") -> None:
         self.folder = folder / "work"
@@ -111,21 +111,21 @@ class User:
         (self.folder / "config.yaml").write_text("\n".join(lines) + "\n")
 
     def bring(self, flow: str) -> None:
-        """Puts a file of flows/ into the working directory."""
+        """Copy a file of flows/ into the working directory."""
         shutil.copy(FLOWS / f"{flow}.py", self.folder)
 
     def python(self, flow: str, *arguments: str) -> str:
-        """Runs a flow, which must succeed, and returns what it printed."""
+        """Run a flow, which must succeed, and return its output."""
         self.bring(flow)
         return self._run([sys.executable, f"{flow}.py", *arguments], 0)
 
     def flyte(self, *arguments: str, code: int = 0) -> str:
-        """Runs the CLI, which must exit with the code, and returns what it printed, without line breaks and frames."""
+        """Run the CLI, which must exit with the code, and return its output without line breaks and frames."""
         output = self._run([sys.executable, "-c", CLI, *arguments], code)
         return " ".join(re.sub(r"[│╭╮╰╯─┌┐└┘┃┏┓┗┛]", " ", output).split())
 
     def flyte_until(self, line: str, *arguments: str) -> str:
-        """Runs the CLI in a terminal until that is on it, and ends it there; what was on the terminal."""
+        """Run the CLI in a terminal until it shows the line, then end it; return the terminal's contents."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-c", CLI, *arguments],
@@ -144,7 +144,7 @@ class User:
                 assert chunk, f"{arguments} never showed {line!r}:\n{shown.decode()}"
                 shown += chunk
         finally:
-            process.kill()  # what its Ctrl-C does is the SDK's own affair, and differs by the moment
+            process.kill()  # the effect of Ctrl-C depends on the SDK's state at that moment
             process.wait()
             os.close(ours)
         return shown.decode()
@@ -157,7 +157,7 @@ class User:
             "NO_COLOR": "1",
             "TERM": "dumb",
             "PYTHONWARNINGS": "default",
-            "DO_NOT_TRACK": "1",  # no test reports to the SDK's makers
+            "DO_NOT_TRACK": "1",  # no telemetry from tests
         }
 
     def _run(self, command: list[str], code: int) -> str:
@@ -170,9 +170,9 @@ class User:
 
 
 def _read(source: int, deadline: float) -> bytes:
-    """What comes next; nothing at the end, and where nothing comes by the deadline."""
+    """Return the next output; nothing at the end or after the deadline."""
     ready, _, _ = select.select([source], [], [], max(0.0, deadline - time.monotonic()))
     try:
         return os.read(source, 65536) if ready else b""
-    except OSError:  # how the end of a terminal reads
+    except OSError:  # the end of a terminal
         return b""

@@ -30,7 +30,7 @@ def test_serve_and_get(server: Server, user: User) -> None:
 
 
 def test_deploy_update_and_delete(server: Server, user: User) -> None:
-    """flyte deploy doesn't wait; update app starts and stops; delete app is refused until the app shall stop."""
+    """flyte deploy doesn't wait; update app starts and stops; delete app is refused while the app should run."""
     user.bring("slow_app")
     user.flyte("deploy", "slow_app.py", "env")
     calls = server.calls()
@@ -44,11 +44,11 @@ def test_deploy_update_and_delete(server: Server, user: User) -> None:
     assert "deactivate initiated" in user.flyte("update", "app", "my-app", "--deactivate")
     user.flyte("delete", "app", "my-app")
     user.flyte("get", "app", "my-app", code=1)
-    assert "my-app" in user.flyte("delete", "app", "my-app"), "an absent app is deleted, too, says the SDK"
+    assert "my-app" in user.flyte("delete", "app", "my-app"), "the SDK reports success for an absent app, too"
 
 
 def test_get_app_without_a_project(server: Server, user: User, tmp_path: Path) -> None:
-    """Where neither project nor org is configured, get app names no scope and shows every app of the plane."""
+    """Without a configured project and org, get app names no scope and shows every app of the plane."""
     user.bring("my_app")
     user.flyte("deploy", "my_app.py", "env")
     (tmp_path / "other").mkdir()

@@ -1,7 +1,4 @@
-"""The unmodified SDK and its CLI against `flyteapps serve --dialect flyte-oss`: what that plane lets them do.
-
-docs/flyte-oss.md says what it doesn't.
-"""
+"""The unmodified SDK and CLI against `flyteapps serve --dialect flyte-oss`; docs/flyte-oss.md lists the limitations."""
 
 from __future__ import annotations
 
@@ -16,12 +13,12 @@ from .test_sdk import UPLOAD, rpcs
 
 @pytest.fixture
 def server(start: Callable[..., Server]) -> Server:
-    """A server of the dialect."""
+    """Return a server of the dialect."""
     return start("--dialect", "flyte-oss")
 
 
 def test_the_life_of_an_app(server: Server, user: User) -> None:
-    """It is served, changed, listed, stopped, started and deleted; Create alone deploys, as nothing exists for it."""
+    """The SDK serves, changes, lists, stops, starts and deletes an app; it deploys by Create only, never by Update."""
     user.bring("common")
     assert "done" in user.python("oss_flow")
     calls = rpcs(server)
@@ -30,8 +27,9 @@ def test_the_life_of_an_app(server: Server, user: User) -> None:
     assert not [call for call in calls if call.endswith(("ALREADY_EXISTS", "ABORTED"))]
 
 
+@pytest.mark.matrix
 def test_the_command_line(server: Server, user: User, tmp_path: Path) -> None:
-    """flyte serve, get app, update app and delete app do what they say; a filter of get app isn't heeded (pinned)."""
+    """flyte serve, get app, update app and delete app work; filters of get app have no effect (pinned)."""
     user.bring("my_app")
     assert "is now being served" in user.flyte("serve", "my_app.py", "env")
     shown = user.flyte("get", "app", "my-app")
@@ -42,7 +40,7 @@ def test_the_command_line(server: Server, user: User, tmp_path: Path) -> None:
     assert "deactivated successfully" in user.flyte("update", "app", "my-app", "--deactivate", "--wait")
     assert "STOPPED" in user.flyte("get", "app")
     assert "activate initiated" in user.flyte("update", "app", "my-app", "--activate")
-    user.flyte("update", "app", "my-app", "--activate")  # it may be shown as active already, by what it was before
+    user.flyte("update", "app", "my-app", "--activate")  # the old ACTIVE may still be shown
     user.flyte("delete", "app", "my-app")
     user.flyte("get", "app", "my-app", code=1)
     user.flyte("delete", "app", "my-app")

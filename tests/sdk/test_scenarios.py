@@ -1,4 +1,4 @@
-"""What becomes of apps by their scenarios, and what they log, as the unmodified SDK sees it."""
+"""States and logs of apps in their scenarios, as the unmodified SDK sees them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SPEED = ["--speed", "100"] if CLOCK == "realtime" else []
 
 
 def test_every_substate_is_seen_and_logged(start: Callable[..., Server], tmp_path: Path) -> None:
-    """Scenarios lead to every pair of status and substate; a watcher and the SDK see all, logs tell of it."""
+    """Scenarios lead to every pair of status and substate; a Watch, the SDK and the logs show them all."""
     server = start("--org", "acme", *SPEED)
     user = User(tmp_path, f"127.0.0.1:{server.port}", org="acme")
     user.bring("common")
@@ -23,7 +23,7 @@ def test_every_substate_is_seen_and_logged(start: Callable[..., Server], tmp_pat
 
 
 def test_apps_get_the_scenarios_that_the_server_was_given(start: Callable[..., Server], tmp_path: Path) -> None:
-    """Seven apps that say nothing of scenarios show seven substates, by `--scenario` alone; deploys end."""
+    """Seven apps without scenarios of their own show seven substates by `--scenario`; their deploys end."""
     badges = {
         "*-crashloop": "crash-loop",
         "*-oom": "oom-killed",
@@ -40,20 +40,20 @@ def test_apps_get_the_scenarios_that_the_server_was_given(start: Callable[..., S
 
 
 def test_a_misspelt_scenario_and_any_cluster_pool_end(server: Server, user: User) -> None:
-    """A deploy of an app with an unknown scenario fails, and the app says which there are; any pool or cluster runs."""
+    """A deploy with an unknown scenario fails with a list of the known ones; apps of any pool or cluster run."""
     user.bring("common")
     assert "done" in user.python("ending_flow")
 
 
 def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
-    """flyte.serve of an app that fails raises as soon as it has: by one Watch, and without asking again."""
+    """flyte.serve of an app that fails raises at once: by one Watch, without further calls."""
     assert "done" in user.python("failing_flow")
     server.wait_for_calls("Watch CANCELED", 5)
     assert not [call for call in server.calls() if call.startswith("Get ")]
 
 
 def test_serve_follows_the_logs(server: Server, user: User) -> None:
-    """flyte serve --follow prints what the app logs."""
+    """flyte serve --follow prints the app's log."""
     user.bring("my_app")
     said = user.flyte_until("ACTIVE/RUNNING: Running", "serve", "--follow", "my_app.py", "env")
     assert "is now being served" in said and "DEPLOYING/INITIALIZING" in said

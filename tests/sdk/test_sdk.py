@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .field import Server, User
 
 UPLOAD = ["SelectCluster OK", "CreateUploadLocation OK"]
 
 
 def rpcs(server: Server) -> list[str]:
-    """The unary RPCs so far: a watch is logged when the plane notices its end, the upload's PUT is none."""
+    """Return the unary RPCs so far, without Watch (logged at its end) and the upload's PUT."""
     return [call for call in server.calls() if not call.split()[0].isupper() and not call.startswith("Watch ")]
 
 
 def test_serve_new_unchanged_and_changed(server: Server, user: User) -> None:
-    """flyte.serve creates, leaves alone, updates and waits, by exactly the calls that the contract lists."""
+    """flyte.serve creates a new app, leaves an unchanged one, updates a changed one, by exactly the listed calls."""
     assert "done" in user.python("serve_flow")
     calls = rpcs(server)
     assert calls[:3] == [*UPLOAD, "Create OK"]
@@ -26,25 +28,23 @@ def test_serve_new_unchanged_and_changed(server: Server, user: User) -> None:
 
 
 def test_the_life_of_an_app(user: User) -> None:
-    """Every method of App does, with and without wait, what it does on a hosted plane, its own faults included."""
+    """Every method of App, with and without wait, behaves as on a hosted plane, including the SDK's own bugs."""
     user.bring("common")
     assert "done" in user.python("life_flow")
 
 
 def test_listall(user: User) -> None:
-    """App.listall with every option returns the apps asked for, over several pages."""
+    """App.listall returns the requested apps for every option, over several pages."""
     user.bring("common")
     assert "done" in user.python("list_flow")
 
 
-def test_a_configured_org(start: Callable[..., Server], tmp_path: Path) -> None:
-    """With task.org the SDK works on a plane of that org, and on one that takes its org from the first request."""
-    for number, options in enumerate((["--org", "acme"], [])):
-        folder = tmp_path / f"user{number}"
-        folder.mkdir()
-        user = User(folder, f"127.0.0.1:{start(*options).port}", org="acme")
-        user.bring("common")
-        assert "done" in user.python("org_flow")
+@pytest.mark.parametrize("options", [["--org", "acme"], pytest.param([], marks=pytest.mark.matrix)])
+def test_a_configured_org(options: list[str], start: Callable[..., Server], tmp_path: Path) -> None:
+    """With task.org the SDK works on a plane of that org, and on one that adopts the org of the first request."""
+    user = User(tmp_path, f"127.0.0.1:{start(*options).port}", org="acme")
+    user.bring("common")
+    assert "done" in user.python("org_flow")
 
 
 def test_an_image_is_built_remotely(server: Server, user: User) -> None:

@@ -1,4 +1,4 @@
-"""The unmodified SDK and CLI with what stands beside apps: tasks, artifacts, runs, secrets, projects."""
+"""The unmodified SDK and CLI with the platform services: tasks, artifacts, runs, secrets, projects."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from .field import Server, User
 
 
-def test_what_stands_beside_an_app(start: Callable[..., Server], tmp_path: Path) -> None:
+def test_platform_services(start: Callable[..., Server], tmp_path: Path) -> None:
     """A file with a task beside its app deploys, with declared parameters; secrets and projects are managed.
 
-    What isn't offered says so in the CLI, too.
+    The CLI shows the message for a method that isn't offered, too.
     """
     outputs = [f"--run-output={value}" for value in ("beside.double=s3://out/", "words=first", "words=second")]
     server = start("--artifact", "bert=s3://m/old/", "--artifact", "bert@v2=s3://m/new/", *outputs)

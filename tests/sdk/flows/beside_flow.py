@@ -1,5 +1,5 @@
 """A file with a task beside its app, whose parameters come from artifacts and runs; then secrets, projects, tasks."""
-# The SDK's types don't say what its synchronous calls return.
+# The SDK's types lack the results of its synchronous calls.
 # pyright: basic
 
 import flyte

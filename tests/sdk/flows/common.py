@@ -1,5 +1,5 @@
-"""What the flows share: an app without a bundle, and a poll."""
-# The SDK's types don't say what flyte.serve returns.
+"""Parts shared by the flows: an app without a bundle, and a poll."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import os

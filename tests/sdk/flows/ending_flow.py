@@ -1,5 +1,5 @@
-"""Deploys that once hung: a misspelt scenario, a cluster pool of one's own, a cluster of one's own."""
-# The SDK's types don't say what flyte.serve returns.
+"""Deploys that once hung: an unknown scenario, an unlisted cluster pool, an unlisted cluster."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte

@@ -1,4 +1,4 @@
-"""flyte.serve of apps that fail: a RuntimeError as soon as they have."""
+"""flyte.serve of failing apps: a RuntimeError at once."""
 
 import flyte
 import flyte.app

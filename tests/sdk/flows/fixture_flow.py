@@ -1,5 +1,5 @@
-"""A test of somebody's own: what the stub arranges the SDK finds, and its failing deploys leave no stream behind."""
-# The SDK's types don't say what flyte.serve returns.
+"""A user's test: the SDK finds the stub's apps, and its failing deploys leave no open stream."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte

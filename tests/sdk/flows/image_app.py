@@ -1,5 +1,5 @@
-"""An app with an image that has to be built, shaped as the SDK's own first example."""
-# The SDK's types don't say what flyte.serve returns.
+"""An app with an image to build, as in the SDK's first example."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte

@@ -1,5 +1,5 @@
-"""A life by the methods of App: watch, deactivate, activate, both ephemeral contexts, replace, delete."""
-# The SDK's types don't say what flyte.serve returns.
+"""An app's life by the methods of App: watch, deactivate, activate, both ephemeral contexts, replace, delete."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import asyncio

@@ -1,5 +1,5 @@
 """App.listall with every option."""
-# The SDK's types don't say what flyte.serve returns.
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 from common import done, init, make, refused, until

@@ -1,5 +1,5 @@
 """An app to serve from the command line."""
-# The SDK's types don't say what flyte.serve returns.
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte.app

@@ -1,5 +1,5 @@
 """A configured org travels with every request and comes back with every app."""
-# The SDK's types don't say what flyte.serve returns.
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte

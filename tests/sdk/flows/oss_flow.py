@@ -1,5 +1,5 @@
-"""A life by the SDK on the open-source backend: serve, get, list, replace, deactivate, activate, delete."""
-# The SDK's types don't say what flyte.serve returns.
+"""An app's life by the SDK on the open-source backend: serve, get, list, replace, deactivate, activate, delete."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import time
@@ -45,7 +45,7 @@ except RuntimeError as error:
     said = str(error)
 assert "failed" in said, said
 
-# Filters and sort are ignored, which the SDK doesn't say (pinned).
+# Filters and sort are ignored without an error from the SDK (pinned).
 assert [app.name for app in App.listall(in_status="active", sort_by=("name", "desc"))] == ["failing", "served"]
 
 spec = model.Spec()

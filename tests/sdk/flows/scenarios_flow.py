@@ -1,5 +1,5 @@
-"""Every substate, by the scenario that leads to it: as a watcher sees it, as the SDK sees it, and what the logs say."""
-# The SDK's types don't say what flyte.serve returns.
+"""Every substate, by the scenario that leads to it, in a Watch, in the SDK and in the logs."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import asyncio

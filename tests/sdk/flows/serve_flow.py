@@ -1,5 +1,5 @@
 """flyte.serve of a new, an unchanged and a changed app; one that fails; the variables of a serve."""
-# The SDK's types don't say what flyte.serve returns.
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte
@@ -29,7 +29,7 @@ assert stored.endpoint == new.endpoint
 # The SDK sends no code bundle on a redeploy: it's lost (pinned).
 assert new.pb2.metadata.code_bundle_uri and not stored.pb2.metadata.code_bundle_uri
 
-# What the serve itself sets never reaches the plane (pinned), and is doubled in the handle.
+# Variables set by the serve never reach the plane (pinned), and appear twice in the handle.
 with_variables = flyte.with_servecontext(env_vars={"B": "3"}).serve(env(A="2"))
 assert "B" in {kv.key for kv in with_variables.pb2.spec.container.env}
 assert [kv.key for kv in with_variables.pb2.spec.container.env].count("A") == 2

@@ -1,5 +1,5 @@
-"""An app that takes minutes to start, to be changed from the command line while it does."""
-# The SDK's types don't say what flyte.serve returns.
+"""An app that takes minutes to start, for changes from the command line meanwhile."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import flyte.app

@@ -1,5 +1,5 @@
-"""Seven apps that name no scenario, deployed at once as somebody does who looks at the badges of a console."""
-# The SDK's types don't say what flyte.serve returns.
+"""Seven apps without scenarios, deployed at once, one for each badge of a console."""
+# The SDK's types lack the results of flyte.serve.
 # pyright: basic, reportAttributeAccessIssue=false
 
 import asyncio
