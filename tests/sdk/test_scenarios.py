@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .conftest import CLOCK
 from .field import Server, User
 
@@ -22,6 +24,7 @@ def test_every_substate_is_seen_and_logged(start: Callable[..., Server], tmp_pat
         assert line in output, line
 
 
+@pytest.mark.matrix
 def test_apps_get_the_scenarios_that_the_server_was_given(start: Callable[..., Server], tmp_path: Path) -> None:
     """Seven apps without scenarios of their own show seven substates by `--scenario`; their deploys end."""
     badges = {
@@ -39,12 +42,14 @@ def test_apps_get_the_scenarios_that_the_server_was_given(start: Callable[..., S
     assert "done" in user.python("substates_flow")
 
 
+@pytest.mark.matrix
 def test_a_misspelt_scenario_and_any_cluster_pool_end(server: Server, user: User) -> None:
     """A deploy with an unknown scenario fails with a list of the known ones; apps of any pool or cluster run."""
     user.bring("common")
     assert "done" in user.python("ending_flow")
 
 
+@pytest.mark.matrix
 def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
     """flyte.serve of an app that fails raises at once: by one Watch, without further calls."""
     assert "done" in user.python("failing_flow")
