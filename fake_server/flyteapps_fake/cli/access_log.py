@@ -5,16 +5,14 @@ A thread of its own writes it: the reader of the output may be slow or have stop
 
 from __future__ import annotations
 
-import contextlib
 import json
 import queue
-import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from flyteapps_fake.cli.output import write_line
+from flyteapps_fake.cli.output import warn, write_line
 from flyteapps_fake.core.dialect import Notice
 
 if TYPE_CHECKING:
@@ -64,9 +62,8 @@ class AccessLog:
                     self._closed = not write_line(self._form(moment, line), flush=self._lines.empty())
                 if self._dropped:
                     dropped, self._dropped = self._dropped, 0
-                    with contextlib.suppress(OSError, ValueError):
-                        text = "standard output is read too slowly; read it faster, or use --quiet"
-                        print(f"flyteapps: {dropped} access lines were dropped: {text}", file=sys.stderr)
+                    why = "standard output is read too slowly: read it faster, or use --quiet"
+                    warn(f"{dropped} access lines were dropped: {why}")
             finally:
                 self._lines.task_done()
 
