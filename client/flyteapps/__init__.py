@@ -10,7 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyteapps.builder import new_app as new_app
+    from flyteapps.apps.builder import new_app as new_app
+    from flyteapps.apps.states import DeploymentStatus as DeploymentStatus
+    from flyteapps.apps.states import DesiredState as DesiredState
+    from flyteapps.apps.states import Substate as Substate
     from flyteapps.client import App as App
     from flyteapps.client import Change as Change
     from flyteapps.client import Client as Client
@@ -47,9 +50,6 @@ if TYPE_CHECKING:
     from flyteapps.initialization import init_from_config as init_from_config
     from flyteapps.retries import Retries as Retries
     from flyteapps.retries import Waits as Waits
-    from flyteapps.states import DeploymentStatus as DeploymentStatus
-    from flyteapps.states import DesiredState as DesiredState
-    from flyteapps.states import Substate as Substate
     from flyteapps.transports.transport import AsyncStream as AsyncStream
     from flyteapps.transports.transport import Stream as Stream
     from flyteapps.transports.transport import Transport as Transport
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "builder": ("new_app",),
+    "apps.builder": ("new_app",),
+    "apps.states": ("DeploymentStatus", "DesiredState", "Substate"),
     "client": ("App", "Change", "Client"),
     "config": ("Config",),
     "console": ("Console",),
@@ -72,7 +73,6 @@ _HOME = {
     "flows.waiting": ("Waited",),
     "initialization": ("init", "init_from_config"),
     "retries": ("Retries", "Waits"),
-    "states": ("DeploymentStatus", "DesiredState", "Substate"),
     "transports.transport": ("AsyncStream", "Stream", "Transport"),
 }  # fmt: skip
 

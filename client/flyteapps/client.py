@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, Self, Unpack, c
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps.apps.handle import Handle
+from flyteapps.apps.states import DeploymentStatus
 from flyteapps.connection import Connection
 from flyteapps.default import default_client
 from flyteapps.drivers.binding import calling, calling_by, calling_self, iterating, iterating_by, making_by
@@ -19,20 +21,18 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.errors import AppDeleted, AppNotFound, ConfigError, WaitError
 from flyteapps.flows import reading
 from flyteapps.flows.operations import Flow, ItemFlow, mapped
-from flyteapps.handle import Handle
 from flyteapps.options import ClientOptions, protect
 from flyteapps.retries import Retries, Waits
 from flyteapps.settings import Settings
-from flyteapps.states import DeploymentStatus
 from flyteapps.support import arguments
 from flyteapps.support.durations import limit, patience
 from flyteapps.support.secret import checked_headers
 
 if TYPE_CHECKING:
+    from flyteapps.apps.ephemeral import AsyncEphemeral, Ephemeral
     from flyteapps.config import Config
     from flyteapps.drivers.awaiting import AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver
-    from flyteapps.ephemeral import AsyncEphemeral, Ephemeral
     from flyteapps.flows.changes import ChangeKind, Seen
     from flyteapps.flows.logs import LogLine
     from flyteapps.flows.verdicts import Baseline, WaitFor
@@ -329,7 +329,7 @@ class App(Handle):
         that is raised. As a decorator of a coroutine function it does so for each call. `timeout` of each wait in
         seconds.
         """
-        from flyteapps.ephemeral import AsyncEphemeral
+        from flyteapps.apps.ephemeral import AsyncEphemeral
 
         seconds = patience(timeout)
         return AsyncEphemeral(
@@ -339,7 +339,7 @@ class App(Handle):
 
     def ephemeral_ctx_sync(self, timeout: float | None = None) -> Ephemeral[Self]:
         """Return the blocking context: `with app.ephemeral_ctx_sync() as running:`, or a decorator of a function."""
-        from flyteapps.ephemeral import Ephemeral
+        from flyteapps.apps.ephemeral import Ephemeral
 
         seconds = patience(timeout)
         return Ephemeral(

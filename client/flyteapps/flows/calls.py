@@ -7,11 +7,11 @@ from typing import Any
 from flyteidl2.app import app_definition_pb2 as definition
 from google.protobuf.message import Message
 
-from flyteapps import conditions
+from flyteapps.apps import conditions
+from flyteapps.apps.planes import traits_of
 from flyteapps.errors import CallerError, Code, Error, ProtocolError
 from flyteapps.flows.methods import WRITES
 from flyteapps.flows.operations import Flow, Method, Sleep, Unary
-from flyteapps.planes import traits_of
 from flyteapps.settings import REQUEST_ID, Settings, label
 
 RETRIED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})

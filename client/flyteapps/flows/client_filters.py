@@ -10,9 +10,9 @@ from typing import Any
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps import conditions
+from flyteapps.apps import conditions
+from flyteapps.apps.planes import traits_of
 from flyteapps.errors import InvalidArgument
-from flyteapps.planes import traits_of
 
 
 def _at(stamp: Any) -> tuple[int, int]:

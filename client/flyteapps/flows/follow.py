@@ -16,12 +16,12 @@ from typing import Any
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
-from flyteapps import conditions
+from flyteapps.apps import conditions
+from flyteapps.apps.planes import REVISIONED, traits_of
 from flyteapps.errors import AppNotFound, CallerError, Code, Error, ProtocolError, Unimplemented, WatchStalled
 from flyteapps.flows.calls import call
 from flyteapps.flows.methods import GET, WATCH
 from flyteapps.flows.operations import Close, Flow, Next, Now, Open, Quiet, Sleep
-from flyteapps.planes import REVISIONED, traits_of
 from flyteapps.settings import Settings, label
 
 FIRST_MESSAGE_SECONDS = 1.0

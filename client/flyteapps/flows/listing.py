@@ -14,14 +14,14 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.common import identifier_pb2 as identifiers
 from flyteidl2.common import list_pb2 as lists
 
+from flyteapps.apps.planes import traits_of
+from flyteapps.apps.states import DeploymentStatus
 from flyteapps.errors import ConfigError, InvalidArgument, Unimplemented
 from flyteapps.flows.calls import call
 from flyteapps.flows.client_filters import ClientFilter, ordered
 from flyteapps.flows.methods import LIST
 from flyteapps.flows.operations import Emit, ItemFlow
-from flyteapps.planes import traits_of
 from flyteapps.settings import Settings
-from flyteapps.states import DeploymentStatus
 from flyteapps.support.arguments import text
 
 PAGE_SIZE = 100

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps import conditions
+from flyteapps.apps import conditions
+from flyteapps.apps.planes import traits_of
+from flyteapps.apps.states import DeploymentStatus, DesiredState
 from flyteapps.errors import Conflict
 from flyteapps.flows.follow import current
 from flyteapps.flows.operations import Flow, Sleep
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline, WaitFor
 from flyteapps.flows.writes import MAX_ROUNDS, Written, after_uncertain_write, update
-from flyteapps.planes import traits_of
 from flyteapps.settings import Settings
-from flyteapps.states import DeploymentStatus, DesiredState
 
 REASONS = {"activated": "activated by flyteapps", "deactivated": "deactivated by flyteapps"}
 

@@ -13,10 +13,10 @@ from typing import Literal, Self
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps import conditions
-from flyteapps.conditions import Fingerprint
-from flyteapps.planes import traits_of
-from flyteapps.states import DeploymentStatus
+from flyteapps.apps import conditions
+from flyteapps.apps.conditions import Fingerprint
+from flyteapps.apps.planes import traits_of
+from flyteapps.apps.states import DeploymentStatus
 
 WaitFor = Literal["activated", "deactivated"]
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps import conditions
+from flyteapps.apps import conditions
 from flyteapps.errors import AppDeleted, DeploymentFailed, InvalidArgument, WaitTimeout
 from flyteapps.flows.follow import Follow, Kind, Observation, stalled
 from flyteapps.flows.last_log_lines import last_log_lines

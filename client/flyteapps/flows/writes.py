@@ -12,7 +12,8 @@ from typing import TypeVar
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
-from flyteapps import conditions
+from flyteapps.apps import conditions
+from flyteapps.apps.planes import traits_of
 from flyteapps.errors import AppExists, AppNotFound, Conflict, Error
 from flyteapps.flows.calls import call
 from flyteapps.flows.follow import current
@@ -20,7 +21,6 @@ from flyteapps.flows.methods import CREATE, DELETE, UPDATE
 from flyteapps.flows.operations import Flow, Sleep
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline
-from flyteapps.planes import traits_of
 from flyteapps.settings import Settings
 
 T = TypeVar("T")

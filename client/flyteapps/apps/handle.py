@@ -8,8 +8,8 @@ from typing import Any, Self, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps import conditions
-from flyteapps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
+from flyteapps.apps import conditions
+from flyteapps.apps.states import ACTIVE, DEACTIVATED, DeploymentStatus, DesiredState, Substate
 
 
 class Handle:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flyteidl2.app import app_definition_pb2 as definition
 
-from flyteapps.planes import traits_of
-from flyteapps.states import ACTIVE, DeploymentStatus, DesiredState, Substate
+from flyteapps.apps.planes import traits_of
+from flyteapps.apps.states import ACTIVE, DeploymentStatus, DesiredState, Substate
 
 Fingerprint = tuple[tuple[int, int, str, int, int, int], ...]
 """The identity of a set of conditions: status, substate, message, counter, seconds and nanoseconds of each."""
