@@ -67,7 +67,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """By file, the words that it may use; each with a comment that says why."""
 
-UNFINISHED = {"flyteapps_fake", "flyteapps_contract", "clients.md", "contract.md"}
+UNFINISHED = {"flyteapps_contract", "clients.md", "contract.md"}
 """Folders and pages whose words are being replaced."""
 
 FOLDERS = [ROOT / parent / package for package, parent in PACKAGES.items()]

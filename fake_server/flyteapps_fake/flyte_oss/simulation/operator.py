@@ -20,7 +20,7 @@ from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
 from flyteapps_fake.flyte_oss.services import Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.pods import Pod, runs
-from flyteapps_fake.flyte_oss.simulation.scenarios import SCENARIOS, Report, Stage, reports_of
+from flyteapps_fake.flyte_oss.simulation.scenarios import SCENARIOS, Phase, Report, reports_of
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import REJECTED, UNKNOWN, Size
@@ -29,7 +29,7 @@ WRITE_NS = 2 * MILLISECOND
 """The time between a client's read of a service and its write; a report in between makes the write fail."""
 _STOP_REPORT_NS = 50 * MILLISECOND
 """The time from the request to stop an app to the operator's first write of its status."""
-_OUTCOMES = (Stage.SERVING, Stage.FAILED)
+_OUTCOMES = (Phase.SERVING, Phase.FAILED)
 
 
 REPORT, STOP_REPORT, IDLE_CHECK = "report", "stop-report", "idle-check"
@@ -184,7 +184,7 @@ class Operator:
             delay, width = self._delay, 0
         key = (rollout.resource, rollout.generation, rollout.delays_drawn)
         due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *key)
-        last = report.stage in _OUTCOMES and not rollout.reached
+        last = report.phase in _OUTCOMES and not rollout.reached
         if last:
             due = max(due, rollout.written + self._floor)
         self._cluster.timers.schedule(due, rollout.resource, REPORT, rollout.generation, report, last=last)
@@ -204,15 +204,15 @@ class Operator:
         rollout, service = found
         report: Report = timer.arguments[1]
         rollout.first = False
-        rollout.reached = rollout.reached or report.stage in _OUTCOMES
+        rollout.reached = rollout.reached or report.phase in _OUTCOMES
         now = self._cluster.clock.tick()
         count = rollout.bounds.replicas(report.size)
         ready, replicas = service.ready, service.replicas
-        if report.stage is Stage.SERVING:
+        if report.phase is Phase.SERVING:
             ready, replicas = rollout.generation, count
-        elif report.stage is Stage.FAILED and ready == rollout.generation:
+        elif report.phase is Phase.FAILED and ready == rollout.generation:
             replicas = 0
-        self._run_pods(rollout, count, now, alone=report.stage is Stage.SERVING)
+        self._run_pods(rollout, count, now, alone=report.phase is Phase.SERVING)
         status = self._reported_status(rollout, report)
         seconds = now // SECOND * SECOND
         after = replace(
@@ -225,18 +225,18 @@ class Operator:
         self._continue(rollout)
 
     def _reported_status(self, rollout: Rollout, report: Report) -> ReportedStatus:
-        match report.stage:
-            case Stage.UNKNOWN:
+        match report.phase:
+            case Phase.UNKNOWN:
                 return NOTHING_KNOWN
-            case Stage.STARTING if rollout.reason:
+            case Phase.STARTING if rollout.reason:
                 return NOTHING_KNOWN._replace(ready=ConditionState(None, "Deploying", rollout.reason))
-            case Stage.STARTING:
+            case Phase.STARTING:
                 return NOTHING_KNOWN
-            case Stage.CONFIGURED:
+            case Phase.CONFIGURED:
                 return CONFIGURED
-            case Stage.SERVING:
+            case Phase.SERVING:
                 return SERVING
-            case Stage.FAILED:
+            case Phase.FAILED:
                 message = report.message.format(reason=rollout.reason) if rollout.reason else report.message
                 return self._environment.failed(rollout.resource, rollout.generation, message)
 

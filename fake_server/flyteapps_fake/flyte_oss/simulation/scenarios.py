@@ -16,8 +16,8 @@ ROUTES_DELAY_NS = 50 * MILLISECOND
 """The time between the readiness of the configuration and that of the routes."""
 
 
-class Stage(enum.Enum):
-    """The stage of a service, as an operator sees it."""
+class Phase(enum.Enum):
+    """The phase of a service, as an operator sees it."""
 
     UNKNOWN = "known by its spec alone"
     STARTING = "the pods start"
@@ -29,7 +29,7 @@ class Stage(enum.Enum):
 class Report(NamedTuple):
     """One report, `delay` after the one before, plus or minus up to `jitter`, both in nanoseconds."""
 
-    stage: Stage
+    phase: Phase
     delay: int
     jitter: int = 0
     size: Size = Size.NONE
@@ -65,14 +65,14 @@ def reports_of(steps: tuple[Step, ...]) -> Iterator[Report]:
     served = False
     observed = False
     for step in steps:
-        stage = Stage.STARTING if observed else Stage.UNKNOWN
+        phase = Phase.STARTING if observed else Phase.UNKNOWN
         observed = True
         if step.status == FAILED:
-            stage = Stage.FAILED
+            phase = Phase.FAILED
         elif step.status == ACTIVE:
-            stage = Stage.SERVING if served else Stage.CONFIGURED
-        report = Report(stage, step.delay, step.jitter, step.size, step.trip, step.message)
+            phase = Phase.SERVING if served else Phase.CONFIGURED
+        report = Report(phase, step.delay, step.jitter, step.size, step.trip, step.message)
         yield report
-        if stage is Stage.CONFIGURED:
+        if phase is Phase.CONFIGURED:
             served = True
-            yield report._replace(stage=Stage.SERVING, delay=ROUTES_DELAY_NS, jitter=0)
+            yield report._replace(phase=Phase.SERVING, delay=ROUTES_DELAY_NS, jitter=0)

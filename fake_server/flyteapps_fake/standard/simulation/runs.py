@@ -77,8 +77,8 @@ def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Sec
 def _program(app: App, choice: ScenarioChoice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
     if not shall_run(app.spec.desired_state):
         return STOP, None, ""
-    if flaw := violation_of(app.spec):
-        return REJECTED, None, flaw
+    if violation := violation_of(app.spec):
+        return REJECTED, None, violation
     if absent := missing_secret_of(app, secrets):
         return MISSING_SECRET, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
     name = choice.scenario(app)
