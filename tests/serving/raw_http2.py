@@ -14,7 +14,7 @@ import h2.connection
 import h2.events
 
 Headers = dict[str, str]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(slots=True)

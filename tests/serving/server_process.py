@@ -15,10 +15,11 @@ from typing import Any, Self
 
 import httpx
 
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds until a wait fails: far more than a loaded machine needs."""
 SOON_SECONDS = 2.0
 BANNER = r"https?://localhost:(\d+)"
-HTTP = httpx.Client(trust_env=False, verify=False)
+HTTP = httpx.Client(trust_env=False, verify=False, timeout=PATIENCE)
 """For plain HTTP: httpx's functions load the system's certificates for each call, which takes longer than the call."""
 
 

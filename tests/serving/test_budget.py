@@ -48,7 +48,7 @@ class Turns:
             before = now
 
 
-@pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
+@pytest.mark.parametrize("dialect", ["standard", pytest.param("flyte-oss", marks=pytest.mark.matrix)])
 @pytest.mark.parametrize("operation", RPCS, ids=IDS)
 def test_a_request_costs_by_its_bytes(operation: Operation, dialect: str) -> None:
     """CPU of a front in this process: at most 50 ms and 20 ms a KiB, with turns of the loop in between."""

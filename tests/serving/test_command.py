@@ -32,7 +32,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.matrix)])
 def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM end open streams with UNAVAILABLE and the reason within 2 s, and the exit status is 0."""
     server = ServerProcess("--server", kind)

@@ -26,7 +26,7 @@ from hypercorn.config import Config
 from flyteapps_fake.http.limits import CALLS_PER_CONNECTION
 from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2, SendBuffer
 
-from .conftest import KINDS
+from .conftest import EACH_KIND
 from .messages import create, get, watch
 from .raw_http2 import RawHttp2
 from .server_process import HTTP, PATIENCE, ServerProcess, eventually
@@ -39,7 +39,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = bytes((0, 0, 0, SETTINGS_FRAME, 0, 0, 0, 0, 0))
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EACH_KIND)
 def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     """A server with little patience, and few streams for a connection."""
     limits = ("--request-timeout", "1", "--max-streams-per-connection", str(PER_CONNECTION))
@@ -201,7 +201,7 @@ def test_a_body_that_goes_on_over_http_2(strict: ServerProcess) -> None:
         assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EACH_KIND)
 def strict_tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server by TLS with little patience."""
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))}

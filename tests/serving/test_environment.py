@@ -125,7 +125,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-@pytest.mark.parametrize("reader", ["head -1", "true"])
+@pytest.mark.parametrize("reader", ["head -1", pytest.param("true", marks=pytest.mark.matrix)])
 def test_a_reader_that_leaves(kind: str, reader: str, tmp_path: Path) -> None:
     """`flyteapps serve | head -1` goes on serving after head has left, and says nothing of it."""
     port = free_port()

@@ -169,7 +169,13 @@ async def run(sequence: list[Call]) -> None:
         await front.stop()
 
 
-@pytest.mark.parametrize("operation", RPCS, ids=[operation.method for operation in RPCS])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(each, id=each.method, marks=() if each.method in ("Create", "Watch") else pytest.mark.matrix)
+        for each in RPCS
+    ],
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW, phases=(Phase.generate, Phase.shrink))
 @given(data=st.data())
 def test_every_rpc_answers_whatever_comes(operation: Operation, data: st.DataObject) -> None:
@@ -184,7 +190,7 @@ def test_messages_are_often_valid() -> None:
     accepted: list[bool] = []
     creation = OPERATIONS["/flyteidl2.app.AppService/Create"]
 
-    @settings(max_examples=200, database=None, derandomize=True, suppress_health_check=SLOW)
+    @settings(max_examples=80, database=None, derandomize=True, suppress_health_check=SLOW)
     @given(requests(creation))
     def draw(request: Message) -> None:
         with FakeControlPlane(clock="manual", org="flyte") as plane:
@@ -196,4 +202,4 @@ def test_messages_are_often_valid() -> None:
                 accepted.append(True)
 
     draw()
-    assert 30 <= sum(accepted) <= 170, f"{sum(accepted)} of {len(accepted)} are accepted"
+    assert 8 <= sum(accepted) <= 72, f"{sum(accepted)} of {len(accepted)} are accepted"

@@ -14,7 +14,7 @@ from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
-from .conftest import KINDS
+from .conftest import EACH_KIND
 from .messages import create, get, watch
 from .raw_http2 import RawHttp2
 from .server_process import HTTP, ServerProcess, eventually
@@ -23,7 +23,7 @@ from .test_edges import CREATE, GET, GRPC, PROTO, WATCH, WEB, frame, open_stream
 STREAMS, PER_CONNECTION = 6, 4
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EACH_KIND)
 def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
     """A server with small limits."""
     limits = ("--max-streams", str(STREAMS), "--max-streams-per-connection", str(PER_CONNECTION))

@@ -43,7 +43,7 @@ def resident() -> int:
 
 
 @pytest.mark.timeout(max(300, COUNT // 20))
-@pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
+@pytest.mark.parametrize("dialect", ["standard", pytest.param("flyte-oss", marks=pytest.mark.matrix)])
 def test_no_request_is_the_servers_failure(dialect: str) -> None:
     """In process: each is answered, by a code that says what is wrong with it."""
     codes: Counter[str] = Counter()
