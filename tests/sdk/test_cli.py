@@ -10,7 +10,7 @@ from .field import Server, User
 
 
 def test_serve_and_get(server: Server, user: User) -> None:
-    """After flyte serve, get app, whoami and get project show the served app, its user and its project."""
+    """After flyte serve, get app shows the served app, by its name and in a filtered list."""
     user.bring("my_app")
     served = user.flyte("serve", "my_app.py", "env")
     assert "is now being served" in served
@@ -21,13 +21,11 @@ def test_serve_and_get(server: Server, user: User) -> None:
     listed = user.flyte("get", "app", "--only-mine", "--status", "active", "--limit", "5")
     assert "my-app" in listed and "ACTIVE" in listed
     assert "UserInfo OK" in server.calls()
-    assert "anonymous" in user.flyte("whoami")
-    assert "proj" in user.flyte("get", "project")
 
 
 @pytest.mark.matrix
 def test_serve_unchanged_and_get_filtered(server: Server, user: User) -> None:
-    """flyte serve of an unchanged app changes nothing; get app lists it, and filters it out by another status."""
+    """flyte serve of an unchanged app changes nothing; get app lists and filters it, whoami and get project answer."""
     user.bring("my_app")
     user.flyte("serve", "my_app.py", "env")
     # The variables of a serve change the SDK's handle alone (pinned): the app is unchanged.
@@ -38,6 +36,8 @@ def test_serve_unchanged_and_get_filtered(server: Server, user: User) -> None:
     listed = user.flyte("get", "app")
     assert "my-app" in listed and "ACTIVE" in listed
     assert "my-app" not in user.flyte("get", "app", "--status", "failed")
+    assert "anonymous" in user.flyte("whoami")
+    assert "proj" in user.flyte("get", "project")
 
 
 def test_deploy_update_and_delete(server: Server, user: User) -> None:
