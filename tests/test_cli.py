@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -59,7 +62,7 @@ class TestDispatch:
         printed = capsys.readouterr()
         assert not printed.out
         assert asked in printed.err
-        assert "broken, echo, serve" in printed.err
+        assert "broken, completion, echo, serve" in printed.err
 
     def test_a_missing_extra_says_what_to_install(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["serve", "--port", "1"]) == 2
@@ -85,3 +88,54 @@ def test_help_imports_nothing_heavy() -> None:
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "serve" in ran.stdout
+
+
+def test_python_m_runs_the_command() -> None:
+    """`python -m flyteapps` is the command."""
+    done = subprocess.run([sys.executable, "-m", "flyteapps", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"flyteapps {__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_has_the_commands(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The script names the installed commands; where the shell is installed, it accepts the script."""
+    assert cli.main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "serve" in script and "verify" in script and "completion" in script
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_bash_completes_commands_and_options() -> None:
+    """A prefix of a command is completed, and an option of that command, as its help has it."""
+    tried = """
+    source <(python -m flyteapps completion bash)
+    flyteapps() { python -m flyteapps "$@"; }
+    COMP_WORDS=(flyteapps ser); COMP_CWORD=1; _flyteapps; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(flyteapps serve --con); COMP_CWORD=2; _flyteapps; echo "${COMPREPLY[@]}"
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", tried], capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
+    )
+    command, options = done.stdout.splitlines()
+    assert command == "serve" and "--console" in options
+
+
+@pytest.mark.parametrize("arguments", [[], ["tcsh"], ["bash", "zsh"]])
+def test_another_shell_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the three."""
+    assert cli.main(["completion", *arguments]) == 2
+    assert "bash | zsh | fish" in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    """`flyteapps --help | true` ends in silence."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "flyteapps", "--help"], stdout=closed, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (cli.CLOSED_PIPE, "")

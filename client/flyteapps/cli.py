@@ -1,14 +1,15 @@
 """The command `flyteapps`: a dispatcher over the entry points of the group `flyteapps.commands`.
 
-Rules of this file: the standard library only, and no command is imported before it is asked for, so that `flyteapps
---help` is quick and works in a bare install. A command is a callable that takes the arguments after its name and
-returns an exit status (None is 0). This file doesn't know the commands, only the extras that some of them need.
+Rules of this file: the standard library only, and no command is imported before it runs, so that `flyteapps --help` is
+quick and works in a bare install. A command is a callable that takes the arguments after its name and returns an exit
+status (None is 0). This file doesn't know the commands, only the extras that some of them need, and `completion`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
@@ -22,6 +23,11 @@ USAGE_ERROR = 2
 
 INTERRUPTED = 130
 
+CLOSED_PIPE = 141
+"""Exit status of a command with a closed standard output, such as `flyteapps --help | true`."""
+
+COMPLETION = "completion"
+
 #: Extra that brings what a command needs; a command of another distribution has none here.
 EXTRA_OF_COMMAND = {"serve": "serve", "verify": "contract"}
 
@@ -29,11 +35,30 @@ EXTRA_OF_COMMAND = {"serve": "serve", "verify": "contract"}
 SUMMARY_OF_COMMAND = {
     "serve": "run a stand-in control plane that the Flyte SDK and CLI can deploy to",
     "verify": "check that a control plane keeps the contract",
+    COMPLETION: "print a completion script for bash, zsh or fish",
 }
+
+EXAMPLES = """\
+Examples:
+  flyteapps serve                               run a control plane at localhost:8090, with pages at localhost:8080
+  flyteapps verify localhost:8090               check the control plane at that address
+  source <(flyteapps completion bash)           complete commands and options with the Tab key (zsh: the same)
+  flyteapps completion fish | source            the same in fish
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that `argv` (without the program's name) names, and return the exit status."""
+    """Run the command in `argv` (without the program's name), and return the exit status."""
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of the output has ended, as `head` does: no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter reports it at its end
+        return CLOSED_PIPE
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
@@ -43,9 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, *rest = arguments
     commands = _commands()
+    if name == COMPLETION and name not in commands:
+        return _complete(rest, commands)
     if name not in commands:
         kind = "option" if name.startswith("-") else "command"
-        return _refuse(f"no such {kind}: {name}. The commands are: {', '.join(commands) or 'none'}")
+        return _refuse(f"unknown {kind} {name}. The commands are: {', '.join(sorted([*commands, COMPLETION]))}")
     try:
         command = cast("Command", commands[name].load())
         return command(rest) or 0
@@ -64,19 +91,33 @@ def _commands() -> dict[str, EntryPoint]:
 
 
 def _help() -> str:
-    commands = _commands()
-    width = max((len(name) for name in commands), default=0)
+    commands = sorted({*_commands(), COMPLETION})
+    width = max(len(name) for name in commands)
     lines = [f"  {name:<{width}}  {SUMMARY_OF_COMMAND.get(name, '')}".rstrip() for name in commands]
     return "\n".join(
         [
             "Usage: flyteapps [--help] [--version] COMMAND [ARGS]...",
             "",
             "Commands:",
-            *(lines or ["  (none is installed)"]),
+            *lines,
             "",
-            "flyteapps COMMAND --help says more about one.",
+            EXAMPLES,
+            "flyteapps COMMAND --help explains the options of one.",
         ]
     )
+
+
+def _complete(arguments: list[str], commands: Iterable[str]) -> int:
+    from flyteapps.completion import SCRIPTS, script
+
+    shells = " | ".join(SCRIPTS)
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"Usage: flyteapps completion {shells}\n\nPrint a completion script.\n\n{EXAMPLES}")
+        return 0
+    if len(arguments) != 1 or arguments[0] not in SCRIPTS:
+        return _refuse(f"usage: flyteapps completion {shells}")
+    print(script(arguments[0], sorted([*commands, COMPLETION, "--help", "--version"])), end="")
+    return 0
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:

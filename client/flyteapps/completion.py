@@ -1,0 +1,51 @@
+"""Completion scripts of the command `flyteapps` for bash, zsh and fish.
+
+The commands are written into the script; the options of each are read from its `--help` when they are completed, as a
+command may be of any library and of another distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_OPTIONS = "grep -oE -- '--[a-z][a-z0-9-]*' | sort -u"
+
+_BASH = """\
+_flyteapps() {{
+    local word="${{COMP_WORDS[COMP_CWORD]}}"
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        COMPREPLY=($(compgen -W "{words}" -- "$word"))
+    elif [[ "$word" == -* ]]; then
+        COMPREPLY=($(compgen -W "$(flyteapps "${{COMP_WORDS[1]}}" --help 2>/dev/null | {options})" -- "$word"))
+    fi
+}}
+complete -o default -F _flyteapps flyteapps
+"""
+
+_ZSH = """\
+#compdef flyteapps
+_flyteapps() {{
+    if (( CURRENT == 2 )); then
+        compadd -- {words}
+    elif [[ "$words[CURRENT]" == -* ]]; then
+        compadd -- ${{(f)"$(flyteapps "$words[2]" --help 2>/dev/null | {options})"}}
+    else
+        _files
+    fi
+}}
+compdef _flyteapps flyteapps
+"""
+
+_FISH = """\
+complete -c flyteapps -n __fish_use_subcommand -xa '{words}'
+complete -c flyteapps -n 'not __fish_use_subcommand; and string match -q -- "-*" (commandline -ct)' \\
+    -a '(flyteapps (commandline -opc)[2] --help 2>/dev/null | string match -ar -- "--[a-z][a-z0-9-]*" | sort -u)'
+"""
+
+SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+
+
+def script(shell: str, words: Sequence[str]) -> str:
+    """Return the script for a shell of SCRIPTS, which completes these words after `flyteapps`."""
+    return SCRIPTS[shell].format(words=" ".join(words), options=_OPTIONS)
