@@ -102,39 +102,51 @@ class Closed(Dialect):
 
     @property
     def org(self) -> str:
+        """The plane's own org."""
         return self._dialect.org
 
     def scope(self, key: Hashable) -> StreamScope:
+        """Return the scope of a watch of that app alone."""
         return self._dialect.scope(key)
 
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        """Return the scopes of all watches that see the app."""
         return self._dialect.scopes(key)
 
     def call(self, call: Call[Any]) -> bytes:
+        """Refuse the call with UNAVAILABLE."""
         self._refuse()
 
     def open(self, call: Call[Any]) -> OpenStream:
+        """Refuse the call with UNAVAILABLE."""
         self._refuse()
 
     def read(self, call: Call[Any]) -> StoredApp:
+        """Refuse the call with UNAVAILABLE."""
         self._refuse()
 
     def read_again(self, record: Any) -> bool:
+        """Refuse the call with UNAVAILABLE."""
         self._refuse()
 
     def projects(self) -> set[str]:
+        """Return the names of the projects that hold an app."""
         return self._dialect.projects()
 
     def count(self) -> int:
+        """Return how many apps are stored."""
         return self._dialect.count()
 
     def find_by_host(self, host: str) -> bytes | None:
+        """Return the encoded App that answers under a host name (without port), or None."""
         return self._dialect.find_by_host(host)
 
     def ask(self, host: str) -> bytes | None:
+        """Return the encoded App that answers under a host name (without port), or None."""
         return self._dialect.find_by_host(host)
 
     def serve_at(self, port: int) -> None:
+        """Name that port in the public URLs of apps from now on, unless one was configured or named before."""
         self._refuse()
 
     @staticmethod

@@ -50,9 +50,11 @@ class Tail(OpenStream):
         """Return when the next line is logged, or None if that is unknown."""
 
     def detached(self) -> None:
+        """Cancel the timer of the next line."""
         self._timeline.timers.cancel(self)
 
     def stir(self) -> None:
+        """Wake the transport: a line may have been logged."""
         self._fresh = True
         super().stir()
 

@@ -30,6 +30,7 @@ class AppKey(NamedTuple):
 
     @classmethod
     def of(cls, app_id: Identifier) -> AppKey:
+        """Return the key of that id."""
         return cls(app_id.org, app_id.project, app_id.domain, app_id.name)
 
     def interned(self) -> AppKey:

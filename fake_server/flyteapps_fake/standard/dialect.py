@@ -79,19 +79,24 @@ class Standard(Dialect):
 
     @property
     def org(self) -> str:
+        """The plane's own org."""
         return self.state.organization.name
 
     def scope(self, key: Hashable) -> StreamScope:
+        """Return the scope of a watch of that app alone."""
         return app_scope(cast("AppKey", key))
 
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
+        """Return the scopes of all watches that see the app."""
         record = self.state.store.get(cast("AppKey", key))
         return watch_scopes(record) if record is not None else ()
 
     def settle(self) -> None:
+        """Process the changes of a step."""
         self.state.settle()
 
     def call(self, call: Call[Any]) -> bytes:
+        """Return the encoded response of a unary RPC. Raises RpcError."""
         if call.operation is GET:  # which checks less of a request whose app is there
             return field(1, self.read(call).encoded)
         handler = self._unary.get(call.operation)
@@ -101,6 +106,7 @@ class Standard(Dialect):
         return handler(call.request)
 
     def open(self, call: Call[Any]) -> OpenStream:
+        """Open the stream of a server-streaming RPC. Raises RpcError."""
         handler = self._streaming.get(call.operation)
         self._admit(call)
         if handler is None:
@@ -114,6 +120,7 @@ class Standard(Dialect):
         self.state.organization.adopt(named)
 
     def read(self, call: Call[Any]) -> AppRecord:
+        """Return the app that a Get asks for. Raises RpcError."""
         request: GetRequest = call.request
         named = self.state.organization.fill(call)
         record = reads.find(self.state, request)
@@ -125,17 +132,21 @@ class Standard(Dialect):
         return self.state.require(record.key) if self._timeline.read(record.key) else record
 
     def read_again(self, record: AppRecord) -> bool:
+        """Return whether a Get of that app would still find that very record, and count it as a read if so."""
         if self.state.store.get(record.key) is not record:
             return False
         return not self._timeline.read(record.key)
 
     def projects(self) -> set[str]:
+        """Return the names of the projects that hold an app."""
         return self.state.store.projects()
 
     def count(self) -> int:
+        """Return how many apps are stored."""
         return len(self.state.store)
 
     def find_by_host(self, host: str) -> bytes | None:
+        """Return the encoded App that answers under a host name (without port), or None."""
         key = self.state.hosts.owner(host)
         record = self.state.store.get(key) if key is not None else None
         return record.encoded if record is not None else None
@@ -150,6 +161,7 @@ class Standard(Dialect):
         return self.find_by_host(host)
 
     def serve_at(self, port: int) -> None:
+        """Name that port in the public URLs of apps from now on, unless one was configured or named before."""
         self.state.hosts.serve_at(port)
 
     # ---- the handlers; their requests have their org filled in and are checked

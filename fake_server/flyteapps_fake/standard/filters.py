@@ -32,6 +32,7 @@ class Lazy:
 
     @property
     def app(self) -> App:
+        """The app's metadata and spec."""
         if self._app is None:
             self._app = self._record.parse_front()
         return self._app

@@ -52,10 +52,12 @@ class Tokens:
         self._secret = hashlib.sha256(f"page tokens of seed {seed}".encode()).digest()
 
     def make(self, query: str, position: Position) -> str:
+        """Return the token of a page of that query that begins after that position."""
         body = json.dumps([query, position.values, list(position.key)], separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._mac(body) + body).decode().rstrip("=")
 
     def read(self, token: str, query: str) -> Position:
+        """Return the position in a token of that query. Raises INVALID_ARGUMENT for any other token."""
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):

@@ -70,6 +70,7 @@ class LogStream(Tail):
         super().__init__(app_scope(record.key), state.events, state.timeline, encode(first))
 
     def push(self, event: Event, kind: int) -> None:
+        """Follow a change of the app: new lines, or the end of a replica."""
         if event.new is not None:
             self._record = event.new
         if self._until is None and (event.new is None or not self._same()):

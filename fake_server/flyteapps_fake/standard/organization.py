@@ -32,6 +32,7 @@ class Organization:
 
     @property
     def name(self) -> str:
+        """The org, the default one as long as none is decided."""
         return self._name or DEFAULT_ORG
 
     def settle(self) -> None:

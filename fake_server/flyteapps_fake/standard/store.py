@@ -46,6 +46,7 @@ class AppStore:
         return len(self._records)
 
     def get(self, key: AppKey) -> AppRecord | None:
+        """Return the app of that key, or None."""
         return self._records.get(key)
 
     def put(self, old: AppRecord | None, new: AppRecord | None) -> None:

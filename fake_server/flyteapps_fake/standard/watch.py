@@ -73,6 +73,7 @@ class Subscription(OpenStream):
         return bool(self._snapshot or self._queue)
 
     def push(self, event: Event, kind: int) -> None:
+        """Queue an event; end the stream if its watcher has fallen too far behind."""
         if self._end is not None:
             return
         self.waiting = False

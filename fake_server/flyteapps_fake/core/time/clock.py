@@ -47,6 +47,7 @@ class VirtualClock(Clock):
         super().__init__(start)
 
     def now(self) -> int:
+        """Return the nanoseconds since 1970."""
         return self._now
 
 
@@ -61,6 +62,7 @@ class RealtimeClock(Clock):
         self._started = real()
 
     def now(self) -> int:
+        """Return the nanoseconds since 1970."""
         self._now = max(self._now, self._origin + int((self._real() - self._started) * self.speed * SECOND))
         return self._now
 
