@@ -38,7 +38,6 @@ class Call(Generic[R]):
         request: R,
         metadata: Mapping[str, str] = NO_METADATA,
         deadline: float | None = None,
-        *,
         caller: str | None = None,
         protocol: Protocol = "direct",
     ) -> None:

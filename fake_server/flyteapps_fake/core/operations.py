@@ -103,6 +103,8 @@ TAIL_LOGS = Operation(APP_LOGS_SERVICE, "TailLogs", TailLogsRequest, TailLogsRes
 OPERATIONS: Mapping[str, Operation] = {
     row.path: row for row in (CREATE, GET, UPDATE, UPDATE_STATUS, DELETE, LIST, WATCH, LEASE, TAIL_LOGS)
 }
+BY_METHOD: Mapping[str, Operation] = {row.method: row for row in OPERATIONS.values()}
+"""The same by method alone: no two services have one of the same name."""
 
 CREATE_EVENT, UPDATE_EVENT, DELETE_EVENT = 1, 2, 3
 """The kinds of Watch events: field numbers in WatchResponse's oneof `event`."""

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import OPERATIONS, Operation
+from flyteapps_fake.core.operations import BY_METHOD, OPERATIONS, Operation
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.protocol.wire import decode, status_details
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status in grpc.StatusCode if status.value[0]}
-
-
-_BY_NAME = {operation.method: operation for operation in OPERATIONS.values()}
 
 
 def identity(data: T) -> T:
@@ -60,7 +57,7 @@ class SyncServicer:
         self._wakes: set[threading.Event] = set()
 
     def __getattr__(self, name: str) -> Callable[[Any, grpc.ServicerContext], Any]:
-        operation = _BY_NAME.get(name)
+        operation = BY_METHOD.get(name)
         if operation is None:
             raise AttributeError(name)
         parse = operation.response.FromString

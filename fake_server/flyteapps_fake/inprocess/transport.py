@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.core.call import NO_METADATA, Call
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import OPERATIONS
+from flyteapps_fake.core.operations import BY_METHOD
 from flyteapps_fake.core.plane import Plane
 
 Req = TypeVar("Req", bound=Message)
@@ -37,8 +37,8 @@ def _call(
     method: MethodInfo[Any, Any], request: Req, timeout: float | None, headers: Mapping[str, str] | None
 ) -> Call[Req]:
     """Return the call of a request, which stays the caller's."""
-    operation = OPERATIONS.get(f"/{method.service_name}/{method.name}")
-    if operation is None:
+    operation = BY_METHOD.get(method.name)
+    if operation is None or operation.service != method.service_name:
         raise RpcError(Code.UNIMPLEMENTED, f"{method.service_name}/{method.name} is not offered in process")
     copy = type(request)()
     copy.CopyFrom(request)
