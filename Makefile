@@ -1,9 +1,10 @@
-# What a developer runs; .ci/run calls `make check`. pip's settings (index, proxy) come from the environment alone.
+# The commands of a developer; .ci/run calls `make check`. pip's settings (index, proxy) come from the environment alone.
 #
 #   make setup    the development environment in .venv
 #   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
 #   make test     the tests of the inner loop, in parallel; test-all: their repetitions on every transport, dialect and server, too
 #   make check    all that CI demands
+#   make workflows  actionlint on .github/workflows
 #   make verify   flyteapps verify on servers of each kind; verify-all: every combination
 #   make test-interop  the clients of docs/interop.md: Node, Go, curl
 #   make wheels   whether every extra has wheels for every platform and Python
@@ -91,7 +92,7 @@ imports: $(VENV)/.stamp-dev
 bare: $(VENV)/.stamp-dev
 	@sh scripts/bare_install.sh $(VENV)
 
-# What the SDK and CLI do, a second time on the wall clock.
+# The flows of the SDK and CLI, a second time on the wall clock.
 realtime: $(VENV)/.stamp-test
 	@FLYTEAPPS_TEST_CLOCK=realtime $(BIN)/python -m pytest -n auto -q tests/sdk
 
@@ -101,7 +102,7 @@ verify: $(VENV)/.stamp-test
 verify-all: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m contract.verify_served --all
 
-# Clients that nobody here wrote: Node's and Go's, brought into .interop by the machine's own Node and Go or the registry's.
+# Clients of other projects: Node's and Go's, brought into .interop by the machine's own Node and Go or the registry's.
 test-interop: interop-tools
 	@PYTHONPATH=tests $(BIN)/python -m interop.run .interop
 
@@ -151,7 +152,7 @@ mutants-report: $(VENV)/.stamp-test
 mutants-scripts: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m mutants.scripts
 
-# Rates, by load generators that nobody here wrote, which it builds.
+# Rates, by load generators of other projects, which it builds.
 bench-load: $(VENV)/.stamp-test
 	@sh scripts/go_install.sh $(VENV) .interop github.com/bojand/ghz/cmd/ghz@v0.120.0
 	@sh scripts/go_install.sh $(VENV) .interop github.com/codesenberg/bombardier@v1.2.6

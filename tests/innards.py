@@ -1,4 +1,4 @@
-"""What is inside a standard plane: for tests and benchmarks that look at what no call shows."""
+"""The inside of a standard plane, for tests and benchmarks of what no call shows."""
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What docs/client.md, docs/migration.md and the README show of the client is run as it stands, over every wire.
+"""The examples of the client in docs/client.md, docs/migration.md and the README, each run as it stands.
 
 A page's blocks share what its own first words promise, and each has a plane of its own.
 """
@@ -31,7 +31,7 @@ from flyteapps_fake.control_plane import FakeControlPlane
 
 ROOT = Path(__file__).parents[1]
 README, CLIENT, MIGRATION = ROOT / "README.md", ROOT / "docs" / "client.md", ROOT / "docs" / "migration.md"
-WIRES = ("in process", "connect", "grpc", "grpcio")
+WIRES = ["in process", *(pytest.param(wire, marks=pytest.mark.matrix) for wire in ("connect", "grpc", "grpcio"))]
 ADDRESS = 'flyteapps.init("localhost:8090", insecure=True, '
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is run as it stands there."""
+"""The examples of the README and of docs/recordings.md, each run as it stands."""
 
 from __future__ import annotations
 
