@@ -32,7 +32,7 @@ RATIO = 4.0
 JUDGED_SECONDS = 5.0
 OPERATIONS, CLIENTS, APPS = 10_000, 8, 8
 LOST = 0.003
-"""The share of writes whose answer is lost, so that nobody knows whether they took effect."""
+"""The share of writes whose answer is lost, so that their effect is unknown."""
 
 Note = tuple[bool, object]
 """Whether it was raised, and what came."""
@@ -46,7 +46,7 @@ class _Recorded(Inbox):
         self._real = real
 
     def pause(self) -> None:
-        """Nothing is read while nobody asks."""
+        """Nothing is read without a call."""
 
     def resume(self) -> None:
         """The same."""
@@ -65,7 +65,7 @@ class _Recorded(Inbox):
 
 
 class _Tape(Link):
-    """A link that notes what a plane answers, or plays back what was noted and calls nobody."""
+    """A link that notes what a plane answers, or plays back what was noted and makes no call."""
 
     opens_at_once = True
 

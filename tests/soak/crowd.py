@@ -45,7 +45,7 @@ RESETS_AT_ONCE = 50
 GET_SECONDS = 1.0
 """CPU seconds that the server may use until another client's Get is answered: a busy machine changes nothing there."""
 MAX_LEFT_BYTES = 24 * 1024 * 1024
-"""What a second round of vanishing and resetting may add to the memory that the first one left."""
+"""The memory that a second round of vanishing and resetting may add to that of the first one."""
 SERVICE = "/flyteidl2.app.AppService"
 DATA, HEADERS = 0, 1
 RST_STREAM, GOAWAY = 3, 7
@@ -150,7 +150,7 @@ def watch(port: int, watchers: int, pipe: Pipe) -> None:
 
 @dataclass(slots=True)
 class Written:
-    """What the writers did."""
+    """The results of the writers."""
 
     seconds: list[float] = field(default_factory=list[float])
     refused: list[str] = field(default_factory=list[str])

@@ -72,7 +72,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "logs": {"NOT_FOUND", "CANCELED", "RESOURCE_EXHAUSTED"},
     },
 }
-"""What a call may be refused with; CANCELED is what connectrpc makes of a call that the client itself gave up."""
+"""The codes of refused calls; connectrpc makes CANCELED of a call that the client itself gave up."""
 WHOLE = {STANDARD: WatchRequest(org="flyte"), FLYTE_OSS: WatchRequest()}
 """A Watch of everything."""
 
