@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
+import pytest
+
 from flyteapps_contract.catalogue import flyte_oss as catalogue_flyte_oss
 from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.deviations.deviations import of_dialect
@@ -17,8 +19,8 @@ from .test_flyte_oss_recordings import STEPS
 NAMES = [f"{step.group} / {step.name}" for step in STEPS]
 
 test_in_process = contract_tests(standins.oss_in_process, dialect="flyte-oss")
-test_over_connect = contract_tests(standins.oss_over_connect, dialect="flyte-oss")
-test_over_grpc = contract_tests(standins.oss_over_grpc, dialect="flyte-oss")
+test_over_connect = pytest.mark.matrix(contract_tests(standins.oss_over_connect, dialect="flyte-oss"))
+test_over_grpc = pytest.mark.matrix(contract_tests(standins.oss_over_grpc, dialect="flyte-oss"))
 
 
 def test_each_guarantee_is_recorded_or_read() -> None:

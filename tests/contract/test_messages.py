@@ -53,6 +53,7 @@ def test_valid_and_one_step_beyond(method: str) -> None:
     assert len(seen) >= (20 if method in ("Create", "Update", "UpdateStatus") else 4), seen
 
 
+@pytest.mark.matrix
 def test_a_rule_that_is_not_checked_is_found() -> None:
     """A plane without rules is found by a message that breaks one, and by one call or two."""
     with apps.rules_are_not_checked():

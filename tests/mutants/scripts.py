@@ -42,12 +42,13 @@ def statuses(guarantee: str, mutant: Mutant, where: Path) -> tuple[int, int, int
         found = search(target, fresh_run(target), options)
         path = where / f"{mutant.__name__}.py"
         path.write_text(found.script, encoding="utf-8")
-        wrong, said = _run(path)
-    right, _ = _run(path)
+        wrong, said = run(path)
+    right, _ = run(path)
     return wrong, right, found.calls, said
 
 
-def _run(path: Path) -> tuple[int, str]:
+def run(path: Path) -> tuple[int, str]:
+    """Return the exit status of a script on a plane behind a port, and its output."""
     with standins.fresh() as plane:
         url = plane.serve().url
         done = subprocess.run(
