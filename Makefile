@@ -12,7 +12,7 @@
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute, SOAK="60 auto 1 flyte-oss" of that dialect
 #   make crowd    10,000 watchers and 50 writers for 30 s, then clients that vanish and streams that are reset; CROWD="5 all 1000" for fewer
 #   make fuzz     a million random requests, and expensive ones against their budget; FUZZ=10000 for fewer
-#   make mutants  every planted bug against the suite, SHARD=1/4 of them, or ROTATING=8; mutants-report: what came of it
+#   make mutants  every planted bug against the suite, SHARD=1/4, ROTATING=8 or ONLY=ID of them (ONLY records it); mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make bench-against BASE=commit  this checkout against another commit, alternating in one run
 #   make protos   writes protos/outline.json from the installed flyteidl2
@@ -141,8 +141,10 @@ fuzz: $(VENV)/.stamp-test
 # An hour: may be stopped and begun again, run in shards, and on several machines (their .mutants/ put together).
 SHARD ?= 1/1
 ROTATING ?=
+ONLY ?=
 mutants: $(VENV)/.stamp-test
-	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(if $(ROTATING),--rotating $(ROTATING),--shard $(SHARD))
+	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(if $(ONLY),--only $(ONLY),$(if $(ROTATING),--rotating $(ROTATING),--shard $(SHARD)))
+	@$(if $(ONLY),$(BIN)/python scripts/docs/generate_mutants.py)
 
 mutants-report: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt --write

@@ -148,7 +148,7 @@ def small_histories(draw: st.DrawFn) -> list[Call[Register]]:
     return history
 
 
-@settings(max_examples=1000)
+@settings(max_examples=400)
 @given(small_histories())
 def test_small_histories_are_judged_as_by_every_order(history: list[Call[Register]]) -> None:
     """The judge and the naive trial of all orders agree."""

@@ -14,7 +14,6 @@ from flyteapps_contract.profiles import PROFILES
 from mutants import hunt, hunting
 from mutants.catalogue import MUTANTS, Mutant
 
-
 EACH = 4
 """One planted bug of so many is searched for in `make test`; the others are in the matrix, all in `make mutants`."""
 CASES = [

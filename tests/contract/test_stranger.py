@@ -48,6 +48,7 @@ BROKEN = {
 """What the naive plane breaks, found by reading it."""
 
 
+@pytest.mark.matrix
 def test_a_naive_plane_is_told_what_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report names each guarantee that the naive plane breaks, and no other."""
     monkeypatch.setattr(streams, "PATIENCE", 0.5)

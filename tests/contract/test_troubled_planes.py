@@ -84,7 +84,7 @@ def test_lost_answers_break_nothing(name: str) -> None:
 def test_a_plane_that_is_gone_is_not_judged(name: str) -> None:
     """Where no call is answered, nothing holds, and it ends at once."""
     target = lossy(1.0)
-    [outcome] = explore(EXPLORATIONS[name], target, fresh_run(target), Budget(1_000, 60.0), 1)
+    [outcome] = explore(EXPLORATIONS[name], target, fresh_run(target), Budget(100, 60.0), 1)
     assert outcome.verdict is Verdict.UNJUDGED
     assert "UNAVAILABLE" in outcome.reason or "an answer was lost" in outcome.reason
 

@@ -1,7 +1,8 @@
 """`python -m mutants.hunt`: every planted bug against the suite's profile `standard`, with several seeds; and no bug.
 
-Appends one line a run to a file, and passes over runs that the file has already: it may be stopped and begun again, and
-run in shards. `--write` makes scripts/docs/mutants.json of such files, from which docs/mutants.md is generated.
+Appends one line a run to a file, and skips runs that the file has already: it may be stopped and begun again, and run
+in shards. `--write` makes scripts/docs/mutants.json of such files, from which docs/mutants.md is generated. `--only ID`
+judges one planted bug, by its name or the guarantee that it breaks, and adds its record to mutants.json.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from .catalogue import MUTANTS
 SEEDS = (1, 2, 3)
 CLEAN_SEEDS = range(20)
 SEQUENCES = 1_000
-"""Sequences that are tried to see how short one can be, where a directed check has found the bug already."""
+"""Sequences that are tried for a short one, where a directed check has found the bug already."""
 HANGS = 2.0
 """Seconds for each check of a wrong client: some of them hang."""
 RESULTS = Path(".mutants")
@@ -42,18 +43,21 @@ REPORT = Path(__file__).parents[2] / "scripts" / "docs" / "mutants.json"
 UNPLANTED = "nothing"
 
 Run = tuple[str, str, int]
-"""What was planted, the guarantee that it breaks, and the seed."""
+"""The name of the planted bug, the guarantee that it breaks, and the seed."""
 
 
 def runs() -> list[Run]:
-    """Every run there is."""
+    """Return every run."""
     planted = [(make.__name__, guarantee, seed) for guarantee, make in MUTANTS for seed in SEEDS]
     wrong = [(kind.__name__, guarantee, SEEDS[0]) for guarantee, kind in clients.MUTANTS]  # nothing is drawn for them
     return [*planted, *wrong, *((UNPLANTED, "", seed) for seed in CLEAN_SEEDS)]
 
 
 def carry_out(run: Run, *, shortest: bool = True) -> dict[str, Any]:
-    """One run: by what the bug was found (None: it wasn't), and, if asked for, the calls of the shortest sequence."""
+    """Return the record of one run: `by` which check or search the bug was found, None where it was not.
+
+    `calls`: with `shortest`, the number of calls in the shortest sequence that shows it.
+    """
     name, guarantee, seed = run
     started = time.monotonic()
     row: dict[str, Any] = {"planted": name, "guarantee": guarantee, "seed": seed}
@@ -101,7 +105,7 @@ def _clean(seed: int) -> dict[str, Any]:
 
 
 def went_wrong(row: dict[str, Any]) -> bool:
-    """Whether a bug was not found, or something was found where none is."""
+    """Return whether a bug was not found, or something was found where none is."""
     return (row["by"] is None) != (row["planted"] == UNPLANTED)
 
 
@@ -111,12 +115,12 @@ def _done(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def key_of(row: dict[str, Any]) -> Run:
-    """The run that a line tells of."""
+    """Return the run of a record."""
     return row["planted"], row["guarantee"], row["seed"]
 
 
 def _rotating(count: int) -> list[Run]:
-    """So many mutants, others at each commit."""
+    """Return so many runs of planted bugs, others at each commit."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, check=False).stdout
     rows = [run for run in runs() if run[0] != UNPLANTED and run[2] == SEEDS[0]]
     start = int.from_bytes(hashlib.sha256(commit).digest()[:4])
@@ -124,21 +128,21 @@ def _rotating(count: int) -> list[Run]:
 
 
 def main() -> int:
-    """Carries out what was asked for; 1 where a bug was not found, or something was found where none is."""
+    """Carry out the runs; return 1 where a bug was not found, or something was found where none is."""
     parser = argparse.ArgumentParser(prog="mutants.hunt", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shard", default="1/1", metavar="K/N", help="the Kth of N parts")
     parser.add_argument("--rotating", type=int, metavar="COUNT", help="only so many mutants, others at each commit")
-    parser.add_argument("--only", metavar="NAME", help="only that mutant")
+    parser.add_argument("--only", metavar="ID", help="only that planted bug, or those of that guarantee")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT} from what was carried out")
     asked = parser.parse_args()
     if asked.write:
         return _write()
     streams.PATIENCE = 2.0
+    if asked.only:
+        return _judge_only(asked.only)
     number, of = map(int, asked.shard.split("/"))
     wanted = _rotating(asked.rotating) if asked.rotating else runs()[number - 1 :: of]
-    if asked.only:
-        wanted = [run for run in runs() if run[0] == asked.only]
-    keeping = not asked.rotating and not asked.only
+    keeping = not asked.rotating
     RESULTS.mkdir(exist_ok=True)
     known = {key_of(row) for path in RESULTS.glob("*.jsonl") for row in _done(path)} if keeping else set[Run]()
     missed = 0
@@ -146,21 +150,43 @@ def main() -> int:
         for run in wanted:
             if run in known:
                 continue
-            row = carry_out(run, shortest=keeping)
+            row = _carried_out(run, shortest=keeping)
             missed += went_wrong(row)
-            print("MISSED" if went_wrong(row) else "ok", json.dumps(row), flush=True)
             if file is not None:
                 print(json.dumps(row), file=file, flush=True)
     return 1 if missed else 0
 
 
+def _judge_only(wanted: str) -> int:
+    """Judge the planted bugs of that name or guarantee, and put their records into the report."""
+    chosen = [run for run in runs() if wanted in run[:2]]
+    if not chosen:
+        print(f"--only {wanted}: no planted bug, and no guarantee with one, has this id", file=sys.stderr)
+        return 2
+    rows = [_carried_out(run, shortest=True) for run in chosen]
+    recorded = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else []
+    by_run = {key_of(row): row for row in (*recorded, *rows)}
+    _record([by_run[run] for run in runs() if run in by_run])
+    return 1 if any(map(went_wrong, rows)) else 0
+
+
+def _carried_out(run: Run, *, shortest: bool) -> dict[str, Any]:
+    row = carry_out(run, shortest=shortest)
+    print("MISSED" if went_wrong(row) else "ok", json.dumps(row), flush=True)
+    return row
+
+
+def _record(rows: list[dict[str, Any]]) -> None:
+    REPORT.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n", encoding="utf-8")
+
+
 def _write() -> int:
     rows = {key_of(row): row for path in sorted(RESULTS.glob("*.jsonl")) for row in _done(path)}
-    lines = [json.dumps(rows[run]) for run in runs() if run in rows]
-    REPORT.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    found = [rows[run] for run in runs() if run in rows]
+    _record(found)
     missing = [run for run in runs() if run not in rows]
     failed = [row for row in rows.values() if went_wrong(row)]
-    print(f"{len(lines)} runs; {len(missing)} not carried out yet; {len(failed)} went wrong")
+    print(f"{len(found)} runs; {len(missing)} not carried out yet; {len(failed)} went wrong")
     return 1 if failed or missing else 0
 
 
