@@ -30,7 +30,7 @@ def expect_equal(actual: object, expected: object, what: str) -> None:
 
 
 def diff(expected: Message, actual: Message) -> str:
-    """The lines of both messages that differ."""
+    """Return the lines of both messages that differ."""
     lines = difflib.unified_diff(_lines(expected), _lines(actual), lineterm="", n=1)
     shown = [line for line in lines if not line.startswith(("---", "+++"))]
     return "\n".join(
@@ -76,7 +76,7 @@ def expect_refusal(
 
 
 def expect_answer(call: Callable[[], Message], what: str) -> Message:
-    """The call's answer; Broken where it is refused."""
+    """Return the call's answer; Broken where it is refused."""
     try:
         return call()
     except Refused as error:

@@ -28,7 +28,7 @@ class Refused(Exception):  # noqa: N818  # an answer, not a fault of ours
         self.details = tuple(details)
 
     def violations(self) -> list[str]:
-        """The field paths of the `buf.validate.Violations` among the details, such as "app.metadata.id"."""
+        """Return the field paths of the `buf.validate.Violations` among the details, such as "app.metadata.id"."""
         paths: list[str] = []
         for detail in self.details:
             found = Violations()
@@ -58,7 +58,7 @@ WITHOUT_VERDICT = (NotOffered, Refused, StreamEnded, Unjudged)
 
 
 def told(failure: Exception) -> str:
-    """What a defect of a check says, or of a plane in this process, with its place."""
+    """Return what a defect of a check says, or of a plane in this process, with its place."""
     where = traceback.extract_tb(failure.__traceback__)[-1]
     return f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
 
@@ -111,7 +111,7 @@ class Outcome:
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:
-    """A guarantee's verdict: broken if one check says so, then not judged, then known deviation, then holds.
+    """Return a guarantee's verdict: broken if one check says so, then not judged, then known deviation, then holds.
 
     Where no check ran it is not offered.
     """

@@ -24,7 +24,7 @@ def contract_tests(
     seed: int = 0,
     dialect: str = "standard",
 ) -> Callable[[str], None]:
-    """A test function with one case a guarantee and one an exploration, to be assigned to a name that pytest collects.
+    """Return a test function with one case a guarantee and one an exploration, for a name that pytest collects.
 
     `target` makes what is judged, once a case. `only` names guarantees and explorations ("sequences", "histories",
     "messages"), all by default. A case fails where the guarantee is broken or could not be judged, and is skipped with
@@ -57,7 +57,7 @@ def contract_tests(
 def client_tests(
     factory: ClientFactory, *, only: tuple[str, ...] = (), seconds: float | None = None
 ) -> Callable[[str], None]:
-    """The same for a client of AppService, one case a client law.
+    """Return the same for a client of AppService, one case a client law.
 
     `factory` makes an adapter of the client (flyteapps_contract.clients.adapter) for an endpoint, a project and a
     domain, once a check. `seconds`: real time for each check, 10 by default; a hang counts as broken.
@@ -81,7 +81,7 @@ def _chosen(ids: list[str], only: tuple[str, ...]) -> list[str]:
 
 
 def _require_held(id_: str, outcomes: Sequence[Outcome]) -> None:
-    """Fails the test, or skips it, unless all is well."""
+    """Fail the test, or skips it, unless all is well."""
     from flyteapps_contract.outcomes import Verdict, verdict_of
 
     text = "\n".join(f"{each.check}: {each.verdict}: {each.reason}\n{each.script}" for each in outcomes if each.reason)

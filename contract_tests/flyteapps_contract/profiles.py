@@ -27,7 +27,7 @@ class Profile:
     seconds: float = math.inf
 
     def within(self, name: str, seconds: float) -> Budget:
-        """That exploration's budget where so many seconds are left for it and those after it: its share, but a try."""
+        """Return the share of an exploration where so many seconds are left for it and those after it."""
         names = list(self.budgets)
         after = sum(self.budgets[each].seconds for each in names[names.index(name) :])
         budget = self.budgets[name]

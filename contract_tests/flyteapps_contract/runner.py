@@ -13,7 +13,7 @@ from flyteapps_contract.targets.target import Capabilities, Target
 
 
 def judge(target: Target, check: Check, run: Run) -> Outcome:
-    """One check's outcome on a plane of the target. Only what stops a whole run (Ctrl-C) is raised."""
+    """Return one check's outcome on a plane of the target. Only what stops a whole run (Ctrl-C) is raised."""
     started = time.monotonic()
     reason = missing_capabilities(target.capabilities, check)
     verdict = Verdict.NOT_OFFERED
@@ -23,14 +23,14 @@ def judge(target: Target, check: Check, run: Run) -> Outcome:
 
 
 def missing_capabilities(capabilities: Capabilities, check: Check) -> str:
-    """Why the check can't run with these offers; "" where it can."""
+    """Return why the check can't run with these offers; "" where it can."""
     if check.dialect not in (STANDARD, capabilities.dialect):
         return f"of the dialect {check.dialect}, and the target is judged by {capabilities.dialect}"
     return "; ".join(reason for need in check.needs if (reason := capabilities.missing(need)))
 
 
 def judge_all(target: Target, checks: Iterable[Check], run: Run, until: float = float("inf")) -> Iterator[Outcome]:
-    """The outcomes, as they come. Checks that would start after the monotonic time `until` are not judged."""
+    """Return the outcomes, as they come. Checks that would start after the monotonic time `until` are not judged."""
     for check in checks:
         if time.monotonic() > until:
             yield Outcome(check.name, check.guarantees, Verdict.UNJUDGED, "the time of this run was over")

@@ -83,7 +83,7 @@ class Run:
     """Whether a pool of a name that nobody uses is served by nobody; None: not known yet."""
 
     def number(self) -> int:
-        """A number that the run has not used."""
+        """Return a number that the run has not used."""
         self.count += 1
         return self.count
 
@@ -105,11 +105,11 @@ class Session:
     # ---- requests
 
     def name(self, tail: str = "") -> str:
-        """A name that nobody else uses, ending in `tail`."""
+        """Return a name that nobody else uses, ending in `tail`."""
         return f"{self.run.prefix}-{self.run.number()}{tail}"
 
     def id(self, name: str | None = None, **where: str) -> model.Identifier:
-        """An id in this session's project; without a name, a new one."""
+        """Return an id in this session's project; without a name, a new one."""
         places = {"org": self.run.org, "project": self.project, "domain": self.domain, **where}
         return model.Identifier(name=name if name is not None else self.name(), **places)
 
@@ -122,7 +122,7 @@ class Session:
         labels: dict[str, str] | None = None,
         **where: str,
     ) -> model.App:
-        """A small valid app, not yet created; it shall run unless `state` says otherwise."""
+        """Return a small valid app, not yet created; it shall run unless `state` says otherwise."""
         app = model.App(metadata=model.Meta(id=self.id(name, **where), labels=labels))
         app.spec.container.image = image
         app.spec.container.args.append("serve")
@@ -130,18 +130,18 @@ class Session:
         return app
 
     def scope(self, project: str | None = None) -> identifier_pb2.ProjectIdentifier:
-        """This session's project, as List and Watch take it."""
+        """Return this session's project, as List and Watch take it."""
         name = self.project if project is None else project
         return identifier_pb2.ProjectIdentifier(organization=self.run.org, name=name, domain=self.domain)
 
     def cluster(self, name: str) -> identifier_pb2.ClusterIdentifier:
-        """A cluster, as List, Watch and Lease take it."""
+        """Return a cluster, as List, Watch and Lease take it."""
         return identifier_pb2.ClusterIdentifier(organization=self.run.org, name=name)
 
     # ---- calls; they raise Refused
 
     def call(self, method: str, request: Message, response: type[M], *, seconds: float = CALL_SECONDS) -> M:
-        """One unary call of AppService."""
+        """Return one unary call of AppService."""
         if isinstance(request, rpc.CreateRequest):
             limit = self.run.limits.apps
             if limit and len(self._created) >= limit:
@@ -155,7 +155,7 @@ class Session:
         return answer
 
     def _answer(self, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """The answer; a write that met one of the cluster's is made again."""
+        """Return the answer; a write that met one of the cluster's is made again."""
         words = DIALECTS[self.capabilities.dialect].conflict
         for attempt in range(ATTEMPTS):
             self._throttle.wait()
@@ -169,7 +169,7 @@ class Session:
         raise AssertionError("the last attempt was answered")
 
     def may_have(self, app_id: model.Identifier) -> None:
-        """Has the app cleaned up in the end, whoever created and deleted it in which order."""
+        """Let the app cleaned up in the end, whoever created and deleted it in which order."""
         self._created[_whole(app_id)] = app_id
 
     def create(self, app: model.App) -> model.App:
@@ -193,23 +193,23 @@ class Session:
         self.call("Delete", rpc.DeleteRequest(app_id=app_id), rpc.DeleteResponse)
 
     def list(self, query: list_pb2.ListRequest | None = None, **scope: Any) -> rpc.ListResponse:
-        """One page; without a scope, of this session's project."""
+        """Return one page; without a scope, of this session's project."""
         if not scope.keys() & {"org", "cluster_id", "project", "artifact"}:
             scope["project"] = self.scope()
         return self.call("List", rpc.ListRequest(request=query, **scope), rpc.ListResponse)
 
     def names(self, query: list_pb2.ListRequest | None = None, **scope: Any) -> list[str]:
-        """The names on one page."""
+        """Return the names on one page."""
         return [app.metadata.id.name for app in self.list(query, **scope).apps]
 
     def watch(self, **target: Any) -> Watcher:
-        """An open Watch, closed at the end of the check; without a target, of this session's project."""
+        """Return an open Watch, closed at the end of the check; without a target, of this session's project."""
         request = rpc.WatchRequest(**(target or {"project": self.scope()}))
         self._throttle.wait()
         return self._opened(Watcher(self.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse)))
 
     def lease(self, cluster: str) -> Leases:
-        """An open Lease stream of that cluster, closed at the end of the check."""
+        """Return an open Lease stream of that cluster, closed at the end of the check."""
         request = rpc.LeaseRequest(id=self.cluster(cluster))
         self._throttle.wait()
         return self._opened(Leases(self.plane.link.stream(SERVICE, "Lease", request, rpc.LeaseResponse)))
@@ -224,7 +224,7 @@ class Session:
             raise
 
     def logs(self, request: logs_rpc.TailLogsRequest) -> LogTail:
-        """An open TailLogs stream, closed at the end of the check."""
+        """Return an open TailLogs stream, closed at the end of the check."""
         self._throttle.wait()
         return self._opened(
             LogTail(self.plane.link.stream(LOGS_SERVICE, "TailLogs", request, logs_rpc.TailLogsResponse))
@@ -235,36 +235,36 @@ class Session:
         return stream
 
     def advance(self, seconds: float) -> None:
-        """Moves the plane's clock."""
+        """Move the plane's clock."""
         self.plane.advance(seconds)
 
     # ---- preparation; what fails here leaves the check unjudged
 
     def given(self, app: model.App | None = None) -> model.App:
-        """An app that was just created, by default a small one that shall run."""
+        """Return an app that was just created, by default a small one that shall run."""
         with preparing("Create"):
             return self.create(app if app is not None else self.app())
 
     def given_stopped(self, **options: Any) -> model.App:
-        """An app that was created as stopped: nothing moves it but a client."""
+        """Return an app that was created as stopped: nothing moves it but a client."""
         return self.given(self.app(state=STOP, **options))
 
     def given_active(self, **options: Any) -> model.App:
-        """An app that is active and at rest."""
+        """Return an app that is active and at rest."""
         return self.given_rest(self.given(self.app(**options)).metadata.id, ACTIVE)
 
     def given_rest(self, app_id: model.Identifier, status: int) -> model.App:
-        """The app, once its last condition has that status and, where it is FAILED or ACTIVE, nothing is under way."""
+        """Return the app once its last condition has that status; FAILED or ACTIVE, nothing is under way."""
         with preparing(f"waiting for {status_name(status)}"):
             return self.until(app_id, lambda app: last_status(app) == status)
 
     def given_update(self, app: model.App, reason: str = "") -> model.App:
-        """The app after an update that must work."""
+        """Return the app after an update that must work."""
         with preparing("Update"):
             return self.update(app, reason)
 
     def given_deleted(self, app: model.App) -> None:
-        """The app is gone."""
+        """Delete the app, which is stopped before where it runs."""
         with preparing("Delete"):
             if app.spec.desired_state != STOP:
                 app = self.get(app.metadata.id)
@@ -275,7 +275,7 @@ class Session:
     # ---- pools
 
     def own_pools(self) -> bool:
-        """Whether a cluster of the session's own can be played: no cluster of the plane's serves its pool.
+        """Return whether a cluster of the session's own can be played: no cluster of the plane's serves its pool.
 
         Planes of the target's own are as it says; anywhere else one app is created to see.
         """
@@ -284,7 +284,7 @@ class Session:
         return self.run.pools
 
     def require_pools(self) -> None:
-        """Raises NotOffered where no cluster of the session's own can be played."""
+        """Raise NotOffered where no cluster of the session's own can be played."""
         if not self.own_pools():
             raise NotOffered(Capabilities.REASONS["pools"])
 
@@ -304,7 +304,7 @@ class Session:
     # ---- waiting
 
     def until(self, app_id: model.Identifier, reached: Callable[[model.App], bool]) -> model.App:
-        """The app once `reached`; moves a clock that can be moved, else waits. Broken where it isn't in time."""
+        """Return the app once `reached`; moves a clock that can be moved, else waits. Broken where it isn't in time."""
         if DIALECTS[self.capabilities.dialect].cached_reads:
             self._throttle.wait()
             found = watched(self.plane, SERVICE, app_id, reached)
@@ -367,7 +367,7 @@ class Session:
             expect_equal(found[key], app, f"nothing should have changed, but the app {key} in List")
 
     def _mark(self) -> model.App:
-        """Changes the marker app, which nothing else touches: a stopped one, so that it doesn't move by itself."""
+        """Change the marker app, which nothing else touches: a stopped one, so that it doesn't move by itself."""
         if self._marker is None:
             self._marker = self.create(self.app(self.name("-marker"), state=STOP))
         changed = model.App()
@@ -377,12 +377,12 @@ class Session:
         return self._marker
 
     def _is_own(self, seen: WatchEvent | model.App) -> bool:
-        """Whether the app is of this run; in a fixed project others may be at work."""
+        """Return whether the app is of this run; in a fixed project others may be at work."""
         name = seen.name if isinstance(seen, WatchEvent) else seen.metadata.id.name
         return self.capabilities.projects or name.lower().startswith(self.run.prefix)
 
     def _listed(self) -> dict[str, model.App]:
-        """This session's apps as List gives them, all pages."""
+        """Return this session's apps as List gives them, all pages."""
         apps: dict[str, model.App] = {}
         query = list_pb2.ListRequest(limit=1000)
         while True:
@@ -395,7 +395,7 @@ class Session:
     # ---- the end
 
     def close(self) -> None:
-        """Ends the watches and cleans up, last in first out; what can't be removed stays in `run.left`."""
+        """End the watches and cleans up, last in first out; what can't be removed stays in `run.left`."""
         for stream in self._streams:
             stream.close()
         try:
@@ -425,7 +425,7 @@ class Session:
 
 
 def remove(session: Session, app_id: model.Identifier) -> None:
-    """Deletes an app, which is stopped where the plane wants that; one that isn't there is fine. Raises Refused."""
+    """Delete an app, which is stopped where the plane wants that; one that isn't there is fine. Raises Refused."""
     try:
         try:
             session.delete(app_id)
@@ -444,7 +444,7 @@ def remove(session: Session, app_id: model.Identifier) -> None:
 
 @contextlib.contextmanager
 def preparing(what: str) -> Generator[None]:
-    """Turns what fails in the body into Unjudged."""
+    """Turn what fails in the body into Unjudged."""
     try:
         yield
     except (Refused, Broken, StreamEnded) as error:
@@ -452,17 +452,17 @@ def preparing(what: str) -> Generator[None]:
 
 
 def last_status(app: model.App) -> int:
-    """The status of the last condition, UNSPECIFIED where there is none."""
+    """Return the status of the last condition, UNSPECIFIED where there is none."""
     return app.status.conditions[-1].deployment_status if app.status.conditions else 0
 
 
 def statuses(app: model.App) -> list[str]:
-    """The short names of the conditions' statuses, oldest first."""
+    """Return the short names of the conditions' statuses, oldest first."""
     return [status_name(condition.deployment_status) for condition in app.status.conditions]
 
 
 def status_name(status: int) -> str:
-    """The enum's name without its prefix, such as "ACTIVE"."""
+    """Return the enum's name without its prefix, such as "ACTIVE"."""
     try:
         name = model.Status.DeploymentStatus.Name(model.Status.DeploymentStatus.ValueType(status))
     except ValueError:
@@ -471,7 +471,7 @@ def status_name(status: int) -> str:
 
 
 def copy(app: model.App) -> model.App:
-    """An app of one's own."""
+    """Return an app of one's own."""
     other = model.App()
     other.CopyFrom(app)
     return other
@@ -482,5 +482,5 @@ def _text(app_id: model.Identifier) -> str:
 
 
 def _whole(app_id: model.Identifier) -> str:
-    """The text of an id as it was sent, its org included: of another org it is another app."""
+    """Return the text of an id as it was sent, its org included: of another org it is another app."""
     return "/".join((*((app_id.org,) if app_id.org else ()), _text(app_id)))

@@ -44,15 +44,15 @@ class OpenStream:
         self._inbox = inbox
 
     def pause(self) -> None:
-        """Leaves on the wire what comes from now on, save one message."""
+        """Leave on the wire what comes from now on, save one message."""
         self._inbox.pause()
 
     def resume(self) -> None:
-        """Reads on."""
+        """Read on."""
         self._inbox.resume()
 
     def close(self) -> None:
-        """Ends the stream from this side."""
+        """End the stream from this side."""
         self._inbox.close()
 
 
@@ -65,10 +65,10 @@ class _Reading(OpenStream, Generic[T]):
 
     @abstractmethod
     def _read(self, message: Message) -> T:
-        """What a message says."""
+        """Return what a message says."""
 
     def poll(self, seconds: float = 0.0) -> T | None:
-        """The next one, None where none came in time. Raises Refused or StreamEnded at the stream's end."""
+        """Return the next one, None where none came in time. Raises Refused or StreamEnded at the stream's end."""
         message = self._inbox.next(seconds)
         if message is None:
             return None
@@ -77,7 +77,7 @@ class _Reading(OpenStream, Generic[T]):
         return thing
 
     def next(self, what: str = "an event") -> T:
-        """The next one; Broken where none comes."""
+        """Return the next one; Broken where none comes."""
         try:
             thing = self.poll(PATIENCE)
         except StreamEnded as end:
@@ -87,14 +87,14 @@ class _Reading(OpenStream, Generic[T]):
         return thing
 
     def until(self, wanted: Callable[[T], bool], what: str) -> list[T]:
-        """Those up to the first that is wanted, that one included; Broken where it doesn't come."""
+        """Return those up to the first that is wanted, that one included; Broken where it doesn't come."""
         things: list[T] = []
         while not things or not wanted(things[-1]):
             things.append(self.next(what))
         return things
 
     def end(self, what: str = "the stream's end") -> Refused | None:
-        """How the stream ends, None for an end without error; Broken where it stays open."""
+        """Return how the stream ends, None for an end without error; Broken where it stays open."""
         deadline = time.monotonic() + PATIENCE
         try:
             while time.monotonic() < deadline:
@@ -127,7 +127,7 @@ class _Optional(_Reading[T]):
     """A stream of an RPC that a plane may lack."""
 
     def poll(self, seconds: float = 0.0) -> T | None:
-        """The next one. Raises NotOffered where the plane has no such RPC."""
+        """Return the next one. Raises NotOffered where the plane has no such RPC."""
         try:
             return super().poll(seconds)
         except Refused as error:
@@ -144,7 +144,7 @@ class Leases(_Optional[list[model.App]]):
         return list(message.apps)
 
     def take(self, count: int, what: str = "leased apps") -> list[model.App]:
-        """The next so many apps, of one batch or of several; Broken where fewer come, or more in the last batch."""
+        """Return the next `count` apps, of one batch or several; Broken where fewer come, or more in the last batch."""
         apps: list[model.App] = []
         while len(apps) < count:
             apps += self.next(f"{what} ({len(apps)} of {count} came)")
@@ -171,14 +171,14 @@ class LogTail(_Optional[logs_rpc.TailLogsResponse]):
         return message
 
     def replicas(self) -> list[str]:
-        """The names of the replicas, which have to come first."""
+        """Return the names of the replicas, which have to come first."""
         first = self.next("the replicas")
         if first.WhichOneof("resp") != "replicas":
             raise Broken(f"the first message should list the replicas, but is of {first.WhichOneof('resp')}")
         return [each.name for each in first.replicas.replicas]
 
     def rest(self) -> list[LogLine]:
-        """The lines of a stream that ends, up to there."""
+        """Return the lines of a stream that ends, up to there."""
         before = len(self.seen)
         end = self.end("the end of the log")
         if end is not None:
@@ -186,13 +186,13 @@ class LogTail(_Optional[logs_rpc.TailLogsResponse]):
         return [line for message in self.seen[before:] for line in lines_of(message)]
 
     def lines_until(self, wanted: Callable[[LogLine], bool], what: str) -> list[LogLine]:
-        """The lines up to and with the message that has a wanted one."""
+        """Return the lines up to and with the message that has a wanted one."""
         messages = self.until(lambda message: any(map(wanted, lines_of(message))), what)
         return [line for message in messages for line in lines_of(message)]
 
 
 def lines_of(message: logs_rpc.TailLogsResponse) -> list[LogLine]:
-    """The structured lines of a message."""
+    """Return the structured lines of a message."""
     return [
         LogLine(
             group.replica_id.name,

@@ -17,35 +17,35 @@ PREFIX_BYTES = 4
 
 
 def fresh_prefix() -> str:
-    """A prefix for the names of one run."""
+    """Return a prefix for the names of one run."""
     return "fc" + secrets.token_hex(PREFIX_BYTES)
 
 
 def fresh_run(target: Target) -> Run:
-    """A run on the target with a prefix of its own."""
+    """Return a run on the target with a prefix of its own."""
     return Run(prefix=fresh_prefix(), org=target.capabilities.org)
 
 
 def checks_of(guarantee: str) -> list[Check]:
-    """The checks that speak of the guarantee."""
+    """Return the checks that speak of the guarantee."""
     return [check for check in all_checks() if guarantee in check.guarantees]
 
 
 def outcomes_of(target: Target, guarantee: str, run: Run | None = None) -> list[Outcome]:
-    """What the checks of one guarantee came to, those that its dialect is known not to keep left out."""
+    """Return what the checks of one guarantee came to, those that its dialect is known not to keep left out."""
     run, known = run or fresh_run(target), of_dialect(target.dialect)
     return [judge(target, check, run) for check in checks_of(guarantee) if known.asks(check)]
 
 
 def asked_of(dialect: str) -> list[str]:
-    """The ids of the guarantees that a plane of the dialect is asked for, by one check at least."""
+    """Return the ids of the guarantees that a plane of the dialect is asked for, by one check at least."""
     known = of_dialect(dialect)
     ids = [each.id for each in dialect_of(dialect).guarantees]
     return [each for each in ids if any(map(known.asks, checks_of(each)))] if known.deviations else ids
 
 
 def gaps() -> Sequence[str]:
-    """What doesn't fit: a guarantee without a check, a check without a guarantee."""
+    """Return what doesn't fit: a guarantee without a check, a check without a guarantee."""
     spoken_of: set[str] = set()
     found: list[str] = []
     for check in all_checks():

@@ -40,7 +40,7 @@ class Waiting:
         return time.monotonic() > self._deadline
 
     def go_on(self) -> None:
-        """Lets a step of time pass; real time has passed where the message was waited for."""
+        """Let a step of time pass; real time has passed where the message was waited for."""
         step = max(STEP, self.passed / 2) if self._plane.capabilities.clock else STEP
         if self._plane.capabilities.clock:
             self._plane.advance(step)
@@ -48,7 +48,7 @@ class Waiting:
 
 
 def opened(plane: Plane, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-    """A stream that is open at the plane as far as can be told."""
+    """Return a stream that is open at the plane as far as can be told."""
     inbox = plane.link.stream(service, method, request, response)
     deadline = time.monotonic() + (0 if plane.link.opens_at_once else OPENING)
     while time.monotonic() < deadline and not inbox.pending:
@@ -59,7 +59,7 @@ def opened(plane: Plane, service: str, method: str, request: Message, response: 
 def watched(
     plane: Plane, service: str, app_id: model.Identifier, reached: Callable[[model.App], bool]
 ) -> model.App | None:
-    """The app once a Watch shows that it is so; None where it isn't in time. Raises Refused and StreamEnded."""
+    """Return the app once a Watch shows that it is so; None where it isn't in time. Raises Refused and StreamEnded."""
     inbox = opened(plane, service, "Watch", rpc.WatchRequest(app_id=app_id), rpc.WatchResponse)
     watcher, waiting = Watcher(inbox), Waiting(plane)
     try:

@@ -45,11 +45,11 @@ class Own:
         self.client = flyteapps.Client(endpoint, project=project, domain=domain)
 
     async def call(self, method: Any, *arguments: Any, **options: Any) -> Any:
-        """How a method of the client is called."""
+        """Return how a method of the client is called."""
         return await method.aio(*arguments, **options)
 
     def context(self, app: flyteapps.App) -> AbstractAsyncContextManager[object]:
-        """The ephemeral context of an app."""
+        """Return the ephemeral context of an app."""
         return app.ephemeral_ctx()
 
     async def get(self, name: str) -> OwnHandle:
@@ -134,7 +134,7 @@ class Sdk:
         self._endpoint, self._project, self._domain = endpoint, project, domain
 
     async def _remote(self) -> Any:
-        """The SDK's App, once the SDK knows the endpoint."""
+        """Return the SDK's App, once the SDK knows the endpoint."""
         known = self._initialised
         if self._endpoint not in known:
             known.clear()
@@ -174,7 +174,7 @@ class Sdk:
         return Kind.OTHER
 
     async def close(self) -> None:
-        """Nothing: the SDK's client is the process's."""
+        """Do nothing: the SDK's client is the process's."""
 
 
 class SdkHandle:

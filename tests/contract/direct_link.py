@@ -21,13 +21,13 @@ class DirectInbox(Inbox):
         self._refusal: Exception | None = refusal
 
     def pause(self) -> None:
-        """Nothing is read while nobody asks."""
+        """Do nothing: this stream is read on request alone."""
 
     def resume(self) -> None:
-        """The same."""
+        """Do nothing, for the same reason."""
 
     def next(self, seconds: float) -> Message | None:
-        """The next message, None where none came in time."""
+        """Return the next message, None where none came in time."""
         if self._refusal is not None:
             raise self._refusal
         assert self._stream is not None
@@ -42,7 +42,7 @@ class DirectInbox(Inbox):
         raise self._refusal
 
     def close(self) -> None:
-        """Frees the stream."""
+        """Free the stream."""
         if self._stream is not None:
             self._stream.close()
 
@@ -58,7 +58,7 @@ class DirectLink(Link):
         self._streams: list[DirectInbox] = []
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call. Raises Refused."""
+        """Return one call. Raises Refused."""
         try:
             return self._transport.unary(self._method(service, method, request, response), request)
         except ConnectError as error:
@@ -67,7 +67,7 @@ class DirectLink(Link):
             raise Refused("UNKNOWN", f"{type(error).__name__}: {error}") from error
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-        """An open server stream."""
+        """Return an open server stream."""
         try:
             inbox = DirectInbox(self._transport.stream(self._method(service, method, request, response), request))
         except ConnectError as error:
@@ -76,7 +76,7 @@ class DirectLink(Link):
         return inbox
 
     def close(self) -> None:
-        """Frees what is open."""
+        """Free what is open."""
         for stream in self._streams:
             stream.close()
 

@@ -39,7 +39,7 @@ SDK_BREAKS = {
 
 
 def sdk_outcomes() -> list[Outcome]:
-    """What all checks came to on the SDK, judged in a process and a home of their own."""
+    """Return what all checks came to on the SDK, judged in a process and a home of their own."""
     with tempfile.TemporaryDirectory() as home:
         env = {"PATH": os.environ["PATH"], "HOME": home, "DO_NOT_TRACK": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, str(Path(__file__)), str(SECONDS)]

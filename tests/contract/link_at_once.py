@@ -43,11 +43,11 @@ class LinkAtOnce(Link):
         self.wire = Wire(server.url.removeprefix("http://"))
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call. Raises Refused."""
+        """Return one call. Raises Refused."""
         return self._link.unary(service, method, request, response, seconds)
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-        """A server stream that the plane has opened, or has answered."""
+        """Return a server stream that the plane has opened, or has answered."""
         self._streams = [each for each in self._streams if not each.closed]
         _await(lambda: self._plane.open_streams() <= len(self._streams))  # those that were closed are gone
         before = self._plane.open_streams()
@@ -57,5 +57,5 @@ class LinkAtOnce(Link):
         return inbox
 
     def close(self) -> None:
-        """Ends open streams, then the client."""
+        """End open streams, then the client."""
         self._link.close()

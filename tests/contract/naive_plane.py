@@ -66,7 +66,7 @@ class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
             return rpc.UpdateResponse(app=app)
 
     def Delete(self, request: rpc.DeleteRequest, context: Any) -> rpc.DeleteResponse:
-        """Running or not (DE-2)."""
+        """Delete the app, running or not (DE-2)."""
         with self._lock:
             app = self._require(request.app_id, context)
             del self._apps[_key(request.app_id)]
@@ -80,7 +80,7 @@ class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
             return rpc.ListResponse(apps=apps)
 
     def Watch(self, request: rpc.WatchRequest, context: Any) -> Iterator[rpc.WatchResponse]:
-        """The snapshot, then what happens."""
+        """Return the snapshot, then what happens."""
         events: queue.Queue[rpc.WatchResponse] = queue.Queue()
         with self._lock:
             for app in self._apps.values():
@@ -146,5 +146,5 @@ class NaiveServer:
         self._server.start()
 
     def close(self) -> None:
-        """Ends it."""
+        """End it."""
         self._server.stop(0).wait(10)

@@ -75,7 +75,7 @@ class ReferenceClient:
         return error.code in RETRIED
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> tuple[T | ConnectError, bool]:
-        """The answer or the refusal, and whether an earlier attempt may have been applied."""
+        """Return the answer or the refusal, and whether an earlier attempt may have been applied."""
         for number in range(1, self.attempts + 1):
             try:
                 return await attempt(), number > 1
@@ -100,7 +100,7 @@ class ReferenceClient:
         return self.handle(self, _or_raise(answer).app, Since(1))
 
     def merged(self, stored: model.App, spec: model.Spec) -> model.App:
-        """What a replace sends."""
+        """Return what a replace sends."""
         sent = copy(stored)
         sent.spec.CopyFrom(spec)
         if not spec.ingress.ByteSize():
@@ -114,7 +114,7 @@ class ReferenceClient:
         return await self.rewrite(name, lambda stored: self.merged(stored, spec), reason)
 
     async def rewrite(self, name: str, change: Callable[[model.App], model.App], reason: str) -> Handle:
-        """Reads, changes and writes, again after a conflict."""
+        """Read, changes and writes, again after a conflict."""
         for _ in range(self.attempts):
             stored = await self.read(name)
             sent = change(stored)
@@ -127,14 +127,14 @@ class ReferenceClient:
         return self.handle(self, stored, Since(stored.metadata.revision))
 
     def unchanged(self, sent: model.App, stored: model.App) -> bool:
-        """Whether there is nothing to write."""
+        """Return whether there is nothing to write."""
         return sent == stored
 
     async def update(self, app: model.App, reason: str) -> Handle:
         return await self.write(app, reason, None)
 
     def landed(self, sent: model.App, stored: model.App) -> bool:
-        """Whether what is stored is the attempt whose answer was lost."""
+        """Return whether what is stored is the attempt whose answer was lost."""
         return stored.metadata.revision == sent.metadata.revision + 1 and stored.spec == sent.spec
 
     async def write(self, app: model.App, reason: str, before: model.App | None) -> Handle:
@@ -155,11 +155,11 @@ class ReferenceClient:
     # ---- waits
 
     def since(self, written: model.App, before: model.App | None) -> Since:
-        """What a wait for this write has to know."""
+        """Return what a wait for this write has to know."""
         return Since(written.metadata.revision, conditions(before or written))
 
     def reached(self, app: model.App, wait_for: WaitFor, since: Since) -> bool:
-        """Whether this sight ends the wait well. Raises WaitError where it ends it badly."""
+        """Return whether this sight ends the wait well. Raises WaitError where it ends it badly."""
         status = status_of(app)
         if app.metadata.revision < since.revision:
             return False
@@ -172,11 +172,11 @@ class ReferenceClient:
         return status in RUNNING
 
     def failed(self, app: model.App) -> bool:
-        """A FAILED of the write that is waited for."""
+        """Return a FAILED of the write that is waited for."""
         raise WaitError(Kind.FAILED, app.metadata.id.name)
 
     def sighted(self, message: rpc.WatchResponse) -> model.App | None:
-        """The app in a message. Raises WaitError where it is gone."""
+        """Return the app in a message. Raises WaitError where it is gone."""
         if message.HasField("delete_event"):
             raise WaitError(Kind.DELETED, message.delete_event.app.metadata.id.name)
         return message.create_event.app if message.HasField("create_event") else message.update_event.updated_app
@@ -193,7 +193,7 @@ class ReferenceClient:
             await asyncio.sleep(self.pause)
 
     def dropped(self, name: str) -> None:
-        """The stream has ended: another is opened."""
+        """Open another stream once this one has ended."""
 
     async def next(self, messages: asyncio.Queue[Any], name: str, deadline: float) -> Any:
         left = deadline - time.monotonic()
@@ -205,7 +205,7 @@ class ReferenceClient:
             return await self.after_silence(name)
 
     async def after_silence(self, name: str) -> model.App | None:
-        """What the app is like now: a stream says nothing of an app that is gone. None where nobody answers."""
+        """Return what the app is like now: a stream says nothing of an app that is gone. None where nobody answers."""
         try:
             return await self.read(name)
         except ConnectError as error:
@@ -214,17 +214,17 @@ class ReferenceClient:
             return None
 
     async def leave(self, handle: Handle) -> None:
-        """Ends a context in which all went well."""
+        """End a context in which all went well."""
         await handle.deactivate(wait=True)
 
     async def after_error(self, handle: Handle, error: BaseException) -> None:
-        """Ends a context in which something was raised: that is what its caller has to learn."""
+        """End a context in which something was raised: that is what its caller has to learn."""
         with contextlib.suppress(Exception):
             await handle.deactivate(wait=True)
 
     @contextlib.asynccontextmanager
     async def opened(self, name: str) -> AsyncGenerator[asyncio.Queue[Any]]:
-        """An open stream, as a queue that ends with None."""
+        """Return an open stream, as a queue that ends with None."""
         queue: asyncio.Queue[Any] = asyncio.Queue()
 
         async def pump() -> None:

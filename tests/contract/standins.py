@@ -31,12 +31,12 @@ PUBLIC_PORT = 8080
 
 
 def fresh() -> FakeControlPlane:
-    """A plane on the manual clock, with a pool that two clusters serve."""
+    """Return a plane on the manual clock, with a pool that two clusters serve."""
     return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]})
 
 
 def fresh_to_serve() -> FakeControlPlane:
-    """The same, whose public URLs are paths on one port."""
+    """Return the same, whose public URLs are paths on one port."""
     return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]}, ingress_port=PUBLIC_PORT)
 
 
@@ -50,7 +50,7 @@ OSS_CAPABILITIES = Capabilities(
 
 
 def fresh_oss() -> FakeControlPlane:
-    """A plane of the open-source backend's dialect, on the manual clock."""
+    """Return a plane of the open-source backend's dialect, on the manual clock."""
     return FakeControlPlane(dialect="flyte-oss", clock="manual", ingress_port=PUBLIC_PORT)
 
 
@@ -83,17 +83,17 @@ def _to_servicer(plane: InProcess, stack: ExitStack) -> Link:
 
 
 def in_process() -> PlanesTarget:
-    """Planes in this process, on the manual clock; with the public URLs of served ones, so that answers are equal."""
+    """Return planes in this process, on the manual clock, with the public URLs of served ones: responses are equal."""
     return PlanesTarget(fresh_to_serve, name="in process", capabilities=CAPABILITIES, move=_move, shut=_shut)
 
 
 def direct() -> PlanesTarget:
-    """The same without a reader that runs ahead: for what doesn't fill a stream's buffer, and is to be fast."""
+    """Return the same without a reader that runs ahead: for what doesn't fill a stream's buffer, and is to be fast."""
     return PlanesTarget(fresh, name="in process", capabilities=CAPABILITIES, connect=_direct, move=_move, shut=_shut)
 
 
 def over_connect() -> PlanesTarget:
-    """The same behind the front, on real ports."""
+    """Return the same behind the front, on real ports."""
     capabilities = replace(CAPABILITIES, http=True, raw_grpc=True)
     return PlanesTarget(
         fresh_to_serve, name="Connect", capabilities=capabilities, connect=_over_connect, move=_move, shut=_shut
@@ -101,26 +101,26 @@ def over_connect() -> PlanesTarget:
 
 
 def over_grpc() -> PlanesTarget:
-    """The same behind grpcio's servicer, on real ports."""
+    """Return the same behind grpcio's servicer, on real ports."""
     return PlanesTarget(
         fresh_to_serve, name="gRPC", capabilities=CAPABILITIES, connect=_over_grpc, move=_move, shut=_shut
     )
 
 
 def in_grpcio_testing() -> PlanesTarget:
-    """The same servicer in grpcio's test server, without a port."""
+    """Return the same servicer in grpcio's test server, without a port."""
     return PlanesTarget(
         fresh, name="grpcio-testing", capabilities=CAPABILITIES, connect=_to_servicer, move=_move, shut=_shut
     )
 
 
 def oss_in_process() -> PlanesTarget:
-    """Planes of the open-source backend's dialect in this process, on the manual clock."""
+    """Return planes of the open-source backend's dialect in this process, on the manual clock."""
     return PlanesTarget(fresh_oss, name="flyte-oss in process", capabilities=OSS_CAPABILITIES, move=_move)
 
 
 def oss_over_connect() -> PlanesTarget:
-    """The same behind the front, on real ports."""
+    """Return the same behind the front, on real ports."""
     capabilities = replace(OSS_CAPABILITIES, http=True)
     return PlanesTarget(
         fresh_oss, name="flyte-oss over Connect", capabilities=capabilities, connect=_over_connect, move=_move
@@ -128,7 +128,7 @@ def oss_over_connect() -> PlanesTarget:
 
 
 def oss_over_grpc() -> PlanesTarget:
-    """The same behind grpcio's servicer, on real ports."""
+    """Return the same behind grpcio's servicer, on real ports."""
     return PlanesTarget(
         fresh_oss, name="flyte-oss over gRPC", capabilities=OSS_CAPABILITIES, connect=_over_grpc, move=_move
     )

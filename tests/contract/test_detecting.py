@@ -18,7 +18,7 @@ DIALECTS = ["standard", "flyte-oss"]
 
 @pytest.fixture
 def planes() -> Iterator[dict[str, FakeControlPlane]]:
-    """A plane of each dialect, in real time."""
+    """Return a plane of each dialect, in real time."""
     with (
         FakeControlPlane(clock="realtime") as standard,
         FakeControlPlane(clock="realtime", dialect="flyte-oss") as oss,

@@ -18,7 +18,7 @@ UPSERTS = Deviation("upserts", "CR-2", (), "issue 12")
 
 
 def summary(outcomes: list[Outcome], *known: Deviation) -> Summary:
-    """A run that came to these outcomes."""
+    """Return a run that came to these outcomes."""
     lines = summarize([BY_ID["CR-2"], BY_ID["UP-1"]], Deviations("mine.toml", "standard", "1", known).applied(outcomes))
     return Summary(target="x", dialect="standard", prefix="p", lines=lines, seconds=0.0)
 

@@ -27,12 +27,12 @@ CAPABILITIES = Capabilities(fresh=True, clock=True, http=True, dialect="flyte-os
 
 
 def recorded_plane() -> FakeControlPlane:
-    """A plane on the manual clock, in the environment of the recording."""
+    """Return a plane on the manual clock, in the environment of the recording."""
     return FakeControlPlane.of(Settings(dialect="flyte-oss", clock="manual", ingress_port=30_081), recorded)
 
 
 def target(protocol: Literal["Connect", "gRPC"]) -> PlanesTarget:
-    """Planes in the recording's environment, behind their own servers."""
+    """Return planes in the recording's environment, behind their own servers."""
 
     def connect(plane: InProcess, stack: ExitStack) -> Link:
         return LinkAtOnce(cast("FakeControlPlane", plane), protocol)

@@ -16,7 +16,7 @@ Register = tuple[str, int | None]
 
 
 def register(state: int, what: Register) -> Iterator[int]:
-    """A number that is read, written, and added one to, which answers what it was before."""
+    """Return a number that is read, written, and added one to, which answers what it was before."""
     verb, value = what
     if verb == "write":
         assert value is not None
@@ -109,7 +109,7 @@ def test_a_call_that_returned_before_it_was_made_is_refused() -> None:
 
 
 def by_every_order(calls: Sequence[Call[Register]]) -> bool:
-    """Whether some order of some of the calls explains all answers: by trying them all."""
+    """Return whether some order of some of the calls explains all answers: by trying them all."""
     known = [each for each in calls if each.returned is not None]
     lost = [each for each in calls if each.returned is None]
     for number in range(len(lost) + 1):

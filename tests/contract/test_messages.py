@@ -26,7 +26,7 @@ VALIDATOR = protovalidate.Validator()
 
 
 def fields_of(message: Message) -> set[str]:
-    """The fields of the violations that the library finds."""
+    """Return the fields of the violations that the library finds."""
     try:
         VALIDATOR.validate(message)
     except protovalidate.ValidationError as error:

@@ -21,7 +21,7 @@ from . import standins
 
 
 def app(name: str = "a", **labels: str) -> model.App:
-    """A small app of a fixed id."""
+    """Return a small app of a fixed id."""
     app_id = model.Identifier(org="o", project="p", domain="d", name=name)
     made = model.App(metadata=model.Meta(id=app_id, labels=labels))
     made.spec.container.image = "img:1"
@@ -29,7 +29,7 @@ def app(name: str = "a", **labels: str) -> model.App:
 
 
 def record() -> list[Step]:
-    """The life of an app, a refusal, a list and a watch, and a second group on a plane of its own."""
+    """Return the life of an app, a refusal, a list and a watch, and a second group on a plane of its own."""
     steps: list[Step] = []
     plane = standins.in_process().plane()
     try:

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def summary() -> Summary:
-    """A run on planes with bugs, of two explorations."""
+    """Return a run on planes with bugs, of two explorations."""
     target = standins.direct()
     outcomes: list[Outcome] = []
     with apps.create_upserts():

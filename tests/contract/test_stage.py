@@ -24,7 +24,7 @@ APP_ID = model.Identifier(project="p", domain="d", name="one")
 
 
 def app(image: str = "img:1", state: model.Spec.DesiredState = RUN) -> model.App:
-    """A small app."""
+    """Return a small app."""
     message = model.App(metadata=model.Meta(id=APP_ID))
     message.spec.container.image = image
     message.spec.desired_state = state
@@ -33,7 +33,7 @@ def app(image: str = "img:1", state: model.Spec.DesiredState = RUN) -> model.App
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
-    """A theatre in which nothing has failed by the end."""
+    """Return a theatre in which nothing has failed by the end."""
     async with ScriptedServer() as open_server:
         yield open_server
     assert open_server.failures == []
@@ -41,13 +41,13 @@ async def server() -> AsyncIterator[ScriptedServer]:
 
 @pytest.fixture
 def plane(server: ScriptedServer) -> ScriptedPlane:
-    """The stage of the project that these tests use."""
+    """Return the stage of the project that these tests use."""
     return server.plane(APP_ID.project)
 
 
 @pytest.fixture
 async def client(server: ScriptedServer) -> AsyncIterator[AppServiceClient]:
-    """A raw client of the theatre."""
+    """Return a raw client of the theatre."""
     async with AppServiceClient(server.url) as raw:
         yield raw
 

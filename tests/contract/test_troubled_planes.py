@@ -59,7 +59,7 @@ def no_checks(_: str) -> list[Check]:
 
 
 def lossy(losses: float) -> PlanesTarget:
-    """Planes behind such links."""
+    """Return planes behind such links."""
     draw = random.Random(1)
 
     def connect(plane: InProcess, stack: ExitStack) -> Link:

@@ -31,24 +31,24 @@ from flyteapps_fake.servers.embedded import EmbeddedServer
 
 @pytest.fixture
 def plane() -> Iterator[FakeControlPlane]:
-    """A plane of org acme on a fast clock of its own."""
+    """Return a plane of org acme on a fast clock of its own."""
     with FakeControlPlane(org="acme", clock="realtime", speed=10.0) as fresh:
         yield fresh
 
 
 @pytest.fixture
 def server(plane: FakeControlPlane) -> EmbeddedServer:
-    """The plane behind a port."""
+    """Return the plane behind a port."""
     return plane.serve()
 
 
 def names(plane: FakeControlPlane) -> list[str]:
-    """The names of all apps."""
+    """Return the names of all apps."""
     return [app.metadata.id.name for app in plane.stub().list(rpc.ListRequest()).apps]
 
 
 def judged(server: EmbeddedServer, body: object, run: Run, monkeypatch: pytest.MonkeyPatch) -> verify.Summary:
-    """What a run of one check of CR-2 with that body comes to."""
+    """Return what a run of one check of CR-2 with that body comes to."""
     check = Check("the_check", ("CR-2",), (), "It must hold.", body)  # type: ignore[arg-type]  # a check's body
 
     def checks_of(guarantee: str) -> list[Check]:

@@ -33,7 +33,7 @@ FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
 
 
 def verify(server: ServerProcess, protocol: str, dialect: str) -> subprocess.Popen[str]:
-    """A run of `flyteapps verify` on it."""
+    """Return a run of `flyteapps verify` on it."""
     trust = ["--ca-cert", server.trusted] if server.trusted else []
     command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, "--dialect", dialect, server.address]
     env = os.environ | {"COLUMNS": "200"}  # one line for the summary
@@ -53,7 +53,7 @@ def chosen(everything: bool) -> list[tuple[str, bool, str, str]]:
 
 
 def main() -> int:
-    """Serves, verifies a few at once, ends the servers."""
+    """Serve, verifies a few at once, ends the servers."""
     failed: list[str] = []
     with ExitStack() as stack:
         os.environ["XDG_STATE_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())

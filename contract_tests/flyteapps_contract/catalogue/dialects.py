@@ -56,7 +56,7 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def dialect_of(name: str) -> Dialect:
-    """The dialect of that name. Raises ValueError, which names those that there are."""
+    """Return the dialect of that name. Raises ValueError, which names those that there are."""
     if name not in DIALECTS:
         raise ValueError(f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}")
     return DIALECTS[name]

@@ -201,7 +201,7 @@ def run_checks(
     seed: int = 0,
     deviations: Deviations | None = None,
 ) -> Summary:
-    """Judges the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
+    """Judge the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
     started = time.monotonic()
     known = deviations or of_dialect(target.dialect)
     outcomes: list[Outcome] = []
@@ -261,12 +261,12 @@ def _explorations(guarantees: Sequence[Guarantee], profile: Profile) -> list[Exp
 
 
 def _within(budget: Budget, until: float | None) -> Budget:
-    """The budget, no longer than there is time."""
+    """Return the budget, no longer than there is time."""
     return budget if until is None else replace(budget, seconds=min(budget.seconds, until - time.monotonic()))
 
 
 def select(only: Sequence[str], dialect: str, deviations: Deviations) -> list[Guarantee]:
-    """The dialect's guarantees of these ids and sections, and those that hold instead; all where none is given.
+    """Return the dialect's guarantees of these ids and sections, and those that hold instead; all where none is given.
 
     Raises CannotJudge.
     """
@@ -286,7 +286,7 @@ def _checks(guarantees: Sequence[Guarantee], known: Deviations) -> list[Check]:
 
 
 def _detect(target: Target, run: Run) -> int:
-    """Says which dialect the plane speaks, and what shows it; the exit status."""
+    """Report which dialect the plane speaks, and what shows it; the exit status."""
     found = signs(target, run)
     for sign in found:
         click.echo(f"{sign.asked}: {sign.answered} [{sign.dialect or 'of no dialect that is known'}]")
@@ -298,7 +298,7 @@ def _detect(target: Target, run: Run) -> int:
 
 
 def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
-    """The outcome, and "", where the plane still answers; else what it failed of is no verdict on a guarantee."""
+    """Return the outcome, and "", where the plane still answers; else an outcome that is no verdict, and the reason."""
     try:
         probe(target)
     except CannotJudge as gone:
@@ -379,13 +379,13 @@ _signalled = threading.Event()
 
 
 def _on_signal(_number: int, _frame: object) -> NoReturn:
-    """Interrupts; and is remembered, since what is raised within a callback of the interpreter's own is lost."""
+    """Interrupt; and is remembered, since what is raised within a callback of the interpreter's own is lost."""
     _signalled.set()
     raise KeyboardInterrupt
 
 
 def command(argv: Sequence[str] | None = None) -> NoReturn:
-    """`main` as a process of its own, which ends here.
+    """Run `main` as a process of its own, and end it.
 
     pyqwest's threads may still hold Python objects when the interpreter is taken down, and then abort the process: one
     run in fifteen that was refused a connection ended with status 134. Nothing is left to do here but to write.

@@ -43,19 +43,19 @@ class HandleUnderTest(Protocol):
         ...
 
     async def activate(self, *, wait: bool, seconds: float | None = None) -> object:
-        """Has the app run; with `wait`, until it is active."""
+        """Let the app run; with `wait`, until it is active."""
         ...
 
     async def deactivate(self, *, wait: bool, seconds: float | None = None) -> object:
-        """Has the app stop; with `wait`, until it has stopped."""
+        """Let the app stop; with `wait`, until it has stopped."""
         ...
 
     async def watch(self, wait_for: WaitFor, *, seconds: float | None = None) -> object:
-        """Waits until the app is there."""
+        """Wait until the app is there."""
         ...
 
     def ephemeral(self) -> AbstractAsyncContextManager[object]:
-        """A context in which the app is active, and after which it is stopped."""
+        """Return a context in which the app is active, and after which it is stopped."""
         ...
 
 
@@ -65,31 +65,31 @@ class ClientUnderTest(Protocol):
     deadlines: bool
 
     async def get(self, name: str) -> HandleUnderTest:
-        """The app of that name."""
+        """Return the app of that name."""
         ...
 
     async def create(self, app: model.App) -> HandleUnderTest:
-        """Creates the app, or gives the one that exists this content."""
+        """Create the app, or gives the one that exists this content."""
         ...
 
     async def replace(self, name: str, spec: model.Spec, reason: str) -> HandleUnderTest:
-        """Gives an existing app another spec."""
+        """Give an existing app another spec."""
         ...
 
     async def update(self, app: model.App, reason: str) -> HandleUnderTest:
-        """Updates the app as sent, at the revision that it names."""
+        """Update the app as sent, at the revision that it names."""
         ...
 
     async def delete(self, name: str) -> None:
-        """Deletes the app."""
+        """Delete the app."""
         ...
 
     def kind(self, error: BaseException) -> Kind | None:
-        """What the error says; None where this client doesn't let its callers tell."""
+        """Return what the error says; None where this client doesn't let its callers tell."""
         ...
 
     async def close(self) -> None:
-        """Frees what the client holds."""
+        """Free what the client holds."""
         ...
 
 
@@ -98,7 +98,10 @@ ClientFactory = Callable[[str, str, str], ClientUnderTest]
 
 
 async def blocking(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of a call that blocks. Its thread is its own, so that a call that hangs keeps nobody from ending."""
+    """Return the result of a call that blocks.
+
+    Its thread is its own, so that a call that hangs keeps nobody from ending.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 

@@ -38,7 +38,7 @@ class ClientContext:
     # ---- apps
 
     def message(self, name: str = "", *, image: str = "img:1", run: bool = True) -> model.App:
-        """A small app as a client would send it."""
+        """Return a small app as a client would send it."""
         if not name:
             self._names += 1
             name = f"app-{self._names}"
@@ -49,7 +49,7 @@ class ClientContext:
         return app
 
     def given(self, *statuses: int, run: bool = True, with_: Callable[[model.App], None] | None = None) -> model.App:
-        """An app that is stored, and went through these statuses; `with_` may change it before."""
+        """Return an app that is stored, and went through these statuses; `with_` may change it before."""
         app = self.plane.apps.completed(self.message(run=run))
         for status in statuses:
             self.plane.apps.add_condition(app, status, f"was {status_name(status)}")
@@ -59,17 +59,17 @@ class ClientContext:
         return copy(app)
 
     def changed(self, app: model.App, image: str = "img:2") -> model.Spec:
-        """Another spec for the app."""
+        """Return another spec for the app."""
         spec = copy(app).spec
         spec.container.image = image
         return spec
 
     def stored(self, app: model.App) -> model.App:
-        """The app as it is stored now."""
+        """Return the app as it is stored now."""
         return self.plane.apps.require(app.metadata.id.name)
 
     def another_writes(self, app: model.App, image: str = "img:other") -> model.App:
-        """Another client gives the app another image."""
+        """Return another client gives the app another image."""
         sent = self.stored(app)
         sent.spec.container.image = image
         return self.plane.apps.update(sent, "another writer")
@@ -82,13 +82,13 @@ class ClientContext:
         return max(0.0, self._deadline - time.monotonic())
 
     def begin(self, call: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
-        """Starts a call of the client, to go on meanwhile."""
+        """Start a call of the client, to go on meanwhile."""
         task = asyncio.ensure_future(call)
         self._tasks.append(task)
         return task
 
     async def until(self, task: asyncio.Future[Any], reached: Coroutine[Any, Any, None], what: str) -> None:
-        """Returns once the stage has seen what was awaited, or the client's call has ended. Else Broken."""
+        """Return once the stage has seen what was awaited, or the client's call has ended. Else Broken."""
         seen = self.begin(reached)
         await asyncio.wait((task, seen), timeout=self.left, return_when=asyncio.FIRST_COMPLETED)
         if not task.done() and not seen.done():
@@ -104,7 +104,7 @@ class ClientContext:
     # ---- outcomes
 
     async def handle(self, app: model.App) -> HandleUnderTest:
-        """The client's handle of the app; without one there is nothing to judge."""
+        """Return the client's handle of the app; without one there is nothing to judge."""
         try:
             return await asyncio.wait_for(self.client.get(app.metadata.id.name), self.left)
         except NotOffered:
@@ -113,7 +113,7 @@ class ClientContext:
             raise Unjudged(f"getting an app: {_text(error)}") from error
 
     async def succeeds(self, call: Awaitable[T], what: str) -> T:
-        """The result. Broken where it raises, or hangs."""
+        """Return the result. Broken where it raises, or hangs."""
         task = await self._ended(call, what)
         error = task.exception()
         if isinstance(error, NotOffered):
@@ -125,7 +125,7 @@ class ClientContext:
     async def fails(
         self, call: Awaitable[object], what: str, kinds: Sequence[Kind] = (), naming: str = ""
     ) -> BaseException:
-        """The error, of one of these kinds (where the client tells them), with the name in it. Else Broken."""
+        """Return the error, of one of these kinds (where the client tells them), with the name in it. Else Broken."""
         task = await self._ended(call, what)
         error = task.exception()
         if isinstance(error, NotOffered):
@@ -157,7 +157,7 @@ class ClientContext:
         return f"{_text(error)}, {kind}" if kind else _text(error)
 
     async def close(self) -> None:
-        """Cancels what still goes on, as far as it lets itself be cancelled."""
+        """Cancel what still goes on, as far as it lets itself be cancelled."""
         for _ in range(3):
             going = [task for task in self._tasks if not task.done()]
             if not going:

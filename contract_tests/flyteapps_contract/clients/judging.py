@@ -20,12 +20,12 @@ GRACE = 0.5
 
 
 def judge_client(factory: ClientFactory, checks: Sequence[ClientCheck], seconds: float = PATIENCE) -> list[Outcome]:
-    """What the checks came to on the client, in their order; they run at the same time, each for `seconds` at most."""
+    """Return the outcomes of the checks on the client, in their order; they run at once, each for `seconds` at most."""
     return _run(_judge_all(factory, checks, seconds))
 
 
 def client_outcomes_of(factory: ClientFactory, guarantee_id: str, seconds: float = PATIENCE) -> list[Outcome]:
-    """What the checks of one law came to."""
+    """Return what the checks of one law came to."""
     return judge_client(factory, client_checks_of(guarantee_id), seconds)
 
 

@@ -31,7 +31,7 @@ CHECKS: dict[str, ClientCheck] = {}
 
 
 def client_check(guarantee_id: str) -> Callable[[Body], Body]:
-    """Registers a check of this law under its function's name."""
+    """Register a check of this law under its function's name."""
 
     def register(body: Body) -> Body:
         name = body.__name__
@@ -46,7 +46,7 @@ def client_check(guarantee_id: str) -> Callable[[Body], Body]:
 
 
 def all_client_checks() -> tuple[ClientCheck, ...]:
-    """Every check, in the order of the laws."""
+    """Return every check, in the order of the laws."""
     for module in sorted(each.name for each in iter_modules(checks.__path__)):
         import_module(f"{checks.__name__}.{module}")
     order = {each.id: number for number, each in enumerate(CLIENT_GUARANTEES)}
@@ -54,12 +54,12 @@ def all_client_checks() -> tuple[ClientCheck, ...]:
 
 
 def client_checks_of(guarantee_id: str) -> list[ClientCheck]:
-    """The checks that speak of the law."""
+    """Return the checks that speak of the law."""
     return [each for each in all_client_checks() if each.guarantee == guarantee_id]
 
 
 def client_gaps() -> list[str]:
-    """What doesn't fit: a law without a check, a check without a law."""
+    """Return what doesn't fit: a law without a check, a check without a law."""
     known = {each.id for each in CLIENT_GUARANTEES}
     found = [f"law {each} has no check" for each in sorted(known - {check.guarantee for check in all_client_checks()})]
     return found + [

@@ -35,7 +35,7 @@ class Deviation:
     asked: tuple[str, ...] = ()
 
     def covers(self, check: str, guarantees: Collection[str]) -> bool:
-        """Whether it is what that check of those guarantees sees."""
+        """Return whether it is what that check of those guarantees sees."""
         named = check in self.checks if self.checks else check not in self.asked
         return named and self.guarantee in guarantees
 
@@ -55,16 +55,16 @@ class Deviations:
         return frozenset(each.guarantee for each in self.deviations if not each.checks)
 
     def asks(self, check: Check) -> bool:
-        """Whether a run asks that check: not where something else is guaranteed instead."""
+        """Return whether a run asks that check: not where something else is guaranteed instead."""
         return not any(each.instead and each.covers(check.name, check.guarantees) for each in self.deviations)
 
     def instead_of(self, guarantee: str) -> tuple[str, ...]:
-        """The guarantees that say what the plane does instead."""
+        """Return the guarantees that say what the plane does instead."""
         found = [each.instead for each in self.deviations if each.guarantee == guarantee]
         return tuple(dict.fromkeys(id_ for ids in found for id_ in ids))
 
     def applied(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """The outcomes of a run, with what deviates as declared told apart, and what no longer deviates broken."""
+        """Return the outcomes of a run; what deviates as declared is marked, what no longer deviates is broken."""
         after: list[Outcome] = []
         seen: set[str] = set()
         held: dict[str, bool] = {}
@@ -94,12 +94,12 @@ class Deviations:
 
 
 def shipped() -> dict[str, Path]:
-    """The files that come with the suite, by their names without an ending, such as standard-1."""
+    """Return the files that come with the suite, by their names without an ending, such as standard-1."""
     return {path.stem: path for path in sorted(HERE.glob("*.toml"))}
 
 
 def of_dialect(dialect: str) -> Deviations:
-    """The newest file of a dialect that comes with the suite; an empty one where there is none."""
+    """Return the newest file of a dialect that comes with the suite; an empty one where there is none."""
     paths = [path for name, path in shipped().items() if name.rpartition("-")[0] == dialect]
     return load(max(paths, key=_version)) if paths else Deviations("", dialect, "")
 
@@ -109,7 +109,7 @@ def _version(path: Path) -> tuple[int, ...]:
 
 
 def load(path: Path, dialect: str = "") -> Deviations:
-    """The file there, which has to be of that dialect. Raises CannotJudge with what is wrong in it."""
+    """Return the file there, which has to be of that dialect. Raises CannotJudge with what is wrong in it."""
     try:
         whole: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -85,7 +85,7 @@ class History:
 
 
 def drawn(seed: int, number: int) -> Plan:
-    """The plan of that number: the first ones are small."""
+    """Return the plan of that number: the first ones are small."""
     draw = random.Random(f"{seed}/{number}")
     clients = min(MOST_CLIENTS, 2 + number // 4 + draw.randrange(2))
     length = min(LONGEST, 3 + 2 * number)
@@ -123,7 +123,7 @@ class Race:
         """Apps with a write that may take effect at any later time: its call was given up."""
 
     def run(self) -> list[Violation]:
-        """Runs the clients, reads all that is left, and judges: what broke, as far as each part of it can be judged."""
+        """Run the clients, reads all that is left, and judges: what broke, as far as each part of it can be judged."""
         for number in range(self.plan.standing):
             if self._call(-1, number, Said("create", f"a{number}")) is None:
                 raise Unjudged("the apps of a history could not be created: an answer was lost")
@@ -194,7 +194,7 @@ class Race:
     def _call(
         self, client: int, number: int, said: Said, *, lost: bool = False
     ) -> tuple[model.App | None, State] | None:
-        """One call of one app: what it showed, None where the answer was lost."""
+        """Return one call of one app: what it showed, None where the answer was lost."""
         called = self._tick()
         app, code = self._ask(number, said)
         returned = self._tick()
@@ -226,7 +226,7 @@ class Race:
             return None, error.code
 
     def _list(self, client: int) -> None:
-        """One List, which reads every app; an answer that is lost says nothing."""
+        """Send one List, which reads every app; a lost response shows nothing."""
         called = self._tick()
         page = self.session.list(list_pb2.ListRequest(limit=1000))
         returned = self._tick()
@@ -250,7 +250,7 @@ class Race:
         raise Violation(("LI-4",), f"pages of one app each never ended; they showed {names}")
 
     def _state(self, number: int, app: model.App) -> State:
-        """What is compared; an app that is shown twice in one state has to be the same throughout."""
+        """Return what is compared; an app that is shown twice in one state has to be the same throughout."""
         key = (number, app.status.created_at.ToNanoseconds(), app.metadata.revision)
         with self._lock:
             known = self.history.apps.setdefault(key, app)
@@ -302,7 +302,7 @@ class Race:
                 raise Violation(("LI-4",), f"{twice[0]} came on two pages: {names}")
 
     def _judge_streams(self, final: Sequence[tuple[model.App | None, State] | None]) -> None:
-        """Every stream is read until it shows a last write, then judged by its laws, and by what is read in the end."""
+        """Read every stream up to a last write, then judge it by its rules, and by what is read in the end."""
         if not self.history.watchers:
             return
         marker = self.session.given_stopped()
@@ -347,7 +347,7 @@ class Race:
             last[key] = revision
 
     def timeline(self) -> tuple[Span, ...]:
-        """The calls, by client."""
+        """Return the calls, by client."""
         return tuple(
             Span(
                 "before and after" if event.client < 0 else f"client {event.client}",
@@ -372,7 +372,7 @@ def _say_state(state: State) -> str:
 
 
 def _smaller(plan: Plan, draw: random.Random) -> Plan:
-    """A plan with a client, or some of the operations, left out."""
+    """Return a plan with a client, or some of the operations, left out."""
     clients = list(plan.clients)
     at = draw.randrange(len(clients))
     if len(clients) > 2 and draw.random() < 0.5:
@@ -385,11 +385,11 @@ def _smaller(plan: Plan, draw: random.Random) -> Plan:
 
 
 def search(target: Target, run: Run, options: SearchOptions) -> Finding:
-    """Runs histories; of the first that shows a flaw, smaller ones."""
+    """Run histories; of the first that shows a flaw, smaller ones."""
     found, patience = Finding(), Patience()
 
     def attempt(plan: Plan, wanted: str) -> str:
-        """The guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
+        """Return the guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
         with Session(target.plane(), run) as session:
             race = Race(session, plan)
             for violation in race.run():

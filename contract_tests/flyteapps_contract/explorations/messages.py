@@ -61,7 +61,7 @@ class Drawn:
 
 @st.composite
 def requests(draw: st.DrawFn) -> Drawn:
-    """Valid requests, and such that are a step beyond one rule."""
+    """Return valid requests, and such that are a step beyond one rule."""
     method = draw(st.sampled_from(list(METHODS)))
     request: Any = METHODS[method][0]()
     _place(method, request, model.Identifier(project="p", domain="d", name="n"), "1")
@@ -74,12 +74,12 @@ def requests(draw: st.DrawFn) -> Drawn:
 
 
 def _steps(request: Message) -> list[Break]:
-    """The steps beyond its rules, those of deep fields first: they are drawn more often."""
+    """Return the steps beyond its rules, those of deep fields first: they are drawn more often."""
     return sorted(GRAMMAR.breaks(request), key=lambda each: -each.path.count("."))
 
 
 def _place(method: str, request: Any, app_id: model.Identifier, mark: str) -> None:
-    """Sets what has to be of the session, whatever is drawn beside it."""
+    """Set what has to be of the session, whatever is drawn beside it."""
     match method:
         case "Create" | "Update" | "UpdateStatus":
             request.app.metadata.id.CopyFrom(app_id)
@@ -102,7 +102,7 @@ class Conversation:
         self._drawn = drawn
 
     def run(self) -> None:
-        """Sends it. Raises Flawed."""
+        """Send it. Raises Flawed."""
         request, answer = METHODS[self.method]
         app = self.session.app(state=STOP)
         sent: Any = request()
@@ -183,7 +183,7 @@ class Conversation:
 
 
 def search(target: Target, run: Run, options: SearchOptions) -> Finding:
-    """Draws messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
+    """Draw messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
     found = Finding()
 
     def attempt(drawn: Drawn, keep: Kept) -> None:

@@ -39,7 +39,7 @@ class SearchOptions:
     until: float = float("inf")
 
     def speaking(self, violation: Violation) -> str:
-        """The first guarantee that the flaw is counted for, "" where it is passed over."""
+        """Return the first guarantee that the flaw is counted for, "" where it is passed over."""
         if self.explained & set(violation.guarantees):
             return ""
         return next((each for each in violation.guarantees if not self.judged or each in self.judged), "")
@@ -78,18 +78,18 @@ class Patience:
         self._last: Exception | None = None
 
     def worked(self) -> None:
-        """An attempt was judged."""
+        """Record an attempt that was judged."""
         self._row = 0
 
     def is_over(self, trouble: Exception) -> bool:
-        """Whether this attempt that could not be judged is one too many."""
+        """Return whether this attempt that could not be judged is one too many."""
         self._last = trouble
         if not isinstance(trouble, NotOffered):  # of what isn't offered, another attempt may need nothing
             self._row += 1
         return self._row >= IN_A_ROW
 
     def give_up(self) -> None:
-        """Raises the last trouble, if there was any."""
+        """Raise the last trouble, if there was any."""
         if self._last is not None:
             raise self._last
 
@@ -98,14 +98,14 @@ class Kept(Protocol):
     """Keeps what broke: the flaw, and all that tells of it."""
 
     def __call__(self, violation: Violation) -> None:
-        """The flaw of the attempt that just ended."""
+        """Keep the violation of the attempt that just ended."""
         ...
 
 
 def draw(
     options: SearchOptions, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]
 ) -> None:
-    """Draws values and has each attempted, up to the first flaw, which Hypothesis shrinks.
+    """Draw values and has each attempted, up to the first flaw, which Hypothesis shrinks.
 
     `attempt(value, keep)` calls `keep` with a flaw. One that doesn't count is passed over; while one is shrunk, only
     flaws of its guarantee count, so that it stays the same one. An attempt that needs what the target doesn't offer
@@ -175,7 +175,7 @@ def explore(
     only: Collection[str] = (),
     broken: Collection[str] = (),
 ) -> Iterator[Outcome]:
-    """The outcomes: one for each guarantee that breaks, and one for all others.
+    """Return the outcomes: one for each guarantee that breaks, and one for all others.
 
     `only`: the guarantees that are judged, all by default. What `broken` ones, of which other checks have said so,
     explain is passed over; so is what those explain that were found on the way.

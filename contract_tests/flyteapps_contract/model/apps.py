@@ -24,7 +24,7 @@ HASH = "[0-9A-Za-z]{8}"
 
 
 def created(sent: model.App, org: str, caller: EnrichedIdentity) -> model.App:
-    """The app that a Create of `sent` by `caller` stores, without its status."""
+    """Return the app that a Create of `sent` by `caller` stores, without its status."""
     app = model.App(metadata=sent.metadata, spec=sent.spec)
     app.metadata.revision = 1
     if not app.metadata.id.org:
@@ -37,12 +37,12 @@ def created(sent: model.App, org: str, caller: EnrichedIdentity) -> model.App:
 
 
 def generates(spec: model.Spec) -> bool:
-    """Whether the plane stores an ingress of its own: none was sent, or one without a field set."""
+    """Return whether the plane stores an ingress of its own: none was sent, or one without a field set."""
     return spec.ingress == model.IngressConfig()
 
 
 def settled(expected: model.App, answer: model.App) -> model.App:
-    """The expected app with its hole filled from `answer`, where that has something to fill it with."""
+    """Return the expected app with its hole filled from `answer`, where that has something to fill it with."""
     app = model.App()
     app.CopyFrom(expected)
     if app.spec.ingress.subdomain == HOLE and answer.spec.ingress.subdomain:
@@ -51,13 +51,13 @@ def settled(expected: model.App, answer: model.App) -> model.App:
 
 
 def is_generated(subdomain: str, name: str) -> bool:
-    """Whether it looks like what a plane generates for an app of that name, and is one DNS label."""
+    """Return whether it looks like what a plane generates for an app of that name, and is one DNS label."""
     shape = re.escape(name.lower()) + "-" + HASH
     return re.fullmatch(shape, subdomain) is not None and len(subdomain) <= LABEL_LENGTH
 
 
 def fill(message: Message, choice: int) -> None:
-    """Sets every field, at any depth, each to another value; of a oneof the `choice`-th member (the last, if fewer).
+    """Set every field, at any depth, each to another value; of a oneof the `choice`-th member (the last, if fewer).
 
     No message is put into one of its own type, so it ends.
     """

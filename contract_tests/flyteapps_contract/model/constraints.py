@@ -53,7 +53,7 @@ class Grammar:
         self._left_out = left_out
 
     def fill(self, message: Message, draw: Draw, depth: int = 0) -> None:
-        """Sets fields so that all rules are kept; what is set already stays."""
+        """Set fields so that all rules are kept; what is set already stays."""
         descriptor = _descriptor(message)
         chosen: set[str] = set()
         for oneof in descriptor.oneofs:
@@ -118,7 +118,7 @@ class Grammar:
         return numbers[draw(len(numbers))]
 
     def breaks(self, message: Message, path: str = "") -> Iterator[Break]:
-        """Every step beyond a rule that the message allows: of fields that are set, and of those it can't do without.
+        """Return every step beyond a rule that the message allows: of fields that are set, and of required ones.
 
         `make` changes the message.
         """
@@ -159,7 +159,7 @@ class Grammar:
 
 
 def rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
-    """The field's own rules."""
+    """Return the field's own rules."""
     return field.GetOptions().Extensions[cast("Any", validate_pb2.field)]
 
 
@@ -179,7 +179,7 @@ def _beyond(field: FieldDescriptor) -> Iterator[Any]:
 
 
 def _must(field: FieldDescriptor) -> bool:
-    """Whether the rules don't allow it to be empty."""
+    """Return whether the rules don't allow it to be empty."""
     rules = rules_of(field)
     return bool(rules.required or rules.string.min_len or rules.uint32.HasField("gt")) and not field.is_repeated
 
@@ -189,7 +189,7 @@ def _is_required_oneof(oneof: Any) -> bool:
 
 
 def _tell_apart(message: Any, number: int) -> None:
-    """Gives the items of a list names of their own, where they have one."""
+    """Give the items of a list names of their own, where they have one."""
     name = _descriptor(message).fields_by_name.get("name")
     if name is not None and name.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         message.name = f"n{number}"

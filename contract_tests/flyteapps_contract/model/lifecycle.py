@@ -46,12 +46,12 @@ SUBSTATES: dict[int, frozenset[int]] = {
 
 
 def qualifies(substate: int, status: int) -> bool:
-    """Whether a condition of that status may have that substate."""
+    """Return whether a condition of that status may have that substate."""
     return substate == S.SUBSTATE_UNSPECIFIED or substate in SUBSTATES.get(status, ())
 
 
 def may_follow(before: model.Condition, after: model.Condition, *, renewed: bool, stopping: bool) -> bool:
-    """Whether one condition may follow the other.
+    """Return whether one condition may follow the other.
 
     `renewed`: the later one is the first of a new revision; `stopping`: the app's desired state is STOPPED.
     """
@@ -66,7 +66,7 @@ def may_follow(before: model.Condition, after: model.Condition, *, renewed: bool
 
 
 def violation(conditions: Sequence[model.Condition], *, renewed: bool = False, stopping: bool) -> str:
-    """The first move that isn't one of the machine, among conditions that followed each other; "" where all are.
+    """Return the first move that isn't one of the machine, among conditions that followed each other; "" where all are.
 
     `renewed`: the second one is the first of a new revision.
     """
@@ -80,7 +80,7 @@ def violation(conditions: Sequence[model.Condition], *, renewed: bool = False, s
 
 
 def misfit(conditions: Iterable[model.Condition]) -> str:
-    """The first condition whose substate doesn't qualify its status, as a text; "" where each does."""
+    """Return the first condition whose substate doesn't qualify its status, as a text; "" where each does."""
     return next((text_of(each) for each in conditions if not qualifies(each.substate, each.deployment_status)), "")
 
 

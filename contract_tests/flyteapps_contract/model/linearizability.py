@@ -69,7 +69,7 @@ class _Ways(Generic[S]):
         self._lost: dict[tuple[S, frozenset[int]], list[frozenset[int]]] = {}
 
     def add(self, state: S, done: frozenset[int], lost: frozenset[int]) -> bool:
-        """Whether it is new. `done` and `lost`: calls that took effect, those without an outcome apart."""
+        """Return whether it is new. `done` and `lost`: calls that took effect, those without an outcome apart."""
         others = self._lost.setdefault((state, done), [])
         if any(other <= lost for other in others):
             return False
@@ -89,7 +89,7 @@ class _Ways(Generic[S]):
 def contradiction(
     calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, effort: int = EFFORT
 ) -> Contradiction[C, S] | None:
-    """The first answer that no order of the calls explains; None where there is an order that explains them all.
+    """Return the first answer that no order of the calls explains; None where there is an order that explains them all.
 
     Calls that touch (one returns at the very time at which another is made) overlap.
     Raises ValueError for a call that returned before it was made.
@@ -144,7 +144,7 @@ def _explained(
     looks: Iterator[int],
     effort: int,
 ) -> _Ways[S]:
-    """The ways in which the returning call has taken effect, without it; others take effect before it as needed."""
+    """Return the states after the returning call has taken effect; others take effect before it as needed."""
     explained = _Ways[S]()
     seen = _Ways[S]()
     rest = deque(branches)

@@ -43,45 +43,45 @@ AppId = tuple[str, str, str, str]
 
 
 def where(function: str, field: str, *values: str) -> list_pb2.Filter:
-    """A filter, its function by name."""
+    """Return a filter, its function by name."""
     return list_pb2.Filter(function=function, field=field, values=values)
 
 
 def by(*keys_and_directions: Any, limit: int = 0) -> list_pb2.ListRequest:
-    """A query sorted by key, direction, key, direction and so on."""
+    """Return a query sorted by key, direction, key, direction and so on."""
     pairs = zip(keys_and_directions[::2], keys_and_directions[1::2], strict=True)
     sorts = [list_pb2.Sort(key=key, direction=direction) for key, direction in pairs]
     return list_pb2.ListRequest(limit=limit, sort_by_fields=sorts)
 
 
 def altered(query: list_pb2.ListRequest, **changes: Any) -> list_pb2.ListRequest:
-    """The query with some of its fields replaced."""
+    """Return the query with some of its fields replaced."""
     fields = {field.name: value for field, value in query.ListFields()}
     return list_pb2.ListRequest(**{**fields, **changes})
 
 
 def sorts_of(query: list_pb2.ListRequest) -> list[list_pb2.Sort]:
-    """What a query is sorted by."""
+    """Return what a query is sorted by."""
     return list(query.sort_by_fields) or ([query.sort_by] if query.HasField("sort_by") else [])
 
 
 def order_of(query: list_pb2.ListRequest) -> str:
-    """What a query is sorted by, for a reader."""
+    """Return what a query is sorted by, for a reader."""
     return ", ".join(f"{sort.key} {_DIRECTION[sort.direction]}" for sort in sorts_of(query)) or "no key"
 
 
 def matches(app: model.App, filters: Iterable[list_pb2.Filter]) -> bool:
-    """Whether the app passes all of the filters."""
+    """Return whether the app passes all of the filters."""
     return all(_passes(app, each) for each in filters)
 
 
 def ordered(apps: Iterable[model.App], sorts: Sequence[list_pb2.Sort] = ()) -> list[model.App]:
-    """The apps by these keys, the first one first, ties by id; without keys by creation."""
+    """Return the apps by these keys, the first one first, ties by id; without keys by creation."""
     return _sorted(sorted(apps, key=id_of), sorts or [list_pb2.Sort(key="created_at", direction="ASCENDING")])
 
 
 def orders(apps: Iterable[model.App], sorts: Sequence[list_pb2.Sort] = ()) -> list[list[model.App]]:
-    """The orders that keep the contract: with a descending key, ties may descend as well."""
+    """Return the orders that keep the contract: with a descending key, ties may descend as well."""
     first = ordered(apps, sorts)
     if all(sort.direction == list_pb2.Sort.ASCENDING for sort in sorts):
         return [first]
@@ -89,7 +89,7 @@ def orders(apps: Iterable[model.App], sorts: Sequence[list_pb2.Sort] = ()) -> li
 
 
 def without_enrichment(app: model.App) -> model.App:
-    """The app with nothing but the ids of its identities."""
+    """Return the app with nothing but the ids of its identities."""
     bare = model.App()
     bare.CopyFrom(app)
     for identity in [bare.spec.creator, *(each.actor for each in bare.status.conditions if each.HasField("actor"))]:
@@ -101,30 +101,30 @@ def without_enrichment(app: model.App) -> model.App:
 
 
 def id_of(app: model.App) -> AppId:
-    """The app's id as something to compare."""
+    """Return the app's id as something to compare."""
     found = app.metadata.id
     return (found.org, found.project, found.domain, found.name)
 
 
 def ids_of(apps: Iterable[model.App]) -> list[AppId]:
-    """The ids of the apps, sorted: what two answers are compared by where their order doesn't count."""
+    """Return the ids of the apps, sorted: what two answers are compared by where their order doesn't count."""
     return sorted(id_of(app) for app in apps)
 
 
 def phase(app: model.App) -> str:
-    """The name of the last condition's status."""
+    """Return the name of the last condition's status."""
     status = app.status.conditions[-1].deployment_status if app.status.conditions else 0
     return model.Status.DeploymentStatus.Name(status)
 
 
 def subject(app: model.App) -> str:
-    """Who created the app."""
+    """Return who created the app."""
     creator = app.spec.creator
     return (creator.application if creator.HasField("application") else creator.user).id.subject
 
 
 def nanoseconds(time: Timestamp) -> int:
-    """The time since the epoch."""
+    """Return the time since the epoch."""
     return time.seconds * SECOND + time.nanos
 
 

@@ -93,13 +93,13 @@ class PossibleStates:
         self.org = ""
 
     def entry(self, name: str) -> Entry:
-        """What is known of an id, `name` being any word for it."""
+        """Return what is known of an id, `name` being any word for it."""
         return self.entries.setdefault(name, Entry(name))
 
     # ---- writes
 
     def judge(self, entry: Entry, number: int, code: str, expect: Expect, message: str = "") -> None:
-        """Judges the code of step `number`, and keeps the ways that explain it."""
+        """Judge the code of step `number`, and keeps the ways that explain it."""
         explained: list[Branch] = []
         first: Expected | None = None
         for branch in entry.branches:
@@ -120,7 +120,7 @@ class PossibleStates:
         entry.branches = explained
 
     def lose(self, entry: Entry, expect: Expect) -> None:
-        """A call whose outcome nobody knows: it has been taken, or not."""
+        """Record a call with an unknown outcome: it was accepted, or not."""
         found = list(entry.branches)
         for branch in entry.branches:
             expected = expect(branch)
@@ -130,7 +130,7 @@ class PossibleStates:
         entry.branches = found
 
     def blame(self, entry: Entry, guarantees: Iterable[str]) -> None:
-        """Remembers what the calls since the last sight were about."""
+        """Remember what the calls since the last sight were about."""
         entry.blame += [each for each in guarantees if each not in entry.blame]
 
     def _unexplained(self, entry: Entry, number: int, code: str, expected: Expected, message: str) -> Violation:
@@ -152,7 +152,7 @@ class PossibleStates:
     # ---- reads
 
     def found(self, entry: Entry, now: Observation, says: tuple[str, ...], *, moving: bool, at_hand: bool) -> None:
-        """Judges an app that an answer shows. `moving`: it may move by itself; `at_hand`: some cluster leases it."""
+        """Judge an app that an answer shows. `moving`: it may move by itself; `at_hand`: some cluster leases it."""
         fitting = [
             branch for branch in entry.branches if branch.front is not None and self._fits(branch.front, now.app)
         ]
@@ -168,7 +168,7 @@ class PossibleStates:
         self.accept(entry, now)
 
     def accept(self, entry: Entry, now: Observation) -> None:
-        """Takes an app as it is now."""
+        """Take an app as it is now."""
         if entry.seen is not None and entry.seen.app.metadata.revision != now.app.metadata.revision:
             entry.past.append(entry.seen.app)
         entry.branches = [Branch(model.App(metadata=now.app.metadata, spec=now.app.spec))]
@@ -176,14 +176,14 @@ class PossibleStates:
         self.org = self.org or now.app.metadata.id.org
 
     def absent(self, entry: Entry, says: tuple[str, ...]) -> None:
-        """Judges an answer that there is no such app."""
+        """Judge an answer that there is no such app."""
         branches = [branch for branch in entry.branches if branch.front is None]
         if not branches:
             raise Violation((*says, *entry.blame), f"{entry.name} should be there, but is NOT_FOUND")
         entry.branches, entry.blame, entry.passed = branches, [], False
 
     def gone_code(self, entry: Entry, number: int) -> Violation:
-        """An answer that should have been NOT_FOUND."""
+        """Return an answer that should have been NOT_FOUND."""
         if entry.existed and not entry.blame:
             says: tuple[str, ...] = ("DE-3", "GE-3")
         else:
@@ -239,7 +239,7 @@ class PossibleStates:
         return expected.metadata == app.metadata and expected.spec == app.spec
 
     def _filled(self, front: model.App, app: model.App) -> model.App:
-        """The front, with what only the plane could know filled in from an answer."""
+        """Return the front, with what only the plane could know filled in from an answer."""
         expected = apps.settled(front, app)
         if not expected.metadata.id.org:
             expected.metadata.id.org = self.org or app.metadata.id.org
@@ -250,7 +250,7 @@ class PossibleStates:
     # ---- what writes come to
 
     def creating(self, sent: model.App, refused: Codes) -> Expect:
-        """A Create; `refused`: the codes with which this request is refused whatever is stored."""
+        """Return a Create; `refused`: the codes with which this request is refused whatever is stored."""
 
         def expect(branch: Branch) -> Expected:
             codes = dict(refused)
@@ -264,7 +264,7 @@ class PossibleStates:
         return expect
 
     def updating(self, sent: model.App, refused: Codes) -> Expect:
-        """An Update."""
+        """Return an Update."""
 
         def expect(branch: Branch) -> Expected:
             if branch.front is None:
@@ -284,7 +284,7 @@ class PossibleStates:
         return expect
 
     def deleting(self, entry: Entry, refused: Codes) -> Expect:
-        """A Delete."""
+        """Return a Delete."""
 
         def expect(branch: Branch) -> Expected:
             if branch.front is None:
@@ -302,7 +302,7 @@ class PossibleStates:
 
 
 def _same(after: model.App, before: model.App) -> bool:
-    """Whether an update changes nothing of what a client describes."""
+    """Return whether an update changes nothing of what a client describes."""
     one, other = model.App(), model.App()
     one.CopyFrom(after)
     other.CopyFrom(before)

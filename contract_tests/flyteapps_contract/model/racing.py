@@ -26,7 +26,7 @@ class Said:
 
 
 def step(state: State, said: Said) -> Iterator[State]:
-    """The states that such a request leads to, where its answer can be from that state."""
+    """Return the states that such a request leads to, where its answer can be from that state."""
     code, after = _effect(state, said)
     if said.code and said.code != code:
         return

@@ -36,7 +36,7 @@ def deployment_id(spec: model.Spec) -> str:
 
 
 def refusals(before: model.App, sent: model.App) -> dict[str, tuple[str, ...]]:
-    """The codes with which a report on the app may be refused, by the guarantees that say so; none: it is taken."""
+    """Return the codes with which a report may be refused, by their guarantees; none where it is accepted."""
     said = sent.status.conditions[-1] if sent.status.conditions else None
     found: dict[str, tuple[str, ...]] = {}
     if sent.metadata.revision not in (0, before.metadata.revision):
@@ -60,13 +60,13 @@ def refusals(before: model.App, sent: model.App) -> dict[str, tuple[str, ...]]:
 
 
 def stored(said: model.Condition) -> tuple[int, int]:
-    """The status and the substate that are stored for what a report says."""
+    """Return the status and the substate that are stored for what a report says."""
     status, implied = STORED.get(said.deployment_status, (said.deployment_status, said.substate))
     return status, said.substate or implied
 
 
 def reported(before: model.App, sent: model.App, after: model.App) -> model.App:
-    """The app that a report leads to; the times that the plane set are taken from `after`."""
+    """Return the app that a report leads to; the times that the plane set are taken from `after`."""
     app = model.App()
     app.CopyFrom(before)
     status, said = app.status, sent.status

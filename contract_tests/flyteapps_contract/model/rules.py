@@ -131,7 +131,7 @@ class BrokenApp:
 
 
 def broken_apps(valid: model.App) -> Iterator[BrokenApp]:
-    """Apps that break one rule each. `valid` is small: its lists and its status are empty."""
+    """Return apps that break one rule each. `valid` is small: its lists and its status are empty."""
     for text, field in APP:
         yield BrokenApp(text, merged(valid, text), f"app.{field}")
     for path, field in WITHOUT:
@@ -143,7 +143,7 @@ def broken_apps(valid: model.App) -> Iterator[BrokenApp]:
 
 
 def merged(app: model.App, text: str) -> model.App:
-    """A copy of the app with this merged into it."""
+    """Return a copy of the app with this merged into it."""
     other = model.App()
     other.CopyFrom(app)
     text_format.Merge(text, other)

@@ -30,7 +30,7 @@ class Observation:
 
 
 def status_of(app: model.App) -> int:
-    """The status of the last condition, 0 where there is none."""
+    """Return the status of the last condition, 0 where there is none."""
     return app.status.conditions[-1].deployment_status if app.status.conditions else 0
 
 
@@ -121,7 +121,7 @@ def _conditions(then: Observation, now: Observation, *, updated: int) -> Iterato
 
 
 def _path_violation(path: Sequence[model.Condition], then: model.App, now: model.App, *, updated: int) -> str:
-    """Why no order of the cluster's reports and of the update, if there was one, leads along that path."""
+    """Return why no order of the cluster's reports and of the update, if there was one, leads along that path."""
     was, stopping = then.spec.desired_state == STOP, now.spec.desired_state == STOP
     found = lifecycle.violation(path, renewed=False, stopping=stopping)
     if not updated or not found:

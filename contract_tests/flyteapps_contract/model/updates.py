@@ -14,7 +14,7 @@ OPENING = "Either the change has already been applied, or"
 
 
 def updated(stored: model.App, sent: model.App) -> model.App:
-    """The metadata and the spec that an update leaves; the status is not part of it."""
+    """Return the metadata and the spec that an update leaves; the status is not part of it."""
     after = model.App(metadata=sent.metadata, spec=sent.spec)
     after.metadata.id.CopyFrom(stored.metadata.id)
     after.metadata.revision = stored.metadata.revision + 1
@@ -25,7 +25,7 @@ def updated(stored: model.App, sent: model.App) -> model.App:
 
 
 def appended(stored: model.App, desired: int) -> int | None:
-    """The status of the condition that an update to that desired state appends; None where it appends none."""
+    """Return the status of the condition that an update to that desired state appends; None where it appends none."""
     if desired == model.Spec.DESIRED_STATE_STOPPED:
         return lifecycle.PENDING if stored.status.assigned_cluster else lifecycle.STOPPED
     last = stored.status.conditions[-1].deployment_status if stored.status.conditions else 0

@@ -25,12 +25,12 @@ class Violation(Broken):
 
 
 def code_proof(number: int, codes: tuple[str, ...]) -> str:
-    """The call of that step ends with one of the codes."""
+    """Return the call of that step ends with one of the codes."""
     return f"codes[{number}] == {codes[0]!r}" if len(codes) == 1 else f"codes[{number}] in {codes!r}"
 
 
 def differences(expected: Message, actual: Message, path: str = "") -> Iterator[str]:
-    """The paths of the fields in which they differ, as deep as both have them; lists and maps as a whole."""
+    """Return the paths of the fields in which they differ, as deep as both have them; lists and maps as a whole."""
     descriptor = cast("Descriptor", expected.DESCRIPTOR)  # two classes with one interface
     for field in descriptor.fields:
         here = f"{path}.{field.name}" if path else field.name
@@ -45,12 +45,12 @@ def differences(expected: Message, actual: Message, path: str = "") -> Iterator[
 
 
 def field_proofs(where: str, expected: Message, actual: Message) -> tuple[str, ...]:
-    """The fields in which they differ, as they have to be; `where` is the script's word for the actual one."""
+    """Return the fields in which they differ, as they have to be; `where` is the script's word for the actual one."""
     return tuple(_equation(where, expected, path) for path in differences(expected, actual))
 
 
 def value_at(message: Message, path: str) -> object:
-    """The value of the field at the end of a path of field names."""
+    """Return the value of the field at the end of a path of field names."""
     value: object = message
     for name in path.split("."):
         value = getattr(value, name)

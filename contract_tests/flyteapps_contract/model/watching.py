@@ -19,19 +19,19 @@ Mark = tuple[str, str, int, int]
 
 
 def key_of(app: model.App) -> Key:
-    """The app's id as something to sort and look up by."""
+    """Return the app's id as something to sort and look up by."""
     app_id = app.metadata.id
     return (app_id.org, app_id.project, app_id.domain, app_id.name)
 
 
 def created_at(app: model.App) -> tuple[int, int]:
-    """When it was created, to compare by."""
+    """Return when it was created, to compare by."""
     stamp = app.status.created_at
     return (stamp.seconds, stamp.nanos)
 
 
 def mark_of(kind: str, app: model.App) -> Mark:
-    """What tells one write of a stopped app from all others, whatever kind of event shows it.
+    """Return what tells one write of a stopped app from all others, whatever kind of event shows it.
 
     A creation and an update leave a revision of an incarnation that no other write leaves. A deletion has none of its
     own, and what it carries is another law's business: it is known by its name alone.
@@ -44,22 +44,22 @@ def mark_of(kind: str, app: model.App) -> Mark:
 
 
 def marks(events: Iterable[WatchEvent]) -> list[Mark]:
-    """The events' marks."""
+    """Return the events' marks."""
     return [mark_of(event.kind, event.app) for event in events]
 
 
 def ids(events: Iterable[WatchEvent]) -> set[Key]:
-    """The ids that the events showed; an event without an app shows none."""
+    """Return the ids that the events showed; an event without an app shows none."""
     return {key_of(event.app) for event in events if event.name}
 
 
 def in_snapshot_order(apps: Sequence[model.App]) -> list[str]:
-    """The names as a snapshot shows them: by created_at, then id."""
+    """Return the names as a snapshot shows them: by created_at, then id."""
     return [app.metadata.id.name for app in sorted(apps, key=lambda app: (created_at(app), key_of(app)))]
 
 
 def fold(events: Iterable[WatchEvent]) -> dict[Key, model.App]:
-    """The apps that are there after these events."""
+    """Return the apps that are there after these events."""
     apps: dict[Key, model.App] = {}
     for event in events:
         if event.kind == "delete":
@@ -70,7 +70,7 @@ def fold(events: Iterable[WatchEvent]) -> dict[Key, model.App]:
 
 
 def first_event_rule(events: Sequence[WatchEvent]) -> str:
-    """A CreateEvent exactly where the stream shows an incarnation for the first time.
+    """Return a CreateEvent exactly where the stream shows an incarnation for the first time.
 
     That is for targets that an app does not leave while it exists; an event that comes again is passed over.
     """
@@ -87,7 +87,7 @@ def first_event_rule(events: Sequence[WatchEvent]) -> str:
 
 
 def previous_rule(events: Sequence[WatchEvent]) -> str:
-    """An UpdateEvent's old_app is the app of the event before, of the same app.
+    """Return an UpdateEvent's old_app is the app of the event before, of the same app.
 
     An event that comes again is passed over, and one that has to be a CreateEvent, after a deletion.
     """
@@ -103,7 +103,7 @@ def previous_rule(events: Sequence[WatchEvent]) -> str:
 
 
 def last_state_rule(events: Sequence[WatchEvent]) -> str:
-    """A DeleteEvent carries the app as the event before left it."""
+    """Return a DeleteEvent carries the app as the event before left it."""
     before: dict[Key, model.App] = {}
     for at, event in enumerate(events):
         known = before.get(key_of(event.app))
@@ -155,7 +155,7 @@ RULES: tuple[tuple[str, Callable[[Sequence[WatchEvent]], str], str], ...] = (
 
 
 def order_rule(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
-    """Every write is one event, and the events come in the order of the writes."""
+    """Return every write is one event, and the events come in the order of the writes."""
     for at, (shown, wrote) in enumerate(zip(seen, written, strict=False)):
         if shown != wrote:
             return f"event {at}: expected {_say(wrote)}, got {_say(shown)}"
@@ -165,7 +165,7 @@ def order_rule(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
 
 
 def gapless_rule(seen: Iterable[Mark], written: Iterable[Mark]) -> str:
-    """Every write is among the events; in which order, and how often beyond that, is not this law's business."""
+    """Return every write is among the events; in which order, and how often beyond that, is not this law's business."""
     missing = Counter(written) - Counter(seen)
     if not missing:
         return ""
@@ -184,7 +184,7 @@ def _say(mark: Mark) -> str:
 
 
 def _at_rest(event: WatchEvent) -> bool:
-    """Whether the event leaves an app that nothing but a client moves."""
+    """Return whether the event leaves an app that nothing but a client moves."""
     conditions = event.app.status.conditions
     stopped = model.Status.DEPLOYMENT_STATUS_STOPPED
     stopping = event.app.spec.desired_state == model.Spec.DESIRED_STATE_STOPPED

@@ -27,7 +27,7 @@ DONE = "OK"
 
 
 def invoke(plane: Plane, call: str, request: Message) -> dict[str, Any]:
-    """What a unary call, by its name in recordings, is answered."""
+    """Return what a unary call, by its name in recordings, is answered."""
     method = METHODS[call]
     try:
         answer = plane.link.unary(method.service, method.name, request, method.response, CALL_SECONDS)
@@ -37,13 +37,13 @@ def invoke(plane: Plane, call: str, request: Message) -> dict[str, Any]:
 
 
 def open_stream(plane: Plane, call: str, request: Message) -> Inbox:
-    """A stream by its name in recordings, open at the plane as far as can be told."""
+    """Return a stream by its name in recordings, open at the plane as far as can be told."""
     method = METHODS[call]
     return opened(plane, method.service, method.name, request, method.response)
 
 
 def pass_time(plane: Plane, seconds: float) -> None:
-    """Lets so much of the plane's time pass; real time where its clock can't be moved."""
+    """Let so much of the plane's time pass; real time where its clock can't be moved."""
     if plane.capabilities.clock:
         plane.advance(seconds)
     else:
@@ -51,7 +51,7 @@ def pass_time(plane: Plane, seconds: float) -> None:
 
 
 def await_status(plane: Plane, app_id: model.Identifier, status: str) -> bool:
-    """Whether the app came to that status in time: all its conditions, or the last where they are a history."""
+    """Return whether the app came to that status in time: all its conditions, or the last where they are a history."""
     wanted = model.Status.DeploymentStatus.Value(f"DEPLOYMENT_STATUS_{status}")
     try:
         return watched(plane, SERVICE, app_id, lambda app: _stands(app, wanted)) is not None
@@ -62,7 +62,7 @@ def await_status(plane: Plane, app_id: model.Identifier, status: str) -> bool:
 def drain(
     plane: Plane, inbox: Inbox, events: int, *, ends: bool = False, repeats: bool = False
 ) -> tuple[list[dict[str, Any]], str, str]:
-    """So many events of a stream, what else comes in QUIET seconds, and its end: the code and the message.
+    """Return so many events of a stream, what else comes in QUIET seconds, and its end: the code and the message.
 
     `ends`: the end is waited for. `repeats`: equal consecutive events count as one.
     """
@@ -91,7 +91,7 @@ def drain(
 
 
 def send(plane: Plane, request: dict[str, Any], where: str) -> dict[str, Any] | str:
-    """What a raw HTTP request is answered; why it isn't, where nothing comes back."""
+    """Return what a raw HTTP request is answered; why it isn't, where nothing comes back."""
     wire = plane.link.wire
     body = to_body(request.get("body_base64", ""), where)
     try:

@@ -58,7 +58,7 @@ class BadRecording(ValueError):  # noqa: N818  # reads as what is wrong
 
 
 def to_json(message: Message) -> dict[str, Any]:
-    """The message as recordings hold it."""
+    """Return the message as recordings hold it."""
     plain = MessageToDict(message, preserving_proto_field_name=True)
     if isinstance(message, logs.TailLogsResponse):
         for batch in plain.get("batches", {}).get("logs", []):
@@ -68,7 +68,7 @@ def to_json(message: Message) -> dict[str, Any]:
 
 
 def to_message(value: Any, kind: type[Message], where: str) -> Message:
-    """The message of what a recording holds, without its times. Raises BadRecording."""
+    """Return the message of what a recording holds, without its times. Raises BadRecording."""
 
     def filled(text: str) -> str | None:
         found = _BYTES.match(text)
@@ -81,7 +81,7 @@ def to_message(value: Any, kind: type[Message], where: str) -> Message:
 
 
 def to_body(text: str, where: str) -> bytes:
-    """The body of a raw request, from base64 or `<N bytes>`. Raises BadRecording."""
+    """Return the body of a raw request, from base64 or `<N bytes>`. Raises BadRecording."""
     if found := _BYTES.match(text):
         return _create_of(_size(found[1], where), where)
     try:
@@ -91,7 +91,7 @@ def to_body(text: str, where: str) -> bytes:
 
 
 def _create_of(size: int, where: str) -> bytes:
-    """A CreateRequest of so many bytes, which are an argument of its container."""
+    """Return a CreateRequest of so many bytes, which are an argument of its container."""
     app_id = model.Identifier(org="org1", project="proj", domain="dev", name="big")
     request = rpc.CreateRequest(app=model.App(metadata=model.Meta(id=app_id)))
     request.app.spec.desired_state = model.Spec.DESIRED_STATE_STARTED
@@ -104,14 +104,14 @@ def _create_of(size: int, where: str) -> bytes:
 
 
 def _size(digits: str, where: str) -> int:
-    """The number of `<N bytes>`. Raises BadRecording."""
+    """Return the number of `<N bytes>`. Raises BadRecording."""
     if len(digits) > 9 or int(digits) > MOST_BYTES:
         raise BadRecording(f"{where}: <{digits} bytes>: at most {MOST_BYTES:,} are made up")
     return int(digits)
 
 
 def _mapped(value: Any, change: Callable[[str], str | None]) -> Any:
-    """The value with each text changed; what becomes None is left out of objects."""
+    """Return the value with each text changed; what becomes None is left out of objects."""
     if isinstance(value, dict):
         pairs = {key: _mapped(inner, change) for key, inner in cast("dict[str, Any]", value).items()}
         return {key: inner for key, inner in pairs.items() if inner is not None}

@@ -24,25 +24,25 @@ class Recorder:
         self._streams: dict[str, Inbox] = {}
 
     def call(self, step: str, call: str, request: Message) -> Message | None:
-        """A unary call; None where it was refused."""
+        """Return a unary call; None where it was refused."""
         answer = invoke(self.plane, call, request)
         self._keep(step, "call", {"call": call, "request": to_json(request), **answer})
         return to_message(answer["ok"], METHODS[call].response, step) if "ok" in answer else None
 
     def open(self, stream: str, request: Message) -> None:
-        """Opens a Watch, which stays open until `close`."""
+        """Open a Watch, which stays open until `close`."""
         self._streams[stream] = open_stream(self.plane, "watch", request)
         fields = {"open": stream, "request": to_json(request), "deadline_ms": int(PATIENCE * 1000)}
         self._keep(f"open {stream}", "open", fields)
 
     def wait(self, app_id: model.Identifier, status: str) -> None:
-        """Waits until every condition, or the last of a history, has that status."""
+        """Wait until every condition, or the last of a history, has that status."""
         reached = await_status(self.plane, app_id, status)
         fields = {"wait": to_json(app_id), "until_all_conditions": status, "reached": reached}
         self._keep(f"wait {app_id.name} {status}", "wait", fields)
 
     def close(self, stream: str, events: int) -> None:
-        """Ends a Watch after so many events, and what else comes until it is quiet."""
+        """End a Watch after so many events, and what else comes until it is quiet."""
         seen, end, message = drain(self.plane, self._streams.pop(stream), events)
         fields: dict[str, Any] = {"close": stream, "events": seen, "end": end}
         if message:

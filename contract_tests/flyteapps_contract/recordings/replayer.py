@@ -45,7 +45,7 @@ class Rules:
 
     @classmethod
     def of(cls, header: Header | None) -> Rules:
-        """Those that a recording's header gives."""
+        """Return those that a recording's header gives."""
         return cls(**(header.rules if header is not None else {}))
 
 
@@ -66,7 +66,7 @@ class Difference:
 
 
 def replay(target: Target, steps: Iterable[Step], rules: Rules | None = None) -> list[Difference]:
-    """All differences, in the order of the steps; each group runs on a plane of the target's own.
+    """Return all differences, in the order of the steps; each group runs on a plane of the target's own.
 
     Raises BadRecording for a request that is none.
     """
@@ -81,7 +81,7 @@ def replay(target: Target, steps: Iterable[Step], rules: Rules | None = None) ->
 
 
 def replay_file(target: Target, path: Path) -> list[Difference]:
-    """All differences of a file's recording, but for what its header allows.
+    """Return all differences of a file's recording, but for what its header allows.
 
     Raises BadRecording for a file that is none, CannotJudge where it is of another dialect than the target.
     """
@@ -125,7 +125,7 @@ ANSWERS = frozenset(
 
 
 def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> dict[str, Any] | str:
-    """What came back, or why the step could not be run."""
+    """Return what came back, or why the step could not be run."""
     fields, where = step.fields, step.where
     match step.kind:
         case "call":
@@ -154,7 +154,7 @@ def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> d
 
 
 def _drained(plane: Plane, inbox: Inbox, fields: dict[str, Any], rules: Rules) -> dict[str, Any]:
-    """What a stream gave, told as the recording tells it: a stream that was refused may be recorded as a call is."""
+    """Return the messages of a stream in the recording's format; a refused stream may be recorded as a call is."""
     recorded = _merged(fields) if rules.repeats else fields
     wanted, ends = len(recorded.get("events", ())), _ends(fields.get("end", DONE)) != OPEN
     events, end, message = drain(plane, inbox, wanted, ends=ends, repeats=rules.repeats)
@@ -164,7 +164,7 @@ def _drained(plane: Plane, inbox: Inbox, fields: dict[str, Any], rules: Rules) -
 
 
 def _ends(end: str) -> str:
-    """An end in the words of this suite: Go calls a stream's end EOF."""
+    """Return an end in the words of this suite: Go calls a stream's end EOF."""
     return DONE if end == "EOF" else end
 
 

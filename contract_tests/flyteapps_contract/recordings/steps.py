@@ -99,17 +99,17 @@ class Header:
 
 
 def load(path: Path) -> list[Step]:
-    """The steps of a file. Raises BadRecording, which names the line."""
+    """Return the steps of a file. Raises BadRecording, which names the line."""
     return _read(path)[1]
 
 
 def header_of(path: Path) -> Header | None:
-    """The header of a file, None where it has none. Raises BadRecording."""
+    """Return the header of a file, None where it has none. Raises BadRecording."""
     return _read(path)[0]
 
 
 def save(path: Path, steps: Iterable[Step]) -> None:
-    """Writes the steps, one a line, after a header that says how many they are."""
+    """Write the steps, one a line, after a header that says how many they are."""
     steps = list(steps)
     head: dict[str, Any] = {"recording": FORMAT, "steps": len(steps)}
     if pauses := {f"{each.group} / {each.name}": each.pause for each in steps if each.pause}:
@@ -119,7 +119,7 @@ def save(path: Path, steps: Iterable[Step]) -> None:
 
 
 def groups(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
-    """The groups in their order; each was recorded on a fresh plane."""
+    """Return the groups in their order; each was recorded on a fresh plane."""
     for name, members in groupby(steps, key=lambda step: step.group):
         yield name, list(members)
 
@@ -194,7 +194,7 @@ def _step(fields: dict[str, Any], where: str) -> Step:
 
 
 def _require_known(fields: dict[str, Any], known: Mapping[str, tuple[type, ...]], where: str) -> None:
-    """Raises BadRecording for a field that isn't known, or holds what it can't."""
+    """Raise BadRecording for a field that isn't known, or holds what it can't."""
     if unknown := fields.keys() - known.keys():
         raise BadRecording(f"{where}: unknown field {min(unknown)!r}; there are {', '.join(sorted(known))}")
     for key, value in fields.items():
@@ -209,7 +209,7 @@ def _short(value: Any) -> str:
 
 
 def _require_closed(steps: Iterable[Step]) -> None:
-    """Raises BadRecording for a stream that is opened twice or never closed: nothing of it would be compared."""
+    """Raise BadRecording for a stream that is opened twice or never closed: nothing of it would be compared."""
     for _, members in groups(steps):
         opened: dict[str, Step] = {}
         for step in members:
@@ -224,7 +224,7 @@ def _require_closed(steps: Iterable[Step]) -> None:
 
 
 def _require_understood(step: Step) -> None:
-    """Raises BadRecording where the request or the answer is none of ours."""
+    """Raise BadRecording where the request or the answer is none of ours."""
     fields, where = step.fields, step.where
     for key in fields.keys() & {"end", "error"}:
         if fields[key] not in ENDS:

@@ -13,7 +13,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_json(summary: Summary) -> str:
-    """The run as one JSON object."""
+    """Return the run as one JSON object."""
     guarantees = [
         {
             "id": line.guarantee.id,
@@ -54,7 +54,7 @@ def _check(outcome: Outcome) -> dict[str, object]:
 
 
 def as_junit(summary: Summary) -> str:
-    """The run as JUnit XML."""
+    """Return the run as JUnit XML."""
     counts = summary.counts()
     suite = ElementTree.Element(
         "testsuite",

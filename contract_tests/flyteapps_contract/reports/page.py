@@ -30,7 +30,7 @@ ROW = 20
 
 
 def as_html(summary: Summary) -> str:
-    """The run as one page."""
+    """Return the run as one page."""
     counts = summary.counts()
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]) or "nothing ran"
     parts = [
@@ -94,7 +94,7 @@ def _lanes(spans: Sequence[Span]) -> str:
 
 
 def _bars(spans: Sequence[Span], first: float, width: float) -> str:
-    """One lane; spans that overlap in it, such as those of a client's own, get rows of their own."""
+    """Return one lane; spans that overlap in it, such as those of a client's own, get rows of their own."""
     rows: list[float] = []
     bars: list[str] = []
     for span in sorted(spans, key=lambda each: each.begin):

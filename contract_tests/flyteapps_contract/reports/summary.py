@@ -28,13 +28,13 @@ class Line:
         return sum(outcome.seconds for outcome in self.outcomes)
 
     def reasons(self) -> list[str]:
-        """Why it isn't more than its verdict: the checks that decided it, and those that could not run."""
+        """Return why it isn't more than its verdict: the checks that decided it, and those that could not run."""
         said = (self.verdict, Verdict.NOT_OFFERED, Verdict.DEVIATES)
         shown = [each for each in self.outcomes if each.reason and each.verdict in said]
         return [f"{each.check}: {each.reason}" if each.check else each.reason for each in shown]
 
     def share(self) -> str:
-        """How many of its checks hold, and what else was tried, such as "3 of 4, 150 sequences"."""
+        """Return how many of its checks hold, and what else was tried, such as "3 of 4, 150 sequences"."""
         checks = [each for each in self.outcomes if each.check and not each.tried]
         held = sum(outcome.verdict is Verdict.HOLDS for outcome in checks)
         tried = [each.tried for each in self.outcomes if each.tried]
@@ -55,7 +55,7 @@ class Summary:
     seed: int = 0
 
     def counts(self) -> Counter[Verdict]:
-        """How many guarantees came to which verdict."""
+        """Return how many guarantees came to which verdict."""
         return Counter(line.verdict for line in self.lines)
 
     @property
@@ -69,7 +69,7 @@ class Summary:
 
 
 def summarize(guarantees: Sequence[Guarantee], outcomes: Sequence[Outcome]) -> list[Line]:
-    """The guarantees with the outcomes that speak of them."""
+    """Return the guarantees with the outcomes that speak of them."""
     return [
         Line(guarantee, tuple(outcome for outcome in outcomes if guarantee.id in outcome.guarantees))
         for guarantee in guarantees

@@ -30,29 +30,29 @@ class Live:
         self._task = progress.add_task("", total=total)
 
     def begin(self, check: str) -> None:
-        """Says which check runs now."""
+        """Report which check runs now."""
         self._progress.update(self._task, description=check)
 
     def done(self) -> None:
-        """Counts a check."""
+        """Count a check."""
         self._progress.advance(self._task)
 
     def say(self, outcome: Outcome) -> None:
-        """What is broken is said at once."""
+        """Return what is broken is said at once."""
         if outcome.verdict is Verdict.BROKEN:
             self._progress.console.print(Text(f"broken  {outcome.check}", style=STYLES[Verdict.BROKEN]))
 
 
 @contextmanager
 def live(console: Console, total: int) -> Generator[Live]:
-    """A bar with the time left, gone at the end; on anything but a terminal nothing is drawn."""
+    """Return a bar with the time left, gone at the end; on anything but a terminal nothing is drawn."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Live(progress, total)
 
 
 def show(console: Console, summary: Summary) -> None:
-    """Prints the table and the closing line."""
+    """Print the table and the closing line."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("id", "verdict", "checks hold", "guarantee"):
         table.add_column(heading, overflow="fold")

@@ -148,7 +148,7 @@ class Lists:
         inside: list[model.App],
         query: list_pb2.ListRequest,
     ) -> tuple[str, ...]:
-        """Which guarantees a page breaks that isn't the one that was due."""
+        """Return which guarantees a page breaks that isn't the one that was due."""
         known = {listing.id_of(app) for app in inside}
         if set(got) - known:
             gone = any(entry.existed and not entry.may_exist for entry in self._context.possible.entries.values())
@@ -189,7 +189,7 @@ class Lists:
         return apps
 
     def _there(self) -> set[Born]:
-        """The apps that are there for sure, as they were when they were last seen."""
+        """Return the apps that are there for sure, as they were when they were last seen."""
         return {
             _born(entry.seen.app)
             for entry in self._context.possible.entries.values()
@@ -198,7 +198,7 @@ class Lists:
         }
 
     def _word(self, app: model.App) -> str:
-        """The script's word for the app as it was read."""
+        """Return the script's word for the app as it was read."""
         seen: Observation | None = next(
             (
                 entry.seen

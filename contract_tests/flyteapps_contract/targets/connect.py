@@ -24,7 +24,7 @@ class ConnectLink(Link):
         self._loop = LoopThread()
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call. Raises Refused."""
+        """Return one call. Raises Refused."""
         info = _info(service, method, request, response)
         call = self._client.execute_unary(
             request=request, method=info, headers=self._headers, timeout_ms=int(seconds * 1000)
@@ -37,7 +37,7 @@ class ConnectLink(Link):
             raise _translate(error) from error
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-        """An open server stream."""
+        """Return an open server stream."""
         info = _info(service, method, request, response)
 
         def messages() -> AsyncIterator[Message]:
@@ -46,7 +46,7 @@ class ConnectLink(Link):
         return self._loop.read(messages, _translate)
 
     def close(self) -> None:
-        """Ends open streams, then the client's loop."""
+        """End open streams, then the client's loop."""
         self._loop.close()
 
 

@@ -67,7 +67,9 @@ _QUESTIONS = (
 
 
 def signs(target: Target, run: Run) -> list[Sign]:
-    """What the plane answered to each question; what was created is gone again. Raises CannotJudge where none answers.
+    """Return what the plane answered to each question; what was created is gone again.
+
+    Raises CannotJudge where none answers.
 
     `run.left` has what could not be removed.
     """
@@ -85,7 +87,7 @@ def signs(target: Target, run: Run) -> list[Sign]:
 
 
 def told(found: list[Sign]) -> tuple[str, str]:
-    """The dialect that the signs tell, "" where they tell none, and a sentence that says it."""
+    """Return the dialect that the signs tell, "" where they tell none, and a sentence that says it."""
     named = [sign.dialect for sign in found if sign.dialect]
     if len(set(named)) == 1 and 2 * len(named) > len(found):
         return named[0], f"it speaks {named[0]}: {DIALECTS[named[0]].title}; judge it by --dialect {named[0]}"

@@ -106,11 +106,11 @@ class EndpointTarget(Target):
         )
 
     def plane(self) -> Plane:
-        """The plane, through a link of its own."""
+        """Return the plane, through a link of its own."""
         return _SharedPlane(self.capabilities, self.link())
 
     def link(self) -> Link:
-        """A new link; the caller closes it."""
+        """Return a new link; the caller closes it."""
         link = self._grpc() if self.protocol == "grpc" else self._connect()
         link.wire = self.wire
         return link

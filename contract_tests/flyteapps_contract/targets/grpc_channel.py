@@ -24,7 +24,7 @@ class GrpcLink(Link):
         self._readers = Readers()
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call. Raises Refused."""
+        """Return one call. Raises Refused."""
         call: Any = self._channel.unary_unary(  # pyright: ignore[reportUnknownMemberType]  # grpcio is untyped
             f"/{service}/{method}", type(request).SerializeToString, response.FromString
         )
@@ -34,7 +34,7 @@ class GrpcLink(Link):
             raise refused(error) from error
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-        """An open server stream."""
+        """Return an open server stream."""
         open_: Any = self._channel.unary_stream(  # pyright: ignore[reportUnknownMemberType]  # grpcio is untyped
             f"/{service}/{method}", type(request).SerializeToString, response.FromString
         )
@@ -53,7 +53,7 @@ class GrpcLink(Link):
         return self._readers.start(read, call.cancel)
 
     def close(self) -> None:
-        """Ends open streams, then the channel."""
+        """End open streams, then the channel."""
         self._readers.close()
         self._channel.close()
 
@@ -64,7 +64,7 @@ def refused(error: Any) -> Refused:
 
 
 def details_of(trailers: Any) -> list[AnyMessage]:
-    """The error details among a call's trailers."""
+    """Return the error details among a call's trailers."""
     return [
         detail
         for key, value in trailers or ()

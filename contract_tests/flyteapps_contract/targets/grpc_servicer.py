@@ -39,7 +39,7 @@ class _Context:
         return getattr(self._context, name)
 
     def set_trailing_metadata(self, trailers: Any) -> None:
-        """Keeps them under the number that the call came with."""
+        """Keep them under the number that the call came with."""
         self._trailers[dict(self._context.invocation_metadata())[CALL]] = trailers
         self._context.set_trailing_metadata(trailers)
 
@@ -78,7 +78,7 @@ class ServicerLink(Link):
         self._readers = Readers()
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call. Raises Refused."""
+        """Return one call. Raises Refused."""
         number = str(next(self._numbers))
         rpc = self._server.invoke_unary_unary(_method(service, method), ((CALL, number),), _own(request), seconds)
         answer, _, code, message = rpc.termination()
@@ -88,7 +88,7 @@ class ServicerLink(Link):
         return answer
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-        """An open server stream."""
+        """Return an open server stream."""
         number = str(next(self._numbers))
         rpc = self._server.invoke_unary_stream(_method(service, method), ((CALL, number),), _own(request), None)
 
@@ -103,7 +103,7 @@ class ServicerLink(Link):
         return self._readers.start(read, rpc.cancel)
 
     def close(self) -> None:
-        """Cancels what is open."""
+        """Cancel what is open."""
         self._readers.close()
 
 

@@ -30,7 +30,7 @@ class LoopThread:
         self._loop.run_forever()
 
     def call(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
-        """The coroutine's result. Raises Refused with DEADLINE_EXCEEDED where it takes longer."""
+        """Return the coroutine's result. Raises Refused with DEADLINE_EXCEEDED where it takes longer."""
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(seconds)
@@ -42,7 +42,7 @@ class LoopThread:
             raise
 
     def read(self, messages: Callable[[], AsyncIterator[Message]], error: Callable[[Exception], Refused]) -> Inbox:
-        """An inbox that a task fills from `messages`; `error` translates what the client raises."""
+        """Return an inbox that a task fills from `messages`; `error` translates what the client raises."""
 
         async def pump(inbox: Inbox) -> None:
             try:
@@ -67,7 +67,7 @@ class LoopThread:
         return inbox
 
     def close(self) -> None:
-        """Cancels every task, then ends the loop; a second call does nothing."""
+        """Cancel every task, then ends the loop; a second call does nothing."""
         if self._loop.is_closed():
             return
 

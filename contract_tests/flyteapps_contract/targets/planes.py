@@ -17,7 +17,7 @@ class InProcess(Protocol):
     """The least that a plane in process has: flyteidl2's generated async client to it."""
 
     def async_stub(self) -> ConnectClient:
-        """A client of the plane."""
+        """Return a client of the plane."""
         ...
 
 
@@ -80,16 +80,16 @@ class PlanesTarget(Target):
         self.capabilities = capabilities or offers or Capabilities(fresh=True, clock=move is not None)
 
     def plane(self) -> Plane:
-        """A fresh plane."""
+        """Return a fresh plane."""
         return _OwnPlane(self)
 
     def move(self, plane: InProcess, seconds: float) -> None:
-        """Moves a plane's clock."""
+        """Move a plane's clock."""
         assert self._move is not None
         self._move(plane, seconds)
 
     def shut(self, plane: InProcess) -> None:
-        """Shuts a plane down."""
+        """Shut a plane down."""
         if self._shut is None:
             raise NotOffered("the target can't shut a plane down")
         self._shut(plane)

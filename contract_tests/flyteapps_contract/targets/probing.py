@@ -29,7 +29,7 @@ _NO_PLANE = "something answers, but not as a plane does"
 
 
 def probe(target: Target) -> None:
-    """Raises CannotJudge unless an apps plane answers."""
+    """Raise CannotJudge unless an apps plane answers."""
     plane = target.plane()
     try:
         request = rpc.ListRequest(request=list_pb2.ListRequest(limit=1))
@@ -43,7 +43,7 @@ def probe(target: Target) -> None:
 
 
 def require_plane(target: Target, error: Refused) -> None:
-    """Raises CannotJudge where that is no answer of an apps plane's own; one that lacks a method may be one."""
+    """Raise CannotJudge where that is no answer of an apps plane's own; one that lacks a method may be one."""
     if error.code in (*_SAYS, *_STRANGE) and error.code != "UNIMPLEMENTED":
         raise _no(target, error) from error
 
@@ -54,13 +54,13 @@ def _no(target: Target, error: Refused) -> CannotJudge:
 
 
 def _ask_all(request: rpc.ListRequest, plane: Plane, org: str) -> None:
-    """Has List give the apps of an org; of all, where the dialect has no such List."""
+    """Let List give the apps of an org; of all, where the dialect has no such List."""
     if DIALECTS[plane.capabilities.dialect].org_lists:
         request.org = org
 
 
 def apps_with(plane: Plane, run: Run) -> Iterator[model.Identifier]:
-    """The ids of the org's apps (of the run's project, where one is fixed) whose names begin with the run's prefix."""
+    """Return the ids of apps with the run's prefix: of the org, or of the run's project where one is fixed."""
     request = rpc.ListRequest(request=list_pb2.ListRequest(limit=PAGE))
     if run.project:
         request.project.organization, request.project.name, request.project.domain = run.org, run.project, run.domain
@@ -78,7 +78,7 @@ def apps_with(plane: Plane, run: Run) -> Iterator[model.Identifier]:
 
 
 def require_unused(target: Target, run: Run) -> None:
-    """Raises CannotJudge where apps with the run's prefix exist already."""
+    """Raise CannotJudge where apps with the run's prefix exist already."""
     plane = target.plane()
     try:
         found = next(apps_with(plane, run), None)
@@ -94,7 +94,7 @@ def require_unused(target: Target, run: Run) -> None:
 
 
 def clean(target: Target, run: Run, said: Callable[[str], None]) -> list[model.Identifier]:
-    """Stops and deletes every app with the run's prefix; what could not be removed. Raises CannotJudge."""
+    """Stop and deletes every app with the run's prefix; what could not be removed. Raises CannotJudge."""
     from flyteapps_contract.session import Session, remove
 
     left: list[model.Identifier] = []

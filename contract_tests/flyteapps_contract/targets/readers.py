@@ -17,7 +17,7 @@ class Readers:
         self._running: list[tuple[threading.Thread, Inbox]] = []
 
     def start(self, read: Callable[[Inbox], None], cancel: Callable[[], None]) -> Inbox:
-        """An inbox that `read` fills until its stream ends; `cancel` ends the stream from this side."""
+        """Return an inbox that `read` fills until its stream ends; `cancel` ends the stream from this side."""
         inbox = Inbox(cancel)
         reader = threading.Thread(target=read, args=(inbox,), name="flyteapps-contract-stream", daemon=True)
         self._running.append((reader, inbox))
@@ -25,7 +25,7 @@ class Readers:
         return inbox
 
     def close(self) -> None:
-        """Ends every stream, and waits for its thread."""
+        """End every stream, and waits for its thread."""
         for reader, inbox in self._running:
             inbox.close()
             reader.join(GRACE)

@@ -70,7 +70,7 @@ class Capabilities:
     }
 
     def missing(self, need: str) -> str:
-        """Why a check with that need can't run here; "" where it can."""
+        """Return why a check with that need can't run here; "" where it can."""
         return "" if getattr(self, need) else self.REASONS[need]
 
 
@@ -96,27 +96,27 @@ class Inbox:
         return self._ended is not None or not self._items.empty()
 
     def pause(self) -> None:
-        """Has the reader stop after the message that it waits for."""
+        """Let the reader stop after the message that it waits for."""
         self._reading.clear()
 
     def resume(self) -> None:
-        """Has the reader go on."""
+        """Let the reader go on."""
         self._reading.set()
 
     def wait_while_paused(self) -> None:
-        """Blocks the reader; readers call it after each message."""
+        """Block the reader; readers call it after each message."""
         self._reading.wait()
 
     def put(self, message: Message) -> None:
-        """Adds a message that came."""
+        """Add a message that came."""
         self._items.put(message)
 
     def end(self, error: Refused | None) -> None:
-        """Says that the stream has ended."""
+        """Report that the stream has ended."""
         self._items.put(error if error is not None else StreamEnded("the stream ended without an error"))
 
     def next(self, seconds: float) -> Message | None:
-        """The next message, None where none came in time. Raises Refused or StreamEnded once it has ended."""
+        """Return the next message, None where none came in time. Raises Refused or StreamEnded once it has ended."""
         if self._ended is not None:
             raise self._ended
         try:
@@ -129,7 +129,7 @@ class Inbox:
         return item
 
     def close(self) -> None:
-        """Ends the stream from this side."""
+        """End the stream from this side."""
         self.closed = True
         self.resume()
         self._cancel()
@@ -146,15 +146,15 @@ class Link(ABC):
 
     @abstractmethod
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call. Raises Refused."""
+        """Return one call. Raises Refused."""
 
     @abstractmethod
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-        """An open server stream."""
+        """Return an open server stream."""
 
     @abstractmethod
     def close(self) -> None:
-        """Ends what is open."""
+        """End what is open."""
 
 
 class Plane(ABC):
@@ -164,20 +164,20 @@ class Plane(ABC):
     link: Link
 
     def advance(self, seconds: float) -> None:
-        """Moves the plane's time."""
+        """Move the plane's time."""
         raise NotOffered(Capabilities.REASONS["clock"])
 
     def end(self) -> None:
-        """Shuts the plane down, where it is the target's own (offers.fresh)."""
+        """Shut the plane down, where it is the target's own (offers.fresh)."""
         raise NotOffered(Capabilities.REASONS["fresh"])
 
     def another(self) -> Plane:
-        """A second plane with the same settings, where planes are the target's own (offers.fresh)."""
+        """Return a second plane with the same settings, where planes are the target's own (offers.fresh)."""
         raise NotOffered(Capabilities.REASONS["fresh"])
 
     @abstractmethod
     def close(self) -> None:
-        """Gives the plane back."""
+        """Give the plane back."""
 
 
 class Target(ABC):
@@ -193,7 +193,7 @@ class Target(ABC):
 
     @abstractmethod
     def plane(self) -> Plane:
-        """What the next check works on; the caller closes it."""
+        """Return what the next check works on; the caller closes it."""
 
 
 class Throttle:
@@ -205,7 +205,7 @@ class Throttle:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Blocks until the next call may go out."""
+        """Block until the next call may go out."""
         if not self._gap:
             return
         with self._lock:

@@ -36,11 +36,11 @@ class Wire:
         return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     def client(self) -> Client:
-        """An async HTTP client of this version of HTTP and no other."""
+        """Return an async HTTP client of this version of HTTP and no other."""
         return Client(HTTPTransport(**self._options))
 
     def sync_client(self) -> SyncClient:
-        """The same, blocking."""
+        """Return the same, blocking."""
         return SyncClient(SyncHTTPTransport(**self._options))
 
     @property
@@ -53,7 +53,7 @@ class Wire:
         }
 
     def channel(self) -> grpc.Channel:
-        """A new gRPC channel; the caller closes it. CannotJudge where grpcio isn't there."""
+        """Return a new gRPC channel; the caller closes it. CannotJudge where grpcio isn't there."""
         try:
             import grpc
         except ModuleNotFoundError:

@@ -238,7 +238,7 @@ def conditions_follow(app):
 
 
 def render(steps: Sequence[Step], violation: Violation) -> str:
-    """The script of a run that ended with that flaw."""
+    """Return the script of a run that ended with that flaw."""
     body: list[str] = []
     for number, step in enumerate(steps):
         body += _lines(number, step)
@@ -276,7 +276,7 @@ def _text(message: Message) -> str:
 
 
 def _helpers(proof: str) -> str:
-    """The functions that the lines need, and those that these need."""
+    """Return the functions that the lines need, and those that these need."""
     needed: list[str] = []
     todo = [name for name in HELPERS if re.search(rf"\b{name}\(", proof)]
     while todo:

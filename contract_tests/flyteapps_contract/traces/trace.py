@@ -52,7 +52,7 @@ class Trace:
     def call(
         self, method: str, request: Message, response: type[M], *, token_of: int = -1, received: bool = True
     ) -> Step:
-        """One unary call; a refusal is an answer, too. An answer that isn't `heard` is lost on its way."""
+        """Return one unary call; a refusal is an answer, too. An answer that isn't `heard` is lost on its way."""
         step = Step("call", method, request, token_of=token_of, received=received)
         self.steps.append(step)
         try:
@@ -64,20 +64,20 @@ class Trace:
         return step
 
     def watch(self, request: rpc.WatchRequest) -> tuple[int, Watcher]:
-        """An open Watch, and its number among the streams."""
+        """Return an open Watch, and its number among the streams."""
         target = {field.name: value for field, value in request.ListFields()}
         return self._opened("Watch", request), self.session.watch(**target)
 
     def lease(self, cluster: str) -> tuple[int, Leases]:
-        """An open Lease, and its number among the streams."""
+        """Return an open Lease, and its number among the streams."""
         return self._opened("Lease", rpc.LeaseRequest(id=self.session.cluster(cluster))), self.session.lease(cluster)
 
     def close(self, stream: int) -> None:
-        """The client closed that stream."""
+        """Record that the client closed that stream."""
         self.steps.append(Step("close", stream=stream))
 
     def advance(self, seconds: float) -> None:
-        """Moves the plane's clock."""
+        """Move the plane's clock."""
         self.steps.append(Step("advance", seconds=seconds))
         try:
             self.session.advance(seconds)
@@ -91,7 +91,7 @@ class Trace:
         return len(self.steps) - 1
 
     def calls(self) -> int:
-        """How many calls and streams it takes."""
+        """Return how many calls and streams it takes."""
         return sum(step.kind in ("call", "open") for step in self.steps)
 
     def _opened(self, method: str, request: Message) -> int:
@@ -101,13 +101,13 @@ class Trace:
 
 
 def app_of(step: Step) -> model.App:
-    """The app in a unary call's answer."""
+    """Return the app in a unary call's answer."""
     assert isinstance(step.answer, rpc.CreateResponse | rpc.GetResponse | rpc.UpdateResponse | rpc.UpdateStatusResponse)
     return step.answer.app
 
 
 def timeline(steps: Sequence[Step]) -> tuple[Span, ...]:
-    """The steps as a timeline of one client, its streams and the clock; the last call is what showed the flaw."""
+    """Return the timeline of one client, its streams and the clock; the last call showed the violation."""
     spans: list[Span] = []
     last = max((number for number, step in enumerate(steps) if step.kind == "call"), default=-1)
     ends = {step.stream: number for number, step in enumerate(steps) if step.kind == "close"}

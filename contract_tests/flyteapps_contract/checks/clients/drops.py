@@ -33,7 +33,7 @@ async def a_stream_that_is_cut(s: ClientContext) -> None:
 
 
 async def _at_every_position(s: ClientContext, how: How) -> None:
-    """All of them at the same time, each with its own app, so that one that hangs hides none of the others."""
+    """Judge all drops at the same time, each with its own app, so that one that hangs hides none of the others."""
     tried = [_dropped(s, how, after, gap) for after in range(len(PLACES)) for gap in (True, False)]
     outcomes = await asyncio.gather(*tried, return_exceptions=True)
     if others := [each for each in outcomes if isinstance(each, Exception) and not isinstance(each, Broken)]:
@@ -43,7 +43,7 @@ async def _at_every_position(s: ClientContext, how: How) -> None:
 
 
 async def _dropped(s: ClientContext, how: How, after: int, gap: bool) -> None:
-    """The stream ends after so many messages; the rest of the story is told in the gap, or once the client is back."""
+    """Judge one drop: the stream ends after so many messages; the rest happens in the gap, or on the next stream."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     told = list(STORY[: max(0, after - 1)])

@@ -49,7 +49,7 @@ async def failed_before_the_watch_opens(s: ClientContext) -> None:
 
 
 async def _recovers(s: ClientContext, app: model.App, what: str) -> None:
-    """A new image is written and becomes active, after the wait has seen the old FAILED."""
+    """Judge a write that becomes active, after the wait has seen the old FAILED."""
     name = app.metadata.id.name
     handle = await redeployed(s, app)
     waiting = s.begin(handle.watch("activated"))

@@ -25,7 +25,7 @@ STARTED = model.Status.DEPLOYMENT_STATUS_STARTED
 
 
 async def redeployed(s: ClientContext, app: model.App) -> HandleUnderTest:
-    """A handle of the app after a new image was written by the client."""
+    """Return a handle of the app after a new image was written by the client."""
     name = app.metadata.id.name
     return await s.succeeds(s.client.replace(name, s.changed(app), "a new image"), "replacing the spec")
 
@@ -62,7 +62,7 @@ async def stopped_before_the_watch_opens(s: ClientContext) -> None:
 
 
 async def _fails_after_an_old_active(s: ClientContext, handle: HandleUnderTest, app: model.App) -> None:
-    """The wait sees the old ACTIVE, then the new deployment fails."""
+    """Judge a wait that sees the old ACTIVE before the new deployment fails."""
     name = app.metadata.id.name
     waiting = s.begin(handle.watch("activated"))
     await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")
@@ -140,7 +140,7 @@ async def a_wait_closes_its_stream(s: ClientContext) -> None:
 
 
 async def _deserted(s: ClientContext) -> None:
-    """An error keeps the frames that it came from, with their streams: whether they are still there isn't judged."""
+    """Judge the open streams. An error keeps the frames that it came from, with their streams: those don't count."""
     while s.plane.viewers:
         gc.collect()
         with contextlib.suppress(TimeoutError):

@@ -25,7 +25,7 @@ def _of(app_id: model.Identifier) -> logs_rpc.TailLogsRequest:
 
 
 def _ended(tail: LogTail) -> None:
-    """Raises what the stream ends with."""
+    """Raise what the stream ends with."""
     error = tail.end()
     if error is not None:
         raise error

@@ -119,7 +119,7 @@ def a_write_has_get_forget_its_own_id_alone(s: Session) -> None:
 
 
 def _given(s: Session, *names: str, project: str = "") -> list[str]:
-    """The names of apps that were created in that order."""
+    """Return the names of apps that were created in that order."""
     made = [s.app(s.name(f"-{name}")) for name in names]
     for app in made:
         if project:

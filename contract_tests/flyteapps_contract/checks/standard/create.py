@@ -85,7 +85,7 @@ def the_status_of_a_new_running_app_is_the_planes(s: Session) -> None:
 
 
 def _lie(app: model.App) -> None:
-    """Gives the app a status that is valid, and untrue in every field."""
+    """Give the app a status that is valid, and untrue in every field."""
     apps.fill(app.status, 0)
     app.status.ingress.public_url = app.status.ingress.cname_url = app.status.ingress.vpc_url = "https://lie.invalid"
     for each in (app.status.created_at, app.status.last_updated_at, app.status.last_started_at):

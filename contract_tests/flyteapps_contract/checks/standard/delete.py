@@ -191,7 +191,7 @@ def _expect_gone(s: Session, app: model.App) -> None:
 
 
 def _given_unassigned(s: Session, state: int, name: str | None = None) -> model.App:
-    """An app that shall run, in a pool that no cluster serves."""
+    """Return an app that shall run, in a pool that no cluster serves."""
     s.require_pools()
     app = s.app(name, state=state)
     app.spec.cluster_pool = s.name("-pool")
@@ -202,7 +202,7 @@ def _given_unassigned(s: Session, state: int, name: str | None = None) -> model.
 
 
 def _given_waiting(s: Session, state: int) -> model.App:
-    """An app that was created as stopped and started since, in a pool that no cluster serves."""
+    """Return an app that was created as stopped and started since, in a pool that no cluster serves."""
     s.require_pools()
     app = s.app(state=STOP)
     app.spec.cluster_pool = s.name("-pool")
@@ -215,7 +215,7 @@ def _given_waiting(s: Session, state: int) -> model.App:
 
 
 def _stopping(app: model.App) -> model.App:
-    """The app as it shall stop, whatever its revision is."""
+    """Return the app as it shall stop, whatever its revision is."""
     wanted = copy(app)
     wanted.metadata.revision = 0
     wanted.spec.desired_state = STOP

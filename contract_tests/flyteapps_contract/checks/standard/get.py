@@ -208,14 +208,14 @@ def _image(app: model.App, image: str) -> model.App:
 
 
 def _with_cname(s: Session) -> model.App:
-    """A stopped app, not yet created, with a cname of its own."""
+    """Return a stopped app, not yet created, with a cname of its own."""
     app = s.app(state=STOP)
     app.spec.ingress.cname = f"{s.name()}.example.com"
     return app
 
 
 def _given_cname(s: Session) -> model.App:
-    """A stopped app with a cname of its own and the URL that belongs to it."""
+    """Return a stopped app with a cname of its own and the URL that belongs to it."""
     app = s.given(_with_cname(s))
     with preparing("Create with a cname"):
         expect(app.status.ingress.cname_url, "the app has no cname_url")
@@ -223,7 +223,7 @@ def _given_cname(s: Session) -> model.App:
 
 
 def _other_cname(s: Session, app: model.App) -> model.App:
-    """The app with another cname."""
+    """Return the app with another cname."""
     changed = copy(app)
     changed.spec.ingress.cname = f"{s.name()}.example.com"
     return changed

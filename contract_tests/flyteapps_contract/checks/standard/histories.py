@@ -240,7 +240,7 @@ def the_calls_of_one_app_change_no_others_fate(s: Session) -> None:
 
 
 def _together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the calls return, made at once from a thread each."""
+    """Return what the calls return, made at once from a thread each."""
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -252,7 +252,7 @@ def _together(calls: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def _calling(call: Callable[[A], T], argument: A) -> Callable[[], T | Refused]:
-    """The call with its argument, a refusal being an answer."""
+    """Return the call with its argument, a refusal being an answer."""
 
     def run() -> T | Refused:
         try:
@@ -264,12 +264,12 @@ def _calling(call: Callable[[A], T], argument: A) -> Callable[[], T | Refused]:
 
 
 def _each(call: Callable[[A], T], arguments: Sequence[A]) -> Callable[[], list[T]]:
-    """The call with each argument, one after the other."""
+    """Return the call with each argument, one after the other."""
     return lambda: [call(argument) for argument in arguments]
 
 
 def _winner(answers: Sequence[T | Refused], code: str, opening: str = "") -> T:
-    """The one answer that is no refusal; the others have that code."""
+    """Return the one answer that is no refusal; the others have that code."""
     won = [each for each in answers if not isinstance(each, Refused)]
     _expect_codes(answers, code, opening)
     expect(len(won) == 1, f"of {len(answers)} calls at once {len(won)} succeeded, expected exactly one")
@@ -284,14 +284,14 @@ def _expect_codes(answers: Sequence[object], code: str, opening: str = "") -> No
 
 
 def _expect_one_of(found: model.App, sent: Sequence[model.App]) -> None:
-    """The image and the labels are of one and the same request."""
+    """Expect the image and the labels of one and the same request."""
     pairs = [(each.spec.container.image, dict(each.metadata.labels)) for each in sent]
     pair = (found.spec.container.image, dict(found.metadata.labels))
     expect(pair in pairs, f"image and labels should be those of one request, {pairs}, but are {pair}")
 
 
 def _marked(app: model.App, mark: str, revision: int | None = None) -> model.App:
-    """The app with an image and a label that bear the mark; with its own revision unless another is given."""
+    """Return the app with an image and a label that bear the mark; with its own revision unless another is given."""
     other = copy(app)
     other.spec.container.image = f"img:{mark}"
     other.metadata.labels["mark"] = mark
@@ -314,14 +314,14 @@ def _exists(s: Session, app_id: model.Identifier) -> bool:
 
 
 def _twin(s: Session) -> Session:
-    """A session with another plane of the same settings, in the same project."""
+    """Return a session with another plane of the same settings, in the same project."""
     other = Session(s.plane.another(), s.run)
     other.project = s.project
     return other
 
 
 def _bytes_of_a_run(s: Session, names: Sequence[str]) -> dict[str, list[bytes]]:
-    """The answers and the events of a run, as they were serialized by the plane."""
+    """Return the answers and the events of a run, as they were serialized by the plane."""
     link, answers, events = s.plane.link, list[bytes](), list[bytes]()
 
     def call(method: str, request: Message) -> bytes:
@@ -364,14 +364,14 @@ def _bytes_of_a_run(s: Session, names: Sequence[str]) -> dict[str, list[bytes]]:
 
 
 def _name_in(response: bytes) -> str:
-    """The name of the app of a WatchResponse."""
+    """Return the name of the app of a WatchResponse."""
     events = rpc.WatchResponse.FromString(response)
     apps = (events.create_event.app, events.update_event.updated_app, events.delete_event.app)
     return "".join(app.metadata.id.name for app in apps)
 
 
 def _fates(s: Session, names: Sequence[str], crowd: int = 0) -> dict[str, list[tuple[str, int]]]:
-    """What became of the apps: each condition, and the nanoseconds since the one before it."""
+    """Return what became of the apps: each condition, and the nanoseconds since the one before it."""
     for name in names:
         s.given(s.app(name))
     others = [s.given() for _ in range(crowd)]

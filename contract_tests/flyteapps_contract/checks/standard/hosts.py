@@ -28,7 +28,7 @@ NOT_CNAMES = (
 
 
 def split(app: model.App) -> SplitResult:
-    """The parts of an app's public_url; Broken where it has none."""
+    """Return the parts of an app's public_url; Broken where it has none."""
     url = app.status.ingress.public_url
     parts = urlsplit(url)
     expect(parts.scheme and parts.netloc, f"status.ingress.public_url of {app.metadata.id.name} is no URL: {url!r}")
@@ -36,7 +36,7 @@ def split(app: model.App) -> SplitResult:
 
 
 def label(app: model.App) -> str:
-    """The subdomain in its public_url: the last segment of a path, else the first label of the host."""
+    """Return the subdomain in its public_url: the last segment of a path, else the first label of the host."""
     parts = split(app)
     segments = [segment for segment in parts.path.split("/") if segment]
     return segments[-1] if segments else parts.netloc.partition(".")[0]
@@ -49,7 +49,7 @@ def expect_generated(subdomain: str, app: model.App, what: str) -> None:
 
 
 def with_ingress(s: Session, name: str | None = None, **ingress: object) -> model.App:
-    """A stopped app, not yet created, that sends an ingress."""
+    """Return a stopped app, not yet created, that sends an ingress."""
     app = s.app(name, state=STOP)
     app.spec.ingress.CopyFrom(model.IngressConfig(**ingress))  # type: ignore[arg-type]  # bool or str, by field
     return app

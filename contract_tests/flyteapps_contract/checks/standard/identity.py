@@ -361,7 +361,7 @@ def _subject(identity: identity_pb2.EnrichedIdentity) -> str:
 
 
 def _listed(s: Session, app_id: model.Identifier) -> list[tuple[str, model.App]]:
-    """The app as List gives it, with and without what enriches identities; others' apps are left alone."""
+    """Return the app as List gives it, with and without what enriches identities; others' apps are left alone."""
     plain = [("List", app) for app in all_apps(s)]
     bare = [("List with disable_identity_enrichment", app) for app in all_apps(s, disable_identity_enrichment=True)]
     return [(where, app) for where, app in plain + bare if app.metadata.id == app_id]

@@ -219,7 +219,7 @@ def a_backlog_is_the_last_thousand_lines(s: Session) -> None:
 
 
 def _given_running(cluster: Cluster, count: int) -> model.App:
-    """An app that runs with so many replicas, and has said so."""
+    """Return an app that runs with so many replicas, and has said so."""
     return cluster.given(ACTIVE, substate=RUNNING, replicas=count)
 
 
@@ -242,7 +242,7 @@ def _of_replica(app: model.App, name: str) -> rpc.TailLogsRequest:
 
 
 def _until_running(tail: LogTail) -> list[LogLine]:
-    """The lines up to the one that says that the app runs."""
+    """Return the lines up to the one that says that the app runs."""
     return tail.lines_until(lambda line: "RUNNING" in line.text, "the line that says that the app runs")
 
 

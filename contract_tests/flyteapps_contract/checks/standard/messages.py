@@ -161,7 +161,7 @@ def a_compressed_grpc_message_counts_as_it_is(s: Session) -> None:
 
 
 def padded(request: Message, size: int = LARGEST_REQUEST + 1) -> Message:
-    """A copy of exactly that many bytes, all but the request's own in an unknown field."""
+    """Return a copy of exactly that many bytes, all but the request's own in an unknown field."""
     larger = type(request)()
     larger.CopyFrom(request)
     head = len(_field(b"")) + len(_varint(size)) - 1
@@ -171,7 +171,7 @@ def padded(request: Message, size: int = LARGEST_REQUEST + 1) -> Message:
 
 
 def _grown(app: model.App, size: int) -> model.App:
-    """A copy of at least that many bytes, and hardly more, in an argument of its container."""
+    """Return a copy of at least that many bytes, and hardly more, in an argument of its container."""
     grown = model.App()
     grown.CopyFrom(app)
     grown.spec.container.args.append("x" * (size - app.ByteSize()))
@@ -183,12 +183,12 @@ def _add_unknown(message: Message, content: bytes) -> None:
 
 
 def _unknown(message: Message) -> list[object]:
-    """What the message's unknown fields hold."""
+    """Return what the message's unknown fields hold."""
     return [field.data for field in UnknownFieldSet(message)]
 
 
 def _field(content: bytes) -> bytes:
-    """A field of bytes that no message has, as it is on the wire."""
+    """Return a field of bytes that no message has, as it is on the wire."""
     return _varint(UNKNOWN_FIELD << 3 | 2) + _varint(len(content)) + content
 
 

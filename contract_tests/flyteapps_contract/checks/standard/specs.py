@@ -230,7 +230,7 @@ STORED = (
 
 
 def _scaled(s: Session, bounds: tuple[int, int] | None, period: float = 0.0, name: str | None = None) -> model.App:
-    """An app with these bounds, and this scaledown_period in seconds."""
+    """Return an app with these bounds, and this scaledown_period in seconds."""
     app = s.app(name)
     if bounds is not None:
         app.spec.autoscaling.replicas.min, app.spec.autoscaling.replicas.max = bounds

@@ -17,7 +17,7 @@ from flyteapps_contract.streams import PATIENCE
 
 @contextlib.contextmanager
 def or_not_found() -> Generator[None]:
-    """Lets the body be refused with NOT_FOUND, where that is as good as an empty answer."""
+    """Let the body be refused with NOT_FOUND, where that is as good as an empty answer."""
     try:
         yield
     except Refused as error:
@@ -57,7 +57,7 @@ def if_offered(what: str) -> Generator[None]:
 
 
 def first_of(s: Session, service: str, method: str, request: Message, response: type[Message]) -> Message | None:
-    """The first message of a stream, or None. Raises Refused."""
+    """Return the first message of a stream, or None. Raises Refused."""
     inbox = s.plane.link.stream(service, method, request, response)
     try:
         return inbox.next(PATIENCE)
@@ -66,14 +66,14 @@ def first_of(s: Session, service: str, method: str, request: Message, response: 
 
 
 def stopped(s: Session, app_id: model.Identifier, image: str = "img:1") -> model.App:
-    """A small stopped app with that id."""
+    """Return a small stopped app with that id."""
     app = s.app(app_id.name, image=image, state=STOP)
     app.metadata.id.CopyFrom(app_id)
     return app
 
 
 def all_apps(s: Session, **options: Any) -> Iterator[model.App]:
-    """The apps on all pages of a List, of this session's project unless the options name a scope; others' too."""
+    """Return the apps on all pages of a List, others' too; of this session's project unless options name a scope."""
     query = list_pb2.ListRequest(limit=1000)
     while True:
         page = s.list(query, **options)

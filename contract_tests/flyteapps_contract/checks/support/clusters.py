@@ -56,19 +56,19 @@ class Cluster:
         return self._leases
 
     def leave(self) -> None:
-        """Closes its Lease stream; what it was leased it keeps."""
+        """Close its Lease stream; what it was leased it keeps."""
         if self._leases is not None:
             self._leases.close()
             self._leases = None
 
     def app(self, **options: Any) -> model.App:
-        """An app that this cluster alone is leased, not yet created."""
+        """Return an app that this cluster alone is leased, not yet created."""
         app = self._s.app(**options)
         app.spec.cluster_pool = self.name
         return app
 
     def given_leased(self, app: model.App | None = None) -> model.App:
-        """An app that was just created, or started, and leased."""
+        """Return an app that was just created, or started, and leased."""
         with preparing("a lease"):
             made = self._s.create(app if app is not None else self.app())
             leased = self.leases.take(1)[0]
@@ -77,26 +77,26 @@ class Cluster:
         return leased
 
     def given(self, status: int, app: model.App | None = None, **told: Any) -> model.App:
-        """An app that the cluster has brought to that status: ASSIGNED, PENDING, DEPLOYING, ACTIVE, FAILED, STOPPED."""
+        """Return an app that the cluster reported as ASSIGNED, PENDING, DEPLOYING, ACTIVE, FAILED or STOPPED."""
         if status == STOPPED:
             return self.given_stopped(self.given(ACTIVE, app))
         return self.given_reports(self.given_leased(app), *TO[status], **told)
 
     def given_reports(self, app: model.App, *states: int, **told: Any) -> model.App:
-        """The app after these reports, which must work."""
+        """Return the app after these reports, which must work."""
         for status in states:
             with preparing(f"the report {status_name(status)}"):
                 app = self.report(app, status, **(told if status == states[-1] else {}))
         return app
 
     def given_stopped(self, app: model.App) -> model.App:
-        """The app once it shall stop and its cluster has stopped it."""
+        """Return the app once it shall stop and its cluster has stopped it."""
         asked = copy(app)
         asked.spec.desired_state = STOP
         return self.given_reports(self._s.given_update(asked), STOPPED, replicas=0)
 
     def given_started(self, app: model.App) -> model.App:
-        """A stopped app once it shall run again, leased again."""
+        """Return a stopped app once it shall run again, leased again."""
         asked = copy(app)
         asked.spec.desired_state = RUN
         self._s.given_update(asked)
@@ -118,7 +118,7 @@ class Cluster:
         revision: int = 0,
         counter: int = 0,
     ) -> model.App:
-        """The report as it is sent; without a number of replicas, as many as there are."""
+        """Return the report as it is sent; without a number of replicas, as many as there are."""
         sent = model.App(metadata=model.Meta(id=app.metadata.id, revision=revision), spec=app.spec)
         sent.status.assigned_cluster = self.name
         sent.status.current_replicas = app.status.current_replicas if replicas is None else replicas
@@ -133,7 +133,7 @@ class Cluster:
 
 
 def counter(app: model.App) -> int:
-    """The revision of the app's last condition."""
+    """Return the revision of the app's last condition."""
     return app.status.conditions[-1].revision if app.status.conditions else 0
 
 

@@ -22,7 +22,7 @@ ARRIVES = 0.1
 
 
 def resource(app_id: model.Identifier) -> str:
-    """The resource name of an id."""
+    """Return the resource name of an id."""
     whole = f"{app_id.name}-{app_id.project}-{app_id.domain}".lower()
     if len(whole) <= LONGEST:
         return whole
@@ -31,7 +31,7 @@ def resource(app_id: model.Identifier) -> str:
 
 
 def listed(s: Session, app_id: model.Identifier) -> model.App | None:
-    """The app as List of its project gives it now, None where it isn't there."""
+    """Return the app as List of its project gives it now, None where it isn't there."""
     scope = s.scope(app_id.project)
     scope.domain = app_id.domain
     found = [each for each in s.list(project=scope).apps if resource(each.metadata.id) == resource(app_id)]
@@ -40,7 +40,7 @@ def listed(s: Session, app_id: model.Identifier) -> model.App | None:
 
 
 def shown(s: Session, app_id: model.Identifier) -> model.App:
-    """The same; Broken where it isn't there."""
+    """Return the same; Broken where it isn't there."""
     app = listed(s, app_id)
     if app is None:
         raise Broken(f"List of {app_id.project} should have {app_id.name}, and hasn't")
@@ -48,7 +48,7 @@ def shown(s: Session, app_id: model.Identifier) -> model.App:
 
 
 def changed(app: model.App, image: str) -> model.App:
-    """The app with another image, and without what a plane made of it."""
+    """Return the app with another image, and without what a plane made of it."""
     new = copy(app)
     new.ClearField("status")
     new.spec.container.image = image
@@ -56,7 +56,7 @@ def changed(app: model.App, image: str) -> model.App:
 
 
 def stopped(s: Session, app: model.App) -> model.App:
-    """The app, active before and stopped now, as it was sent."""
+    """Return the app, active before and stopped now, as it was sent."""
     new = copy(app)
     new.ClearField("status")
     new.spec.desired_state = STOP
@@ -65,13 +65,13 @@ def stopped(s: Session, app: model.App) -> model.App:
 
 
 def rests(app: model.App) -> bool:
-    """Whether all its conditions are ACTIVE."""
+    """Return whether all its conditions are ACTIVE."""
     found = statuses(app)
     return bool(found) and set(found) == {"ACTIVE"}
 
 
 def given_watched(s: Session) -> tuple[model.App, Watcher]:
-    """An active app, and an open watch of it whose snapshot was read."""
+    """Return an active app, and an open watch of it whose snapshot was read."""
     app = s.given_active()
     watcher = s.watch(app_id=app.metadata.id)
     first = next_of(s, watcher, "the snapshot")
@@ -81,7 +81,7 @@ def given_watched(s: Session) -> tuple[model.App, Watcher]:
 
 
 def given_received(s: Session, app_id: model.Identifier) -> Watcher:
-    """A watch of an absent app that is open for sure: it has told of an app of that bare name in another project."""
+    """Return a watch of an absent app that is open for sure: it showed an app of that bare name in another project."""
     watcher = s.watch(app_id=app_id)
     twin = s.app(app_id.name, project=f"{app_id.project}-twin")
     waiting = Waiting(s.plane)
@@ -96,7 +96,7 @@ def given_received(s: Session, app_id: model.Identifier) -> Watcher:
 
 
 def next_of(s: Session, watcher: Watcher, what: str) -> WatchEvent:
-    """The next event; time passes while it is waited for. Broken where none comes."""
+    """Return the next event; time passes while it is waited for. Broken where none comes."""
     waiting = Waiting(s.plane)
     while not waiting.over:
         seen = watcher.poll(waiting.patience)
@@ -107,12 +107,12 @@ def next_of(s: Session, watcher: Watcher, what: str) -> WatchEvent:
 
 
 def is_of(seen: WatchEvent, app: model.App) -> bool:
-    """Whether the event is of that very app: a watch tells of others of its bare name, too."""
+    """Return whether the event is of that very app: a watch tells of others of its bare name, too."""
     return seen.app.metadata.id.project == app.metadata.id.project
 
 
 def until(s: Session, watcher: Watcher, reached: Callable[[WatchEvent], bool], what: str) -> list[WatchEvent]:
-    """The events up to and with the first of which `reached` says so."""
+    """Return the events up to and with the first of which `reached` says so."""
     seen = [next_of(s, watcher, what)]
     while not reached(seen[-1]):
         seen.append(next_of(s, watcher, what))

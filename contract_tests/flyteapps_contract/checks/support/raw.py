@@ -40,7 +40,7 @@ class Answer:
 def post(
     s: Session, method: str, content: bytes, content_type: str, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """What a POST to that method of AppService is answered."""
+    """Return what a POST to that method of AppService is answered."""
     path = method if "/" in method else f"{SERVICE}/{method}"
     sent = {"content-type": content_type, **(headers or {})}
     with _answered(f"POST {path} as {content_type}"):
@@ -50,7 +50,7 @@ def post(
 
 
 def get(s: Session, method: str, params: Mapping[str, str]) -> Answer:
-    """What a GET of that method of AppService is answered."""
+    """Return what a GET of that method of AppService is answered."""
     with _answered(f"GET {method}"):
         wire = s.plane.link.wire
         url = f"{wire.url}/{SERVICE}/{method}"
@@ -59,12 +59,12 @@ def get(s: Session, method: str, params: Mapping[str, str]) -> Answer:
 
 
 def frame(message: bytes, flags: int = 0) -> bytes:
-    """A message as Connect's streams, gRPC and gRPC-Web send it."""
+    """Return a message as Connect's streams, gRPC and gRPC-Web send it."""
     return bytes((flags,)) + len(message).to_bytes(4, "big") + message
 
 
 def frames(body: bytes) -> list[tuple[int, bytes]]:
-    """The flags and the content of each frame."""
+    """Return the flags and the content of each frame."""
     found: list[tuple[int, bytes]] = []
     while body:
         size = int.from_bytes(body[1:5], "big")
@@ -74,7 +74,7 @@ def frames(body: bytes) -> list[tuple[int, bytes]]:
 
 
 def grpc_call(s: Session, method: str, content: bytes, *, gzip: bool = False) -> bytes:
-    """The bytes that a gRPC call is answered with. Raises Refused."""
+    """Return the bytes that a gRPC call is answered with. Raises Refused."""
     import grpc
 
     from flyteapps_contract.targets.grpc_channel import refused
@@ -90,7 +90,7 @@ def grpc_call(s: Session, method: str, content: bytes, *, gzip: bool = False) ->
 
 
 def grpc_code(s: Session, method: str, content: bytes, *, gzip: bool = False) -> str:
-    """The code that a gRPC call ends with, "OK" where it went well."""
+    """Return the code that a gRPC call ends with, "OK" where it went well."""
     try:
         grpc_call(s, method, content, gzip=gzip)
     except Refused as error:
@@ -133,7 +133,7 @@ def _trailer(content: bytes, name: str) -> str:
 
 
 def _code(body: bytes, *inside: str) -> str:
-    """The code of Connect's error in the JSON, "OK" where there is none `inside`; "" where it can't be read."""
+    """Return the code of Connect's error in the JSON, "OK" where there is none `inside`; "" where it can't be read."""
     try:
         error: Any = json.loads(body)
         for name in inside:

@@ -41,7 +41,7 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Body]:
-    """Registers a check of these guarantees under its function's name."""
+    """Register a check of these guarantees under its function's name."""
 
     def register(body: Body) -> Body:
         name = body.__name__
@@ -56,7 +56,7 @@ def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Bod
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Every check of every dialect, in the order of their contracts."""
+    """Return every check of every dialect, in the order of their contracts."""
     for package in (standard, flyte_oss):
         for module in sorted(each.name for each in walk_packages(package.__path__, f"{package.__name__}.")):
             import_module(module)

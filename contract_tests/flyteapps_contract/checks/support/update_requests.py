@@ -19,13 +19,13 @@ def anew(
     state: int | None = None,
     labels: dict[str, str] | None = None,
 ) -> model.App:
-    """The app as a client would send it anew: without revision and status; it keeps its desired state by default."""
+    """Return the app as a client sends it anew: without revision and status, its desired state kept by default."""
     wanted = app.spec.desired_state if state is None else state
     return s.app(app.metadata.id.name, image=image, state=wanted, labels=labels)
 
 
 def rich(s: Session, app: model.App, mark: str) -> model.App:
-    """An update of the app that sets every field which a client may, each bearing the mark."""
+    """Return an update of the app that sets every field which a client may, each bearing the mark."""
     sent = anew(s, app, image=f"img:{mark}", labels={"team": mark, f"only-{mark}": ""})
     sent.metadata.code_bundle_uri = f"s3://bundle/{mark}"
     sent.metadata.source_code.link = f"https://source.example/{mark}"
@@ -78,7 +78,7 @@ DIFFERENCES: dict[str, Change] = {
 
 
 def foreign_status() -> model.Status:
-    """A valid status that isn't the plane's own, every field of it set."""
+    """Return a valid status that isn't the plane's own, every field of it set."""
     status = model.Status(assigned_cluster="mine", current_replicas=77, last_assigned_cluster="mine-too")
     status.ingress.public_url = "https://mine.example"
     for time in (status.created_at, status.last_updated_at, status.lease_expiration, status.last_started_at):

@@ -41,7 +41,7 @@ class Writer:
         self._names: set[str] = set()
 
     def create(self, name: str | None = None, **where: str) -> model.App:
-        """Creates a stopped app."""
+        """Create a stopped app."""
         app = self._s.given_stopped(name=name, **where)
         self.written.append(WatchEvent("create", app, None))
         self.now[app.metadata.id.name] = app
@@ -49,7 +49,7 @@ class Writer:
         return app
 
     def update(self, app: model.App) -> model.App:
-        """Changes a label of the app as it is now, whatever state of it is handed in."""
+        """Change a label of the app as it is now, whatever state of it is handed in."""
         old = self.now[app.metadata.id.name]
         new = copy(old)
         new.metadata.labels["n"] = str(old.metadata.revision)
@@ -59,27 +59,27 @@ class Writer:
         return new
 
     def update_often(self, app: model.App) -> None:
-        """Some updates in a row."""
+        """Update the app some times in a row."""
         for _ in range(ROUNDS):
             self.update(app)
 
     def delete(self, app: model.App) -> model.App:
-        """Deletes the app: its last state."""
+        """Delete the app: its last state."""
         last = self.now.pop(app.metadata.id.name)
         self._s.given_deleted(last)
         self.written.append(WatchEvent("delete", last, None))
         return last
 
     def own(self, events: Sequence[WatchEvent]) -> list[WatchEvent]:
-        """Those of the apps written here."""
+        """Return those of the apps written here."""
         return [event for event in events if event.name in self._names]
 
     def next(self, watcher: Watcher) -> WatchEvent:
-        """The next event of an app written here."""
+        """Return the next event of an app written here."""
         return watcher.until(lambda seen: seen.name in self._names, "an event of an app of this check")[-1]
 
     def opened(self, **target: object) -> Watcher:
-        """A watch that is known to have begun: its snapshot showed the newest app."""
+        """Return a watch that is known to have begun: its snapshot showed the newest app."""
         watcher = self._s.watch(**target)
         newest = list(self.now)[-1]
         with preparing("reading a snapshot"):
@@ -87,7 +87,7 @@ class Writer:
         return watcher
 
     def read(self, watcher: Watcher, last: model.App) -> list[WatchEvent]:
-        """All that the stream showed of the apps written here, up to `last`, which was written once and last."""
+        """Return all that the stream showed of the apps written here, up to `last`, which was written once and last."""
         with preparing("reading the stream up to the last write"):
             watcher.until(lambda seen: seen.name == last.metadata.id.name, "the event of the last write")
         return self.own(watcher.seen)
@@ -142,7 +142,7 @@ class Race:
         self.streams = [writer.read(watcher, last) for watcher in watchers]
 
     def first_of(self, stream: Sequence[WatchEvent], name: str) -> WatchEvent:
-        """How the stream showed the app first."""
+        """Return how the stream showed the app first."""
         for event in stream:
             if event.name == name:
                 return event
@@ -150,7 +150,7 @@ class Race:
 
 
 def life(s: Session) -> list[WatchEvent]:
-    """What a watch of the project saw of an app that was deployed, changed, stopped, started and deleted."""
+    """Return what a watch of the project saw of an app that was deployed, changed, stopped, started and deleted."""
     anchor = s.given_stopped()
     watcher = s.watch()
     with preparing("reading a snapshot"):
@@ -168,7 +168,7 @@ def life(s: Session) -> list[WatchEvent]:
 
 
 def burst(s: Session, app: model.App) -> list[model.App]:
-    """The app after each of many updates, from several threads where the run has no limit of calls."""
+    """Return the app after each of many updates, from several threads where the run has no limit of calls."""
     rate = s.run.limits.calls_per_second
     threads, count = (1, min(BURST, int(rate * BURST_SECONDS))) if rate else (WRITERS, BURST)
 
@@ -186,7 +186,7 @@ def burst(s: Session, app: model.App) -> list[model.App]:
 
 
 def silent(watcher: Watcher) -> bool:
-    """Whether the stream shows nothing; a refusal shows nothing either."""
+    """Return whether the stream shows nothing; a refusal shows nothing either."""
     try:
         return watcher.poll(QUIET) is None
     except (Refused, StreamEnded):
@@ -194,25 +194,25 @@ def silent(watcher: Watcher) -> bool:
 
 
 def labelled(app: model.App) -> model.App:
-    """The app with a label that it didn't have."""
+    """Return the app with a label that it didn't have."""
     changed = copy(app)
     changed.metadata.labels["n"] = "changed"
     return changed
 
 
 def namesakes(s: Session, app: model.App) -> list[model.App]:
-    """Stopped apps of that name in another project and in another domain, not yet created."""
+    """Return stopped apps of that name in another project and in another domain, not yet created."""
     name = app.metadata.id.name
     return [s.app(name, state=STOP, project=s.project + "x"), s.app(name, state=STOP, domain=s.domain + "x")]
 
 
 def cluster_of(app: model.App) -> identifier_pb2.ClusterIdentifier:
-    """The cluster that the app is assigned to, as Watch takes it."""
+    """Return the cluster that the app is assigned to, as Watch takes it."""
     if not app.status.assigned_cluster:
         raise Unjudged("an active app has no assigned_cluster")
     return identifier_pb2.ClusterIdentifier(organization=app.metadata.id.org, name=app.status.assigned_cluster)
 
 
 def next_of(watcher: Watcher, name: str) -> WatchEvent:
-    """The next event of that app."""
+    """Return the next event of that app."""
     return watcher.until(lambda seen: seen.name == name, f"an event of {name}")[-1]

@@ -32,26 +32,26 @@ class Apps:
         self._ticks = 0
 
     def find(self, name: str) -> model.App | None:
-        """A copy of the app as it is stored."""
+        """Return a copy of the app as it is stored."""
         stored = self._apps.get(name)
         return copy(stored) if stored is not None else None
 
     def named(self, name: str) -> list[model.App]:
-        """The app of that name, as far as there is one; with "" all of them."""
+        """Return the app of that name, as far as there is one; with "" all of them."""
         return [copy(app) for each, app in self._apps.items() if name in ("", each)]
 
     def require(self, name: str) -> model.App:
-        """The same. Raises Refused with NOT_FOUND."""
+        """Return the same. Raises Refused with NOT_FOUND."""
         if (stored := self.find(name)) is None:
             raise Refused("NOT_FOUND", f"there is no app {name}")
         return stored
 
     def put(self, app: model.App) -> None:
-        """Stores an app exactly as it is, and tells nobody."""
+        """Store an app exactly as it is, and tells nobody."""
         self._apps[app.metadata.id.name] = copy(app)
 
     def create(self, sent: model.App) -> model.App:
-        """A new app. Raises Refused."""
+        """Return a new app. Raises Refused."""
         name = sent.metadata.id.name
         if name in self._apps:
             raise Refused("ALREADY_EXISTS", f"app {name} exists")
@@ -64,7 +64,7 @@ class Apps:
         return copy(app)
 
     def completed(self, sent: model.App) -> model.App:
-        """A new app with what the plane adds to it, and without a condition."""
+        """Return a new app with what the plane adds to it, and without a condition."""
         app = model.App(metadata=sent.metadata, spec=sent.spec)
         name = app.metadata.id.name
         app.metadata.id.org = app.metadata.id.org or ORG
@@ -79,7 +79,7 @@ class Apps:
         return app
 
     def update(self, sent: model.App, reason: str) -> model.App:
-        """The app's next revision. Raises Refused."""
+        """Return the app's next revision. Raises Refused."""
         old = self.require(sent.metadata.id.name)
         revision = old.metadata.revision
         if self.counts and sent.metadata.revision not in (0, revision):
@@ -104,19 +104,19 @@ class Apps:
         return copy(app)
 
     def delete(self, name: str) -> None:
-        """Removes the app. Raises Refused."""
+        """Remove the app. Raises Refused."""
         app = self.require(name)
         if app.spec.desired_state != STOP and status_of(app) != UNASSIGNED:
             raise Refused("FAILED_PRECONDITION", f"app {name} runs: set its desired state to STOPPED first")
         self.remove(name)
 
     def remove(self, name: str) -> None:
-        """Removes the app, whatever its state."""
+        """Remove the app, whatever its state."""
         app = self._apps.pop(name)
         self._heard(name, rpc.WatchResponse(delete_event=rpc.DeleteEvent(app=app)))
 
     def report(self, name: str, status: int, substate: int = 0, message: str = "") -> model.App:
-        """The cluster says where the app is: a condition and an event."""
+        """Return the cluster says where the app is: a condition and an event."""
         old = self.require(name)
         app = copy(old)
         self.add_condition(app, status, message or "reported", substate)
@@ -125,7 +125,7 @@ class Apps:
         return copy(app)
 
     def add_condition(self, app: model.App, status: int, message: str, substate: int = 0) -> None:
-        """Appends a condition; where revisions aren't counted it replaces what stands there."""
+        """Append a condition; where revisions aren't counted it replaces what stands there."""
         counter = app.status.conditions[-1].revision + 1 if app.status.conditions else 1
         if not self.counts:
             del app.status.conditions[:]
@@ -153,5 +153,5 @@ class Apps:
 
 
 def status_of(app: model.App) -> int:
-    """The status of its last condition, 0 without one."""
+    """Return the status of its last condition, 0 without one."""
     return app.status.conditions[-1].deployment_status if app.status.conditions else 0

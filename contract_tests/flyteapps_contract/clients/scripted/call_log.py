@@ -36,9 +36,9 @@ class CallLog:
     calls: list[Call] = field(default_factory=list[Call])
 
     def of(self, *methods: str, app: str = "") -> list[Call]:
-        """The calls of these methods, of one app where it is named."""
+        """Return the calls of these methods, of one app where it is named."""
         return [call for call in self.calls if call.method in methods and app in ("", call.app)]
 
     def story(self, app: str = "") -> str:
-        """The calls in one line, for reports."""
+        """Return the calls in one line, for reports."""
         return ", ".join(str(call) for call in self.calls if app in ("", call.app)) or "no call"

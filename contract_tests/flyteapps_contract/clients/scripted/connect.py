@@ -39,12 +39,12 @@ STATUS = {
 
 
 def method_of(request: Request) -> str:
-    """The RPC's path: service and method."""
+    """Return the RPC's path: service and method."""
     return urlsplit(request.target).path.strip("/")
 
 
 def unary_request(request: Request, kind: type[M]) -> M:
-    """The message of a unary call. Raises Refused."""
+    """Return the message of a unary call. Raises Refused."""
     if request.method == "GET":
         query = {key: values[0] for key, values in parse_qs(urlsplit(request.target).query).items()}
         text = query.get("message", "")
@@ -55,7 +55,7 @@ def unary_request(request: Request, kind: type[M]) -> M:
 
 
 def stream_request(request: Request, kind: type[M]) -> M:
-    """The one message that opens a server stream. Raises Refused."""
+    """Return the one message that opens a server stream. Raises Refused."""
     if len(request.body) < PREFIX:
         raise Refused("INVALID_ARGUMENT", "the request holds no message")
     flags, body = request.body[0], request.body[PREFIX:]
@@ -64,30 +64,30 @@ def stream_request(request: Request, kind: type[M]) -> M:
 
 
 async def answer(exchange: Exchange, message: Message) -> None:
-    """The answer of a unary call, in the caller's own codec."""
+    """Send the response of a unary call, in the caller's own codec."""
     as_json = _is_json(exchange.request) or "encoding=json" in exchange.request.target
     await exchange.answer(200, {"content-type": f"application/{_codec(as_json)}"}, _encoded(message, as_json))
 
 
 async def refuse(exchange: Exchange, error: Refused) -> None:
-    """The error of a unary call."""
+    """Send the error of a unary call."""
     body = json.dumps(_error(error)).encode()
     await exchange.answer(STATUS.get(error.code, 500), {"content-type": "application/json"}, body)
 
 
 async def open_stream(exchange: Exchange) -> None:
-    """Begins the answer of a server stream."""
+    """Begin the answer of a server stream."""
     await exchange.open({"content-type": f"application/connect+{_codec(_is_json(exchange.request))}"})
 
 
 async def send(exchange: Exchange, message: Message) -> None:
-    """One message of a stream."""
+    """Send one message of a stream."""
     body = _encoded(message, _is_json(exchange.request))
     await exchange.send(bytes([0]) + len(body).to_bytes(PREFIX - 1, "big") + body)
 
 
 async def end_stream(exchange: Exchange, error: Refused | None) -> None:
-    """The end of a stream, as the protocol wants it."""
+    """Send the end of a stream, as the protocol wants it."""
     body = json.dumps({"error": _error(error)} if error else {}).encode()
     await exchange.send(bytes([END]) + len(body).to_bytes(PREFIX - 1, "big") + body)
     await exchange.finish()

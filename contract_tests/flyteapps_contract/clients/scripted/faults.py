@@ -37,7 +37,7 @@ class Meeting:
         self._complete = asyncio.Event()
 
     async def join(self) -> None:
-        """Returns when all are there, or nobody came in time."""
+        """Return when all are there, or nobody came in time."""
         self._missing -= 1
         if self._missing <= 0:
             self._complete.set()
@@ -74,7 +74,7 @@ class Faults:
     left: list[Fault] = field(default_factory=list[Fault])
 
     def take(self, method: str, app: str) -> Fault | None:
-        """The cue for this call, if there is one."""
+        """Return the cue for this call, if there is one."""
         for fault in self.left:
             if fault.method == method and fault.app in ("", app):
                 fault.times -= 1

@@ -37,34 +37,34 @@ class Exchange:
         self._writer = writer
 
     async def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """The whole answer."""
+        """Send a whole response."""
         self._head(status, {**headers, "content-length": str(len(body))})
         self._writer.write(body)
         await self._writer.drain()
 
     async def open(self, headers: Mapping[str, str]) -> None:
-        """Begins an answer that comes in pieces."""
+        """Begin an answer that comes in pieces."""
         self.last = True  # what `left` reads would be missing from a further request
         self._head(200, {**headers, "transfer-encoding": "chunked", "connection": "close"})
         await self._writer.drain()
 
     async def send(self, piece: bytes) -> None:
-        """One piece, on its way when this returns."""
+        """Send one piece of the body; it is on its way when this returns."""
         self._writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
         await self._writer.drain()
 
     async def finish(self) -> None:
-        """The end of the pieces."""
+        """Send the end of the body."""
         self._writer.write(b"0\r\n\r\n")
         await self._writer.drain()
 
     def cut(self) -> None:
-        """Resets the connection."""
+        """Reset the connection."""
         self.last = True
         self._writer.transport.abort()
 
     async def left(self) -> None:
-        """Returns once the client has gone."""
+        """Return once the client has gone."""
         with contextlib.suppress(ConnectionError):
             await self._reader.read(1)
 
@@ -83,12 +83,12 @@ class Listener:
         self._closed = False
 
     async def start(self) -> str:
-        """Begins to listen; the URL."""
+        """Begin to listen; the URL."""
         self._server = await asyncio.start_server(self._connected, HOST, 0)
         return f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
 
     async def close(self) -> None:
-        """Stops listening, cuts what is connected, and waits for all of it."""
+        """Stop listening, cuts what is connected, and waits for all of it."""
         self._closed = True
         if self._server is not None:
             self._server.close()
@@ -127,7 +127,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request of the connection; None where the client has closed it. Raises IncompleteReadError."""
+    """Return the next request of the connection; None where the client has closed it. Raises IncompleteReadError."""
     try:
         start = (await reader.readuntil(LINE_END)).strip()
     except asyncio.IncompleteReadError as end:

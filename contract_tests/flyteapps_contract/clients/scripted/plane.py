@@ -43,43 +43,43 @@ class ScriptedPlane:
         self._changed = asyncio.Event()
 
     def add_fault(self, method: str, app: str = "", **what: Any) -> Fault:
-        """Has something happen on the next call of that method; see Cue."""
+        """Let something happen on the next call of that method; see Cue."""
         fault = Fault(method=method, app=app, **what)
         self._faults.left.append(fault)
         return fault
 
     def say(self, name: str, event: rpc.WatchResponse) -> None:
-        """Sends an event to the watchers of the app, whatever is stored."""
+        """Send an event to the watchers of the app, whatever is stored."""
         for viewer in self.viewers:
             if viewer.sees(name):
                 viewer.events.put_nowait(event)
 
     async def until(self, reached: Callable[[], object]) -> None:
-        """Returns once `reached()` is true."""
+        """Return once `reached()` is true."""
         while not reached():
             await self._changed.wait()
 
     async def attended(self, name: str) -> None:
-        """Returns once the app is waited for: a stream has sent its snapshot, or two reads came from now on."""
+        """Return once the app is waited for: a stream has sent its snapshot, or two reads came from now on."""
         known = len(self.call_log.of("Get", app=name))
         await self.until(lambda: self._shown(name) or len(self.call_log.of("Get", app=name)) >= known + 2)
 
     async def looked_at(self, name: str, *, since: int) -> None:
-        """Returns once the app was read or watched after the journal's first `since` calls."""
+        """Return once the app was read or watched after the journal's first `since` calls."""
         await self.until(lambda: any(call.looks and call.app == name for call in self.call_log.calls[since:]))
 
     async def deserted(self) -> None:
-        """Returns once no stream is open."""
+        """Return once no stream is open."""
         await self.until(lambda: not self.viewers)
 
     async def delivered(self, name: str) -> None:
-        """Returns once every event of the app has left on the streams that see it."""
+        """Return once every event of the app has left on the streams that see it."""
         await self.until(lambda: all(viewer.events.empty() for viewer in self.viewers if viewer.sees(name)))
 
     # ---- what clients call
 
     async def unary(self, call: Call) -> Message:
-        """The answer. Raises Refused and Lost."""
+        """Return the answer. Raises Refused and Lost."""
         fault = self._take(call)
         try:
             answer = await self._act(call, fault)
@@ -97,7 +97,7 @@ class ScriptedPlane:
         return answer
 
     async def watch(self, call: Call, request: rpc.WatchRequest) -> AsyncGenerator[rpc.WatchResponse]:
-        """The messages of a stream. Raises Refused and Lost where it is dropped."""
+        """Return the messages of a stream. Raises Refused and Lost where it is dropped."""
         fault = self._take(call)
         _play(fault.before)
         if fault.refuse:
@@ -166,7 +166,7 @@ class ScriptedPlane:
             asyncio.get_running_loop().call_soon(self._move, name)
 
     def _move(self, name: str) -> None:
-        """The cluster takes the app to where it should be, unless it is there."""
+        """Move the app to its desired state, as a cluster does, unless it is there."""
         app = self.apps.find(name)
         if app is None:
             return
@@ -192,7 +192,7 @@ class ScriptedPlane:
 
 
 def _play(action: Action | None) -> None:
-    """Does what a check has put on cue; a refusal there is the check's mistake, and no answer to the client."""
+    """Do what a check has put on cue; a refusal there is the check's mistake, and no answer to the client."""
     try:
         if action is not None:
             action()

@@ -38,7 +38,7 @@ class ScriptedServer:
         self._listener = Listener(self._serve)
 
     def plane(self, project: str) -> ScriptedPlane:
-        """The stage of that project."""
+        """Return the stage of that project."""
         return self._planes.setdefault(project, ScriptedPlane())
 
     async def __aenter__(self) -> Self:

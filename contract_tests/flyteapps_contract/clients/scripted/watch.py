@@ -18,5 +18,5 @@ class Viewer:
     sent: int = 0
 
     def sees(self, name: str) -> bool:
-        """Whether it shows the app."""
+        """Return whether it shows the app."""
         return self.app in ("", name)

@@ -209,7 +209,7 @@ def _value(app: model.App, field: str) -> str:
 
 
 def _text_filters(field: str, texts: Sequence[str]) -> list[list_pb2.Filter]:
-    """Every function on texts with values at its edges: whole values, parts, the other case, nothing."""
+    """Return every function on texts with values at its edges: whole values, parts, the other case, nothing."""
     text, nothing = texts[0], "no-such-value"
     values = {*texts, text.upper(), text.lower(), text[1:], text[:-1], text[1:-1], text[-1:], "", nothing}
     sets = ([text], texts[:2], [nothing, texts[-1]], [nothing], [text, text])
@@ -220,7 +220,7 @@ def _text_filters(field: str, texts: Sequence[str]) -> list[list_pb2.Filter]:
 
 
 def _enum_filters(field: str, names: Sequence[str]) -> list[list_pb2.Filter]:
-    """Every function on enums with every name, and with two."""
+    """Return every function on enums with every name, and with two."""
     filters = [where(function, field, name) for function in ("EQUAL", "NOT_EQUAL", *listing.SETS) for name in names]
     return filters + [where(function, field, *pair) for function in listing.SETS for pair in itertools.pairwise(names)]
 

@@ -279,7 +279,7 @@ def a_page_costs_the_page_and_not_the_plane(s: Session) -> None:
 
 
 def _named(s: Session, project: str, letters: str) -> dict[str, model.App]:
-    """Stopped apps by name, their names in the order of the letters, created one after the other."""
+    """Return stopped apps by name, their names in the order of the letters, created one after the other."""
     head = s.name()
     return {f"{head}-{each}": s.given_stopped(name=f"{head}-{each}", project=project) for each in letters}
 
@@ -296,7 +296,10 @@ def _big(s: Session, size: int) -> model.App:
 
 
 def _answers(s: Session, query: list_pb2.ListRequest, **scope: Any) -> Iterator[rpc.ListResponse]:
-    """The pages of a query until there is no token; an empty one at the end doesn't count. Broken if it never ends."""
+    """Return the pages of a query until there is no token; an empty one at the end doesn't count.
+
+    Broken if it never ends.
+    """
     query = altered(query)
     for _ in range(MOST_PAGES):
         page = s.list(query, **scope)
@@ -309,12 +312,12 @@ def _answers(s: Session, query: list_pb2.ListRequest, **scope: Any) -> Iterator[
 
 
 def _pages(s: Session, query: list_pb2.ListRequest, **scope: Any) -> Iterator[list[model.App]]:
-    """The apps on each page."""
+    """Return the apps on each page."""
     return (list(page.apps) for page in _answers(s, query, **scope))
 
 
 def _token(s: Session, query: list_pb2.ListRequest, page: int = 1, **scope: Any) -> str:
-    """The token that so many pages lead to."""
+    """Return the token that so many pages lead to."""
     query = altered(query)
     with preparing("List"):
         for _ in range(page):
@@ -330,7 +333,7 @@ def _counted(s: Session, query: list_pb2.ListRequest) -> rpc.ListResponse:
 
 
 def _medians(*pages: tuple[Session, list_pb2.ListRequest], **scope: Any) -> list[float]:
-    """The CPU seconds of each page, asked for in turn so that a busy machine disturbs all alike.
+    """Return the CPU seconds of each page, asked for in turn so that a busy machine disturbs all alike.
 
     The first round doesn't count: the use that may build an index.
     """

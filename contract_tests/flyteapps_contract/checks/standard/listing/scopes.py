@@ -128,24 +128,24 @@ def roles_and_policies_go_with_the_enrichment(s: Session) -> None:
 
 
 def second_project(s: Session) -> str:
-    """A project that no other check uses."""
+    """Return a project that no other check uses."""
     return f"{s.project}-b"
 
 
 def second_domain(s: Session) -> str:
-    """A domain beside the session's."""
+    """Return a domain beside the session's."""
     return "production" if s.domain != "production" else "staging"
 
 
 def _newest() -> list_pb2.ListRequest:
-    """The page on which a plane that others use, too, has what was just created."""
+    """Return the page on which a plane that others use, too, has what was just created."""
     return list_pb2.ListRequest(limit=1000, sort_by=list_pb2.Sort(key="created_at", direction="DESCENDING"))
 
 
 def listed(
     s: Session, query: list_pb2.ListRequest | None = None, own: Sequence[model.App] | None = None, **scope: Any
 ) -> list[listing.AppId]:
-    """The ids on the first page, sorted; where `own` is given, foreign ones don't count."""
+    """Return the ids on the first page, sorted; where `own` is given, foreign ones don't count."""
     found = ids_of(s.list(query, **scope).apps)
     return found if own is None else [each for each in found if each in set(ids_of(own))]
 

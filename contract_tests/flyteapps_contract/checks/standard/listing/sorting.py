@@ -107,7 +107,7 @@ def an_unknown_sort_key_is_refused(s: Session) -> None:
 
 
 def mixed(s: Session) -> list[model.App]:
-    """Stopped apps whose names, creations, updates and revisions all have different orders, with ties."""
+    """Return stopped apps whose names, creations, updates and revisions all have different orders, with ties."""
     head = s.name()
     apps = [s.given_stopped(name=f"{head}-{letter}") for letter in "dbgeachf"]
     for index in (6, 1, 3, 1, 6, 0):
@@ -116,7 +116,7 @@ def mixed(s: Session) -> list[model.App]:
 
 
 def touch(s: Session, app: model.App) -> model.App:
-    """The app after an update that changes its revision and updated_at."""
+    """Return the app after an update that changes its revision and updated_at."""
     app.metadata.revision = 0
     app.metadata.labels["touched"] = str(s.run.number())
     return s.given_update(app)

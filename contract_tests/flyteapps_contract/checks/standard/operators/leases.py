@@ -399,7 +399,7 @@ def _names(apps: Iterable[model.App]) -> list[str]:
 
 
 def _changed(app: model.App, state: int | None = None) -> model.App:
-    """An update of the app: another desired state, or another image."""
+    """Return an update of the app: another desired state, or another image."""
     changed = copy(app)
     changed.metadata.revision = 0
     if state is None:
@@ -416,7 +416,7 @@ def _of_pool(cluster: Cluster, pool: str) -> model.App:
 
 
 def _expect_one(streams: Sequence[Leases]) -> None:
-    """Waits for a batch on one of the streams."""
+    """Wait for a batch on one of the streams."""
     deadline = time.monotonic() + PATIENCE
     while not any(stream.poll(QUIET) for stream in streams):
         expect(time.monotonic() < deadline, f"neither of two streams was leased an app within {PATIENCE:g} s")
@@ -453,7 +453,7 @@ def _expect_acknowledged(app: model.App, cluster: Cluster) -> None:
 
 
 def _run_out(s: Session, app: model.App) -> model.App:
-    """The app once the time of its lease is over.
+    """Return the app once the time of its lease is over.
 
     A plane may be late to notice that a client has closed its Lease stream, and lease the app to it once more: then the
     time of that lease is over, too.

@@ -414,7 +414,7 @@ SEEN: dict[str, Change] = {
 
 
 def _anew(app: model.App, change: Change | None = None) -> model.App:
-    """The app as a client would update it: with another image, or as `change` has it."""
+    """Return the app as a client would update it: with another image, or as `change` has it."""
     asked = copy(app)
     asked.metadata.revision = 0
     if change is None:

@@ -236,12 +236,12 @@ def a_deployment_under_way_is_replaced_by_the_next(s: Session) -> None:
 
 
 def _new(before: model.App, after: model.App) -> Sequence[model.Condition]:
-    """The conditions that were appended since."""
+    """Return the conditions that were appended since."""
     return after.status.conditions[len(before.status.conditions) :]
 
 
 def _updated(s: Session, app: model.App, **options: Any) -> model.App:
-    """The app after an update to these options, which appended what the oracle says and no more before it."""
+    """Return the app after an update to these options, which appended what the oracle says and no more before it."""
     sent = anew(s, app, **options)
     if app.spec.cluster_pool:
         sent.spec.cluster_pool = app.spec.cluster_pool
@@ -262,12 +262,12 @@ def _updated(s: Session, app: model.App, **options: Any) -> model.App:
 
 
 def _since(app: model.App, later: model.App) -> Sequence[model.Condition]:
-    """The later one's conditions from the last one of `app` on."""
+    """Return the later one's conditions from the last one of `app` on."""
     return later.status.conditions[len(app.status.conditions) - 1 :]
 
 
 def _expect_end(s: Session, app: model.App, status: int) -> model.App:
-    """The app at rest, with that status, reached by legal moves from `app` on."""
+    """Return the app at rest, with that status, reached by legal moves from `app` on."""
     rest = s.until(app.metadata.id, lambda now: last_status(now) in REST)
     expect_equal(status_name(last_status(rest)), status_name(status), "where the app ends")
     violation = lifecycle.violation(_since(app, rest), stopping=rest.spec.desired_state == STOP)
@@ -306,7 +306,7 @@ def _expect_reason(before: model.App, after: model.App, reason: str) -> None:
 
 
 def _given_unassigned(s: Session) -> model.App:
-    """An app that stays UNASSIGNED, for no cluster serves its pool."""
+    """Return an app that stays UNASSIGNED, for no cluster serves its pool."""
     s.require_pools()
     app = s.app()
     app.spec.cluster_pool = f"nobody-serves-{app.metadata.id.name}"
@@ -317,7 +317,7 @@ def _given_unassigned(s: Session) -> model.App:
 
 
 def _given_on_the_way(s: Session, app: model.App, wanted: int) -> model.App:
-    """The app when it has that status, on a clock that can be moved."""
+    """Return the app when it has that status, on a clock that can be moved."""
     for _ in range(int(LONG / MOMENT)):
         if last_status(app) == wanted:
             return app
@@ -327,7 +327,7 @@ def _given_on_the_way(s: Session, app: model.App, wanted: int) -> model.App:
 
 
 def _moved(s: Session, app: model.App, moments: int) -> model.App:
-    """The app after so many moments; where time can't be moved, after so many events, unless it is at rest before."""
+    """Return the app after so many moments, or after so many events where time can't be moved; earlier if at rest."""
     if s.capabilities.clock:
         s.advance(moments * MOMENT)
         return s.get(app.metadata.id)

@@ -301,7 +301,7 @@ def _expect_names(message: str, *revisions: int) -> None:
 
 
 def _expect_own_status(before: model.App, after: model.App) -> None:
-    """What a client may not set is as it was, save what an update does to a stopped app."""
+    """Return what a client may not set is as it was, save what an update does to a stopped app."""
     for name in ("assigned_cluster", "current_replicas", "created_at", "lease_expiration", "k8s_metadata"):
         expect_equal(getattr(after.status, name), getattr(before.status, name), f"status.{name} after an update")
     for name in ("materialized_inputs", "last_started_at", "last_assigned_cluster"):
