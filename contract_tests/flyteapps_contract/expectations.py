@@ -1,4 +1,4 @@
-"""What checks say with: expectations that raise Broken with a text that a reader of the report can act on."""
+"""Expectations of checks: they raise Broken with a text that a reader of the report can act on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def diff(expected: Message, actual: Message) -> str:
 
 
 class Refusal:
-    """What `expect_refusal` caught."""
+    """The refusal that `expect_refusal` caught."""
 
     error: Refused
 

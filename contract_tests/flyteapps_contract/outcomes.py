@@ -1,4 +1,4 @@
-"""How a call and a check can end. Nothing here calls a plane.
+"""The ends of a call and of a check. Nothing here calls a plane.
 
 `Refused` is what a plane answered; `Broken`, `Unjudged` and `NotOffered` are what a check says of a guarantee.
 """
@@ -54,10 +54,10 @@ class NotOffered(Exception):  # noqa: N818  # the verdict's own word
 
 
 WITHOUT_VERDICT = (NotOffered, Refused, StreamEnded, Unjudged)
-"""What ends an attempt of which nobody can say whether the plane kept the contract."""
+"""The exceptions that end an attempt without a verdict."""
 
 
-def told(failure: Exception) -> str:
+def describe_failure(failure: Exception) -> str:
     """Return what a defect of a check says, or of a plane in this process, with its place."""
     where = traceback.extract_tb(failure.__traceback__)[-1]
     return f"{type(failure).__name__}: {failure} ({where.filename}, line {where.lineno})"
@@ -68,7 +68,7 @@ class CannotJudge(Exception):  # noqa: N818  # the verdict's own word
 
 
 class Verdict(StrEnum):
-    """What a check, or all checks of a guarantee, came to."""
+    """The verdict of a check, or of all checks of a guarantee."""
 
     HOLDS = "holds"
     BROKEN = "broken"
@@ -79,9 +79,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a timeline shows of one call, stream or move of the clock: whose it was, what, and from when to when.
+    """One call, stream or move of the clock in a timeline: its lane, its text, its begin and end.
 
-    `end` is None where nobody knows; times are in any unit that orders them. `wrong`: it is what broke a guarantee.
+    `end` is None where it is unknown; times are in any unit that orders them. `wrong`: it is what broke a guarantee.
     """
 
     lane: str

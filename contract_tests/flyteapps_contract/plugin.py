@@ -1,4 +1,4 @@
-"""The contract as a test of somebody's own plane, or client: one test a guarantee, or a law.
+"""The contract as tests of your own plane or client: one test a guarantee.
 
 The suite is imported when used.
 """
@@ -57,7 +57,7 @@ def contract_tests(
 def client_tests(
     factory: ClientFactory, *, only: tuple[str, ...] = (), seconds: float | None = None
 ) -> Callable[[str], None]:
-    """Return the same for a client of AppService, one case a client law.
+    """Return the same for a client of AppService, one case a client guarantee.
 
     `factory` makes an adapter of the client (flyteapps_contract.clients.adapter) for an endpoint, a project and a
     domain, once a check. `seconds`: real time for each check, 10 by default; a hang counts as broken.

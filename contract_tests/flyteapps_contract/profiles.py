@@ -1,4 +1,4 @@
-"""How much a run tries, beside the directed checks, which are always the same."""
+"""The budgets of a run, beside the directed checks, which are always the same."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LEAST_SECONDS = 3.0
-"""What each exploration gets, however long the directed checks took."""
+MIN_SECONDS = 3.0
+"""Seconds for each exploration, however long the directed checks took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Profile:
         names = list(self.budgets)
         after = sum(self.budgets[each].seconds for each in names[names.index(name) :])
         budget = self.budgets[name]
-        share = max(seconds * budget.seconds / after, LEAST_SECONDS)
+        share = max(seconds * budget.seconds / after, MIN_SECONDS)
         return Budget(budget.count, min(budget.seconds, share))
 
 

@@ -1,4 +1,4 @@
-"""Runs checks on a target and collects outcomes. It prints nothing; whoever calls it hears of each outcome."""
+"""The run of checks on a target. It prints nothing; the caller receives each outcome."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.checks.support.registry import Check
-from flyteapps_contract.outcomes import Broken, NotOffered, Outcome, Refused, StreamEnded, Unjudged, Verdict, told
+from flyteapps_contract.outcomes import (
+    Broken,
+    NotOffered,
+    Outcome,
+    Refused,
+    StreamEnded,
+    Unjudged,
+    Verdict,
+    describe_failure,
+)
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Capabilities, Target
 
@@ -53,5 +62,5 @@ def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
     except StreamEnded as end:
         return Verdict.BROKEN, str(end)
     except Exception as failure:  # a defect of the check, or of a plane in this process, must not end the run
-        return Verdict.UNJUDGED, told(failure)
+        return Verdict.UNJUDGED, describe_failure(failure)
     return Verdict.HOLDS, ""

@@ -29,13 +29,13 @@ from flyteapps_contract.waiting import watched
 SERVICE = "flyteidl2.app.AppService"
 LOGS_SERVICE = "flyteidl2.app.AppLogsService"
 NOT_SERVED = "UNIMPLEMENTED"
-"""What a plane answers that doesn't offer an RPC."""
+"""The code of an RPC that a plane doesn't have."""
 GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
-"""What a plane that died answers."""
+"""The codes of a plane that died."""
 NO_ANSWER = (*GONE, "CANCELED", "CANCELLED")
-"""Codes of calls of which nobody knows what they did; the last one as Connect and as gRPC spell it."""
+"""Codes of calls with an unknown outcome; the last one as Connect and as gRPC spell it."""
 ATTEMPTS = 5
-"""How often a write is made that meets one of the cluster's each time."""
+"""The number of attempts of a write that meets one of the cluster's each time."""
 MOMENT = 0.01
 """Virtual seconds after which a write of the cluster's is over."""
 STEP = 1.0
@@ -61,7 +61,7 @@ O = TypeVar("O", bound=OpenStream)  # noqa: E741  # any kind of open stream
 
 @dataclass(slots=True, kw_only=True)
 class Limits:
-    """What a run may do to a plane that isn't ours: apps at once, calls a second (0: no limit)."""
+    """The limits of a run on a plane that isn't ours: apps at once, calls a second (0: no limit)."""
 
     apps: int = 0
     calls_per_second: float = 0.0
@@ -69,7 +69,7 @@ class Limits:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """What the sessions of one run share: the prefix of every name, where apps go, the limits, what is left."""
+    """The common state of the sessions of one run: prefix of names, place of apps, limits, apps left behind."""
 
     prefix: str
     org: str = ""
@@ -80,7 +80,7 @@ class Run:
     left: dict[str, model.Identifier] = field(default_factory=dict[str, model.Identifier])
     """Apps that could not be cleaned up, by the text of their id."""
     pools: bool | None = None
-    """Whether a pool of a name that nobody uses is served by nobody; None: not known yet."""
+    """Whether a pool of an unused name is served by no cluster; None: not known yet."""
 
     def number(self) -> int:
         """Return a number that the run has not used."""
@@ -89,7 +89,7 @@ class Run:
 
 
 class Session:
-    """What a check is handed."""
+    """One check's conversation with a plane."""
 
     def __init__(self, plane: Plane, run: Run) -> None:
         self.plane = plane
@@ -105,7 +105,7 @@ class Session:
     # ---- requests
 
     def name(self, tail: str = "") -> str:
-        """Return a name that nobody else uses, ending in `tail`."""
+        """Return an unused name that ends in `tail`."""
         return f"{self.run.prefix}-{self.run.number()}{tail}"
 
     def id(self, name: str | None = None, **where: str) -> model.Identifier:
@@ -122,7 +122,7 @@ class Session:
         labels: dict[str, str] | None = None,
         **where: str,
     ) -> model.App:
-        """Return a small valid app, not yet created; it shall run unless `state` says otherwise."""
+        """Return a small valid app, not yet created; its desired state is ACTIVE by default."""
         app = model.App(metadata=model.Meta(id=self.id(name, **where), labels=labels))
         app.spec.container.image = image
         app.spec.container.args.append("serve")
@@ -169,7 +169,7 @@ class Session:
         raise AssertionError("the last attempt was answered")
 
     def may_have(self, app_id: model.Identifier) -> None:
-        """Let the app cleaned up in the end, whoever created and deleted it in which order."""
+        """Register the app for the clean-up at the end, whatever created and deleted it."""
         self._created[_whole(app_id)] = app_id
 
     def create(self, app: model.App) -> model.App:
@@ -241,7 +241,7 @@ class Session:
     # ---- preparation; what fails here leaves the check unjudged
 
     def given(self, app: model.App | None = None) -> model.App:
-        """Return an app that was just created, by default a small one that shall run."""
+        """Return an app that was just created, by default a small one that should run."""
         with preparing("Create"):
             return self.create(app if app is not None else self.app())
 

@@ -1,4 +1,4 @@
-"""What checks read of open streams: watches, leases, logs. Each remembers what came; a wait in vain is Broken."""
+"""Open streams as checks read them: watches, leases, logs. Each remembers its messages; a wait in vain is Broken."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Watcher(_Reading[WatchEvent]):
 
 
 class _Optional(_Reading[T]):
-    """A stream of an RPC that a plane may lack."""
+    """A stream of an RPC that a plane may not have."""
 
     def poll(self, seconds: float = 0.0) -> T | None:
         """Return the next one. Raises NotOffered where the plane has no such RPC."""

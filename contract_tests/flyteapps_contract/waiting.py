@@ -48,7 +48,7 @@ class Waiting:
 
 
 def opened(plane: Plane, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
-    """Return a stream that is open at the plane as far as can be told."""
+    """Return a stream that is open at the plane as far as is known."""
     inbox = plane.link.stream(service, method, request, response)
     deadline = time.monotonic() + (0 if plane.link.opens_at_once else OPENING)
     while time.monotonic() < deadline and not inbox.pending:

@@ -1,4 +1,4 @@
-"""Judges the Flyte SDK by the client laws, in this process alone; prints the outcomes as JSON. Argument: seconds."""
+"""A judge of the Flyte SDK by the client guarantees, in a process of its own: seconds in, outcomes as JSON out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SDK_BREAKS = {
     "CL-19": "a handle writes at the revision that it has seen, or not at all",
     "CL-20": "RESOURCE_EXHAUSTED is not tried again",
 }
-"""The laws that the Flyte SDK 2.12 breaks, and by what."""
+"""The client guarantees that the Flyte SDK 2.12 breaks, and by what."""
 
 
 def sdk_outcomes() -> list[Outcome]:

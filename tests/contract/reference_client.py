@@ -1,4 +1,4 @@
-"""A client that keeps the client laws, as small as it gets: over raw stubs, async only, with one method for each law.
+"""A client that keeps the client guarantees, as small as it gets: over raw stubs, async, a method for each guarantee.
 
 It is there to show that each check can hold, and, with one method wrong, that it can fail (tests/mutants/clients.py).
 """
@@ -38,14 +38,14 @@ class WaitError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What a wait has to know of the write before it: its revision, and the conditions that are older than it."""
+    """The knowledge of a wait about the write before it: its revision, and the conditions that are older than it."""
 
     revision: int
     old: tuple[bytes, ...] = ()
 
 
 class ReferenceClient:
-    """The client; a subclass that breaks a law overrides one method."""
+    """The client; a subclass that breaks a guarantee overrides one method."""
 
     deadlines = True
     attempts = 4
@@ -123,7 +123,7 @@ class ReferenceClient:
             with contextlib.suppress(Conflict):
                 return await self.write(sent, reason, stored)
         else:
-            raise Conflict(Code.ABORTED, f"app {name}: somebody always writes first")
+            raise Conflict(Code.ABORTED, f"app {name}: another client always writes first")
         return self.handle(self, stored, Since(stored.metadata.revision))
 
     def unchanged(self, sent: model.App, stored: model.App) -> bool:
@@ -159,7 +159,7 @@ class ReferenceClient:
         return Since(written.metadata.revision, conditions(before or written))
 
     def reached(self, app: model.App, wait_for: WaitFor, since: Since) -> bool:
-        """Return whether this sight ends the wait well. Raises WaitError where it ends it badly."""
+        """Return whether this observation ends the wait well. Raises WaitError where it ends it badly."""
         status = status_of(app)
         if app.metadata.revision < since.revision:
             return False
@@ -205,7 +205,7 @@ class ReferenceClient:
             return await self.after_silence(name)
 
     async def after_silence(self, name: str) -> model.App | None:
-        """Return what the app is like now: a stream says nothing of an app that is gone. None where nobody answers."""
+        """Return the app as it is now: a stream does not report an app that is gone. None where there is no answer."""
         try:
             return await self.read(name)
         except ConnectError as error:
@@ -242,7 +242,7 @@ class ReferenceClient:
 
 
 class Conflict(ConnectError):  # noqa: N818  # Aborted, in words
-    """Somebody else wrote."""
+    """Another client wrote."""
 
 
 class Handle:

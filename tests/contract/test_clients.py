@@ -1,4 +1,4 @@
-"""The client laws on clients: the reference client and this project's own hold, the SDK breaks what docs/ says."""
+"""The client guarantees on clients: the reference client and this project's own keep them, the SDK breaks some."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ test_flyteapps = client_tests(client_adapters.Own)
 test_flyteapps_blocking = client_tests(client_adapters.OwnBlocking)
 
 
-def test_every_law_has_a_check_and_every_check_a_law() -> None:
-    """The laws and the checks fit."""
+def test_every_client_guarantee_has_a_check_and_every_check_a_guarantee() -> None:
+    """The client guarantees and the checks fit."""
     assert client_gaps() == []
 
 
 def test_the_sdk_breaks_what_is_known() -> None:
-    """The unmodified SDK breaks exactly these laws, and nothing of it goes unjudged."""
+    """The unmodified SDK breaks exactly these guarantees, and nothing of it goes unjudged."""
     outcomes = sdk_outcomes()
     verdicts = {
         guarantee.id: verdict_of([each for each in outcomes if guarantee.id in each.guarantees])
@@ -47,18 +47,18 @@ def test_the_sdk_breaks_what_is_known() -> None:
     ("guarantee", "wrong"), MUTANTS, ids=[f"{guarantee}-{kind.__name__}" for guarantee, kind in MUTANTS]
 )
 def test_a_wrong_client_is_found(guarantee: str, wrong: ClientFactory) -> None:
-    """A check of the law that it breaks says broken."""
+    """A check of the guarantee that it breaks says broken."""
     outcomes = client_outcomes_of(wrong, guarantee, HANGS)
     assert verdict_of(outcomes) is Verdict.BROKEN, [f"{each.check}: {each.verdict} {each.reason}" for each in outcomes]
 
 
-def test_there_are_wrong_clients_for_every_law() -> None:
-    """No law without a client that was caught breaking it."""
+def test_there_are_wrong_clients_for_every_guarantee() -> None:
+    """No guarantee without a client that was caught breaking it."""
     assert {guarantee for guarantee, _ in MUTANTS} == {guarantee.id for guarantee in CLIENT_GUARANTEES}
 
 
 def test_what_a_client_can_not_do_is_not_offered() -> None:
-    """An adapter says what its client lacks: those checks are not offered, the others are judged."""
+    """An adapter reports what its client can not do: those checks are not offered, the others are judged."""
 
     class CreatesNothing(ReferenceClient):
         async def create(self, app: model.App) -> Handle:

@@ -9,7 +9,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 
 from flyteapps_contract.cli import verify
 from flyteapps_contract.session import Run, Session
-from flyteapps_contract.targets.detecting import Sign, told
+from flyteapps_contract.targets.detecting import Sign, describe_signs
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_fake import FakeControlPlane
 
@@ -45,7 +45,7 @@ def test_signs_that_disagree_tell_nothing() -> None:
     both = [Sign("a", "OK", "standard"), Sign("b", "OK", "flyte-oss"), Sign("c", "OK", "standard")]
     few = [Sign("a", "OK", "standard"), Sign("b", "?", ""), Sign("c", "?", ""), Sign("d", "?", "")]
     for found in (both, few, []):
-        dialect, text = told(found)
+        dialect, text = describe_signs(found)
         assert dialect == "" and "standard, flyte-oss" in text
 
 

@@ -1,4 +1,4 @@
-"""The fixtures for people's own tests, as their tests use them, and how little they cost where nobody does."""
+"""The fixtures for people's own tests, as their tests use them, and how little they cost where none does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_leak(plane):
 
 
 def test_the_fixtures_are_there(tmp_path: Path) -> None:
-    """Both fixtures work in a project of somebody else's; a stream left open fails its test at the end."""
+    """Both fixtures work in another project; a stream left open fails its test at the end."""
     watch = "from flyteidl2.app.app_payload_pb2 import WatchRequest\nWATCH = WatchRequest(org='flyte')\n"
     (tmp_path / "test_theirs.py").write_text(watch + EXAMPLE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."]
@@ -32,7 +32,7 @@ def test_the_fixtures_are_there(tmp_path: Path) -> None:
     assert "LeakedStreams: 1 stream(s)" in done.stdout
 
 
-def test_a_plugin_that_nobody_uses_imports_nothing() -> None:
+def test_an_unused_plugin_imports_nothing() -> None:
     """Loading the plugin brings no module but its own and pytest's: it costs those who don't use it nothing."""
     script = (
         "import pytest, sys; before = set(sys.modules); import flyteapps_fake.pytest_plugin; "

@@ -96,7 +96,7 @@ def test_a_contradiction_says_where() -> None:
 
 
 def test_many_calls_without_an_outcome_are_judged() -> None:
-    """Forty of them are no 2**40 ways."""
+    """Forty of them are no 2**40 branches."""
     lost = [call(number, None, "write", number) for number in range(1, 41)]
     assert contradiction([*lost, call(50, 51, "read", 7), call(52, 53, "read", 9)], 0, register) is None
     assert contradiction([*lost, call(50, 51, "read", 41)], 0, register) is not None

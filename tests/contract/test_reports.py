@@ -25,7 +25,7 @@ VOID = {"meta"}
 
 
 class Page(HTMLParser):
-    """What an HTML page has: its text, the bars of its timelines, whether every tag is closed, what it loads."""
+    """The content of an HTML page: its text, the bars of its timelines, whether every tag is closed, what it loads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def summary() -> Summary:
 
 
 def test_both_were_found(summary: Summary) -> None:
-    """The run that the reports are of found both bugs, and nothing of a guarantee that nobody tried."""
+    """The run that the reports are of found both bugs, and nothing of a guarantee that was not tried."""
     assert [line.verdict for line in summary.lines] == [Verdict.BROKEN, Verdict.BROKEN, Verdict.NOT_OFFERED]
 
 

@@ -1,4 +1,4 @@
-"""The stage of the client checks: by itself it does what is right, so that clients meet what is on cue and no more."""
+"""The scripted plane of the client checks: by itself it does what is right; clients meet its faults and no others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def app(image: str = "img:1", state: model.Spec.DesiredState = RUN) -> model.App
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
-    """Return a theatre in which nothing has failed by the end."""
+    """Return a server in which nothing has failed by the end."""
     async with ScriptedServer() as open_server:
         yield open_server
     assert open_server.failures == []
@@ -41,13 +41,13 @@ async def server() -> AsyncIterator[ScriptedServer]:
 
 @pytest.fixture
 def plane(server: ScriptedServer) -> ScriptedPlane:
-    """Return the stage of the project that these tests use."""
+    """Return the scripted plane of the project that these tests use."""
     return server.plane(APP_ID.project)
 
 
 @pytest.fixture
 async def client(server: ScriptedServer) -> AsyncIterator[AppServiceClient]:
-    """Return a raw client of the theatre."""
+    """Return a raw client of the server."""
     async with AppServiceClient(server.url) as raw:
         yield raw
 
@@ -72,7 +72,7 @@ async def test_codecs(server: ScriptedServer) -> None:
 
 
 async def test_a_client_that_leaves_is_gone(plane: ScriptedPlane, client: AppServiceClient) -> None:
-    """A stream whose client went away is freed, and the journal says how it ended."""
+    """A stream whose client went away is freed, and the call log says how it ended."""
     await client.create(rpc.CreateRequest(app=app()))
     events = client.watch(rpc.WatchRequest(app_id=APP_ID))
     await anext(events)
@@ -83,7 +83,7 @@ async def test_a_client_that_leaves_is_gone(plane: ScriptedPlane, client: AppSer
 
 
 async def test_events_follow_the_snapshot(plane: ScriptedPlane, client: AppServiceClient) -> None:
-    """Each report is one event, in order, each with the app before it; a dropped stream ends where it was told to."""
+    """Each report is one event, in order, each with the app before it; a dropped stream ends where the fault says."""
     await client.create(rpc.CreateRequest(app=app()))
     plane.add_fault("Watch", drop=Drop(3, How.CLEANLY))
     shown = [event async for event in _reported(plane, client)]
@@ -118,7 +118,7 @@ async def test_ways_to_drop(how: How, plane: ScriptedPlane, client: AppServiceCl
 
 
 async def test_a_lost_answer_is_committed(plane: ScriptedPlane, client: AppServiceClient) -> None:
-    """A response that is lost belongs to a write that was done; one that is refused on cue to none."""
+    """A response that is lost belongs to a write that was done; one that is refused by a fault to none."""
     plane.add_fault("Create", lose=How.CUT)
     with pytest.raises(ConnectError):
         await client.create(rpc.CreateRequest(app=app()))
@@ -130,7 +130,7 @@ async def test_a_lost_answer_is_committed(plane: ScriptedPlane, client: AppServi
 
 
 async def test_no_thread(server: ScriptedServer, client: AppServiceClient) -> None:
-    """A theatre needs no thread: it lives on the loop of its check."""
+    """The server needs no thread: it runs on the loop of its check."""
     before = threading.active_count()
     await client.create(rpc.CreateRequest(app=app()))
     assert threading.active_count() == before

@@ -1,4 +1,4 @@
-"""A plane that somebody else wrote is judged by its guarantees, one by one."""
+"""A plane of another author is judged by its guarantees, one by one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ BROKEN = {
     "SP-4": "two inputs of one name are taken",
     "HI-1": "of racing updates with one revision all win",
 }
-"""What the naive plane breaks, found by reading it."""
+"""The guarantees that the naive plane breaks, found by reading it."""
 
 
 @pytest.mark.matrix

@@ -1,4 +1,4 @@
-"""What is drawn gives no false verdict where answers get lost, where others use the plane, or where it is gone."""
+"""Explorations give no false verdict where responses get lost, where others use the plane, or where it is gone."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_what_is_no_endpoint(endpoint: str, word: str, capsys: pytest.CaptureFix
 
 
 def test_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    """A port that nobody listens on: status 2, and what to look at."""
+    """A port without a listener: status 2, and what to look at."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
     for protocol in ("connect", "grpc"):
@@ -195,7 +195,7 @@ def test_ctrl_c_cleans_up(plane: FakeControlPlane, server: EmbeddedServer, monke
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_command_cleanly(plane: FakeControlPlane, server: EmbeddedServer, number: int) -> None:
-    """A run in a process of its own that is told to end says so, exits with 2, and leaves no app."""
+    """A run in a process of its own that receives SIGTERM says so, exits with 2, and leaves no app."""
     command = [sys.executable, "-m", "flyteapps.cli", "verify", server.url, "--only", "WA"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 20

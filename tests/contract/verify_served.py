@@ -23,7 +23,7 @@ SHORT = [
     (SERVERS[-1], False, "grpc-web", "standard"),
     (SERVERS[0], False, "connect", "flyte-oss"),
 ]
-"""What is judged without `--all`; the tests have Connect and gRPC."""
+"""The combinations without `--all`; the tests have Connect and gRPC."""
 PACE = {
     "standard": ("--speed", "20", "--lease-seconds", "3600", "--pool", "default=simulated"),
     "flyte-oss": ("--speed", "20"),

@@ -1,4 +1,4 @@
-"""The client laws: what any client of AppService owes its callers. An id names one law for ever.
+"""The client guarantees: what any client of AppService owes its callers. An id is never used for another.
 
 Evidence "sdk": the Flyte SDK was seen to break it, or relies on it; the other marks are those of the catalogue.
 """
@@ -60,7 +60,7 @@ CLIENT_GUARANTEES: tuple[Guarantee, ...] = (
     ),
     Guarantee("CL-17", "Deleting an absent app is no error.", ("sdk",)),
     Guarantee("CL-18", "Activating an app twice is no error.", ("sdk",)),
-    Guarantee("CL-19", "A handle of before somebody else's update stops the app.", ("sdk",)),
+    Guarantee("CL-19", "A handle of before another writer's update stops the app.", ("sdk",)),
     Guarantee("CL-20", "Reads are tried again after UNAVAILABLE and RESOURCE_EXHAUSTED.", ("sdk", "chosen")),
     Guarantee("CL-21", "What the caller has to mend is reported at once, and not tried again.", ("chosen",)),
     Guarantee("CL-22", "A wait that has ended leaves no stream open.", ("chosen",)),

@@ -1,7 +1,7 @@
 """The guarantees of the dialect `flyte-oss`: what the open-source Flyte 2 backend, version 2.0.43, does otherwise.
 
 RESOURCE is an app's resource name: lower-case NAME-PROJECT-DOMAIN. Each row says by which steps of the recording it is
-shown, or what of it was only read in the source. An id names one guarantee for ever, also after it is gone.
+shown, or what of it was only read in the source. An id is never used for another guarantee, also after it is gone.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     _row(
         "OSS-29",
         "Watch",
-        "A consumer that falls more than 100 events behind loses those that follow, and is not told.",
+        "A consumer that falls more than 100 events behind loses those that follow, without an error.",
         read="all of it",
     ),
     _row(

@@ -1,4 +1,4 @@
-"""What a guarantee is. The guarantees themselves are in the catalogues, one a dialect."""
+"""The type of a guarantee. The guarantees themselves are in the catalogues, one a dialect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FLYTE_OSS = "flyte-oss"
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """What a plane promises, of which dialect it is, and who says so.
+    """A promise of a plane, with its dialect and the evidence.
 
     Of a dialect that was recorded: the steps "GROUP / STEP" of the recording that show it, where `*` stands for
     anything, and, as `read`, what of it was only read in the source.

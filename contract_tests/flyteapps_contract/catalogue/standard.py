@@ -1,7 +1,7 @@
-"""The guarantees of the standard dialect. An id names one guarantee for ever, also after it is gone.
+"""The guarantees of the standard dialect. An id names one guarantee until cancelled, also after it is gone.
 
 Evidence: "proto" a comment or rule in the .proto files; "sdk" the Flyte SDK's code or a run of it; "hosted" clients of
-the hosted plane; "oss" the open-source backend, read or run; "chosen" nobody says so, it is this project's choice.
+the hosted plane; "oss" the open-source backend, read or run; "chosen" this project's own choice.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("WA-4", "No event arrives twice on one stream.", ("chosen",)),
     Guarantee("WA-5", "No event is missing; a consumer too far behind gets RESOURCE_EXHAUSTED.", ("chosen",)),
     Guarantee("WA-6", "old_app is the app of the event before.", ("proto",)),
-    Guarantee("WA-7", "CreateEvent at first sight, DeleteEvent with the last state.", ("proto",)),
+    Guarantee("WA-7", "CreateEvent when the stream first shows an app, DeleteEvent with the last state.", ("proto",)),
     Guarantee("WA-8", "A new stream converges to the same state.", ("chosen",)),
     Guarantee("WA-9", "An absent app can be watched; a deletion doesn't end the stream.", ("oss",)),
     Guarantee("WA-10", "A client that left is freed; a plane that goes ends streams with UNAVAILABLE.", ("chosen",)),

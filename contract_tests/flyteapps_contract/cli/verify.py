@@ -31,7 +31,7 @@ from flyteapps_contract.reports import machine, page, terminal
 from flyteapps_contract.reports.summary import Summary, summarize
 from flyteapps_contract.runner import judge, missing_capabilities
 from flyteapps_contract.session import Limits, Run
-from flyteapps_contract.targets.detecting import signs, told
+from flyteapps_contract.targets.detecting import describe_signs, signs
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.probing import clean, probe, require_unused
 from flyteapps_contract.targets.target import Target
@@ -120,7 +120,7 @@ def verify(
 ) -> None:
     """Check that the control plane at ENDPOINT (host:port, or a URL without a path) keeps the contract.
 
-    The plane may be in use: only apps of this run are touched, their names begin with a prefix that nobody else has,
+    The plane may be in use: only apps of this run are touched, their names begin with a prefix of its own,
     and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
     """
     saved = replay.load(replay_path) if replay_path is not None else None
@@ -237,8 +237,8 @@ def run_checks(
     except KeyboardInterrupt:
         trouble = "interrupted"
     for step in (*checks, *explorations) if trouble else ():
-        told = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
-        if missed := tuple(id_ for id_ in step.guarantees if id_ not in told):
+        judged = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
+        if missed := tuple(id_ for id_ in step.guarantees if id_ not in judged):
             outcomes.append(Outcome(step.name, missed, Verdict.UNJUDGED, trouble))
     if run.left:
         left = ", ".join(sorted(run.left))
@@ -290,7 +290,7 @@ def _detect(target: Target, run: Run) -> int:
     found = signs(target, run)
     for sign in found:
         click.echo(f"{sign.asked}: {sign.answered} [{sign.dialect or 'of no dialect that is known'}]")
-    dialect, text = told(found)
+    dialect, text = describe_signs(found)
     click.echo(f"{target.name}: {text}")
     if run.left:
         click.echo(f"left behind: {', '.join(sorted(run.left))}; remove it by --clean {run.prefix}", err=True)

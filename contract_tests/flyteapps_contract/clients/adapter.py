@@ -1,4 +1,4 @@
-"""What a client has to offer to be judged: an adapter of some forty lines.
+"""The adapter by which a client is judged: some forty lines.
 
 Methods are async. A client that blocks is called by `blocking`, which runs each call in a thread of its own. What a
 client can't do its adapter says by raising `NotOffered` with the reason. Errors are the client's own: they pass
@@ -22,7 +22,7 @@ WaitFor = Literal["activated", "deactivated"]
 
 
 class Kind(StrEnum):
-    """What callers can learn from an error."""
+    """The kinds of errors that callers can tell apart."""
 
     FAILED = "failed"
     DELETED = "deleted"
@@ -100,7 +100,7 @@ ClientFactory = Callable[[str, str, str], ClientUnderTest]
 async def blocking(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return the result of a call that blocks.
 
-    Its thread is its own, so that a call that hangs keeps nobody from ending.
+    Its thread is its own, so that a call that hangs keeps no other from ending.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -124,5 +124,5 @@ async def blocking(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[..., None], *arguments: Any) -> None:
     try:
         loop.call_soon_threadsafe(settle, *arguments)
-    except RuntimeError:  # the check is over, its loop closed: nobody waits any longer
+    except RuntimeError:  # the check is over, its loop closed: nothing waits any longer
         return

@@ -1,6 +1,6 @@
-"""What a check of a client is handed: a stage, the client, apps to begin with, and how it says broken.
+"""The context of a client check: a scripted plane, the client, apps to begin with, and expectations.
 
-Nothing waits for ever: what should end and doesn't is broken, once the scene's time is up.
+Every wait is bounded: what should end and doesn't is broken, once the context's time is up.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE = 10.0
 
 
 class ClientContext:
-    """One check's stage and client. `deadline` is a time of the monotonic clock."""
+    """One check's scripted plane and client. `deadline` is a time of the monotonic clock."""
 
     def __init__(self, plane: ScriptedPlane, client: ClientUnderTest, project: str, deadline: float) -> None:
         self.plane = plane
@@ -88,7 +88,7 @@ class ClientContext:
         return task
 
     async def until(self, task: asyncio.Future[Any], reached: Coroutine[Any, Any, None], what: str) -> None:
-        """Return once the stage has seen what was awaited, or the client's call has ended. Else Broken."""
+        """Return once the plane has seen what was awaited, or the client's call has ended. Else Broken."""
         seen = self.begin(reached)
         await asyncio.wait((task, seen), timeout=self.left, return_when=asyncio.FIRST_COMPLETED)
         if not task.done() and not seen.done():
@@ -96,7 +96,7 @@ class ClientContext:
         seen.cancel()
 
     async def eventually(self, reached: Coroutine[Any, Any, None], text: str) -> None:
-        """Broken with `text` unless the stage comes to see it."""
+        """Broken with `text` unless the plane sees it in time."""
         seen = self.begin(reached)
         await asyncio.wait((seen,), timeout=self.left)
         expect(seen.done(), text)

@@ -1,4 +1,4 @@
-"""Runs client checks: each on a stage of its own, all of a call at once, each bounded in real time."""
+"""The run of client checks: each on a scripted plane of its own, all at once, each bounded in real time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def judge_client(factory: ClientFactory, checks: Sequence[ClientCheck], seconds:
 
 
 def client_outcomes_of(factory: ClientFactory, guarantee_id: str, seconds: float = PATIENCE) -> list[Outcome]:
-    """Return what the checks of one law came to."""
+    """Return the outcomes of the checks of one client guarantee."""
     return judge_client(factory, client_checks_of(guarantee_id), seconds)
 
 
@@ -35,7 +35,7 @@ async def _judge_all(factory: ClientFactory, checks: Sequence[ClientCheck], seco
         outcomes = await asyncio.gather(*judged)
     if server.failures:
         first = server.failures[0]
-        why = f"the stage failed: {type(first).__name__}: {first} ({_where(first)})"
+        why = f"the scripted plane failed: {type(first).__name__}: {first} ({_where(first)})"
         return [Outcome(each.check, each.guarantees, Verdict.UNJUDGED, why, each.seconds) for each in outcomes]
     return outcomes
 
@@ -72,7 +72,7 @@ def _where(failure: BaseException) -> str:
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
-    """As asyncio.run, but a client that lets nobody cancel it keeps nothing from ending."""
+    """Run as asyncio.run does, but end although a client can't be cancelled."""
     loop = asyncio.new_event_loop()
     try:
         result = loop.run_until_complete(main)

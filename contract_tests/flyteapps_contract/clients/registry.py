@@ -1,4 +1,4 @@
-"""The table of client checks, filled by the decorator `law`. Nothing is judged here."""
+"""The table of client checks, filled by the decorator `client_check`. Nothing is judged here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Body = Callable[["ClientContext"], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ClientCheck:
-    """One check: the law that it speaks of, its sentence, its body."""
+    """One check: its guarantee, its sentence, its body."""
 
     name: str
     guarantee: str
@@ -31,7 +31,7 @@ CHECKS: dict[str, ClientCheck] = {}
 
 
 def client_check(guarantee_id: str) -> Callable[[Body], Body]:
-    """Register a check of this law under its function's name."""
+    """Register a check of this guarantee under its function's name."""
 
     def register(body: Body) -> Body:
         name = body.__name__
@@ -46,7 +46,7 @@ def client_check(guarantee_id: str) -> Callable[[Body], Body]:
 
 
 def all_client_checks() -> tuple[ClientCheck, ...]:
-    """Return every check, in the order of the laws."""
+    """Return every check, in the order of the guarantees."""
     for module in sorted(each.name for each in iter_modules(checks.__path__)):
         import_module(f"{checks.__name__}.{module}")
     order = {each.id: number for number, each in enumerate(CLIENT_GUARANTEES)}
@@ -54,16 +54,18 @@ def all_client_checks() -> tuple[ClientCheck, ...]:
 
 
 def client_checks_of(guarantee_id: str) -> list[ClientCheck]:
-    """Return the checks that speak of the law."""
+    """Return the checks of a client guarantee."""
     return [each for each in all_client_checks() if each.guarantee == guarantee_id]
 
 
 def client_gaps() -> list[str]:
-    """Return what doesn't fit: a law without a check, a check without a law."""
+    """Return the gaps: a client guarantee without a check, a check without a client guarantee."""
     known = {each.id for each in CLIENT_GUARANTEES}
-    found = [f"law {each} has no check" for each in sorted(known - {check.guarantee for check in all_client_checks()})]
+    found = [
+        f"guarantee {each} has no check" for each in sorted(known - {check.guarantee for check in all_client_checks()})
+    ]
     return found + [
-        f"check {each.name} speaks of {each.guarantee}, no law"
+        f"check {each.name} is of {each.guarantee}, which is no client guarantee"
         for each in CHECKS.values()
         if each.guarantee not in known
     ]

@@ -1,1 +1,1 @@
-"""Checks that nobody wrote down call by call: generated, judged by the oracle, and shrunk."""
+"""Generated checks, judged by the oracle and shrunk."""

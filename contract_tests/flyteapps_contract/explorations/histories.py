@@ -31,7 +31,7 @@ from flyteapps_contract.targets.target import CALL_SECONDS, Target
 MARK = "mark"
 """The label that tells the writes apart."""
 VERBS = {"update": 6, "get": 4, "create": 2, "delete": 2, "list": 1, "pages": 1, "watch": 1}
-"""What a client does, and how often beside the rest."""
+"""The operations of a client, and how often each is drawn beside the rest."""
 SPEAKING = {"create": "CR-2", "delete": "DE-1", "update": "UP-3", "get": "GE-3", "list": "GE-3"}
 """The guarantee of one client's own calls, by what can't be explained."""
 LOST = 0.02
@@ -44,7 +44,7 @@ STREAMS = 3
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """What one client does once: on which app, whether with the revision it read last, whether its answer is lost."""
+    """One operation of a client: its app, whether with the revision read last, whether its response is lost."""
 
     verb: str
     app: int = 0
@@ -54,7 +54,7 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What all clients do. Of the apps the first `standing` are there throughout; the others come and go."""
+    """The operations of all clients. Of the apps the first `standing` are there throughout; the others come and go."""
 
     clients: tuple[tuple[Op, ...], ...]
     apps: int
@@ -314,7 +314,7 @@ class Race:
             self._judge_order(events)
             for guarantee, rule, _ in watching.RULES:
                 if violation := rule(events):
-                    # events that overtake each other break most of these laws, too
+                    # events that overtake each other break most of these rules, too
                     says = (guarantee,) if guarantee == "WA-4" else (guarantee, "WA-3")
                     raise Violation(says, f"a watch beside writers: {violation}")
             shown = {key[-1]: app for key, app in watching.fold(events).items()}
@@ -385,7 +385,7 @@ def _smaller(plan: Plan, draw: random.Random) -> Plan:
 
 
 def search(target: Target, run: Run, options: SearchOptions) -> Finding:
-    """Run histories; of the first that shows a flaw, smaller ones."""
+    """Run histories; of the first that shows a violation, smaller ones."""
     found, patience = Finding(), Patience()
 
     def attempt(plan: Plan, wanted: str) -> str:

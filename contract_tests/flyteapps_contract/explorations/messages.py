@@ -102,7 +102,7 @@ class Conversation:
         self._drawn = drawn
 
     def run(self) -> None:
-        """Send it. Raises Flawed."""
+        """Send it. Raises Violation."""
         request, answer = METHODS[self.method]
         app = self.session.app(state=STOP)
         sent: Any = request()
@@ -164,17 +164,17 @@ class Conversation:
     def _expect_refused(self, broken: Break, step: Step, before: model.App | None, app: model.App) -> None:
         if step.code == "UNIMPLEMENTED":
             return
-        told = f"{self.method} with {broken.what} in {broken.path}"
+        case = f"{self.method} with {broken.what} in {broken.path}"
         if step.code != INVALID:
-            text = f"{told}: expected {INVALID}, got {step.code} {step.message}"
+            text = f"{case}: expected {INVALID}, got {step.code} {step.message}"
             raise Violation(("ID-2",), text, self._code(INVALID))
         if set(step.fields) != {broken.path}:
             line = f"set(violations({self.trace.number})) == {{{broken.path!r}}}"
-            raise Violation(("ID-2",), f"{told}: named were {', '.join(step.fields) or 'no fields'}", line)
+            raise Violation(("ID-2",), f"{case}: named were {', '.join(step.fields) or 'no fields'}", line)
         read = self.trace.call("Get", rpc.GetRequest(app_id=app.metadata.id), rpc.GetResponse)
         wanted = "NOT_FOUND" if before is None else OK
         if read.code != wanted:
-            raise Violation(("ID-2",), f"{told} was refused; then Get ended with {read.code}", self._code(wanted))
+            raise Violation(("ID-2",), f"{case} was refused; then Get ended with {read.code}", self._code(wanted))
         if before is not None:
             self._expect_equal(before, app_of(read), ("ID-2",))
 
@@ -183,7 +183,7 @@ class Conversation:
 
 
 def search(target: Target, run: Run, options: SearchOptions) -> Finding:
-    """Draw messages and sends each to a plane of the target; shrinks the first that shows a flaw."""
+    """Draw messages and sends each to a plane of the target; shrinks the first that shows a violation."""
     found = Finding()
 
     def attempt(drawn: Drawn, keep: Kept) -> None:

@@ -1,4 +1,4 @@
-"""What explorations share: each tries what is drawn, until its budget is spent, and says which guarantees broke."""
+"""The common part of explorations: each tries drawn values until its budget is spent, and reports broken guarantees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from flyteapps_contract.model.violations import Violation
-from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, told
+from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, describe_failure
 from flyteapps_contract.profiles import Budget
 from flyteapps_contract.session import Run
 from flyteapps_contract.targets.target import Target
@@ -28,8 +28,8 @@ SHRINK_SECONDS = 120.0
 class SearchOptions:
     """One search: so many tries, none begun after the monotonic time `until`; the same seed draws the same.
 
-    `judged`: the guarantees that count, all where it is empty. A flaw that one of `explained` speaks of, too, is passed
-    over: that one is known to be broken.
+    `judged`: the guarantees that count, all where it is empty. A violation of one of `explained`, too, is passed over:
+    that guarantee is known to be broken.
     """
 
     count: int
@@ -39,7 +39,7 @@ class SearchOptions:
     until: float = float("inf")
 
     def speaking(self, violation: Violation) -> str:
-        """Return the first guarantee that the flaw is counted for, "" where it is passed over."""
+        """Return the first guarantee that the violation is counted for, "" where it is passed over."""
         if self.explained & set(violation.guarantees):
             return ""
         return next((each for each in violation.guarantees if not self.judged or each in self.judged), "")
@@ -47,7 +47,7 @@ class SearchOptions:
 
 @dataclass(slots=True)
 class Finding:
-    """What a search came to: how many were tried, and the first flaw, as small as it became.
+    """The result of a search: how many were tried, and the first violation, as small as it became.
 
     `calls`: how many calls and streams show it; `story`: in words what was done.
     """
@@ -71,7 +71,7 @@ class Exploration:
 
 
 class Patience:
-    """How many attempts in a row may end without a verdict: a plane that is gone isn't asked for ever."""
+    """A count of attempts in a row that ended without a verdict, so that a plane that is gone is given up."""
 
     def __init__(self) -> None:
         self._row = 0
@@ -95,7 +95,7 @@ class Patience:
 
 
 class Kept(Protocol):
-    """Keeps what broke: the flaw, and all that tells of it."""
+    """The receiver of a violation."""
 
     def __call__(self, violation: Violation) -> None:
         """Keep the violation of the attempt that just ended."""
@@ -105,11 +105,11 @@ class Kept(Protocol):
 def draw(
     options: SearchOptions, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]
 ) -> None:
-    """Draw values and has each attempted, up to the first flaw, which Hypothesis shrinks.
+    """Draw values and attempt each, up to the first violation, which Hypothesis shrinks.
 
-    `attempt(value, keep)` calls `keep` with a flaw. One that doesn't count is passed over; while one is shrunk, only
-    flaws of its guarantee count, so that it stays the same one. An attempt that needs what the target doesn't offer
-    or could not be judged is passed over, too. Raises what the trouble was where all are, or several in a row.
+    `attempt(value, keep)` calls `keep` with a violation. One that doesn't count is passed over; while one is shrunk,
+    only violations of its guarantee count, so that it stays the same one. An attempt that needs a missing capability
+    or could not be judged is passed over, too. Raises its error where all are, or several in a row.
     """
     guarantee, shrink_until = "", float("inf")
     patience, trouble = Patience(), list[Exception]()
@@ -151,8 +151,8 @@ def draw(
     try:
         example()
     except Exception:
-        # a flaw that was found is told, whatever came while it was shrunk: also Hypothesis' Flaky, since what it became
-        # smallest need not show the flaw each time, or time was over
+        # a violation that was found is reported, whatever came while it was shrunk: also Hypothesis' Flaky, since the
+        # smallest value need not show the violation each time, or time was over
         if found.violation is None:
             raise
     if found.violation is None and trouble:
@@ -162,7 +162,7 @@ def draw(
 
 
 class _PassedOver(Exception):  # noqa: N818  # no fault
-    """A flaw that doesn't count."""
+    """A violation that doesn't count."""
 
 
 def explore(
@@ -199,7 +199,7 @@ def explore(
             trouble = str(failure)
             break
         except Exception as failure:  # a defect of ours, or of a plane in this process, must not end the run
-            trouble = told(failure)
+            trouble = describe_failure(failure)
             break
         tried += found.tried
         if found.violation is None:

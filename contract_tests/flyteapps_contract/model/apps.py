@@ -1,4 +1,4 @@
-"""What Create makes of an app: computed from the request alone, never asked of a plane.
+"""The app that Create stores: computed from the request alone, never read from a plane.
 
 Pure functions on messages. What only the plane can know stands as a hole, which `settled` fills from an answer.
 """

@@ -47,7 +47,7 @@ class Break:
 
 
 class Grammar:
-    """What messages of these types may hold. `left_out`: full names of fields that are never filled, nor broken."""
+    """The valid content of messages of these types. `left_out`: full names of fields never filled, nor broken."""
 
     def __init__(self, left_out: frozenset[str] = frozenset()) -> None:
         self._left_out = left_out

@@ -1,4 +1,4 @@
-"""Whether a history of concurrent calls can be told as one call after the other: linearizability, of one object.
+"""Linearizability of one object: whether concurrent calls are explained by some order, one call after the other.
 
 Pure, and knows neither apps nor planes: a `Step` says what one call does to a state. Objects that don't share state are
 judged one by one, each with its own calls (Herlihy and Wing, "Linearizability", 1990, theorem 1: locality).
@@ -27,7 +27,7 @@ S = TypeVar("S", bound=Hashable)
 class Call(Generic[C]):
     """One call of a history: when it was made and when it returned, in any unit that orders them.
 
-    `returned` is None where nobody knows the outcome: it may have taken effect at any time since, or never will.
+    `returned` is None where the outcome is unknown: it may have taken effect at any time since, or never will.
     `what` is the request and, where it is known, the answer. `reads`: it leaves any state as it is.
     """
 
@@ -43,7 +43,7 @@ Step = Callable[[S, C], Iterable[S]]
 
 @dataclass(frozen=True, slots=True)
 class Contradiction(Generic[C, S]):
-    """Where a history can't be told any further.
+    """The point where a history can't be continued.
 
     `call`: it returned, and nothing that may have happened explains its answer. `states`: those that were possible
     before it, at most 10 of them. `open`: the calls that it overlaps with, and which might have explained it.
@@ -55,14 +55,14 @@ class Contradiction(Generic[C, S]):
 
 
 class Undecided(Exception):  # noqa: N818  # no fault
-    """There are too many ways in which the history may have gone to look at each."""
+    """Too many possible orders of the history to examine each."""
 
 
 class _Ways(Generic[S]):
-    """What may have happened so far: states, each with the open calls that have taken effect to get there.
+    """A set of possible pasts: states, each with the open calls that have taken effect to get there.
 
-    Of two ways that differ only in a call without an outcome, the one without it can do all that the other can: the
-    other is left out. Else k such calls would make 2**k ways.
+    Of two branches that differ only in a call without an outcome, the one without it can do all that the other can: the
+    other is left out. Else k such calls would make 2**k branches.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What List has to answer, in plain Python over the apps as Get returns them: filters and orders.
+"""The expected response of List, in plain Python over the apps as Get returns them: filters and orders.
 
 Pure functions, written from the contract. Nothing here calls a plane, pages or checks; a filter that has no meaning
 is a mistake of the caller and raises KeyError.
@@ -34,7 +34,7 @@ MEANING: dict[str, tuple[str, ...]] = {
 }
 """The functions that each field takes; all labels together stand as "labels."."""
 OF_THE_MISSING = {"NOT_EXISTS", "NOT_EQUAL", "VALUE_NOT_IN", "NOT_ENDS_WITH"}
-"""What is true of a label that isn't there."""
+"""The functions that match a missing label."""
 
 SECOND = 10**9
 _DIRECTION = {list_pb2.Sort.ASCENDING: "ascending", list_pb2.Sort.DESCENDING: "descending"}

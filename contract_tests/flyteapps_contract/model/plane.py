@@ -1,8 +1,8 @@
 """The oracle of a whole plane: what may be stored under each id, given every call so far and what it answered.
 
-Where nobody knows the outcome of a call, there are several ways: each later answer keeps those that explain it, and one
-that none explains is a flaw. What only the plane can know (times, the host that it generates) is taken from the first
-answer that shows it. Nothing here calls a plane.
+Where the outcome of a call is unknown, there are several branches: each later response keeps those that explain it,
+and one that none explains is a violation. What only the plane can know (times, the host that it generates) is taken
+from the first response that shows it. Nothing here calls a plane.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Codes = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What may be stored: metadata and spec as far as they are known, None for no app.
+    """One possible state of an id: metadata and spec as far as they are known, None for no app.
 
-    `born`: it was created since the app was last read; `updates`: it was updated so often since.
+    `created`: it was created since the app was last read; `updates`: it was updated so often since.
     """
 
     front: model.App | None
@@ -39,7 +39,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a call on one way has to come to: refused with one of `codes`, or taken, and what it leads to."""
+    """The expected outcome of a call on one branch: refused with one of `codes`, or taken, and what it leads to."""
 
     codes: Codes
     after: Branch
@@ -49,12 +49,12 @@ class Expected:
 
 
 Expect = Callable[[Branch], Expected]
-"""What a call on a branch has to come to."""
+"""The expectation of a call on a branch."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """What is known of one id."""
+    """The knowledge of one id."""
 
     name: str
     branches: list[Branch] = field(default_factory=lambda: [Branch(None)])
@@ -99,7 +99,7 @@ class PossibleStates:
     # ---- writes
 
     def judge(self, entry: Entry, number: int, code: str, expect: Expect, message: str = "") -> None:
-        """Judge the code of step `number`, and keeps the ways that explain it."""
+        """Judge the code of step `number`, and keep the branches that explain it."""
         explained: list[Branch] = []
         first: Expected | None = None
         for branch in entry.branches:
@@ -130,7 +130,7 @@ class PossibleStates:
         entry.branches = found
 
     def blame(self, entry: Entry, guarantees: Iterable[str]) -> None:
-        """Remember what the calls since the last sight were about."""
+        """Remember what the calls since the last observation were about."""
         entry.blame += [each for each in guarantees if each not in entry.blame]
 
     def _unexplained(self, entry: Entry, number: int, code: str, expected: Expected, message: str) -> Violation:

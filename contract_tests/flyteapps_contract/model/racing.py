@@ -1,6 +1,6 @@
 """One app that several clients race for, as a state machine for the judge of histories (model/linearizability.py).
 
-The app is stopped, so that nobody but the clients changes it. Nothing here calls a plane.
+The app is stopped, so that only the clients change it. Nothing here calls a plane.
 """
 
 from __future__ import annotations

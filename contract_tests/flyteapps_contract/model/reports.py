@@ -1,4 +1,4 @@
-"""What a report of a cluster does to an app, and what the id of a deployment is. Written from the contract."""
+"""The effect of a cluster's report on an app, and the id of a deployment. Written from the contract."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STORED: dict[int, tuple[int, int]] = {
     S.DEPLOYMENT_STATUS_SCALING_UP: (ACTIVE, S.SCALING_UP),
     S.DEPLOYMENT_STATUS_SCALING_DOWN: (ACTIVE, S.SCALING_DOWN),
 }
-"""What is stored for the statuses that are no longer used."""
+"""The stored statuses for those that are no longer used."""
 
 
 def time_of(stamp: Timestamp) -> tuple[int, int]:

@@ -48,7 +48,7 @@ APP = (
     ("status { materialized_inputs { items { artifact_id { } } } }", "status.materialized_inputs.items[0].name"),
     ('status { materialized_inputs { items { name: "n" } } }', "status.materialized_inputs.items[0].value"),
 )
-"""What breaks a rule where it is merged into a small valid app, in the text format."""
+"""Texts that break a rule where each is merged into a small valid app, in the text format."""
 
 WITHOUT = (
     ("metadata", "metadata"),
@@ -75,7 +75,7 @@ ALLOWED = (
     'metadata { labels { key: "" value: "" } labels { key: "Not/a.label_-" value: "é \\n" } }',
     'status { ingress { public_url: "" cname_url: "https://x.example" vpc_url: "ftp://y/z?a=b" } conditions { } }',
 )
-"""What stays within the rules, and what they do not check, merged in the same way."""
+"""Texts within the rules, and such as they do not check, merged in the same way."""
 
 REQUESTS = {
     "Get": (
@@ -118,7 +118,7 @@ REQUESTS = {
         ('replica_id { app_id { project: "p" domain: "d" name: "n" } }', "replica_id.name"),
     ),
 }
-"""What breaks one rule of a request that carries no app, or of one with none at hand, in the text format."""
+"""Texts that break one rule of a request that carries no app, or of one with none at hand, in the text format."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What may become of an app's status between two sights of it, given the writes in between: pure laws.
+"""The rules of an app's status between two observations of it, given the writes in between: pure functions.
 
-Each yields a flaw: the guarantees that speak of it, a text, and the lines of a script (flaws.py). `now` and `then` are
-the script's words for the later and the earlier sight.
+Each yields violations: their guarantees, a text, and the lines of a script (violations.py). `now` and `then` are
+the script's words for the later and the earlier observation.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _path_violation(path: Sequence[model.Condition], then: model.App, now: model
 
 
 def after_update(then: Observation, now: Observation, reason: str) -> Iterator[Violation]:
-    """Of the answer of an Update, where nobody else moves the app."""
+    """Yield the violations in the response of an Update, where only this client moves the app."""
     expected = updates.appended(then.app, now.app.spec.desired_state)
     before, after = then.app.status.conditions, now.app.status.conditions
     count = len(before) + (expected is not None)
@@ -152,7 +152,7 @@ def after_update(then: Observation, now: Observation, reason: str) -> Iterator[V
 
 
 def unmoved(then: Observation, now: Observation, blame: tuple[str, ...]) -> Iterator[Violation]:
-    """Of an app that nobody touched."""
+    """Yield the violations of an app that was not changed."""
     if now.app != then.app:
         text = f"nothing changed it, but it is not as it was (-)\n{diff(then.app, now.app)}"
         yield Violation(blame, text, f"{now.word} == {then.word}")

@@ -10,7 +10,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteapps_contract.model import lifecycle
 
 OPENING = "Either the change has already been applied, or"
-"""How the message of a refused update begins; the field's clients look for it."""
+"""The beginning of the message of a refused update; existing clients look for it."""
 
 
 def updated(stored: model.App, sent: model.App) -> model.App:

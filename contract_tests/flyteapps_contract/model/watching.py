@@ -1,7 +1,7 @@
-"""The laws of a watch stream, as pure functions over what a stream showed or should show; no session, no plane.
+"""The rules of a watch stream, as pure functions over what a stream showed or should show; no session, no plane.
 
-A law takes the events in their order and returns the first thing that breaks it, "" where it holds. Each law judges
-one thing only: where an event can't be judged because it breaks another law, it is passed over.
+A rule takes the events in their order and returns the first violation, "" where it holds. Each rule judges
+one thing only: where an event can't be judged because it breaks another rule, it is passed over.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def mark_of(kind: str, app: model.App) -> Mark:
     """Return what tells one write of a stopped app from all others, whatever kind of event shows it.
 
     A creation and an update leave a revision of an incarnation that no other write leaves. A deletion has none of its
-    own, and what it carries is another law's business: it is known by its name alone.
+    own, and what it carries is another rule's business: it is known by its name alone.
     """
     name = app.metadata.id.name
     if kind == "delete":
@@ -151,7 +151,7 @@ RULES: tuple[tuple[str, Callable[[Sequence[WatchEvent]], str], str], ...] = (
     ("WA-7", last_state_rule, "last_state"),
     ("WA-3", step_rule, "step"),
 )
-"""The laws that need nothing but what a stream showed: the guarantee, the law, and a script's word for it."""
+"""The rules that need nothing but the events of a stream: the guarantee, the rule, and its name in scripts."""
 
 
 def order_rule(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
@@ -165,7 +165,7 @@ def order_rule(seen: Sequence[Mark], written: Sequence[Mark]) -> str:
 
 
 def gapless_rule(seen: Iterable[Mark], written: Iterable[Mark]) -> str:
-    """Return every write is among the events; in which order, and how often beyond that, is not this law's business."""
+    """Return the first write that is not among the events, "" where all are; in any order, and however often."""
     missing = Counter(written) - Counter(seen)
     if not missing:
         return ""

@@ -1,4 +1,4 @@
-"""What a recorder and a replayer both do on a plane: call, open, wait, and read a stream while the time passes.
+"""The common part of recorder and replayer: call, open, wait, and read a stream while time passes.
 
 They wait by streams alone, never by Get: a plane may answer that from a cache.
 """
@@ -37,7 +37,7 @@ def invoke(plane: Plane, call: str, request: Message) -> dict[str, Any]:
 
 
 def open_stream(plane: Plane, call: str, request: Message) -> Inbox:
-    """Return a stream by its name in recordings, open at the plane as far as can be told."""
+    """Return a stream by its name in recordings, open at the plane as far as is known."""
     method = METHODS[call]
     return opened(plane, method.service, method.name, request, method.response)
 

@@ -1,4 +1,4 @@
-"""Makes a recording: calls go through it to a plane, and what came back is kept as steps."""
+"""A recorder: calls go through it to a plane, and are kept with their responses as steps."""
 
 from __future__ import annotations
 

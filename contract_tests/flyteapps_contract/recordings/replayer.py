@@ -1,4 +1,4 @@
-"""Runs the calls of a recording on a target, and says where it answers otherwise.
+"""The replay of a recording on a target, and the differences between its responses and the recorded ones.
 
 What may differ is given as rules, never guessed: see `Rules`. A step that can't be run here is said, not passed over.
 """
@@ -33,7 +33,9 @@ from flyteapps_contract.targets.target import Inbox, Plane, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What may differ. `ignored`: paths such as "ok.app.status.ingress.public_url" or "events.*.k8s_metadata", where
+    """The allowed differences.
+
+    `ignored`: paths such as "ok.app.status.ingress.public_url" or "events.*.k8s_metadata", where
     `*` stands for any part, of every step or of some: "GROUP / STEP: PATH". `messages`: whether the texts of errors
     have to be equal, too. `repeats`: whether a run of equal consecutive events counts as one: how often a cluster
     writes a status is no behaviour.
@@ -51,7 +53,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a target answered otherwise; `path` is "" and `found` the reason where a step could not be run."""
+    """A difference in a response; `path` is "" and `found` the reason where a step could not be run."""
 
     group: str
     step: str

@@ -47,7 +47,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("reached", "has_body"), (bool,)),
     "events": (list,),
 }
-"""What each field of a step holds."""
+"""The type of each field of a step."""
 HTTP_TYPES: dict[str, tuple[type, ...]] = {"method": (str,), "path": (str,), "headers": (dict,), "body_base64": (str,)}
 RULES_TYPES: dict[str, tuple[type, ...]] = {"ignored": (list,), "messages": (bool,), "repeats": (bool,)}
 HEADER_TYPES: dict[str, tuple[type, ...]] = {
@@ -57,7 +57,7 @@ HEADER_TYPES: dict[str, tuple[type, ...]] = {
     "no_evidence": (list,),
 }
 ENDS = frozenset((*(code.name for code in Code), "OK", "EOF"))
-"""How a call or a stream may end."""
+"""The fields for the end of a call or a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Step:
 class Header:
     """The first line of a recording: of which dialect and version, how many steps, how it was made.
 
-    `no_evidence`: what the surroundings decided, not the plane. `rules`: what may differ in a replay, as the replayer's
+    `no_evidence`: what the environment decided, not the plane. `rules`: what may differ in a replay, as the replayer's
     Rules take it. `pauses`: the seconds that passed after the steps "GROUP / STEP".
     """
 

@@ -1,1 +1,1 @@
-"""What a run came to, for a terminal, for a CI server, for a program. Nothing here judges."""
+"""The reports of a run: for a terminal, for a CI server, for a program. Nothing here judges."""

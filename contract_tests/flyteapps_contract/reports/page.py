@@ -75,9 +75,9 @@ def _failure(outcome: Outcome) -> str:
     for span in outcome.timeline:
         kind = " class=broken" if span.wrong else ""
         calls += f"<li{kind}>{escape(span.lane)}: {escape(span.text.splitlines()[0])}</li>"
-    told = calls and f"<details><summary>All of it, in words</summary><ol>{calls}</ol></details>"
+    words = calls and f"<details><summary>All of it, in words</summary><ol>{calls}</ol></details>"
     title = f"{', '.join(outcome.guarantees)}, by {outcome.check}"
-    return f"<h3>{escape(title)}</h3>{_lanes(outcome.timeline)}{told}{script}"
+    return f"<h3>{escape(title)}</h3>{_lanes(outcome.timeline)}{words}{script}"
 
 
 def _lanes(spans: Sequence[Span]) -> str:

@@ -55,7 +55,7 @@ class SentRevision(Enum):
 
 
 class Extra(Enum):
-    """What is merged into a plain app, in the text format; HOST stands for the host of the sequence."""
+    """A text merged into a plain app, in the text format; HOST stands for the host of the sequence."""
 
     NONE = ""
     LABEL = 'metadata { labels { key: "team" value: "red" } }'
@@ -81,7 +81,7 @@ class Extra(Enum):
 
 
 class BrokenRule(Enum):
-    """What breaks one rule of the messages, in the text format, and the path of the field at fault."""
+    """A text that breaks one rule of the messages, and the path of the field at fault."""
 
     LINK_PATH = ("spec { links { } }", "app.spec.links[0].path")
     CREATOR = ("spec { creator { } }", "app.spec.creator.principal")
@@ -104,7 +104,7 @@ class BrokenRule(Enum):
 
 
 class UrlForm(Enum):
-    """How a public URL is spelled in a Get."""
+    """The spelling of a public URL in a Get."""
 
     AS_SHOWN = "as shown"
     UPPER_CASE = "scheme and host in upper case"
@@ -168,7 +168,7 @@ class ListLimit(Enum):
 
 
 class WatchTarget(Enum):
-    """What a stream watches. The other project is listed twice, so that it is drawn twice as often."""
+    """The target of a stream. The other project is listed twice, so that it is drawn twice as often."""
 
     APP_B = "app b"
     APP_A = "app a"

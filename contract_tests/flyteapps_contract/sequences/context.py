@@ -1,4 +1,4 @@
-"""What all parts of one sequence share: the session, its slots, the possible states of the plane, and the trace."""
+"""The common state of one sequence: the session, its slots, the possible states of the plane, and the trace."""
 
 from __future__ import annotations
 

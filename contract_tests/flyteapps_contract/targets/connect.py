@@ -51,7 +51,7 @@ class ConnectLink(Link):
 
 
 def refused(error: ConnectError) -> Refused:
-    """connectrpc's error as the suite's."""
+    """Translate connectrpc's error as the suite's."""
     return Refused(error.code.name, error.message, error.details)
 
 

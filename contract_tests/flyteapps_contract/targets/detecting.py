@@ -1,4 +1,4 @@
-"""Which dialect is a plane's? A few calls that harm nobody, and what each dialect answers them."""
+"""Detection of the dialect of a plane, by a few harmless calls and the response of each dialect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flyteapps_contract.targets.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What was asked, what the plane answered, and the dialect that answers so, "" where none does."""
+    """A question, the response of the plane, and the dialect of that response, "" where there is none."""
 
     asked: str
     answered: str
@@ -86,7 +86,7 @@ def signs(target: Target, run: Run) -> list[Sign]:
     return found
 
 
-def told(found: list[Sign]) -> tuple[str, str]:
+def describe_signs(found: list[Sign]) -> tuple[str, str]:
     """Return the dialect that the signs tell, "" where they tell none, and a sentence that says it."""
     named = [sign.dialect for sign in found if sign.dialect]
     if len(set(named)) == 1 and 2 * len(named) > len(found):

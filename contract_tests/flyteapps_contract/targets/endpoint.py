@@ -18,7 +18,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a plane is: `host` without brackets."""
+    """The address of a plane: `host` without brackets."""
 
     host: str
     port: int
@@ -62,7 +62,7 @@ def _local(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to get in: headers of every call, and a file with the certificates to trust (None: the system's)."""
+    """The access to a plane: headers of every call, and a file with the certificates to trust (None: the system's)."""
 
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     ca_cert: Path | None = None

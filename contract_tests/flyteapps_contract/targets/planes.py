@@ -1,4 +1,4 @@
-"""Planes in this process, one for each check, from a factory: what somebody who writes a plane hands in."""
+"""Planes in this process, one for each check, from a factory: the target for a plane of your own."""
 
 from __future__ import annotations
 

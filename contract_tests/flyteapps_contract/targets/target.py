@@ -1,4 +1,4 @@
-"""The seam between checks and what they judge: a Target gives Links, a Link calls and opens streams.
+"""The seam between checks and planes: a Target makes Planes with Links, a Link calls and opens streams.
 
 Nothing here knows a protocol. `Link.unary` may be called from several threads at once.
 """
@@ -25,10 +25,10 @@ CALL_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a target offers to checks; each need of a check is one of these names.
+    """The capabilities of a target; each need of a check is one of these names.
 
     `clock`: the plane's time can be moved. `fresh`: every check gets an empty
-    plane of its own, which nobody else uses. `cluster`: some cluster starts and
+    plane of its own, for its use alone. `cluster`: some cluster starts and
     stops apps. `projects`: any project may be named. `failing`: labels that make
     an app fail to deploy, empty where none are known. `http`: raw HTTP requests
     can be sent over `Link.wire`. `raw_grpc`: raw gRPC bytes can be sent over it.
@@ -92,7 +92,7 @@ class Inbox:
 
     @property
     def pending(self) -> bool:
-        """Whether something has come, or the end, that nobody has taken."""
+        """Whether something has come, or the end, not read yet."""
         return self._ended is not None or not self._items.empty()
 
     def pause(self) -> None:
@@ -158,7 +158,7 @@ class Link(ABC):
 
 
 class Plane(ABC):
-    """What a check works on: a link, and the plane's clock where it is offered."""
+    """The plane of a check: a link, and the plane's clock where it is offered."""
 
     capabilities: Capabilities
     link: Link

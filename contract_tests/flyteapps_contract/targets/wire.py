@@ -1,4 +1,4 @@
-"""Where bytes go: an address with TLS or without, as the clients of each library have it."""
+"""The destination of raw bytes: an address with TLS or without, as the clients of each library take it."""
 
 from __future__ import annotations
 

@@ -234,11 +234,11 @@ def conditions_follow(app):
     return all(after in MOVES.get(before, ()) for before, after in zip(path, path[1:]))
 ''',
 }
-"""What proofs are said with, each by its name."""
+"""The functions of proofs, by name."""
 
 
 def render(steps: Sequence[Step], violation: Violation) -> str:
-    """Return the script of a run that ended with that flaw."""
+    """Return the script of a run that ended with that violation."""
     body: list[str] = []
     for number, step in enumerate(steps):
         body += _lines(number, step)

@@ -1,4 +1,4 @@
-"""What was said to a plane and what it answered, step by step: what verdicts point at and scripts are rendered from."""
+"""The calls of one run with their responses, step by step: verdicts refer to them, scripts are rendered from them."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Trace:
     def call(
         self, method: str, request: Message, response: type[M], *, token_of: int = -1, received: bool = True
     ) -> Step:
-        """Return one unary call; a refusal is an answer, too. An answer that isn't `heard` is lost on its way."""
+        """Return one unary call; a refusal is an answer, too. A response that isn't `received` is lost on its way."""
         step = Step("call", method, request, token_of=token_of, received=received)
         self.steps.append(step)
         try:
             step.answer = self.session.call(method, request, response)
         except Refused as error:
             if error.code in GONE:
-                raise Unjudged(f"{method}: {error}") from error  # nobody knows what it did
+                raise Unjudged(f"{method}: {error}") from error  # its outcome is unknown
             step.code, step.message, step.fields = error.code, error.message, tuple(error.violations())
         return step
 

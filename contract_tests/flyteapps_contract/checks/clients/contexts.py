@@ -18,7 +18,7 @@ from flyteapps_contract.session import ACTIVE, FAILED, PENDING, STOP, STOPPED, U
 
 
 class FromTheBody(Exception):  # noqa: N818  # it stands for any exception of a caller's
-    """What the body of a context raises."""
+    """The error of the body of a context."""
 
 
 async def _use(handle: HandleUnderTest, body: Callable[[], object]) -> None:

@@ -46,8 +46,8 @@ async def _dropped(s: ClientContext, how: How, after: int, gap: bool) -> None:
     """Judge one drop: the stream ends after so many messages; the rest happens in the gap, or on the next stream."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
-    told = list(STORY[: max(0, after - 1)])
-    rest = list(STORY[len(told) :])
+    before_drop = list(STORY[: max(0, after - 1)])
+    rest = list(STORY[len(before_drop) :])
     where = f"a stream that {how} {PLACES[after]}, the app going on {'in the gap' if gap else 'when it is back'}"
     calls: list[int] = []
 
@@ -65,7 +65,7 @@ async def _dropped(s: ClientContext, how: How, after: int, gap: bool) -> None:
     waiting = s.begin(handle.activate(wait=True))
     if after > 0:
         await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")
-    for status in told:
+    for status in before_drop:
         s.plane.apps.report(name, status)
     if rest and not gap:
         await s.until(waiting, s.plane.until(lambda: calls), "watch the app that it waits for")

@@ -1,4 +1,4 @@
-"""What is tried again and what isn't: CL-20 and CL-21."""
+"""Retries: CL-20 and CL-21."""
 
 from __future__ import annotations
 

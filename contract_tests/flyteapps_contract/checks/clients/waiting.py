@@ -1,4 +1,4 @@
-"""What ends a wait, and what doesn't: CL-1, CL-2, CL-22, CL-23. Streams that drop are in drops.py.
+"""The end of a wait: CL-1, CL-2, CL-22, CL-23. Streams that drop are in drops.py.
 
 A wait that must not end yet is given the opposite end: who took the old ACTIVE for the new one reports a success where
 the new deployment then fails. So nothing here has to wait for something not to happen.

@@ -1,4 +1,4 @@
-"""What an app is known by in flyte-oss: rows OSS-4 to OSS-6, and the URL that follows from it, OSS-34."""
+"""The identity of an app in flyte-oss: rows OSS-4 to OSS-6, and the URL that follows from it, OSS-34."""
 
 from __future__ import annotations
 

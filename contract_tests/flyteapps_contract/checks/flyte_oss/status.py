@@ -1,4 +1,4 @@
-"""What flyte-oss shows of an app's state: rows OSS-30 to OSS-33."""
+"""An app's state in flyte-oss: rows OSS-30 to OSS-33."""
 
 from __future__ import annotations
 

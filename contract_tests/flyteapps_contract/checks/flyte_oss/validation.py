@@ -1,4 +1,4 @@
-"""What flyte-oss makes of requests that the standard refuses: rows OSS-1 to OSS-3."""
+"""Requests in flyte-oss that the standard refuses: rows OSS-1 to OSS-3."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def what_is_no_call_is_refused(s: Session) -> None:
 
 @check("OSS-38", needs=("http",))
 def unknown_json_fields_are_ignored(s: Session) -> None:
-    """Get as JSON is answered, with a field that nobody knows, too; and so is one that is gzipped."""
+    """Get as JSON is answered, with an unknown field, too; and so is one that is gzipped."""
     app = s.given()
     request = rpc.GetRequest(app_id=app.metadata.id)
     for more in ({}, {"nope": 1}):

@@ -22,7 +22,7 @@ from flyteapps_contract.streams import SYSTEM, USER, LogLine, LogTail
 S = model.Status
 RUNNING = S.RUNNING
 ANY, LIVE, KEPT = logs.LIVE_OR_PERSISTED, logs.LIVE_ONLY, logs.PERSISTED_ONLY
-"""Where lines may come from; ANY is also what an unset source means."""
+"""The sources of lines; ANY is also the meaning of an unset source."""
 BATCH, BACKLOG = 100, 1_000
 DAY = 86_400.0
 

@@ -25,7 +25,7 @@ KIB = 1024
 LARGEST_REQUEST = 4 * KIB * KIB
 LARGEST_APP = KIB * KIB * 3 // 2
 ROOM = 64 * KIB
-"""What the plane adds to an app is less than this."""
+"""A bound in bytes for what the plane adds to an app."""
 
 
 # ---- unknown binary fields

@@ -1,4 +1,4 @@
-"""What becomes of the spec: rows SP-1 to SP-5."""
+"""The effect of the spec: rows SP-1 to SP-5."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def an_input_has_a_name_of_its_own(s: Session) -> None:
 
 @check("SP-5", needs=("cluster",))
 def images_and_secrets_exist(s: Session) -> None:
-    """An image and a secret that nobody has heard of don't keep an app from running."""
+    """An image and a secret that are unknown don't keep an app from running."""
     app = s.app(image=f"registry.invalid/{s.name()}:1")
     app.spec.security_context.secrets.add(key=s.name(), group="g")
     made = s.create(app)

@@ -1,7 +1,7 @@
 """Watch: rows WA-1 to WA-10.
 
-Most checks take a history from writing.py and hand what a stream showed of it to one law of model/watching.py: only
-the law, or an expectation of the row's own, can break a guarantee.
+Most checks take a history from writing.py and pass the events of a stream to one rule of model/watching.py: only
+the rule, or an expectation of the row's own, can break a guarantee.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ RUBBISH = {
     "a field of the wrong wire type": b"\x0f",
     "a text that is no UTF-8": b"\x0a\x05\x0a\x03\x0a\x01\xff\x12\x05\x12\x03\x0a\x01\xff",
 }
-"""What is no message of any method."""
+"""Bytes that are no message of any method."""
 BAD_JSON = {"half an object": b"{", "no JSON": b"app", "no UTF-8": b'{"\xff": 1}', "a number": b"7"}
 SHAPELESS_JSON = {
     "a list instead of an object": b"[]",

@@ -1,1 +1,1 @@
-"""What checks share."""
+"""The common parts of checks."""

@@ -1,4 +1,4 @@
-"""What checks of several rooms say: which refusals are no fault, what a stream or all pages of a List answer."""
+"""The responses that several modules of checks share: allowed refusals, first messages, all pages of a List."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A check's own data plane: a cluster that leases apps and reports them. No check lives here.
+"""A check's own data plane: a cluster that leases apps and reports them. No check is here.
 
-A cluster serves the pool of its own name, so that a name nobody else uses gets the check's apps and no others.
+A cluster serves the pool of its own name, so that an unused name gets the check's apps and no others.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TO: dict[int, tuple[int, ...]] = {
     ACTIVE: (PENDING, ACTIVE),
     FAILED: (PENDING, FAILED),
 }
-"""What a cluster reports, one after the other, until a leased app has that status."""
+"""The reports of a cluster, one after the other, until a leased app has that status."""
 
 
 class Cluster:

@@ -1,4 +1,4 @@
-"""What the checks of the dialect flyte-oss share: names of resources, reads that no cache answers, silence."""
+"""The common parts of the checks of flyte-oss: names of resources, reads that no cache answers, silence."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Body = Callable[["Session"], None]
 class Check:
     """One check: the guarantees that it speaks of, its sentence, its body, what it needs of a target.
 
-    Each of `needs` is the name of a field of Offers.
+    Each of `needs` is the name of a field of Capabilities.
     """
 
     name: str

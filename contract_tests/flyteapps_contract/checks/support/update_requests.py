@@ -1,4 +1,4 @@
-"""What the checks of Update send. No check lives here, nothing is called."""
+"""The requests of the checks of Update. No check is here, nothing is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks of Watch write, and how they read it back; no check lives here.
+"""The writes of the checks of Watch, and how they are read back; no check is here.
 
 A history of stopped apps is moved by nothing but a client, so each write is exactly the event that it has to be.
 Reading is preparation: a stream that can't be read to the last write leaves a check unjudged. Streams may show apps
@@ -20,7 +20,7 @@ from flyteapps_contract.streams import Watcher, WatchEvent
 BURST, WRITERS = 1_500, 4
 """Updates in a row, more than any buffer that a plane may keep for a stream, and the threads that send them."""
 BURST_SECONDS = 10
-"""What a burst may take where the run is limited to so many calls a second."""
+"""Seconds that a burst may take where the run is limited to so many calls a second."""
 ROUNDS, STREAMS = 25, 12
 """Rounds of four writes that race up to so many subscriptions."""
 BETWEEN = 7
@@ -49,7 +49,7 @@ class Writer:
         return app
 
     def update(self, app: model.App) -> model.App:
-        """Change a label of the app as it is now, whatever state of it is handed in."""
+        """Change a label of the app as it is now, whatever state of it is passed."""
         old = self.now[app.metadata.id.name]
         new = copy(old)
         new.metadata.labels["n"] = str(old.metadata.revision)

@@ -1,4 +1,4 @@
-"""The apps of a stage: what is stored, and the rules of its writes (CR-1 to CR-3, UP-1 to UP-5, DE-1, DE-2).
+"""The apps of a scripted plane: what is stored, and the rules of its writes (CR-1 to CR-3, UP-1 to UP-5, DE-1, DE-2).
 
 Two of its habits can be wrong on purpose: `lags`, an update leaves the old conditions standing until a report comes,
 and `counts`, off on a plane without revisions, which shows one condition at a time.
@@ -22,7 +22,7 @@ OPENING = "Either the change has already been applied, or"
 
 
 class Apps:
-    """One project's apps, by name. `heard` is told of every event, in order."""
+    """One project's apps, by name. `received` is called with every event, in order."""
 
     def __init__(self, received: Callable[[str, rpc.WatchResponse], None]) -> None:
         self.lags = False
@@ -47,7 +47,7 @@ class Apps:
         return stored
 
     def put(self, app: model.App) -> None:
-        """Store an app exactly as it is, and tells nobody."""
+        """Store an app exactly as it is, without an event."""
         self._apps[app.metadata.id.name] = copy(app)
 
     def create(self, sent: model.App) -> model.App:

@@ -1,4 +1,4 @@
-"""The journal of a stage: every call, and how it ended."""
+"""The call log of a scripted plane: every call, and how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Connect protocol on a stage's exchanges: messages as binary or JSON, plain or gzip, errors, enveloped streams."""
+"""The Connect protocol on HTTP exchanges: messages as binary or JSON, plain or gzip, errors, enveloped streams."""
 
 from __future__ import annotations
 

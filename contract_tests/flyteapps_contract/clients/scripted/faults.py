@@ -1,4 +1,4 @@
-"""Cues: what shall go wrong, on which call of which method. Each is used once, or as often as it says."""
+"""Faults: what goes wrong, on which call of which method. Each is used once, or `times` times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Action = Callable[[], object]
 
 
 class How(StrEnum):
-    """How an answer or a stream is lost."""
+    """The loss of a response or a stream."""
 
     CLEANLY = "ended without an error"
     UNAVAILABLE = "ended with UNAVAILABLE"
@@ -30,29 +30,29 @@ class Drop:
 class Meeting:
     """Calls that wait for one another: so many of them, or a second."""
 
-    LONGEST = 1.0
+    MAX_SECONDS = 1.0
 
     def __init__(self, size: int) -> None:
         self._missing = size
         self._complete = asyncio.Event()
 
     async def join(self) -> None:
-        """Return when all are there, or nobody came in time."""
+        """Return when all are there, or none came in time."""
         self._missing -= 1
         if self._missing <= 0:
             self._complete.set()
         try:
-            await asyncio.wait_for(self._complete.wait(), self.LONGEST)
+            await asyncio.wait_for(self._complete.wait(), self.MAX_SECONDS)
         except TimeoutError:
             self._complete.set()
 
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What happens to a call.
+    """A fault of one call, or of several.
 
     In this order: `meet` others; do `before`; answer `refuse` (a code) and commit nothing; commit; do `after`; lose the
-    answer as `lose` says. `after` is done on a refusal by `refuse`, too. Of a Watch: `drop`, or be `silent` for ever.
+    answer as `lose` says. `after` is done on a refusal by `refuse`, too. Of a Watch: `drop`, or stay `silent`.
     """
 
     method: str
@@ -69,12 +69,12 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The cues that are left, in the order in which they were given."""
+    """The unused faults, in the order in which they were added."""
 
     left: list[Fault] = field(default_factory=list[Fault])
 
     def take(self, method: str, app: str) -> Fault | None:
-        """Return the cue for this call, if there is one."""
+        """Return the fault for this call, if there is one."""
         for fault in self.left:
             if fault.method == method and fault.app in ("", app):
                 fault.times -= 1

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for a stage: requests in, answers out, and connections that are cut. Nothing here knows an RPC.
+"""HTTP/1.1 for the scripted server: requests in, responses out, connections that are cut. Nothing here knows an RPC.
 
 Everything runs on the loop of the check, so there is no thread to leave behind.
 """

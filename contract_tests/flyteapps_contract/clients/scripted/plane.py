@@ -1,4 +1,4 @@
-"""Stage: the plane of one project, without sockets. A check moves it, spoils it by cues, and reads its journal."""
+"""The scripted plane of one project, without sockets. A check moves it, adds faults, and reads its call log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Lost(Exception):  # noqa: N818  # what becomes of an answer, not a fault o
 
 
 class Cluster(StrEnum):
-    """Who moves apps: the check; a cluster, once a client looks; a cluster, before the write is even answered."""
+    """The mover of apps: the check; a cluster, once a client reads; a cluster, before the response to the write."""
 
     HELD = "held"
     WHEN_SEEN = "when seen"
@@ -31,7 +31,10 @@ class Cluster(StrEnum):
 
 
 class ScriptedPlane:
-    """`apps` is what is stored, `journal` what was called. `fails` names the apps that a cluster can't start."""
+    """The plane of one project: `apps` are stored, `call_log` has the calls.
+
+    `fails` names the apps that a cluster can't start.
+    """
 
     def __init__(self) -> None:
         self.apps = Apps(self._heard)
@@ -43,7 +46,7 @@ class ScriptedPlane:
         self._changed = asyncio.Event()
 
     def add_fault(self, method: str, app: str = "", **what: Any) -> Fault:
-        """Let something happen on the next call of that method; see Cue."""
+        """Add a fault for the next call of that method."""
         fault = Fault(method=method, app=app, **what)
         self._faults.left.append(fault)
         return fault
@@ -65,7 +68,7 @@ class ScriptedPlane:
         await self.until(lambda: self._shown(name) or len(self.call_log.of("Get", app=name)) >= known + 2)
 
     async def looked_at(self, name: str, *, since: int) -> None:
-        """Return once the app was read or watched after the journal's first `since` calls."""
+        """Return once the app was read or watched after the call log's first `since` calls."""
         await self.until(lambda: any(call.looks and call.app == name for call in self.call_log.calls[since:]))
 
     async def deserted(self) -> None:
@@ -101,7 +104,7 @@ class ScriptedPlane:
         fault = self._take(call)
         _play(fault.before)
         if fault.refuse:
-            raise Refused(fault.refuse, "refused on cue")
+            raise Refused(fault.refuse, "refused by a fault")
         if fault.silent:
             await asyncio.Event().wait()
         viewer = Viewer(request.app_id.name)
@@ -135,7 +138,7 @@ class ScriptedPlane:
         _play(fault.before)
         if fault.refuse:
             _play(fault.after)
-            raise Refused(fault.refuse, "refused on cue")
+            raise Refused(fault.refuse, "refused by a fault")
         answer = self._perform(call.request)
         _play(fault.after)
         if self.cluster is Cluster.AT_ONCE:
@@ -156,7 +159,7 @@ class ScriptedPlane:
                 self.apps.delete(request.app_id.name)
                 return rpc.DeleteResponse()
             case _:
-                raise Refused("UNIMPLEMENTED", "the stage doesn't do this")
+                raise Refused("UNIMPLEMENTED", "the scripted plane has no such method")
 
     def _shown(self, name: str) -> bool:
         return any(viewer.ready and viewer.sees(name) for viewer in self.viewers)
@@ -192,9 +195,9 @@ class ScriptedPlane:
 
 
 def _play(action: Action | None) -> None:
-    """Do what a check has put on cue; a refusal there is the check's mistake, and no answer to the client."""
+    """Run an action of a fault; a refusal there is the check's mistake, and no answer to the client."""
     try:
         if action is not None:
             action()
     except Refused as error:
-        raise RuntimeError(f"on cue: {error}") from error
+        raise RuntimeError(f"in an action of a fault: {error}") from error

@@ -1,4 +1,4 @@
-"""Theatre: stages behind one port, each for the requests of its own project."""
+"""The scripted server: scripted planes behind one port, each for the requests of its own project."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ UNARY: dict[str, type[Message]] = {
 
 
 class ScriptedServer:
-    """`async with Theatre() as theatre` listens; `stage(project)` is who answers for a project."""
+    """A server that listens inside of `async with`; `plane(project)` answers the requests of a project."""
 
     url: str
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
-        """What went wrong in here, or in what a check had happen on cue; empty, or nothing can be judged."""
+        """Errors in here, or in actions of faults; nothing can be judged unless it is empty."""
         self._planes: dict[str, ScriptedPlane] = {}
         self._listener = Listener(self._serve)
 
     def plane(self, project: str) -> ScriptedPlane:
-        """Return the stage of that project."""
+        """Return the scripted plane of that project."""
         return self._planes.setdefault(project, ScriptedPlane())
 
     async def __aenter__(self) -> Self:
@@ -62,7 +62,7 @@ class ScriptedServer:
                     exchange, await self.plane(app_id.project).unary(Call(method, app_id.name, request))
                 )
             else:
-                await exchange.answer(404, {"content-type": "text/plain"}, b"the stage doesn't offer this method\n")
+                await exchange.answer(404, {"content-type": "text/plain"}, b"the scripted plane has no such method\n")
         except Refused as error:
             await connect.refuse(exchange, error)
         except Lost:

@@ -172,7 +172,7 @@ def a_lease_is_as_long_as_it_says(s: Session) -> None:
 
 @check("LE-2", needs=("clock",))
 def an_app_whose_lease_ran_out_is_unassigned(s: Session) -> None:
-    """A lease that nobody acknowledges gives the app back: UNASSIGNED, without a cluster, and leasable again."""
+    """A lease that no cluster acknowledges gives the app back: UNASSIGNED, without a cluster, and leasable again."""
     mine = Cluster(s)
     for _ in range(2):
         app = mine.given_leased()

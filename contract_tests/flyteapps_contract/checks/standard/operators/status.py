@@ -1,6 +1,6 @@
 """UpdateStatus: rows US-0 to US-6.
 
-Each check is a cluster of its own (clusters.py), so that nobody else reports on its apps.
+Each check is a cluster of its own (clusters.py), so that no other reports on its apps.
 """
 
 from __future__ import annotations
@@ -394,7 +394,7 @@ REPORTED: dict[int, tuple[int, ...]] = {
     ACTIVE: (ACTIVE, FAILED, STOPPED),
     FAILED: (FAILED, STOPPED),
 }
-"""Where a report without a substate may lead, by the status before."""
+"""The statuses after a report without a substate, by the status before."""
 
 Change = Callable[[model.Spec], object]
 

@@ -42,7 +42,7 @@ MOMENT = 0.1
 LONG = 30.0
 """Virtual seconds: a deployment takes fewer, an idle app isn't scaled down yet."""
 MOMENTS = (0, 1, 3, 6)
-"""When an update comes between: after so many moments, or events, of a deployment."""
+"""The times at which an update comes between: after so many moments, or events, of a deployment."""
 
 
 # ---- UP-5
