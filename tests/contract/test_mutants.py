@@ -14,7 +14,7 @@ from flyteapps_contract.profiles import PROFILES
 from mutants import hunt, hunting
 from mutants.catalogue import MUTANTS, Mutant
 
-EACH = 4
+EACH = 8
 """One planted bug of so many is searched for in `make test`; the others are in the matrix, all in `make mutants`."""
 CASES = [
     pytest.param(guarantee, make, id=make.__name__, marks=() if number % EACH == 0 else pytest.mark.matrix)

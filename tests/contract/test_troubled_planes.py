@@ -76,7 +76,7 @@ def lossy(losses: float) -> PlanesTarget:
 def test_lost_answers_break_nothing(name: str) -> None:
     """Attempts that a lost answer leaves undecided are passed over; the others are judged."""
     target = lossy(LOSSES)
-    outcomes = list(explore(EXPLORATIONS[name], target, fresh_run(target), Budget(60, 60.0), 1))
+    outcomes = list(explore(EXPLORATIONS[name], target, fresh_run(target), Budget(25, 60.0), 1))
     assert {each.verdict for each in outcomes} == {Verdict.HOLDS}, [each.reason for each in outcomes]
 
 

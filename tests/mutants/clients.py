@@ -23,11 +23,11 @@ from flyteapps_contract.session import ACTIVE, FAILED, STOP, copy
 MUTANTS: list[tuple[str, type[ReferenceClient]]] = []
 
 
-def mutant(*laws: str) -> Callable[[type[ReferenceClient]], type[ReferenceClient]]:
-    """Registers a wrong client under the laws that it breaks."""
+def mutant(*guarantees: str) -> Callable[[type[ReferenceClient]], type[ReferenceClient]]:
+    """Register a wrong client under the client guarantees that it breaks."""
 
     def register(kind: type[ReferenceClient]) -> type[ReferenceClient]:
-        MUTANTS.extend((guarantee, kind) for guarantee in laws)
+        MUTANTS.extend((guarantee, kind) for guarantee in guarantees)
         return kind
 
     return register

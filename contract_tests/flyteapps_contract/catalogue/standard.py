@@ -1,4 +1,4 @@
-"""The guarantees of the standard dialect. An id names one guarantee until cancelled, also after it is gone.
+"""The guarantees of the standard dialect. An id is never used for another guarantee, also after it is gone.
 
 Evidence: "proto" a comment or rule in the .proto files; "sdk" the Flyte SDK's code or a run of it; "hosted" clients of
 the hosted plane; "oss" the open-source backend, read or run; "chosen" this project's own choice.

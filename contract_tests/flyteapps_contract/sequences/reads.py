@@ -69,7 +69,7 @@ class Reads:
         entry = self._context.entry(slot)
         before = entry.seen.app if entry.seen is not None else None
         at_hand = bool(self._leases.at_hand(slot))
-        moving = self.moving(slot, now.app)
+        moving = self.moving(slot, now.app) or (before is not None and self.moving(slot, before))
         self._context.possible.found(entry, now, guarantees, moving=moving, at_hand=at_hand)
         self.observed(slot, before, now, written=guarantees[0] in ("CR-1", "UP-2"))
         return now

@@ -59,7 +59,7 @@ class GrpcLink(Link):
 
 
 def refused(error: Any) -> Refused:
-    """grpcio's error as the suite's; details come from grpc-status-details-bin."""
+    """Translate grpcio's error as the suite's; details come from grpc-status-details-bin."""
     return Refused(error.code().name, error.details() or "", details_of(error.trailing_metadata()))
 
 

@@ -139,7 +139,7 @@ def an_app_that_stays_appears_once_whatever_comes(s: Session) -> None:
         found: list[str] = []
         for page in _pages(s, by(key, direction, limit=2), project=s.scope(place)):
             found += [app.metadata.id.name for app in page]
-            if len(found) < len(here):  # not until cancelled: by created_at these come at the end
+            if len(found) < len(here):  # not endlessly: by created_at these come at the end
                 for name in (min(here), max(here)):  # by name the first is before all of them, the other behind
                     head, letter = name.rsplit("-", 1)
                     new = f"{head}-{'0' if letter == 'a' else letter}{s.run.number()}"
@@ -159,7 +159,7 @@ def a_change_moves_no_app_but_its_own(s: Session) -> None:
         found: list[model.App] = []
         for page in _pages(s, by(key, UP, limit=1), project=s.scope(project)):
             found += page
-            if len(found) < len(apps):  # not until cancelled: what is updated may move ahead of the pages each time
+            if len(found) < len(apps):  # not endlessly: what is updated may move ahead of the pages each time
                 for app in restless:
                     touch(s, app)
         calm = apps if key in ("updated_at", "revision") else [*apps, *restless]
