@@ -1,4 +1,4 @@
-"""An HTTP/2 connection whose frames a test sends one by one: what no well-kept client would send."""
+"""An HTTP/2 connection whose frames a test sends one by one, malformed ones too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE = 60.0
 
 @dataclass(slots=True)
 class Answer:
-    """What came on one stream so far: `trailers` are those of gRPC; `reset` is the code of a RST_STREAM."""
+    """The answer received on one stream so far: `trailers` are those of gRPC; `reset` is the code of a RST_STREAM."""
 
     headers: Headers = field(default_factory=Headers)
     body: bytearray = field(default_factory=bytearray, repr=False)
@@ -51,13 +51,13 @@ class RawHttp2:
         self._flush()
 
     def request(self, path: str, content_type: str, headers: Headers | None = None, method: str = "POST") -> int:
-        """Begins a request (a POST), whose body `send` sends; the stream's number."""
+        """Begin a request (a POST), whose body `send` sends; return the stream's number."""
         fields = [(":method", method), (":scheme", "http"), (":authority", self._authority), (":path", path)]
         fields += [("content-type", content_type), ("te", "trailers"), *(headers or {}).items()]
         return self.opened(fields)
 
     def opened(self, fields: list[tuple[str, str]]) -> int:
-        """Sends these headers; the stream's number."""
+        """Send these headers; return the stream's number."""
         number = self._h2.get_next_available_stream_id()
         self._h2.send_headers(number, fields)
         self._answers[number] = Answer()
@@ -65,12 +65,12 @@ class RawHttp2:
         return number
 
     def ping(self) -> None:
-        """Sends a PING; `pongs` counts the answers."""
+        """Send a PING; `pongs` counts the answers."""
         self._h2.ping(b"flyteapp")
         self._flush()
 
     def send(self, number: int, data: bytes, *, end: bool = True) -> None:
-        """Sends a part of a body, as far as the server's windows reach."""
+        """Send a part of a body, as far as the server's windows reach."""
         while data:
             window = min(self._h2.local_flow_control_window(number), self._h2.max_outbound_frame_size, len(data))
             if window <= 0:
@@ -88,18 +88,18 @@ class RawHttp2:
     def asked(
         self, path: str, content_type: str, body: bytes, headers: Headers | None = None, method: str = "POST"
     ) -> int:
-        """Sends a whole request (a POST); the stream's number."""
+        """Send a whole request (a POST); return the stream's number."""
         number = self.request(path, content_type, headers, method)
         self.send(number, body)
         return number
 
     def reset(self, number: int) -> None:
-        """Gives a stream up."""
+        """Reset a stream."""
         self._h2.reset_stream(number)
         self._flush()
 
     def answer(self, number: int, seconds: float = PATIENCE) -> Answer:
-        """What the stream is answered with, once it has ended or was reset; fails where that takes longer."""
+        """Return the stream's answer once it has ended or was reset; fail where that takes longer."""
         found = self._answers[number]
         self.until(
             lambda: found.ended or found.reset is not None or self.closed, f"stream {number} has no end", seconds
@@ -107,7 +107,7 @@ class RawHttp2:
         return found
 
     def until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Reads until `true()`; fails with `what` where that takes longer."""
+        """Read until `true()`; fail with `what` where that takes longer."""
         until = time.monotonic() + seconds
         while not true():
             left = until - time.monotonic()
@@ -116,11 +116,11 @@ class RawHttp2:
 
     @property
     def max_streams(self) -> int:
-        """What the server has said of how many streams there may be."""
+        """The server's limit of concurrent streams."""
         return self._h2.remote_settings.max_concurrent_streams
 
     def close(self) -> None:
-        """Cuts the connection."""
+        """Cut the connection."""
         self._socket.close()
 
     def __enter__(self) -> Self:

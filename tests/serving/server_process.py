@@ -1,4 +1,4 @@
-"""A `flyteapps serve` in a process of its own, for tests and their programs: ports, what it printed, a clean stop."""
+"""A `flyteapps serve` in a process of its own, for tests and their programs: its ports, its output, a clean stop."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class ServerProcess:
         banner: str = BANNER,
         **popen: Any,
     ) -> None:
-        """Starts it and waits for its banner; after that, unless `reading`, nobody reads what it prints.
+        """Start the server and wait for its banner; after that its output is read only if `reading`.
 
-        `shell`: what a shell does first, in the process that it becomes. `console_port` None: the option is left out.
-        `banner`: how it names its ports. `popen`: more for subprocess.Popen.
+        `shell`: commands that a shell runs first, in the process that becomes the server. `console_port` None:
+        the option is left out. `banner`: how it names its ports. `popen`: more for subprocess.Popen.
         """
         started = time.monotonic()
         command = [sys.executable, "-P", "-m", "flyteapps_fake.cli.serve", "--port", "0"]

@@ -224,7 +224,7 @@ UNREAD = {
     "a call in JSON": ("POST", GET, {"content-type": JSON}),
     "a stream": ("POST", WATCH, {"content-type": CONNECT_STREAM}),
 }
-"""HTTP method, path and headers of requests whose bodies nobody needs, or that never come."""
+"""HTTP method, path and headers of requests whose bodies aren't needed, or never arrive."""
 
 
 @pytest.fixture(scope="module", params=KINDS)

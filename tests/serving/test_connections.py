@@ -1,4 +1,4 @@
-"""What one client's connections may cost: streams, bytes that it doesn't read, uploads that go on, silence, files."""
+"""The cost of one client's connections: streams, bytes that it doesn't read, uploads that go on, silence, files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 
 def answered(server: ServerProcess) -> bool:
-    """Whether another client is."""
+    """Return whether another client is answered."""
     body = get("none").SerializeToString()
     try:
         return HTTP.post(server.address + GET, content=body, headers={"content-type": PROTO}).status_code == 404
@@ -259,7 +259,7 @@ def test_no_more_files(kind: str) -> None:
         try:
             for _ in range(150):
                 silent.append(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
-            eventually(lambda: answered(server), "nobody new is answered")
+            eventually(lambda: answered(server), "no new client is answered")
         finally:
             for each in silent:
                 each.close()

@@ -23,7 +23,7 @@ SERVE = (sys.executable, "-P", "-m", "flyteapps_fake.cli.serve")
 
 
 def answers(server: ServerProcess) -> bool:
-    """Whether the server answers a call."""
+    """Return whether the server answers a call."""
     answer = HTTP.post(server.url + GET, content=get("none").SerializeToString(), headers={"content-type": PROTO})
     return answer.json()["code"] == "not_found"
 
@@ -113,7 +113,7 @@ def test_nohup_is_respected(kind: str) -> None:
 
 
 def calls(port: int) -> bool:
-    """Whether a server answers a call there."""
+    """Return whether a server answers a call there."""
     try:
         return HTTP.post(f"http://127.0.0.1:{port}{GET}", json={}).status_code == 400
     except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Who may ask: host names, pages of other origins, and what a server says that is open to others."""
+"""The host policy over sockets: host names, pages of other origins, and the warning of an exposed server."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_allowed_origins_may_ask(kind: str) -> None:
 
 
 def test_a_server_for_others_warns(kind: str) -> None:
-    """--host beyond the loopback warns that whoever reaches it may do everything, and takes any host name."""
+    """--host beyond the loopback warns that every client may change everything; any host name is allowed."""
     server = ServerProcess("--server", kind, "--host", "0.0.0.0")
     try:
         assert "everyone who can reach this machine" in server.output

@@ -95,7 +95,7 @@ def test_connect_over_http_2(server: ServerProcess, extended: list[tuple[str, st
     """It is refused over HTTP/2 as well, whatever it is to carry, and the server goes on."""
     with RawHttp2(server.port) as raw:
         answer = raw.answer(raw.opened([(":method", "CONNECT"), (":authority", "localhost"), *extended]), SECONDS)
-        # nobody was told that the latter may be asked for: it may break the stream or the connection
+        # the server didn't advertise the latter: it may break the stream or the connection
         assert answer.headers.get(":status") == "405" or (extended and (answer.reset is not None or raw.closed)), answer
     assert HTTP.get(f"{server.url}/healthz").status_code == 200
 

@@ -88,7 +88,7 @@ async def test_what_nobody_reads_any_more_is_no_leak(leave: Callable[[FakeContro
 
 
 async def test_an_open_stream_is_a_leak_and_the_loop_goes_on_meanwhile() -> None:
-    """A stream that somebody holds is one; other tasks of the loop run while the plane waits for its end."""
+    """A stream with a reference counts as leaked; other tasks of the loop run while the plane waits for its end."""
     turns = 0
 
     async def turn() -> None:
@@ -158,7 +158,7 @@ def test_a_closed_plane_refuses_calls() -> None:
 
 
 def test_what_is_dropped_without_being_closed_ends() -> None:
-    """Served planes that nobody holds any more leave no thread and no descriptor; who holds the server is served."""
+    """Served planes without a reference leave no thread and no descriptor; one to the server keeps it serving."""
     folder = Path("/proc/self/fd")
 
     def files() -> int:

@@ -34,7 +34,7 @@ def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 
 def answered(server: ServerProcess) -> bool:
-    """Whether another client is."""
+    """Return whether another client is answered."""
     answer = HTTP.post(server.url + GET, content=get("none").SerializeToString(), headers={"content-type": PROTO})
     return answer.json()["code"] == "not_found"
 

@@ -1,4 +1,4 @@
-"""Operators of clusters in processes of their own: leased once, worked on once, whoever is killed meanwhile."""
+"""Operators of clusters in processes of their own: leased once, worked on once, whichever is killed meanwhile."""
 
 from __future__ import annotations
 

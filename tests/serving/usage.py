@@ -1,4 +1,4 @@
-"""What a server's processes have used: CPU, and on Linux peak memory. Neither depends on what else a machine does."""
+"""The CPU and, on Linux, the peak memory of a server's processes, whatever else the machine does."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def taken_port(taken: AddressTaken, option: str, addresses: Sequence[str]) -> st
 
 def no_console(port: int) -> str:
     """Return the message for a console whose usual port is taken."""
-    said = f"port {DEFAULT_CONSOLE_PORT} is taken by another program, so the console's pages are on port {port}"
+    message = f"port {DEFAULT_CONSOLE_PORT} is taken by another program, so the console's pages are on port {port}"
     if port == DEFAULT_PORT:
-        return f"{said}: in links that the SDK prints, put {port} for {DEFAULT_CONSOLE_PORT}"
-    return f"{said}, where the links lead that the SDK prints"
+        return f"{message}: in links that the SDK prints, put {port} for {DEFAULT_CONSOLE_PORT}"
+    return f"{message}, where the links lead that the SDK prints"

@@ -54,7 +54,7 @@ class EmbeddedServer:
         arguments = (front, self._sockets, self._loop, self._stop, started)
         self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)
         self._grpc: list[GrpcServer] = []
-        """grpcio's server, once it was asked for; a list that outlives this object."""
+        """grpcio's server, once started; a list that outlives this object."""
         weakref.finalize(self, _abandon, self._process, self._loop, self._stop, self._grpc).atexit = False
         self._thread.start()
         try:

@@ -24,7 +24,7 @@ class Http1(H11Protocol):
     async def _create_stream(self, request: h11.Request) -> None:
         names = {name for name, _ in request.headers}
         if b"transfer-encoding" in names and b"content-length" in names:
-            # a peer that believes the other one takes the rest of the body for a request (RFC 9112, 6.1)
+            # a peer that follows the other one reads the rest of the body as a request (RFC 9112, 6.1)
             await self._refuse(400, b"both content-length and transfer-encoding: send one of them\n")
             return
         if request.method.upper() == b"CONNECT":
@@ -51,7 +51,7 @@ class Http1(H11Protocol):
             await self._start(request)
 
     async def _start(self, request: h11.Request) -> None:
-        """Start the request as an `EarlyRequest`, which hypercorn's own method can't be told."""
+        """Start the request as an `EarlyRequest`; hypercorn's own method names its own class."""
         self.stream = EarlyRequest(
             self.app,
             self.config,
@@ -76,7 +76,7 @@ class Http1(H11Protocol):
         self.keep_alive_requests += 1
 
     async def _refuse(self, status: int, text: bytes) -> None:
-        """Answer, and end the connection: what follows can't be told from a body."""
+        """Answer, and end the connection: what follows can't be distinguished from a body."""
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(text)).encode()),

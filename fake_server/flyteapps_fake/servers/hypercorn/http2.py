@@ -189,7 +189,7 @@ class Http2(H2Protocol):
         if fields.get(b":method") == b"CONNECT":
             await self._refuse_tunnel(request.stream_id)
             return
-        # hypercorn's own method can't be told to make these classes
+        # hypercorn's own method names its own classes
         number = request.stream_id
         stream = EarlyRequest(
             self.app,
