@@ -46,12 +46,12 @@ class Plan:
         return fault
 
     def next_cut(self) -> Cut | None:
-        """Where this stream ends."""
+        """Return the end of this stream."""
         return self.cuts.pop(0) if self.cuts else None
 
 
 def unavailable(why: str) -> ConnectError:
-    """What a client sees of a lost message."""
+    """Return the error of a lost message."""
     return ConnectError(Code.UNAVAILABLE, why)
 
 

@@ -46,7 +46,7 @@ def connected(endpoint: str, way: str) -> Client:
 
 
 def called(client: Client, half: str, names: list[str]) -> list[dict[str, Any]]:
-    """What each of the calls gave, and how long it took."""
+    """Return the result of each of the calls, and its duration."""
 
     async def all_of_them() -> list[dict[str, Any]]:
         outcomes: list[dict[str, Any]] = []

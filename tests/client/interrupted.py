@@ -1,4 +1,4 @@
-"""What test_interrupts runs in a process of its own: one call that hangs, to be interrupted."""
+"""The program of test_interrupts, for a process of its own: one call that hangs, to be interrupted."""
 
 from __future__ import annotations
 

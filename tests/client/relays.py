@@ -1,4 +1,4 @@
-"""What stands between a client and a plane: a router that forgets connections, and proxies that tunnel."""
+"""Relays between a client and a plane: a router that forgets connections, and proxies that tunnel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client does with apps, over every way, blocking and awaiting."""
+"""The methods of apps, over every transport, blocking and awaiting."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_replaced_app_keeps_what_was_not_given(direct: Client, run: Run, plane
 
 
 def test_the_callers_messages_are_left_alone(direct: Client, run: Run) -> None:
-    """What is handed in can be used again."""
+    """The passed message can be reused."""
     message, wanted = app(), spec("example.org/hello:2")
     copies = definition.App(), definition.Spec()
     copies[0].CopyFrom(message)
@@ -99,7 +99,7 @@ def test_the_callers_messages_are_left_alone(direct: Client, run: Run) -> None:
 
 
 def test_an_update_at_another_revision_is_a_conflict(client: Client, run: Run) -> None:
-    """Who gives a revision is told, and nothing is tried again behind his back."""
+    """An update with a revision raises the conflict, and is not retried."""
     made = run(client.apps.create, app())
     mine, theirs = definition.App(), definition.App()
     mine.CopyFrom(made.pb2)
@@ -197,7 +197,7 @@ def test_no_project_and_no_default_is_refused(plane: FakeControlPlane, run: Run)
 
 
 def test_violations_are_parsed(client: Client, run: Run) -> None:
-    """What the plane refuses names its fields."""
+    """A rejected request names its fields."""
     with pytest.raises(InvalidArgument) as caught:
         run(client.apps.create, definition.App(metadata={"id": {"name": "hello"}}))
     fields = [violation.field for violation in caught.value.violations]
@@ -236,7 +236,7 @@ def test_headers_and_request_ids_are_sent(plane: FakeControlPlane, run: Run) -> 
 def test_proxies_are_not_used_for_the_loopback(
     plane: FakeControlPlane, run: Run, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the environment says: nothing listens at that proxy."""
+    """The environment names a proxy at which nothing listens."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with client_of(plane, way) as client:

@@ -13,7 +13,7 @@ from flyteapps import Client, InvalidArgument, new_app
 
 
 def test_a_name_and_an_image_are_enough() -> None:
-    """What isn't given isn't filled in: the plane's defaults count."""
+    """Absent arguments stay absent: the plane's defaults count."""
     wanted = definition.App()
     wanted.metadata.id.name = "hello"
     wanted.spec.container.image = "example.org/hello:1"

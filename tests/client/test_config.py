@@ -128,7 +128,7 @@ def test_booleans(files: Files, text: str, value: bool | None) -> None:
 
 @pytest.mark.parametrize("text", ["maybe", "2", "1.0", "y", "truee", "[true]", "{a: true}", "!mine true", "' true'"])
 def test_no_boolean(files: Files, text: str) -> None:
-    """What is no boolean is refused, with its place and what would be valid."""
+    """Another value is rejected, with its place and the valid ones."""
     message = files.refused(f"admin:\n  endpoint: h\n  insecure: {text}\n")
     assert message.startswith("FILE, line 3: admin.insecure is ") and message.endswith(": it should be true or false")
     message = files.refused("", FLYTE_ADMIN_INSECURESKIPVERIFY="maybe")

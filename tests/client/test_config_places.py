@@ -171,7 +171,7 @@ def test_folder_in_place_of_a_file(files: Files) -> None:
 
 @pytest.mark.parametrize("path", [1, b"\xff", ["x"], object()])
 def test_named_file_is_no_path(files: Files, path: Any) -> None:
-    """What is no path is refused."""
+    """Another type than a path is rejected."""
     assert files.refused(path=path).startswith("the configuration file ")
 
 

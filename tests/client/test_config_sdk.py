@@ -27,7 +27,7 @@ SAME = [
 
 
 def sdk_view(path: Path) -> Config:
-    """What the SDK reads, as a Config."""
+    """Return the settings that the SDK reads, as a Config."""
     read = flyte.config.auto(str(path))
     platform = read.platform
     return Config(
@@ -65,7 +65,7 @@ def test_reads_what_the_sdk_reads(files: Files, content: str) -> None:
 
 @pytest.mark.usefixtures("no_variables")
 def test_differs_from_the_sdk(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where we differ on purpose the SDK still does what our documentation says that it does."""
+    """The SDK still does what our documentation says of the intended differences."""
 
     def read(content: str) -> Config:
         sdk_reader.get_config_file.cache_clear()

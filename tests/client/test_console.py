@@ -126,7 +126,7 @@ def test_refuses(endpoint: str) -> None:
 
 
 def test_quotes_names() -> None:
-    """What would end the path or begin another part of the URL is quoted, and plain names are not."""
+    """Characters that end the path or begin another part of the URL are quoted, and plain names are not."""
     url = Console("example.com").app_url("a/b", "c d", "é?#&%")
     assert url == "https://example.com/v2/domain/c%20d/project/a%2Fb/apps/%C3%A9%3F%23%26%25"
     assert Console("example.com").app_url("p-1", "d_1", "n.1~").endswith("/domain/d_1/project/p-1/apps/n.1~")

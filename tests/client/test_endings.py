@@ -1,4 +1,4 @@
-"""How things end: background tasks when main returns, a console that lacks a character, a clock that stands still."""
+"""Ends: background tasks when main returns, a console that lacks a character, a clock that stands still."""
 
 from __future__ import annotations
 

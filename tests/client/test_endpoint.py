@@ -94,7 +94,7 @@ def test_takes(text: str, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize(("text", "why"), REFUSED)
 def test_refuses(text: str, why: str) -> None:
-    """What is no endpoint is refused, with what is wrong and what would be valid, in not too many words."""
+    """Another text is rejected, with the reason and the valid forms, in a few words."""
     with pytest.raises(ConfigError) as refused:
         Endpoint.parse(text)
     assert why in refused.value.message
@@ -214,7 +214,7 @@ def test_is_loopback(text: str, loopback: bool) -> None:
 )
 @pytest.mark.parametrize("insecure", [False, True])
 def test_agrees_with_the_sdk(text: str, insecure: bool) -> None:
-    """What the SDK connects to for an endpoint without a scheme is what we connect to; but for bare IPv6."""
+    """An endpoint without a scheme means the same address as in the SDK; but for bare IPv6."""
     sdk = normalize_rpc_endpoint(sanitize_endpoint(text) or "", insecure=insecure)
     ours = Endpoint.parse(text, insecure).url
     assert ours == (sdk.replace("::1", "[::1]") if text == "::1" else sdk)

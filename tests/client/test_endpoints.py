@@ -1,4 +1,4 @@
-"""What isn't a plane, or can't be reached: one clear error each, in time, that names what to change."""
+"""Endpoints that are not planes, or can't be reached: one clear error each, in time, that names what to change."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_a_server_that_trickles(run: Run) -> None:
     ids=["html", "404", "302", "503", "400", "rubbish", "ssh", "tls alert"],
 )
 def test_a_server_that_speaks_something_else(run: Run, answer: bytes, kind: type[Error], says: str) -> None:
-    """What answers is named, not what a library thinks of it; and it isn't asked again, unless it may be down."""
+    """The error describes the server, not a library's view; no retry, unless the server may be down."""
     asked: list[None] = []
 
     def behave(connection: socket.socket) -> None:

@@ -76,7 +76,7 @@ def test_a_context_ends_with_the_app_stopped(client: Client, run: Run, state: st
 
 
 def test_the_first_error_is_kept(plane: FakeControlPlane, run: Run) -> None:
-    """What the block raised is raised; that the stop failed, too, is a note on it."""
+    """The block's error is raised; the failed stop is a note on it."""
     plan = Plan()
     client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, waits=SETTLES, **SCOPE)
     handle = client.apps.create(app())
@@ -93,7 +93,7 @@ def test_the_first_error_is_kept(plane: FakeControlPlane, run: Run) -> None:
 
 
 def test_an_error_of_the_block_leaves_the_app_stopped(client: Client, run: Run) -> None:
-    """However it was left."""
+    """It can be entered again after any end."""
     handle = client.apps.create(app())
 
     def body() -> None:
@@ -169,7 +169,7 @@ def test_cancelled_at_any_moment_the_app_is_stopped(plane: FakeControlPlane, tic
 
 
 def test_a_stale_handle_stops_the_app(client: Client, run: Run, nth: Callable[[int], int]) -> None:
-    """Somebody updated it meanwhile: the handle reads before it writes."""
+    """After another caller's update the handle reads before it writes."""
     stale = client.apps.create(app())
     stale.watch()
     client.apps.replace("hello", spec("example.org/hello:2"), "somebody else")
@@ -204,7 +204,7 @@ def test_an_unassigned_app_is_stopped(direct: Client, run: Run) -> None:
 
 
 def test_an_app_without_ingress_can_be_created_again(run: Run) -> None:
-    """Where another plane stores none: the comparison takes that for equal."""
+    """Another plane stores no ingress: the comparison treats that as equal."""
     from .scripted import ScriptedTransport, state
 
     stored = state((DeploymentStatus.ACTIVE, "ready"), revision=1)

@@ -1,4 +1,4 @@
-"""Whatever a network loses, repeats or cuts: what the client reports is true of the plane."""
+"""The client's reports are true of the plane, also if a network loses, repeats or cuts messages."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class World:
         return listed.apps[0] if listed.apps else None
 
     def another_writer(self, image: str) -> None:
-        """Somebody else updates the app."""
+        """Update the app as another writer."""
         stored = self.stored()
         if stored is not None and stored.spec.container.image != image:
             stored.spec.container.image = image
@@ -68,7 +68,7 @@ class World:
 
 
 def content(stored: definition.App | None) -> Any:
-    """What writes change: not what the plane does by itself."""
+    """Return the content that writes change, without what the plane does by itself."""
     if stored is None:
         return None
     return stored.metadata.revision, stored.spec.SerializeToString(deterministic=True), dict(stored.metadata.labels)

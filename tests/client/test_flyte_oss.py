@@ -81,7 +81,7 @@ class TestReads:
     """Get may be answered from a cache for half a minute."""
 
     def test_a_failed_app_is_started_though_a_read_does_not_show_it(self, direct: Client, run: Run) -> None:
-        """What is written upon is looked at by another way than Get."""
+        """The basis of a write is read from a stream, not by Get."""
         made = direct.apps.create(app(scenario="crash-loop"))
         direct.apps.get("hello")  # is kept
         with pytest.raises(DeploymentFailed):
@@ -130,7 +130,7 @@ class TestWaits:
         acting.join()
 
     def test_more_events_than_a_stream_holds(self, dialect: str, run: Run) -> None:
-        """What doesn't fit is dropped; the wait ends all the same."""
+        """Events that don't fit are dropped; the wait ends nevertheless."""
         with FakeControlPlane(dialect=dialect, clock="manual", watch_buffer=1) as plane:
             client = client_of(plane, "direct", waits=Waits(timeout=5, settle=60, poll=0.05))
             made = client.apps.create(app())
@@ -139,7 +139,7 @@ class TestWaits:
             acting.join()
 
     def test_apps_of_that_name_elsewhere(self, slow: FakeControlPlane, run: Run) -> None:
-        """What becomes of them is no news of this one."""
+        """Their changes are not this app's."""
         client = client_of(slow, "direct", waits=Waits(timeout=5, settle=60))
         ours = client.apps.create(app())
         theirs = app(scenario="crash-loop")
@@ -304,7 +304,7 @@ class TestWrites:
         assert run(created.watch).pb2.spec.container.image == "newer"
 
     def test_a_conflict_has_changed_nothing(self, plane: FakeControlPlane, run: Run) -> None:
-        """Who doesn't try again is told that it was not made."""
+        """Without retries the error says that it was not applied."""
         client = client_of(plane, "direct", retries=1)
         client.apps.create(app(scenario="write-conflict"))
         with pytest.raises(PlaneError, match="nothing was written") as caught:
@@ -370,7 +370,7 @@ class TestLists:
         return client
 
     def names(self, run: Run, client: Client, **options: Any) -> list[str]:
-        """What is listed."""
+        """Return the listed apps."""
         return [each.name for each in run.items(client.apps.listall, **options)]
 
     def test_what_a_filter_excludes_is_left_out_and_told_once(
@@ -410,7 +410,7 @@ class TestLists:
         ]
 
     def test_a_key_that_there_is_not(self, client: Client, run: Run) -> None:
-        """Nobody else refuses it."""
+        """No other layer rejects it."""
         with pytest.raises(InvalidArgument, match="created_at"):
             self.names(run, client, sort_by=("colour", "asc"))
 

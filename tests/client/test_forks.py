@@ -26,14 +26,14 @@ HERE = Path(__file__).parent
 CALLS = int(os.environ.get("FLYTEAPPS_FORKED_CALLS", "30"))
 WAYS = tuple(OPTIONS)
 SURVIVES = {("connect", "blocking"), ("grpcio", "blocking")}
-"""What works in a child whose parent has called by the same way and half."""
+"""Combinations that work in a child after calls of its parent over the same transport and half."""
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 
 
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[dict[str, str]]:
-    """Where a plane with some apps is, by way."""
+    """The endpoint of a plane with some apps, by transport."""
     with FakeControlPlane() as plane:
         server = plane.serve()
         client = Client(transport=plane.transport(), **SCOPE)
@@ -43,7 +43,7 @@ def endpoints() -> Iterator[dict[str, str]]:
 
 
 def run(program: str, *arguments: str) -> Any:
-    """What a program of this folder says, as JSON."""
+    """Return the output of a program of this folder, from JSON."""
     command = [sys.executable, str(HERE / program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100 if CALLS < 100 else 600)
     assert done.returncode == 0, done.stderr

@@ -35,7 +35,7 @@ is 60."""
 @pytest.mark.parametrize("what", once(WHAT, "get", "watch"))
 @pytest.mark.parametrize("protocol", ["connect", "grpc", "grpcio"])
 def test_ctrl_c_ends_a_call_that_hangs(protocol: str, what: str) -> None:
-    """Whatever the server does not say. No thread of ours stays, save that of a gRPC call that can't be called back."""
+    """The server stays silent. No thread of ours stays, save that of a gRPC call that can't be called back."""
     accepted = threading.Event()
 
     def behave(connection: servers.socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""How methods look to `inspect`, `help`, `unittest.mock`, decorators and subclasses: as methods of a plain class do."""
+"""The view of `inspect`, `help`, `unittest.mock`, decorators and subclasses on methods: as of a plain class."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class TestWithoutRevisions:
         assert handle.message == "Service is ready again"
 
     def test_an_unchanged_active_is_believed_after_a_while(self, run: Run) -> None:
-        """Where nothing else is ever seen the result says that it only settled."""
+        """If the state never changes the result says that it only settled."""
         handle = replaced(run, self.transport(*[[created(self.OLD)]] * 50))
         run(handle.watch)
         assert handle.waited is not None
@@ -106,7 +106,7 @@ class TestWithoutRevisions:
         assert handle.waited.how == "observed"
 
     def test_a_failure_within_the_while_is_told(self, run: Run) -> None:
-        """What looked active was the old state: the new one fails."""
+        """The active state was the old one: the new one fails."""
         new = state((FAILED, "RevisionFailed: no"))
         handle = replaced(run, self.transport([created(self.OLD), updated(new)], [created(new)]), settle=60)
         with pytest.raises(DeploymentFailed, match="RevisionFailed"):
@@ -199,7 +199,7 @@ class TestLagging:
         assert run(handle.watch).is_active()
 
     def test_an_event_of_an_older_revision_does_not_count(self, run: Run) -> None:
-        """However late it comes."""
+        """At any delay."""
         handle = replaced(run, self.transport(updated(self.BEFORE)), timeout=0.3, settle=60)
         with pytest.raises(WaitTimeout, match="revision 2"):
             run(handle.watch)

@@ -107,7 +107,7 @@ BAD_TYPES: list[tuple[str, tuple[Any, ...], str]] = [
 def test_a_bad_type_is_one_sentence(
     method: str, args: tuple[Any, ...], message: str, plane: FakeControlPlane, run: Run
 ) -> None:
-    """What a method can't take is refused before the call."""
+    """An invalid argument is rejected before the call."""
     with pytest.raises(InvalidArgument) as caught:
         run(getattr(client_of(plane, "direct").apps, method), *args)
     assert message in str(caught.value)

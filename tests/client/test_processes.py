@@ -66,7 +66,7 @@ def made(kind: type[Error]) -> Error:
 
 
 def state(error: Error) -> dict[str, Any]:
-    """What an error has, in a form that compares."""
+    """Return the attributes of an error, in a form that compares."""
     found = {**vars(error)}
     last = found.pop("last", None)
     return {**found, "last": last.pb2 if isinstance(last, App) else last, "args": error.args, "text": str(error)}
@@ -92,7 +92,7 @@ class Mine(errors.WaitTimeout, errors.AppNotFound):
 
 
 def test_an_error_of_a_user_keeps_what_it_has() -> None:
-    """Whatever its constructor takes, and whichever built-in exceptions it also is."""
+    """With any constructor, and with any built-in exceptions among its bases."""
     for across in WAYS_ACROSS.values():
         again = across(Mine(1, 2))
         assert type(again) is Mine and again.two == 2 and again.message == "1 and 2" and isinstance(again, OSError)
@@ -165,7 +165,7 @@ VALUES: list[Any] = [
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_value_is_equal_on_the_other_side(value: Any) -> None:
-    """What the client gives or is given crosses, too."""
+    """Results and arguments of the client cross, too."""
     for way, across in WAYS_ACROSS.items():
         again = across(value)
         assert type(again) is type(value), way

@@ -64,7 +64,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    """What is named in it is loaded when it is used; pytest and the command import it always."""
+    """Its names are loaded when they are used; pytest and the command always import it."""
     program = (
         "import flyteapps, sys; print([m for m in sys.modules if m.split('.')[0] in ('google', 'connectrpc', 'grpc')])"
     )

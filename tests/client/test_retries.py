@@ -1,4 +1,4 @@
-"""How calls are tried again: the flow by itself, driven by hand."""
+"""The retries of calls: the flow by itself, driven by hand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_call_is_tried_as_often_as_said() -> None:
 
 
 def test_all_attempts_share_one_timeout() -> None:
-    """What is left is what an attempt gets; none is begun after the end."""
+    """The rest of the time is an attempt's timeout; none begins after the end."""
     retries = Retries(attempts=10, initial=0, maximum=0)
     timeouts, _ = failing(Settings(retries=retries, timeout=1.0), Unavailable("down"), seconds=0.3)
     assert timeouts == pytest.approx([1.0, 0.7, 0.4, 0.1])

@@ -69,7 +69,7 @@ def failing(client: Client) -> list[tuple[Callable[..., Any], Callable[..., Any]
 
 
 def raised(client: Client) -> list[Exception]:
-    """What they raise."""
+    """Return the errors that they raise."""
     errors: list[Exception] = []
     for blocking, awaiting in failing(client):
         with pytest.raises(Error) as caught:
@@ -108,7 +108,7 @@ def test_no_error_of_a_network_shows_a_header(protocol: Any, http_version: Any) 
 
 
 def test_frames_without_secrets_keep_their_locals(plane: FakeControlPlane) -> None:
-    """Where no header is set, a debugger sees what it needs."""
+    """Without headers a debugger shows all locals."""
     client = client_of(plane, "direct")
     with pytest.raises(Error) as caught:
         client.apps.get("absent")

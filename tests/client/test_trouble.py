@@ -20,7 +20,7 @@ def test_a_row_explains_its_sample(row: Row) -> None:
 
 
 def test_a_row_for_plaintext_is_for_no_other_endpoint() -> None:
-    """What advises to leave out `insecure=True` is no advice for an endpoint with TLS."""
+    """The advice to leave out `insecure=True` is not given for an endpoint with TLS."""
     for row in TABLE:
         if row.plaintext:
             assert not row.matches(row.sample, "https://h:1")
@@ -32,5 +32,5 @@ MESSAGES = ("app hello not found", "busy", "the revision doesn't match", "")
 @pytest.mark.parametrize("message", MESSAGES)
 @pytest.mark.parametrize("code", list(ConnectCode), ids=lambda code: code.name)
 def test_an_error_of_the_plane_has_no_explanation(message: str, code: ConnectCode) -> None:
-    """Whatever its code is: the plane's own message is what the caller gets."""
+    """With any code the caller gets the plane's own message."""
     assert explain(ConnectError(code, message), Code.NOT_FOUND, "http://h:1") is None

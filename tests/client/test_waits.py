@@ -152,7 +152,7 @@ def test_a_deletion_ends_the_wait(client_slow: Client, slow: FakeControlPlane, r
 
 
 def test_an_app_created_anew_is_another(slow: FakeControlPlane, run: Run) -> None:
-    """Whoever waits for revision 2 isn't told of revision 1 of the next app of that name."""
+    """A wait for revision 2 doesn't end by revision 1 of the next app of that name."""
     client = client_of(slow, "direct")
     made = client.apps.create(app())
     made.deactivate()
@@ -288,7 +288,7 @@ def test_a_closed_client_connects_anew(plane: FakeControlPlane, run: Run) -> Non
 
 
 def test_wait_errors_share_one_base() -> None:
-    """Who expects the SDK's RuntimeError catches them all."""
+    """Code that expects the SDK's RuntimeError catches them all."""
     for kind in (DeploymentFailed, AppDeleted, WatchStalled, WaitTimeout):
         assert issubclass(kind, WaitError)
         assert issubclass(kind, RuntimeError)

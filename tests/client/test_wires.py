@@ -1,4 +1,4 @@
-"""What a wire adds to the client: on each, blocking and awaiting, every kind of call, stream and error once."""
+"""The client over each wire, blocking and awaiting: every kind of call, stream and error once."""
 
 from __future__ import annotations
 
