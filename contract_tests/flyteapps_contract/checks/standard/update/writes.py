@@ -87,7 +87,7 @@ def an_update_of_an_app_that_shall_run_replaces_the_same(s: Session) -> None:
 
 @check("UP-2")
 def creation_stays(s: Session) -> None:
-    """created_at and creator stay, whoever the client says that the creator is."""
+    """created_at and creator stay, whatever creator the client sends."""
     app = s.given_stopped()
     other = anew(s, app, image="img:2")
     other.spec.creator.user.id.subject = "somebody-else"
