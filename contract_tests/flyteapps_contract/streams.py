@@ -15,7 +15,7 @@ from flyteidl2.logs.dataplane import payload_pb2 as logs
 from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded
-from flyteapps_contract.targets.target import Inbox
+from flyteapps_contract.targets.target import QueueStream
 
 PATIENCE = 20.0
 """Real seconds that something expected may take."""
@@ -40,27 +40,27 @@ class WatchEvent:
 class OpenStream:
     """An open stream."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+    def __init__(self, queue_stream: QueueStream) -> None:
+        self._queue_stream = queue_stream
 
     def pause(self) -> None:
         """Leave on the wire what comes from now on, save one message."""
-        self._inbox.pause()
+        self._queue_stream.pause()
 
     def resume(self) -> None:
         """Read on."""
-        self._inbox.resume()
+        self._queue_stream.resume()
 
     def close(self) -> None:
         """End the stream from this side."""
-        self._inbox.close()
+        self._queue_stream.close()
 
 
 class _Reading(OpenStream, Generic[T]):
     """An open stream of messages that are one thing each; remembers them in `seen`."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        super().__init__(inbox)
+    def __init__(self, queue_stream: QueueStream) -> None:
+        super().__init__(queue_stream)
         self.seen: list[T] = []
 
     @abstractmethod
@@ -69,7 +69,7 @@ class _Reading(OpenStream, Generic[T]):
 
     def poll(self, seconds: float = 0.0) -> T | None:
         """Return the next one, None where none came in time. Raises Refused or StreamEnded at the stream's end."""
-        message = self._inbox.next(seconds)
+        message = self._queue_stream.next(seconds)
         if message is None:
             return None
         thing = self._read(message)

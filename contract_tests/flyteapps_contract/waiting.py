@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from flyteapps_contract import streams
 from flyteapps_contract.streams import Watcher
-from flyteapps_contract.targets.target import Inbox, Plane
+from flyteapps_contract.targets.target import Plane, QueueStream
 
 STEP = 0.05
 """Seconds that a movable clock is advanced at once, at first: few, since a plane may forget what it knew within 30."""
@@ -47,21 +47,21 @@ class Waiting:
         self.passed += step
 
 
-def opened(plane: Plane, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+def opened(plane: Plane, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
     """Return a stream that is open at the plane as far as is known."""
-    inbox = plane.link.stream(service, method, request, response)
+    queue_stream = plane.link.stream(service, method, request, response)
     deadline = time.monotonic() + (0 if plane.link.opens_at_once else OPENING)
-    while time.monotonic() < deadline and not inbox.pending:
+    while time.monotonic() < deadline and not queue_stream.pending:
         time.sleep(ARRIVAL)
-    return inbox
+    return queue_stream
 
 
 def watched(
     plane: Plane, service: str, app_id: model.Identifier, reached: Callable[[model.App], bool]
 ) -> model.App | None:
     """Return the app once a Watch shows that it is so; None where it isn't in time. Raises Refused and StreamEnded."""
-    inbox = opened(plane, service, "Watch", rpc.WatchRequest(app_id=app_id), rpc.WatchResponse)
-    watcher, waiting = Watcher(inbox), Waiting(plane)
+    queue_stream = opened(plane, service, "Watch", rpc.WatchRequest(app_id=app_id), rpc.WatchResponse)
+    watcher, waiting = Watcher(queue_stream), Waiting(plane)
     try:
         while not waiting.over:
             seen = watcher.poll(waiting.patience)
@@ -70,5 +70,5 @@ def watched(
             elif reached(seen.app):
                 return seen.app
     finally:
-        inbox.close()
+        queue_stream.close()
     return None

@@ -26,7 +26,7 @@ from flyteapps_contract.model.racing import OK, Said, State, step
 from flyteapps_contract.sequences.commands import Command, decode
 from flyteapps_contract.sequences.interpreter import Interpreter
 from flyteapps_contract.session import Run, Session
-from flyteapps_contract.targets.target import Inbox, Link, Plane
+from flyteapps_contract.targets.target import Link, Plane, QueueStream
 
 RATIO = 4.0
 JUDGED_SECONDS = 5.0
@@ -38,10 +38,10 @@ Note = tuple[bool, object]
 """Whether it was raised, and what came."""
 
 
-class _Recorded(Inbox):
+class _Recorded(QueueStream):
     """A stream whose messages are noted, or come from what was noted."""
 
-    def __init__(self, notes: deque[Note], real: Inbox | None) -> None:
+    def __init__(self, notes: deque[Note], real: QueueStream | None) -> None:
         self._notes = notes
         self._real = real
 
@@ -83,7 +83,7 @@ class _Tape(Link):
         assert isinstance(answer, Message)
         return answer
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """An open stream."""
         real = self._real
         return _Recorded(self._notes, real.stream(service, method, request, response) if real is not None else None)

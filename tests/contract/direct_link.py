@@ -8,12 +8,12 @@ from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Refused, StreamEnded
 from flyteapps_contract.targets.connect import refused
-from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.target import Link, QueueStream
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.inprocess.transport import DirectStream
 
 
-class DirectInbox(Inbox):
+class DirectInbox(QueueStream):
     """A stream that is read when it is asked; its reader never runs ahead."""
 
     def __init__(self, stream: DirectStream[Message] | None, refusal: Refused | None = None) -> None:
@@ -66,14 +66,16 @@ class DirectLink(Link):
         except Exception as error:  # a plane in this process may raise anything: its caller learns no code
             raise Refused("UNKNOWN", f"{type(error).__name__}: {error}") from error
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
         try:
-            inbox = DirectInbox(self._transport.stream(self._method(service, method, request, response), request))
+            queue_stream = DirectInbox(
+                self._transport.stream(self._method(service, method, request, response), request)
+            )
         except ConnectError as error:
-            inbox = DirectInbox(None, refused(error))
-        self._streams.append(inbox)
-        return inbox
+            queue_stream = DirectInbox(None, refused(error))
+        self._streams.append(queue_stream)
+        return queue_stream
 
     def close(self) -> None:
         """Free what is open."""

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from flyteapps_contract.streams import PATIENCE
 from flyteapps_contract.targets.connect import ConnectLink
 from flyteapps_contract.targets.grpc_channel import GrpcLink
-from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.target import Link, QueueStream
 from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
 
@@ -34,7 +34,7 @@ class LinkAtOnce(Link):
     def __init__(self, plane: FakeControlPlane, protocol: Literal["Connect", "gRPC"]) -> None:
         server = plane.serve()
         self._plane = plane
-        self._streams: list[Inbox] = []
+        self._streams: list[QueueStream] = []
         self._link = (
             GrpcLink(grpc.insecure_channel(server.grpc_target))
             if protocol == "gRPC"
@@ -46,15 +46,15 @@ class LinkAtOnce(Link):
         """Return one call. Raises Refused."""
         return self._link.unary(service, method, request, response, seconds)
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return a server stream that the plane has opened, or has answered."""
         self._streams = [each for each in self._streams if not each.closed]
         _await(lambda: self._plane.open_streams() <= len(self._streams))  # those that were closed are gone
         before = self._plane.open_streams()
-        inbox = self._link.stream(service, method, request, response)
-        self._streams.append(inbox)
-        _await(lambda: self._plane.open_streams() > before or inbox.pending)
-        return inbox
+        queue_stream = self._link.stream(service, method, request, response)
+        self._streams.append(queue_stream)
+        _await(lambda: self._plane.open_streams() > before or queue_stream.pending)
+        return queue_stream
 
     def close(self) -> None:
         """End open streams, then the client."""

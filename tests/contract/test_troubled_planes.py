@@ -20,7 +20,7 @@ from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
-from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.target import Link, QueueStream
 from flyteapps_contract.verification import fresh_run
 from flyteapps_fake import FakeControlPlane
 
@@ -46,7 +46,7 @@ class LossyLink(Link):
             raise Refused("UNAVAILABLE", "the connection was reset")
         return answer
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         return self._link.stream(service, method, request, response)
 
     def close(self) -> None:

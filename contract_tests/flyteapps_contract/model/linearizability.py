@@ -58,7 +58,7 @@ class Undecided(Exception):  # noqa: N818  # no fault
     """Too many possible orders of the history to examine each."""
 
 
-class _Ways(Generic[S]):
+class _Branches(Generic[S]):
     """A set of possible pasts: states, each with the open calls that have taken effect to get there.
 
     Of two branches that differ only in a call without an outcome, the one without it can do all that the other can: the
@@ -100,16 +100,16 @@ def contradiction(
     """
     looks = itertools.count()
     for lazy in (True, False):
-        found = _told(calls, initial, step, lazy=lazy, looks=looks, effort=effort)
+        found = _first_contradiction(calls, initial, step, lazy=lazy, looks=looks, effort=effort)
         if found is None:
             return None
     return found
 
 
-def _told(
+def _first_contradiction(
     calls: Sequence[Call[C]], initial: S, step: Step[S, C], *, lazy: bool, looks: Iterator[int], effort: int
 ) -> Contradiction[C, S] | None:
-    branches = _Ways[S]()
+    branches = _Branches[S]()
     branches.add(initial, frozenset(), frozenset())
     pending: dict[int, Call[C]] = {}
     for _, ends, number in sorted(_events(calls)):
@@ -135,7 +135,7 @@ def _events(calls: Sequence[Call[C]]) -> Iterator[tuple[int, bool, int]]:
 
 
 def _explained(
-    branches: _Ways[S],
+    branches: _Branches[S],
     returning: int,
     pending: dict[int, Call[C]],
     step: Step[S, C],
@@ -143,10 +143,10 @@ def _explained(
     lazy: bool,
     looks: Iterator[int],
     effort: int,
-) -> _Ways[S]:
+) -> _Branches[S]:
     """Return the states after the returning call has taken effect; others take effect before it as needed."""
-    explained = _Ways[S]()
-    seen = _Ways[S]()
+    explained = _Branches[S]()
+    seen = _Branches[S]()
     rest = deque(branches)
     unknown = {number: call for number, call in pending.items() if call.returned is None}
     while rest:

@@ -159,7 +159,7 @@ def _passes(app: model.App, asked: list_pb2.Filter) -> bool:
     value = _text(app, asked.field)
     if value is None:
         return function in OF_THE_MISSING
-    return _TOLD[function](value, values)
+    return _TEXT[function](value, values)
 
 
 def _text(app: model.App, field: str) -> str | None:
@@ -194,7 +194,7 @@ _COMPARED: dict[str, Callable[[int, int], bool]] = {
     "LESS_THAN": lambda one, other: one < other,
     "LESS_THAN_OR_EQUAL": lambda one, other: one <= other,
 }
-_TOLD: dict[str, Callable[[str, list[str]], bool]] = {
+_TEXT: dict[str, Callable[[str, list[str]], bool]] = {
     "EQUAL": lambda text, values: text == values[0],
     "NOT_EQUAL": lambda text, values: text != values[0],
     "CONTAINS": lambda text, values: values[0] in text,

@@ -15,7 +15,7 @@ from pyqwest import ReadError, RemoteProtocolError, WriteError
 from flyteapps_contract.outcomes import Refused, StreamEnded
 from flyteapps_contract.recordings.messages import METHODS, to_body, to_json
 from flyteapps_contract.session import SERVICE
-from flyteapps_contract.targets.target import CALL_SECONDS, Inbox, Plane
+from flyteapps_contract.targets.target import CALL_SECONDS, Plane, QueueStream
 from flyteapps_contract.waiting import Waiting, opened, watched
 
 QUIET = 0.5
@@ -36,7 +36,7 @@ def invoke(plane: Plane, call: str, request: Message) -> dict[str, Any]:
     return {"ok": to_json(answer)}
 
 
-def open_stream(plane: Plane, call: str, request: Message) -> Inbox:
+def open_stream(plane: Plane, call: str, request: Message) -> QueueStream:
     """Return a stream by its name in recordings, open at the plane as far as is known."""
     method = METHODS[call]
     return opened(plane, method.service, method.name, request, method.response)
@@ -60,7 +60,7 @@ def await_status(plane: Plane, app_id: model.Identifier, status: str) -> bool:
 
 
 def drain(
-    plane: Plane, inbox: Inbox, events: int, *, ends: bool = False, repeats: bool = False
+    plane: Plane, queue_stream: QueueStream, events: int, *, ends: bool = False, repeats: bool = False
 ) -> tuple[list[dict[str, Any]], str, str]:
     """Return so many events of a stream, what else comes in QUIET seconds, and its end: the code and the message.
 
@@ -71,7 +71,7 @@ def drain(
     waiting = Waiting(plane)
     try:
         while not waiting.over:
-            message = inbox.next(waiting.patience)
+            message = queue_stream.next(waiting.patience)
             if message is not None:
                 event = to_json(message)
                 counted += not (repeats and seen and seen[-1] == event)
@@ -86,7 +86,7 @@ def drain(
     except StreamEnded:
         return seen, DONE, ""
     finally:
-        inbox.close()
+        queue_stream.close()
     return seen, OPEN, ""
 
 

@@ -11,7 +11,7 @@ from flyteapps_contract.recordings.conversation import await_status, drain, invo
 from flyteapps_contract.recordings.messages import METHODS, to_json, to_message
 from flyteapps_contract.recordings.steps import Step
 from flyteapps_contract.streams import PATIENCE
-from flyteapps_contract.targets.target import Inbox, Plane
+from flyteapps_contract.targets.target import Plane, QueueStream
 
 
 class Recorder:
@@ -21,7 +21,7 @@ class Recorder:
         self.plane = plane
         self.group = group
         self.steps: list[Step] = []
-        self._streams: dict[str, Inbox] = {}
+        self._streams: dict[str, QueueStream] = {}
 
     def call(self, step: str, call: str, request: Message) -> Message | None:
         """Return a unary call; None where it was refused."""

@@ -28,7 +28,7 @@ from flyteapps_contract.recordings.conversation import (
 )
 from flyteapps_contract.recordings.messages import METHODS, to_message
 from flyteapps_contract.recordings.steps import Header, Step, groups, header_of, load
-from flyteapps_contract.targets.target import Inbox, Plane, Target
+from flyteapps_contract.targets.target import Plane, QueueStream, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def replay_file(target: Target, path: Path) -> list[Difference]:
 
 
 def _group(plane: Plane, steps: list[Step], rules: Rules) -> Iterator[Difference]:
-    streams: dict[str, Inbox] = {}
+    streams: dict[str, QueueStream] = {}
     for step in steps:
         answered = _run(plane, step, streams, rules)
         if step.pause:
@@ -115,8 +115,8 @@ def _group(plane: Plane, steps: list[Step], rules: Rules) -> Iterator[Difference
             place = f"{step.group} / {step.name}: {path}"
             if not any(fnmatchcase(path, each) or fnmatchcase(place, each) for each in rules.ignored):
                 yield Difference(step.group, step.name, path, before, after)
-    for name, inbox in streams.items():
-        inbox.close()
+    for name, queue_stream in streams.items():
+        queue_stream.close()
         yield Difference(steps[-1].group, name, "", None, "the stream was never closed, so nothing of it was compared")
 
 
@@ -126,7 +126,7 @@ ANSWERS = frozenset(
 """The fields of a step that say what came back."""
 
 
-def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> dict[str, Any] | str:
+def _run(plane: Plane, step: Step, streams: dict[str, QueueStream], rules: Rules) -> dict[str, Any] | str:
     """Return what came back, or why the step could not be run."""
     fields, where = step.fields, step.where
     match step.kind:
@@ -155,11 +155,11 @@ def _run(plane: Plane, step: Step, streams: dict[str, Inbox], rules: Rules) -> d
             return answer if isinstance(answer, str) else {key: answer[key] for key in answer.keys() & fields.keys()}
 
 
-def _drained(plane: Plane, inbox: Inbox, fields: dict[str, Any], rules: Rules) -> dict[str, Any]:
+def _drained(plane: Plane, queue_stream: QueueStream, fields: dict[str, Any], rules: Rules) -> dict[str, Any]:
     """Return the messages of a stream in the recording's format; a refused stream may be recorded as a call is."""
     recorded = _merged(fields) if rules.repeats else fields
     wanted, ends = len(recorded.get("events", ())), _ends(fields.get("end", DONE)) != OPEN
-    events, end, message = drain(plane, inbox, wanted, ends=ends, repeats=rules.repeats)
+    events, end, message = drain(plane, queue_stream, wanted, ends=ends, repeats=rules.repeats)
     if "error" in fields and not events:
         return {"error": end, "message": message}
     return {"events": events, "end": end} | ({"message": message} if message else {})

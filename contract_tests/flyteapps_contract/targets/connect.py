@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.targets.loop import LoopThread
-from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.target import Link, QueueStream
 
 
 class ConnectLink(Link):
@@ -36,7 +36,7 @@ class ConnectLink(Link):
         except Exception as error:  # a plane in this process may raise anything: its caller learns no code
             raise _translate(error) from error
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
         info = _info(service, method, request, response)
 

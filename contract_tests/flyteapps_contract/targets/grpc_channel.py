@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.targets.readers import Readers
-from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.target import Link, QueueStream
 
 
 class GrpcLink(Link):
@@ -33,22 +33,22 @@ class GrpcLink(Link):
         except grpc.RpcError as error:
             raise refused(error) from error
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
         open_: Any = self._channel.unary_stream(  # pyright: ignore[reportUnknownMemberType]  # grpcio is untyped
             f"/{service}/{method}", type(request).SerializeToString, response.FromString
         )
         call: Any = open_(request, metadata=self._metadata)
 
-        def read(inbox: Inbox) -> None:
+        def read(queue_stream: QueueStream) -> None:
             try:
                 for message in call:
-                    inbox.put(message)
-                    inbox.wait_while_paused()
+                    queue_stream.put(message)
+                    queue_stream.wait_while_paused()
             except grpc.RpcError as error:
-                inbox.end(refused(error))
+                queue_stream.end(refused(error))
             else:
-                inbox.end(None)
+                queue_stream.end(None)
 
         return self._readers.start(read, call.cancel)
 

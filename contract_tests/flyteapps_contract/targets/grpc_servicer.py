@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.targets.grpc_channel import details_of
 from flyteapps_contract.targets.readers import Readers
-from flyteapps_contract.targets.target import Inbox, Link
+from flyteapps_contract.targets.target import Link, QueueStream
 
 CALL = "x-contract-call"
 """The metadata that tells a call from the others."""
@@ -87,18 +87,18 @@ class ServicerLink(Link):
             raise _refused(code, message, trailers)
         return answer
 
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
         number = str(next(self._numbers))
         rpc = self._server.invoke_unary_stream(_method(service, method), ((CALL, number),), _own(request), None)
 
-        def read(inbox: Inbox) -> None:
+        def read(queue_stream: QueueStream) -> None:
             try:
                 while True:
-                    inbox.put(rpc.take_response())
-                    inbox.wait_while_paused()
+                    queue_stream.put(rpc.take_response())
+                    queue_stream.wait_while_paused()
             except ValueError:  # no more responses
-                inbox.end(_end(rpc, self._trailers.pop(number, ())))
+                queue_stream.end(_end(rpc, self._trailers.pop(number, ())))
 
         return self._readers.start(read, rpc.cancel)
 

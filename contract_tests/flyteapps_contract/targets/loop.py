@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Refused
-from flyteapps_contract.targets.target import Inbox
+from flyteapps_contract.targets.target import QueueStream
 
 T = TypeVar("T")
 GRACE = 5.0
@@ -41,30 +41,32 @@ class LoopThread:
             future.cancel()
             raise
 
-    def read(self, messages: Callable[[], AsyncIterator[Message]], error: Callable[[Exception], Refused]) -> Inbox:
-        """Return an inbox that a task fills from `messages`; `error` translates what the client raises."""
+    def read(
+        self, messages: Callable[[], AsyncIterator[Message]], error: Callable[[Exception], Refused]
+    ) -> QueueStream:
+        """Return a queue stream that a task fills from `messages`; `error` translates what the client raises."""
 
-        async def pump(inbox: Inbox) -> None:
+        async def forward(queue_stream: QueueStream) -> None:
             try:
                 async for message in messages():
-                    inbox.put(message)
-                    if inbox.paused:
-                        await asyncio.to_thread(inbox.wait_while_paused)
+                    queue_stream.put(message)
+                    if queue_stream.paused:
+                        await asyncio.to_thread(queue_stream.wait_while_paused)
             except asyncio.CancelledError:
-                inbox.end(None)
+                queue_stream.end(None)
             except Exception as failure:  # whatever the client raises is the stream's end
-                inbox.end(error(failure))
+                queue_stream.end(error(failure))
             else:
-                inbox.end(None)
+                queue_stream.end(None)
 
         tasks: list[concurrent.futures.Future[None]] = []
 
         def cancel() -> None:
             tasks[0].cancel()
 
-        inbox = Inbox(cancel)
-        tasks.append(asyncio.run_coroutine_threadsafe(pump(inbox), self._loop))
-        return inbox
+        queue_stream = QueueStream(cancel)
+        tasks.append(asyncio.run_coroutine_threadsafe(forward(queue_stream), self._loop))
+        return queue_stream
 
     def close(self) -> None:
         """Cancel every task, then ends the loop; a second call does nothing."""

@@ -74,7 +74,7 @@ class Capabilities:
         return "" if getattr(self, need) else self.REASONS[need]
 
 
-class Inbox:
+class QueueStream:
     """The messages of one stream, filled from another thread."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:
@@ -149,7 +149,7 @@ class Link(ABC):
         """Return one call. Raises Refused."""
 
     @abstractmethod
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> Inbox:
+    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
 
     @abstractmethod

@@ -130,7 +130,7 @@ async def the_first_of_two_errors_is_kept(s: ClientContext) -> None:
 
 
 @client_check("CL-9")
-async def an_app_that_can_not_be_stopped_is_told(s: ClientContext) -> None:
+async def an_app_that_can_not_be_stopped_is_reported(s: ClientContext) -> None:
     """Where nothing but the stop at the end fails, the context raises that."""
     handle = await s.handle(s.given(ACTIVE))
     s.plane.cluster = Cluster.WHEN_SEEN

@@ -13,7 +13,7 @@ from flyteapps_contract.clients.scripted.faults import How
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.session import ACTIVE, STOPPED, copy
 
-WAYS = (How.CUT, How.UNAVAILABLE)
+CUTS = (How.CUT, How.UNAVAILABLE)
 
 
 # ---- CL-14
@@ -22,7 +22,7 @@ WAYS = (How.CUT, How.UNAVAILABLE)
 @client_check("CL-14")
 async def a_lost_create_is_a_success(s: ClientContext) -> None:
     """The client gives the app of revision 1; there is one app, and no update of it."""
-    for how in WAYS:
+    for how in CUTS:
         sent = s.message()
         name = sent.metadata.id.name
         s.plane.add_fault("Create", name, lose=how)
@@ -42,7 +42,7 @@ async def _written_once(
     *statuses: int,
     run: bool = True,
 ) -> None:
-    for how in WAYS:
+    for how in CUTS:
         app = s.given(*statuses, run=run)
         s.plane.add_fault("Update", app.metadata.id.name, lose=how)
         text = f"{what} whose Update is committed and whose response {how}"
@@ -76,7 +76,7 @@ async def a_lost_replace_is_a_success(s: ClientContext) -> None:
 @client_check("CL-15")
 async def a_lost_activation_is_a_success(s: ClientContext) -> None:
     """activate() succeeds, with one new revision."""
-    for how in WAYS:
+    for how in CUTS:
         app = s.given(STOPPED, run=False)
         handle = await s.handle(app)
         s.plane.add_fault("Update", app.metadata.id.name, lose=how)
@@ -123,7 +123,7 @@ async def an_absent_app_is_deleted(s: ClientContext) -> None:
 @client_check("CL-17")
 async def a_lost_delete_is_a_success(s: ClientContext) -> None:
     """A Delete whose response is lost succeeds: that the app is gone is what was wanted."""
-    for how in WAYS:
+    for how in CUTS:
         app = s.given(STOPPED, run=False)
         name = app.metadata.id.name
         s.plane.add_fault("Delete", name, lose=how)

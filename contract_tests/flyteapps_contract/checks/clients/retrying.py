@@ -34,37 +34,37 @@ async def a_read_after_resource_exhausted(s: ClientContext) -> None:
     await _is_read(s, "RESOURCE_EXHAUSTED")
 
 
-async def _is_told_once(s: ClientContext, call: Awaitable[object], method: str, what: str) -> None:
+async def _is_reported_once(s: ClientContext, call: Awaitable[object], method: str, what: str) -> None:
     await s.fails(call, what, [Kind.OTHER])
     expect_equal(len(s.plane.call_log.of(method)), 1, f"the number of calls, {what}")
 
 
 @client_check("CL-21")
-async def an_invalid_read_is_told_once(s: ClientContext) -> None:
+async def an_invalid_read_is_reported_once(s: ClientContext) -> None:
     """A Get that is INVALID_ARGUMENT is called once and raises."""
     app = s.given(ACTIVE)
     s.plane.add_fault("Get", refuse="INVALID_ARGUMENT", times=MANY)
-    await _is_told_once(s, s.client.get(app.metadata.id.name), "Get", "a Get that is INVALID_ARGUMENT")
+    await _is_reported_once(s, s.client.get(app.metadata.id.name), "Get", "a Get that is INVALID_ARGUMENT")
 
 
 @client_check("CL-21")
-async def an_invalid_create_is_told_once(s: ClientContext) -> None:
+async def an_invalid_create_is_reported_once(s: ClientContext) -> None:
     """A Create that is INVALID_ARGUMENT is called once and raises."""
     s.plane.add_fault("Create", refuse="INVALID_ARGUMENT", times=MANY)
-    await _is_told_once(s, s.client.create(s.message()), "Create", "a Create that is INVALID_ARGUMENT")
+    await _is_reported_once(s, s.client.create(s.message()), "Create", "a Create that is INVALID_ARGUMENT")
 
 
 @client_check("CL-21")
-async def an_invalid_update_is_told_once(s: ClientContext) -> None:
+async def an_invalid_update_is_reported_once(s: ClientContext) -> None:
     """An Update that is INVALID_ARGUMENT is called once and raises."""
     sent = copy(s.given(ACTIVE))
     sent.spec.container.image = "img:2"
     s.plane.add_fault("Update", refuse="INVALID_ARGUMENT", times=MANY)
-    await _is_told_once(s, s.client.update(sent, "invalid"), "Update", "an Update that is INVALID_ARGUMENT")
+    await _is_reported_once(s, s.client.update(sent, "invalid"), "Update", "an Update that is INVALID_ARGUMENT")
 
 
 @client_check("CL-21")
-async def a_refused_delete_is_told_once(s: ClientContext) -> None:
+async def a_refused_delete_is_reported_once(s: ClientContext) -> None:
     """Deleting a running app is called once and raises."""
     app = s.given(ACTIVE)
-    await _is_told_once(s, s.client.delete(app.metadata.id.name), "Delete", "deleting a running app")
+    await _is_reported_once(s, s.client.delete(app.metadata.id.name), "Delete", "deleting a running app")

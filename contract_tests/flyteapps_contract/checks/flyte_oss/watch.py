@@ -34,8 +34,8 @@ def a_watch_of_nothing_gives_a_snapshot_and_is_silent(s: Session) -> None:
     """Without a target every app comes as a CreateEvent, and then nothing, whatever is written."""
     app, control = given_watched(s)
     for request in (rpc.WatchRequest(), rpc.WatchRequest(app_id={})):
-        inbox = s.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse)
-        watcher = Watcher(inbox)
+        queue_stream = s.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse)
+        watcher = Watcher(queue_stream)
         try:
             seen = until(s, watcher, lambda seen: seen.name == app.metadata.id.name, "the app in the snapshot")
             expect_equal({each.kind for each in seen}, {"create"}, "the kinds of the events of a snapshot")
@@ -45,7 +45,7 @@ def a_watch_of_nothing_gives_a_snapshot_and_is_silent(s: Session) -> None:
             expect(not own, "a watch without a target should show no event after its snapshot")
             silent(s, watcher)
         finally:
-            inbox.close()
+            queue_stream.close()
 
 
 @check("OSS-25", needs=("projects",))
@@ -140,7 +140,7 @@ def a_deletion_does_not_end_a_watch(s: Session) -> None:
 
 
 @check("OSS-29", needs=("fresh",))
-def a_consumer_that_falls_behind_is_not_told(s: Session) -> None:
+def a_consumer_that_falls_behind_is_not_notified(s: Session) -> None:
     """A consumer that stops reading loses events beyond the buffer, and its stream goes on without an error."""
     app, watcher = given_watched(s)
     watcher.pause()

@@ -174,12 +174,12 @@ def there_is_no_update_status(s: Session) -> None:
 @check("OSS-19")
 def there_is_no_lease(s: Session) -> None:
     """Lease is UNIMPLEMENTED."""
-    inbox = s.plane.link.stream(SERVICE, "Lease", rpc.LeaseRequest(id=s.cluster("c")), rpc.LeaseResponse)
+    queue_stream = s.plane.link.stream(SERVICE, "Lease", rpc.LeaseRequest(id=s.cluster("c")), rpc.LeaseResponse)
     try:
         with expect_refusal("UNIMPLEMENTED", "Lease", says=("AppService.Lease is not implemented",)):
-            inbox.next(PATIENCE)
+            queue_stream.next(PATIENCE)
     finally:
-        inbox.close()
+        queue_stream.close()
 
 
 @check("OSS-20")

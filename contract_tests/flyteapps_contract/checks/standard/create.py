@@ -98,15 +98,17 @@ def _lie(app: model.App) -> None:
 def _expect_no_lie(app: model.App, where: str) -> None:
     sent = model.App()
     _lie(sent)
-    for field, told in sent.status.ListFields():
+    for field, reported in sent.status.ListFields():
         if field.name not in ("ingress", "conditions"):
-            expect(getattr(app.status, field.name) != told, f"status.{field.name} in {where} is what the client sent")
+            expect(
+                getattr(app.status, field.name) != reported, f"status.{field.name} in {where} is what the client sent"
+            )
     for field in ("created_at", "last_updated_at"):
         expect(app.status.HasField(field), f"status.{field} in {where} is missing")
     for url in (app.status.ingress.public_url, app.status.ingress.cname_url, app.status.ingress.vpc_url):
         expect("lie.invalid" not in url, f"status.ingress in {where} is what the client sent: {url}")
-    told = [condition for condition in app.status.conditions if condition.message == "a lie"]
-    expect(not told, f"the conditions in {where} hold one that the client sent")
+    reported = [condition for condition in app.status.conditions if condition.message == "a lie"]
+    expect(not reported, f"the conditions in {where} hold one that the client sent")
 
 
 # ---- CR-2

@@ -72,14 +72,14 @@ def source_unset_is_live_or_persisted(s: Session) -> None:
     """Without a source a running app's lines are those that run with LIVE_ONLY."""
     mine = Cluster(s)
     app = _given_running(mine, 2)
-    told: list[list[LogLine]] = []
+    reported: list[list[LogLine]] = []
     for source in (ANY, LIVE):
         tail = s.logs(_of(app, source))
         names = tail.replicas()
         expect_equal(len(names), 2, "the replicas in the log of an app with 2")
-        told.append(_until_running(tail))
+        reported.append(_until_running(tail))
         tail.close()
-    expect_equal(told[1], told[0], "the lines with LIVE_ONLY, beside those without a source")
+    expect_equal(reported[1], reported[0], "the lines with LIVE_ONLY, beside those without a source")
 
 
 @check("LO-1")

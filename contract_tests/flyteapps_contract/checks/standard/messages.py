@@ -24,7 +24,7 @@ UNKNOWN_FIELD = 15_000
 KIB = 1024
 LARGEST_REQUEST = 4 * KIB * KIB
 LARGEST_APP = KIB * KIB * 3 // 2
-ROOM = 64 * KIB
+MARGIN_BYTES = 64 * KIB
 """A bound in bytes for what the plane adds to an app."""
 
 
@@ -122,7 +122,7 @@ def an_app_over_1_5_mib_is_exhausted(s: Session) -> None:
 @check("ID-3")
 def an_app_just_under_1_5_mib_is_taken(s: Session) -> None:
     """An app of nearly 1.5 MiB is stored, read back, and shown by an UpdateEvent that holds it twice."""
-    app = _grown(s.app(state=STOP), LARGEST_APP - ROOM)
+    app = _grown(s.app(state=STOP), LARGEST_APP - MARGIN_BYTES)
     watcher = s.watch(app_id=app.metadata.id)
     with no_refusal("Create and Update of an app of nearly 1.5 MiB"):
         created = s.create(app)

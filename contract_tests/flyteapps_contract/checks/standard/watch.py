@@ -246,7 +246,7 @@ def a_long_burst_is_shown_without_a_gap(s: Session) -> None:
 
 
 @check("WA-5", needs=("fresh",))
-def a_consumer_that_falls_behind_is_told(s: Session) -> None:
+def a_consumer_that_falls_behind_is_notified(s: Session) -> None:
     """A consumer that stops reading gets every event in the end, or RESOURCE_EXHAUSTED after a part without gaps."""
     writer = writing.Writer(s)
     app = writer.create()
@@ -307,13 +307,13 @@ def old_app_is_the_app_of_the_snapshot(s: Session) -> None:
 
 
 @check("WA-7")
-def a_create_event_is_a_first_sight(s: Session) -> None:
+def a_create_event_is_a_first_appearance(s: Session) -> None:
     """A CreateEvent comes for the snapshot, a creation and a re-creation, and for nothing else."""
     _holds(watching.first_event_rule(writing.History(s).seen))
 
 
 @check("WA-7", needs=("cluster",))
-def a_deployment_is_no_first_sight(s: Session) -> None:
+def a_deployment_is_no_first_appearance(s: Session) -> None:
     """Of an app that is deployed, changed, stopped, started and deleted, the first event alone is a CreateEvent."""
     events = writing.life(s)
     _holds(watching.first_event_rule(events))

@@ -58,11 +58,11 @@ def if_offered(what: str) -> Generator[None]:
 
 def first_of(s: Session, service: str, method: str, request: Message, response: type[Message]) -> Message | None:
     """Return the first message of a stream, or None. Raises Refused."""
-    inbox = s.plane.link.stream(service, method, request, response)
+    queue_stream = s.plane.link.stream(service, method, request, response)
     try:
-        return inbox.next(PATIENCE)
+        return queue_stream.next(PATIENCE)
     finally:
-        inbox.close()
+        queue_stream.close()
 
 
 def stopped(s: Session, app_id: model.Identifier, image: str = "img:1") -> model.App:

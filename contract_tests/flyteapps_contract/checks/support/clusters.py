@@ -76,17 +76,17 @@ class Cluster:
             raise Unjudged(f"app {leased.metadata.id.name} was leased, not {made.metadata.id.name}")
         return leased
 
-    def given(self, status: int, app: model.App | None = None, **told: Any) -> model.App:
+    def given(self, status: int, app: model.App | None = None, **reported: Any) -> model.App:
         """Return an app that the cluster reported as ASSIGNED, PENDING, DEPLOYING, ACTIVE, FAILED or STOPPED."""
         if status == STOPPED:
             return self.given_stopped(self.given(ACTIVE, app))
-        return self.given_reports(self.given_leased(app), *TO[status], **told)
+        return self.given_reports(self.given_leased(app), *TO[status], **reported)
 
-    def given_reports(self, app: model.App, *states: int, **told: Any) -> model.App:
+    def given_reports(self, app: model.App, *states: int, **reported: Any) -> model.App:
         """Return the app after these reports, which must work."""
         for status in states:
             with preparing(f"the report {status_name(status)}"):
-                app = self.report(app, status, **(told if status == states[-1] else {}))
+                app = self.report(app, status, **(reported if status == states[-1] else {}))
         return app
 
     def given_stopped(self, app: model.App) -> model.App:
@@ -103,9 +103,9 @@ class Cluster:
         with preparing("a lease of the app that was started again"):
             return self.leases.take(1)[0]
 
-    def report(self, app: model.App, status: int | None, **told: Any) -> model.App:
+    def report(self, app: model.App, status: int | None, **reported: Any) -> model.App:
         """UpdateStatus of the app by this cluster: the app as the plane returned it."""
-        return self._s.update_status(self.message(app, status, **told))
+        return self._s.update_status(self.message(app, status, **reported))
 
     def message(
         self,

@@ -228,14 +228,14 @@ def _enum_filters(field: str, names: Sequence[str]) -> list[list_pb2.Filter]:
 def _expect_filtered(s: Session, apps: Sequence[model.App], *filters: list_pb2.Filter, **scope: Any) -> None:
     query = list_pb2.ListRequest(limit=1000, filters=filters)
     expected = ids_of(app for app in apps if listing.matches(app, filters))
-    expect_equal(listed(s, query, **scope), expected, f"the apps that pass {_told(filters)}")
+    expect_equal(listed(s, query, **scope), expected, f"the apps that pass {_filters_text(filters)}")
 
 
 def _expect_refused(s: Session, *filters: list_pb2.Filter) -> None:
-    with expect_refusal("INVALID_ARGUMENT", f"List with the filter {_told(filters)}"):
+    with expect_refusal("INVALID_ARGUMENT", f"List with the filter {_filters_text(filters)}"):
         s.list(list_pb2.ListRequest(filters=filters))
 
 
-def _told(filters: Iterable[list_pb2.Filter]) -> str:
+def _filters_text(filters: Iterable[list_pb2.Filter]) -> str:
     names = {value.number: value.name for value in list_pb2.Filter.Function.DESCRIPTOR.values}
     return ", ".join(f"{each.field} {names.get(each.function, each.function)} {list(each.values)}" for each in filters)

@@ -25,7 +25,7 @@ UP, DOWN = list_pb2.Sort.ASCENDING, list_pb2.Sort.DESCENDING
 
 
 @check("LI-3", needs=("projects",))
-def every_sort_key_sorts_both_ways(s: Session) -> None:
+def every_sort_key_sorts_up_and_down(s: Session) -> None:
     """Each sort key orders the apps, ascending and descending, and ties are broken by id."""
     apps = mixed(s)
     for key, direction in itertools.product(listing.SORT_KEYS, (UP, DOWN)):

@@ -275,7 +275,7 @@ def every_difference_is_a_change(s: Session) -> None:
 
 
 @check("UP-4")
-def words_for_running_are_told_apart(s: Session) -> None:
+def words_for_running_are_distinct(s: Session) -> None:
     """STARTED, ACTIVE and UNSPECIFIED differ as desired states, though each means "run": a change is no ABORTED."""
     app = s.given()
     for state in (STARTED, UNSPECIFIED, RUN):
