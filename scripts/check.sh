@@ -1,6 +1,7 @@
 #!/bin/sh
-# All that CI demands; $1 is make. The parts run two at a time, the long ones first, each with its output in one piece;
-# one that fails hides none of the others. pytest comes last, alone on all cores, so that its closing line does.
+# All that CI demands; $1 is make. The parts run three at a time, as most of them wait a lot: the long ones first, each with
+# its output in one piece; one that fails hides none of the others. pytest comes last, alone on all cores, so that its
+# closing line does.
 #
 # What `make` offers in full runs here in a short form, or in turns, another one each day: the canary's packages, the share
 # of the test matrix. The figures of the benchmarks' smoke run are not judged.
@@ -58,10 +59,10 @@ lint
 END
 }
 
-parts | tr '\n' '\0' | xargs -0 -n 1 -P 2 sh "$0" --part "$make" "$logs"
+parts | tr '\n' '\0' | xargs -0 -n 1 -P 3 sh "$0" --part "$make" "$logs"
 
 [ ! -e "$logs/failed" ] || echo "check: failed so far: $(tr '\n' ' ' <"$logs/failed")" >&2
-: "${FLYTEAPPS_MATRIX:=$((day % 4 + 1))/4}"
+: "${FLYTEAPPS_MATRIX:=$((day % 12 + 1))/12}"
 export FLYTEAPPS_MATRIX
 echo "check: test runs FLYTEAPPS_MATRIX=$FLYTEAPPS_MATRIX (tests/matrix.py)"
 "$make" test || echo test >>"$logs/failed"

@@ -1,6 +1,7 @@
 """`flyteapps verify` on `flyteapps serve` of other processes: each server, protocol, dialect, with TLS and without.
 
-`--all` judges every combination; without it both servers, and the protocols that no other test speaks all through.
+`--all` judges every combination and explores; without it the directed checks alone run, on both servers, by the
+protocols that no other test speaks all through.
 Exits 1 unless everything that can be judged there holds.
 """
 
@@ -32,10 +33,11 @@ VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify", "--seed", "1"]
 FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
 
 
-def verify(server: ServerProcess, protocol: str, dialect: str) -> subprocess.Popen[str]:
+def verify(server: ServerProcess, protocol: str, dialect: str, profile: str) -> subprocess.Popen[str]:
     """Return a run of `flyteapps verify` on it."""
     trust = ["--ca-cert", server.trusted] if server.trusted else []
-    command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, "--dialect", dialect, server.address]
+    command = [*VERIFY, *FAILING, *trust, "--protocol", protocol, "--dialect", dialect]
+    command += ["--profile", profile, server.address]
     env = os.environ | {"COLUMNS": "200"}  # one line for the summary
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
 
@@ -58,7 +60,9 @@ def main() -> int:
     with ExitStack() as stack:
         os.environ["XDG_STATE_HOME"] = stack.enter_context(tempfile.TemporaryDirectory())
         servers: dict[tuple[str, bool, str], ServerProcess] = {}
-        left = chosen("--all" in sys.argv)
+        everything = "--all" in sys.argv
+        left = chosen(everything)
+        profile = "quick" if everything else "directed"  # the tests explore over Connect
         while left:
             batch, left = left[:AT_ONCE], left[AT_ONCE:]
             runs: list[tuple[str, subprocess.Popen[str]]] = []
@@ -74,7 +78,7 @@ def main() -> int:
                     )
                     servers[key] = stack.enter_context(ServerProcess("--server", server, *options))
                 name = f"{server}{', TLS' if tls else ''}, {protocol}, {dialect}"
-                runs.append((name, verify(servers[key], protocol, dialect)))
+                runs.append((name, verify(servers[key], protocol, dialect, profile)))
             for name, run in runs:
                 said, _ = run.communicate()
                 print(f"{name:40} {'holds' if run.returncode == 0 else 'FAILS'}: {said.splitlines()[-1]}", flush=True)

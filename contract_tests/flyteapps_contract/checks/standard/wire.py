@@ -190,7 +190,7 @@ def gzip_messages_are_accepted_over_grpc(s: Session) -> None:
     """A gzip message is read like any other over gRPC."""
     app = s.given_stopped()
     # A small message grows by gzip, and grpcio would send it as it is.
-    request = messages.padded(rpc.GetRequest(app_id=app.metadata.id), messages.ROOM).SerializeToString()
+    request = messages.padded(rpc.GetRequest(app_id=app.metadata.id), messages.MARGIN_BYTES).SerializeToString()
     _answers("OK", grpc_call(s, "Get", request, gzip=True), app, "Get as gzip over gRPC")
 
 
