@@ -8,6 +8,7 @@ the control, the base against a second process of the base. `--smoke` for a shor
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench_serving import caller, cpu, first_answer, free_port
+from bench_serving import caller, cpu, first_answer, free_port, start
 from bench_watchers import Watchers, app
 from flyteidl2.app.app_payload_pb2 import CreateRequest, UpdateRequest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
@@ -67,14 +68,7 @@ def _environment() -> dict[str, str]:
 def served(python: str, server: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
     """`flyteapps serve` of one environment, its first call answered; yields the process and its port."""
     port = free_port()
-    options = ["--port", str(port), "--console-port", str(free_port()), "--quiet", "--server", server]
-    process = subprocess.Popen(
-        [python, "-m", "flyteapps.cli", "serve", *options],
-        env=_environment(),
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = start(True, port, python=python, server=server)
     try:
         first_answer(port, process)
         yield process, port
@@ -166,6 +160,7 @@ def _start(python: str, server: str) -> float:
 
 def main() -> int:
     """PYTHON-OF-THE-BASE [--smoke]."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that its servers and workers end, too
     smoke = "--smoke" in sys.argv
     base = next(each for each in sys.argv[1:] if not each.startswith("-"))
     pythons = [base, sys.executable, base]

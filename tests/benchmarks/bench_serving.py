@@ -44,12 +44,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(ours: bool, port: int, answer: bytes = b"") -> subprocess.Popen[bytes]:
-    """Starts our server or the bare one."""
+def start(
+    ours: bool, port: int, answer: bytes = b"", python: str = sys.executable, server: str = "pyvoy"
+) -> subprocess.Popen[bytes]:
+    """Starts our server, that of the environment of `python`, or the bare one."""
     environment = {**os.environ, "BENCH_ANSWER": answer.hex(), "PYTHONPATH": str(HERE)}
     if ours:
-        options = ["--port", str(port), "--console-port", str(free_port()), "--quiet", "--server", "pyvoy"]
-        command = [sys.executable, "-m", "flyteapps.cli", "serve", *options]
+        options = ["--port", str(port), "--console-port", str(free_port()), "--quiet", "--server", server]
+        command = [python, "-m", "flyteapps.cli", "serve", *options]
     else:
         command = [sys.executable, "-c", ECHO, str(port)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

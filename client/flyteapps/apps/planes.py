@@ -7,10 +7,12 @@ of plane.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from flyteidl2.app import app_definition_pb2 as definition
 
 
-class PlaneTraits:
+class PlaneTraits(NamedTuple):
     """The knowledge of one kind of plane.
 
     `counts_revisions`: each write increments the revision, and each condition has a counter, so observations can be
@@ -22,34 +24,13 @@ class PlaneTraits:
     filters and the sort order; otherwise it ignores them.
     """
 
-    __slots__ = (
-        "counts_revisions",
-        "filters_lists",
-        "keeps_history",
-        "loses_events",
-        "reads_current",
-        "stores_metadata",
-        "stores_stopped",
-    )
-
-    def __init__(
-        self,
-        *,
-        counts_revisions: bool,
-        keeps_history: bool,
-        reads_current: bool,
-        loses_events: bool,
-        stores_stopped: bool,
-        stores_metadata: bool,
-        filters_lists: bool,
-    ) -> None:
-        self.counts_revisions = counts_revisions
-        self.keeps_history = keeps_history
-        self.reads_current = reads_current
-        self.loses_events = loses_events
-        self.stores_stopped = stores_stopped
-        self.stores_metadata = stores_metadata
-        self.filters_lists = filters_lists
+    counts_revisions: bool
+    keeps_history: bool
+    reads_current: bool
+    loses_events: bool
+    stores_stopped: bool
+    stores_metadata: bool
+    filters_lists: bool
 
 
 REVISIONED = PlaneTraits(

@@ -6,16 +6,19 @@ A dialect is entered under the plane's lock, after what was due has happened.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol, TypeVar
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.auto_clock import Planner
+
+H = TypeVar("H")
 
 CLOSED = "the plane was closed: make another FakeControlPlane, or call it before the end of its `with` block"
 
@@ -47,6 +50,16 @@ class Dialect(Planner):
     """The request limits of its servers."""
     caches_reads: ClassVar[bool] = False
     """Whether it has `read` and `read_again`: a response to Get is sent again as long as the record is the same."""
+
+    unbound: ClassVar[str] = "is not offered by this stand-in yet"
+    """What the refusal of an operation without a handler says of it."""
+
+    def handler_of(self, handlers: Mapping[Operation, H], operation: Operation) -> H:
+        """Return the handler of an operation in a table. Raises RpcError, UNIMPLEMENTED, if it has none."""
+        handler = handlers.get(operation)
+        if handler is None:
+            raise RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} {self.unbound}")
+        return handler
 
     @property
     @abstractmethod

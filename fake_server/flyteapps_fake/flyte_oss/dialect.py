@@ -14,7 +14,6 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetReque
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect
-from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import RequestLimits
@@ -39,6 +38,7 @@ class FlyteOss(Dialect):
     """One plane of the dialect. `environment`: the simulated cluster around the backend, by default a usual one."""
 
     request_limits: ClassVar[RequestLimits] = LIMITS
+    unbound: ClassVar[str] = "is not implemented"
 
     def __init__(self, settings: Settings, timeline: Timeline, environment: ClusterEnvironment | None = None) -> None:
         environment = environment or ClusterEnvironment()
@@ -76,17 +76,11 @@ class FlyteOss(Dialect):
 
     def call(self, call: Call[Any]) -> bytes:
         check_bytes(call.request, LIMITS.request_bytes)
-        handler = self._unary.get(call.operation)
-        if handler is None:
-            raise _unimplemented(call.operation)
-        return handler(call.request)
+        return self.handler_of(self._unary, call.operation)(call.request)
 
     def open(self, call: Call[Any]) -> OpenStream:
         check_bytes(call.request, LIMITS.request_bytes)
-        handler = self._streaming.get(call.operation)
-        if handler is None:
-            raise _unimplemented(call.operation)
-        return handler(call.request)
+        return self.handler_of(self._streaming, call.operation)(call.request)
 
     def projects(self) -> set[str]:
         return self._cluster.services.projects()
@@ -143,7 +137,3 @@ class FlyteOss(Dialect):
         """Return the service that answers under a host."""
         label, _, domain = host.lower().partition(".")
         return self._cluster.services.get(label) if domain == self._settings.base_domain.lower() != "" else None
-
-
-def _unimplemented(operation: Operation) -> RpcError:
-    return RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} is not implemented")

@@ -51,7 +51,7 @@ class Front:
         page = options.page(self) if options.page is not None else None
         self._pages = PageHandler(page, self.timeouts) if page is not None else None
         self._check = HostCheck(options.host_policy, lambda host: plane.find_by_host(host) is not None)
-        self._rpcs_and_pages = self._chain(Dispatch(self, page))
+        self._rpcs_and_pages = self._chain(Dispatch(self, self._pages))
         self._pages_alone = self._chain(self._pages) if self._pages is not None else None
         self._driver: Any = None
 

@@ -99,19 +99,13 @@ class Standard(Dialect):
         """Return the encoded response of a unary RPC. Raises RpcError."""
         if call.operation is GET:  # which checks less of a request whose app is there
             return field(1, self.read(call).encoded)
-        handler = self._unary.get(call.operation)
         self._admit(call)
-        if handler is None:
-            raise _unimplemented(call.operation)
-        return handler(call.request)
+        return self.handler_of(self._unary, call.operation)(call.request)
 
     def open(self, call: Call[Any]) -> OpenStream:
         """Open the stream of a server-streaming RPC. Raises RpcError."""
-        handler = self._streaming.get(call.operation)
         self._admit(call)
-        if handler is None:
-            raise _unimplemented(call.operation)
-        return handler(call.request)
+        return self.handler_of(self._streaming, call.operation)(call.request)
 
     def _admit(self, call: Call[Any]) -> None:
         """Fill in the org, check the request, and adopt the org that it names."""
@@ -220,7 +214,3 @@ class Standard(Dialect):
         current = self.state.store.get(event.new.key) if event.new is not None else None
         if current is not None:
             self._lease_streams.offer(current)
-
-
-def _unimplemented(operation: Operation) -> RpcError:
-    return RpcError(Code.UNIMPLEMENTED, f"{operation.service}.{operation.method} is not offered by this stand-in yet")

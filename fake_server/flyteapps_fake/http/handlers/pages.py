@@ -15,6 +15,11 @@ class PageHandler:
         self._page = page
         self._timeouts = timeouts
 
+    def is_of_app(self, exchange: Exchange) -> bool:
+        """Return whether the request's host and path belong to an app."""
+        host = exchange.headers.get(b"host", b"").decode("latin-1")
+        return self._page.is_of_app(host, exchange.scope["path"])
+
     async def __call__(self, exchange: Exchange) -> None:
         """Answer with a page, after the request's body, which none needs."""
         await self._timeouts.skip(exchange)

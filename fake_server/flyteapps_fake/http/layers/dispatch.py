@@ -14,7 +14,6 @@ from flyteapps_fake.http.handlers.pages import PageHandler
 from flyteapps_fake.http.handlers.stream import StreamHandler
 from flyteapps_fake.http.handlers.unary import UnaryHandler, unary_encoding
 from flyteapps_fake.http.handlers.uploads import UploadHandler
-from flyteapps_fake.http.page import Page
 from flyteapps_fake.http.protocol.requests import form_of, looks_like_rpc, stream_encoding
 from flyteapps_fake.http.protocol.wire import has_trailers, refuse, respond
 from flyteapps_fake.services.platform import not_offered
@@ -28,11 +27,10 @@ TEXT = b"text/plain; charset=utf-8"
 class Dispatch:
     """The layer that chooses a handler. It awaits nothing, so that it adds no frame to the handler's."""
 
-    def __init__(self, services: Services, page: Page | None) -> None:
+    def __init__(self, services: Services, pages: PageHandler | None) -> None:
         self._services = services
         self._timeouts = services.timeouts
-        self._page = page
-        self._pages = PageHandler(page, services.timeouts) if page is not None else None
+        self._pages = pages
         self._unary = UnaryHandler(services)
         self._stream = StreamHandler(services)
         self._duplex = DuplexHandler(services)
@@ -73,19 +71,18 @@ class Dispatch:
 
     async def _other(self, exchange: Exchange) -> None:
         """Answer a request for no known method: an upload, a page, or UNIMPLEMENTED."""
-        scope, headers = exchange.scope, exchange.headers
+        scope = exchange.scope
         path: str = scope["path"]
         if path.startswith(UPLOADS):
             await self._uploads(exchange)
             return
         await self._timeouts.skip(exchange)
-        form = form_of(scope, headers)
+        form = form_of(scope, exchange.headers)
         grpc = form.startswith("application/grpc")
-        if not grpc and self._page is not None and self._pages is not None:
-            host = headers.get(b"host", b"").decode("latin-1")
-            if self._page.is_of_app(host, path) or not looks_like_rpc(path, form):
-                await self._pages.show(exchange)
-                return
+        pages = self._pages
+        if pages is not None and not grpc and (pages.is_of_app(exchange) or not looks_like_rpc(path, form)):
+            await pages.show(exchange)
+            return
         exchange.code = Code.UNIMPLEMENTED.name
         no_method: Any = self._services.request_limits.no_method
         head: bool = scope["method"] == "HEAD"
