@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 from bench_serving import caller, cpu, first_answer, free_port, start
 from bench_watchers import Watchers, app
@@ -158,9 +159,14 @@ def _start(python: str, server: str) -> float:
         return time.perf_counter() - began
 
 
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    """End the run by an exception, so that its servers and workers end, too."""
+    sys.exit("stopped")
+
+
 def main() -> int:
     """PYTHON-OF-THE-BASE [--smoke]."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that its servers and workers end, too
+    signal.signal(signal.SIGTERM, _stop)
     smoke = "--smoke" in sys.argv
     base = next(each for each in sys.argv[1:] if not each.startswith("-"))
     pythons = [base, sys.executable, base]
