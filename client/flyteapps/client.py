@@ -21,7 +21,7 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.errors import AppDeleted, AppNotFound, ConfigError, WaitError
 from flyteapps.flows import reading
 from flyteapps.flows.operations import Flow, ItemFlow, mapped
-from flyteapps.options import ClientOptions, protect
+from flyteapps.options import PROTOCOL, TIMEOUT_SECONDS, ClientOptions, protect, spelled_out
 from flyteapps.retries import Retries, Waits
 from flyteapps.settings import Settings
 from flyteapps.support import arguments
@@ -383,7 +383,9 @@ class Client(Connection):
     `close` or `aclose`, or by the `with` of either kind.
     """
 
+    @spelled_out
     def __init__(self, endpoint: str | None = None, **options: Unpack[ClientOptions]) -> None:
+        """Validate the options; the docstring of the class describes them."""
         protect(options, "Client")
         transport, waits = options.get("transport"), options.get("waits")
         if (endpoint is None) == (transport is None):
@@ -396,7 +398,7 @@ class Client(Connection):
             org=_text(options.get("org"), "org"),
             project=_text(options.get("project"), "project"),
             domain=_text(options.get("domain"), "domain"),
-            timeout=limit(options.get("timeout", 30.0), "timeout"),
+            timeout=limit(options.get("timeout", TIMEOUT_SECONDS), "timeout"),
             headers=checked_headers(options.get("headers")),
             retries=Retries.of(options.get("retries")),
             waits=waits or Waits(),
@@ -407,7 +409,7 @@ class Client(Connection):
 
             transport = open_transport(
                 where,
-                options.get("protocol", "connect"),
+                options.get("protocol", PROTOCOL),
                 options.get("http_version"),
                 options.get("ca_cert"),
                 options.get("insecure_skip_verify", False),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, Unpack, cast
 
 from flyteapps.default import use
-from flyteapps.options import ClientOptions, protect
+from flyteapps.options import ClientOptions, protect, spelled_out
 
 if TYPE_CHECKING:
     from flyteapps.client import Client
@@ -23,6 +23,10 @@ class _also_awaited(Generic[P]):  # noqa: N801  # a decorator
     def __init__(self, function: Callable[P, Client]) -> None:
         self._function = function
         functools.update_wrapper(cast("Any", self), function)
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Self:
+        """Return itself: makes it a routine for `inspect`, and so for `help` and Sphinx."""
+        return self
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Client:
         try:
@@ -42,6 +46,7 @@ class _also_awaited(Generic[P]):  # noqa: N801  # a decorator
 
 
 @_also_awaited
+@spelled_out
 def init(endpoint: str | None = None, **options: Unpack[ClientOptions]) -> Client:
     """Make the default client, which `App.get` and the other class methods use, instead of an earlier one; return it.
 

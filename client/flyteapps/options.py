@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, TypedDict, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from flyteapps.retries import Retries, Waits
 from flyteapps.support.secret import hidden
 from flyteapps.transports.transport import Transport
 
+F = TypeVar("F", bound=Callable[..., Any])
 Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
+
+TIMEOUT_SECONDS = 30.0
+PROTOCOL: Protocol = "connect"
 
 
 class ClientOptions(TypedDict, total=False):
@@ -30,6 +34,24 @@ class ClientOptions(TypedDict, total=False):
     http_version: str | None
     transport: Transport | None
     console_endpoint: str | None
+
+
+_DEFAULTS: ClientOptions = {"insecure_skip_verify": False, "timeout": TIMEOUT_SECONDS, "protocol": PROTOCOL}
+"""The defaults that aren't None."""
+
+
+def spelled_out(function: F) -> F:
+    """Set the signature of a function with `**options: Unpack[ClientOptions]`, so that `help` lists each option."""
+    import inspect
+
+    written = inspect.signature(function)
+    *parameters, _ = written.parameters.values()
+    for name, annotation in ClientOptions.__annotations__.items():
+        kind, default = inspect.Parameter.KEYWORD_ONLY, _DEFAULTS.get(name)
+        text = annotation.__forward_arg__  # as written, as the annotations of this package's functions are
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=text))
+    cast("Any", function).__signature__ = written.replace(parameters=parameters)
+    return function
 
 
 def protect(options: ClientOptions, function: str) -> None:

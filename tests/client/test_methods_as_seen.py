@@ -19,6 +19,7 @@ from flyteapps import App, Client, DeploymentFailed
 from flyteapps.client import Apps
 from flyteapps.default import use
 from flyteapps.drivers.binding import Call, Iteration
+from flyteapps.options import ClientOptions
 from flyteapps_fake.control_plane import FakeControlPlane
 
 dialect = "standard"
@@ -53,6 +54,14 @@ SEEN: dict[str, tuple[Any, str]] = {
     "App.delete": (App.delete, GET.replace("'App'", "'None'")),
 }
 
+OPTIONS: dict[str, Any] = {
+    **dict.fromkeys(ClientOptions.__annotations__),
+    "timeout": 30.0,
+    "protocol": "connect",
+    "insecure_skip_verify": False,
+}
+"""The options of a client, with their defaults."""
+
 
 @pytest.mark.parametrize("name", SEEN)
 def test_signatures_are_the_callers(name: str) -> None:
@@ -72,6 +81,22 @@ def test_help_shows_methods() -> None:
     assert inspect.isroutine(App.get) and inspect.isroutine(App.watch) and inspect.isroutine(App(message("a")).watch)
     assert inspect.iscoroutinefunction(App.get.aio) and not inspect.iscoroutinefunction(App.listall.aio)
     assert "get(" in pydoc.plain(pydoc.render_doc(App.get)) and App.get.__name__ == "get"
+
+
+@pytest.mark.parametrize("function", [Client, Client.__init__, flyteapps.init])
+def test_signatures_list_the_options(function: Any) -> None:
+    """Each option of a client stands in the signature as a keyword with its annotation and its default."""
+    options = list(inspect.signature(function).parameters.values())[-len(OPTIONS) :]
+    assert {each.name: each.default for each in options} == OPTIONS
+    assert {each.kind for each in options} == {inspect.Parameter.KEYWORD_ONLY}
+    assert next(each.annotation for each in options if each.name == "retries") == "int | Retries | None"
+
+
+def test_help_lists_the_options() -> None:
+    """`help` of the class and of `init` shows the options; the defaults shown are those that a client uses."""
+    for function in (Client, flyteapps.init):
+        assert "timeout: 'float | None' = 30.0" in pydoc.plain(pydoc.render_doc(function))
+    assert Client("http://h").settings.timeout == OPTIONS["timeout"]
 
 
 def test_doctest_finds_the_docstrings() -> None:
