@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, STOPPED, status_name
+from flyteapps_fake.core.lifecycle import short_name, traits_of
 from flyteapps_fake.http.page import PageAnswer, PageRequest
 
 HTML = b"text/html; charset=utf-8"
@@ -18,20 +18,20 @@ RETRY_SECONDS = 1
 
 
 def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
-    """Return 501 for an active app, and 503 for one that is starting, stopped or failed."""
+    """Return 501 for an app that serves requests, and 503 for one that is starting, stopped or failed."""
     app = App.FromString(encoded)
     identifier = app.metadata.id
     last = app.status.conditions[-1] if app.status.conditions else None
     status = last.deployment_status if last is not None else 0
-    state = status_name(status).removeprefix("DEPLOYMENT_STATUS_")
+    state, traits = short_name(status), traits_of(status)
     name = "/".join((identifier.org, identifier.project, identifier.domain, identifier.name))
     headers = [(b"x-flyteapps-app", quote(name).encode())]
-    if status == ACTIVE:
-        code, why = 501, f"The app {name} is ACTIVE, but nothing runs behind it: this is a stand-in control plane."
-    elif status == STOPPED:
-        code, why = 503, f"The app {name} is STOPPED: activate it."
-    elif status == FAILED:
-        code, why = 503, f"The app {name} is FAILED: {last.message if last is not None else ''}"
+    if traits.serves:
+        code, why = 501, f"The app {name} is {state}, but nothing runs behind it: this is a stand-in control plane."
+    elif traits.released:
+        code, why = 503, f"The app {name} is {state}: activate it."
+    elif traits.terminal:
+        code, why = 503, f"The app {name} is {state}: {last.message if last is not None else ''}"
     else:
         code, why = 503, f"The app {name} is starting ({state}): ask again in a moment."
         headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
