@@ -143,11 +143,11 @@ SHARD ?= 1/1
 ROTATING ?=
 ONLY ?=
 mutants: $(VENV)/.stamp-test
-	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt $(if $(ONLY),--only $(ONLY),$(if $(ROTATING),--rotating $(ROTATING),--shard $(SHARD)))
+	@PYTHONPATH=tests $(BIN)/python -m mutants.run $(if $(ONLY),--only $(ONLY),$(if $(ROTATING),--rotating $(ROTATING),--shard $(SHARD)))
 	@$(if $(ONLY),$(BIN)/python scripts/docs/generate_mutants.py)
 
 mutants-report: $(VENV)/.stamp-test
-	@PYTHONPATH=tests $(BIN)/python -m mutants.hunt --write
+	@PYTHONPATH=tests $(BIN)/python -m mutants.run --write
 	@$(BIN)/python scripts/docs/generate_mutants.py
 
 # The scripts that the suite prints for ten planted bugs, each run on the plane with the bug and on the one without.

@@ -7,7 +7,7 @@ import pytest
 from flyteapps_contract.explorations.histories import drawn, search
 from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.verification import fresh_run
-from mutants import hunting, races
+from mutants import detection, races
 from mutants.planting import Mutant
 
 from . import standins
@@ -24,7 +24,7 @@ def test_the_same_seed_draws_the_same() -> None:
 def test_the_stand_in_is_clean() -> None:
     """No history breaks a guarantee, with clients that overlap as much as they can."""
     target = standins.direct()
-    with hunting.eager_threads():
+    with detection.eager_threads():
         found = search(target, fresh_run(target), SearchOptions(count=40, seed=1))
     assert found.violation is None, found.violation
     assert found.tried == 40
@@ -40,7 +40,7 @@ def test_the_stand_in_is_clean() -> None:
 def test_a_race_is_found_and_made_small(guarantee: str, mutant: Mutant) -> None:
     """A history of few calls shows it."""
     target = standins.direct()
-    with mutant(), hunting.eager_threads():
+    with mutant(), detection.eager_threads():
         found = search(target, fresh_run(target), SearchOptions(count=300, seed=1, judged=frozenset({guarantee})))
     assert found.violation is not None
     assert guarantee in found.violation.guarantees

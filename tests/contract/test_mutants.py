@@ -11,7 +11,7 @@ from flyteapps_contract import streams
 from flyteapps_contract.catalogue.dialects import BY_ID, DIALECTS
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
 from flyteapps_contract.profiles import PROFILES
-from mutants import hunt, hunting
+from mutants import detection, run
 from mutants.catalogue import MUTANTS, Mutant
 
 EACH = 8
@@ -26,7 +26,7 @@ CASES = [
 def test_a_planted_bug_is_found(guarantee: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check of the right guarantee says broken, or what is drawn does; `make mutants` tries several seeds."""
     monkeypatch.setattr(streams, "PATIENCE", 1.0)
-    found = hunting.directed(guarantee, mutant) or hunting.drawn(
+    found = detection.directed(guarantee, mutant) or detection.drawn(
         guarantee, mutant, PROFILES["standard"].budgets, seed=1
     )
     assert found is not None
@@ -34,9 +34,9 @@ def test_a_planted_bug_is_found(guarantee: str, mutant: Mutant, monkeypatch: pyt
 
 def test_what_was_found_is_on_record() -> None:
     """scripts/docs/mutants.json has every run of every mutant and of none, and each came to what it must."""
-    rows = {hunt.key_of(row): row for row in json.loads(hunt.REPORT.read_text("utf-8"))}
-    assert set(rows) == set(hunt.runs()), "make mutants; make mutants-report"
-    assert [key for key, row in rows.items() if hunt.went_wrong(row)] == []
+    rows = {run.key_of(row): row for row in json.loads(run.REPORT.read_text("utf-8"))}
+    assert set(rows) == set(run.runs()), "make mutants; make mutants-report"
+    assert [key for key, row in rows.items() if run.went_wrong(row)] == []
 
 
 def test_there_are_enough() -> None:

@@ -17,7 +17,7 @@ from flyteapps_contract.reports.machine import as_json, as_junit
 from flyteapps_contract.reports.page import as_html
 from flyteapps_contract.reports.summary import Summary, summarize
 from flyteapps_contract.verification import fresh_run
-from mutants import apps, hunting, races
+from mutants import apps, detection, races
 
 from . import standins
 
@@ -56,7 +56,7 @@ def summary() -> Summary:
     outcomes: list[Outcome] = []
     with apps.create_upserts():
         outcomes += explore(EXPLORATIONS["sequences"], target, fresh_run(target), Budget(300, 60.0), 1, only=["CR-2"])
-    with races.racing_updates_overwrite_each_other(), hunting.eager_threads():
+    with races.racing_updates_overwrite_each_other(), detection.eager_threads():
         outcomes += explore(EXPLORATIONS["histories"], target, fresh_run(target), Budget(300, 60.0), 1, only=["HI-1"])
     lines = summarize([BY_ID["CR-2"], BY_ID["HI-1"], BY_ID["UP-1"]], outcomes)
     return Summary(target="<x> & co", dialect="standard", prefix="p", lines=lines, seconds=1.0, profile="quick", seed=7)

@@ -1,10 +1,10 @@
-"""All planted bugs of the plane: importing their rooms registers them."""
+"""All planted bugs of the plane: importing their modules registers them."""
 
 from __future__ import annotations
 
-from . import apps, data_plane, flyte_oss, histories, lists, races, watches
+from . import apps, data_plane, flyte_oss, histories, lists, logs, races, specs, watches
 from .planting import MUTANTS, Mutant
 
-ROOMS = (apps, lists, watches, histories, races, data_plane, flyte_oss)
+MODULES = (apps, lists, watches, histories, races, data_plane, specs, logs, flyte_oss)
 
-__all__ = ["MUTANTS", "ROOMS", "Mutant"]
+__all__ = ["MODULES", "MUTANTS", "Mutant"]

@@ -1,11 +1,10 @@
-"""Wrong planes, on the side of clusters, specs and logs: the stand-in with one thing broken, as in mutants.py."""
+"""Wrong planes: what clusters see, by Lease and UpdateStatus."""
 # pyright: basic, reportPrivateUsage=false
 # The overrides take and give what the plane's own functions do, whose types stand there.
 
 from __future__ import annotations
 
-import itertools
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -13,40 +12,19 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED
 from flyteapps_fake.core.protobuf import field
-from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.time.timers import Timer, TimerQueue
-from flyteapps_fake.simulation import admission
-from flyteapps_fake.simulation.admission import Bounds
-from flyteapps_fake.simulation.scenarios import SCENARIOS
-from flyteapps_fake.standard import apps, conditions, logs, writes
+from flyteapps_fake.standard import apps, conditions, writes
 from flyteapps_fake.standard.apps import AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.dialect import Standard
 from flyteapps_fake.standard.operators import leases, waiting
 from flyteapps_fake.standard.operators import reports as status
 from flyteapps_fake.standard.operators.leases import LeaseStreams
-from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.operators.waiting import Waiting
-from flyteapps_fake.standard.replicas import ReplicaBook
-from flyteapps_fake.standard.simulation import log_lines, runs
 from flyteapps_fake.standard.watch import Event, EventLog
 
-from .planting import around, at_commit, at_create, draft_of, mutant
-
-
-def all_of(*changes: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
-    """Several changes at once."""
-    stack = ExitStack()
-    for change in changes:
-        stack.enter_context(change)
-    return stack
-
-
-def same(value: Any) -> Any:
-    """A function that gives that whatever it is asked."""
-    return lambda *_, **__: value
-
+from .planting import all_of, around, at_commit, draft_of, mutant, same
 
 # ---- Lease
 
@@ -370,125 +348,7 @@ def reports_are_updates() -> AbstractContextManager[Any]:
     return at_commit(change)
 
 
-# ---- what becomes of the spec
-
-
-@mutant("SP-1")
-def an_idle_app_goes_to_zero_early() -> AbstractContextManager[Any]:
-    return patch.object(admission, "DEFAULT_SCALEDOWN", 300 * SECOND)
-
-
-@mutant("SP-1")
-def an_app_starts_with_one_replica() -> AbstractContextManager[Any]:
-    return patch.object(Bounds, "start", 1)
-
-
-@mutant("SP-1")
-def an_app_with_a_min_goes_to_zero() -> AbstractContextManager[Any]:
-    return around(runs, "bounds_of", lambda real, spec: real(spec)._replace(minimum=0))
-
-
-@mutant("SP-1")
-def admission_looks_at_nothing() -> AbstractContextManager[Any]:
-    return patch.object(runs, "violation_of", same(""))
-
-
-@mutant("SP-2")
-def a_waiting_app_does_not_say_why() -> AbstractContextManager[Any]:
-    return patch.object(Pools, "why_waiting", same("Waiting"))
-
-
-@mutant("SP-2")
-def every_pool_is_served() -> AbstractContextManager[Any]:
-    return patch.object(Pools, "simulated_as", same(SIMULATED))
-
-
-@mutant("SP-3")
-def a_default_timeout_is_written_in() -> AbstractContextManager[Any]:
-    return at_create(lambda app: app.spec.timeouts.request_timeout.FromSeconds(app.spec.timeouts.ByteSize() or 300))
-
-
-@mutant("SP-4")
-def two_inputs_may_share_a_name() -> AbstractContextManager[Any]:
-    return patch.object(writes, "_check_inputs", same(None))
-
-
-@mutant("SP-5")
-def unknown_registries_do_not_answer() -> AbstractContextManager[Any]:
-    def program(real: Any, app: model.App) -> Any:
-        unknown = app.spec.container.image.startswith("registry.")
-        return (SCENARIOS["image-pull-error"].steps, None, "") if unknown else real(app)
-
-    return around(runs, "_program", program)
-
-
-# ---- logs
-
-
-@mutant("LO-1")
-def the_lines_of_a_stopped_app_are_lost() -> AbstractContextManager[Any]:
-    return patch.object(ReplicaBook, "ended", same([]))
-
-
-@mutant("LO-1")
-def live_only_is_live_or_persisted() -> AbstractContextManager[Any]:
-    def tail(real: Any, state: State, request: Any) -> Any:
-        if request.source == logs.logs.LIVE_ONLY:
-            request.source = logs.logs.LIVE_OR_PERSISTED
-        return real(state, request)
-
-    real = logs.tail_logs
-    return patch("flyteapps_fake.standard.dialect.tail_logs", lambda *arguments: tail(real, *arguments))
-
-
-@mutant("LO-1")
-def persisted_lines_are_followed() -> AbstractContextManager[Any]:
-    def init(real: Any, self: Any, state: State, record: AppRecord, replicas: Any, *, follow: bool) -> None:
-        real(self, state, record, replicas, follow=True)
-
-    real = logs.LogStream.__init__
-    return patch.object(logs.LogStream, "__init__", lambda *arguments, **options: init(real, *arguments, **options))
-
-
-@mutant("LO-2")
-def the_replicas_are_not_listed() -> AbstractContextManager[Any]:
-    return patch.object(logs.LogStream, "_ids", same([]))
-
-
-@mutant("LO-2")
-def times_differ_after_a_reconnect() -> AbstractContextManager[Any]:
-    numbers = itertools.count()
-
-    def of_life(real: Any, replica: Any, app: model.App) -> Any:
-        return [line._replace(at=line.at + next(numbers)) for line in real(replica, app)]
-
-    return around(log_lines, "_of_life", of_life)
-
-
-@mutant("LO-2")
-def a_log_outlives_its_replicas() -> AbstractContextManager[Any]:
-    return patch.object(logs.LogStream, "_same", same(True))
-
-
-@mutant("LO-2")
-def a_batch_of_lines_has_no_limit() -> AbstractContextManager[Any]:
-    return patch.object(logs, "MAX_LINES", 10_000)
-
-
-@mutant("LO-2")
-def a_backlog_goes_back_for_ever() -> AbstractContextManager[Any]:
-    return patch.object(log_lines, "BACKLOG", 100_000)
-
-
-@mutant("LO-2")
-def one_replica_means_all() -> AbstractContextManager[Any]:
-    def tail(real: Any, state: State, request: Any) -> Any:
-        if request.HasField("replica_id"):
-            request.app_id.CopyFrom(request.replica_id.app_id)
-        return real(state, request)
-
-    real = logs.tail_logs
-    return patch("flyteapps_fake.standard.dialect.tail_logs", lambda *arguments: tail(real, *arguments))
+# ---- Delete
 
 
 @mutant("DE-3")

@@ -8,7 +8,7 @@ Each is a context manager under the id of the guarantee that it breaks. The suit
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest.mock import patch
 
@@ -24,7 +24,7 @@ MUTANTS: list[tuple[str, Mutant]] = []
 
 
 def mutant(guarantee: str) -> Callable[[Mutant], Mutant]:
-    """Registers a mutant of that guarantee."""
+    """Register a mutant of that guarantee."""
 
     def register(make: Mutant) -> Mutant:
         MUTANTS.append((guarantee, make))
@@ -34,13 +34,26 @@ def mutant(guarantee: str) -> Callable[[Mutant], Mutant]:
 
 
 def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> AbstractContextManager[Any]:
-    """`owner.name` replaced by `wrapper(original, *arguments)`."""
+    """Replace `owner.name` by `wrapper(original, *arguments)`."""
     real = getattr(owner, name)
     return patch.object(owner, name, lambda *arguments: wrapper(real, *arguments))
 
 
+def all_of(*changes: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+    """Combine several changes to one."""
+    stack = ExitStack()
+    for change in changes:
+        stack.enter_context(change)
+    return stack
+
+
+def same(value: Any) -> Any:
+    """Return a function that returns this value for any arguments."""
+    return lambda *_, **__: value
+
+
 def at_commit(change: Callable[[model.App, model.App | None], None]) -> AbstractContextManager[Any]:
-    """`change(app, old)` alters each app before it is stored; `old` is None for a new one."""
+    """Alter each app by `change(app, old)` before it is stored; `old` is None for a new one."""
     real = State.commit
 
     def commit(self: State, draft: Draft) -> AppRecord:
@@ -52,7 +65,7 @@ def at_commit(change: Callable[[model.App, model.App | None], None]) -> Abstract
 
 
 def _whole(draft: Draft) -> model.App:
-    """The app that the draft leads to."""
+    """Return the app that the draft leads to."""
     front = draft.sent if draft.sent is not None else draft.old and draft.old.parse_front()
     assert front is not None
     app = model.App(metadata=front.metadata, spec=front.spec)
@@ -62,7 +75,7 @@ def _whole(draft: Draft) -> model.App:
 
 
 def draft_of(old: AppRecord | None, app: model.App) -> Draft:
-    """A draft that leads to that app, whatever it is."""
+    """Return a draft that leads to that app, valid or not."""
     draft = Draft(old, model.App(metadata=app.metadata, spec=app.spec))
     draft.history = History()
     for condition in app.status.conditions:
@@ -76,12 +89,12 @@ def draft_of(old: AppRecord | None, app: model.App) -> Draft:
 
 
 def at_create(change: Callable[[model.App], None]) -> AbstractContextManager[Any]:
-    """`change(app)` alters each new app before it is stored."""
+    """Alter each new app by `change(app)` before it is stored."""
     return at_commit(lambda app, old: change(app) if old is None else None)
 
 
 def at_update(change: Callable[[model.App, model.App], None]) -> AbstractContextManager[Any]:
-    """`change(app, old)` alters each app that a client updates before it is stored."""
+    """Alter each app that a client updates by `change(app, old)` before it is stored."""
     return at_commit(
         lambda app, old: (
             change(app, old) if old is not None and app.metadata.revision != old.metadata.revision else None

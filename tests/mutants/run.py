@@ -1,4 +1,4 @@
-"""`python -m mutants.hunt`: every planted bug against the suite's profile `standard`, with several seeds; and no bug.
+"""`python -m mutants.run`: every planted bug against the suite's profile `standard`, with several seeds; and no bug.
 
 Appends one line a run to a file, and skips runs that the file has already: it may be stopped and begun again, and run
 in shards. `--write` makes scripts/docs/mutants.json of such files, from which docs/mutants.md is generated. `--only ID`
@@ -29,7 +29,7 @@ from flyteapps_contract.profiles import PROFILES
 from flyteapps_contract.runner import judge
 from flyteapps_contract.verification import fresh_run
 
-from . import clients, hunting
+from . import clients, detection
 from .catalogue import MUTANTS
 
 SEEDS = (1, 2, 3)
@@ -73,10 +73,10 @@ def carry_out(run: Run, *, shortest: bool = True) -> dict[str, Any]:
 def _planted(name: str, seed: int, *, shortest: bool) -> dict[str, Any]:
     guarantee, mutant = next(row for row in MUTANTS if row[1].__name__ == name)
     standard = PROFILES["standard"].budgets
-    found = hunting.directed(guarantee, mutant) or hunting.drawn(guarantee, mutant, standard, seed)
+    found = detection.directed(guarantee, mutant) or detection.drawn(guarantee, mutant, standard, seed)
     calls = None
     if shortest and guarantee in EXPLORATIONS["sequences"].guarantees:
-        calls = hunting.shortest(guarantee, mutant, SEQUENCES, seed)
+        calls = detection.shortest(guarantee, mutant, SEQUENCES, seed)
     return {"by": found.check if found else None, "calls": calls}
 
 
@@ -90,7 +90,7 @@ def _clean(seed: int) -> dict[str, Any]:
     target = standins.direct()
     tried: list[str] = []
     for name, budget in PROFILES["standard"].budgets.items():
-        with hunting.eager_threads():
+        with detection.eager_threads():
             outcomes = list(explore(EXPLORATIONS[name], target, fresh_run(target), budget, seed))
         for outcome in outcomes:
             if outcome.verdict is not Verdict.HOLDS:
@@ -129,7 +129,7 @@ def _rotating(count: int) -> list[Run]:
 
 def main() -> int:
     """Carry out the runs; return 1 where a bug was not found, or something was found where none is."""
-    parser = argparse.ArgumentParser(prog="mutants.hunt", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="mutants.run", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shard", default="1/1", metavar="K/N", help="the Kth of N parts")
     parser.add_argument("--rotating", type=int, metavar="COUNT", help="only so many mutants, others at each commit")
     parser.add_argument("--only", metavar="ID", help="only that planted bug, or those of that guarantee")
