@@ -26,6 +26,8 @@ VENV ?= .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 PYTEST_ARGS ?=
 ARGS ?=
 export PYTHON
+# Bytecode is written, also where a container's image says no: else each process compiles every module anew.
+export PYTHONDONTWRITEBYTECODE =
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constraint constraints.txt
@@ -69,7 +71,7 @@ serve: $(VENV)/.stamp-serve
 	@$(BIN)/flyteapps serve $(ARGS)
 
 test: $(VENV)/.stamp-test
-	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 test-all: export FLYTEAPPS_MATRIX = all
 test-all: test
@@ -94,7 +96,7 @@ bare: $(VENV)/.stamp-dev
 
 # The flows of the SDK and CLI, a second time on the wall clock.
 realtime: $(VENV)/.stamp-test
-	@FLYTEAPPS_TEST_CLOCK=realtime $(BIN)/python -m pytest -n auto -q tests/sdk
+	@FLYTEAPPS_MATRIX=all FLYTEAPPS_TEST_CLOCK=realtime $(BIN)/python -m pytest -n auto -q tests/sdk
 
 verify: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m contract.verify_served

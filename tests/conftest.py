@@ -1,4 +1,4 @@
-"""The marker `matrix`: which of the marked tests run."""
+"""The markers `matrix` and `slow`: which of the marked tests run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def _share() -> Share:
         raise pytest.UsageError(str(error)) from None
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return two workers a core for `-n auto`: the tests wait for servers and streams as long as they compute."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_report_header() -> str:
     """Report which part of the matrix runs."""
     return f"matrix: {_share()}"
@@ -24,11 +29,13 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the marked tests outside of the selected share, except for those named on the command line."""
     share = _share()
-    left_out = [
-        each
-        for each in items
-        if each.get_closest_marker("matrix") and each.nodeid not in share and not is_named(each.nodeid, config.args)
-    ]
+
+    def is_selected(item: pytest.Item) -> bool:
+        if item.get_closest_marker("matrix"):
+            return item.nodeid in share
+        return bool(share) or not item.get_closest_marker("slow")
+
+    left_out = [each for each in items if not is_selected(each) and not is_named(each.nodeid, config.args)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         unwanted = set(left_out)

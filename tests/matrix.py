@@ -2,6 +2,8 @@
 
 `pytest.mark.matrix` marks a repetition. The inner loop leaves repetitions out; the variable `FLYTEAPPS_MATRIX` selects
 them: `all`, or a share such as `1/4`. The shares are disjoint, together they are all, and a test stays in its share.
+`pytest.mark.slow` marks a test that takes seconds: it is no repetition, so it runs with every share, and is left out of
+the inner loop alone.
 """
 
 from __future__ import annotations
@@ -35,6 +37,10 @@ class Share:
     def __contains__(self, node_id: str) -> bool:
         """Return whether the test of this node id belongs to the share."""
         return zlib.crc32(node_id.encode()) % self.count == self.number - 1
+
+    def __bool__(self) -> bool:
+        """Return whether the share has any tests."""
+        return self.number > 0
 
     def __str__(self) -> str:
         """Return the share as one reads it."""

@@ -67,6 +67,7 @@ def test_the_pytest_suite_passes(tmp_path: Path) -> None:
     assert "4 passed" in _run(tmp_path, "-m", "pytest", *PYTEST_OPTIONS, "test_with_stand_in.py")
 
 
+@pytest.mark.slow
 def test_the_tutorials_tests_pass(tmp_path: Path) -> None:
     """The test file that docs/tutorial.md shows passes."""
     [block] = re.findall(r"^```python\n(.*?)^```$", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)

@@ -146,6 +146,21 @@ def test_who_polls_sees_the_app_active_after_about_a_second(dialect: str) -> Non
     assert b"Running" in listed if dialect == "standard" else b"Routes are ready" in listed
 
 
+def test_requests_to_its_url_are_reads(dialect: str) -> None:
+    """A client that asks an app's URL again and again sees it ACTIVE after about a second, and not ten seconds late."""
+    bench = Bench(dialect)
+    bench.create()
+    host = bench.get().status.ingress.public_url.removeprefix("http://")
+
+    def requested() -> int:
+        encoded = bench.plane.ask(host)
+        assert encoded is not None
+        return App.FromString(encoded).status.conditions[-1].deployment_status
+
+    bench.later(1.3)
+    assert requested() == ACTIVE, "with the Get this is the second read"
+
+
 def test_the_second_read_shows_the_step_that_it_ends_the_wait_of() -> None:
     """A client of the SDK that reads an app, sees it DEPLOYING and watches it must not miss the step in between."""
     bench = Bench("standard")

@@ -30,6 +30,7 @@ def test_every_client_guarantee_has_a_check_and_every_check_a_guarantee() -> Non
     assert client_gaps() == []
 
 
+@pytest.mark.slow
 def test_the_sdk_breaks_what_is_known() -> None:
     """The unmodified SDK breaks exactly these guarantees, and nothing of it goes unjudged."""
     outcomes = sdk_outcomes()

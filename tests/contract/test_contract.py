@@ -11,13 +11,13 @@ from flyteapps_contract.verification import gaps
 
 from . import standins
 
-LONG = ("WA-5", "LI-4", "US-2", "LI-2", "ID-3", *EXPLORATIONS)
-"""Half of the CPU time of a served plane; in process they run with all others."""
-SHORT = tuple(each.id for each in GUARANTEES if each.id not in LONG)
+OF_EACH_RPC = ("ID-1", "CR-1", "GE-1", "UP-1", "LE-2", "US-3", "DE-1", "LI-1", "WA-6", "SP-1", "LO-2")
+"""A guarantee or two of each RPC: enough for the way over a wire. In process they run with all others."""
+FURTHER = (*(each.id for each in GUARANTEES if each.id not in OF_EACH_RPC), *EXPLORATIONS)
 
 test_in_process = contract_tests(standins.in_process)
-test_over_connect = contract_tests(standins.over_connect, only=SHORT)
-test_over_connect_at_length = pytest.mark.matrix(contract_tests(standins.over_connect, only=LONG))
+test_over_connect = contract_tests(standins.over_connect, only=OF_EACH_RPC)
+test_over_connect_further = pytest.mark.matrix(contract_tests(standins.over_connect, only=FURTHER))
 test_over_grpc = pytest.mark.matrix(contract_tests(standins.over_grpc))
 test_in_grpcio_testing = pytest.mark.matrix(contract_tests(standins.in_grpcio_testing))
 

@@ -93,6 +93,7 @@ def test_a_saved_sequence_is_verified_again(tmp_path: Path, capsys: pytest.Captu
     assert "saved as breaking CR-2: holds" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_failing_run_saves_its_sequence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`verify --save` writes what breaks to a file that `--replay` takes."""
     with standins.fresh() as plane, apps.create_upserts():

@@ -97,6 +97,7 @@ def test_nothing_holds_without_a_try(name: str) -> None:
     assert outcome.verdict is Verdict.UNJUDGED
 
 
+@pytest.mark.slow
 def test_others_in_the_only_project_are_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a project that others use, their apps break nothing and stay, and the run leaves none of its own."""
     monkeypatch.setattr(verify, "checks_of", no_checks)

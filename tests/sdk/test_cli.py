@@ -40,6 +40,7 @@ def test_serve_unchanged_and_get_filtered(server: Server, user: User) -> None:
     assert "proj" in user.flyte("get", "project")
 
 
+@pytest.mark.slow
 def test_deploy_update_and_delete(server: Server, user: User) -> None:
     """flyte deploy doesn't wait; update app stops; delete app is refused while the app should run."""
     user.bring("slow_app")

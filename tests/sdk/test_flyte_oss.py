@@ -17,6 +17,7 @@ def server(start: Callable[..., Server]) -> Server:
     return start("--dialect", "flyte-oss")
 
 
+@pytest.mark.slow
 def test_the_life_of_an_app(server: Server, user: User) -> None:
     """The SDK serves, changes, lists, stops, starts and deletes an app; it deploys by Create only, never by Update."""
     user.bring("common")

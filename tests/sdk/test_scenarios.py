@@ -57,6 +57,7 @@ def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
     assert not [call for call in server.calls() if call.startswith("Get ")]
 
 
+@pytest.mark.slow
 def test_serve_follows_the_logs(server: Server, user: User) -> None:
     """flyte serve --follow prints the app's log."""
     user.bring("my_app")

@@ -17,6 +17,7 @@ def rpcs(server: Server) -> list[str]:
     return [call for call in server.calls() if not call.split()[0].isupper() and not call.startswith("Watch ")]
 
 
+@pytest.mark.slow
 def test_serve_new_unchanged_and_changed(server: Server, user: User) -> None:
     """flyte.serve creates a new app, leaves an unchanged one, updates a changed one, by exactly the listed calls."""
     assert "done" in user.python("serve_flow")
@@ -33,12 +34,14 @@ def test_the_life_of_an_app(user: User) -> None:
     assert "done" in user.python("life_flow")
 
 
+@pytest.mark.slow
 def test_listall(user: User) -> None:
     """App.listall returns the requested apps for every option, over several pages."""
     user.bring("common")
     assert "done" in user.python("list_flow")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--org", "acme"], pytest.param([], marks=pytest.mark.matrix)])
 def test_a_configured_org(options: list[str], start: Callable[..., Server], tmp_path: Path) -> None:
     """With task.org the SDK works on a plane of that org, and on one that adopts the org of the first request."""
@@ -47,6 +50,7 @@ def test_a_configured_org(options: list[str], start: Callable[..., Server], tmp_
     assert "done" in user.python("org_flow")
 
 
+@pytest.mark.slow
 def test_an_image_is_built_remotely(server: Server, user: User) -> None:
     """With `image.builder: remote` an app with a flyte.Image is served without Docker: the plane names the image."""
     user.bring("image_app")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .field import Server, User
 
 
+@pytest.mark.slow
 def test_platform_services(start: Callable[..., Server], tmp_path: Path) -> None:
     """A file with a task beside its app deploys, with declared parameters; secrets and projects are managed.
 

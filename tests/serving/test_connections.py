@@ -251,6 +251,7 @@ def test_half_done_tls_is_cut(strict_tls: ServerProcess) -> None:
     assert answered(strict_tls)
 
 
+@pytest.mark.slow
 def test_no_more_files(kind: str) -> None:
     """With as many silent connections as a process may open files, others are answered soon, and logs stay short."""
     limits = ("--request-timeout", "1")

@@ -190,6 +190,7 @@ def parsing_seconds() -> float:
     return time.process_time() - started
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wire", ONE_EACH)
 def test_a_million_labels(server: ServerProcess, wire: Wire) -> None:
     """As many entries of a map as a request can hold are refused for their number, for less CPU than parsing them."""
@@ -267,6 +268,7 @@ def test_streams_that_are_given_up(server: ServerProcess) -> None:
     eventually(lambda: open_streams(server) == 0, "streams leaked")
 
 
+@pytest.mark.slow
 def test_a_get_beside_two_thousand_watches(server: ServerProcess) -> None:
     """A call on a connection with 2,000 open streams is answered."""
     request = frame(watch("beside").SerializeToString())

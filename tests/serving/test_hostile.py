@@ -99,6 +99,7 @@ def test_access_lines_tell_what_was_refused_and_stay_lines(kind: str) -> None:
     assert "two\\nlines\\x20\\x1b[2J" in server.output
 
 
+@pytest.mark.slow
 def test_a_reader_of_access_lines_that_stops_stops_no_call(kind: str) -> None:
     """Nobody reads the access lines any more: calls go on, and the server still ends when told to."""
     server = ServerProcess("--server", kind, reading=False)

@@ -141,6 +141,7 @@ def test_an_upload_that_stops(strict: ServerProcess) -> None:
     assert answered(strict)
 
 
+@pytest.mark.slow
 def test_a_slow_reader_of_watch(kind: str) -> None:
     """A watcher that reads nothing while thousands of events come is ended with a reason; others are not held up."""
     server = ServerProcess("--server", kind, "--quiet")

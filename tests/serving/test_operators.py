@@ -86,6 +86,7 @@ def words(journal: Path, word: str) -> list[str]:
     return [name for said, _, name in (line.partition(" ") for line in lines) if said == word]
 
 
+@pytest.mark.slow
 def test_nothing_is_worked_on_by_two_when_an_operator_is_killed(
     plane: ServerProcess, start: Start, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_nothing_is_worked_on_by_two_when_an_operator_is_killed(
     assert by_cluster == dict.fromkeys(by_east, "east") | dict.fromkeys(by_west, "west")
 
 
+@pytest.mark.slow
 def test_two_operators_share_the_apps(plane: ServerProcess, start: Start, tmp_path: Path) -> None:
     """Two operators that are there from the beginning work on each app once, and both get some."""
     client = AppServiceClientSync(plane.url)

@@ -93,6 +93,7 @@ def test_own_certificate(kind: str, tmp_path: Path) -> None:
         assert server.stop()[0] == 0, server.output
 
 
+@pytest.mark.slow
 def test_an_sdk_that_skips_the_check(kind: str, state: Path, tmp_path: Path) -> None:
     """The Flyte SDK with insecureSkipVerify, which trusts the chain that it is sent, reaches a self-signed server."""
     pytest.importorskip("flyte")

@@ -24,7 +24,7 @@ from .raw_http2 import RawHttp2
 from .server_process import ServerProcess
 from .test_edges import CREATE, GRPC, frame
 
-CALLS = 100
+CALLS = 25
 ENTRY_BYTES = 32
 """What HTTP/2 counts for a header besides its name and its value."""
 TEXTS = {"plain": "a" * 300, "not ASCII": "é日本" * 300, "percent": "%\n" * 500}

@@ -98,8 +98,7 @@ class FlyteOss(Dialect):
         if service is None:
             return None
         self._operator.receive_request(service.resource)
-        self._timeline.woken(service.resource)
-        self._timeline.scheduled()
+        self._timeline.requested(service.resource)
         return self.find_by_host(host)
 
     def serve_at(self, port: int) -> None:

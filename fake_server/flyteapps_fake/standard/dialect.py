@@ -150,8 +150,7 @@ class Standard(Dialect):
         key = self.state.hosts.owner(host)
         if key is not None and self._reactor is not None:
             self._reactor.asked(key)
-            self._timeline.woken(key)
-            self._timeline.scheduled()
+            self._timeline.requested(key)
         return self.find_by_host(host)
 
     def serve_at(self, port: int) -> None:

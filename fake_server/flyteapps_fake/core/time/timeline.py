@@ -93,6 +93,13 @@ class Timeline:
         if self.auto is not None:
             self.auto.written(key)
 
+    def requested(self, key: Hashable) -> None:
+        """Record a request to that app's URL, which may have woken it; on `realtime` it counts as a read."""
+        self.woken(key)
+        if self.auto is None:
+            self.read(key)
+        self.scheduled()
+
     def read(self, key: Hashable) -> bool:
         """Record a read of that app; return whether it took a step because of it, which the response has to show."""
         if self.auto is not None:
