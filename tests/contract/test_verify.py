@@ -135,19 +135,8 @@ def test_a_run_leaves_nothing_and_reports(plane: FakeControlPlane, server: Embed
     other.app.spec.container.image = "x"
     plane.stub().create(other)
     junit, as_json = tmp_path / "junit.xml", tmp_path / "run.json"
-    arguments = [
-        server.url,
-        "--profile",
-        "directed",
-        "--only",
-        "CR-2",
-        "--only",
-        "LI-6",
-        "--junit",
-        str(junit),
-        "--json",
-        str(as_json),
-    ]
+    chosen = ["--profile", "directed", "--only", "CR-2", "--only", "LI-6"]
+    arguments = [server.url, *chosen, "--junit", str(junit), "--json", str(as_json)]
     assert verify.main(arguments) == 0
     assert names(plane) == ["other"]
     suite = ElementTree.parse(junit).getroot()[0]
