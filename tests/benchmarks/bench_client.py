@@ -216,8 +216,8 @@ def memory(url: str, calls: int) -> bool:
     good = True
     with FakeControlPlane() as plane:
         plane.stub().create(CreateRequest(app=App(metadata={"id": GET.app_id}, spec=app("a").spec)))
-        ways = {"in process": Client(transport=plane.transport(), **SCOPE), "Connect": Client(url, **SCOPE)}
-        for name, client in ways.items():
+        clients = {"in process": Client(transport=plane.transport(), **SCOPE), "Connect": Client(url, **SCOPE)}
+        for name, client in clients.items():
             early = 0
             for number in range(calls):
                 client.apps.get("a")

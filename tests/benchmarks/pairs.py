@@ -1,4 +1,4 @@
-"""Comparing two ways to do the same: alternating blocks, ratios of neighbours, and how sure their median is."""
+"""Comparison of two programs that do the same: alternating blocks, ratios of adjacent ones, their median."""
 
 from __future__ import annotations
 

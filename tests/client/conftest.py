@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 WIRES = ("connect", "connect-h2", "grpc", "grpcio")
 
-WAYS = ("direct", *WIRES)
+TRANSPORTS = ("direct", *WIRES)
 """The transports of a client."""
+WAYS = TRANSPORTS
 
 
 def once(values: Iterable[str], *shown: str) -> list[Any]:
@@ -80,20 +81,20 @@ def nth(dialect: str) -> Callable[[int], int]:
     return (lambda revision: revision) if dialect == "standard" else (lambda _: 0)
 
 
-def client_of(plane: FakeControlPlane, way: str, **options: Any) -> Client:
+def client_of(plane: FakeControlPlane, transport: str, **options: Any) -> Client:
     """Return a client of the plane over one of the transports."""
     options = {"retries": QUICK, "waits": SETTLES, **SCOPE, **options}
-    if way == "direct":
+    if transport == "direct":
         return Client(transport=plane.transport(), **options)
     server = plane.serve()
-    if way == "grpcio":
+    if transport == "grpcio":
         return Client(server.grpc_target, insecure=True, protocol="grpcio", **options)
-    if way == "connect-h2":
+    if transport == "connect-h2":
         return Client(server.url, http_version="2", **options)
-    return Client(server.url, protocol="grpc" if way == "grpc" else "connect", **options)
+    return Client(server.url, protocol="grpc" if transport == "grpc" else "connect", **options)
 
 
-@pytest.fixture(params=once(WAYS, "direct"))
+@pytest.fixture(params=once(TRANSPORTS, "direct"))
 def client(plane: FakeControlPlane, request: pytest.FixtureRequest) -> Iterator[Client]:
     """A client of `plane`, over each transport."""
     with client_of(plane, request.param) as made:

@@ -37,12 +37,12 @@ class Plan:
 
     calls: list[str] = field(default_factory=list[str])
     cuts: list[Cut] = field(default_factory=list[Cut])
-    journal: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    log: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def next_call(self, method: str) -> str:
         """The fault of this call."""
         fault = self.calls.pop(0) if self.calls else OK
-        self.journal.append((method, fault))
+        self.log.append((method, fault))
         return fault
 
     def next_cut(self) -> Cut | None:

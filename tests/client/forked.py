@@ -35,12 +35,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
 shared: Client | None = None
 
 
-def connected(endpoint: str, way: str) -> Client:
+def connected(endpoint: str, transport: str) -> Client:
     """The client of this process, inherited where there is one."""
     global shared
     if shared is None:
         retries = Retries(attempts=2, initial=0.01, maximum=0.01)
-        options: dict[str, Any] = {**OPTIONS[way], "timeout": TIMEOUT_SECONDS, "retries": retries}
+        options: dict[str, Any] = {**OPTIONS[transport], "timeout": TIMEOUT_SECONDS, "retries": retries}
         shared = Client(endpoint, insecure=True, project="demo", domain="development", **options)
     return shared
 
@@ -62,9 +62,9 @@ def called(client: Client, half: str, names: list[str]) -> list[dict[str, Any]]:
     return asyncio.run(all_of_them())
 
 
-def in_a_pool(endpoint: str, way: str, half: str, names: list[str]) -> list[dict[str, Any]]:
+def in_a_pool(endpoint: str, transport: str, half: str, names: list[str]) -> list[dict[str, Any]]:
     """The same, as a task of a pool."""
-    return called(connected(endpoint, way), half, names)
+    return called(connected(endpoint, transport), half, names)
 
 
 def in_forks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -80,7 +80,9 @@ def in_forks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                 os.close(start)
                 os.read(begin, 1)
                 found = called(
-                    connected(arguments.endpoint, arguments.way), arguments.half, [NAMES[number]] * arguments.calls
+                    connected(arguments.endpoint, arguments.transport),
+                    arguments.half,
+                    [NAMES[number]] * arguments.calls,
                 )
                 with os.fdopen(writing, "w") as out:
                     json.dump(found, out)
@@ -99,13 +101,13 @@ def in_forks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 def main() -> None:
     """Prints the outcomes; the parent's own last call is the last of them."""
     parser = argparse.ArgumentParser()
-    for name in ("endpoint", "way", "half", "how"):
+    for name in ("endpoint", "transport", "half", "how"):
         parser.add_argument(name)
     for name, default in (("--children", 6), ("--calls", 5), ("--rounds", 1)):
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--busy", action="store_true")
     arguments = parser.parse_args()
-    client = connected(arguments.endpoint, arguments.way)
+    client = connected(arguments.endpoint, arguments.transport)
     called(client, arguments.half, NAMES)
     over = threading.Event()
 
@@ -122,7 +124,7 @@ def main() -> None:
         context = multiprocessing.get_context(arguments.how)
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             outcomes = pool.submit(
-                in_a_pool, arguments.endpoint, arguments.way, arguments.half, NAMES[: arguments.calls]
+                in_a_pool, arguments.endpoint, arguments.transport, arguments.half, NAMES[: arguments.calls]
             ).result()
     over.set()
     for thread in threads:

@@ -27,10 +27,10 @@ def seen(items: Any, wanted: str) -> str:
 
 def main() -> None:
     """Prints an object: what each process saw."""
-    endpoint, way = sys.argv[1:]
+    endpoint, transport = sys.argv[1:]
     retries = Retries(initial=0.01, maximum=0.05)
     client = Client(
-        endpoint, insecure=True, project="demo", domain="development", timeout=10, retries=retries, **OPTIONS[way]
+        endpoint, insecure=True, project="demo", domain="development", timeout=10, retries=retries, **OPTIONS[transport]
     )
     app = client.apps.get("app-0")
     empty = type(app.pb2)()

@@ -24,7 +24,7 @@ from flyteapps import (
 )
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import WAYS, Run, client_of
+from .conftest import TRANSPORTS, Run, client_of
 from .messages import app, spec
 
 
@@ -232,13 +232,13 @@ def test_headers_and_request_ids_are_sent(plane: FakeControlPlane, run: Run) -> 
     assert client.settings.call_headers() == {"x-request-id": "mine", "authorization": "Bearer x"}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_proxies_are_not_used_for_the_loopback(
-    plane: FakeControlPlane, run: Run, way: str, monkeypatch: pytest.MonkeyPatch
+    plane: FakeControlPlane, run: Run, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The environment names a proxy at which nothing listens."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with client_of(plane, way) as client:
+    with client_of(plane, transport) as client:
         assert run(client.apps.create, app()).watch().is_active()
         assert run(client.apps.get, "hello").name == "hello"

@@ -43,10 +43,10 @@ def issued(authority: trustme.CA) -> tuple[bytes, bytes]:
     return leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
 
 
-def caught(run: Run, endpoint: str, way: str, **options: Any) -> Error:
+def caught(run: Run, endpoint: str, transport: str, **options: Any) -> Error:
     """The error of a Get: that server has no such method."""
     with (
-        Client(endpoint, retries=1, timeout=20, **OPTIONS[way], **options, **SCOPE) as client,
+        Client(endpoint, retries=1, timeout=20, **OPTIONS[transport], **options, **SCOPE) as client,
         pytest.raises(Error) as found,
     ):
         run(client.apps.get, "hello")
@@ -54,26 +54,26 @@ def caught(run: Run, endpoint: str, way: str, **options: Any) -> Error:
 
 
 @pytest.mark.parametrize("how", ["insecure_skip_verify", "ca_cert"])
-@pytest.mark.parametrize("way", OPTIONS)
-def test_a_chain_of_a_private_authority(authority: trustme.CA, way: str, how: str, run: Run) -> None:
+@pytest.mark.parametrize("transport", OPTIONS)
+def test_a_chain_of_a_private_authority(authority: trustme.CA, transport: str, how: str, run: Run) -> None:
     """The handshake is done: what the server then says to a call that it doesn't know."""
     leaf, key = issued(authority)
     options: dict[str, Any] = {"insecure_skip_verify": True}
     if how == "ca_cert":
         options = {"ca_cert": authority.cert_pem.bytes()}
     with serving(leaf + authority.cert_pem.bytes(), key) as endpoint:
-        error = caught(run, endpoint, way, **options)
+        error = caught(run, endpoint, transport, **options)
         assert not isinstance(error, ConfigError), error
-        if "grpc" in way:  # the server speaks nothing else
+        if "grpc" in transport:  # the server speaks nothing else
             assert isinstance(error, Unimplemented)
 
 
-@pytest.mark.parametrize("way", OPTIONS)
-def test_without_it_the_chain_is_not_trusted(authority: trustme.CA, way: str, run: Run) -> None:
+@pytest.mark.parametrize("transport", OPTIONS)
+def test_without_it_the_chain_is_not_trusted(authority: trustme.CA, transport: str, run: Run) -> None:
     """The error names ca_cert."""
     leaf, key = issued(authority)
     with serving(leaf + authority.cert_pem.bytes(), key) as endpoint:
-        error = caught(run, endpoint, way)
+        error = caught(run, endpoint, transport)
     assert isinstance(error, ConfigError)
     assert "ca_cert" in error.message
 
@@ -86,12 +86,12 @@ def test_what_is_shown(authority: trustme.CA) -> None:
         assert shown_by(Endpoint.parse(endpoint)).split() == chain.split()
 
 
-@pytest.mark.parametrize("way", ["grpc", "grpcio"])
-def test_a_certificate_without_its_authority(authority: trustme.CA, way: str, run: Run) -> None:
+@pytest.mark.parametrize("transport", ["grpc", "grpcio"])
+def test_a_certificate_without_its_authority(authority: trustme.CA, transport: str, run: Run) -> None:
     """grpcio takes it; pyqwest can't, and says what is missing."""
     with serving(*issued(authority)) as endpoint:
-        error = caught(run, endpoint, way, insecure_skip_verify=True)
-    if way == "grpcio":
+        error = caught(run, endpoint, transport, insecure_skip_verify=True)
+    if transport == "grpcio":
         assert isinstance(error, Unimplemented)
     else:
         assert isinstance(error, ConfigError)

@@ -40,7 +40,7 @@ steps = st.lists(st.tuples(actions, faults, cuts), min_size=1, max_size=4)
 
 
 @dataclass
-class World:
+class Setup:
     """A plane, a client of it behind faults, and a way to look at the plane that has none."""
 
     plane: FakeControlPlane
@@ -74,22 +74,22 @@ def content(stored: definition.App | None) -> Any:
     return stored.metadata.revision, stored.spec.SerializeToString(deterministic=True), dict(stored.metadata.labels)
 
 
-def perform(world: World, step: tuple[str, Any]) -> None:
+def perform(setup: Setup, step: tuple[str, Any]) -> None:
     """One step of the client, and what must hold after it."""
     what, how = step
-    apps, run = world.client.apps, world.run
-    before = world.stored()
+    apps, run = setup.client.apps, setup.run
+    before = setup.stored()
     if what == "another writer":
-        world.another_writer(how)
+        setup.another_writer(how)
         return
     try:
         if what == "create":
             made = run(apps.create, app(image=how))
-            after = world.stored()
+            after = setup.stored()
             assert after is not None
             assert (made.revision, after.spec.container.image) == (after.metadata.revision, how)
             unchanged = before is not None and before.spec.container.image == how
-            if not world.counts:
+            if not setup.counts:
                 assert made.revision == 0
             elif before is None:
                 assert made.revision == 1
@@ -99,7 +99,7 @@ def perform(world: World, step: tuple[str, Any]) -> None:
                 assert after.metadata.revision == before.metadata.revision + 1
         elif what == "replace":
             made = run(apps.replace, "hello", spec(how), "test")
-            after = world.stored()
+            after = setup.stored()
             assert after is not None
             assert before is not None
             assert after.spec.container.image == how == made.pb2.spec.container.image
@@ -112,9 +112,9 @@ def perform(world: World, step: tuple[str, Any]) -> None:
             wanted.spec.container.image = how
             changes = before.spec.container.image != how
             made = run(apps.update, wanted, "test")
-            after = world.stored()
+            after = setup.stored()
             assert after is not None
-            if world.counts:
+            if setup.counts:
                 assert changes
                 assert made.revision == after.metadata.revision == before.metadata.revision + 1
             elif not _shall_run(before):
@@ -122,16 +122,16 @@ def perform(world: World, step: tuple[str, Any]) -> None:
             assert after.spec.container.image == how
         elif what == "delete":
             run(apps.delete, "hello")
-            assert world.stored() is None
+            assert setup.stored() is None
         else:
             handle = run(apps.get, "hello")
-            _switch(world, handle, what, how)
+            _switch(setup, handle, what, how)
     except AppNotFound:
         assert before is None
     except FailedPrecondition:
         assert what == "delete"
         assert before is not None
-        assert content(world.stored()) == content(before)
+        assert content(setup.stored()) == content(before)
     except Conflict as error:
         # only an update that changes nothing is refused: there is no other writer at work meanwhile
         assert what == "update"
@@ -139,19 +139,19 @@ def perform(world: World, step: tuple[str, Any]) -> None:
         assert before is not None
         assert before.spec.container.image == how
     except Error as error:
-        assert any(fault != OK for _, fault in world.plan.journal), (
+        assert any(fault != OK for _, fault in setup.plan.log), (
             "nothing went wrong, and yet the client reports an error"
         )
         if not error.maybe_applied and what != "ephemeral":  # which stops the app on its way out
-            assert content(world.stored()) == content(before), "a write that surely failed has changed the app"
+            assert content(setup.stored()) == content(before), "a write that surely failed has changed the app"
 
 
 def _shall_run(app: definition.App) -> bool:
     return app.spec.desired_state != definition.Spec.DESIRED_STATE_STOPPED
 
 
-def _switch(world: World, handle: Any, what: str, waits: bool) -> None:
-    run = world.run
+def _switch(setup: Setup, handle: Any, what: str, waits: bool) -> None:
+    run = setup.run
     if what == "activate":
         run(handle.activate, wait=waits)
     elif what == "deactivate":
@@ -164,14 +164,14 @@ def _switch(world: World, handle: Any, what: str, waits: bool) -> None:
         entered: list[bool] = []
         run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, lambda: entered.append(handle.is_active()))
         assert entered == [True]
-    after = world.stored()
+    after = setup.stored()
     assert after is not None
     assert (handle.revision, handle.pb2.spec) == (after.metadata.revision, after.spec)
     runs = _shall_run(after)
     assert runs == (what in ("activate", "activated"))
     if waits:
         assert handle.is_active() if runs else handle.is_deactivated()
-    if waits and world.counts:  # without revisions nobody can tell whether what is active is another writer's app
+    if waits and setup.counts:  # without revisions nobody can tell whether what is active is another writer's app
         name = definition.Status.DeploymentStatus.Name(after.status.conditions[-1].deployment_status)
         assert name == ("DEPLOYMENT_STATUS_ACTIVE" if runs else "DEPLOYMENT_STATUS_STOPPED")
 
@@ -197,10 +197,10 @@ def test_what_the_client_reports_is_true(
             waits=Waits(timeout=20, settle=0.02, poll=0.5),
             **SCOPE,
         )
-        world = World(plane, client, plan, Run(awaiting))
+        setup = Setup(plane, client, plan, Run(awaiting))
         if exists:
             client.apps.create(app(image=IMAGES[0]))
         for action, lost, ends in sequence:
             plan.calls[:], plan.cuts[:] = lost, ends
-            plan.journal.clear()
-            perform(world, action)
+            plan.log.clear()
+            perform(setup, action)

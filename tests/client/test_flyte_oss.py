@@ -317,10 +317,10 @@ class TestWrites:
         plan = Plan()
         client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, **SCOPE)
         client.apps.create(app(team="blue"))
-        plan.journal.clear()
+        plan.log.clear()
         stored = client.apps.get("hello").pb2.spec
         run(client.apps.replace, "hello", stored, "test", labels={"team": "red"})
-        assert "Update" not in [method for method, _ in plan.journal]
+        assert "Update" not in [method for method, _ in plan.log]
 
     def test_what_breaks_the_plane_is_not_tried_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
         """As often as `retries` says, then the error says that it isn't known what became of it."""
@@ -330,11 +330,11 @@ class TestWrites:
         with pytest.raises(Unavailable) as caught:
             run(client.apps.create, broken())
         assert caught.value.maybe_applied
-        assert len(plan.journal) == 3
+        assert len(plan.log) == 3
         with pytest.raises(AppNotFound):
             run(client.apps.get, "hello")
 
-    def test_what_breaks_the_plane_over_every_way(self, client: Client, run: Run) -> None:
+    def test_an_app_that_breaks_the_plane_over_every_transport(self, client: Client, run: Run) -> None:
         """The connection is cut; the error is one of the network, not a hang."""
         with pytest.raises(Unavailable) as caught:
             run(client.apps.create, broken())
@@ -373,7 +373,7 @@ class TestLists:
         """Return the listed apps."""
         return [each.name for each in run.items(client.apps.listall, **options)]
 
-    def test_what_a_filter_excludes_is_left_out_and_told_once(
+    def test_apps_excluded_by_a_filter_are_reported_once(
         self, client: Client, run: Run, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A warning of the logger `flyteapps`, once for a client."""
@@ -436,10 +436,10 @@ class TestLists:
             for name in "ba":
                 client.apps.create(app(name))
             client.apps.get("b").deactivate(wait=True)
-            plan.journal.clear()
+            plan.log.clear()
             assert self.names(run, client, in_status="stopped", sort_by=("name", "asc")) == ["b"]
             assert self.names(run, Client(transport=client.transport, org="acme")) == ["b", "a"]
-            assert plan.journal == [("List", "ok"), ("List", "ok")]
+            assert plan.log == [("List", "ok"), ("List", "ok")]
         assert not caplog.records
 
 

@@ -24,7 +24,7 @@ from .messages import app
 
 HERE = Path(__file__).parent
 CALLS = int(os.environ.get("FLYTEAPPS_FORKED_CALLS", "30"))
-WAYS = tuple(OPTIONS)
+TRANSPORTS = tuple(OPTIONS)
 SURVIVES = {("connect", "blocking"), ("grpcio", "blocking")}
 """Combinations that work in a child after calls of its parent over the same transport and half."""
 
@@ -39,7 +39,7 @@ def endpoints() -> Iterator[dict[str, str]]:
         client = Client(transport=plane.transport(), **SCOPE)
         for name in NAMES:
             client.apps.create(app(name))
-        yield {way: server.grpc_target if way == "grpcio" else server.url for way in WAYS}
+        yield {transport: server.grpc_target if transport == "grpcio" else server.url for transport in TRANSPORTS}
 
 
 def run(program: str, *arguments: str) -> Any:
@@ -65,38 +65,40 @@ def judge(outcomes: list[dict[str, Any]], works: bool) -> None:
 
 
 @pytest.mark.parametrize("half", ["blocking", "awaiting"])
-@pytest.mark.parametrize("way", once(WAYS, "connect", "grpc", "grpcio"))
+@pytest.mark.parametrize("transport", once(TRANSPORTS, "connect", "grpc", "grpcio"))
 @pytest.mark.timeout(600)
-def test_children_that_call_at_once(endpoints: dict[str, str], way: str, half: str) -> None:
+def test_children_that_call_at_once(endpoints: dict[str, str], transport: str, half: str) -> None:
     """Six children of a parent that has called, and whose threads go on calling, as under a prefork server."""
     rounds = str(max(1, CALLS // 30))
     # grpcio's own threads crash a child that was forked amid awaited calls, before anything of ours runs there
-    busy = () if (way, half) == ("grpcio", "awaiting") else ("--busy",)
-    outcomes = run("forked.py", endpoints[way], way, half, "os.fork", "--rounds", rounds, *busy)
+    busy = () if (transport, half) == ("grpcio", "awaiting") else ("--busy",)
+    outcomes = run("forked.py", endpoints[transport], transport, half, "os.fork", "--rounds", rounds, *busy)
     assert len(outcomes) > CALLS - 30
-    judge(outcomes, (way, half) in SURVIVES)
+    judge(outcomes, (transport, half) in SURVIVES)
 
 
-@pytest.mark.parametrize("way", once(WAYS, "grpcio"))
-def test_pools_of_processes(endpoints: dict[str, str], way: str) -> None:
+@pytest.mark.parametrize("transport", once(TRANSPORTS, "grpcio"))
+def test_pools_of_processes(endpoints: dict[str, str], transport: str) -> None:
     """ProcessPoolExecutor works by spawn and forkserver in every way, and by fork as os.fork does."""
     for how in (
-        ("fork", "forkserver", "spawn") if way == "connect" else ("fork", "spawn" if "grpc" in way else "forkserver")
+        ("fork", "forkserver", "spawn")
+        if transport == "connect"
+        else ("fork", "spawn" if "grpc" in transport else "forkserver")
     ):
-        outcomes = run("forked.py", endpoints[way], way, "blocking", how)
-        judge(outcomes, how != "fork" or (way, "blocking") in SURVIVES)
+        outcomes = run("forked.py", endpoints[transport], transport, "blocking", how)
+        judge(outcomes, how != "fork" or (transport, "blocking") in SURVIVES)
 
 
-@pytest.mark.parametrize("way", once(WAYS, "connect", "grpcio"))
-def test_a_stream_that_was_open(way: str) -> None:
+@pytest.mark.parametrize("transport", once(TRANSPORTS, "connect", "grpcio"))
+def test_a_stream_that_was_open(transport: str) -> None:
     """A child that closes the stream doesn't end the parent's; one that reads on has a stream of its own."""
     with FakeControlPlane() as plane:
         server = plane.serve()
         Client(transport=plane.transport(), **SCOPE).apps.create(app(NAMES[0]))
-        saw = run("forked_stream.py", server.grpc_target if way == "grpcio" else server.url, way)
+        saw = run("forked_stream.py", server.grpc_target if transport == "grpcio" else server.url, transport)
     assert saw["closing"] == "0"
     assert saw["parent"] == "STOPPED"
-    if (way, "blocking") in SURVIVES:
+    if (transport, "blocking") in SURVIVES:
         assert saw["child"] == "STOPPED"
     else:
         assert "spawn or forkserver" in saw["child"]

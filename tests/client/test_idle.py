@@ -45,27 +45,27 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 @contextlib.contextmanager
-def behind_a_router(plane: FakeControlPlane, way: str) -> Generator[tuple[Router, Client]]:
+def behind_a_router(plane: FakeControlPlane, protocol: str) -> Generator[tuple[Router, Client]]:
     """A client of the plane, and the router between."""
     server = plane.serve()
-    target = server.grpc_target if way == "grpcio" else server.url
+    target = server.grpc_target if protocol == "grpcio" else server.url
     router = Router(int(target.rpartition(":")[2]))
     with (
         servers.listening(router) as port,
-        Client(f"http://127.0.0.1:{port}", **OPTIONS[way], **ONCE) as client,
+        Client(f"http://127.0.0.1:{port}", **OPTIONS[protocol], **ONCE) as client,
     ):
         yield router, client
 
 
-@pytest.mark.parametrize("way", OPTIONS)
-def test_forgotten_connections_blocking(plane: FakeControlPlane, way: str) -> None:
+@pytest.mark.parametrize("protocol", OPTIONS)
+def test_forgotten_connections_blocking(plane: FakeControlPlane, protocol: str) -> None:
     """One call pays its timeout; those after it have a connection of their own, whatever the pool held."""
-    with behind_a_router(plane, way) as (router, client):
+    with behind_a_router(plane, protocol) as (router, client):
         for _ in range(2):
             assert client.apps.get("hello").name == "hello"
-        if way == "connect":  # a pool of several
-            transport: Any = client.transport
-            pool = transport._http1
+        if protocol == "connect":  # a pool of several
+            pooled: Any = client.transport
+            pool = pooled._http1
             for _ in range(5):
                 pool.give_back(pool._connect(10.0))
             router.wait_for(6)
@@ -76,10 +76,10 @@ def test_forgotten_connections_blocking(plane: FakeControlPlane, way: str) -> No
             assert client.apps.get("hello").name == "hello"
 
 
-@pytest.mark.parametrize("way", OPTIONS)
-async def test_forgotten_connections_awaiting(plane: FakeControlPlane, way: str) -> None:
+@pytest.mark.parametrize("protocol", OPTIONS)
+async def test_forgotten_connections_awaiting(plane: FakeControlPlane, protocol: str) -> None:
     """The same, with several calls at once before."""
-    with behind_a_router(plane, way) as (router, client):
+    with behind_a_router(plane, protocol) as (router, client):
         await asyncio.gather(*(client.apps.get.aio("hello") for _ in range(5)))
         router.forget()
         with impatience(client):
@@ -89,10 +89,10 @@ async def test_forgotten_connections_awaiting(plane: FakeControlPlane, way: str)
         await client.aclose()
 
 
-@pytest.mark.parametrize("way", OPTIONS)
-def test_a_slow_answer_leaves_open_streams_alone(plane: FakeControlPlane, way: str) -> None:
+@pytest.mark.parametrize("protocol", OPTIONS)
+def test_a_slow_answer_leaves_open_streams_alone(plane: FakeControlPlane, protocol: str) -> None:
     """A timeout makes the next call connect anew; a stream that is open goes on."""
-    with behind_a_router(plane, way) as (_, client):
+    with behind_a_router(plane, protocol) as (_, client):
         handle = client.apps.get("hello")
         empty = type(handle)(type(handle.pb2)(), client)
         empty.pb2.metadata.id.CopyFrom(handle.pb2.metadata.id)
@@ -100,7 +100,7 @@ def test_a_slow_answer_leaves_open_streams_alone(plane: FakeControlPlane, way: s
             assert next(events).app.name == "hello"
             opened = plane.open_streams()
             dropped: Any = client.transport
-            if way == "grpcio":
+            if protocol == "grpcio":
                 dropped._channel = None  # what a timeout does
             else:
                 dropped._timed_out(("_blocking", "_blocking_http"), 0.0, 1.0)

@@ -118,7 +118,7 @@ PATCHED: list[tuple[Any, str, tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize(("owner", "name", "args"), PATCHED, ids=lambda each: str(each))
-def test_a_patch_with_autospec_has_both_ways_and_the_signature(owner: Any, name: str, args: Any) -> None:
+def test_a_patch_with_autospec_has_both_forms_and_the_signature(owner: Any, name: str, args: Any) -> None:
     """Called as the method is, through the class or an object, blocking and by `aio`; what it can't take is refused."""
     by_class = owner is App and name in vars(Apps)
     with mock.patch.object(owner, name, autospec=True) as patched:

@@ -105,7 +105,7 @@ class TestWithoutRevisions:
         assert handle.waited is not None
         assert handle.waited.how == "observed"
 
-    def test_a_failure_within_the_while_is_told(self, run: Run) -> None:
+    def test_a_failure_within_the_while_is_reported(self, run: Run) -> None:
         """The active state was the old one: the new one fails."""
         new = state((FAILED, "RevisionFailed: no"))
         handle = replaced(run, self.transport([created(self.OLD), updated(new)], [created(new)]), settle=60)

@@ -23,7 +23,7 @@ from flyteapps.flows.verdicts import Baseline
 from flyteapps.settings import Settings
 from flyteapps_fake.control_plane import FakeControlPlane
 
-WAYS_ACROSS: dict[str, Callable[[Any], Any]] = {
+COPIES: dict[str, Callable[[Any], Any]] = {
     **{
         f"pickle {protocol}": (lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol)))
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
@@ -76,10 +76,10 @@ def state(error: Error) -> dict[str, Any]:
 def test_an_error_keeps_what_it_has(kind: type[Error]) -> None:
     """By every protocol of pickle and by both copies: class, attributes, arguments, notes."""
     plain, full = kind("x"), made(kind)
-    for way, across in WAYS_ACROSS.items():
+    for name, across in COPIES.items():
         for error in (plain, full):
             again = across(error)
-            assert type(again) is kind and state(again) == state(error), way
+            assert type(again) is kind and state(again) == state(error), name
     assert "a note" in copy.copy(full).__notes__
 
 
@@ -93,7 +93,7 @@ class Mine(errors.WaitTimeout, errors.AppNotFound):
 
 def test_an_error_of_a_user_keeps_what_it_has() -> None:
     """With any constructor, and with any built-in exceptions among its bases."""
-    for across in WAYS_ACROSS.values():
+    for across in COPIES.values():
         again = across(Mine(1, 2))
         assert type(again) is Mine and again.two == 2 and again.message == "1 and 2" and isinstance(again, OSError)
 
@@ -125,27 +125,27 @@ class Special(App):
 
 
 @pytest.mark.parametrize("kind", [App, Special])
-@pytest.mark.parametrize("way", WAYS_ACROSS)
-def test_a_handle_keeps_what_it_has(way: str, kind: type[App]) -> None:
+@pytest.mark.parametrize("name", COPIES)
+def test_a_handle_keeps_what_it_has(name: str, kind: type[App]) -> None:
     """Class, message, how its last wait ended, which write it waits for; a pickled one is of the default client."""
     client = Client("http://127.0.0.1:1", **SCOPE)
     app = kind(message(), client)
     app.waited = flyteapps.Waited("observed", False, 1.0)
     vars(app)["_baseline"] = Baseline(revision=3)  # what a write leaves
-    if way.startswith("pickle") and int(way.split()[1]) < 2 and kind is Special:
+    if name.startswith("pickle") and int(name.split()[1]) < 2 and kind is Special:
         return  # these protocols know no slots
-    again = WAYS_ACROSS[way](app)
+    again = COPIES[name](app)
     assert type(again) is kind and again.pb2 == app.pb2 and again.waited == app.waited
     assert vars(again)["_baseline"] == vars(app)["_baseline"]
     if isinstance(again, Special):
         assert again.slotted == "s" and again.tags == ["a"]
-    if way.startswith("pickle"):
+    if name.startswith("pickle"):
         use(None)
         with pytest.raises(errors.ConfigError, match="default client"):
             _ = again.client
     else:
         assert again.client is client
-        assert (again.pb2 is app.pb2) == (way == "copy")
+        assert (again.pb2 is app.pb2) == (name == "copy")
 
 
 VALUES: list[Any] = [
@@ -166,16 +166,16 @@ VALUES: list[Any] = [
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_a_value_is_equal_on_the_other_side(value: Any) -> None:
     """Results and arguments of the client cross, too."""
-    for way, across in WAYS_ACROSS.items():
+    for name, across in COPIES.items():
         again = across(value)
-        assert type(again) is type(value), way
+        assert type(again) is type(value), name
         if isinstance(value, Change):
             assert value.old and [again.app.pb2, again.old.pb2] == [value.app.pb2, value.old.pb2]
             assert again.kind is value.kind
         elif isinstance(value, flyteapps.Console):
             assert again.app_url("p", "d", "n") == value.app_url("p", "d", "n")
         else:
-            assert again == value, way
+            assert again == value, name
     if isinstance(value, flyteapps.Retries):
         assert 0 <= copy.copy(value).pause(1) <= value.maximum
 
@@ -183,7 +183,7 @@ def test_a_value_is_equal_on_the_other_side(value: Any) -> None:
 def test_a_client_says_why_it_does_not_cross() -> None:
     """One sentence, and what to do instead; also where it is part of something else."""
     client = Client("http://127.0.0.1:1", **SCOPE)
-    for across in WAYS_ACROSS.values():
+    for across in COPIES.values():
         for value in (client, [client], client.apps):
             if across is copy.copy and value is not client:
                 continue  # shares what it holds

@@ -85,18 +85,18 @@ def test_no_proxy(endpoint: str, no_proxy: str, direct: bool) -> None:
     assert (proxy_of(Endpoint.parse(endpoint), environ) is None) is direct
 
 
-@pytest.mark.parametrize("way", OPTIONS)
+@pytest.mark.parametrize("transport", OPTIONS)
 @pytest.mark.parametrize(
     "url",
     ["http://", "http://user:secret@", "ftp://user:secret@a:1", "socks4://user:secret@a:1", "http://user:secret@a:port",
      "http://user:secret@[::1", "http://user:secret@a:99999", "http://user:secret@a b:1", "secret://user:x@a:1"],
 )  # fmt: skip
-def test_a_malformed_proxy(way: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_proxy(transport: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ConfigError that names the variable, and not the password; nor do its locals, or any other variable's value."""
     monkeypatch.setenv("HTTP_PROXY", url)
     monkeypatch.setenv("SOME_TOKEN", "token-of-another")
     with pytest.raises(ConfigError, match="variable HTTP_PROXY") as caught:
-        Client("http://plane.invalid", **OPTIONS[way], **ONCE)
+        Client("http://plane.invalid", **OPTIONS[transport], **ONCE)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     inner = caught.tb
@@ -108,28 +108,28 @@ def test_a_malformed_proxy(way: str, url: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("way", "endpoint", "scheme", "options", "says"),
+    ("transport", "endpoint", "scheme", "options", "says"),
     [
         ("grpcio", "http://plane.invalid", "https", {}, "http:// alone"),
         ("grpcio", "https://plane.invalid", "socks5", {}, "http:// alone"),
         ("grpc", "http://plane.invalid", "http", {}, "without TLS"),
         ("connect-h2", "http://plane.invalid", "https", {}, "without TLS"),
-        *((way, "https://plane.invalid", "http", {"insecure_skip_verify": True}, "ca_cert") for way in OPTIONS),
+        *((each, "https://plane.invalid", "http", {"insecure_skip_verify": True}, "ca_cert") for each in OPTIONS),
     ],
 )  # fmt: skip
-def test_what_a_way_cannot_do(
-    way: str, endpoint: str, scheme: str, options: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+def test_unsupported_options_of_a_transport(
+    transport: str, endpoint: str, scheme: str, options: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused when the client is made, with what to do, and not done otherwise than asked for."""
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:secret@proxy.invalid:1")
     with pytest.raises(ConfigError, match=says) as caught:
-        Client(endpoint, **OPTIONS[way], **options, **ONCE)
+        Client(endpoint, **OPTIONS[transport], **options, **ONCE)
     assert "no_proxy=plane.invalid" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("way", "scheme", "asks"),
+    ("transport", "scheme", "asks"),
     [
         ("connect", "socks5h", b"plane.invalid"),
         ("connect-h2", "socks5h", b"plane.invalid"),
@@ -137,18 +137,23 @@ def test_what_a_way_cannot_do(
         ("grpcio", "http", b"CONNECT plane.invalid:8090 HTTP/1.1\r\n"),
     ],
 )
-def test_a_plane_behind_a_proxy(way: str, scheme: str, asks: bytes, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plane_behind_a_proxy(
+    transport: str, scheme: str, asks: bytes, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plane answers through it, and the proxy resolves the plane's name."""
     asked: list[bytes] = []
     with FakeControlPlane() as plane:
         server = plane.serve()
-        target = server.grpc_target if way == "grpcio" else server.url
+        target = server.grpc_target if transport == "grpcio" else server.url
         behave = tunnelling(int(target.rpartition(":")[2]), asked)
         with servers.listening(behave) as port:
             monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{port}")
-            with Client("http://plane.invalid:8090", **OPTIONS[way], **ONCE) as client, pytest.raises(Error) as caught:
+            with (
+                Client("http://plane.invalid:8090", **OPTIONS[transport], **ONCE) as client,
+                pytest.raises(Error) as caught,
+            ):
                 run(client.apps.get, "hello")
-    if way == "grpcio":
+    if transport == "grpcio":
         assert isinstance(caught.value, AppNotFound)
     else:  # the stand-in's own answer to calls for another host
         assert isinstance(caught.value, PermissionDenied)
@@ -157,8 +162,8 @@ def test_a_plane_behind_a_proxy(way: str, scheme: str, asks: bytes, run: Run, mo
 
 
 @pytest.mark.parametrize("endpoint", ["https://[2001:db8::1]", "https://plane.invalid:8443"])
-@pytest.mark.parametrize("way", OPTIONS)
-def test_connect_requests(way: str, endpoint: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("transport", OPTIONS)
+def test_connect_requests(transport: str, endpoint: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTP/1.1, an IPv6 address in brackets, credentials in their header; the proxy's refusal is an error."""
     asked: list[bytes] = []
 
@@ -168,7 +173,7 @@ def test_connect_requests(way: str, endpoint: str, run: Run, monkeypatch: pytest
 
     with servers.listening(behave) as port:
         monkeypatch.setenv("https_proxy", f"http://user:secret@127.0.0.1:{port}")
-        with Client(endpoint, **OPTIONS[way], **ONCE) as client, pytest.raises(NetworkError) as caught:
+        with Client(endpoint, **OPTIONS[transport], **ONCE) as client, pytest.raises(NetworkError) as caught:
             run(client.apps.get, "hello")
     where = Endpoint.parse(endpoint).target
     assert asked[0].startswith(f"CONNECT {where} HTTP/1.1\r\n".encode())

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 import flyteapps
-from client.conftest import WAYS, client_of
+from client.conftest import TRANSPORTS, client_of
 from client.servers import listening
 from flyteapps import App, Client
 from flyteapps.config import Config
@@ -81,10 +81,10 @@ def raised(client: Client) -> list[Exception]:
     return errors
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_no_error_of_a_plane_shows_a_header(way: str, plane: FakeControlPlane) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_no_error_of_a_plane_shows_a_header(transport: str, plane: FakeControlPlane) -> None:
     """Neither the error, nor its causes, nor the locals of their frames, whatever the transport."""
-    with client_of(plane, way, headers=HEADERS) as client:
+    with client_of(plane, transport, headers=HEADERS) as client:
         for error in raised(client):
             text = shown(error)
             assert "flyteapps" in text and TOKEN[:18] not in text

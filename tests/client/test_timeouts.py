@@ -27,7 +27,7 @@ from flyteapps.transports.errors import error_of
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from . import servers
-from .conftest import SCOPE, WAYS, Run, client_of
+from .conftest import SCOPE, TRANSPORTS, Run, client_of
 from .messages import app
 from .test_retries import failing
 
@@ -35,12 +35,12 @@ HUGE = (365 * 86_400, sys.maxsize, 1e300, 10**10, math.inf, 10**400)
 NONSENSE = ("30", b"30", True, math.nan, -1, -math.inf, datetime.timedelta(seconds=30), [30], {})
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_huge_timeout(way: str, run: Run) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_huge_timeout(transport: str, run: Run) -> None:
     """Calls and waits work with it, in every way."""
     with FakeControlPlane() as plane:
         for seconds in HUGE:
-            with client_of(plane, way, timeout=seconds) as client:
+            with client_of(plane, transport, timeout=seconds) as client:
                 made = run(client.apps.create, app("hello"))
                 assert run(made.watch, timeout=seconds).is_active()
                 assert run(client.apps.get, "hello").name == "hello"

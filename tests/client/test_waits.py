@@ -25,7 +25,7 @@ from flyteapps import (
 from flyteapps.transports.queue_stream import MAX_QUEUED_MESSAGES, QueueStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import QUICK, SCOPE, SETTLES, WAYS, Run, client_of, once
+from .conftest import QUICK, SCOPE, SETTLES, TRANSPORTS, Run, client_of, once
 from .faults import Cut, FaultyTransport, Plan
 from .messages import app, spec
 
@@ -88,7 +88,7 @@ class TestAClockThatNobodyMoves:
         assert "clock" not in str(caught.value)
 
 
-def test_a_failed_deployment_is_told_at_once(client: Client, run: Run, dialect: str) -> None:
+def test_a_failed_deployment_is_reported_at_once(client: Client, run: Run, dialect: str) -> None:
     """With message and, where there is one, substate, as a RuntimeError."""
     made = run(client.apps.create, app(scenario="crash-loop"))
     with pytest.raises(DeploymentFailed) as caught:
@@ -134,7 +134,7 @@ def test_a_deadline_ends_every_wait(client_slow: Client, run: Run) -> None:
     assert caught.value.last.name == "hello"
 
 
-@pytest.fixture(params=once(WAYS, "direct"))
+@pytest.fixture(params=once(TRANSPORTS, "direct"))
 def client_slow(slow: FakeControlPlane, request: pytest.FixtureRequest) -> Iterator[Client]:
     """A client of the plane whose time stands still."""
     with client_of(slow, request.param, waits=Waits(poll=0.05)) as made:
@@ -184,7 +184,7 @@ def test_a_stream_dropped_at_any_position(run: Run, how: str, position: int, dia
         assert run(made.deactivate, wait=True).is_deactivated()
 
 
-def test_a_plane_that_cannot_be_watched_is_told_apart(run: Run, slow: FakeControlPlane) -> None:
+def test_a_plane_that_cannot_be_watched_is_recognized(run: Run, slow: FakeControlPlane) -> None:
     """WatchStalled, after `Waits.stall`, with the reason as its cause."""
     plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
     made = client_of(slow, "direct").apps.create(app())
@@ -280,8 +280,8 @@ def test_a_full_stream_can_be_closed() -> None:
 
 def test_a_closed_client_connects_anew(plane: FakeControlPlane, run: Run) -> None:
     """Closing frees connections; it forbids nothing."""
-    for way in WAYS:
-        client = client_of(plane, way)
+    for transport in TRANSPORTS:
+        client = client_of(plane, transport)
         for _ in range(2):
             run(client.apps.create, app())
             client.close()

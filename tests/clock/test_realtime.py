@@ -166,7 +166,7 @@ def test_the_second_read_shows_the_step_that_it_ends_the_wait_of() -> None:
     bench = Bench("standard")
     bench.create()
     bench.later(3)
-    assert bench.get().status.conditions[-1].deployment_status != ACTIVE, "the first read is of whoever"
+    assert bench.get().status.conditions[-1].deployment_status != ACTIVE, "one read alone moves nothing"
     assert bench.get().status.conditions[-1].deployment_status == ACTIVE
 
 

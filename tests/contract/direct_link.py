@@ -13,7 +13,7 @@ from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.inprocess.transport import DirectStream
 
 
-class DirectInbox(QueueStream):
+class DirectQueueStream(QueueStream):
     """A stream that is read when it is asked; its reader never runs ahead."""
 
     def __init__(self, stream: DirectStream[Message] | None, refusal: Refused | None = None) -> None:
@@ -55,7 +55,7 @@ class DirectLink(Link):
     def __init__(self, plane: FakeControlPlane) -> None:
         self._transport = plane.transport()
         self._methods: dict[tuple[str, str], MethodInfo[Message, Message]] = {}
-        self._streams: list[DirectInbox] = []
+        self._streams: list[DirectQueueStream] = []
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
         """Return one call. Raises Refused."""
@@ -69,11 +69,11 @@ class DirectLink(Link):
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
         try:
-            queue_stream = DirectInbox(
+            queue_stream = DirectQueueStream(
                 self._transport.stream(self._method(service, method, request, response), request)
             )
         except ConnectError as error:
-            queue_stream = DirectInbox(None, refused(error))
+            queue_stream = DirectQueueStream(None, refused(error))
         self._streams.append(queue_stream)
         return queue_stream
 

@@ -227,18 +227,18 @@ class ReferenceClient:
         """Return an open stream, as a queue that ends with None."""
         queue: asyncio.Queue[Any] = asyncio.Queue()
 
-        async def pump() -> None:
+        async def forward() -> None:
             with contextlib.suppress(ConnectError):
                 async for message in self.stub.watch(rpc.WatchRequest(app_id=self.id(name))):
                     queue.put_nowait(message)
             queue.put_nowait(None)
 
-        pumping = asyncio.ensure_future(pump())
+        forwarding = asyncio.ensure_future(forward())
         try:
             yield queue
         finally:
-            pumping.cancel()
-            await asyncio.gather(pumping, return_exceptions=True)
+            forwarding.cancel()
+            await asyncio.gather(forwarding, return_exceptions=True)
 
 
 class Conflict(ConnectError):  # noqa: N818  # Aborted, in words

@@ -28,7 +28,7 @@ def planes() -> Iterator[dict[str, FakeControlPlane]]:
 
 @pytest.mark.parametrize("protocol", ["connect", "grpc"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_dialect_is_told(
+def test_a_dialect_is_detected(
     dialect: str, protocol: str, planes: dict[str, FakeControlPlane], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """--detect names the plane's dialect, shows what it saw, ends with 0, and leaves nothing."""

@@ -82,7 +82,7 @@ def test_another_answer_is_found() -> None:
     assert found and all(".old_app." in each.path for each in found), [str(each) for each in found]
 
 
-def test_rules_for_messages_and_repeats() -> None:
+def test_rules_for_messages_and_runs_of_equal_events() -> None:
     """Texts of errors, and repeated events, count only where the rules say so."""
     steps = record()
     reworded = [_with(step, message="other words") if "error" in step.fields else step for step in steps]

@@ -102,7 +102,7 @@ async def _reported(plane: ScriptedPlane, client: AppServiceClient) -> AsyncIter
 
 
 @pytest.mark.parametrize("how", How)
-async def test_ways_to_drop(how: How, plane: ScriptedPlane, client: AppServiceClient) -> None:
+async def test_kinds_of_drops(how: How, plane: ScriptedPlane, client: AppServiceClient) -> None:
     """A stream ends without an error, with UNAVAILABLE, or as a broken connection, which is UNAVAILABLE, too."""
     await client.create(rpc.CreateRequest(app=app()))
     plane.add_fault("Watch", drop=Drop(1, how))

@@ -49,7 +49,7 @@ BROKEN = {
 
 
 @pytest.mark.matrix
-def test_a_naive_plane_is_told_what_it_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_naive_plane_breaks_guarantees(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report names each guarantee that the naive plane breaks, and no other."""
     monkeypatch.setattr(streams, "PATIENCE", 0.5)
     server = NaiveServer()

@@ -271,7 +271,7 @@ def a_deleted_app_stays_listed() -> AbstractContextManager[Any]:
 @mutant("UP-2")
 def an_update_takes_the_creator() -> AbstractContextManager[Any]:
     def change(app: model.App, old: model.App) -> None:
-        app.spec.creator.user.id.subject = "whoever wrote last"
+        app.spec.creator.user.id.subject = "the last writer"
 
     return at_update(change)
 

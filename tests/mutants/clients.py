@@ -1,4 +1,4 @@
-"""Wrong clients: the reference client with one method wrong, each under the law that it breaks.
+"""Wrong clients: the reference client with one method wrong, each under the guarantee that it breaks.
 
 The suite must find every one.
 """

@@ -18,7 +18,7 @@ from .planting import around, mutant
 TURNS = 3
 
 
-def give_way(lock: Any) -> None:
+def yield_the_lock(lock: Any) -> None:
     """Lets the threads in that wait for the lock, or for the interpreter."""
     for _ in range(TURNS):
         lock.release()
@@ -32,7 +32,7 @@ def racing_updates_overwrite_each_other() -> AbstractContextManager[Any]:
 
     def commit(real: Any, self: State, draft: Draft) -> AppRecord:
         if draft.old is not None:
-            give_way(self.lock)
+            yield_the_lock(self.lock)
             draft.old = self.store.get(draft.old.key) or draft.old
         return real(self, draft)
 
@@ -45,7 +45,7 @@ def racing_creates_all_win() -> AbstractContextManager[Any]:
 
     def commit(real: Any, self: State, draft: Draft) -> AppRecord:
         if draft.old is None:
-            give_way(self.lock)
+            yield_the_lock(self.lock)
             draft.old = self.store.get(draft.key)
         return real(self, draft)
 
@@ -57,7 +57,7 @@ def racing_deletes_all_win() -> AbstractContextManager[Any]:
     """The app is found before others are let in; who comes late says that it deleted it, too."""
 
     def remove(real: Any, self: State, old: AppRecord) -> None:
-        give_way(self.lock)
+        yield_the_lock(self.lock)
         current = self.store.get(old.key)
         if current is not None:
             real(self, current)
@@ -71,7 +71,7 @@ def what_happens_after_the_snapshot_is_missed() -> AbstractContextManager[Any]:
 
     def subscribe(real: Any, self: EventLog, scope: Any, snapshot: Any) -> Subscription:
         taken = tuple(snapshot)
-        give_way(self._lock)
+        yield_the_lock(self._lock)
         return real(self, scope, taken)
 
     return around(EventLog, "subscribe", subscribe)
@@ -85,7 +85,7 @@ def events_overtake_each_other() -> AbstractContextManager[Any]:
     def publish(real: Any, self: EventLog, event: Event) -> None:
         counted[0] += 1
         if counted[0] % 2:
-            give_way(self._lock)
+            yield_the_lock(self._lock)
         real(self, event)
 
     return around(EventLog, "publish", publish)

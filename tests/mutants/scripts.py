@@ -65,8 +65,10 @@ def main() -> int:
             wrong, right, calls, said = statuses(guarantee, mutant, Path(where))
             good = (wrong, right) == (1, 0)
             bad += not good
-            told = "ok" if good else f"{said}\n{(Path(where) / f'{mutant.__name__}.py').read_text()}"
-            print(f"{guarantee} {mutant.__name__}: {calls} calls; with it {wrong}, without {right}: {told}", flush=True)
+            result = "ok" if good else f"{said}\n{(Path(where) / f'{mutant.__name__}.py').read_text()}"
+            print(
+                f"{guarantee} {mutant.__name__}: {calls} calls; with it {wrong}, without {right}: {result}", flush=True
+            )
     return 1 if bad else 0
 
 

@@ -127,7 +127,7 @@ def test_an_update_event_holds_the_state_before(api: Api) -> None:
     assert before["two"] == api.get("two")
 
 
-def test_a_creation_is_a_first_sight(api: Api) -> None:
+def test_a_creation_is_a_first_event(api: Api) -> None:
     """WA-7, WA-9: an absent app can be watched; each incarnation is a CreateEvent first, the last state last."""
     stream = api.watch(app_id=app_id())
     assert stream.drain() == []
@@ -151,7 +151,7 @@ def test_failed_writes_are_no_events(api: Api) -> None:
     assert stream.drain() == []
 
 
-def test_a_watcher_too_far_behind_is_told() -> None:
+def test_a_watcher_too_far_behind_is_ended() -> None:
     """WA-5: more than the buffer behind gives RESOURCE_EXHAUSTED after a gapless prefix; others are not disturbed."""
     with FakeControlPlane(clock="manual", org="acme", watch_buffer=5) as plane:
         api = Api(plane)

@@ -32,7 +32,7 @@ from flyteidl2.core.tasks_pb2 import Container
 
 from .server_process import ServerProcess, eventually
 
-JOURNALING = Path(__file__).parent / "journaling_operator.py"
+LOGGING_OPERATOR = Path(__file__).parent / "logging_operator.py"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "app_operator.py"
 APPS = 40
 ACTIVE, STOPPED = Status.DEPLOYMENT_STATUS_ACTIVE, Status.DEPLOYMENT_STATUS_STOPPED
@@ -80,9 +80,9 @@ def last(app: App) -> int:
     return app.status.conditions[-1].deployment_status
 
 
-def words(journal: Path, word: str) -> list[str]:
-    """The apps that the journal has that word of."""
-    lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
+def words(log: Path, word: str) -> list[str]:
+    """The apps that the log has that word of."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     return [name for said, _, name in (line.partition(" ") for line in lines) if said == word]
 
 
@@ -95,12 +95,12 @@ def test_nothing_is_worked_on_by_two_when_an_operator_is_killed(
     for number in range(APPS):
         client.create(CreateRequest(app=app_of(f"app-{number}")))
     east, west = tmp_path / "east", tmp_path / "west"
-    doomed = start(JOURNALING, plane.url, "east", str(east), "5")
+    doomed = start(LOGGING_OPERATOR, plane.url, "east", str(east), "5")
     eventually(lambda: bool(words(east, "stuck")), "the first operator never got stuck")
     held = [app for app in apps_on(client) if app.status.HasField("lease_expiration")]
     assert len(held) > 1, "it holds leases that it has not acknowledged"
     doomed.kill()
-    start(JOURNALING, plane.url, "west", str(west))
+    start(LOGGING_OPERATOR, plane.url, "west", str(west))
     eventually(lambda: all(last(app) == ACTIVE for app in apps_on(client)), "not every app has become ACTIVE")
     assert len(apps_on(client)) == APPS
     for app in apps_on(client):
@@ -119,18 +119,18 @@ def test_two_operators_share_the_apps(plane: ServerProcess, start: Start, tmp_pa
     """Two operators that are there from the beginning work on each app once, and both get some."""
     client = AppServiceClientSync(plane.url)
     east, west = tmp_path / "east", tmp_path / "west"
-    for journal in (east, west):
-        start(JOURNALING, plane.url, journal.name, str(journal))
-    for journal in (east, west):  # each has shown that it is there
-        name = f"first-of-{journal.name}"
+    for log in (east, west):
+        start(LOGGING_OPERATOR, plane.url, log.name, str(log))
+    for log in (east, west):  # each has shown that it is there
+        name = f"first-of-{log.name}"
         app = app_of(name)
-        app.spec.cluster = journal.name
+        app.spec.cluster = log.name
         client.create(CreateRequest(app=app))
-        eventually(lambda journal=journal, name=name: name in words(journal, "deployed"), "an operator isn't there")
+        eventually(lambda log=log, name=name: name in words(log, "deployed"), "an operator isn't there")
     for number in range(APPS):
         client.create(CreateRequest(app=app_of(f"app-{number}")))
     eventually(lambda: all(last(app) == ACTIVE for app in apps_on(client)), "not every app has become ACTIVE")
-    done = [words(journal, "deployed") for journal in (east, west)]
+    done = [words(log, "deployed") for log in (east, west)]
     assert sorted([*done[0], *done[1]]) == sorted(app.metadata.id.name for app in apps_on(client))
     assert min(map(len, done)) > 1, "both had something to do"
 

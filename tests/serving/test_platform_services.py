@@ -38,7 +38,7 @@ def test_an_upload_is_checked(server: ServerProcess) -> None:
     assert HTTP.put(location.signed_url, content=body, headers=headers).status_code == 200
 
 
-def test_the_small_neighbours(server: ServerProcess) -> None:
+def test_the_small_platform_services(server: ServerProcess) -> None:
     """SelectCluster names this server, UserInfo the subject, GetImage an image, ListProjects a project."""
     with ClusterServiceClientSync(server.url) as cluster:
         assert cluster.select_cluster(SelectClusterRequest()) == SelectClusterResponse()

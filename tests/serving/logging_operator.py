@@ -1,6 +1,6 @@
-"""The operator of examples/ with a journal: what it works on once its cluster has it, and where it got stuck.
+"""The operator of examples/ with a log: the apps that it deploys, and the one at which it got stuck.
 
-Run as: journaling_operator.py URL CLUSTER JOURNAL [STUCK_AFTER]. After so many apps it is stuck, and holds leases.
+Run as: logging_operator.py URL CLUSTER LOG [STUCK_AFTER]. After so many apps it is stuck, and holds leases.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "app_operator.py"
 Operator: Any = runpy.run_path(str(EXAMPLE))["Operator"]
 
 
-class Journaling(Operator):
+class Logging(Operator):
     """Writes a line for each deployment."""
 
-    def __init__(self, url: str, cluster: str, journal: str, stuck_after: str = "") -> None:
+    def __init__(self, url: str, cluster: str, log: str, stuck_after: str = "") -> None:
         super().__init__(url, cluster)
-        self.journal = Path(journal)
+        self.log = Path(log)
         self.stuck_after = int(stuck_after) if stuck_after else None
 
     def note(self, word: str, app: Any) -> None:
         """Appends it, so that it is there even where the process is killed."""
-        with self.journal.open("a", encoding="utf-8") as file:
+        with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{word} {app.metadata.id.name}\n")
 
     async def work_on(self, app: Any) -> None:
@@ -40,4 +40,4 @@ class Journaling(Operator):
 
 
 if __name__ == "__main__":
-    asyncio.run(Journaling(*sys.argv[1:]).run())
+    asyncio.run(Logging(*sys.argv[1:]).run())
