@@ -37,9 +37,9 @@ class Settings:
 
     def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
         """Return the id of an app, with defaults for missing parts. Raises InvalidArgument and ConfigError."""
-        if not is_name(name):
-            raise bad_name(name)
         try:
+            if _NAME.fullmatch(name) is None:  # is_name, without a further call in each Get
+                raise bad_name(name)
             return definition.Identifier(
                 org=self.org,
                 project=project or self.project or self._missing("project"),
@@ -47,6 +47,8 @@ class Settings:
                 name=name,
             )
         except TypeError:
+            if not is_name(name):
+                raise bad_name(name) from None
             text(project, "project")
             text(domain, "domain")
             raise

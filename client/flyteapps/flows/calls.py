@@ -7,7 +7,7 @@ from typing import Any
 from flyteidl2.app import app_definition_pb2 as definition
 from google.protobuf.message import Message
 
-from flyteapps.apps import conditions
+from flyteapps.apps.conditions import is_of
 from flyteapps.apps.planes import traits_of
 from flyteapps.errors import CallerError, Code, Error, ProtocolError
 from flyteapps.flows.methods import WRITES
@@ -33,7 +33,7 @@ def call(settings: Settings, method: Method, request: Message, about: definition
     while True:
         try:
             response = yield Unary(method, request, left, headers)
-            if about is not None and not conditions.is_of(response.app, about):
+            if about is not None and not is_of(response.app, about):
                 _check(settings, method, response.app, about, headers[REQUEST_ID])
             return response
         except Error as error:

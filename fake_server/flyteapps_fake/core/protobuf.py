@@ -5,7 +5,7 @@ And counting in them before they are parsed. Nothing here knows an app; it is th
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -16,9 +16,6 @@ FIXED = {1: 8, 5: 4}
 """Wire types, the last three bits of a tag; of the fixed ones their bytes."""
 MAX_SHIFT = 63
 """Bits before those of a varint's tenth byte, its last."""
-
-_HEADS = tuple(bytes((number << 3 | 2,)) for number in range(16))
-"""How length-delimited fields begin, by number; those of a plane's messages are all below 16."""
 
 
 def varint(value: int) -> bytes:
@@ -35,14 +32,15 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def field_head(number: int, payload: bytes) -> bytes:
-    """Return the bytes before the payload of a length-delimited field (message, string, bytes) with that number."""
-    return _HEADS[number] + varint(len(payload))
+@lru_cache(maxsize=4096)  # apps have few sizes; computing the bytes takes as long as the rest of a Get's answer
+def field_head(number: int, size: int) -> bytes:
+    """Return the bytes before the payload of a length-delimited field with that number, below 16, and payload size."""
+    return bytes((number << 3 | LENGTH_DELIMITED,)) + varint(size)
 
 
 def field(number: int, payload: bytes) -> bytes:
     """Return one length-delimited field."""
-    return field_head(number, payload) + payload
+    return field_head(number, len(payload)) + payload
 
 
 def field_size(payload_bytes: int) -> int:

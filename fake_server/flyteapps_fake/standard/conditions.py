@@ -38,7 +38,7 @@ class History:
         if count > MAX_CONDITIONS:
             size, start = read_varint(kept, 1)
             kept, count = memoryview(kept)[start + size :], MAX_CONDITIONS
-        return History(b"".join((kept, field_head(_FIELD, payload), payload)), count, len(payload))
+        return History(b"".join((kept, field_head(_FIELD, len(payload)), payload)), count, len(payload))
 
     def replace_last(self, condition: Condition) -> History:
         """Return a history with that one instead of the last."""
