@@ -86,7 +86,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def connection(plane: FakeControlPlane, wire: str) -> dict[str, Any]:
-    """What a client is given to reach that plane that way."""
+    """Return the options of a client that reaches the plane over that wire."""
     if wire == "in process":
         return {"transport": plane.transport()}
     server = plane.serve()
@@ -163,7 +163,7 @@ def test_a_whole_program_runs(block: Block, wire: str, work: Path, capsys: pytes
 
 @pytest.mark.parametrize("block", BY_SDK, ids=str)
 def test_a_program_of_the_sdk_runs(block: Block, work: Path) -> None:
-    """What is shown of the SDK runs as it stands, in a process of its own; only the address is the plane's."""
+    """A program of the SDK runs as it stands, in a process of its own; only the address is the plane's."""
     with FakeControlPlane() as plane:
         prepare(block, plane)
         address = f"localhost:{plane.serve().port}"  # for another host the SDK makes up an org

@@ -1,7 +1,7 @@
-"""A virtual day of many apps on a manual clock: restarts, scaling, crashes, requests and logs. What does an event cost?
+"""A virtual day of many apps on a manual clock: restarts, scaling, crashes, requests and logs: the cost of an event.
 
-Run with `make bench`; `--smoke` for a short form. Nobody watches while it is timed; what a watcher is sent, and what
-logs say, has to be the same, byte for byte, when the day is run again. Exits 1 where a limit is not met.
+Run with `make bench`; `--smoke` for a short form. Nothing watches while it is timed; the messages of a watcher and
+the log lines have to be the same, byte for byte, when the day is run again. Exits 1 where a limit is not met.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ KINDS = (
 
 
 class Digest(Protocol):
-    """What hashlib's digests can do."""
+    """A digest of hashlib."""
 
     def update(self, data: bytes, /) -> None: ...
 
 
 @dataclass(slots=True)
 class Day:
-    """What a day came to: seconds where the clock was moved and requests of users came, by part, and what happened."""
+    """The record of a day: seconds of CPU by part, the numbers of events, calls and messages, the digest of all."""
 
     moving: float = 0.0
     calls: float = 0.0
@@ -136,7 +136,7 @@ def _app(number: int, image: str) -> App:
 
 
 def codec_us() -> float:
-    """What it costs to parse and to encode one such app once: the base that an event is measured against."""
+    """Return the CPU time of parsing and encoding one such app: the base that an event is measured against."""
     plane = FakeControlPlane(clock="manual", org="o")
     plane.call(Call(CREATE, CreateRequest(app=_app(0, "image:0"))))
     plane.advance(60)

@@ -111,7 +111,7 @@ def _noted(notes: deque[Note], call: Callable[[], object] | None) -> object:
 
 
 class _NoPlane(Plane):
-    """What plays back."""
+    """A plane that plays recorded answers back."""
 
     def __init__(self, notes: deque[Note]) -> None:
         self.capabilities = standins.CAPABILITIES
@@ -125,7 +125,7 @@ class _NoPlane(Plane):
 
 
 def drawn(count: int) -> list[list[Command]]:
-    """The sequences."""
+    """Return the sequences drawn from the seed."""
     found: list[list[Command]] = []
     draw(
         SearchOptions(count=count, seed=1),
@@ -147,7 +147,7 @@ def _ran(sequences_: Iterable[list[Command]], planes: Callable[[int], Plane]) ->
 
 
 def sequences(count: int) -> bool:
-    """Where the time goes; whether a sequence costs no more than it may."""
+    """Print where the time goes; return whether a sequence costs no more than it may."""
     started = time.process_time()
     sequences_ = drawn(count)
     drawing = time.process_time() - started
@@ -177,7 +177,7 @@ def sequences(count: int) -> bool:
 
 
 def history(operations: int, seed_: int, lost_share: float) -> list[Call[Said]]:
-    """What clients at once may have seen of one app: each call takes effect at some time between call and return."""
+    """Return a history of concurrent clients: each call takes effect at some time between call and return."""
     chance = random.Random(seed_)
     free = [0.0] * CLIENTS
     planned: list[tuple[float, float, float, Said]] = []
@@ -214,7 +214,7 @@ def _answers(state: State, said: Said) -> Iterable[Said]:
 
 
 def histories(operations: int) -> bool:
-    """How long a long history takes to judge: all of one app, and of several apps with answers that are lost."""
+    """Print the time of judging a long history: all of one app, and of several apps with lost answers."""
     good = True
     for apps, lost_share in ((1, 0.0), (APPS, LOST)):
         parts = [history(operations // apps, number, lost_share) for number in range(apps)]

@@ -53,7 +53,7 @@ def start(*command: str) -> subprocess.Popen[str]:
 
 
 def app() -> App:
-    """What is watched: stopped, so that nothing happens by itself."""
+    """Return the watched app: stopped, so that nothing happens by itself."""
     spec = Spec(container=Container(image="image"), desired_state=Spec.DESIRED_STATE_STOPPED)
     return App(metadata=Meta(id=APP_ID), spec=spec)
 
@@ -72,20 +72,20 @@ class Watchers:
             raise SystemExit("the watches could not be opened")
 
     def reach(self, messages: int) -> None:
-        """Waits until every watch has had so many messages."""
+        """Wait until every watch has received so many messages."""
         self._in.write(f"{messages}\n")
         self._in.flush()
         if not self._out.readline():
             raise SystemExit("a watch ended")
 
     def kill(self) -> None:
-        """They vanish."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
 
 
 def health(port: int) -> dict[str, Any]:
-    """What the server says of itself."""
+    """Return the server's health report."""
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/healthz") as page:
         return json.load(page)
 

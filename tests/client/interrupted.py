@@ -14,7 +14,7 @@ from flyteapps import App, Client
 
 
 def main(url: str, protocol: str, what: str) -> None:
-    """Says "ready", hangs, and says what ended it, how long after the signal, and which threads are left."""
+    """Print "ready", hang, then print the exception, the time since the signal, and the threads left."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     before = set(threading.enumerate())
     client = Client(url, protocol=protocol, project="demo", domain="development", timeout=60)  # pyright: ignore[reportArgumentType]

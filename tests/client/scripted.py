@@ -79,7 +79,7 @@ class ScriptedStream:
         return entry
 
     def empty(self) -> bool:
-        """Whether it is silent from now on."""
+        """Return whether the script is used up."""
         return not self._script
 
     def close(self) -> None:

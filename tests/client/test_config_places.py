@@ -148,7 +148,7 @@ def test_git_root_of_another_user(files: Files, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_named_file_is_missing(files: Files) -> None:
-    """A file that somebody named has to be there, and to be a file; the message says who named it."""
+    """A file named by an argument or a variable has to exist and be a file; the message says what named it."""
     (files.directory / "folder").mkdir()
     valid = ": name a YAML file, or none to search the usual places"
     assert files.refused(path="x.yaml") == f"the configuration file {files.directory / 'x.yaml'} does not exist{valid}"

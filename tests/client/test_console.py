@@ -117,7 +117,7 @@ def test_no_console_endpoint(nothing: str | None) -> None:
 
 @pytest.mark.parametrize("endpoint", ["", "http://example.com/console", "ftp://example.com"])
 def test_refuses(endpoint: str) -> None:
-    """An endpoint that is none, of the plane or of the console, is refused under its own name."""
+    """An invalid endpoint, of the plane or of the console, is refused under its own name."""
     with pytest.raises(ConfigError, match=r"^endpoint "):
         Console(endpoint)
     if endpoint:

@@ -133,7 +133,7 @@ def test_contradiction(text: str, insecure: bool) -> None:
 
 
 def test_insecure_is_no_text() -> None:
-    """A boolean that nobody parsed is refused: "false" would count as true."""
+    """An unparsed boolean is refused: "false" would count as true."""
     with pytest.raises(ConfigError, match="insecure='false' should be True, False or None"):
         Endpoint.parse("localhost:8090", "false")  # pyright: ignore[reportArgumentType]  # the fault under test
 

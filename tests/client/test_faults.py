@@ -41,7 +41,7 @@ steps = st.lists(st.tuples(actions, faults, cuts), min_size=1, max_size=4)
 
 @dataclass
 class Setup:
-    """A plane, a client of it behind faults, and a way to look at the plane that has none."""
+    """A plane, a client of it behind faults, and reads of the plane without faults."""
 
     plane: FakeControlPlane
     client: Client
@@ -50,11 +50,11 @@ class Setup:
 
     @property
     def counts(self) -> bool:
-        """Whether the plane counts revisions."""
+        """True if the plane counts revisions."""
         return self.plane.settings.dialect == "standard"
 
     def stored(self) -> definition.App | None:
-        """The app as the plane has it."""
+        """Return the app as the plane has it."""
         listed = self.plane.stub().list(payload.ListRequest())
         return listed.apps[0] if listed.apps else None
 
@@ -75,7 +75,7 @@ def content(stored: definition.App | None) -> Any:
 
 
 def perform(setup: Setup, step: tuple[str, Any]) -> None:
-    """One step of the client, and what must hold after it."""
+    """Perform one step of the client, and assert what must hold after it."""
     what, how = step
     apps, run = setup.client.apps, setup.run
     before = setup.stored()
@@ -118,7 +118,7 @@ def perform(setup: Setup, step: tuple[str, Any]) -> None:
                 assert changes
                 assert made.revision == after.metadata.revision == before.metadata.revision + 1
             elif not _shall_run(before):
-                how = before.spec.container.image  # what shall not run keeps its spec there
+                how = before.spec.container.image  # an app that should not run keeps its spec there
             assert after.spec.container.image == how
         elif what == "delete":
             run(apps.delete, "hello")
@@ -171,7 +171,7 @@ def _switch(setup: Setup, handle: Any, what: str, waits: bool) -> None:
     assert runs == (what in ("activate", "activated"))
     if waits:
         assert handle.is_active() if runs else handle.is_deactivated()
-    if waits and setup.counts:  # without revisions nobody can tell whether what is active is another writer's app
+    if waits and setup.counts:  # without revisions the active app may be another writer's
         name = definition.Status.DeploymentStatus.Name(after.status.conditions[-1].deployment_status)
         assert name == ("DEPLOYMENT_STATUS_ACTIVE" if runs else "DEPLOYMENT_STATUS_STOPPED")
 

@@ -60,12 +60,12 @@ def there(plane: FakeControlPlane) -> definition.App:
 
 
 def is_stopped(app: definition.App) -> bool:
-    """Whether it doesn't run, whatever its spec says."""
+    """Return whether the app is stopped, whatever its spec says."""
     return [each.deployment_status for each in app.status.conditions] == [DeploymentStatus.STOPPED]
 
 
 def meanwhile(plane: FakeControlPlane, act: Callable[[], object]) -> threading.Thread:
-    """Acts as soon as somebody watches."""
+    """Start a thread that acts as soon as a stream is open."""
 
     def wait() -> None:
         while not plane.open_streams():
@@ -350,7 +350,7 @@ class TestWrites:
 
 
 def broken() -> definition.App:
-    """An app with a quantity that is none."""
+    """Return an app with an invalid quantity."""
     message = app()
     message.spec.container.resources.requests.add(name=1, value="lots")  # pyright: ignore[reportArgumentType]  # an open enum
     return message

@@ -1,6 +1,6 @@
 """Forked processes: a child never gets another's answer, and what can't work there fails at once and says so.
 
-The short form is run by default; FLYTEAPPS_FORKED_CALLS=1000 makes so many calls in forked children a way.
+The short form is run by default; FLYTEAPPS_FORKED_CALLS=1000 makes so many calls in forked children for each transport.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def test_children_that_call_at_once(endpoints: dict[str, str], transport: str, h
 
 @pytest.mark.parametrize("transport", once(TRANSPORTS, "grpcio"))
 def test_pools_of_processes(endpoints: dict[str, str], transport: str) -> None:
-    """ProcessPoolExecutor works by spawn and forkserver in every way, and by fork as os.fork does."""
+    """ProcessPoolExecutor works by spawn and forkserver with every transport, and by fork as os.fork does."""
     for how in (
         ("fork", "forkserver", "spawn")
         if transport == "connect"

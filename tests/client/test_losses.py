@@ -80,7 +80,7 @@ def test_a_lost_answer_under_another_write(plane: FakeControlPlane, run: Run) ->
 
 
 def test_a_lost_request_before_another_write(plane: FakeControlPlane, run: Run) -> None:
-    """At the next revision stands somebody else's: ours surely wasn't applied."""
+    """The next revision is another writer's: ours surely wasn't applied."""
     plan = Plan()
     client = lossy(plane, plan)
     made = client.apps.create(app())

@@ -251,7 +251,7 @@ def test_contexts_decorate(client: Client) -> None:
 
     @app.ephemeral_ctx_sync(timeout=60)
     def blocking(number: int) -> int:
-        """Says whether it runs."""
+        """Return the number if the app runs."""
         return number if app.is_active() else -1
 
     @app.ephemeral_ctx(timeout=60)
@@ -261,7 +261,7 @@ def test_contexts_decorate(client: Client) -> None:
     for number in range(2):
         assert blocking(number) == number and app.is_deactivated()
         assert asyncio.run(awaiting(number)) == number and app.is_deactivated()
-    assert blocking.__name__ == "blocking" and blocking.__doc__ == "Says whether it runs."
+    assert blocking.__name__ == "blocking" and blocking.__doc__ == "Return the number if the app runs."
     with pytest.raises(flyteapps.InvalidArgument, match=r"use @app\.ephemeral_ctx\(\)"):
         app.ephemeral_ctx_sync()(awaiting)
     with pytest.raises(flyteapps.InvalidArgument, match=r"use @app\.ephemeral_ctx_sync\(\)"):

@@ -1,4 +1,4 @@
-"""Company networks: one rule for proxies in every way, and what a way can't do is refused with what to do instead."""
+"""Company networks: one rule for proxies in every transport; an unsupported option is refused with an alternative."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_which_variable_counts(endpoint: str, environ: dict[str, str], expected: str | None) -> None:
-    """That of the endpoint's scheme, lower case first, then that for all; none for this machine."""
+    """The variable of the endpoint's scheme counts, lower case first, then that for all; none for this machine."""
     proxy = proxy_of(Endpoint.parse(endpoint), environ)
     assert (proxy.url if proxy else None) == expected
 

@@ -207,7 +207,7 @@ def test_a_refused_header_is_not_shown(headers: Any, make: Any) -> None:
 
 @pytest.mark.parametrize("make", [Client, flyteapps.init], ids=["Client", "init"])
 def test_another_refusal_shows_no_header(make: Any) -> None:
-    """An endpoint that is none, with right headers."""
+    """An invalid endpoint beside valid headers is refused without showing them."""
     with pytest.raises(ConfigError) as caught:
         make("ftp://x", headers=HEADERS)
     assert TOKEN[:18] not in shown(caught.value)

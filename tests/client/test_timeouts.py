@@ -37,7 +37,7 @@ NONSENSE = ("30", b"30", True, math.nan, -1, -math.inf, datetime.timedelta(secon
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_huge_timeout(transport: str, run: Run) -> None:
-    """Calls and waits work with it, in every way."""
+    """Calls and waits work with it, over every transport."""
     with FakeControlPlane() as plane:
         for seconds in HUGE:
             with client_of(plane, transport, timeout=seconds) as client:

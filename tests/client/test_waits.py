@@ -217,7 +217,7 @@ def test_cancelling_a_wait_leaves_nothing_open(slow: FakeControlPlane) -> None:
 
 
 def test_who_stopped_an_app_can_wait_for_its_start(direct: Client, run: Run) -> None:
-    """By somebody else: STOPPED is where it was, not how it failed."""
+    """Another client starts it: STOPPED is its state before, not a failure."""
     made = direct.apps.create(app())
     run(made.deactivate, wait=True)
     with pytest.raises(WaitTimeout):

@@ -1,4 +1,4 @@
-"""The auto clock: the cases that hang a clock that jumps whenever somebody waits. Real time is a number here."""
+"""The auto clock: the cases that hang a clock that jumps on every wait. Real time is a number here."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Bench:
         return UpdateResponse.FromString(self.plane.call(Call(UPDATE, UpdateRequest(app=app)))).app
 
     def status(self, name: str = "a") -> int:
-        """What the app shows, read past the plane's own counting of reads."""
+        """Return the app's status, read past the plane's own counting of reads."""
         with self.plane._lock:  # pyright: ignore[reportPrivateUsage]  # a Get would count as polling
             record = next(r for r in state_of(self.plane).store.members(("org",)) if r.key.name == name)
             return record.status
@@ -78,7 +78,7 @@ def identifier(name: str) -> Identifier:
 
 
 def read_all(watcher: OpenStream) -> list[int]:
-    """What a client that is there reads until nothing comes at once: the statuses, in order."""
+    """Return the statuses that a connected client reads, in order, until nothing comes at once."""
     seen: list[int] = []
     while True:
         item = watcher.take()
@@ -93,7 +93,7 @@ def read_all(watcher: OpenStream) -> list[int]:
 
 
 def follow(bench: Bench, watcher: OpenStream) -> list[int]:
-    """What a client reads that waits until nothing comes for a second."""
+    """Return the statuses that a client reads until nothing comes for a second."""
     seen = read_all(watcher)
     quiet = 0.0
     while quiet < 1.0:
@@ -233,7 +233,7 @@ def test_serves_of_one_unchanged_app_each_see_it_become_active() -> None:
 
 
 def test_an_app_created_again_moves_at_once() -> None:
-    """What happened to an app of the same id before it was deleted doesn't slow down the new one."""
+    """The history of a deleted app of the same id doesn't slow down the new one."""
     bench = Bench()
     app = bench.create()
     app = bench.touch(app, "y")
@@ -259,7 +259,7 @@ def test_one_step_at_a_time_for_a_watch_of_many() -> None:
 
 
 def test_apps_that_nobody_awaits_cost_a_call_nothing() -> None:
-    """The gates that a call looks at are those of awaited apps, however many others move; no timer is kept for ever."""
+    """A call checks the gates of awaited apps alone, however many others move; no timer is kept without end."""
     bench = Bench()
     for number in range(300):
         app = bench.create(f"x{number}")
@@ -340,7 +340,7 @@ def test_polling_by_list_moves_what_the_list_returns() -> None:
 
 
 def test_a_watcher_whose_client_is_gone_moves_nothing() -> None:
-    """A stream that nobody confirms any more does not count as waiting once it has to be confirmed again."""
+    """A stream without confirmations does not count as waiting once it has to be confirmed again."""
     bench = Bench()
     gone = bench.watch()
     read_all(gone)
@@ -351,7 +351,7 @@ def test_a_watcher_whose_client_is_gone_moves_nothing() -> None:
     assert bench.status() == ASSIGNED
     assert read_all(bench.watch())[-1] == ASSIGNED
     bench.later(0.4)
-    assert bench.status() == ASSIGNED, "nobody confirmed after the quiet time"
+    assert bench.status() == ASSIGNED, "no confirmation came after the quiet time"
 
 
 def test_a_closed_watch_is_forgotten() -> None:

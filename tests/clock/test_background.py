@@ -1,4 +1,4 @@
-"""What nobody can wait for on the auto clock: it happens when time moves past it for somebody else, at its own time."""
+"""Background steps on the auto clock: they happen when time moves past them for another app, at their own time."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def substates(app: App) -> list[str]:
 
 
 def test_an_idle_app_goes_to_zero_at_its_time(plane: FakeControlPlane) -> None:
-    """Nobody looks at it; time moves for another app; it went to zero when its period was over, not when time moved."""
+    """Time moves for another app: the idle one went to zero when its period was over, not when time moved."""
     idle = watched(plane, create(plane, "idle", idle_seconds=60), is_active)
     watched(plane, create(plane, "other", "slow-image"), is_active)
     scaled = now_of(plane, "idle")
@@ -94,7 +94,7 @@ def test_an_app_at_zero_wakes_up_when_it_is_asked_for(plane: FakeControlPlane) -
 
 
 def test_the_simulated_clusters_lease_does_not_run_out_for_want_of_a_watcher(plane: FakeControlPlane) -> None:
-    """Minutes pass for another app: the one that nobody watches is still leased, and comes up once it is watched."""
+    """Minutes pass for another app: an unwatched one is still leased, and comes up once it is watched."""
     unwatched = create(plane, "unwatched")
     watched(plane, create(plane, "other", "slow-image"), is_active)
     assert now_of(plane, "unwatched") == unwatched
@@ -103,7 +103,7 @@ def test_the_simulated_clusters_lease_does_not_run_out_for_want_of_a_watcher(pla
 
 
 def test_a_crashed_container_is_started_again_in_the_background(plane: FakeControlPlane) -> None:
-    """Who waits for it to fail hears of it once; that it died again shows when time has moved on."""
+    """A watcher that waits for the failure is notified once; later crashes show when time has moved on."""
     failed = watched(plane, create(plane, "broken", "crash-loop"), has_failed)
     assert substates(failed).count("CRASH_LOOP") == 1
     watched(plane, create(plane, "other", "slow-image"), is_active)

@@ -134,7 +134,7 @@ def test_who_watches_sees_the_app_active_after_about_a_second(open_watch: Callab
 
 
 def test_who_polls_sees_the_app_active_after_about_a_second(dialect: str) -> None:
-    """Two reads after the write are somebody who looks, by List too; one isn't."""
+    """Two reads after the write count as a waiting client, by List too; one doesn't."""
     bench = Bench(dialect)
     bench.create()
     bench.get()

@@ -49,12 +49,12 @@ class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
             return rpc.CreateResponse(app=app)
 
     def Get(self, request: rpc.GetRequest, context: Any) -> rpc.GetResponse:
-        """Only by id (GE-2)."""
+        """Return the app by id alone (GE-2)."""
         with self._lock:
             return rpc.GetResponse(app=self._require(request.app_id, context))
 
     def Update(self, request: rpc.UpdateRequest, context: Any) -> rpc.UpdateResponse:
-        """Whatever revision comes (UP-3), also without a change (UP-4), with no condition of its own (UP-5, UP-6)."""
+        """Accept any revision (UP-3), also without a change (UP-4), and add no condition (UP-5, UP-6)."""
         with self._lock:
             old = self._require(request.app.metadata.id, context)
             app = _copy(request.app)

@@ -41,7 +41,7 @@ def test_a_dialect_is_detected(
 
 
 def test_signs_that_disagree_tell_nothing() -> None:
-    """Where signs name two dialects, or fewer than half name one, it can't be told, and the known ones are named."""
+    """If signs name two dialects, or fewer than half name one, none is detected, and the known ones are named."""
     both = [Sign("a", "OK", "standard"), Sign("b", "OK", "flyte-oss"), Sign("c", "OK", "standard")]
     few = [Sign("a", "OK", "standard"), Sign("b", "?", ""), Sign("c", "?", ""), Sign("d", "?", "")]
     for found in (both, few, []):

@@ -46,7 +46,7 @@ def test_what_no_longer_deviates_fails() -> None:
 
 
 def test_a_deviation_of_one_check_covers_no_other() -> None:
-    """What another check finds is broken; a declared check that did not run says nothing."""
+    """A finding of another check is broken; a declared check that did not run says nothing."""
     one = Deviation("upserts", "CR-2", ("another",), "issue 12")
     assert verdicts(summary([BROKEN], one))["CR-2"] is Verdict.BROKEN
     unjudged = Outcome("another", ("CR-2",), Verdict.UNJUDGED, "the time was over")
@@ -77,7 +77,7 @@ def test_a_deviation_of_one_check_covers_no_other() -> None:
     ],
 )
 def test_a_file_that_makes_no_sense(text: str, word: str, tmp_path: Path) -> None:
-    """What is wrong in a file is said, with the file."""
+    """The error names the mistake and the file."""
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(CannotJudge, match=word) as raised:

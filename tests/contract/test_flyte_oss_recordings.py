@@ -60,7 +60,7 @@ def test_the_recording_is_whole() -> None:
 
 
 def test_the_rules_allow_one_thing() -> None:
-    """That runs of equal events count as one is all that a replay may answer otherwise."""
+    """A replay may differ in one thing: runs of equal events count as one."""
     assert Rules(repeats=True) == RULES
 
 
@@ -78,7 +78,7 @@ def test_the_rules_allow_one_thing() -> None:
     ],
 )
 def test_a_planted_difference_is_found(group: str, step: str, answer: dict[str, object], path: str) -> None:
-    """Where the recording says something else, the replay names that step and the place."""
+    """If the recording has another answer, the replay names that step and the place."""
     planted = [replace(each, fields=each.fields | answer) if each.name == step else each for each in GROUPS[group]]
     found = replay(target("Connect"), planted, RULES)
     assert {each.step for each in found} == {step}

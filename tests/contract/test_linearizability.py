@@ -103,7 +103,7 @@ def test_many_calls_without_an_outcome_are_judged() -> None:
 
 
 def test_a_call_that_returned_before_it_was_made_is_refused() -> None:
-    """Whose clock is wrong is said."""
+    """The error names the call whose clock is wrong."""
     with pytest.raises(ValueError, match="call 0 returned at 1, before it was made at 2"):
         contradiction([call(2, 1, "read", 0)], 0, register)
 

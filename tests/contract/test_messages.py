@@ -38,7 +38,7 @@ def fields_of(message: Message) -> set[str]:
 
 @pytest.mark.parametrize("method", [each for each in METHODS if each != "List"])
 def test_valid_and_one_step_beyond(method: str) -> None:
-    """What is drawn keeps every rule; a step beyond one breaks that field's rules and no other's."""
+    """A drawn message keeps every rule; a step beyond one breaks that field's rules and no other's."""
     seen: Counter[str] = Counter()
     grammar = Grammar(LEFT_OUT)
     draw = random.Random(1)

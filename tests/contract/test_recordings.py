@@ -60,7 +60,7 @@ def record() -> list[Step]:
 
 
 def test_a_recording_replays_without_a_difference(tmp_path: Path) -> None:
-    """What was recorded of the stand-in is what it answers again, in process and over gRPC, from a file."""
+    """The stand-in answers again as it was recorded, in process and over gRPC, from a file."""
     save(tmp_path / "life.jsonl", record())
     steps = load(tmp_path / "life.jsonl")
     assert [step.kind for step in steps].count("call") == 7
@@ -219,7 +219,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 
 def test_a_header_is_read_and_written(tmp_path: Path) -> None:
-    """What a header says of the whole, and of single steps, is there; a file without one is a recording, too."""
+    """A header is read with its settings for the whole and for single steps; a file without one is a recording, too."""
     path = tmp_path / "good.jsonl"
     path.write_text(GOOD)
     assert header_of(path) is None

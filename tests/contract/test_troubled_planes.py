@@ -82,7 +82,7 @@ def test_lost_answers_break_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(EXPLORATIONS))
 def test_a_plane_that_is_gone_is_not_judged(name: str) -> None:
-    """Where no call is answered, nothing holds, and it ends at once."""
+    """If no call is answered, nothing holds, and the exploration ends at once."""
     target = lossy(1.0)
     [outcome] = explore(EXPLORATIONS[name], target, fresh_run(target), Budget(100, 60.0), 1)
     assert outcome.verdict is Verdict.UNJUDGED
@@ -91,7 +91,7 @@ def test_a_plane_that_is_gone_is_not_judged(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(EXPLORATIONS))
 def test_nothing_holds_without_a_try(name: str) -> None:
-    """Where no time is left, nothing is said to hold."""
+    """If no time is left, nothing is reported to hold."""
     target = standins.direct()
     [outcome] = explore(EXPLORATIONS[name], target, fresh_run(target), Budget(10, -1.0), 1)
     assert outcome.verdict is Verdict.UNJUDGED
@@ -121,7 +121,7 @@ def test_others_in_the_only_project_are_let_be(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_an_interrupted_exploration_did_not_say_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Ctrl-C ends one, the guarantees that it has not spoken of are not judged."""
+    """If Ctrl-C ends an exploration, the guarantees without an outcome are not judged."""
 
     def interrupted(*_: object, **__: object) -> object:
         raise KeyboardInterrupt

@@ -50,7 +50,7 @@ def blocks(page: str) -> Iterator[Block]:
 
 
 def as_written(printed: str, written: str) -> bool:
-    """Whether it is what the page says, where ... stands for anything within its line."""
+    """Return whether the output is that of the page, in which ... stands for anything within its line."""
     pattern = re.escape(written.strip()).replace(re.escape("..."), ".*")
     return re.fullmatch(pattern, printed.strip()) is not None
 

@@ -75,7 +75,7 @@ class EndsWithItsStream(ReferenceClient):
 
 @mutant("CL-3")
 class CallsItDone(ReferenceClient):
-    """Where the stream ends, it reports what it was asked to wait for."""
+    """At the end of the stream it reports the awaited state."""
 
     async def wait(self, name: str, wait_for: WaitFor, since: Since, seconds: float | None) -> model.App:
         try:
@@ -97,7 +97,7 @@ class HopesForever(ReferenceClient):
 
 @mutant("CL-4")
 class NamesNoApp(ReferenceClient):
-    """Says that something failed, and not what."""
+    """The error of a failure names no app."""
 
     def failed(self, app: model.App) -> bool:
         raise RuntimeError("deployment failed")
@@ -160,7 +160,7 @@ class LosesTheFirstError(ReferenceClient):
 
 @mutant("CL-9")
 class LeavesAFailedEntry(ReferenceClient):
-    """Where the app didn't start there is nothing to stop, it thinks."""
+    """An app that didn't start is not stopped."""
 
     async def after_error(self, handle: Handle, error: BaseException) -> None:
         if not isinstance(error, WaitError):
@@ -206,7 +206,7 @@ class ErasesMetadata(ReferenceClient):
 
 @mutant("CL-12")
 class TakesTheApp(ReferenceClient):
-    """Says that it has created what somebody else has."""
+    """It replaces the creator of another client's app by its own."""
 
     def merged(self, stored: model.App, spec: model.Spec) -> model.App:
         sent = super().merged(stored, spec)
@@ -226,7 +226,7 @@ class MergesSpecs(ReferenceClient):
 
 @mutant("CL-13")
 class IgnoresConflicts(ReferenceClient):
-    """Where somebody else was faster, it reports a success."""
+    """If another client was faster, it reports a success."""
 
     async def replace(self, name: str, spec: model.Spec, reason: str) -> Handle:
         stored = await self.read(name)
@@ -284,7 +284,7 @@ class TakesAnothersForItsOwn(ReferenceClient):
 
 @mutant("CL-17")
 class MissesTheAbsent(ReferenceClient):
-    """What isn't there can't be deleted."""
+    """Deleting an absent app is an error."""
 
     async def delete(self, name: str) -> None:
         await self.stub.delete(rpc.DeleteRequest(app_id=self.id(name)))

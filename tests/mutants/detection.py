@@ -1,4 +1,4 @@
-"""What the suite finds of one planted bug: by a directed check, or by what is drawn from a seed."""
+"""Detection of one planted bug by the suite: by a directed check, or by what is drawn from a seed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from flyteapps_contract.verification import checks_of, fresh_run, outcomes_of
 
 from .planting import Mutant
 
-SWITCH = 1e-5
+SWITCH_SECONDS = 1e-5
 """Seconds after which another thread gets its turn."""
 
 
 def directed(guarantee: str, mutant: Mutant) -> Outcome | None:
-    """What the directed checks of the guarantee find."""
+    """Return the first violation that the directed checks of the guarantee find."""
     with mutant():
         return _caught(outcomes_of(planes_of(guarantee), guarantee))
 
 
 def planes_of(guarantee: str) -> PlanesTarget:
-    """Planes of the dialect that has the guarantee, in this process, or on ports where its checks need those."""
+    """Return planes of the guarantee's dialect, in this process, or on ports where its checks need those."""
     wired = any("http" in check.needs for check in checks_of(guarantee))
     if BY_ID[guarantee].dialect == FLYTE_OSS:
         return standins.oss_over_connect() if wired else standins.oss_in_process()
@@ -39,7 +39,7 @@ def planes_of(guarantee: str) -> PlanesTarget:
 
 
 def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Outcome | None:
-    """What is found of that guarantee by what the seed draws, up to the first break."""
+    """Return the first violation of the guarantee in what the seed draws."""
     target = standins.direct()
     with mutant(), eager_threads():
         for name, budget in budgets.items():
@@ -53,9 +53,9 @@ def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: i
 
 @contextmanager
 def eager_threads() -> Generator[None]:
-    """Has the interpreter go from thread to thread so often that clients within this process overlap."""
+    """Make the interpreter switch threads so often that clients within this process overlap."""
     before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield
     finally:
@@ -63,7 +63,7 @@ def eager_threads() -> Generator[None]:
 
 
 def shortest(guarantee: str, mutant: Mutant, sequences: int, seed: int, seconds: float = 60.0) -> int | None:
-    """How many calls the shortest sequence takes that shows the bug, None where none of so many does."""
+    """Return the number of calls in the shortest sequence that shows the bug, None if none of so many does."""
     target = standins.direct()
     until = time.monotonic() + seconds
     with mutant():

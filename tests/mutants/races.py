@@ -19,7 +19,7 @@ TURNS = 3
 
 
 def yield_the_lock(lock: Any) -> None:
-    """Lets the threads in that wait for the lock, or for the interpreter."""
+    """Let the threads run that wait for the lock, or for the interpreter."""
     for _ in range(TURNS):
         lock.release()
         time.sleep(0)
@@ -28,7 +28,7 @@ def yield_the_lock(lock: Any) -> None:
 
 @mutant("HI-1")
 def racing_updates_overwrite_each_other() -> AbstractContextManager[Any]:
-    """The revision is compared before others are let in: a lost update, and a revision that is reused."""
+    """The revision is compared before other threads run: a lost update, and a revision that is reused."""
 
     def commit(real: Any, self: State, draft: Draft) -> AppRecord:
         if draft.old is not None:
@@ -41,7 +41,7 @@ def racing_updates_overwrite_each_other() -> AbstractContextManager[Any]:
 
 @mutant("CR-2")
 def racing_creates_all_win() -> AbstractContextManager[Any]:
-    """Whether there is such an app is looked up before others are let in."""
+    """The look-up of the app comes before other threads run."""
 
     def commit(real: Any, self: State, draft: Draft) -> AppRecord:
         if draft.old is None:
@@ -54,7 +54,7 @@ def racing_creates_all_win() -> AbstractContextManager[Any]:
 
 @mutant("DE-1")
 def racing_deletes_all_win() -> AbstractContextManager[Any]:
-    """The app is found before others are let in; who comes late says that it deleted it, too."""
+    """The app is found before other threads run; a late deletion succeeds, too."""
 
     def remove(real: Any, self: State, old: AppRecord) -> None:
         yield_the_lock(self.lock)
@@ -67,7 +67,7 @@ def racing_deletes_all_win() -> AbstractContextManager[Any]:
 
 @mutant("WA-5")
 def what_happens_after_the_snapshot_is_missed() -> AbstractContextManager[Any]:
-    """The snapshot is taken, others are let in, and only then does the stream hear of events."""
+    """The snapshot is taken, other threads run, and only then does the subscription begin."""
 
     def subscribe(real: Any, self: EventLog, scope: Any, snapshot: Any) -> Subscription:
         taken = tuple(snapshot)
@@ -79,7 +79,7 @@ def what_happens_after_the_snapshot_is_missed() -> AbstractContextManager[Any]:
 
 @mutant("WA-3")
 def events_overtake_each_other() -> AbstractContextManager[Any]:
-    """Every other event is published after others were let in, so that theirs come first."""
+    """Every other event is published after other threads ran, so that theirs come first."""
     counted = [0]
 
     def publish(real: Any, self: EventLog, event: Event) -> None:
@@ -93,7 +93,7 @@ def events_overtake_each_other() -> AbstractContextManager[Any]:
 
 @mutant("GE-3")
 def a_read_is_kept_for_the_next_one() -> AbstractContextManager[Any]:
-    """What was read is kept after others were let in, and given to the next reader, though it may be older."""
+    """A record is kept while other threads run, and returned to the next reader, though it may be older."""
     kept: dict[tuple[int, AppKey], AppRecord] = {}
 
     def read(real: Any, self: Standard, call: Any) -> AppRecord:

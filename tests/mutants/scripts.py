@@ -58,7 +58,7 @@ def run(path: Path) -> tuple[int, str]:
 
 
 def main() -> int:
-    """Runs ten of them."""
+    """Run ten of them."""
     bad = 0
     with tempfile.TemporaryDirectory() as where:
         for guarantee, mutant in TEN:

@@ -50,12 +50,12 @@ def statuses(app: model.App) -> list[str]:
 
 
 def kind(event: rpc.WatchResponse) -> str:
-    """Which event a watch delivered: create, update or delete."""
+    """Return the kind of an event: create, update or delete."""
     return (event.WhichOneof("event") or "none").removesuffix("_event")
 
 
 def app_of(event: rpc.WatchResponse) -> model.App:
-    """The app as an event leaves it."""
+    """Return the app as an event leaves it."""
     match kind(event):
         case "create":
             return event.create_event.app
@@ -72,19 +72,19 @@ class Stream:
         self._subscription = plane.open(Call(WATCH, request))
 
     def next(self) -> rpc.WatchResponse | None:
-        """The next event, None where there is none now."""
+        """Return the next event, None if there is none now."""
         taken = self._subscription.take()
         return None if taken is None else rpc.WatchResponse.FromString(taken)
 
     def drain(self) -> list[rpc.WatchResponse]:
-        """All that is there now."""
+        """Return all events that are there now."""
         events: list[rpc.WatchResponse] = []
         while (event := self.next()) is not None:
             events.append(event)
         return events
 
     def close(self) -> None:
-        """Gives the subscription back."""
+        """Close the subscription."""
         self._subscription.close()
 
 

@@ -34,7 +34,7 @@ class Refusal:
 
     @property
     def message(self) -> str:
-        """What the error says."""
+        """The message of the error."""
         return self.error.message
 
 

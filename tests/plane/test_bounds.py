@@ -1,4 +1,4 @@
-"""What a plane keeps, counts and compares has bounds, whoever calls it; none of them is met by ordinary use."""
+"""Bounds of what a plane keeps, counts and compares, for any caller; ordinary use meets none of them."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_answers_that_are_kept_have_a_total(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_ids_of_deleted_apps_are_kept_short(api: Api) -> None:
-    """What is remembered of a deleted app is of one size, however long its id is; it still counts."""
+    """The trace of a deleted app is of one size, however long its id is; it still counts."""
     long = "p" * 100_000
     urls: list[str] = []
     for _ in range(2):
@@ -136,9 +136,9 @@ def test_ids_of_deleted_apps_are_kept_short(api: Api) -> None:
 
 
 def test_a_token_of_no_page(api: Api) -> None:
-    """The message of a token that is none promises nothing that isn't so: equal planes give equal tokens."""
+    """The message of an unknown token is true of any plane: equal planes give equal tokens."""
     with Refusal(INVALID) as refused:
-        api.list(list_pb2.ListRequest(token="nobody gave this"))
+        api.list(list_pb2.ListRequest(token="never returned"))
     assert "no page of this plane had that token" in refused.message
     tokens: set[str] = set()
     for _ in range(2):
@@ -190,7 +190,7 @@ def test_broken_encodings_are_counted_without_end() -> None:
 
 
 def test_elements_before_a_broken_end_are_counted() -> None:
-    """What a parser would read before it finds that the message is broken counts."""
+    """The elements that a parser would read before the broken end count."""
     request = rpc.CreateRequest(app=new_app())
     for _ in range(5_000):
         request.app.spec.inputs.items.add()

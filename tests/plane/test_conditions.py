@@ -13,7 +13,7 @@ _TEXTS = st.sampled_from(["", "m", "é" * 80, "x" * 300, "y" * 20_000])
 
 @given(st.lists(st.tuples(st.booleans(), _TEXTS), max_size=2 * MAX_CONDITIONS))
 def test_a_history_is_what_a_list_is(actions: list[tuple[bool, str]]) -> None:
-    """Conditions added, and put in the place of the last, come out in order, at most MAX_CONDITIONS of them."""
+    """Conditions added, or replacing the last one, come out in order, at most MAX_CONDITIONS of them."""
     history, expected = History(), list[Condition]()
     for number, (append, text) in enumerate(actions):
         condition = Condition(revision=number + 1, message=text)
@@ -29,7 +29,7 @@ def test_a_history_is_what_a_list_is(actions: list[tuple[bool, str]]) -> None:
 
 
 def test_a_history_never_changes() -> None:
-    """Who keeps one has it as it was."""
+    """A history that is kept stays as it was."""
     one = History().append(Condition(revision=1, message="one"))
     before = one.encoded
     one.append(Condition(revision=2))

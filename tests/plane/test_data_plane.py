@@ -57,7 +57,7 @@ def leased(api: Api, plane: FakeControlPlane) -> model.App:
 
 
 def read(stream: OpenStream) -> int:
-    """How many messages the stream gives now."""
+    """Return the number of messages that the stream has now."""
     count = 0
     while stream.take() is not None:
         count += 1

@@ -125,7 +125,7 @@ def test_a_conflict_on_demand(api: Api, plane: FakeControlPlane) -> None:
 
 
 def test_a_watch_right_after_a_write_hears_of_it_twice(api: Api, plane: FakeControlPlane) -> None:
-    """What was written a moment ago is in the snapshot and comes as an event; 5 ms later only in the snapshot."""
+    """A write of a moment ago is in the snapshot and comes as an event; 5 ms later only in the snapshot."""
     api.stub.create(rpc.CreateRequest(app=new_app()))
     stream = api.watch(app_id=app_id())
     assert [kind(event) for event in stream.drain()] == ["create", "create"]
@@ -135,7 +135,7 @@ def test_a_watch_right_after_a_write_hears_of_it_twice(api: Api, plane: FakeCont
 
 
 def test_events_that_do_not_fit_are_dropped(api: Api, plane: FakeControlPlane) -> None:
-    """A watcher that doesn't read keeps 100 events and never hears of the others; its stream goes on."""
+    """A watcher that doesn't read keeps 100 events and never receives the others; its stream goes on."""
     stream = api.watch(app_id=app_id())
     for number in range(MAX_BUFFERED_EVENTS + 20):
         api.stub.create(rpc.CreateRequest(app=new_app(image=f"img:{number}")))
@@ -162,7 +162,7 @@ def test_a_kept_answer_is_given_for_thirty_seconds(api: Api, plane: FakeControlP
 
 
 def test_a_polled_app_moves_on_the_auto_clock() -> None:
-    """Who asks again and again on the auto clock sees an app start, though the first answer is kept at first."""
+    """A client that polls on the auto clock sees an app start, though the first answer is kept at first."""
     now = 0.0
     with FakeControlPlane.of(Settings(dialect="flyte-oss"), real=lambda: now) as plane:
         api = Api(plane)
@@ -179,7 +179,7 @@ def test_a_polled_app_moves_on_the_auto_clock() -> None:
 
 
 def test_an_idle_app_has_no_pods_until_somebody_asks(api: Api, plane: FakeControlPlane) -> None:
-    """An app that nobody asks for during its scaledown_period goes to zero without a word, and is back when asked."""
+    """An app without requests during its scaledown_period goes to zero without an event; a request brings it back."""
     app = new_app()
     app.spec.autoscaling.scaledown_period.FromSeconds(60)
     assert served(api, app).status.current_replicas == 1
@@ -258,7 +258,7 @@ def test_any_host_can_be_asked_for(api: Api, plane: FakeControlPlane) -> None:
 
 
 def test_pages_begin_where_the_last_one_ended(api: Api, plane: FakeControlPlane) -> None:
-    """Pages go by resource name, whatever is deleted in between; 0 is no limit; a token of nobody's is INTERNAL."""
+    """Pages go by resource name, whatever is deleted in between; 0 is no limit; an unknown token is INTERNAL."""
     for name in ("c", "a", "b", "d"):
         api.stub.create(rpc.CreateRequest(app=new_app(name)))
     request = rpc.ListRequest()
@@ -294,7 +294,7 @@ def test_a_dialect_that_is_not_there() -> None:
 
 
 def test_there_are_no_leases() -> None:
-    """What only makes sense with leases is refused, not passed over."""
+    """Settings that only make sense with leases are refused, not ignored."""
     for options in ({"data_plane": "none"}, {"pools": {"default": ["east"]}}):
         with pytest.raises(ValueError, match="flyte-oss has no leases"):
             FakeControlPlane(dialect="flyte-oss", **options)  # type: ignore[arg-type]  # two kinds of values

@@ -57,7 +57,7 @@ def test_a_public_url_follows_the_settings(settings: dict[str, Any], url: str) -
     ],
 )
 def test_get_knows_both_forms(ingress: Any, url: str) -> None:
-    """Whichever form is shown, Get by ingress finds an app by its path and by its host."""
+    """With either form shown, Get by ingress finds an app by its path and by its host."""
     with FakeControlPlane(clock="manual", ingress=ingress, ingress_port=8080) as plane:
         api = Api(plane)
         api.create(blue("blue.example.com"))
@@ -83,7 +83,7 @@ def test_get_knows_both_forms(ingress: Any, url: str) -> None:
     ],
 )
 def test_a_path_is_one_label_as_it_stands(url: str) -> None:
-    """What isn't exactly /apps/SUBDOMAIN on the plane's own host and port leads to no app."""
+    """A path other than exactly /apps/SUBDOMAIN on the plane's own host and port leads to no app."""
     with FakeControlPlane(clock="manual", ingress_port=8080) as plane:
         api = Api(plane)
         api.create(blue())
@@ -134,7 +134,7 @@ def test_a_served_plane_names_its_port() -> None:
     ("setting", "value"), [("ingress", "hosts"), ("ingress_host", ""), ("ingress_host", "a b"), ("ingress_host", "a/b")]
 )
 def test_a_wrong_setting_is_refused_by_name(setting: str, value: str) -> None:
-    """What public URLs are built from is checked when the plane is made."""
+    """The settings of public URLs are checked when the plane is made."""
     settings: dict[str, Any] = {setting: value}
     with pytest.raises(ValueError, match=setting):
         FakeControlPlane(**settings)

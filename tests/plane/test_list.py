@@ -21,7 +21,7 @@ def where(function: str, field: str, *values: str) -> list_pb2.Filter:
 
 
 def _label(item: list_pb2.Filter) -> str:
-    """What a filter is called in a test's id."""
+    """Return a filter's name in a test's id."""
     return f"{item.field}-{list_pb2.Filter.Function.Name(item.function)}"
 
 

@@ -1,4 +1,4 @@
-"""Pools and pinned clusters on a plane whose clusters are all simulated, beside one of somebody's own."""
+"""Pools and pinned clusters on a plane whose clusters are all simulated, beside an operator's cluster."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LEASE = OPERATIONS["/flyteidl2.app.AppService/Lease"]
 
 
 def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
-    """A cluster of somebody's own comes."""
+    """Open a Lease stream of an operator's cluster."""
     return plane.open(Call(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster))))
 
 
 @pytest.fixture
 def notices(plane: FakeControlPlane) -> list[Notice]:
-    """What the plane says at the terminal."""
+    """The plane's notices at the terminal."""
     found: list[Notice] = []
     plane.notify(found.append)
     return found
@@ -37,7 +37,7 @@ def notices(plane: FakeControlPlane) -> list[Notice]:
 def test_the_simulated_cluster_serves_every_pool_and_cluster(
     api: Api, notices: list[Notice], pool: str, cluster: str, holder: str
 ) -> None:
-    """Where no pool is configured an app of any pool, pinned to any cluster or none, runs, stops and runs again."""
+    """Without configured pools an app of any pool, pinned to any cluster or none, runs, stops and runs again."""
     app = new_app()
     app.spec.cluster_pool, app.spec.cluster = pool, cluster
     created = api.create(app)
@@ -81,7 +81,7 @@ def test_a_cluster_that_came_is_left_its_apps(api: Api, notices: list[Notice]) -
 
 
 def test_an_app_moves_from_a_cluster_that_is_played_to_one_that_came(api: Api) -> None:
-    """What was stopped under a name whose own cluster has come since is leased to that cluster when it starts again."""
+    """An app stopped under a name whose own cluster has come since is leased to that cluster when it starts again."""
     app = new_app()
     app.spec.cluster = "east"
     api.create(app)
@@ -100,7 +100,7 @@ def test_an_app_moves_from_a_cluster_that_is_played_to_one_that_came(api: Api) -
 
 
 def test_where_pools_are_configured_an_app_that_waits_says_so_at_the_terminal(pooled: Api) -> None:
-    """SP-2: with --pool the app of another pool waits, and whoever runs the plane reads why, at each write."""
+    """SP-2: with --pool the app of another pool waits, and the terminal shows why, at each write."""
     notices: list[Notice] = []
     pooled.plane.notify(notices.append)
     app = new_app()

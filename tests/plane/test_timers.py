@@ -13,7 +13,7 @@ from .api import Api
 
 
 def test_the_next_step_of_an_app_is_listed(api: Api) -> None:
-    """What is scheduled has its app, its time and its reason, the earliest first."""
+    """A pending timer has its app, its time and its reason, the earliest first."""
     assert api.plane.pending_timers() == []
     api.create(name="a")
     step, lease = api.plane.pending_timers()

@@ -1,4 +1,4 @@
-"""Where a server listens: both addresses that localhost stands for, and what it says where another program is there."""
+"""The addresses of a server: both that localhost stands for, and its message if another program has the port."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_all_addresses_of_both_kinds(kind: str) -> None:
 
 
 def test_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no ::1, localhost is 127.0.0.1, without a word."""
+    """Without ::1, localhost is 127.0.0.1, without a message."""
     made = socket.socket
 
     def without_ipv6(family: int = -1, *arguments: Any, **more: Any) -> socket.socket:
@@ -116,7 +116,7 @@ def test_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_the_links_lead() -> None:
-    """What is said of links where 8080 is taken: the SDK's lead to 8080 for port 8090, else to the API itself."""
+    """The message about a taken 8080: the SDK's links lead to 8080 for port 8090, else to the API itself."""
     assert "put 8090 for 8080" in addresses.no_console(8090)
     said = addresses.no_console(9000)
     assert "on port 9000, where the links lead" in said and "put" not in said

@@ -166,7 +166,7 @@ def test_repeated_gets_are_kept_by_bytes() -> None:
 
 
 def test_bodies_in_flight_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where many bodies are arriving, a further large one is RESOURCE_EXHAUSTED; a small one is answered."""
+    """While many bodies are arriving, a further large one is RESOURCE_EXHAUSTED; a small one is answered."""
     monkeypatch.setattr(request_timeouts, "MAX_HELD_BYTES", 1024 * 1024)
     part = bytes(600 * 1024)
 

@@ -1,4 +1,4 @@
-"""What a request may cost: CPU and memory in proportion to its bytes, and no other call waits for it.
+"""The cost of a request: CPU and memory in proportion to its bytes, and no other call waits for it.
 
 CPU seconds are measured, so that a loaded machine changes nothing. `FLYTEAPPS_BUDGET=N` draws N requests for each RPC.
 """

@@ -25,7 +25,7 @@ ACTIVE = definition.Status.DEPLOYMENT_STATUS_ACTIVE
 
 
 def test_both_ports_show_one_plane() -> None:
-    """What is written by Connect is read by gRPC and in process, and a watch drives the auto clock to ACTIVE."""
+    """An app written by Connect is read by gRPC and in process, and a watch drives the auto clock to ACTIVE."""
     with FakeControlPlane() as plane:
         server = plane.serve()
         with AppServiceClientSync(server.url) as client, grpc.insecure_channel(server.grpc_target) as channel:

@@ -129,6 +129,6 @@ def test_request_ids_come_back(server: ServerProcess, request_id: str) -> None:
 
 
 def test_a_request_id_that_is_none_is_dropped(server: ServerProcess) -> None:
-    """What would make a header or a log line of its own isn't echoed."""
+    """A request id that would make a header or a log line of its own isn't echoed."""
     answer = HTTP.post(server.url + GET, headers=PROTO | {"x-request-id": "a b" * 100})
     assert "x-request-id" not in answer.headers

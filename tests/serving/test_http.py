@@ -1,4 +1,4 @@
-"""What else HTTP may bring: old versions, tunnels, upgrades, pings, two lengths of one body, Envoy's own doors."""
+"""Further cases of HTTP: old versions, tunnels, upgrades, pings, two lengths of one body, Envoy's own doors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server tells of itself: metrics, health, reflection, traces, compressed answers."""
+"""Observability of a server: metrics, health, reflection, traces, compressed answers."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_health_over_grpc(server: ServerProcess) -> None:
 
 
 def test_health_watch_ends_with_the_server(kind: str) -> None:
-    """Who watches the health of a server hears of its end by UNAVAILABLE."""
+    """A Watch of a server's health ends with UNAVAILABLE when the server ends."""
     server = ServerProcess("--server", kind)
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         call = cast("Any", health_pb2_grpc.HealthStub(channel)).Watch(health_pb2.HealthCheckRequest(), timeout=20)
@@ -213,7 +213,7 @@ def test_large_answers_are_compressed(server: ServerProcess, large: payload.List
 
 
 def test_small_answers_stay_plain(server: ServerProcess) -> None:
-    """What is small isn't compressed: on this machine it costs more than it saves."""
+    """A small answer isn't compressed: on this machine it costs more than it saves."""
     headers = {"content-type": "application/json", "accept-encoding": "gzip"}
     answer = HTTP.post(server.url + LIST, json={"project": {"name": "none", "domain": "d"}}, headers=headers)
     assert answer.status_code == 200

@@ -61,14 +61,14 @@ ODD_ORIGINS = [
 
 @pytest.mark.parametrize("authority", ODD_AUTHORITIES)
 def test_an_odd_host_is_none(authority: str) -> None:
-    """What isn't host[:port] is no host of this machine."""
+    """An authority other than host[:port] is no host of this machine."""
     assert parse_authority(authority) is None
     assert not HostPolicy("127.0.0.1").allows_host(authority)
 
 
 @pytest.mark.parametrize("origin", ODD_ORIGINS)
 def test_an_odd_origin_is_none(origin: str) -> None:
-    """What isn't scheme://host[:port] of HTTP is no origin of this machine, nor of the server's own pages."""
+    """A text other than scheme://host[:port] of HTTP is no origin of this machine, nor of the server's own pages."""
     policy = HostPolicy("127.0.0.1", (), ("https://console.example",))
     for authority in ("localhost", origin.partition("//")[2], origin):
         assert not policy.allows_origin(origin, authority)
@@ -95,7 +95,7 @@ def test_origins_that_can_be_allowed(origin: str) -> None:
 
 @pytest.mark.parametrize("origin", ["console.example", "https://a/b", r"http://a\@b", "https://a@b", "chrome://x"])
 def test_origins_that_can_not(origin: str) -> None:
-    """What no browser would send is a mistake of the command line."""
+    """An origin that no browser would send is a mistake of the command line."""
     with pytest.raises(ValueError, match="is no origin"):
         check_origin(origin)
 

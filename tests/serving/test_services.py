@@ -344,6 +344,6 @@ def test_a_page_is_bounded_in_bytes() -> None:
     ],
 )
 def test_a_wrong_declaration_is_refused(settings: dict[str, Any]) -> None:
-    """What is declared is checked when the plane is made, and the error names it."""
+    """Declarations are checked when the plane is made, and the error names the wrong one."""
     with pytest.raises(ValueError, match=f"{next(iter(settings))}|a: give a list"):
         FakeControlPlane(**settings)

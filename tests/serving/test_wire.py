@@ -1,4 +1,4 @@
-"""What the wire says (ID-3), over real sockets of both servers."""
+"""Errors on the wire (ID-3), over real sockets of both servers."""
 
 from __future__ import annotations
 

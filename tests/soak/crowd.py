@@ -247,11 +247,11 @@ class Observer:
         self._longest[self._meanwhile] = max(took, self._longest.get(self._meanwhile, took))
 
     def meanwhile(self, what: str) -> None:
-        """What goes on from now on."""
+        """Name the activity during which the following Gets are measured."""
         self._meanwhile = what
 
     def late(self) -> list[str]:
-        """Print how long Gets took; those that took too long."""
+        """Print how long Gets took; return those that took too long."""
         wrong: list[str] = []
         for what, (spent, seconds) in self._longest.items():
             line = f"while {what}, the longest Get took {seconds:.2f} s, {spent:.2f} s of CPU"
@@ -348,7 +348,7 @@ def crowd(server: ServerProcess, seconds: float, watchers: int, pool: ProcessPoo
 
 
 def _gone(observer: Observer, what: str) -> list[str]:
-    """What is left open."""
+    """Return what is left open."""
     if observer.get_until(lambda: observer.streams() == 0):
         return []
     return [f"{observer.streams():,} streams are left of {what}"]

@@ -215,7 +215,7 @@ def sample_of(server: ServerProcess) -> dict[str, float]:
 
 
 async def soak(server: ServerProcess, seconds: float, seed: int, dialect: str) -> list[str]:
-    """What went wrong."""
+    """Put load on the server; return what went wrong."""
     source = random.Random(seed)
     load = Load(server.url, source, dialect)
     before = sample_of(server)
