@@ -9,6 +9,6 @@ from flyteapps_fake.standard.dialect import Standard
 
 
 def state_of(plane: FakeControlPlane) -> State:
-    """Everything that the plane holds."""
+    """Return everything that the plane holds."""
     assert isinstance(plane._dialect, Standard)
     return plane._dialect.state

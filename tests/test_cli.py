@@ -16,7 +16,7 @@ from flyteapps import __version__, cli
 
 
 def echo(arguments: list[str]) -> int | None:
-    """A command that exits with the number that it is given."""
+    """Exit with the number that it is given."""
     return int(arguments[0]) if arguments else None
 
 

@@ -50,7 +50,7 @@ class Block:
 
 
 def blocks(page: Path, language: str = "python") -> list[Block]:
-    """The blocks of a page in one language."""
+    """Return the blocks of a page in one language."""
     found: list[Block] = []
     heading, fence, start = "", None, 0
     lines: list[str] = []
@@ -96,19 +96,19 @@ def connection(plane: FakeControlPlane, wire: str) -> dict[str, Any]:
 
 
 def run(block: Block, names: dict[str, Any]) -> None:
-    """Runs a block as it stands, with its line numbers."""
+    """Run a block as it stands, with its line numbers."""
     exec(compile("\n" * (block.line - 1) + block.text, str(block.page), "exec"), names)
 
 
 def run_with_address(block: Block, names: dict[str, Any]) -> None:
-    """Runs a block that makes the default client; only the address is the plane's."""
+    """Run a block that makes the default client; only the address is the plane's."""
     assert ADDRESS in block.text
     text = block.text.replace(ADDRESS, "flyteapps.init(**connection, ")
     run(Block(block.page, block.language, block.line, block.heading, text), names)
 
 
 def run_tests(names: dict[str, Any], before: set[str]) -> None:
-    """Runs the test functions that a block has defined, with pytest's fixtures; each gets a plane of its own."""
+    """Run the test functions that a block has defined, with pytest's fixtures; each gets a plane of its own."""
     for name in sorted(names.keys() - before):
         if not name.startswith("test_"):
             continue
@@ -183,14 +183,14 @@ def test_a_program_of_the_sdk_runs(block: Block, work: Path) -> None:
 
 
 def prepare(block: Block, plane: FakeControlPlane) -> None:
-    """docs/migration.md says that there is an app `hello`, stopped."""
+    """Make the app `hello`, stopped, where docs/migration.md assumes it."""
     if block.page == MIGRATION:
         client = Client(transport=plane.transport(), project="demo", domain="development")
         client.apps.create(message()).deactivate(wait=True)
 
 
 def without_calls(block: Block) -> Block:
-    """A block as far as it only imports and defines."""
+    """Return a block as far as it only imports and defines."""
     kept = ast.Import | ast.ImportFrom | ast.FunctionDef
     body: list[ast.stmt] = [each for each in ast.parse(block.text).body if isinstance(each, kept)]
     return Block(block.page, block.language, block.line, block.heading, ast.unparse(ast.Module(body, [])))
@@ -233,7 +233,7 @@ class Member:
 
 @functools.cache
 def members() -> list[Member]:
-    """All of the surface but the names of the package; what has an `aio` counts twice."""
+    """Return all of the surface but the names of the package; a method with an `aio` counts twice."""
     with FakeControlPlane() as plane:
         client = Client(transport=plane.transport(), project="demo", domain="development")
         app = client.apps.create(message())
@@ -255,14 +255,14 @@ def members() -> list[Member]:
 
 
 def message() -> Any:
-    """The message of the app that the page begins with."""
+    """Return the message of the app that the page begins with."""
     names: dict[str, Any] = {}
     run(SETUP_WITHOUT_CALLS, names)
     return names["new_app"]("hello")
 
 
 def shown() -> set[tuple[str, bool]]:
-    """Every dotted expression in the examples, and whether it stands in an async function."""
+    """Return every dotted expression in the examples, and whether it stands in an async function."""
     found: set[tuple[str, bool]] = set()
 
     def visit(node: ast.AST, awaits: bool) -> None:
@@ -292,7 +292,7 @@ def test_everything_public_has_an_example(member: Member) -> None:
 
 
 def rows(page: Path) -> list[list[str]]:
-    """The cells of all tables of a page."""
+    """Return the cells of all tables of a page."""
     lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
@@ -310,7 +310,7 @@ def test_the_tables_name_the_whole_surface() -> None:
 
 
 def slug(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
+    """Return the anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -24,7 +24,7 @@ def _blocks(language: str, page: Path = README) -> list[str]:
 
 
 def _run(word: str, page: Path = README) -> dict[str, Any]:
-    """Runs the one example that holds the word; the names that it leaves."""
+    """Run the one example that holds the word; return the names that it leaves."""
     [example] = [block for block in _blocks("python", page) if word in block]
     names: dict[str, Any] = {}
     exec(compile(example, str(page), "exec"), names)

@@ -46,7 +46,7 @@ class Worker:
         )
 
     def __call__(self) -> float:
-        """The CPU seconds of one block in that process."""
+        """Return the CPU seconds of one block in that process."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -56,7 +56,7 @@ class Worker:
         return float(answer)
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._process.kill()
         self._process.wait()
 
@@ -67,7 +67,7 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def served(python: str, server: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
-    """`flyteapps serve` of one environment, its first call answered; yields the process and its port."""
+    """Yield the process and the port of `flyteapps serve` of one environment, once its first call is answered."""
     port = free_port()
     process = start(True, port, python=python, server=server)
     try:
@@ -79,7 +79,7 @@ def served(python: str, server: str) -> Generator[tuple[subprocess.Popen[bytes],
 
 
 def alternate(measures: list[Measure], rounds: int) -> list[list[float]]:
-    """The CPU seconds of each measure in each round, after one block that isn't counted; who begins takes turns."""
+    """Return the CPU seconds of each measure by round, after one block that isn't counted; the first one rotates."""
     for each in measures:
         each()
     spent: list[list[float]] = []
@@ -92,14 +92,14 @@ def alternate(measures: list[Measure], rounds: int) -> list[list[float]]:
 
 
 def report(label: str, spent: list[list[float]]) -> None:
-    """Prints one row: the second measure over the first, and as a control the third, which is the first again."""
+    """Print one row: the second measure over the first, and as a control the third, which is the first again."""
     ours = ratio_of([(each[0], each[1]) for each in spent])
     control = ratio_of([(each[0], each[2]) for each in spent])
     print(f"{label:44} {ours}   control {control}", flush=True)
 
 
 def in_workers(pythons: list[str], rows: tuple[str, ...], calls: int, rounds: int, url: str = "") -> None:
-    """Rows whose CPU is the caller's; several processes each, as one differs from the next by some percent."""
+    """Report rows whose CPU is the caller's; several processes each, as one differs from the next by some percent."""
     for what in rows:
         spent: list[list[float]] = []
         for _ in range(PROCESSES):
@@ -130,7 +130,7 @@ def _updates(process: subprocess.Popen[bytes], port: int, watchers: Watchers, se
 
 
 def in_servers(pythons: list[str], server: str, calls: int, rounds: int) -> None:
-    """Rows whose CPU is the server's: unary Get by both protocols, an update to many watchers."""
+    """Report rows whose CPU is the server's: unary Get by both protocols, an update to many watchers."""
     spent: dict[str, list[list[float]]] = {}
     for _ in range(PROCESSES):
         with ExitStack() as stack:
@@ -165,7 +165,7 @@ def _stop(signal_number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """PYTHON-OF-THE-BASE [--smoke]."""
+    """Compare with PYTHON-OF-THE-BASE [--smoke]."""
     signal.signal(signal.SIGTERM, _stop)
     smoke = "--smoke" in sys.argv
     base = next(each for each in sys.argv[1:] if not each.startswith("-"))

@@ -24,12 +24,12 @@ SCOPE: dict[str, Any] = {"project": "p", "domain": "d"}
 
 
 def app(name: str) -> App:
-    """An app to create."""
+    """Return an app to create."""
     return App(metadata=Meta(id=Identifier(**SCOPE, name=name)), spec=Spec(container=Container(image="image")))
 
 
 def block(what: str, calls: int, url: str) -> Callable[[], object]:
-    """The function that runs one block."""
+    """Return the function that runs one block."""
     if url:
         options: dict[str, Any] = {"protocol": what.removesuffix("-aio"), "insecure": True}
         client = flyteapps.Client(url, **SCOPE, **options)
@@ -60,7 +60,7 @@ def block(what: str, calls: int, url: str) -> Callable[[], object]:
 
 
 def main() -> None:
-    """Serves blocks until standard input ends."""
+    """Serve blocks until standard input ends."""
     run = block(sys.argv[1], int(sys.argv[2]), sys.argv[3])
     for _ in sys.stdin:
         before = time.process_time()

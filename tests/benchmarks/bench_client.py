@@ -56,7 +56,7 @@ print(imported - started, time.perf_counter() - started)
 
 
 def app(name: str) -> App:
-    """An app to create."""
+    """Return an app to create."""
     made = App()
     made.metadata.id.name = name
     made.spec.container.image = "example.org/hello:1"
@@ -65,7 +65,7 @@ def app(name: str) -> App:
 
 @contextmanager
 def served() -> Generator[str]:
-    """A plane in a process of its own, with the app "a"."""
+    """Yield a plane in a process of its own, with the app "a"."""
     port = free_port()
     process = start(True, port)
     try:
@@ -80,7 +80,7 @@ def served() -> Generator[str]:
 
 
 def report(what: str, ratio: Ratio, limit: float | None, control: Ratio | None = None) -> bool:
-    """Prints one line; whether the limit is met."""
+    """Print one line; return whether the limit is met."""
     beside = f"   control {control}" if control else ""
     demanded = f"  (<= {limit:g})" if limit else ""
     print(f"{what:<58} {ratio}{demanded}   base {ratio.base_us:,.0f} us{beside}", flush=True)
@@ -128,7 +128,7 @@ async def _awaiting(
 async def _compare(
     base: Callable[[], Awaitable[object]], ours: Callable[[], Awaitable[object]], blocks: int, calls: int
 ) -> Ratio:
-    """As `compare`, within a running loop."""
+    """Do as `compare`, within a running loop."""
 
     async def block(call: Callable[[], Awaitable[object]]) -> float:
         started = time.perf_counter()
@@ -170,7 +170,7 @@ def direct(blocks: int, calls: int) -> bool:
 
 
 def first_call(url: str, processes: int) -> bool:
-    """Import and first call, each in a process of its own; by the process's own clock, and the whole process."""
+    """Measure import and first call, each in a process of its own, by its own clock and as a whole."""
     times: dict[str, list[tuple[float, float, float]]] = {"raw": [], "again": [], "ours": []}
     for _ in range(processes):
         for name in times:
@@ -188,7 +188,7 @@ def first_call(url: str, processes: int) -> bool:
 
 
 async def many_waits(url: str, count: int, **options: Any) -> bool:
-    """So many apps are waited for at once, by one client, until each is active."""
+    """Wait for so many apps at once, by one client, until each is active."""
     async with Client(url, **SCOPE, **options) as client:
         names = [f"wait-{number}-{abs(hash(tuple(options.items()))) % 10_000}" for number in range(count)]
         made = [await client.apps.create.aio(app(name)) for name in names[:1]]
@@ -210,7 +210,7 @@ async def many_waits(url: str, count: int, **options: Any) -> bool:
 
 
 def memory(url: str, calls: int) -> bool:
-    """The memory of this process after a fifth of the calls and after all."""
+    """Compare the memory of this process after a fifth of the calls and after all."""
     process = psutil.Process()
     before = threading.active_count()
     good = True
@@ -240,7 +240,7 @@ async def _call(client: Client, calls: int) -> None:
 
 
 def main() -> int:
-    """Runs all; 1 where a limit isn't met."""
+    """Run all; return 1 if a limit isn't met."""
     smoke = "--smoke" in sys.argv
     blocks, calls, processes = (3, 20, 2) if smoke else (50, 200, 30)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

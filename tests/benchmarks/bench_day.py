@@ -60,7 +60,7 @@ class Day:
 
 
 def day(apps: int, *, watched: bool) -> Day:
-    """One day; `watched`: what a watcher is sent goes into the digest, and nothing is timed for it."""
+    """Run one day; `watched`: the messages of a watcher go into the digest, and nothing is timed for it."""
     plane = FakeControlPlane(clock="manual", org="o", seed=7, watch_buffer=10_000_000)
     made = Day()
     digest = hashlib.sha256()
@@ -149,7 +149,7 @@ def codec_us() -> float:
 
 
 def main() -> int:
-    """Prints the figures."""
+    """Print the figures."""
     smoke = "--smoke" in sys.argv
     apps = 100 if smoke else 1_000
     base = codec_us()

@@ -22,7 +22,7 @@ from flyteapps_fake.core.operations import CREATE
 
 
 def fresh_plane(rounds: int) -> float:
-    """Milliseconds to make and close one plane, median."""
+    """Return the milliseconds of making and closing one plane, median."""
     times: list[float] = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -33,7 +33,7 @@ def fresh_plane(rounds: int) -> float:
 
 
 def memory_ratio(apps: int, image_bytes: int) -> float:
-    """Bytes of memory a settled app, store and indexes, over its serialized size."""
+    """Return the bytes of memory of a settled app, store and indexes, over its serialized size."""
     gc.collect()
     tracemalloc.start()
     plane = FakeControlPlane(clock="manual", org="o")
@@ -53,7 +53,7 @@ def memory_ratio(apps: int, image_bytes: int) -> float:
 
 
 def main() -> int:
-    """Prints the table."""
+    """Print the table."""
     smoke = "--smoke" in sys.argv
     apps = 2_000 if smoke else 100_000
     rows = [("a fresh embedded plane, ms", fresh_plane(50 if smoke else 1_000), 1.0)]

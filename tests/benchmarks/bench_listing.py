@@ -15,7 +15,7 @@ from flyteapps_fake import FakeControlPlane
 
 
 def main() -> int:
-    """Prints the verdict."""
+    """Print the verdict."""
     if "--smoke" in sys.argv:
         print(f"LI-6, a page costs the page: {len(checks_of('LI-6'))} check, run by `make bench` in full")
         return 0

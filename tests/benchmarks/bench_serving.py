@@ -38,7 +38,7 @@ asyncio.run(main())
 
 
 def free_port() -> int:
-    """A port of the loopback that nothing listens on now."""
+    """Return a port of the loopback that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -47,7 +47,7 @@ def free_port() -> int:
 def start(
     ours: bool, port: int, answer: bytes = b"", python: str = sys.executable, server: str = "pyvoy"
 ) -> subprocess.Popen[bytes]:
-    """Starts our server, that of the environment of `python`, or the bare one."""
+    """Start our server, that of the environment of `python`, or the bare one."""
     environment = {**os.environ, "BENCH_ANSWER": answer.hex(), "PYTHONPATH": str(HERE)}
     if ours:
         options = ["--port", str(port), "--console-port", str(free_port()), "--quiet", "--server", server]
@@ -58,7 +58,7 @@ def start(
 
 
 def first_answer(port: int, process: subprocess.Popen[Any]) -> None:
-    """Waits until a call is answered."""
+    """Wait until a call is answered."""
     client = SyncClient()
     while True:
         if process.poll() is not None:
@@ -73,14 +73,14 @@ def first_answer(port: int, process: subprocess.Popen[Any]) -> None:
 
 
 def cpu(process: subprocess.Popen[Any]) -> float:
-    """CPU seconds of the process and its children so far."""
+    """Return CPU seconds of the process and its children so far."""
     root = psutil.Process(process.pid)
     times = [each.cpu_times() for each in (root, *root.children(recursive=True))]
     return sum(each.user + each.system for each in times)
 
 
 def caller(port: int, grpc: bool, zipped: bool) -> Callable[[], None]:
-    """One Get, undecoded, the same against both servers."""
+    """Return one Get, undecoded, the same against both servers."""
     version = HTTPVersion.HTTP2 if grpc else HTTPVersion.HTTP1
     client = SyncClient(SyncHTTPTransport(http_version=version, use_system_dns=True))
     body = GetRequest(app_id=APP_ID).SerializeToString()
@@ -102,7 +102,7 @@ def caller(port: int, grpc: bool, zipped: bool) -> Callable[[], None]:
 
 
 def unary_ratio(pair: list[subprocess.Popen[bytes]], calls: list[Callable[[], None]], rounds: int, size: int) -> float:
-    """Base CPU over ours, median over interleaved rounds."""
+    """Return base CPU over ours, median over interleaved rounds."""
     ratios: list[float] = []
     for _ in range(rounds):
         spent: list[float] = []
@@ -117,7 +117,7 @@ def unary_ratio(pair: list[subprocess.Popen[bytes]], calls: list[Callable[[], No
 
 
 def start_ratio(rounds: int) -> float:
-    """Our time from start to first answer over the bare server's, median of interleaved rounds."""
+    """Return our time from start to first answer over the bare server's, median of interleaved rounds."""
     ratios: list[float] = []
     for _ in range(rounds):
         times: list[float] = []
@@ -134,7 +134,7 @@ def start_ratio(rounds: int) -> float:
 
 
 def main() -> int:
-    """Prints the table."""
+    """Print the table."""
     smoke = "--smoke" in sys.argv
     rounds, size = (1, 300) if smoke else (9, 3_000)
     app = App(metadata=Meta(id=APP_ID), spec=Spec(container=Container(image="image")))

@@ -46,20 +46,20 @@ class _Recorded(QueueStream):
         self._real = real
 
     def pause(self) -> None:
-        """Nothing is read without a call."""
+        """Do nothing: nothing is read without a call."""
 
     def resume(self) -> None:
-        """The same."""
+        """Do nothing, for the same reason."""
 
     def next(self, seconds: float) -> Message | None:
-        """The next message."""
+        """Return the next message."""
         real = self._real
         answer = _noted(self._notes, (lambda: real.next(seconds)) if real is not None else None)
         assert answer is None or isinstance(answer, Message)
         return answer
 
     def close(self) -> None:
-        """Frees the stream."""
+        """Free the stream."""
         if self._real is not None:
             self._real.close()
 
@@ -74,7 +74,7 @@ class _Tape(Link):
         self._real = real
 
     def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        """One call."""
+        """Return the response of one call."""
         real = self._real
         answer = _noted(
             self._notes,
@@ -84,12 +84,12 @@ class _Tape(Link):
         return answer
 
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
-        """An open stream."""
+        """Return an open stream."""
         real = self._real
         return _Recorded(self._notes, real.stream(service, method, request, response) if real is not None else None)
 
     def close(self) -> None:
-        """Frees what is open."""
+        """Free what is open."""
         if self._real is not None:
             self._real.close()
 
@@ -118,10 +118,10 @@ class _NoPlane(Plane):
         self.link = _Tape(notes, None)
 
     def advance(self, seconds: float) -> None:
-        """Nothing moves."""
+        """Do nothing: no time passes."""
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: there is nothing to free."""
 
 
 def drawn(count: int) -> list[list[Command]]:
@@ -137,7 +137,7 @@ def drawn(count: int) -> list[list[Command]]:
 
 
 def _ran(sequences_: Iterable[list[Command]], planes: Callable[[int], Plane]) -> float:
-    """CPU seconds of the sequences on those planes."""
+    """Return CPU seconds of the sequences on those planes."""
     run = Run(prefix="fcbench")
     started = time.process_time()
     for number, each in enumerate(sequences_):
@@ -205,7 +205,7 @@ def history(operations: int, seed_: int, lost_share: float) -> list[Call[Said]]:
 
 
 def _answers(state: State, said: Said) -> Iterable[Said]:
-    """The one answer that there can be."""
+    """Yield the one answer that there can be."""
     for code in (OK, "NOT_FOUND", "ALREADY_EXISTS", "ABORTED"):
         for after in step(state, said):
             answer = replace(said, code=code, seen=after if code == OK else None)
@@ -231,7 +231,7 @@ def histories(operations: int) -> bool:
 
 
 def main() -> int:
-    """Prints both."""
+    """Print both."""
     smoke = "--smoke" in sys.argv
     good = [sequences(100 if smoke else 1_000), histories(1_000 if smoke else OPERATIONS)]
     return 0 if all(good) else 1

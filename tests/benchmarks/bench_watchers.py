@@ -45,7 +45,7 @@ PER_CONNECTION = 1_000
 
 
 def start(*command: str) -> subprocess.Popen[str]:
-    """Starts a Python program."""
+    """Start a Python program."""
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     return subprocess.Popen(
         [sys.executable, *command], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -91,20 +91,20 @@ def health(port: int) -> dict[str, Any]:
 
 
 def memory(process: subprocess.Popen[Any]) -> float:
-    """Resident MB of the process and its children."""
+    """Return resident MB of the process and its children."""
     root = psutil.Process(process.pid)
     return sum(each.memory_info().rss for each in (root, *root.children(recursive=True))) / 1e6
 
 
 def idle_cores(process: subprocess.Popen[Any], seconds: float) -> float:
-    """Cores that the server takes while nothing happens."""
+    """Return cores that the server takes while nothing happens."""
     before, began = cpu(process), time.perf_counter()
     time.sleep(seconds)
     return (cpu(process) - before) / (time.perf_counter() - began)
 
 
 def seconds_until_gone(port: int) -> float:
-    """Until no stream is left."""
+    """Return the seconds until no stream is left."""
     began = time.perf_counter()
     while health(port)["streams"]["open"]:
         if time.perf_counter() - began > 60:
@@ -114,7 +114,7 @@ def seconds_until_gone(port: int) -> float:
 
 
 def fan_out_ratio(ours: int, bare: int, processes: list[subprocess.Popen[Any]], rounds: int, updates: int) -> float:
-    """Base CPU over ours for the same deliveries to 500 watchers, median of interleaved rounds."""
+    """Return base CPU over ours for the same deliveries to 500 watchers, median of interleaved rounds."""
     watchers = [Watchers(port, 500) for port in (ours, bare)]
     client = AppServiceClientSync(f"http://127.0.0.1:{ours}")
     http = SyncClient()
@@ -143,7 +143,7 @@ def fan_out_ratio(ours: int, bare: int, processes: list[subprocess.Popen[Any]], 
 
 
 def main() -> int:
-    """Prints the table."""
+    """Print the table."""
     smoke = "--smoke" in sys.argv
     many, seconds, rounds, updates = (1_000, 2.0, 2, 10) if smoke else (10_000, 10.0, 5, 40)
     ports = [free_port(), free_port()]

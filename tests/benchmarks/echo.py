@@ -15,7 +15,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
-    """Starts and ends at once."""
+    """Start and end at once."""
     while True:
         message = await receive()
         await send({"type": message["type"] + ".complete"})
@@ -24,7 +24,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Reads the body, answers; over gRPC with a frame and a trailer."""
+    """Read the body and answer; over gRPC with a frame and a trailer."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
         return

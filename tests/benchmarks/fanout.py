@@ -19,7 +19,7 @@ class Stream:
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """A bare ASGI application."""
+    """Serve as a bare ASGI application."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
         return

@@ -27,7 +27,7 @@ METHOD = "flyteidl2.app.AppService/Get"
 
 
 def descriptors() -> bytes:
-    """AppService and what it needs, as a FileDescriptorSet."""
+    """Return AppService and what it needs, as a FileDescriptorSet."""
     found = set[str]()
     result = FileDescriptorSet()
 
@@ -43,7 +43,7 @@ def descriptors() -> bytes:
 
 
 def ghz(tools: Path, port: int, folder: Path) -> float:
-    """gRPC calls a second."""
+    """Return gRPC calls a second."""
     request = {"app_id": {"org": APP_ID.org, "project": APP_ID.project, "domain": APP_ID.domain, "name": APP_ID.name}}
     command = [str(tools / "ghz"), "--insecure", "--protoset", str(folder / "protoset"), "--call", METHOD]
     command += ["-d", json.dumps(request), "-c", str(CLIENTS), "--connections", "4", "-z", f"{SECONDS}s"]
@@ -79,7 +79,7 @@ def bombardier(tools: Path, port: int, folder: Path) -> float:
 
 
 def main() -> int:
-    """Prints the table."""
+    """Print the table."""
     tools = Path(sys.argv[1]).resolve()
     ports = [free_port(), free_port()]
     ours = start(True, ports[0])

@@ -25,7 +25,7 @@ class Ratio:
 
 
 def ratio_of(pairs: list[tuple[float, float]]) -> Ratio:
-    """The ratio of pairs (base, ours), in seconds a call."""
+    """Return the ratio of pairs (base, ours), in seconds a call."""
     ratios = [ours / base for base, ours in pairs]
     source = random.Random(1)
     medians = sorted(statistics.median(source.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
@@ -34,7 +34,7 @@ def ratio_of(pairs: list[tuple[float, float]]) -> Ratio:
 
 
 def compare(base: Callable[[], object], ours: Callable[[], object], blocks: int, calls: int) -> Ratio:
-    """Alternates blocks of calls; which of a pair goes first is drawn, so that a drift favours neither."""
+    """Alternate blocks of calls; the first of a pair is drawn, so that a drift favours neither."""
     source = random.Random(2)
     pairs: list[tuple[float, float]] = []
     for each in (base, ours):
@@ -50,7 +50,7 @@ def compare(base: Callable[[], object], ours: Callable[[], object], blocks: int,
 
 
 def block(call: Callable[[], object], calls: int) -> float:
-    """Seconds a call."""
+    """Return the seconds of a call."""
     started = time.perf_counter()
     for _ in range(calls):
         call()

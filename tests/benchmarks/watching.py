@@ -43,7 +43,7 @@ class Connection:
             self._flush()
 
     def read(self) -> None:
-        """Takes what is there."""
+        """Read what is there."""
         data = self.socket.recv(1_000_000)
         if not data:
             raise SystemExit("the server closed a connection")
@@ -70,7 +70,7 @@ class Connection:
 
 
 def main() -> None:
-    """PORT CONNECTIONS STREAMS_EACH BODY_IN_HEX."""
+    """Run PORT CONNECTIONS STREAMS_EACH BODY_IN_HEX."""
     port, connections, streams = map(int, sys.argv[1:4])
     body = bytes.fromhex(sys.argv[4])
     selector = selectors.DefaultSelector()

@@ -40,7 +40,7 @@ class Plan:
     log: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def next_call(self, method: str) -> str:
-        """The fault of this call."""
+        """Return the fault of this call."""
         fault = self.calls.pop(0) if self.calls else OK
         self.log.append((method, fault))
         return fault
@@ -65,7 +65,7 @@ class FaultyTransport:
     def unary(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """One call, with the fault that is due."""
+        """Make one call, with the fault that is due."""
         fault = self._plan.next_call(method.name)
         if fault == REQUEST_LOST:
             raise unavailable("the request was lost")
@@ -86,19 +86,19 @@ class FaultyTransport:
     async def async_unary(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return self.unary(method, request)
 
     def stream(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> CutStream:
-        """A stream that ends where it is due."""
+        """Return a stream that ends where it is due."""
         return CutStream(self._inner.stream(method, request), self._plan.next_cut())
 
     def async_stream(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncCutStream:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return AsyncCutStream(self._inner.async_stream(method, request), self._plan.next_cut())
 
 
@@ -154,5 +154,5 @@ class AsyncCutStream(_Cutting):
 
 
 def cuts(positions: Iterable[int], how: str = "UNAVAILABLE") -> list[Cut]:
-    """One cut a stream, at these positions."""
+    """Return one cut a stream, at these positions."""
     return [Cut(position, how) for position in positions]

@@ -36,7 +36,7 @@ shared: Client | None = None
 
 
 def connected(endpoint: str, transport: str) -> Client:
-    """The client of this process, inherited where there is one."""
+    """Return the client of this process, inherited where there is one."""
     global shared
     if shared is None:
         retries = Retries(attempts=2, initial=0.01, maximum=0.01)
@@ -63,12 +63,12 @@ def called(client: Client, half: str, names: list[str]) -> list[dict[str, Any]]:
 
 
 def in_a_pool(endpoint: str, transport: str, half: str, names: list[str]) -> list[dict[str, Any]]:
-    """The same, as a task of a pool."""
+    """Return the same, as a task of a pool."""
     return called(connected(endpoint, transport), half, names)
 
 
 def in_forks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """The outcomes of children that begin at the same moment, each with an app of its own."""
+    """Return the outcomes of children that begin at the same moment, each with an app of its own."""
     outcomes: list[dict[str, Any]] = []
     for _ in range(arguments.rounds):
         begin, start = os.pipe()
@@ -99,7 +99,7 @@ def in_forks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Prints the outcomes; the parent's own last call is the last of them."""
+    """Print the outcomes; the parent's own last call is the last of them."""
     parser = argparse.ArgumentParser()
     for name in ("endpoint", "transport", "half", "how"):
         parser.add_argument(name)

@@ -18,7 +18,7 @@ from flyteapps import App, Client, Error, Retries
 
 
 def seen(items: Any, wanted: str) -> str:
-    """The desired state once a change shows the wanted one, or the error."""
+    """Return the desired state once a change shows the wanted one, or the error."""
     try:
         return next(name for change in items if (name := change.app.desired_state.name) == wanted)
     except Error as error:
@@ -26,7 +26,7 @@ def seen(items: Any, wanted: str) -> str:
 
 
 def main() -> None:
-    """Prints an object: what each process saw."""
+    """Print an object with what each process saw."""
     endpoint, transport = sys.argv[1:]
     retries = Retries(initial=0.01, maximum=0.05)
     client = Client(

@@ -21,7 +21,7 @@ class Losing:
     async def async_unary(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return await self._inner.async_unary(method, request, timeout, headers)
 
     def stream(
@@ -33,7 +33,7 @@ class Losing:
     def async_stream(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncLosingStream:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return AsyncLosingStream(self._inner.async_stream(method, request, timeout, headers))
 
 

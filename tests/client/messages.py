@@ -8,7 +8,7 @@ from flyteidl2.app import app_definition_pb2 as definition
 def app(
     name: str = "hello", image: str = "example.org/hello:1", *, scenario: str = "", **labels: str
 ) -> definition.App:
-    """An app with one container; project and domain are the client's. `scenario`: what the stand-in makes of it."""
+    """Return an app with one container; project and domain are the client's. `scenario`: that of the stand-in."""
     message = definition.App()
     message.metadata.id.name = name
     message.metadata.labels.update(labels)
@@ -19,5 +19,5 @@ def app(
 
 
 def spec(image: str) -> definition.Spec:
-    """A spec with one container."""
+    """Return a spec with one container."""
     return definition.Spec(container={"image": image})

@@ -26,7 +26,7 @@ class Router:
         self.accepted = 0
 
     def wait_for(self, count: int) -> None:
-        """Returns once so many connections were accepted."""
+        """Wait until so many connections were accepted."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.accepted >= count, timeout=30)
 
@@ -55,7 +55,7 @@ class Router:
 
 
 def tunnelling(port: int, asked: list[bytes]) -> Behaviour:
-    """A proxy, by CONNECT or SOCKS 5, that leads to this port whatever it is asked for; `asked` gets the requests."""
+    """Return a proxy, by CONNECT or SOCKS 5, that leads to this port for any target; `asked` gets the requests."""
     forward = Router(port)
 
     def behave(connection: socket.socket) -> None:

@@ -31,7 +31,7 @@ class ScriptedTransport:
     def unary(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The answer, or the error that it is."""
+        """Return the answer, or raise it."""
         self.calls.append((method.name, request))
         answer = self._answers[method.name](request)
         if isinstance(answer, ConnectError):
@@ -41,20 +41,20 @@ class ScriptedTransport:
     async def async_unary(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return self.unary(method, request)
 
     def stream(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> ScriptedStream:
-        """A stream of the next script."""
+        """Return a stream of the next script."""
         self.opened += 1
         return ScriptedStream(self._streams.pop(0) if self._streams else [])
 
     def async_stream(
         self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncScriptedStream:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return AsyncScriptedStream(self.stream(method, request))
 
 
@@ -112,7 +112,7 @@ def state(
     substate: Substate = Substate.UNSPECIFIED,
     counters: bool = False,
 ) -> definition.App:
-    """An app in a state: its conditions, and on planes that count them its revision and their counters."""
+    """Return an app in a state: its conditions, and on planes that count them its revision and their counters."""
     app = definition.App()
     app.metadata.id.org, app.metadata.id.project = "flyte", "demo"
     app.metadata.id.domain, app.metadata.id.name = "development", "hello"
@@ -131,15 +131,15 @@ def state(
 
 
 def created(app: definition.App) -> payload.WatchResponse:
-    """A snapshot's event."""
+    """Return a snapshot's event."""
     return payload.WatchResponse(create_event={"app": app})
 
 
 def updated(app: definition.App) -> payload.WatchResponse:
-    """A change."""
+    """Return a change."""
     return payload.WatchResponse(update_event={"updated_app": app})
 
 
 def deleted(app: definition.App) -> payload.WatchResponse:
-    """A deletion."""
+    """Return a deletion."""
     return payload.WatchResponse(delete_event={"app": app})

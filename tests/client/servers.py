@@ -20,7 +20,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Generator[int]:
-    """Serves a behaviour, each connection on a thread of its own; gives the port."""
+    """Serve a behaviour, each connection on a thread of its own; yield the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     accepted: list[socket.socket] = []
     threads: list[threading.Thread] = []
@@ -61,19 +61,19 @@ def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Gener
 
 
 def silent(connection: socket.socket) -> None:
-    """Reads, and never answers."""
+    """Read, and never answer."""
     while connection.recv(65_536):
         pass
 
 
 def closing(connection: socket.socket) -> None:
-    """Reads a request, and closes."""
+    """Read a request, and close."""
     connection.recv(65_536)
     connection.close()
 
 
 def saying(answer: bytes, *, then: str = "close") -> Behaviour:
-    """Reads a request, says this, and closes, or waits."""
+    """Read a request, send this, and close, or wait."""
 
     def behave(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -86,19 +86,19 @@ def saying(answer: bytes, *, then: str = "close") -> Behaviour:
 
 
 def http(status: str, content_type: str, body: bytes, extra: str = "") -> bytes:
-    """An HTTP response."""
+    """Return an HTTP response."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
     return f"{head}connection: close\r\n{extra}\r\n".encode() + body
 
 
 def chunked(content_type: str, *chunks: bytes) -> bytes:
-    """The beginning of an HTTP response whose end is open."""
+    """Return the beginning of an HTTP response whose end is open."""
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
     return head + b"".join(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n" for chunk in chunks)
 
 
 def certificate(directory: Path, name: str = "127.0.0.1", *, authority: bool = False) -> tuple[ssl.SSLContext, bytes]:
-    """A server's context with a certificate that signs itself, and that certificate."""
+    """Return a server's context with a certificate that signs itself, and that certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     is_ip = name.replace(".", "").isdigit()

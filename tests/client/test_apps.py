@@ -29,7 +29,7 @@ from .messages import app, spec
 
 
 def stored(plane: FakeControlPlane, name: str = "hello") -> definition.App:
-    """The app as the plane has it; by List, as not every plane's Get is up to date."""
+    """Return the app as the plane has it; by List, as not every plane's Get is up to date."""
     [found] = [each for each in plane.stub().list(payload.ListRequest()).apps if each.metadata.id.name == name]
     return found
 

@@ -21,7 +21,7 @@ from .forked import OPTIONS
 
 @contextlib.contextmanager
 def serving(chain: bytes, key: bytes) -> Generator[str]:
-    """A gRPC server that offers nothing, by TLS with this chain."""
+    """Serve gRPC without methods, by TLS with this chain; yield the endpoint."""
     server: Any = grpc.server(ThreadPoolExecutor(1))
     port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, chain)]))
     server.start()
@@ -38,13 +38,13 @@ def authority() -> trustme.CA:
 
 
 def issued(authority: trustme.CA) -> tuple[bytes, bytes]:
-    """A server's certificate and its key."""
+    """Return a server's certificate and its key."""
     leaf = authority.issue_cert("127.0.0.1")
     return leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
 
 
 def caught(run: Run, endpoint: str, transport: str, **options: Any) -> Error:
-    """The error of a Get: that server has no such method."""
+    """Return the error of a Get: that server has no such method."""
     with (
         Client(endpoint, retries=1, timeout=20, **OPTIONS[transport], **options, **SCOPE) as client,
         pytest.raises(Error) as found,

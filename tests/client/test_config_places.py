@@ -20,7 +20,7 @@ from .configuration import Files
 
 
 def places(files: Files, environ: Mapping[str, str]) -> list[Path]:
-    """The files that may be found, in the order of the docs of the SDK."""
+    """Return the files that may be found, in the order of the docs of the SDK."""
     return [
         files.directory / "config.yaml",
         files.directory / ".flyte" / "config.yaml",

@@ -37,7 +37,7 @@ QUICK: dict[str, Any] = {"timeout": 5.0, "retries": Retries(attempts=2, initial=
 
 
 def at(port: int, *, secure: bool = False, **options: Any) -> Client:
-    """A client of whatever listens there."""
+    """Return a client of the server at that port."""
     return Client(f"{'https' if secure else 'http'}://127.0.0.1:{port}", **{**QUICK, **options})
 
 
@@ -48,7 +48,7 @@ def protocol(request: pytest.FixtureRequest) -> Any:
 
 
 def caught(run: Run, client: Client) -> Error:
-    """The error of a Get."""
+    """Return the error of a Get."""
     with pytest.raises(Error) as found:
         run(client.apps.get, "hello")
     assert type(found.value).__module__ == "flyteapps.errors"

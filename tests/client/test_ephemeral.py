@@ -21,7 +21,7 @@ STATES = ("active", "stopped", "unassigned", "pending", "failed", "never written
 
 
 def in_state(client: Client, state: str) -> App:
-    """A handle of an app in that state."""
+    """Return a handle of an app in that state."""
     if state == "failed":
         made = client.apps.create(app(scenario="crash-loop"))
         with pytest.raises(DeploymentFailed):
@@ -42,7 +42,7 @@ def in_state(client: Client, state: str) -> App:
 
 
 def at_rest(client: Client) -> App:
-    """The app as the plane has it; by List, as not every plane's Get is up to date."""
+    """Return the app as the plane has it; by List, as not every plane's Get is up to date."""
     [found] = client.apps.listall()
     return found
 

@@ -49,12 +49,12 @@ def slow(dialect: str) -> Iterator[FakeControlPlane]:
 
 
 def losing(plane: FakeControlPlane, **waits: float) -> Client:
-    """A client of the plane that never sees an event."""
+    """Return a client of the plane that never sees an event."""
     return Client(transport=Losing(plane.transport()), retries=QUICK, waits=Waits(**{"timeout": 5, **waits}), **SCOPE)
 
 
 def there(plane: FakeControlPlane) -> definition.App:
-    """The one app, as the plane has it."""
+    """Return the one app, as the plane has it."""
     [found] = plane.stub().list(payload.ListRequest()).apps
     return found
 

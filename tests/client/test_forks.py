@@ -51,7 +51,7 @@ def run(program: str, *arguments: str) -> Any:
 
 
 def judge(outcomes: list[dict[str, Any]], works: bool) -> None:
-    """Each call gave its own app, or failed at once with what to do; the last one is the parent's, which works."""
+    """Assert that each call returned its own app, or failed with advice; the last is the parent's, which works."""
     *children, parent = outcomes
     assert children
     assert parent["got"] == parent["asked"]

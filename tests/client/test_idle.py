@@ -28,7 +28,7 @@ ONCE: dict[str, Any] = {"retries": 1, "timeout": 60.0, **SCOPE}
 
 @contextlib.contextmanager
 def impatience(client: Client) -> Generator[None]:
-    """Within it the client's calls have a second."""
+    """Give the client's calls a second, and expect the deadline."""
     patient = client.settings
     client.settings = dataclasses.replace(patient, timeout=1.0)
     with pytest.raises(DeadlineExceeded):
@@ -46,7 +46,7 @@ def plane() -> Iterator[FakeControlPlane]:
 
 @contextlib.contextmanager
 def behind_a_router(plane: FakeControlPlane, protocol: str) -> Generator[tuple[Router, Client]]:
-    """A client of the plane, and the router between."""
+    """Yield the router, and a client of the plane behind it."""
     server = plane.serve()
     target = server.grpc_target if protocol == "grpcio" else server.url
     router = Router(int(target.rpartition(":")[2]))
@@ -129,7 +129,7 @@ class TestThePool:
             client.close()
 
     def connections(self, pool: Http1Client, count: int) -> list[socket.socket]:
-        """So many new connections."""
+        """Return so many new connections."""
         return [pool._connect(10.0) for _ in range(count)]  # pyright: ignore[reportPrivateUsage]
 
     def test_a_connection_that_was_idle_for_long_is_closed(self, pool: Http1Client, now: list[float]) -> None:

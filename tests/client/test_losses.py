@@ -19,13 +19,13 @@ GONE = [REQUEST_LOST] * 50
 
 
 def lossy(plane: FakeControlPlane, plan: Plan, attempts: int = 2) -> Client:
-    """A client behind a network that loses what the plan says."""
+    """Return a client behind a network that loses messages by the plan."""
     retries = Retries(attempts=attempts, initial=0, maximum=0)
     return Client(transport=FaultyTransport(plane.transport(), plan), retries=retries, **SCOPE)
 
 
 def changed(stored: definition.App, image: str = "example.org/hello:2") -> definition.App:
-    """The app with another image."""
+    """Return the app with another image."""
     wanted = definition.App()
     wanted.CopyFrom(stored)
     wanted.spec.container.image = image

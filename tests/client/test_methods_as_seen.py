@@ -36,7 +36,7 @@ def client() -> Iterator[Client]:
 
 
 def message(name: str) -> definition.App:
-    """An app to create."""
+    """Return an app to create."""
     return flyteapps.new_app(name, image="example.org/hello:1")
 
 
@@ -229,13 +229,13 @@ class Careful(App):
     asked: int = 0
 
     def watch(self, wait_for: Any = "activated", timeout: float | None = None) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  # what the test is about
-        """The same, counted."""
+        """Do the same, counted."""
         self.asked += 1
         return super().watch(wait_for, timeout)
 
     @classmethod
     def get(cls, name: str, project: str | None = None, domain: str | None = None) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The same, in lower case."""
+        """Return the same, in lower case."""
         return super().get(name.lower(), project, domain)
 
 

@@ -40,14 +40,14 @@ NO_LOGS = ConnectError(Code.UNIMPLEMENTED, "no logs here")
 
 
 def client_of(transport: ScriptedTransport, **waits: float) -> Client:
-    """A client of a script."""
+    """Return a client of a script."""
     return Client(
         transport=transport, retries=QUICK, waits=Waits(**{"timeout": 5, "settle": 0.2, "poll": 0.05, **waits}), **SCOPE
     )
 
 
 def got(app: Any) -> Any:
-    """An answer of Get."""
+    """Return an answer of Get."""
 
     def answer(_: Any) -> Any:
         return payload.GetResponse(app=app)
@@ -56,7 +56,7 @@ def got(app: Any) -> Any:
 
 
 def replaced(run: Run, transport: ScriptedTransport, **waits: float) -> App:
-    """A handle that has just written; where there are no revisions it has looked at a stream's snapshot before."""
+    """Return a handle that has just written; without revisions it has looked at a stream's snapshot before."""
     from .messages import spec
 
     return run(client_of(transport, **waits).apps.replace, "hello", spec("example.org/hello:2"), "test")
@@ -68,7 +68,7 @@ class TestWithoutRevisions:
     OLD = state((ACTIVE, "Service is ready"))
 
     def answers(self, reads: Any) -> dict[str, Any]:
-        """A plane whose update returns the old conditions."""
+        """Return a plane whose update returns the old conditions."""
 
         def update(_: Any) -> Any:
             return payload.UpdateResponse(app=self.OLD)
@@ -76,7 +76,7 @@ class TestWithoutRevisions:
         return {"Get": reads, "Update": update}
 
     def transport(self, *scripts: list[Any]) -> ScriptedTransport:
-        """Such a plane; the scripts are those of the streams after the write."""
+        """Return such a plane; the scripts are those of the streams after the write."""
         return ScriptedTransport(self.answers(got(self.OLD)), [[created(self.OLD)], *scripts])
 
     def test_another_set_of_conditions_ends_the_wait(self, run: Run) -> None:
@@ -175,7 +175,7 @@ class TestLagging:
     LAGGING = state((ACTIVE, "ready"), revision=2, counters=True)
 
     def transport(self, *script: Any) -> ScriptedTransport:
-        """A plane that shows a script after the update."""
+        """Return a plane that shows a script after the update."""
         answers = {"Get": got(self.BEFORE), "Update": lambda _: payload.UpdateResponse(app=self.LAGGING)}  # pyright: ignore[reportUnknownLambdaType]
         return ScriptedTransport(answers, [[created(self.LAGGING), *script]])
 
@@ -245,7 +245,7 @@ def test_changes_end_after_their_time(run: Run) -> None:
 
 
 def batch(*lines: tuple[int, str], replica: str = "a") -> logs.TailLogsResponse:
-    """A batch of lines of one replica, each with the second that it was written."""
+    """Return a batch of lines of one replica, each with the second that it was written."""
     response = logs.TailLogsResponse()
     group = response.batches.logs.add()
     group.replica_id.name = replica

@@ -34,14 +34,14 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 
 
 def message(name: str = "hello") -> definition.App:
-    """An app with a condition."""
+    """Return an app with a condition."""
     app = flyteapps.new_app(name, image="example.org/hello:1", project="demo", domain="development")
     app.status.conditions.add(deployment_status=DeploymentStatus(99), message="odd")
     return app
 
 
 def kinds() -> list[type[Error]]:
-    """Every class of errors, those that are added later included."""
+    """Return every class of errors, those that are added later included."""
     everywhere = [*vars(errors).values(), *(getattr(flyteapps, name) for name in flyteapps.__all__)]
     raised = {each for each in everywhere if isinstance(each, type) and issubclass(each, Exception)}
     found = [each for each in raised if issubclass(each, Error)]
@@ -50,7 +50,7 @@ def kinds() -> list[type[Error]]:
 
 
 def made(kind: type[Error]) -> Error:
-    """An error of that class with all that it can have."""
+    """Return an error of that class with all that it can have."""
     detail = AnyMessage(type_url="type.example.org/unknown", value=b"x")
     options: dict[str, Any] = {"code": errors.Code.ABORTED, "violations": [Violation("a", "b", "c")], "app": "p/d/n"}
     if issubclass(kind, errors.WaitError):
@@ -99,7 +99,7 @@ def test_an_error_of_a_user_keeps_what_it_has() -> None:
 
 
 def fail(name: str) -> None:
-    """Raises, in a worker, the error of that class."""
+    """Raise, in a worker, the error of that class."""
     raise made({each.__name__: each for each in kinds()}[name])
 
 

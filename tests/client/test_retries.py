@@ -15,7 +15,7 @@ from flyteapps.settings import Settings
 
 
 def failing(settings: Settings, error: Error, seconds: float = 0.0) -> tuple[list[float | None], list[float]]:
-    """The timeouts of all attempts and the pauses between them, of a call that always fails."""
+    """Return the timeouts of all attempts and the pauses between them, of a call that always fails."""
     timeouts: list[float | None] = []
     pauses: list[float] = []
     with pytest.raises(type(error)):

@@ -40,7 +40,7 @@ def plane() -> Any:
 
 
 def shown(error: BaseException) -> str:
-    """All that a traceback with locals shows of an error, and its attributes.
+    """Return all that a traceback with locals shows of an error, and its attributes.
 
     The frames of the tests hold the token by right, and are left out.
     """
@@ -53,7 +53,7 @@ def shown(error: BaseException) -> str:
 
 
 def failing(client: Client) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
-    """Calls and streams that fail, blocking and awaiting."""
+    """Yield calls and streams that fail, blocking and awaiting."""
     app = App(flyteapps.new_app("absent", image="x", project="demo", domain="development"), client)
 
     async def listed(items: Any) -> None:

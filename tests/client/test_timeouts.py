@@ -128,7 +128,7 @@ def test_retries_that_are_no_numbers(options: dict[str, Any]) -> None:
 
 
 def put_off(seconds: float | None) -> Unavailable:
-    """An error of a plane that says when to come again."""
+    """Return an error of a plane that says when to retry."""
     error = Unavailable("later")
     error.retry_after = seconds
     return error
@@ -208,7 +208,7 @@ class Mixed:
         self._name = name
 
     def unary(self, method: Any, request: Any, timeout: float | None = None, headers: Any = None) -> Any:
-        """As the plane's, with another name."""
+        """Return the plane's response, with another name."""
         response = self._inner.unary(method, request, timeout, headers)
         if self._name:
             response.app.metadata.id.name = self._name
@@ -217,15 +217,15 @@ class Mixed:
         return response
 
     async def async_unary(self, method: Any, request: Any, timeout: float | None = None, headers: Any = None) -> Any:
-        """The same, awaiting."""
+        """Do the same, awaiting."""
         return self.unary(method, request, timeout, headers)
 
     def stream(self, *args: Any, **kwargs: Any) -> Any:
-        """The plane's."""
+        """Return the plane's stream."""
         return self._inner.stream(*args, **kwargs)
 
     def async_stream(self, *args: Any, **kwargs: Any) -> Any:
-        """The plane's."""
+        """Return the plane's stream."""
         return self._inner.async_stream(*args, **kwargs)
 
 

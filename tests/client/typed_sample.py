@@ -51,7 +51,7 @@ class Counting:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """One call."""
+        """Return one response."""
         self.calls += 1
         return self.inner.unary(method, request, timeout, headers)
 
@@ -62,7 +62,7 @@ class Counting:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """One call, awaiting."""
+        """Return one response, awaiting."""
         self.calls += 1
         return await self.inner.async_unary(method, request, timeout, headers)
 
@@ -73,7 +73,7 @@ class Counting:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Stream[Res]:
-        """One stream."""
+        """Return one stream."""
         return self.inner.stream(method, request, timeout, headers)
 
     def async_stream(
@@ -83,7 +83,7 @@ class Counting:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncStream[Res]:
-        """One stream, awaiting."""
+        """Return one stream, awaiting."""
         return self.inner.async_stream(method, request, timeout, headers)
 
 
@@ -97,14 +97,14 @@ class Mine(App):
 
 
 def spec(image: str) -> app_definition_pb2.Spec:
-    """A spec with one container."""
+    """Return a spec with one container."""
     made = app_definition_pb2.Spec()
     made.container.image = image
     return made
 
 
 def message(name: str) -> app_definition_pb2.App:
-    """An app to create."""
+    """Return an app to create."""
     return flyteapps.new_app(
         name,
         image="example.org/hello:1",
@@ -117,7 +117,7 @@ def message(name: str) -> app_definition_pb2.App:
 
 
 def blocking(client: Client) -> None:
-    """The surface, blocking."""
+    """Use the surface, blocking."""
     app = client.apps.create(message("sample"))
     assert_type(app, App)
     assert_type(app.watch("activated", timeout=60), App)
@@ -157,7 +157,7 @@ def blocking(client: Client) -> None:
 
 
 def with_subclass() -> None:
-    """A subclass of App, by the default client."""
+    """Use a subclass of App, by the default client."""
     mine = Mine.create(message("mine"))
     assert_type(mine, Mine)
     assert_type(mine.watch(timeout=60), Mine)
@@ -179,7 +179,7 @@ def with_subclass() -> None:
 
 
 async def awaiting(client: Client) -> None:
-    """The surface, awaiting."""
+    """Use the surface, awaiting."""
     app = await client.apps.create.aio(message("sample"))
     assert_type(app, App)
     try:
@@ -204,7 +204,7 @@ async def awaiting(client: Client) -> None:
 
 
 def main(url: str) -> None:
-    """Runs all of it against a plane."""
+    """Run all of it against a plane."""
     scope = {"project": "sample", "domain": "development"}
     retries, waits = Retries(attempts=3, seed=1), Waits(timeout=60)
     client = flyteapps.init(url, project=scope["project"], domain=scope["domain"], retries=retries, waits=waits)

@@ -42,7 +42,7 @@ class Bench:
         self.plane = FakeControlPlane.of(Settings(), real=lambda: self.real)
 
     def later(self, seconds: float) -> None:
-        """Real time passes; the plane looks every 10 ms, as a driver would."""
+        """Let real time pass; the plane looks every 10 ms, as a driver would."""
         end = self.real + seconds
         while self.real < end:
             self.real += 0.01

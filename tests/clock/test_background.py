@@ -37,7 +37,7 @@ def create(plane: FakeControlPlane, name: str, scenario: str = "healthy", idle_s
 
 
 def watched(plane: FakeControlPlane, app: App, until: Callable[[App], bool]) -> App:
-    """The app once its watcher has seen that."""
+    """Return the app once its watcher has seen that."""
     stream = plane.open(Call(WATCH, WatchRequest(app_id=app.metadata.id)))
     try:
         while True:
@@ -63,7 +63,7 @@ def has_failed(app: App) -> bool:
 
 
 def now_of(plane: FakeControlPlane, name: str) -> App:
-    """The app as it is, read past the plane's own counting of reads."""
+    """Return the app as it is, read past the plane's own counting of reads."""
     state = state_of(plane)  # a Get would count as polling
     return next(record.parse() for record in state.store.members(("org",)) if record.key.name == name)
 

@@ -43,7 +43,7 @@ class Bench:
         self._app = App(metadata=Meta(id=IDENTIFIER))
 
     def later(self, seconds: float) -> None:
-        """Real time passes; the plane looks as often as it asks for."""
+        """Let real time pass; the plane looks as often as it asks for."""
         end = self.real + seconds
         while (wait := self.plane.next_due()) is not None and self.real + wait <= end:
             self.real += max(wait, 0.001)
@@ -78,7 +78,7 @@ class Watch:
         self._stream = stream
 
     def updates(self) -> list[int]:
-        """The last conditions of the updates that have come since."""
+        """Return the last conditions of the updates that have come since."""
         found: list[int] = []
         while (item := self._stream.take()) is not None:
             response = WatchResponse.FromString(item)

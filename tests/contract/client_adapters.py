@@ -106,7 +106,7 @@ class OwnBlocking(Own):
 
     @contextlib.asynccontextmanager
     async def context(self, app: flyteapps.App) -> AsyncGenerator[object]:
-        """Entered and left in threads, as a caller without asyncio would in his own."""
+        """Enter and leave a context in threads, as a caller without asyncio would in its own."""
         inner = app.ephemeral_ctx_sync()
         entered = await blocking(inner.__enter__)
         try:

@@ -53,7 +53,7 @@ def sdk_outcomes() -> list[Outcome]:
 
 
 def main() -> None:
-    """In the process of the SDK."""
+    """Judge the client in the process of the SDK."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from contract.client_adapters import Sdk
     from flyteapps_contract.clients.judging import judge_client

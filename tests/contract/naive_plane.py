@@ -31,7 +31,7 @@ class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
         self._ticks = 0
 
     def Create(self, request: rpc.CreateRequest, context: Any) -> rpc.CreateResponse:
-        """Any id is fine (ID-2), the status of the client is kept (CR-1), any host can be had twice (CR-6)."""
+        """Accept any id (ID-2), keep the status of the client (CR-1), and allow any host twice (CR-6)."""
         with self._lock:
             if _key(request.app.metadata.id) in self._apps:
                 _refuse(context, grpc.StatusCode.ALREADY_EXISTS, "it exists")
@@ -74,7 +74,7 @@ class NaivePlane(app_service_pb2_grpc.AppServiceServicer):
             return rpc.DeleteResponse()
 
     def List(self, request: rpc.ListRequest, context: Any) -> rpc.ListResponse:
-        """No filter (LI-2), no order but that of creation (LI-3), no page (LI-4), no count (LI-5)."""
+        """Return all: no filter (LI-2), no order but that of creation (LI-3), no page (LI-4), no count (LI-5)."""
         with self._lock:
             apps = [app for app in self._apps.values() if _in_project(request, app)]
             return rpc.ListResponse(apps=apps)

@@ -24,7 +24,7 @@ def summary(outcomes: list[Outcome], *known: Deviation) -> Summary:
 
 
 def verdicts(run: Summary) -> dict[str, Verdict]:
-    """By guarantee."""
+    """Return the verdicts by guarantee."""
     return {line.guarantee.id: line.verdict for line in run.lines}
 
 

@@ -136,7 +136,7 @@ def _explains(order: Sequence[Call[Register]]) -> bool:
 
 @st.composite
 def small_histories(draw: st.DrawFn) -> list[Call[Register]]:
-    """Up to five calls on a register, with and without outcomes, right and wrong."""
+    """Draw up to five calls on a register, with and without outcomes, right and wrong."""
     numbers = st.integers(0, 2)
     history: list[Call[Register]] = []
     for _ in range(draw(st.integers(1, 5))):

@@ -54,7 +54,7 @@ class LossyLink(Link):
 
 
 def no_checks(_: str) -> list[Check]:
-    """No directed check."""
+    """Return no directed check."""
     return []
 
 

@@ -43,7 +43,7 @@ def verify(server: ServerProcess, protocol: str, dialect: str, profile: str) -> 
 
 
 def chosen(everything: bool) -> list[tuple[str, bool, str, str]]:
-    """Server, TLS, protocol, dialect of each run."""
+    """Return server, TLS, protocol and dialect of each run."""
     every = [
         (server, tls, protocol, dialect)
         for dialect in PACE

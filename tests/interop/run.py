@@ -39,7 +39,7 @@ class Block:
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """The blocks of the page that are run: each is followed by a block of what it prints."""
+    """Yield the blocks of the page that are run, each with the block of its output."""
     fences = re.finditer(r"^```(\w+)\n(.*?)^```\n", page, re.MULTILINE | re.DOTALL)
     found = [(page.count("\n", 0, each.start()) + 1, each[1], each[2]) for each in fences]
     for (line, language, code), (_, kind, printed) in pairwise(found):
@@ -56,7 +56,7 @@ def as_written(printed: str, written: str) -> bool:
 
 
 def run(tools: Path, kind: str) -> int:
-    """The page against one server: how many blocks print something else."""
+    """Run the page against one server; return how many blocks print something else."""
     wrong = 0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -91,7 +91,7 @@ def run(tools: Path, kind: str) -> int:
 
 
 def main() -> int:
-    """TOOLS: the folder that scripts/interop_tools.sh filled."""
+    """Run with TOOLS, the folder that scripts/interop_tools.sh filled."""
     tools = Path(sys.argv[1]).resolve()
     for program in ("curl", "node"):
         if shutil.which(program) is None and not (tools / "bin" / program).exists():

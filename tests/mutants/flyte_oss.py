@@ -47,7 +47,7 @@ Planted = AbstractContextManager[Any]
 
 @contextmanager
 def in_place_of_resource_name(other: Callable[[Identifier], str]) -> Any:
-    """`other` names resources, everywhere."""
+    """Name resources by `other`, everywhere."""
     with ExitStack() as stack:
         for module in (dialect, logs, reads, writes):
             stack.enter_context(patch.object(module, "resource_name", other))

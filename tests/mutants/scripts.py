@@ -35,7 +35,7 @@ SECONDS = 60.0
 
 
 def statuses(guarantee: str, mutant: Mutant, where: Path) -> tuple[int, int, int, str]:
-    """The script's exit status on the plane with the bug and on the one without, its calls, and what it printed."""
+    """Return the script's exit status on the plane with the bug and on the one without, its calls, and its output."""
     target = standins.direct()
     with mutant():
         options = SearchOptions(count=3_000, seed=1, judged=frozenset({guarantee}))

@@ -31,12 +31,12 @@ INVALID = Code.INVALID_ARGUMENT
 
 
 def app_id(name: str = "demo", *, org: str = "", project: str = "proj", domain: str = "dev") -> model.Identifier:
-    """An id; without an org, as the SDK sends it."""
+    """Return an id; without an org, as the SDK sends it."""
     return model.Identifier(org=org, project=project, domain=domain, name=name)
 
 
 def new_app(name: str = "demo", *, image: str = "img:1", state: int = RUN, **where: str) -> model.App:
-    """A small valid container app."""
+    """Return a small valid container app."""
     app = model.App(metadata=model.Meta(id=app_id(name, **where)))
     app.spec.container.CopyFrom(tasks_pb2.Container(image=image, args=["serve"]))
     app.spec.desired_state = state  # type: ignore[assignment]  # an enum value of protobuf is a plain int
@@ -44,7 +44,7 @@ def new_app(name: str = "demo", *, image: str = "img:1", state: int = RUN, **whe
 
 
 def statuses(app: model.App) -> list[str]:
-    """The short names of the app's conditions, oldest first."""
+    """Return the short names of the app's conditions, oldest first."""
     prefix = len("DEPLOYMENT_STATUS_")
     return [model.Status.DeploymentStatus.Name(c.deployment_status)[prefix:] for c in app.status.conditions]
 
@@ -97,58 +97,58 @@ class Api:
         self._streams: list[Stream] = []
 
     def create(self, app: model.App | None = None, /, name: str = "demo", **options: Any) -> model.App:
-        """Creates the app (by default a small valid one) and returns what the plane returned."""
+        """Create the app (by default a small valid one) and return what the plane returned."""
         return self.stub.create(rpc.CreateRequest(app=app if app is not None else new_app(name, **options))).app
 
     def settle(self, seconds: float = SETTLED) -> None:
-        """Lets so much time pass that every start and stop has ended."""
+        """Let so much time pass that every start and stop has ended."""
         self.plane.advance(seconds)
 
     def running(self, name: str = "demo", **options: Any) -> model.App:
-        """Creates an app, waits until it is at rest, returns it."""
+        """Create an app, wait until it is at rest, return it."""
         self.create(name=name, **options)
         self.settle()
         return self.get(name)
 
     def get(self, name: str = "demo", **where: str) -> model.App:
-        """The app by its id."""
+        """Return the app by its id."""
         return self.stub.get(rpc.GetRequest(app_id=app_id(name, **where))).app
 
     def update(self, app: model.App, reason: str = "") -> model.App:
-        """Updates the app and returns what the plane returned."""
+        """Update the app and return what the plane returned."""
         return self.stub.update(rpc.UpdateRequest(app=app, reason=reason)).app
 
     def stop(self, name: str = "demo") -> model.App:
-        """Asks the app to stop, without waiting."""
+        """Ask the app to stop, without waiting."""
         app = self.get(name)
         app.spec.desired_state = STOP
         return self.update(app)
 
     def delete(self, name: str = "demo", **where: str) -> None:
-        """Deletes the app by its id."""
+        """Delete the app by its id."""
         self.stub.delete(rpc.DeleteRequest(app_id=app_id(name, **where)))
 
     def list(self, request: list_pb2.ListRequest | None = None, **scope: Any) -> rpc.ListResponse:
-        """One page of a list."""
+        """Return one page of a list."""
         return self.stub.list(rpc.ListRequest(request=request, **scope))
 
     def names(self, *filters: list_pb2.Filter, sort_by: list_pb2.Sort | None = None, **scope: Any) -> list[str]:
-        """The names on the first page of a list."""
+        """Return the names on the first page of a list."""
         page = self.list(list_pb2.ListRequest(filters=filters, sort_by=sort_by), **scope)
         return [app.metadata.id.name for app in page.apps]
 
     def watch(self, **target: Any) -> Stream:
-        """Opens a watch, closed at the end of the test."""
+        """Open a watch, closed at the end of the test."""
         stream = Stream(self.plane, rpc.WatchRequest(**target))
         self._streams.append(stream)
         return stream
 
     def close(self) -> None:
-        """Closes the watches."""
+        """Close the watches."""
         for stream in self._streams:
             stream.close()
 
 
 def project(name: str = "proj", domain: str = "dev", organization: str = "") -> identifier_pb2.ProjectIdentifier:
-    """A project's id; without an org, as the SDK sends it."""
+    """Return a project's id; without an org, as the SDK sends it."""
     return identifier_pb2.ProjectIdentifier(organization=organization, domain=domain, name=name)

@@ -18,7 +18,7 @@ from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
 
 
 def history(seed: int) -> list[bytes]:
-    """The encoded events of the run."""
+    """Return the encoded events of the run."""
     plane = FakeControlPlane(clock="manual", org="acme", seed=seed, watch_buffer=100_000)
     watcher = plane.open(Call(WATCH, WatchRequest(org="acme")))
     names = [f"app-{i}" for i in range(30)]
@@ -42,12 +42,12 @@ def history(seed: int) -> list[bytes]:
 
 
 def identifier(name: str) -> Identifier:
-    """The app's id."""
+    """Return the app's id."""
     return Identifier(org="acme", project="p", domain="d", name=name)
 
 
 def app(name: str, image: str, labels: dict[str, str], *, stopped: bool = False) -> App:
-    """An app to send."""
+    """Return an app to send."""
     spec = Spec(container=Container(image=image))
     if stopped:
         spec.desired_state = Spec.DESIRED_STATE_STOPPED

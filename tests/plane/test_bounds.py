@@ -154,7 +154,7 @@ def test_a_token_of_no_page(api: Api) -> None:
 
 
 def _counted(message: Message) -> int:
-    """The values of a decoded message, the slow way."""
+    """Return the values of a decoded message, the slow way."""
     total = 0
     for field, value in message.ListFields():
         shape = field.message_type

@@ -35,12 +35,12 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
-    """A Lease stream of that cluster."""
+    """Return a Lease stream of that cluster."""
     return plane.open(Call(LEASE, rpc.LeaseRequest(id=ClusterIdentifier(name=cluster))))
 
 
 def taken(stream: OpenStream) -> list[model.App]:
-    """The apps that the stream is sent now."""
+    """Return the apps that the stream is sent now."""
     apps: list[model.App] = []
     while (message := stream.take()) is not None:
         apps += rpc.LeaseResponse.FromString(message).apps
@@ -48,7 +48,7 @@ def taken(stream: OpenStream) -> list[model.App]:
 
 
 def leased(api: Api, plane: FakeControlPlane) -> model.App:
-    """A new app `a`, leased by a stream of east that is closed by now."""
+    """Return a new app `a`, leased by a stream of east that is closed by now."""
     stream = lease(plane, "east")
     api.create(name="a")
     [app] = taken(stream)
@@ -65,14 +65,14 @@ def read(stream: OpenStream) -> int:
 
 
 def say(api: Api, app: model.App, status: int, cluster: str = "east", **said: object) -> model.App:
-    """The cluster's report; the app as it is then."""
+    """Send the cluster's report; return the app as it is then."""
     report = model.App(metadata=app.metadata, spec=app.spec, status=model.Status(assigned_cluster=cluster, **said))  # pyright: ignore[reportArgumentType]
     report.status.conditions.add(deployment_status=status)  # pyright: ignore[reportArgumentType]
     return api.stub.update_status(rpc.UpdateStatusRequest(app=report)).app
 
 
 def run(api: Api, app: model.App, cluster: str = "east") -> model.App:
-    """The cluster takes the app and has it run; the app as it is then."""
+    """Let the cluster take the app and run it; return the app as it is then."""
     say(api, app, model.Status.DEPLOYMENT_STATUS_PENDING, cluster)
     return say(api, app, ACTIVE, cluster, current_replicas=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def run(seed: int, hash_seed: str) -> str:
-    """The event log of one process."""
+    """Return the event log of one process."""
     program = Path(__file__).parent / "history.py"
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run(

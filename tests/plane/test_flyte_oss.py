@@ -33,7 +33,7 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 def served(api: Api, app: App | None = None) -> App:
-    """An app that serves, as a Watch shows it: a Get would be kept."""
+    """Return an app that serves, as a Watch shows it: a Get would be kept."""
     sent = app or new_app()
     api.stub.create(rpc.CreateRequest(app=sent))
     api.plane.advance(HEALTHY_SECONDS)
@@ -41,7 +41,7 @@ def served(api: Api, app: App | None = None) -> App:
 
 
 def shown(api: Api, app: App) -> App:
-    """The app as it is now."""
+    """Return the app as it is now."""
     stream = api.watch(app_id=app.metadata.id)
     try:
         return app_of(stream.drain()[0])

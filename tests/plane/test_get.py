@@ -11,7 +11,7 @@ from .conftest import Refusal
 
 
 def by_ingress(api: Api, **urls: str) -> str:
-    """The name of the app that owns the URLs."""
+    """Return the name of the app that owns the URLs."""
     return api.stub.get(rpc.GetRequest(ingress=model.Ingress(**urls))).app.metadata.id.name
 
 

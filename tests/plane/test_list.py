@@ -16,7 +16,7 @@ ASC, DESC = list_pb2.Sort.ASCENDING, list_pb2.Sort.DESCENDING
 
 
 def where(function: str, field: str, *values: str) -> list_pb2.Filter:
-    """A filter."""
+    """Return a filter."""
     return list_pb2.Filter(function=function, field=field, values=values)
 
 
@@ -26,7 +26,7 @@ def _label(item: list_pb2.Filter) -> str:
 
 
 def page(api: Api, token: str = "", limit: int = 2, **more: Any) -> tuple[list[str], str]:
-    """The names on one page, and the token of the next."""
+    """Return the names on one page, and the token of the next."""
     answer = api.list(list_pb2.ListRequest(limit=limit, token=token, **more))
     return [a.metadata.id.name for a in answer.apps], answer.token
 
@@ -194,7 +194,7 @@ def test_sort_keys(three: Api, key: str, ascending: list[str]) -> None:
 
 
 def _by_id(names: list[str], key: str) -> list[str]:
-    """The order where the tie of `job` (project other) and `web-B` (project proj) falls the other way."""
+    """Return the order in which the tie of `job` (project other) and `web-B` (project proj) falls differently."""
     if key not in ("revision", "status_phase"):
         return names
     a, b = names.index("job"), names.index("web-B")

@@ -16,7 +16,7 @@ from .api import STOP, Api, Stream, app_id, app_of, kind, project, statuses
 
 
 def names(events: list[rpc.WatchResponse]) -> list[str]:
-    """Kind and app of each event."""
+    """Return kind and app of each event."""
     return [f"{kind(e)} {app_of(e).metadata.id.name}" for e in events]
 
 

@@ -35,7 +35,7 @@ class Caller:
         ends: bool = True,
         on_event: Callable[[Any], None] | None = None,
     ) -> Events:
-        """The events of the answer. A body of many parts comes one by one; it never ends unless `ends`."""
+        """Return the events of the answer. A body of many parts comes one by one; it never ends unless `ends`."""
         given = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         if all(name != b"host" for name, _ in given):
             given.append((b"host", b"localhost"))
@@ -73,7 +73,7 @@ class Caller:
         return events
 
     async def code(self, *arguments: Any, **options: Any) -> str:
-        """The code of a request's access line."""
+        """Return the code of a request's access line."""
         before = len(self.lines)
         events = await self.send(*arguments, **options)
         assert len(self.lines) == before + 1, events
@@ -84,7 +84,7 @@ class Caller:
 async def calling(
     dialect: str = "standard", *, request_seconds: float = 60.0, **options: Any
 ) -> AsyncGenerator[Caller]:
-    """A plane and its front, on the running loop."""
+    """Yield a plane and its front, on the running loop."""
     lines: list[AccessLine] = []
     plane = FakeControlPlane(clock="manual", org="flyte", dialect=dialect)
     limits = Limits(request_seconds=request_seconds)

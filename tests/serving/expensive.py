@@ -42,7 +42,7 @@ def field(number: int, payload: bytes) -> bytes:
 
 
 def paths_to_many(shape: Descriptor, depth: int = 5) -> list[Path]:
-    """The ways to the repeated fields and maps of a message."""
+    """Return the paths to the repeated fields and maps of a message."""
     found: list[Path] = []
     for each in shape.fields:
         if each.is_repeated:
@@ -118,7 +118,7 @@ _PATHS: dict[str, list[Path]] = {
 
 
 def draw(rng: random.Random, operation: Operation, largest: int = MAX_BYTES) -> Expensive:
-    """A request to that RPC."""
+    """Return a request to that RPC."""
     in_json = rng.random() < 0.5
     maker = rng.choice(JSON if in_json else BINARY)
     size = min(largest - 64, int(SMALLEST_BYTES * 2 ** rng.uniform(0, 12)))
@@ -153,7 +153,7 @@ def _zipped(data: bytes, members: int) -> bytes:
 
 
 def allowed_seconds(size: int) -> float:
-    """CPU seconds that a request of so many decompressed bytes may cost."""
+    """Return CPU seconds that a request of so many decompressed bytes may cost."""
     return 0.05 + 0.02 * size / 1024
 
 

@@ -22,13 +22,13 @@ CHILD_SECONDS = 30
 
 
 def app(name: str) -> CreateRequest:
-    """A Create of an app."""
+    """Return a Create of an app."""
     identifier = Identifier(project="p", domain="d", name=name)
     return CreateRequest(app=App(metadata=Meta(id=identifier), spec=Spec(container=Container(image="x"))))
 
 
 def child(work: Callable[[], object]) -> int:
-    """Runs that in a child; its process id."""
+    """Run that in a child; return its process id."""
     pid = os.fork()
     if pid == 0:
         signal.alarm(CHILD_SECONDS)
@@ -42,13 +42,13 @@ def child(work: Callable[[], object]) -> int:
 
 
 def ended(pid: int) -> None:
-    """Waits for a child, which must end well."""
+    """Wait for a child, which must end well."""
     _, status = os.waitpid(pid, 0)
     assert status == 0, f"a child ended with {status}"
 
 
 def while_a_writer_writes() -> None:
-    """Children call a plane that a thread of the parent was writing to when they were forked."""
+    """Call, in children, a plane that a thread of the parent was writing to when they were forked."""
     over = threading.Event()
 
     def write(plane: FakeControlPlane) -> None:
@@ -76,7 +76,7 @@ def while_a_writer_writes() -> None:
 
 
 def that_close_a_served_plane() -> None:
-    """Children close, or leave, a plane that the parent serves and watches; the parent's goes on."""
+    """Close, or leave, in children a plane that the parent serves and watches; the parent's goes on."""
     with FakeControlPlane() as plane:
         server = plane.serve()
         with AppServiceClientSync(server.url) as client:

@@ -24,7 +24,7 @@ class Logging(Operator):
         self.stuck_after = int(stuck_after) if stuck_after else None
 
     def note(self, word: str, app: Any) -> None:
-        """Appends it, so that it is there even where the process is killed."""
+        """Append a line, so that it is there even if the process is killed."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{word} {app.metadata.id.name}\n")
 

@@ -11,7 +11,7 @@ def identifier(name: str) -> definition.Identifier:
 
 
 def create(name: str, stopped: bool = False) -> payload.CreateRequest:
-    """A request that creates the app `name`, meant to run unless `stopped`."""
+    """Return a request that creates the app `name`, meant to run unless `stopped`."""
     app = definition.App(metadata=definition.Meta(id=identifier(name)))
     app.spec.container.image = "example.invalid/image"
     app.spec.ingress.SetInParent()

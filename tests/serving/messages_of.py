@@ -24,7 +24,7 @@ _INTEGERS = {
 
 
 def messages(message_type: type[Message]) -> st.SearchStrategy[Message]:
-    """Messages of that type: few fields set, those that name an app often to the same apps."""
+    """Draw messages of that type: few fields set, those that name an app often to the same apps."""
     return _messages(cast("Any", message_type).DESCRIPTOR, DEPTH)
 
 
@@ -83,7 +83,7 @@ def _scalars(field: FieldDescriptor) -> st.SearchStrategy[Any]:
 
 @st.composite
 def mutated(draw: st.DrawFn, data: bytes) -> bytes:
-    """The bytes with a few of them changed, left out, doubled or cut off."""
+    """Draw the bytes with a few of them changed, left out, doubled or cut off."""
     result = bytearray(data)
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(result)))

@@ -37,7 +37,7 @@ class RawHttp2:
     """One connection."""
 
     def __init__(self, port: int, authority: str = "localhost", window: int | None = None) -> None:
-        """`window`: bytes that each stream may send before it is read; None for HTTP/2's own."""
+        """Open a connection. `window`: bytes that each stream may send before it is read; None for HTTP/2's own."""
         self._authority = authority
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

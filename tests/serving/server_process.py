@@ -87,7 +87,7 @@ class ServerProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
-        """Signal it with its children, as Ctrl-C and service managers do: its exit status, and the seconds it took."""
+        """Signal it with its children, as Ctrl-C and service managers do; return its exit status and its seconds."""
         started = time.monotonic()
         if self.process.poll() is None:
             os.killpg(self.process.pid, number)

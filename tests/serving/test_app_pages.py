@@ -36,7 +36,7 @@ def subdomain_of(server: ServerProcess, name: str, stopped: bool = False) -> str
 
 
 def asks(server: ServerProcess, subdomain: str) -> list[Ask]:
-    """Every way to an app's page: by path and by host name, on the console's port and on the API's."""
+    """Yield every request for an app's page: by path and by host name, on the console's port and on the API's."""
 
     def by_path(port: int) -> Ask:
         def ask(path: str = "/", method: str = "GET", headers: dict[str, str] | None = None) -> httpx.Response:
@@ -96,7 +96,7 @@ def test_what_is_not_there_is_not_found(server: ServerProcess) -> None:
 
 
 def status_of(port: int, method: str, path: str) -> int:
-    """The status of a request whose path travels as it stands."""
+    """Return the status of a request whose path travels as it stands."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
         head = f"{method} {path} HTTP/1.1\r\nhost: localhost:{port}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         raw.sendall(head.encode())

@@ -40,7 +40,7 @@ MANY = 200_000
 
 
 def crowd(count: int) -> bytes:
-    """A Create with that many empty inputs."""
+    """Return a Create with that many empty inputs."""
     request = create("crowd")
     for _ in range(count):
         request.app.spec.inputs.items.add()

@@ -22,7 +22,7 @@ UPGRADE = "connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\
 
 
 def said(port: int, *lines: str, body: str = "", host: str = "host: localhost") -> str:
-    """All that is answered to a request, up to the end of the connection."""
+    """Return all that is answered to a request, up to the end of the connection."""
     with socket.create_connection(("127.0.0.1", port), SECONDS) as raw:
         head = [lines[0], *filter(None, [host]), *lines[1:]]
         raw.sendall(("\r\n".join(head) + "\r\n\r\n" + body).encode())

@@ -28,19 +28,19 @@ ORG = WatchRequest(org="flyte")
 
 
 def creation(name: str) -> CreateRequest:
-    """A Create of a small app."""
+    """Return a Create of a small app."""
     identifier = Identifier(project="p", domain="d", name=name)
     return CreateRequest(app=App(metadata=Meta(id=identifier), spec=Spec(container=Container(image="x"))))
 
 
 async def read(stream: AsyncIterator[WatchResponse]) -> None:
-    """Reads until the end."""
+    """Read until the end."""
     async for _ in stream:
         pass
 
 
 async def waiting(plane: FakeControlPlane) -> None:
-    """Returns once a reader has got everything and waits."""
+    """Wait until a reader has got everything and waits."""
     while not any(stream.wake for scope in (("org",),) for stream in plane._dialect.streams.of(scope)):  # pyright: ignore[reportPrivateUsage]
         await asyncio.sleep(0)
 

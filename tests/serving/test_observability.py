@@ -38,7 +38,7 @@ def rpcs(method: str, code: str, service: str = "flyteidl2.app.AppService") -> K
 
 
 def samples(port: int) -> dict[Key, float]:
-    """The metrics of a server."""
+    """Return the metrics of a server."""
     text = HTTP.get(f"http://127.0.0.1:{port}/metrics").text
     return {
         key(sample.name, **sample.labels): sample.value

@@ -81,7 +81,7 @@ def last(app: App) -> int:
 
 
 def words(log: Path, word: str) -> list[str]:
-    """The apps that the log has that word of."""
+    """Return the apps that the log has that word of."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     return [name for said, _, name in (line.partition(" ") for line in lines) if said == word]
 
@@ -154,7 +154,7 @@ def test_the_example_deploys_updates_and_stops(plane: ServerProcess, start: Star
 
 
 def _wait(client: AppServiceClientSync, app_id: Identifier, revision: int, status: int) -> None:
-    """Watches the app until that revision has that status."""
+    """Watch the app until that revision has that status."""
     for event in client.watch(WatchRequest(app_id=app_id), timeout_ms=20_000):
         app = event.create_event.app if event.HasField("create_event") else event.update_event.updated_app
         if app.metadata.revision == revision and last(app) == status:

@@ -24,7 +24,7 @@ class Usage:
             Path(f"/proc/{process.pid}/clear_refs").write_text("5")
 
     def peak(self) -> int:
-        """Bytes, since `forget_peak`."""
+        """Return the bytes since `forget_peak`."""
         return sum(_peak(process.pid) for process in self._processes)
 
 

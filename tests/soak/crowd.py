@@ -58,7 +58,7 @@ def identifier(number: int) -> Identifier:
 
 
 def app(number: int, turn: int = 0) -> App:
-    """A stopped app: nothing happens to it by itself."""
+    """Return a stopped app: nothing happens to it by itself."""
     spec = Spec(container=Container(image="image"), desired_state=Spec.DESIRED_STATE_STOPPED)
     return App(metadata=Meta(id=identifier(number), labels={"turn": str(turn)}), spec=spec)
 
@@ -87,7 +87,7 @@ class Http2:
         self.flush()
 
     def begin(self) -> int:
-        """Sends the head of a Watch; the stream's number."""
+        """Send the head of a Watch; return the stream's number."""
         number = self.h2.get_next_available_stream_id()
         names = {b":method": b"POST", b":scheme": b"http", b":authority": b"localhost"}
         names |= {b":path": f"{SERVICE}/Watch".encode(), b"content-type": b"application/grpc+proto", b"te": b"trailers"}
@@ -355,7 +355,7 @@ def _gone(observer: Observer, what: str) -> list[str]:
 
 
 def main() -> int:
-    """SECONDS [SERVER [WATCHERS]]."""
+    """Run SECONDS [SERVER [WATCHERS]]."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     kinds = (sys.argv[2],) if len(sys.argv) > 2 and sys.argv[2] != "all" else SERVERS
     watchers = int(sys.argv[3]) if len(sys.argv) > 3 else 10_000

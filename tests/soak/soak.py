@@ -98,12 +98,12 @@ class Load:
         self.wrong: list[str] = []
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """End the connections."""
         for transport in self._transports:
             await transport.aclose()
 
     async def run(self, until: float) -> None:
-        """One worker."""
+        """Make calls as one worker."""
         kinds: list[tuple[str, Callable[[AppServiceClient, Identifier], Awaitable[Any]]]] = [
             ("create", self.create),
             ("update", self.update),
@@ -157,7 +157,7 @@ class Load:
         await client.list(ListRequest(project=project, request=Page(limit=50)), timeout_ms=20_000)
 
     async def watch(self, client: AppServiceClient, app_id: Identifier) -> None:
-        """A few events of one app, or of all, and then no more."""
+        """Read a few events of one app, or of all, and then no more."""
         whole = self._random.random() < 0.3
         request = WHOLE[self._dialect] if whole else WatchRequest(app_id=app_id)
         await self._some(client.watch(request))
@@ -174,7 +174,7 @@ class Load:
         await stream.aclose()
 
     async def give_up(self, client: AppServiceClient, app_id: Identifier) -> None:
-        """A call that is cancelled while it is on its way."""
+        """Cancel a call that is on its way."""
         call = asyncio.ensure_future(client.get(GetRequest(app_id=app_id)))
         await asyncio.sleep(self._random.random() * 0.002)
         call.cancel()
@@ -183,7 +183,7 @@ class Load:
 
 
 async def vanish(port: int, until: float, source: random.Random, dialect: str) -> None:
-    """Clients that misbehave: 100 watches at a time that are killed, requests that break off."""
+    """Misbehave as clients do: 100 watches at a time that are killed, requests that break off."""
     message = WHOLE[dialect].SerializeToString()
     body = (b"\0" + len(message).to_bytes(4, "big") + message).hex()
     head = b"POST /flyteidl2.app.AppService/Create HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/proto\r\n"
@@ -201,7 +201,7 @@ async def vanish(port: int, until: float, source: random.Random, dialect: str) -
 
 
 def sample_of(server: ServerProcess) -> dict[str, float]:
-    """Memory in MB, files, tasks, streams, apps."""
+    """Return memory in MB, files, tasks, streams, apps."""
     health = HTTP.get(f"{server.url}/healthz").json()
     root = psutil.Process(server.process.pid)
     tree = (root, *root.children(recursive=True))
@@ -262,7 +262,7 @@ async def soak(server: ServerProcess, seconds: float, seed: int, dialect: str) -
 
 
 def main() -> int:
-    """SECONDS [SERVER [SEED [DIALECT]]]."""
+    """Run SECONDS [SERVER [SEED [DIALECT]]]."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3600.0
     kind = sys.argv[2] if len(sys.argv) > 2 else "auto"
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.SystemRandom().randrange(10**6)
