@@ -5,13 +5,19 @@ The rules themselves are never repeated here.
 
 from __future__ import annotations
 
-import protovalidate
+from functools import cache
+from typing import TYPE_CHECKING
+
 from buf.validate import validate_pb2
 from flyteidl2.app.app_definition_pb2 import App
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.errors import MAX_DETAILS_BYTES, Code, RpcError
 from flyteapps_fake.core.protobuf import count_values, encode
+from flyteapps_fake.core.rules.quick_check import keeps_rules
+
+if TYPE_CHECKING:
+    from protovalidate import Validator
 
 MAX_REQUEST = 4 * 1024 * 1024
 """Bytes that a request may have, decompressed."""
@@ -36,8 +42,6 @@ VIOLATION_HEAD = 4
 MAX_VIOLATION_BYTES = MAX_DETAILS_BYTES - 64
 """Bytes of violations, 64 less for the message around them; further ones come with the next request."""
 
-_validator = protovalidate.Validator()
-
 
 def check(request: Message) -> None:
     """Refuse a request that is too large, or breaks a `buf.validate` rule, naming every offending field.
@@ -46,15 +50,19 @@ def check(request: Message) -> None:
     first is collected.
     """
     check_bytes(request)
-    found = _validator.collect_violations(request, fail_fast=True)
+    if keeps_rules(request):
+        return
+    found = _validator().collect_violations(request, fail_fast=True)
     if not found:
         return
     data = encode(request)
     listed = min(MAX_LISTED_VALUES, LISTED_VALUES + LISTED_VALUES_PER_KIB * len(data) // 1024)
     whole = count_values(type(request), data, listed) <= listed
     if whole:
-        found = _validator.collect_violations(request)
-    encoded = protovalidate.ValidationError("", found).to_proto().to_binary()
+        found = _validator().collect_violations(request)
+    from protovalidate import ValidationError
+
+    encoded = ValidationError("", found).to_proto().to_binary()
     violations = validate_pb2.Violations.FromString(encoded)
     named, size = "", 0
     for number, each in enumerate(violations.violations):
@@ -71,6 +79,14 @@ def check(request: Message) -> None:
         named += f"; the request has more than {listed:,} values, so that there may be further violations"
     details = (violations,) if violations.violations else ()
     raise RpcError(Code.INVALID_ARGUMENT, f"invalid {request.DESCRIPTOR.name}: {named}", details)
+
+
+@cache
+def _validator() -> Validator:
+    """Return protovalidate's validator, imported for the first request that `keeps_rules` doesn't decide."""
+    from protovalidate import Validator
+
+    return Validator()
 
 
 def check_bytes(request: Message, most: int = MAX_REQUEST) -> None:

@@ -1,0 +1,1 @@
+"""The rules that the protos write on messages."""
