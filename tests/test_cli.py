@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, distribution
 from pathlib import Path
 from types import ModuleType
 
@@ -35,7 +35,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> None:
     def entry_points(*, group: str) -> tuple[EntryPoint, ...]:
         return tuple(each for each in installed if each.group == group)
 
-    monkeypatch.setattr(cli, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+    monkeypatch.setattr(cli, "OWN_COMMANDS", {"serve": "module_of_an_extra_that_is_not_there:main"})
 
 
 @pytest.mark.usefixtures("commands")
@@ -71,6 +72,12 @@ class TestDispatch:
     def test_a_missing_module_of_our_own_is_not_blamed_on_an_extra(self) -> None:
         with pytest.raises(ModuleNotFoundError, match="no_such_room"):
             cli.main(["broken"])
+
+
+def test_our_own_commands_are_the_entry_points() -> None:
+    """The table of our own commands is that of the distribution's metadata."""
+    declared = distribution("flyteapps").entry_points.select(group=cli.GROUP)
+    assert {each.name: each.value for each in declared} == cli.OWN_COMMANDS
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

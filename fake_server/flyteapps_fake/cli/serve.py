@@ -19,6 +19,7 @@ from flyteapps_fake.cli.output import keep_standard_files, warn, write_line
 from flyteapps_fake.cli.startup import StartupError
 from flyteapps_fake.servers.addresses import taken_port
 from flyteapps_fake.servers.listener import AddressTaken, raise_file_limit
+from flyteapps_fake.servers.loading import without_collection
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C ended before it listened."""
@@ -61,10 +62,11 @@ def run(options: ServeOptions) -> int:
         startup.warn_if_open(options.host, addresses)
         write_line(banner.text(config.port, config.console_port))
 
-    if server == "pyvoy":
-        from flyteapps_fake.servers.pyvoy import run_pyvoy as run_server
-    else:
-        from flyteapps_fake.servers.portable import run_portable as run_server
+    with without_collection():
+        if server == "pyvoy":
+            from flyteapps_fake.servers.pyvoy import run_pyvoy as run_server
+        else:
+            from flyteapps_fake.servers.portable import run_portable as run_server
     try:
         return asyncio.run(run_server(config, sockets.api, sockets.console, listening))
     except KeyboardInterrupt:

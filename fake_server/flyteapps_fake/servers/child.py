@@ -10,10 +10,13 @@ import asyncio
 import os
 import signal
 import socket
+from typing import TYPE_CHECKING
 
-from flyteapps_fake.http.front import Front
-from flyteapps_fake.servers.assembly import assemble
 from flyteapps_fake.servers.config import CHILD_VARIABLE, ServeConfig
+from flyteapps_fake.servers.loading import without_collection
+
+if TYPE_CHECKING:
+    from flyteapps_fake.http.front import Front
 
 _config = ServeConfig.from_json(os.environ[CHILD_VARIABLE])
 _tasks: set[asyncio.Task[None]] = set()
@@ -49,4 +52,7 @@ def _begin() -> None:
     os.chdir("/")
 
 
-app = assemble(_config, "pyvoy", [socket.socket(fileno=fd) for fd in _config.console_fds], _started)
+with without_collection():
+    from flyteapps_fake.servers.assembly import assemble
+
+    app = assemble(_config, "pyvoy", [socket.socket(fileno=fd) for fd in _config.console_fds], _started)

@@ -9,6 +9,7 @@ from pathlib import Path
 from flyteapps_fake.servers.assembly import assemble
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.hypercorn.server import serve_front, tls_context
+from flyteapps_fake.servers.loading import without_collection
 from flyteapps_fake.servers.signals import stop_requested
 
 
@@ -21,6 +22,7 @@ async def run_portable(
     """Serve on `socks` until a signal; return the exit status."""
     stop = stop_requested()
     tls = tls_context(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
-    front = assemble(config, "hypercorn", console)
+    with without_collection():  # it imports the dialect
+        front = assemble(config, "hypercorn", console)
     await serve_front(front, socks, stop.wait, listening, tls)
     return 0
