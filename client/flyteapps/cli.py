@@ -44,13 +44,16 @@ SUMMARY_OF_COMMAND = {
     COMPLETION: "print a completion script for bash, zsh or fish",
 }
 
-EXAMPLES = """\
-Examples:
-  flyteapps serve                               run a control plane at localhost:8090, with pages at localhost:8080
-  flyteapps verify localhost:8090               check the control plane at that address
+_COMPLETION_EXAMPLES = """\
   source <(flyteapps completion bash)           complete commands and options with the Tab key (zsh: the same)
   flyteapps completion fish | source            the same in fish
 """
+
+EXAMPLES = f"""\
+Examples:
+  flyteapps serve                               run a control plane at localhost:8090, with pages at localhost:8080
+  flyteapps verify localhost:8090               check the control plane at that address
+{_COMPLETION_EXAMPLES}"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,7 +129,9 @@ def _complete(arguments: list[str], commands: Iterable[str]) -> int:
 
     shells = " | ".join(SCRIPTS)
     if arguments and arguments[0] in ("-h", "--help"):
-        print(f"Usage: flyteapps completion {shells}\n\nPrint a completion script.\n\n{EXAMPLES}")
+        print(
+            f"Usage: flyteapps completion {shells}\n\nPrint a completion script.\n\nExamples:\n{_COMPLETION_EXAMPLES}"
+        )
         return 0
     if len(arguments) != 1 or arguments[0] not in SCRIPTS:
         return _refuse(f"usage: flyteapps completion {shells}")

@@ -42,53 +42,97 @@ CANNOT_JUDGE = 2
 SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
 SEEDS = 1_000_000
 """Seeds that are drawn are below it, so that they can be typed."""
+EXAMPLES = """\b
+Examples:
+  flyteapps verify localhost:8090                    every guarantee, on a plane of this machine
+  flyteapps verify localhost:8090 --only CR          those of Create
+  flyteapps verify https://plane.example --project mine --header 'authorization: Bearer ...'
+  flyteapps verify localhost:8090 --profile standard --html report.html
+"""
 
 
-@click.command()
+@click.command(epilog=EXAMPLES)
 @click.argument("endpoint")
-@click.option("--only", multiple=True, metavar="ID", help="A guarantee (CR-2) or a section (CR); may be given again.")
-@click.option("--protocol", type=click.Choice(list(NAMES)), default="connect", show_default=True)
-@click.option("--insecure", is_flag=True, help="Plaintext, where the endpoint names no scheme. Loopback always is.")
-@click.option("--ca-cert", type=click.Path(path_type=Path), help="File of the certificates to trust.")
-@click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="Sent with every call; may be given again.")
-@click.option("--dialect", type=click.Choice(list(DIALECTS)), default=STANDARD, show_default=True)
-@click.option("--detect", is_flag=True, help="Only say which dialect the plane speaks, by a few harmless calls.")
-@click.option("--org", default="", help="The org.  [default: the plane's own]")
-@click.option("--project", default="", help="The only project to use.  [default: projects of its own]")
-@click.option("--domain", default="development", show_default=True, help="The domain.")
+@click.option(
+    "--only", multiple=True, metavar="ID", help="Check only this guarantee (CR-2) or section (CR); repeatable."
+)
+@click.option(
+    "--protocol", type=click.Choice(list(NAMES)), default="connect", show_default=True, help="Protocol of the calls."
+)
+@click.option(
+    "--insecure", is_flag=True, help="Use plaintext if ENDPOINT has no scheme; on loopback it is the default."
+)
+@click.option("--ca-cert", type=click.Path(path_type=Path), help="PEM file of the certificates to trust.")
+@click.option(
+    "--header",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="Header of every call, such as 'authorization: Bearer ...'; repeatable.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(list(DIALECTS)),
+    default=STANDARD,
+    show_default=True,
+    help="Dialect whose guarantees are checked.",
+)
+@click.option("--detect", is_flag=True, help="Only print the plane's dialect, found by a few harmless calls.")
+@click.option("--org", default="", help="Org of the apps, such as acme.  [default: the plane's own]")
+@click.option(
+    "--project", default="", help="The only project to use, such as mine.  [default: projects of the run's own]"
+)
+@click.option("--domain", default="development", show_default=True, help="Domain of the apps.")
 @click.option(
     "--profile",
     type=click.Choice(list(PROFILES)),
     default="quick",
     show_default=True,
-    help="How much is tried beside the directed checks: seconds, two minutes, an hour.",
+    help="Time for generated checks beside the directed ones: seconds, two minutes, an hour, none.",
 )
-@click.option("--seed", type=int, help="What is drawn follows from it.  [default: drawn]")
+@click.option("--seed", type=int, help="Seed of the generated checks, such as 7.  [default: random]")
 @click.option(
     "--deviations",
     "deviations_path",
     type=click.Path(path_type=Path, dir_okay=False),
     help="File of known deviations.  [default: the dialect's own]",
 )
-@click.option("--failing-label", metavar="KEY=VALUE", help="A label that makes an app fail to deploy on this plane.")
-@click.option("--prefix", help="What the names of the apps begin with.  [default: drawn]")
-@click.option("--clean", "clean_prefix", metavar="PREFIX", help="Only remove what a run with that prefix left.")
-@click.option("--dry-run", is_flag=True, help="Call nothing: say which checks would run, and which not.")
-@click.option("--max-apps", type=click.IntRange(0), default=0, help="Apps at once, at most.  [default: no limit]")
-@click.option("--max-rate", type=click.FloatRange(0), default=0.0, help="Calls a second, at most.  [default: no limit]")
-@click.option("--max-seconds", type=click.FloatRange(0), default=0.0, help="Start no check later.  [default: no limit]")
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML there.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to look at there.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON there.")
+@click.option("--failing-label", metavar="KEY=VALUE", help="Label with which an app fails to deploy on this plane.")
+@click.option("--prefix", help="Prefix of the names of the run's apps.  [default: random]")
 @click.option(
-    "--save", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Save each failing sequence there."
+    "--clean", "clean_prefix", metavar="PREFIX", help="Only remove the apps that a run with that prefix has left."
+)
+@click.option("--dry-run", is_flag=True, help="Call nothing; list the checks that would run, and those that would not.")
+@click.option("--max-apps", type=click.IntRange(0), default=0, help="Maximum of apps at once.  [default: no limit]")
+@click.option(
+    "--max-rate", type=click.FloatRange(0), default=0.0, help="Maximum of calls a second.  [default: no limit]"
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Seconds after which no check starts.  [default: no limit]",
+)
+@click.option(
+    "--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JUnit XML to this file."
+)
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as a web page to this file."
+)
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON to this file."
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Save each failing sequence in this folder.",
 )
 @click.option(
     "--replay",
     "replay_path",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Only run a saved sequence again.",
+    help="Only run the sequence saved in this file again.",
 )
 def verify(
     endpoint: str,
@@ -120,8 +164,8 @@ def verify(
 ) -> None:
     """Check that the control plane at ENDPOINT (host:port, or a URL without a path) keeps the contract.
 
-    The plane may be in use: only apps of this run are touched, their names begin with a prefix of its own,
-    and they are removed at the end. Exit status: 0 all that was judged holds, 1 something is broken, 2 could not judge.
+    The plane may be in use: the run touches its own apps alone, whose names begin with its prefix, and removes them at
+    the end. Exit status: 0 if all that was judged holds, 1 if something is broken, 2 if the plane can't be judged.
     """
     saved = replay.load(replay_path) if replay_path is not None else None
     wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
