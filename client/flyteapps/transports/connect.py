@@ -28,7 +28,7 @@ from flyteapps.support.lazy import lazy
 from flyteapps.transports import forks
 from flyteapps.transports.delays import NotingClient, attach
 from flyteapps.transports.frames import Checked, CheckedClient
-from flyteapps.transports.http1 import IDLE_SECONDS, Exchange, Http1Client, pairs_of
+from flyteapps.transports.http1 import IDLE_SECONDS, KEEPALIVE_SECONDS, Exchange, Http1Client, pairs_of
 from flyteapps.transports.task_stream import TaskStream, cancellation_of
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 EXIT_SECONDS = 1.0
 """Maximum time for pyqwest's threads to end before the interpreter does; they take milliseconds."""
-
-KEEPALIVE_SECONDS = 30.0
-"""After this time without a byte the kernel probes a connection, so that routers keep it."""
 
 MAX_TIMEOUT_SECONDS = 2_000_000.0
 """Maximum timeout, 23 days: it fits into each protocol's header, and into each library."""
