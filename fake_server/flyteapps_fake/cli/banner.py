@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Banner:
+class Banner(NamedTuple):
     """The properties of one server.
 
     `host` is the name that clients use. `dialect` is "" for the standard one. `ca` is the file of the certificate

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from flyteapps_fake.cli.options import ServeOptions, Server
 from flyteapps_fake.cli.output import warn
@@ -19,9 +19,11 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.http.access.host_policy import check_origin
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import bracketed, no_console, resolve, shadow, shown, taken_port
-from flyteapps_fake.servers.certificates import Certificate, given, self_signed
 from flyteapps_fake.servers.config import DEFAULT_CONSOLE_PORT, ServeConfig
 from flyteapps_fake.servers.listener import AddressTaken, bound_sockets, listening_sockets
+
+if TYPE_CHECKING:
+    from flyteapps_fake.servers.certificates import Certificate
 
 _EVERYWHERE = ("0.0.0.0", "::")
 
@@ -129,11 +131,15 @@ def certificate_of(options: ServeOptions) -> Certificate | None:
         raise StartupError(f"{other} needs {missing}: give the certificate and its key, or use --tls self-signed")
     if options.tls and cert:
         raise StartupError("--tls self-signed makes a certificate: remove --tls-cert and --tls-key, or remove --tls")
+    if not options.tls and not cert:
+        return None
+    from flyteapps_fake.servers.certificates import given, self_signed
+
     try:
         if cert is not None and key is not None:
             return given(cert, key)
         names = [options.host, *options.allow_host, *filter(None, [options.base_domain, options.ingress_host])]
-        return self_signed(_covered(names)) if options.tls else None
+        return self_signed(_covered(names))
     except ValueError as error:
         raise StartupError(str(error)) from None
     except OSError as error:

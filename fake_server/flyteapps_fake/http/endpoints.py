@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
@@ -41,8 +40,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(NamedTuple):
     """A unary method: `call` returns the encoded response. Raises RpcError.
 
     `cache`: the cache of the method's responses, None for a method without one.
@@ -53,16 +51,14 @@ class Unary:
     cache: ResponseCache | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """A server-streaming method: `open` opens its stream. Raises RpcError."""
 
     operation: Operation
     open: Callable[[Call[Any]], Source]
 
 
-@dataclass(frozen=True, slots=True)
-class Duplex:
+class Duplex(NamedTuple):
     """A bidirectional method whose requests are answered one by one."""
 
     operation: Operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from flyteapps_fake.http.access.host_policy import HostPolicy
 from flyteapps_fake.http.limits import Limits
@@ -13,8 +13,7 @@ from flyteapps_fake.http.page import Page
 Server = Literal["pyvoy", "hypercorn"]
 
 
-@dataclass(frozen=True, slots=True)
-class AccessLine:
+class AccessLine(NamedTuple):
     """One answered call, for the access log."""
 
     method: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 DAYS = 365
 """Days that a certificate is valid."""
@@ -18,8 +18,7 @@ RENEW_DAYS = 30
 """Days before its expiry at which a new one is made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(NamedTuple):
     """Paths of PEM files: the chain and the key of a server and, where it is our own, the authority to trust."""
 
     cert: Path

@@ -7,7 +7,6 @@ names its scenario by a label or a variable.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import Status
@@ -44,8 +43,7 @@ class Step(NamedTuple):
     background: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """The delays before restarts of a container: from the first to the longest, doubled each time, in nanoseconds."""
 
     first: int
@@ -57,8 +55,7 @@ class Backoff:
         return min(self.first << doublings, self.longest)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(NamedTuple):
     """The steps of an app that starts, and the restarts after them."""
 
     summary: str

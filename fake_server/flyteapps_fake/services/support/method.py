@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -12,8 +11,7 @@ from flyteapps_fake.core.validation import check
 from flyteapps_fake.services.support.orgs import fill_org
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """One method of a platform service.
 
     `answer` gets the request and the caller's origin, http(s)://host:port, and may raise RpcError. `checked` says
