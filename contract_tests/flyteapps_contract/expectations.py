@@ -45,7 +45,7 @@ class Refusal:
 
     @property
     def message(self) -> str:
-        """What the plane said."""
+        """The plane's message."""
         return self.error.message
 
 

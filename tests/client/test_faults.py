@@ -117,7 +117,7 @@ def perform(setup: Setup, step: tuple[str, Any]) -> None:
             if setup.counts:
                 assert changes
                 assert made.revision == after.metadata.revision == before.metadata.revision + 1
-            elif not _shall_run(before):
+            elif not _should_run(before):
                 how = before.spec.container.image  # an app that should not run keeps its spec there
             assert after.spec.container.image == how
         elif what == "delete":
@@ -146,7 +146,7 @@ def perform(setup: Setup, step: tuple[str, Any]) -> None:
             assert content(setup.stored()) == content(before), "a write that surely failed has changed the app"
 
 
-def _shall_run(app: definition.App) -> bool:
+def _should_run(app: definition.App) -> bool:
     return app.spec.desired_state != definition.Spec.DESIRED_STATE_STOPPED
 
 
@@ -167,7 +167,7 @@ def _switch(setup: Setup, handle: Any, what: str, waits: bool) -> None:
     after = setup.stored()
     assert after is not None
     assert (handle.revision, handle.pb2.spec) == (after.metadata.revision, after.spec)
-    runs = _shall_run(after)
+    runs = _should_run(after)
     assert runs == (what in ("activate", "activated"))
     if waits:
         assert handle.is_active() if runs else handle.is_deactivated()

@@ -242,7 +242,7 @@ def deleting_nothing_is_fine() -> AbstractContextManager[Any]:
 @mutant("DE-2")
 def a_running_app_is_deleted() -> AbstractContextManager[Any]:
     def delete(real: Any, state: State, request: rpc.DeleteRequest) -> AppKey:
-        with patch.object(writes, "shall_run", lambda state: False):
+        with patch.object(writes, "should_run", lambda state: False):
             return real(state, request)
 
     return around(writes, "delete", delete)

@@ -100,7 +100,7 @@ def test_a_creator_that_was_sent_is_kept(api: Api) -> None:
     assert api.create(app).spec.creator.user.id.subject == "ada"
 
 
-def test_an_app_that_shall_run_begins_unassigned_and_is_shown_assigned(api: Api) -> None:
+def test_an_app_that_should_run_begins_unassigned_and_is_shown_assigned(api: Api) -> None:
     """CR-4, LE-6: the first condition is UNASSIGNED; readers and the answer of Create see ASSIGNED."""
     created = api.create()
     assert statuses(created) == ["UNASSIGNED", "ASSIGNED"]
@@ -108,7 +108,7 @@ def test_an_app_that_shall_run_begins_unassigned_and_is_shown_assigned(api: Api)
 
 
 @pytest.mark.parametrize("state", [0, 2, 3], ids=["unspecified", "started", "active"])
-def test_an_app_that_shall_run_becomes_active(api: Api, state: int) -> None:
+def test_an_app_that_should_run_becomes_active(api: Api, state: int) -> None:
     """CR-4, UP-5: UNSPECIFIED, STARTED and ACTIVE all run, no state is skipped, UNASSIGNED and STOPPED stay away."""
     app = api.running(state=state)
     seen = [s for i, s in enumerate(statuses(app)) if i == 0 or s != statuses(app)[i - 1]]
@@ -128,7 +128,7 @@ def test_a_default_start_takes_about_a_second(api: Api) -> None:
     assert statuses(api.get())[-1] == "ACTIVE"
 
 
-def test_an_app_that_shall_not_run_is_stopped(api: Api) -> None:
+def test_an_app_that_should_not_run_is_stopped(api: Api) -> None:
     """CR-4: with desired state STOPPED the first and only condition is STOPPED."""
     assert statuses(api.create(new_app(state=STOP))) == ["STOPPED"]
     api.settle()

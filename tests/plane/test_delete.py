@@ -22,7 +22,7 @@ def test_an_absent_app_is_not_found(api: Api) -> None:
 
 @pytest.mark.parametrize("state", [0, 2, 3], ids=["unspecified", "started", "active"])
 @pytest.mark.parametrize("waited", [0.0, 0.5, 60.0])
-def test_an_app_that_shall_run_is_not_deleted(api: Api, state: int, waited: float) -> None:
+def test_an_app_that_should_run_is_not_deleted(api: Api, state: int, waited: float) -> None:
     """DE-2: FAILED_PRECONDITION with the way to stop it, nothing changed, at every stage of the start."""
     api.create(state=state)
     api.settle(waited)
@@ -42,7 +42,7 @@ def test_the_desired_state_counts(api: Api) -> None:
         api.get()
 
 
-def test_a_stopped_app_that_shall_run_again_is_not_deleted(api: Api) -> None:
+def test_a_stopped_app_that_should_run_again_is_not_deleted(api: Api) -> None:
     """DE-2: the desired state counts, not the reached one."""
     app = api.create(state=STOP)
     app.spec.desired_state = Spec.DESIRED_STATE_ACTIVE
@@ -52,7 +52,7 @@ def test_a_stopped_app_that_shall_run_again_is_not_deleted(api: Api) -> None:
 
 
 def test_an_unassigned_app_can_be_deleted(pooled: Api) -> None:
-    """DE-2, SP-2: an app that no cluster serves is UNASSIGNED, says why, and can be deleted though it shall run."""
+    """DE-2, SP-2: an app that no cluster serves is UNASSIGNED, says why, and can be deleted though it should run."""
     app = new_app()
     app.spec.cluster_pool = "nobodys-pool"
     assert statuses(pooled.create(app)) == ["UNASSIGNED"]

@@ -175,7 +175,7 @@ def test_an_app_that_was_never_acknowledged_keeps_its_condition(api: Api) -> Non
 
 
 def test_a_stop_without_a_cluster_is_stopped_at_once(pooled: Api) -> None:
-    """UP-5: an unassigned app that shall stop is STOPPED in the answer."""
+    """UP-5: an unassigned app that should stop is STOPPED in the answer."""
     app = new_app()
     app.spec.cluster_pool = "nobodys-pool"
     pooled.create(app)

@@ -1,1 +1,1 @@
-"""What the client does in several steps, once for sync and async: generators that yield operations."""
+"""The operations of several steps, once for blocking and awaiting callers: generators that yield operations."""

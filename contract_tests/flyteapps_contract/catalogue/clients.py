@@ -62,7 +62,7 @@ CLIENT_GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("CL-18", "Activating an app twice is no error.", ("sdk",)),
     Guarantee("CL-19", "A handle of before another writer's update stops the app.", ("sdk",)),
     Guarantee("CL-20", "Reads are tried again after UNAVAILABLE and RESOURCE_EXHAUSTED.", ("sdk", "chosen")),
-    Guarantee("CL-21", "What the caller has to mend is reported at once, and not tried again.", ("chosen",)),
+    Guarantee("CL-21", "An error that the caller has to correct is reported at once, without a retry.", ("chosen",)),
     Guarantee("CL-22", "A wait that has ended leaves no stream open.", ("chosen",)),
     Guarantee("CL-23", "An app that is scaled to zero is active.", ("proto",)),
 )

@@ -133,7 +133,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "Get",
         "What Get answered it answers again for up to 30 s, whatever the cluster reports meanwhile.",
         "stale / *",
-        read="that it is 30 s; that an app is not kept while it shall run and is shown as STOPPED",
+        read="that it is 30 s; that an app is not kept while it should run and is shown as STOPPED",
     ),
     _row(
         "OSS-15",

@@ -37,8 +37,8 @@ GUARANTEES: tuple[Guarantee, ...] = (
     ),
     Guarantee(
         "CR-4",
-        "The first condition is UNASSIGNED for an app that shall run, STOPPED for one that shall not; a restart shows "
-        "neither again.",
+        "The first condition is UNASSIGNED for an app that should run, STOPPED for one that should not; a restart "
+        "shows neither again.",
         ("proto", "sdk"),
     ),
     Guarantee("CR-5", "A deleted id can be created again and starts over at revision 1.", ("chosen",)),
@@ -69,14 +69,14 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("UP-7", "A new revision cancels what was under way for older ones.", ("chosen",)),
     Guarantee(
         "LE-1",
-        "A cluster is leased the apps that shall run, have no cluster, and are of a pool that it serves or name it, by "
-        "last_updated_at; a leased app is ASSIGNED (a restarted one keeps PENDING), and no other cluster's until the "
-        "lease runs out.",
+        "A cluster is leased the apps that should run, have no cluster, and are of a pool that it serves or name it, "
+        "by last_updated_at; a leased app is ASSIGNED (a restarted one keeps PENDING), and no other cluster's until "
+        "the lease runs out.",
         ("proto", "chosen"),
     ),
     Guarantee(
         "LE-2",
-        "A lease that runs out gives the app back: UNASSIGNED; PENDING if it was restarted, STOPPED if it shall stop.",
+        "A lease that runs out gives the app back: UNASSIGNED; PENDING if it was restarted, STOPPED if it should stop.",
         ("proto",),
     ),
     Guarantee(
@@ -117,7 +117,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("US-6", "last_updated_at moves on Create and Update only.", ("proto",)),
     Guarantee("DE-1", "Deleting an absent id is NOT_FOUND.", ("sdk",)),
     Guarantee(
-        "DE-2", "An app that shall run is not deleted (FAILED_PRECONDITION), unless UNASSIGNED.", ("sdk", "chosen")
+        "DE-2", "An app that should run is not deleted (FAILED_PRECONDITION), unless UNASSIGNED.", ("sdk", "chosen")
     ),
     Guarantee("DE-3", "A deleted app is gone, and nothing of it happens later.", ("chosen",)),
     Guarantee("LI-1", "List by org, cluster, project or consumed artifact.", ("proto",)),

@@ -39,7 +39,7 @@ class HandleUnderTest(Protocol):
 
     @property
     def app(self) -> model.App:
-        """What the handle shows."""
+        """The app as the handle shows it."""
         ...
 
     async def activate(self, *, wait: bool, seconds: float | None = None) -> object:

@@ -74,7 +74,7 @@ def violation(conditions: Sequence[model.Condition], *, renewed: bool = False, s
         before = conditions[place]
         if not may_follow(before, after, renewed=renewed and place == 0, stopping=stopping):
             return (
-                f"{text_of(after)} can't follow {text_of(before)} in an app that shall {'stop' if stopping else 'run'}"
+                f"{text_of(after)} can't follow {text_of(before)} in an app that should {'stop' if stopping else 'run'}"
             )
     return ""
 

@@ -24,7 +24,7 @@ class Line:
 
     @property
     def seconds(self) -> float:
-        """How long its checks took."""
+        """The duration of its checks."""
         return sum(outcome.seconds for outcome in self.outcomes)
 
     def reasons(self) -> list[str]:

@@ -94,7 +94,7 @@ class BrokenRule(Enum):
 
     @property
     def text(self) -> str:
-        """What to merge into a valid app."""
+        """The message to merge into a valid app."""
         return self.value[0]
 
     @property

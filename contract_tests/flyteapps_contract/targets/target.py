@@ -87,7 +87,7 @@ class QueueStream:
 
     @property
     def paused(self) -> bool:
-        """Whether the reader shall leave on the wire what comes."""
+        """Whether the reader should leave new messages on the wire."""
         return not self._reading.is_set()
 
     @property

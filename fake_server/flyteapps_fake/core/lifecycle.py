@@ -22,7 +22,7 @@ STOPPED = Status.DEPLOYMENT_STATUS_STOPPED
 
 
 class Traits(NamedTuple):
-    """What is true of an app in one state.
+    """The traits of an app in one state.
 
     `leasable`: a lease makes it ASSIGNED. `deletable`: Delete removes it, also where its desired state is to run.
     `held`: its cluster has acknowledged the lease. `runs`: its revision has containers. `serves`: it answers requests,
@@ -182,6 +182,6 @@ def substate_name(substate: int) -> str:
         return str(substate)
 
 
-def shall_run(desired_state: int) -> bool:
+def should_run(desired_state: int) -> bool:
     """Return whether an app with that desired state should run: UNSPECIFIED, STARTED and ACTIVE all mean so."""
     return desired_state != Spec.DESIRED_STATE_STOPPED

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, Spec, Status
 
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.lifecycle import Cause, refusal, shall_run
+from flyteapps_fake.core.lifecycle import Cause, refusal, should_run
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.time.clock import from_timestamp, set_timestamp
 from flyteapps_fake.standard.conditions import History
@@ -196,7 +196,7 @@ class Draft:
         """Append a condition, stamped by the plane. Raises FAILED_PRECONDITION for a move that is not in the table."""
         source = self.reached if len(self.history) else None
         target, substate = condition.deployment_status, condition.substate
-        why = refusal(source, target, cause, substate, stopping=not shall_run(self.desired_state))
+        why = refusal(source, target, cause, substate, stopping=not should_run(self.desired_state))
         if why:
             raise RpcError(Code.FAILED_PRECONDITION, f"app {self.key.name}: {why}")
         self.reached, self.substate, self.changed_at = target, substate, now

@@ -10,7 +10,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRe
 
 from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.lifecycle import PENDING, STOPPED, UNASSIGNED, Cause, shall_run, traits_of
+from flyteapps_fake.core.lifecycle import PENDING, STOPPED, UNASSIGNED, Cause, should_run, traits_of
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import check_size, quoted
@@ -44,7 +44,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     now = state.clock.tick()
     set_timestamp(status.created_at, now)
     set_timestamp(status.last_updated_at, now)
-    running = shall_run(app.spec.desired_state)
+    running = should_run(app.spec.desired_state)
     condition = Condition(
         deployment_status=UNASSIGNED if running else STOPPED,
         message=state.pools.why_waiting(wanted_by(app.spec)) if running else "Created as stopped",
@@ -107,7 +107,7 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
     """Remove an app that is stopped, should stop, or was never assigned."""
     key = AppKey.of(request.app_id)
     old = state.require(key)
-    if shall_run(old.desired_state) and not traits_of(old.status).deletable:
+    if should_run(old.desired_state) and not traits_of(old.status).deletable:
         raise RpcError(
             Code.FAILED_PRECONDITION,
             f"app {key} is not stopped: set its desired state to STOPPED first "
@@ -120,7 +120,7 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
 
 
 def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:
-    if not shall_run(draft.desired_state):
+    if not should_run(draft.desired_state):
         return PENDING if draft.status.assigned_cluster else STOPPED
     return PENDING if traits_of(draft.reached).held else None
 

@@ -90,7 +90,7 @@ async def of_an_app_that_somebody_updates(s: ClientContext) -> None:
 
 @client_check("CL-9")
 async def the_error_of_the_body_is_kept(s: ClientContext) -> None:
-    """What the body raises comes out of the context, and the app is stopped."""
+    """An error of the body comes out of the context, and the app is stopped."""
     app = s.given(ACTIVE)
     handle = await s.handle(app)
     s.plane.cluster = Cluster.WHEN_SEEN
@@ -102,7 +102,7 @@ async def the_error_of_the_body_is_kept(s: ClientContext) -> None:
 
 @client_check("CL-9")
 async def the_error_of_the_entry_is_kept(s: ClientContext) -> None:
-    """Where the app can't be started, that is what the context raises, its body isn't run, and the app is stopped."""
+    """If the app can't be started, the context raises that error, its body isn't run, and the app is stopped."""
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
@@ -116,7 +116,7 @@ async def the_error_of_the_entry_is_kept(s: ClientContext) -> None:
 
 @client_check("CL-9")
 async def the_first_of_two_errors_is_kept(s: ClientContext) -> None:
-    """Where the body raises and then the app can't be stopped, the error of the body comes out."""
+    """If the body raises and then the app can't be stopped, the error of the body comes out."""
     handle = await s.handle(s.given(ACTIVE))
     s.plane.cluster = Cluster.WHEN_SEEN
     error = FromTheBody("from the body")
@@ -131,7 +131,7 @@ async def the_first_of_two_errors_is_kept(s: ClientContext) -> None:
 
 @client_check("CL-9")
 async def an_app_that_can_not_be_stopped_is_reported(s: ClientContext) -> None:
-    """Where nothing but the stop at the end fails, the context raises that."""
+    """If nothing but the stop at the end fails, the context raises that error."""
     handle = await s.handle(s.given(ACTIVE))
     s.plane.cluster = Cluster.WHEN_SEEN
     refuse = _use(handle, lambda: s.plane.add_fault("Update", refuse="PERMISSION_DENIED", times=MANY))

@@ -15,7 +15,7 @@ from flyteapps_contract.session import ACTIVE, DEPLOYING, FAILED, STOPPED
 
 MANY = 1_000_000
 SHORT = 0.3
-"""Seconds of a deadline that shall pass."""
+"""Seconds of a deadline that should pass."""
 GONE = (Kind.DELETED, Kind.NOT_FOUND)
 
 

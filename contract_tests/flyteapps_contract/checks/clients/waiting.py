@@ -81,7 +81,7 @@ async def a_lagging_plane_shows_the_old_active(s: ClientContext) -> None:
 
 @client_check("CL-2")
 async def a_plane_without_revisions_shows_the_old_active(s: ClientContext) -> None:
-    """Where there are no revisions, the conditions that the write returned don't end the wait."""
+    """Without revisions, the conditions that the write returned don't end the wait."""
     s.plane.apps.counts = False
     app = s.given(ACTIVE)
     s.plane.apps.lags = True

@@ -171,7 +171,7 @@ def other_lists_give_every_app(s: Session) -> None:
 
 @check("OSS-22", needs=("projects",))
 def filters_and_sorting_are_ignored(s: Session) -> None:
-    """Whatever is asked for, all apps of the project come, by resource name, and none are counted."""
+    """Any List returns all apps of the project, by resource name, and counts none."""
     names = sorted(_given(s, "c", "a", "b"), key=lambda name: resource(s.id(name)))
     queries = {
         "a filter": list_pb2.ListRequest(filters=[list_pb2.Filter(field="name", values=[names[0]])]),

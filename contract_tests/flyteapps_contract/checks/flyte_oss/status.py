@@ -110,7 +110,7 @@ def a_stop_is_stamped_when_it_is_read(s: Session) -> None:
 
 @check("OSS-33")
 def a_stop_stays_a_stop(s: Session) -> None:
-    """What the cluster reports of a stopped app changes nothing of what is shown."""
+    """A report of the cluster on a stopped app changes nothing of what is shown."""
     app = s.given_active()
     watcher = s.watch(app_id=app.metadata.id)
     next_of(s, watcher, "the snapshot")

@@ -77,7 +77,7 @@ def the_status_of_a_new_app_is_the_planes(s: Session) -> None:
 
 @check("CR-1")
 def the_status_of_a_new_running_app_is_the_planes(s: Session) -> None:
-    """Nothing of the status that a client sends into Create is taken over where the app shall run, either."""
+    """Nothing of the status that a client sends into Create is taken over where the app should run, either."""
     app = s.app()
     _lie(app)
     _expect_no_lie(s.create(app), "the response of Create")
@@ -192,7 +192,7 @@ def a_desired_state_comes_back_as_it_was_sent(s: Session) -> None:
 
 @check("CR-3")
 def an_absent_ingress_is_filled(s: Session) -> None:
-    """Where the ingress is absent or the default message, the stored one has a subdomain and nothing else."""
+    """If the ingress is absent or the default message, the stored one has a subdomain and nothing else."""
     absent, default = s.app(state=STOP), s.app(state=STOP)
     default.spec.ingress.SetInParent()
     for app in (absent, default):
@@ -239,8 +239,8 @@ def a_creator_is_the_caller_unless_sent(s: Session) -> None:
 
 
 @check("CR-4")
-def an_app_that_shall_run_begins_unassigned(s: Session) -> None:
-    """The first condition of an app that shall run is UNASSIGNED, whichever of the three states says so."""
+def an_app_that_should_run_begins_unassigned(s: Session) -> None:
+    """The first condition of an app that should run is UNASSIGNED, whichever of the three states says so."""
     for state in RUNNING:
         made = s.given(s.app(state=state))
         for where, answer in (("the response of Create", made), ("Get", s.get(made.metadata.id))):
@@ -347,4 +347,4 @@ def a_created_again_app_has_never_run(s: Session) -> None:
     expect(not new.status.HasField("last_started_at"), "the re-created app has a last_started_at")
     s.given_deleted(new)
     again = s.create(s.app(app.metadata.id.name))
-    expect_equal(statuses(again)[:1], statuses(running)[:1], "the first condition of the re-created app that shall run")
+    expect_equal(statuses(again)[:1], statuses(running)[:1], "the first condition of the app created again")

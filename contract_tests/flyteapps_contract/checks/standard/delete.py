@@ -46,7 +46,7 @@ def deleting_an_absent_id_is_not_found(s: Session) -> None:
 
 @check("DE-2", needs=("cluster",))
 def an_active_app_is_not_deleted(s: Session) -> None:
-    """Deleting an active app is FAILED_PRECONDITION, whichever of the three states says that it shall run."""
+    """Deleting an active app is FAILED_PRECONDITION, whichever of the three states says that it should run."""
     made = [s.given(s.app(state=state)) for state in RUNNING]
     apps = [s.given_rest(app.metadata.id, ACTIVE) for app in made]
     with s.unchanged(*apps):
@@ -65,7 +65,7 @@ def an_app_that_waits_for_a_restart_is_not_deleted(s: Session) -> None:
 
 @check("DE-2", needs=("cluster", "failing"))
 def a_failed_app_is_not_deleted(s: Session) -> None:
-    """Deleting an app that failed and shall run is FAILED_PRECONDITION."""
+    """Deleting an app that failed and should run is FAILED_PRECONDITION."""
     app = s.given(s.app(labels=s.capabilities.failing))
     app = s.given_rest(app.metadata.id, FAILED)
     with s.unchanged(app):
@@ -92,7 +92,7 @@ def a_stopped_app_is_deleted(s: Session) -> None:
 
 
 @check("DE-2", needs=("cluster",))
-def an_app_that_shall_stop_is_deleted(s: Session) -> None:
+def an_app_that_should_stop_is_deleted(s: Session) -> None:
     """An app whose desired state is STOPPED can be deleted before it has stopped, from any state."""
     new, active = s.given(), s.given_active()
     for app in (new, active):
@@ -102,7 +102,7 @@ def an_app_that_shall_stop_is_deleted(s: Session) -> None:
 
 @check("DE-2")
 def an_unassigned_app_is_deleted(s: Session) -> None:
-    """An app that is UNASSIGNED can be deleted, whichever of the three states says that it shall run."""
+    """An app that is UNASSIGNED can be deleted, whichever of the three states says that it should run."""
     for state in RUNNING:
         app = _given_unassigned(s, state)
         s.delete(app.metadata.id)
@@ -160,7 +160,7 @@ def a_deleted_app_is_not_listed(s: Session) -> None:
 
 @check("DE-3", needs=("cluster",))
 def what_was_pending_of_a_deleted_app_never_fires(s: Session) -> None:
-    """What was under way when an app was deleted never shows: not as an event, not in an app of the same id."""
+    """A change under way when an app is deleted never shows: not as an event, not in an app of the same id."""
     gone, again, waiting = s.given(), s.given(), s.given()
     for app in (gone, again, waiting):
         s.given_deleted(app)
@@ -191,7 +191,7 @@ def _expect_gone(s: Session, app: model.App) -> None:
 
 
 def _given_unassigned(s: Session, state: int, name: str | None = None) -> model.App:
-    """Return an app that shall run, in a pool that no cluster serves."""
+    """Return an app that should run, in a pool that no cluster serves."""
     s.require_pools()
     app = s.app(name, state=state)
     app.spec.cluster_pool = s.name("-pool")
@@ -215,7 +215,7 @@ def _given_waiting(s: Session, state: int) -> model.App:
 
 
 def _stopping(app: model.App) -> model.App:
-    """Return the app as it shall stop, whatever its revision is."""
+    """Return the app as it should stop, whatever its revision is."""
     wanted = copy(app)
     wanted.metadata.revision = 0
     wanted.spec.desired_state = STOP

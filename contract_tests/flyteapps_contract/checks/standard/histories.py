@@ -110,7 +110,7 @@ def no_update_is_lost(s: Session) -> None:
 
 @check("HI-1")
 def readers_never_go_back(s: Session) -> None:
-    """Who reads while others write sees revisions that never fall, each with the spec and labels that belong to it."""
+    """Reads during writes of others show revisions that never fall, each with the spec and labels that belong to it."""
     app = s.given_stopped()
     written = threading.Event()
 
@@ -147,7 +147,7 @@ def one_of_racing_deletes_wins(s: Session) -> None:
 
 @check("HI-1")
 def a_delete_and_an_update_follow_each_other(s: Session) -> None:
-    """Where Deletes and Updates of one app race, Updates come before the one that deletes, or are NOT_FOUND."""
+    """If Deletes and Updates of one app race, Updates come before the one that deletes, or are NOT_FOUND."""
     for round_ in range(ROUNDS):
         app = s.given_stopped()
         sent = [_marked(app, f"{round_}.{racer}", revision=0) for racer in range(RACERS - 1)]

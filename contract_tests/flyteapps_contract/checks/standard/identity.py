@@ -199,7 +199,7 @@ def a_lease_in_another_org_says_what_to_do(s: Session) -> None:
 
 @check("ID-1", needs=("fresh",))
 def the_first_org_named_is_the_planes_own(s: Session) -> None:
-    """Where no org is configured, the first that any request names before the first app is stored is the plane's."""
+    """Without a configured org, the first that any request names before the first app is stored is the plane's."""
     for what, call in _NAMING.items():
         with _nameless_plane(s) as plane:
             with preparing("List without a scope"):
@@ -213,7 +213,7 @@ def the_first_org_named_is_the_planes_own(s: Session) -> None:
 
 @check("ID-1", needs=("fresh",))
 def the_first_apps_org_is_the_planes_own(s: Session) -> None:
-    """Where no org is configured and none was named, it is the first app's, "flyte" if that names none; for good."""
+    """Without an org configured or named, it is the first app's, "flyte" if that names none; for good."""
     for named, org in (("acme", "acme"), ("", "flyte")):
         with _nameless_plane(s) as plane:
             app = plane.given(stopped(plane, plane.id(org=named)))

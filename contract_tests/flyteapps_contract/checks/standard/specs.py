@@ -88,7 +88,7 @@ def replicas_stay_within_their_bounds(s: Session) -> None:
 
 @check("SP-1", needs=("cluster",))
 def bounds_that_contradict_each_other_fail(s: Session) -> None:
-    """Where min is more than max the app is stored, then DEPLOYING with WEBHOOK_ERROR, then FAILED with it."""
+    """With min above max the app is stored, then DEPLOYING with WEBHOOK_ERROR, then FAILED with it."""
     _expect_rejected(s, _scaled(s, (3, 2)))
 
 
@@ -103,7 +103,7 @@ def a_bad_quantity_fails(s: Session) -> None:
 
 @check("SP-1", needs=("cluster",))
 def a_good_quantity_does_not_fail(s: Session) -> None:
-    """What Kubernetes takes as a quantity is taken."""
+    """A quantity that Kubernetes accepts is accepted."""
     app = s.app()
     for name, value in ((1, "500m"), (1, "2"), (3, "1.5Gi"), (3, "1e9"), (4, "100k"), (5, ".5E")):
         app.spec.container.resources.requests.add(name=name, value=value)  # type: ignore[arg-type]  # an enum's value
@@ -112,12 +112,12 @@ def a_good_quantity_does_not_fail(s: Session) -> None:
 
 
 @check("SP-1", needs=("cluster",))
-def a_mended_app_starts(s: Session) -> None:
-    """An app that was rejected is ACTIVE after an update that mends its spec."""
+def a_corrected_app_starts(s: Session) -> None:
+    """An app that was rejected is ACTIVE after an update that corrects its spec."""
     app = s.given_rest(s.given(_scaled(s, (3, 2))).metadata.id, FAILED)
     s.update(anew(s, app))
-    mended = s.until(app.metadata.id, lambda app: last_status(app) == ACTIVE)
-    expect_equal(mended.status.current_replicas, 1, "the replicas of a mended app")
+    corrected = s.until(app.metadata.id, lambda app: last_status(app) == ACTIVE)
+    expect_equal(corrected.status.current_replicas, 1, "the replicas of a corrected app")
 
 
 # ---- SP-2
@@ -125,7 +125,7 @@ def a_mended_app_starts(s: Session) -> None:
 
 @check("SP-2")
 def an_app_of_a_pool_that_nobody_serves_waits(s: Session) -> None:
-    """Where no cluster serves its pool an app stays UNASSIGNED, with a message that names the pool."""
+    """If no cluster serves its pool an app stays UNASSIGNED, with a message that names the pool."""
     mine = Cluster(s)
     app = s.create(mine.app())
     if s.capabilities.clock:
@@ -155,7 +155,7 @@ def an_app_can_leave_such_a_pool(s: Session) -> None:
 
 @check("SP-3")
 def what_is_not_used_is_stored_as_sent(s: Session) -> None:
-    """What the plane makes nothing of, such as timeouts, links and profile, comes back as it was sent."""
+    """Fields without an effect in the plane, such as timeouts, links and profile, come back as they were sent."""
     app = rich(s, s.app(state=STOP), "7")
     made = s.create(app)
     for field in STORED:
@@ -165,7 +165,7 @@ def what_is_not_used_is_stored_as_sent(s: Session) -> None:
 
 @check("SP-3")
 def no_default_is_written_in(s: Session) -> None:
-    """What is left out of a spec stays left out, also where the app runs."""
+    """A field left out of a spec stays left out, also while the app runs."""
     app = s.app()
     made = s.create(app)
     ours = {field.name for field, _ in app.spec.ListFields()}

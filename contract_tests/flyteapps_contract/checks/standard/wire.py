@@ -265,7 +265,7 @@ def a_wrong_content_type_is_415(s: Session) -> None:
 
 @check("ID-3", needs=("http",))
 def odd_requests_get_an_answer(s: Session) -> None:
-    """Whatever the headers say, there is an answer, it isn't UNKNOWN, and the plane goes on."""
+    """Any headers get an answer, it isn't UNKNOWN, and the plane goes on."""
     app = s.given_stopped()
     request = rpc.GetRequest(app_id=app.metadata.id).SerializeToString()
     odd = {

@@ -90,13 +90,13 @@ class Cluster:
         return app
 
     def given_stopped(self, app: model.App) -> model.App:
-        """Return the app once it shall stop and its cluster has stopped it."""
+        """Return the app once it should stop and its cluster has stopped it."""
         asked = copy(app)
         asked.spec.desired_state = STOP
         return self.given_reports(self._s.given_update(asked), STOPPED, replicas=0)
 
     def given_started(self, app: model.App) -> model.App:
-        """Return a stopped app once it shall run again, leased again."""
+        """Return a stopped app once it should run again, leased again."""
         asked = copy(app)
         asked.spec.desired_state = RUN
         self._s.given_update(asked)

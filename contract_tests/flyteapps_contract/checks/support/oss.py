@@ -16,7 +16,7 @@ from flyteapps_contract.waiting import Waiting
 LONGEST = 63
 """Characters of a resource name."""
 QUIET = 0.3
-"""Seconds in which nothing comes, where nothing shall."""
+"""Seconds in which nothing comes, where nothing should."""
 ARRIVES = 0.1
 """Real seconds that a message may take that the plane has sent."""
 

@@ -27,7 +27,7 @@ POLL_STEP = 0.05
 
 
 class Planner(ABC):
-    """What schedules the steps of apps, each under the app's key, and knows their watchers."""
+    """A scheduler of the steps of apps, each under the app's key, which knows their watchers."""
 
     streams: Streams
     """The plane's open streams."""

@@ -10,7 +10,7 @@ from functools import partial
 from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
-from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, shall_run, traits_of
+from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, should_run, traits_of
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.clock import SECOND, set_timestamp
@@ -60,7 +60,7 @@ def take_back(state: State, record: AppRecord) -> None:
     now = state.clock.tick()
     draft.status.assigned_cluster = ""
     draft.status.ClearField("lease_expiration")
-    if not shall_run(record.desired_state):
+    if not should_run(record.desired_state):
         condition = Condition(deployment_status=STOPPED, message=f"Stopped before cluster {record.cluster} took it")
         draft.append(condition, Cause.EXPIRY, now)
     elif not traits_of(record.status).held:

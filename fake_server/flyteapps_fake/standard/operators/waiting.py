@@ -11,7 +11,7 @@ from itertools import islice
 
 from sortedcontainers import SortedList
 
-from flyteapps_fake.core.lifecycle import shall_run
+from flyteapps_fake.core.lifecycle import should_run
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.operators.pools import Wanted
 
@@ -20,7 +20,7 @@ _Entry = tuple[int, AppKey]
 
 def leasable(record: AppRecord) -> bool:
     """Return whether an app should run and no cluster has it."""
-    return not record.cluster and shall_run(record.desired_state)
+    return not record.cluster and should_run(record.desired_state)
 
 
 def lease_timer(key: AppKey) -> Hashable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
-from flyteapps_fake.core.lifecycle import shall_run
+from flyteapps_fake.core.lifecycle import should_run
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, missing_secret_of, violation_of
@@ -67,7 +67,7 @@ def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Sec
         bounds=bounds_of(app.spec),
         steps=steps,
         backoff=backoff,
-        materialized=_materialized(app) if shall_run(record.desired_state) else None,
+        materialized=_materialized(app) if should_run(record.desired_state) else None,
         written=written,
         reason=reason,
         counter=record.counter,
@@ -75,7 +75,7 @@ def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Sec
 
 
 def _program(app: App, choice: ScenarioChoice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
-    if not shall_run(app.spec.desired_state):
+    if not should_run(app.spec.desired_state):
         return STOP, None, ""
     if violation := violation_of(app.spec):
         return REJECTED, None, violation

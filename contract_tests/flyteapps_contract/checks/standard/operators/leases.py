@@ -198,16 +198,16 @@ def a_restarted_app_whose_lease_ran_out_is_pending(s: Session) -> None:
 
 
 @check("LE-2", needs=("clock",))
-def an_app_that_shall_stop_and_whose_lease_ran_out_is_stopped(s: Session) -> None:
+def an_app_that_should_stop_and_whose_lease_ran_out_is_stopped(s: Session) -> None:
     """An app whose desired state became STOPPED while it was leased is STOPPED when the lease runs out."""
     for restarted in (False, True):
         mine = Cluster(s)
         app = mine.given_started(mine.given(STOPPED)) if restarted else mine.given_leased()
         asked = s.given_update(_changed(app, STOP))
-        expect_equal(last_status(asked), PENDING, "the status of a leased app that shall stop")
+        expect_equal(last_status(asked), PENDING, "the status of a leased app that should stop")
         mine.leave()
         after = _run_out(s, asked)
-        expect_equal(last_status(after), STOPPED, "the status of an app that shall stop and whose lease ran out")
+        expect_equal(last_status(after), STOPPED, "the status of an app that should stop and whose lease ran out")
         _expect_free(after)
         _expect_nothing_more(s, mine)
 
@@ -343,7 +343,7 @@ def a_stopped_app_is_released(s: Session) -> None:
     app = mine.given(ACTIVE, replicas=2)
     asked = s.given_update(_changed(app, STOP))
     require(asked, PENDING)
-    expect_equal(asked.status.assigned_cluster, mine.name, "assigned_cluster of an app that shall stop")
+    expect_equal(asked.status.assigned_cluster, mine.name, "assigned_cluster of an app that should stop")
     stopped = mine.report(asked, STOPPED, replicas=0)
     expect_equal(last_status(stopped), STOPPED, "the status after STOPPED was reported")
     expect_equal(stopped.status.assigned_cluster, "", "assigned_cluster of a stopped app")

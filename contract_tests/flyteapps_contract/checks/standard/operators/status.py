@@ -251,7 +251,7 @@ def a_failed_app_recovers_in_place_as_running(s: Session) -> None:
 
 
 @check("US-2")
-def an_app_that_shall_run_is_not_stopped(s: Session) -> None:
+def an_app_that_should_run_is_not_stopped(s: Session) -> None:
     """STOPPED is taken only of an app whose desired state is STOPPED, and then from each status after ASSIGNED."""
     mine = Cluster(s)
     for status in (PENDING, DEPLOYING, ACTIVE, FAILED):

@@ -74,8 +74,8 @@ def an_update_replaces_what_is_the_clients(s: Session) -> None:
 
 
 @check("UP-2")
-def an_update_of_an_app_that_shall_run_replaces_the_same(s: Session) -> None:
-    """Metadata and spec of an app that shall run are replaced likewise, and what the cluster does leaves them alone."""
+def an_update_of_an_app_that_should_run_replaces_the_same(s: Session) -> None:
+    """Metadata and spec of an app that should run are replaced likewise, and the cluster leaves them alone."""
     app = s.given()
     sent = anew(s, app, image="img:2", labels={"a": "b"})
     expected = updated(app, sent)
@@ -132,7 +132,7 @@ def an_update_sets_last_updated_at(s: Session) -> None:
 
 @check("UP-2")
 def the_status_is_the_planes(s: Session) -> None:
-    """What a client sends as status, wrong or empty, is ignored."""
+    """The status that a client sends, wrong or empty, is ignored."""
     app = s.given_stopped()
     for number, status in enumerate((foreign_status(), model.Status())):
         sent = anew(s, app, image=f"img:2.{number}")
