@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, Unpack, cast
 
 from flyteapps.default import use
@@ -20,9 +20,21 @@ P = ParamSpec("P")
 class _also_awaited(Generic[P]):  # noqa: N801  # a decorator
     """A function that makes the default client; `aio` is the same to be awaited, as in the Flyte SDK."""
 
+    aio: Callable[P, Coroutine[Any, Any, Client]]
+
     def __init__(self, function: Callable[P, Client]) -> None:
         self._function = function
         functools.update_wrapper(cast("Any", self), function)
+
+        @functools.wraps(function)
+        async def aio(*args: P.args, **kwargs: P.kwargs) -> Client:
+            try:
+                return function(*args, **kwargs)
+            finally:
+                del args, kwargs
+
+        aio.__name__, aio.__qualname__ = "aio", f"{function.__qualname__}.aio"
+        self.aio = aio
 
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Self:
         """Return itself: makes it a routine for `inspect`, and so for `help` and Sphinx."""
@@ -33,13 +45,6 @@ class _also_awaited(Generic[P]):  # noqa: N801  # a decorator
             return self._function(*args, **kwargs)
         finally:
             del args, kwargs  # a traceback shows no headers
-
-    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> Client:
-        """Do the same, awaited."""
-        try:
-            return self._function(*args, **kwargs)
-        finally:
-            del args, kwargs
 
     def __reduce__(self) -> str:
         return cast("Any", self).__qualname__

@@ -83,7 +83,7 @@ def test_help_shows_methods() -> None:
     assert "get(" in pydoc.plain(pydoc.render_doc(App.get)) and App.get.__name__ == "get"
 
 
-@pytest.mark.parametrize("function", [Client, Client.__init__, flyteapps.init])
+@pytest.mark.parametrize("function", [Client, Client.__init__, flyteapps.init, flyteapps.init.aio])
 def test_signatures_list_the_options(function: Any) -> None:
     """Each option of a client stands in the signature as a keyword with its annotation and its default."""
     options = list(inspect.signature(function).parameters.values())[-len(OPTIONS) :]
