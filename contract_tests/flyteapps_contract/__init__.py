@@ -8,6 +8,7 @@ public, every other module is private; a name is loaded when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,10 +69,16 @@ _HOMES = {
 }
 """By public name, the module that defines it, and its name there where that is another one."""
 
+_MODULES_NEEDED = {"client_tests": ("pytest",), "contract_tests": ("pytest", "hypothesis")}
+"""By public name, the modules of the extra `contract` that it needs."""
+
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for needed in _MODULES_NEEDED.get(name, ()):
+        if find_spec(needed) is None:
+            raise ModuleNotFoundError(f"{name} needs {needed}: pip install 'flyteapps[contract]'", name=needed)
     module, _, attribute = _HOMES[name].partition(":")
     value = getattr(import_module(f"{__name__}.{module}"), attribute or name)
     globals()[name] = value

@@ -76,7 +76,7 @@ def client_tests(
 
 def _chosen(ids: list[str], only: tuple[str, ...]) -> list[str]:
     if unknown := set(only) - set(ids):
-        raise ValueError(f"no such guarantee: {', '.join(sorted(unknown))}")
+        raise ValueError(f"no such guarantee: {', '.join(sorted(unknown))}; there are {', '.join(ids)}")
     return [each for each in ids if not only or each in only]
 
 

@@ -9,6 +9,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
@@ -26,9 +27,29 @@ if TYPE_CHECKING:
 _NOTICE_SECONDS = 1.0
 """Real time until a server in this process notices that a stream's client has left, at most."""
 _POLL_SECONDS = 0.005
+_MAX_LISTED = 10
+"""Leaked streams that an error lists, at most."""
 
 P = ParamSpec("P")
 _Init = Callable[[Any, Settings], None]
+
+
+@functools.cache
+def _require(subject: str, *modules: str) -> None:
+    """Raise ModuleNotFoundError, with what to install, if one of these modules of the extra `serve` is missing."""
+    __tracebackhide__ = True
+    for module in modules:
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"{subject} needs {module}: pip install 'flyteapps[serve]'", name=module)
+
+
+def _unknown(function: str, name: str, known: list[str]) -> str:
+    """Return the message for an unknown argument: the names that resemble it, else all."""
+    import difflib  # for this alone
+
+    near = difflib.get_close_matches(name, known)
+    there = f"did you mean {' or '.join(near)}?" if near else f"the options are {', '.join(known)}"
+    return f"{function}() got an unexpected keyword argument {name!r}: {there}"
 
 
 class LeakedStreams(AssertionError):  # noqa: N818  # reads as what is wrong, as a test's failure does
@@ -39,12 +60,17 @@ def _by_fields(make: Callable[P, Settings]) -> Callable[[_Init], Callable[Concat
     """Return a decorator that gives a constructor, which takes what `make` returns, the parameters of `make`."""
 
     def decorate(init: _Init) -> Callable[Concatenate[Any, P], None]:
+        known = inspect.signature(make).parameters
+
         @functools.wraps(init)
         def by_fields(self: Any, *arguments: P.args, **fields: P.kwargs) -> None:
+            __tracebackhide__ = True
+            if unknown := [name for name in fields if name not in known]:
+                raise TypeError(_unknown(type(self).__name__, unknown[0], list(known)))
             init(self, make(*arguments, **fields))
 
         own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-        by_fields.__signature__ = inspect.Signature([own, *inspect.signature(make).parameters.values()])  # type: ignore[attr-defined]  # inspect's
+        by_fields.__signature__ = inspect.Signature([own, *known.values()])  # type: ignore[attr-defined]  # inspect's
         return by_fields
 
     return decorate
@@ -70,6 +96,8 @@ class FakeControlPlane(Plane):
         return plane
 
     def _setup(self, *arguments: Any) -> None:
+        __tracebackhide__ = True
+        _require("FakeControlPlane", "sortedcontainers", "protovalidate")
         Plane.__init__(self, *arguments)
         self._process = os.getpid()
         self._servers: list[EmbeddedServer] = []
@@ -110,6 +138,7 @@ class FakeControlPlane(Plane):
         Apps that are created from then on have the port in their public URL, where the server has their pages. Raises
         RuntimeError if the plane was closed.
         """
+        _require("FakeControlPlane.serve", "hypercorn", "h2", "priority")
         from flyteapps_fake.console.pages import pages
         from flyteapps_fake.servers.embedded import EmbeddedServer
 
@@ -164,11 +193,13 @@ class FakeControlPlane(Plane):
             self.close()
         self._judge(left, error)
 
-    def _left(self) -> int:
-        """Return how many streams are open and have a reader; none of a parent process, from before a fork, count."""
-        return self.awaited_streams() if self._process == os.getpid() else 0
+    def _left(self) -> list[str]:
+        """Return the streams that are open and have a reader; none of a parent process, from before a fork, count."""
+        return self.awaited_streams() if self._process == os.getpid() else []
 
     @staticmethod
-    def _judge(left: int, error: BaseException | None) -> None:
+    def _judge(left: list[str], error: BaseException | None) -> None:
+        __tracebackhide__ = True
         if left and error is None:
-            raise LeakedStreams(f"{left} stream(s) of this plane were still open at exit: close them")
+            shown = ", ".join(left[:_MAX_LISTED])
+            raise LeakedStreams(f"{len(left)} stream(s) of this plane were still open at exit, close them: {shown}")

@@ -16,13 +16,13 @@ __all__ = ["plane", "plane_endpoint"]
 @pytest.fixture
 def plane() -> Iterator[FakeControlPlane]:
     """Return a fresh stand-in control plane on the auto clock; it fails a test that leaves a stream open."""
+    from flyteapps_fake.control_plane import FakeControlPlane
+
     try:
-        from flyteapps_fake.control_plane import FakeControlPlane
+        made = FakeControlPlane()
     except ModuleNotFoundError as missing:
-        raise pytest.UsageError(
-            f"the fixture `plane` needs the module {missing.name}: pip install 'flyteapps[serve]'"
-        ) from None
-    with FakeControlPlane() as fresh:
+        pytest.fail(str(missing), pytrace=False)
+    with made as fresh:
         yield fresh
 
 

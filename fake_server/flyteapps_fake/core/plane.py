@@ -103,6 +103,7 @@ class Plane:
                 raise self._dialect.streams.gone
             self._timeline.run_due()
             stream = self._dialect.open(call)
+            stream.method = call.operation.method
             self._timeline.opened(stream)
             return stream
 
@@ -160,8 +161,8 @@ class Plane:
         with self._lock:
             return len(self._dialect.streams)
 
-    def awaited_streams(self) -> int:
-        """Return how many streams are open and have a reader."""
+    def awaited_streams(self) -> list[str]:
+        """Return the streams that are open and have a reader, by their method and what they are about."""
         with self._lock:
             return self._dialect.streams.awaited()
 

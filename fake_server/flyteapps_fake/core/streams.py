@@ -15,6 +15,9 @@ from flyteapps_fake.core.errors import RpcError
 StreamScope = tuple[str, ...]
 """What a stream is about: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
 
+_KINDS = {"lease": "cluster", "org": "the org"}
+"""What a stream of that kind of scope is about, where it isn't its name."""
+
 
 class OpenStream(ABC):
     """One open server stream."""
@@ -30,8 +33,14 @@ class OpenStream(ABC):
         self.closed = False
         self.abandoned = False
         """Whether its reader was cancelled and hasn't returned: it will not be closed."""
+        self.method = ""
+        """The name of the RPC that opened it."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
+
+    def __str__(self) -> str:
+        kind, *names = self.scope or ("org",)
+        return f"{self.method} of {_KINDS.get(kind, kind)} {'/'.join(names)}".rstrip()
 
     @abstractmethod
     def _next(self) -> bytes | None:
@@ -134,9 +143,9 @@ class Streams:
                     self._streams.pop(stream.scope, None)
             stream.detached()
 
-    def awaited(self) -> int:
-        """Return how many are open and have a reader."""
-        return sum(not stream.abandoned for members in self._streams.values() for stream in members)
+    def awaited(self) -> list[str]:
+        """Return those that are open and have a reader, such as "Watch of app demo/development/web"."""
+        return [str(stream) for members in self._streams.values() for stream in members if not stream.abandoned]
 
     def end(self, error: RpcError) -> None:
         """End every open stream, and refuse new ones."""

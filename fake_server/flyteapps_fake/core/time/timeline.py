@@ -175,7 +175,8 @@ class Timeline:
     def advance(self, seconds: float) -> None:
         """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError."""
         if self.mode != "manual":
-            raise ValueError(f"the clock is {self.mode}: only a manual one can be advanced")
+            hint = 'use FakeControlPlane(clock="manual")'
+            raise ValueError(f"the clock is {self.mode}, and only a manual one can be advanced: {hint}")
         if seconds < 0:
             raise ValueError(f"time never goes back: {seconds} seconds")
         self._fire_until(self.clock.now() + round(seconds * SECOND))
