@@ -33,7 +33,8 @@ def _run(word: str, page: Path = README) -> dict[str, Any]:
 
 def test_the_embedding_example_passes() -> None:
     """The test function that the README shows is a test that passes."""
-    _run("test_an_app_is_created")["test_an_app_is_created"]()
+    with FakeControlPlane() as plane:
+        _run("test_an_app_becomes_active")["test_an_app_becomes_active"](plane)
 
 
 def test_the_contract_example_passes() -> None:
@@ -61,9 +62,9 @@ def test_the_replaying_example_finds_no_difference(
 
 
 def test_the_configuration_is_what_the_sdk_reads() -> None:
-    """The endpoint is the default one of `flyteapps serve`, and images are not built."""
+    """The endpoint is the one that `flyteapps serve` prints, and images are not built."""
     [configuration] = [yaml.safe_load(block) for block in _blocks("yaml")]
-    assert configuration["admin"] == {"endpoint": "localhost:8090", "insecure": True}
+    assert configuration["admin"] == {"endpoint": "dns:///localhost:8090", "insecure": True}
     assert configuration["task"].keys() == {"project", "domain"}
     assert configuration["image"] == {"builder": "remote"}
 

@@ -103,7 +103,8 @@ class Runs:
         if found is None:
             raise RpcError(
                 Code.NOT_FOUND,
-                f"run {quoted(run)} not found: this stand-in runs no tasks; declare the outputs of a run or task with "
+                f"run {quoted(run)} not found: this stand-in runs no tasks; for an app's logs use "
+                "`flyte.remote.App.get(NAME).show_logs(raw=True)`; declare the outputs of a run or task with "
                 "`flyteapps serve --run-output NAME=VALUE` or FakeControlPlane(run_outputs={...})",
             )
         return found
