@@ -10,7 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
 DEPTH = 4
-"""How deep messages are filled at most; Struct and its like nest for ever."""
+"""Maximum depth to which messages are filled; Struct and its like nest without end."""
 WORDS = {"org": ("", "flyte", "acme"), "organization": ("", "flyte", "acme"), "project": ("p",), "domain": ("d",)}
 """Fields that are mostly the same, so that calls meet: by name."""
 NAMES = ("a", "b", "c")

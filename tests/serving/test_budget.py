@@ -28,7 +28,7 @@ SEED = 19
 LOOP_SECONDS = 0.5
 """CPU seconds without a turn of the loop; another client's call needs a few turns."""
 BASE_BYTES = 48 * 1024 * 1024
-"""What a process may take besides: buffers of its allocator, its first use of a library."""
+"""Bytes that a process may take besides: buffers of its allocator, its first use of a library."""
 RPCS = list(OPERATIONS.values())
 IDS = [operation.method for operation in RPCS]
 

@@ -35,7 +35,7 @@ FAILED = {"INTERNAL", "UNKNOWN", "DATA_LOSS", "OUT_OF_RANGE"}
 STATUSES = {"2", "11", "13", "15"}
 """The same as gRPC's statuses."""
 FLAT_BYTES = 64 * 1024 * 1024
-"""What a process may grow by while it answers any number of requests."""
+"""Bytes by which a process may grow while it answers any number of requests."""
 
 
 def resident() -> int:

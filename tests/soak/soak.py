@@ -45,7 +45,7 @@ from serving.server_process import HTTP, ServerProcess
 WATCHING = Path(__file__).parents[1] / "benchmarks" / "watching.py"
 APPS = 200
 WORKERS = 12
-MOST_GROWTH, MOST_MB = 1.15, 40.0
+MAX_GROWTH, MAX_GROWTH_MB = 1.15, 40.0
 """Memory at the end over memory after a third of the time; or so much more, which the first minutes may take."""
 STANDARD, FLYTE_OSS = "standard", "flyte-oss"
 _EVERYWHERE = {
@@ -251,7 +251,7 @@ async def soak(server: ServerProcess, seconds: float, seed: int, dialect: str) -
         wrong.append(f"files: {before['files']:.0f} before, {after['files']:.0f} after")
     third = len(memory) // 3
     warm, end = (statistics.median(memory[at:][: third // 2]) for at in (third, -third // 2))
-    if end > max(warm * MOST_GROWTH, warm + MOST_MB):
+    if end > max(warm * MAX_GROWTH, warm + MAX_GROWTH_MB):
         wrong.append(f"memory grew from {warm:.0f} MB, after a third of the time, to {end:.0f}")
     rows = Counter[str]()
     for (kind, code), number in load.answers.items():

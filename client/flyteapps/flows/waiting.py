@@ -55,7 +55,7 @@ class Waited:
 
 
 STANDSTILL_SECONDS = 5.0
-"""How long a plane's time may stand still before a wait logs it."""
+"""Time that a plane's clock may stand still before a wait logs it."""
 
 
 class _End(Enum):

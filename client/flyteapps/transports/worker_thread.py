@@ -18,7 +18,7 @@ from flyteapps.transports.transport import SLICE_SECONDS
 T = TypeVar("T")
 
 GRACE_SECONDS = 1.0
-"""How long a call may exceed its timeout before it is abandoned."""
+"""Time by which a call may exceed its timeout before it is abandoned."""
 
 
 class WorkerThread:

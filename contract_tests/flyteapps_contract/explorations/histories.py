@@ -38,7 +38,7 @@ LOST = 0.02
 """The share of answers that are lost."""
 ATTEMPTS = 24
 """Smaller histories that are tried of one that broke."""
-MOST_CLIENTS, LONGEST = 8, 40
+MAX_CLIENTS, LONGEST = 8, 40
 STREAMS = 3
 
 
@@ -87,7 +87,7 @@ class History:
 def drawn(seed: int, number: int) -> Plan:
     """Return the plan of that number: the first ones are small."""
     draw = random.Random(f"{seed}/{number}")
-    clients = min(MOST_CLIENTS, 2 + number // 4 + draw.randrange(2))
+    clients = min(MAX_CLIENTS, 2 + number // 4 + draw.randrange(2))
     length = min(LONGEST, 3 + 2 * number)
     apps = draw.randint(1, 3)
     verbs = [verb for verb, weight in VERBS.items() for _ in range(weight)]

@@ -28,7 +28,7 @@ MOVES: dict[int, frozenset[int]] = {
     FAILED: frozenset({ACTIVE, FAILED, STOPPED}),
     STOPPED: frozenset({STOPPED}),
 }
-"""Which status may follow which within one revision.
+"""The statuses that may follow each within one revision.
 
 PENDING follows itself where the cluster takes up what an update left PENDING. STOPPED follows UNASSIGNED and STOPPED
 by an update that wants no running app, ASSIGNED and PENDING also where a lease runs out.
@@ -42,7 +42,7 @@ SUBSTATES: dict[int, frozenset[int]] = {
     ACTIVE: frozenset({S.RUNNING, S.SCALED_TO_ZERO, S.SCALING_FROM_ZERO, S.SCALING_UP, S.SCALING_DOWN}),
     FAILED: frozenset({S.IMAGE_PULL_ERROR, S.SECRET_MOUNT_ERROR, S.CRASH_LOOP, S.OOM_KILLED, S.WEBHOOK_ERROR}),
 }
-"""Which substates qualify a status; unspecified is legal with each."""
+"""The substates that qualify each status; unspecified is legal with each."""
 
 
 def qualifies(substate: int, status: int) -> bool:

@@ -22,8 +22,8 @@ from flyteapps_contract.session import LOGS_SERVICE, SERVICE
 
 TIME = "<time>"
 LINES = "lines_in_this_batch"
-MOST_BYTES = 64 * 1024 * 1024
-"""How long a text that isn't kept may be."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Maximum length of a text of which a recording keeps the length alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ def _create_of(size: int, where: str) -> bytes:
 
 def _size(digits: str, where: str) -> int:
     """Return the number of `<N bytes>`. Raises BadRecording."""
-    if len(digits) > 9 or int(digits) > MOST_BYTES:
-        raise BadRecording(f"{where}: <{digits} bytes>: at most {MOST_BYTES:,} are made up")
+    if len(digits) > 9 or int(digits) > MAX_BYTES:
+        raise BadRecording(f"{where}: <{digits} bytes>: at most {MAX_BYTES:,} are made up")
     return int(digits)
 
 

@@ -19,7 +19,7 @@ from flyteapps_contract.sequences.context import Context
 from flyteapps_contract.sequences.reads import Reads
 from flyteapps_contract.traces.trace import OK, Step
 
-Born = tuple[listing.AppId, int]
+Incarnation = tuple[listing.AppId, int]
 """An incarnation: the id, and when it was created."""
 
 
@@ -30,8 +30,8 @@ class Listing:
     request: rpc.ListRequest
     token: str
     token_of: int
-    due: set[Born]
-    shown: list[Born] = field(default_factory=list["Born"])
+    due: set[Incarnation]
+    shown: list[Incarnation] = field(default_factory=list["Incarnation"])
 
 
 class Lists:
@@ -76,7 +76,7 @@ class Lists:
         if step.code != OK:
             raise Violation(("LI-4",), f"the next page ended with {step.code}: {step.message}", self._code(OK))
         answer = self._answer(step)
-        ids = [_born(app) for app in answer.apps]
+        ids = [_incarnation_of(app) for app in answer.apps]
         again = [each for each in ids if each in going.shown]
         if again:
             raise Violation(
@@ -137,7 +137,11 @@ class Lists:
         self._open = None
         if answer.token and steady:
             self._open = Listing(
-                request, answer.token, number, {_born(app) for app in matching}, [_born(app) for app in answer.apps]
+                request,
+                answer.token,
+                number,
+                {_incarnation_of(app) for app in matching},
+                [_incarnation_of(app) for app in answer.apps],
             )
 
     def _guarantees(
@@ -188,10 +192,10 @@ class Lists:
                 apps.append(entry.app)
         return apps
 
-    def _there(self) -> set[Born]:
+    def _there(self) -> set[Incarnation]:
         """Return the apps that are there for sure, as they were when they were last seen."""
         return {
-            _born(entry.seen.app)
+            _incarnation_of(entry.seen.app)
             for entry in self._context.possible.entries.values()
             if entry.seen is not None
             and all(branch.front is not None and not branch.created for branch in entry.branches)
@@ -222,7 +226,7 @@ class Lists:
         return self._context.trace.number
 
 
-def _born(app: model.App) -> Born:
+def _incarnation_of(app: model.App) -> Incarnation:
     return listing.id_of(app), listing.nanoseconds(app.status.created_at)
 
 

@@ -50,7 +50,7 @@ class Dialect(Planner):
     """Whether it has `read` and `read_again`: a response to Get is sent again as long as the record is the same."""
 
     unbound: ClassVar[str] = "is not offered by this stand-in yet"
-    """What the refusal of an operation without a handler says of it."""
+    """The text of the refusal of an operation without a handler."""
 
     def handler_of(self, handlers: Mapping[Operation, H], operation: Operation) -> H:
         """Return the handler of an operation in a table. Raises RpcError, UNIMPLEMENTED, if it has none."""

@@ -13,7 +13,7 @@ from typing import Any
 from flyteapps_fake.core.errors import RpcError
 
 StreamScope = tuple[str, ...]
-"""What a stream is about: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
+"""The subject of a stream: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
 
 _KINDS = {"lease": "cluster", "org": "the org"}
 """What a stream of that kind of scope is about, where it isn't its name."""

@@ -30,7 +30,7 @@ class GrpcServer:
     def __init__(self, plane: Plane, addresses: Sequence[str]) -> None:
         self._servicer = SyncServicer(plane)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="flyteapps-grpc")
-        # one thread a call: more than there are is refused by grpcio with RESOURCE_EXHAUSTED, not left to wait for ever
+        # one thread a call: further calls are refused by grpcio with RESOURCE_EXHAUSTED, not left waiting
         options = (*OPTIONS, ("grpc.max_receive_message_length", plane.request_limits.request_bytes))
         self._server = grpc.server(self._pool, options=options, maximum_concurrent_rpcs=THREADS)
         self._server.add_generic_rpc_handlers(self._servicer.handlers())

@@ -50,7 +50,7 @@ class State:
         self.scheduled: Callable[[], None] = timeline.scheduled
         """Notifies the timeline's listeners that timers may have changed."""
         self._gone: dict[bytes, int] = {}
-        """How often the ids of apps that were deleted had been created, by their digests: ids may be long. The oldest
+        """The counts of creations of deleted ids, by the ids' digests, as ids may be long. The oldest
         are forgotten."""
         self._pending: deque[Event] = deque()
         self._later: deque[Callable[[], None]] = deque()

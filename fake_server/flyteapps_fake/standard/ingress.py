@@ -19,7 +19,7 @@ from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.standard.apps import AppKey
 
 APPS = "/apps/"
-"""What the paths of apps begin with."""
+"""The prefix of the paths of apps."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

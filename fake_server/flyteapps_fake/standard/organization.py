@@ -17,7 +17,7 @@ MAX_ADOPTED = 255
 """Characters of an org that a plane without one adopts; it keeps it, and names it in messages and pages."""
 
 ENDPOINTS = re.compile(r"[0-9]{1,3}|localhost")
-"""What the Flyte SDK makes an org of, where only an endpoint such as 127.0.0.1:8090 is configured: its first label."""
+"""The orgs that the Flyte SDK makes up if only an endpoint such as 127.0.0.1:8090 is configured: its first label."""
 
 
 class Organization:

@@ -118,9 +118,9 @@ class AutoClock:
         self._watched: dict[StreamScope | None, _Watched] = {}
         """By scope, where a stream has waited."""
         self._wide: dict[StreamScope, _Watched] = {}
-        """Those of these scopes that are of many apps."""
+        """The scopes among them that are of many apps."""
         self._stirred: dict[StreamScope, _Watched] = {}
-        """Those of them in which an app may have become ready since they were last looked at."""
+        """The scopes among them in which an app may have become ready since they were last looked at."""
         self._order = 0
 
     # ---- what happens

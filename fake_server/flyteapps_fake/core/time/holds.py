@@ -1,7 +1,7 @@
 """The `realtime` clock: the last step of a write waits for a client that writes first and watches later.
 
 A Watch of the Flyte SDK ignores the snapshot that it opens with, and waits for an event: opened after the app was
-ACTIVE (FAILED, STOPPED) it would wait for ever. So that step waits until a client that came after the write looks: by
+ACTIVE (FAILED, STOPPED) it would never end. So that step waits until a client that came after the write looks: by
 a Watch that sees the app, or by a second read. Where none comes it is made all the same, some seconds late.
 """
 
@@ -45,7 +45,7 @@ class Holds:
         self._real = real
         self._writes: dict[Hashable, _Write] = {}
         self._held: dict[Hashable, _Write] = {}
-        """Those whose step waits."""
+        """The apps whose step waits."""
         self._untils: list[tuple[float, int, Hashable]] = []
         """When these steps go on, the earliest first, each with the number of its write; some are void by now."""
         self._scopes: dict[StreamScope, set[Hashable]] = {}

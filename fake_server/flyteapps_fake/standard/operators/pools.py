@@ -53,7 +53,7 @@ class Pools:
         self._come: dict[str, None] = {}
         """The clusters that have come, the oldest first."""
         self._lapses: dict[str, int] = {}
-        """How many leases of a cluster have run out since it acknowledged one; the first to lapse comes first."""
+        """By cluster, the leases that have run out since it acknowledged one; the first to lapse comes first."""
 
     def come(self, cluster: str) -> None:
         """Record a cluster that leases: the simulated one leaves it the apps that name it, or a pool of its name."""

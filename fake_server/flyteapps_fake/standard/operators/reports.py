@@ -33,7 +33,7 @@ _DEPRECATED: dict[int, tuple[int, int]] = {
     Status.DEPLOYMENT_STATUS_SCALING_UP: (ACTIVE, Status.SCALING_UP),
     Status.DEPLOYMENT_STATUS_SCALING_DOWN: (ACTIVE, Status.SCALING_DOWN),
 }
-"""What is stored for deprecated statuses."""
+"""The statuses that are stored for deprecated ones."""
 
 
 class Report(NamedTuple):

@@ -33,7 +33,7 @@ class Run:
     counter: int = 0
     """The counter of the app's status after this cluster's last report."""
     drawn: int = 0
-    """How many delays were drawn."""
+    """The number of delays that were drawn."""
     restarts: int = 0
     requested_at: int = 0
     """When the app last received a request, or began to serve."""

@@ -25,7 +25,7 @@ USUAL = 100
 MOST = 1000
 MIB = 1 << 20
 PAGE_BYTES = 3 * MIB
-MOST_PAGES = 1000
+MAX_PAGES = 1000
 """A chain of more pages than any check has apps never ends."""
 STEADY_KEYS = ("created_at", "name")
 """The sort keys that nothing changes while an app exists."""
@@ -301,14 +301,14 @@ def _answers(s: Session, query: list_pb2.ListRequest, **scope: Any) -> Iterator[
     Broken if it never ends.
     """
     query = altered(query)
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = s.list(query, **scope)
         if page.apps or page.token:
             yield page
         if not page.token:
             return
         query.token = page.token
-    raise Broken(f"the chain of pages by {order_of(query)} has no end: {MOST_PAGES} pages so far")
+    raise Broken(f"the chain of pages by {order_of(query)} has no end: {MAX_PAGES} pages so far")
 
 
 def _pages(s: Session, query: list_pb2.ListRequest, **scope: Any) -> Iterator[list[model.App]]:
