@@ -27,6 +27,7 @@ from flyteapps.settings import Settings
 from flyteapps.support import arguments
 from flyteapps.support.durations import limit, patience
 from flyteapps.support.secret import checked_headers
+from flyteapps.support.tracebacks import hidden_in_tests
 
 if TYPE_CHECKING:
     from flyteapps.apps.ephemeral import AsyncEphemeral, Ephemeral
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from flyteapps.flows.verdicts import Baseline, WaitFor
     from flyteapps.flows.waiting import Waited
     from flyteapps.flows.writes import Written
+
+__tracebackhide__ = hidden_in_tests
 
 IN_PROCESS = "in process"
 

@@ -13,12 +13,15 @@ from flyteapps.errors import Error
 from flyteapps.flows.operations import Open, Unary
 from flyteapps.settings import Settings
 from flyteapps.support.lazy import lazy
+from flyteapps.support.tracebacks import hidden_in_tests
 from flyteapps.transports.transport import Transport
 
 if TYPE_CHECKING:
     from flyteapps.console import Console
     from flyteapps.drivers.awaiting import AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver
+
+__tracebackhide__ = hidden_in_tests
 
 
 class Connection:

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
 from rich.console import Console
 from rich.traceback import Traceback
 
 import flyteapps
 from client.conftest import TRANSPORTS, client_of
+from client.scripted import ScriptedTransport
 from client.servers import listening
 from flyteapps import App, Client
 from flyteapps.config import Config
@@ -107,11 +110,11 @@ def test_no_error_of_a_network_shows_a_header(protocol: Any, http_version: Any) 
         client.close()
 
 
-def test_frames_without_secrets_keep_their_locals(plane: FakeControlPlane) -> None:
-    """Without headers a debugger shows all locals."""
-    client = client_of(plane, "direct")
+def test_frames_without_secrets_keep_their_locals() -> None:
+    """Without headers a debugger shows all locals of an unexpected error."""
+    client = Client(transport=ScriptedTransport({"Get": lambda _: ConnectError(Code.INTERNAL, "oh")}, []), retries=None)
     with pytest.raises(Error) as caught:
-        client.apps.get("absent")
+        client.apps.get("absent", "demo", "development")
     cause = caught.value.__cause__
     assert cause is not None and cause.__traceback__ is not None
     assert _frames(cause)[-1].tb_frame.f_locals

@@ -47,10 +47,11 @@ def test_an_empty_org_is_the_planes_own_everywhere(api: Api) -> None:
 
 
 def test_another_org_reads_nothing_and_creates_nothing(api: Api) -> None:
-    """ID-1: reads of another org find nothing; a Create there says which org the plane serves and what to do."""
+    """ID-1: reads of another org find nothing; Get and Create say which org the plane serves and what to do."""
     api.create()
-    with Refusal(NOT_FOUND):
+    with Refusal(NOT_FOUND) as unread:
         api.get(org="other")
+    assert "this plane serves org 'acme', not 'other'" in unread.message and "--org other" in unread.message
     assert api.names(org="other") == []
     assert api.names(project=project(organization="other")) == []
     assert api.watch(org="other").drain() == []

@@ -14,7 +14,10 @@ from typing import Any, Generic, Self, TypeVar
 from flyteapps.drivers.translation import Translate, raise_translated
 from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
 from flyteapps.support.clock import monotonic
+from flyteapps.support.tracebacks import hidden_in_tests
 from flyteapps.transports.transport import AsyncStream, Transport
+
+__tracebackhide__ = hidden_in_tests
 
 T = TypeVar("T")
 

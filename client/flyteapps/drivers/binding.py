@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol
 
 from flyteapps.flows.operations import Flow, ItemFlow
 from flyteapps.support.lazy import lazy
+from flyteapps.support.tracebacks import hidden_in_tests
 
 if TYPE_CHECKING:
     from flyteapps.drivers.awaiting import AsyncItems, AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver, Items
+
+__tracebackhide__ = hidden_in_tests
 
 A = TypeVar("A")
 P = ParamSpec("P")

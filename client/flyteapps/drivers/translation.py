@@ -7,9 +7,12 @@ from typing import NoReturn
 
 from connectrpc.errors import ConnectError
 
-from flyteapps.errors import Error
+from flyteapps.errors import Error, PlaneError
 from flyteapps.flows.operations import Open, Unary
 from flyteapps.support.secret import forget_headers
+from flyteapps.support.tracebacks import forget_tracebacks, hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 Translate = Callable[[ConnectError, "Unary | Open"], Error]
 """A function that makes the client's error of a transport's, for an operation."""
@@ -20,11 +23,14 @@ def raise_translated(
 ) -> NoReturn:
     """Raise the client's error for a ConnectError, and any other as it is; without the headers in their tracebacks.
 
-    `outer`: the exception that was being handled before the operation. `seconds`: its duration.
+    The cause of an expected error loses its traceback, which is a library's. `outer`: the exception that was being
+    handled before the operation. `seconds`: its duration.
     """
     forget_headers(error, operation.headers, outer)
     if not isinstance(error, ConnectError):
         raise error
     translated = translate(error, operation)
     translated.seconds = seconds
+    if not isinstance(translated, PlaneError):
+        forget_tracebacks(error, outer)
     raise translated from error

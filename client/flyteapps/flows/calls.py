@@ -13,6 +13,9 @@ from flyteapps.errors import CallerError, Code, Error, ProtocolError
 from flyteapps.flows.methods import WRITES
 from flyteapps.flows.operations import Flow, Method, Sleep, Unary
 from flyteapps.settings import REQUEST_ID, Settings, label
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 RETRIED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})
 """Codes after which a call is retried."""

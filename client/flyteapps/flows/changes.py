@@ -11,6 +11,9 @@ from flyteapps.flows.follow import Follow, Kind
 from flyteapps.flows.operations import Emit, ItemFlow, Now
 from flyteapps.settings import Settings
 from flyteapps.support.durations import patience
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 
 class ChangeKind(Enum):

@@ -23,6 +23,9 @@ from flyteapps.flows.calls import call
 from flyteapps.flows.methods import GET, WATCH
 from flyteapps.flows.operations import Close, Flow, Next, Now, Open, Quiet, Sleep
 from flyteapps.settings import Settings, label
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 FIRST_MESSAGE_SECONDS = 1.0
 """Maximum silence of a stream before its first message; then the app is read."""

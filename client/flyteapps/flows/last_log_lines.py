@@ -8,6 +8,9 @@ from flyteapps.errors import Error
 from flyteapps.flows.logs import read_backlog
 from flyteapps.flows.operations import Flow
 from flyteapps.settings import Settings
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 MAX_SECONDS = 1.0
 """Maximum duration of reading them: it delays the error."""

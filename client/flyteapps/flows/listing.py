@@ -23,6 +23,9 @@ from flyteapps.flows.methods import LIST
 from flyteapps.flows.operations import Emit, ItemFlow
 from flyteapps.settings import Settings
 from flyteapps.support.arguments import text
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 PAGE_SIZE = 100
 """Maximum number of apps a page, as in the SDK."""

@@ -16,6 +16,9 @@ from flyteapps.errors import AppNotFound, CallerError, Error, ProtocolError, Uni
 from flyteapps.flows.methods import tail_logs
 from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep
 from flyteapps.settings import Settings
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 IDLE_STREAMS = 3
 """Number of streams in a row without a new line that end the iteration: then no replica is left."""

@@ -9,6 +9,9 @@ from flyteapps.flows.calls import call
 from flyteapps.flows.methods import GET
 from flyteapps.flows.operations import Flow
 from flyteapps.settings import Settings
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 
 def get(settings: Settings, identifier: definition.Identifier) -> Flow[definition.App]:

@@ -14,6 +14,9 @@ from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline, WaitFor
 from flyteapps.flows.writes import MAX_ROUNDS, Written, after_uncertain_write, update
 from flyteapps.settings import Settings
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 REASONS = {"activated": "activated by flyteapps", "deactivated": "deactivated by flyteapps"}
 

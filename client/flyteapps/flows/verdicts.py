@@ -17,6 +17,9 @@ from flyteapps.apps import conditions
 from flyteapps.apps.conditions import Fingerprint
 from flyteapps.apps.planes import traits_of
 from flyteapps.apps.states import DeploymentStatus
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 WaitFor = Literal["activated", "deactivated"]
 

@@ -10,6 +10,9 @@ from typing import Any, Protocol, TextIO
 
 from flyteapps.flows.logs import LogLine
 from flyteapps.flows.operations import Emit, Flow, ItemFlow
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 
 class View(Protocol):

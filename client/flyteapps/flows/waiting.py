@@ -17,6 +17,9 @@ from flyteapps.flows.operations import Flow, Now
 from flyteapps.flows.verdicts import Baseline, Verdict, WaitFor
 from flyteapps.settings import Settings, label
 from flyteapps.support.durations import patience
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 
 class Standstill:
@@ -105,7 +108,7 @@ def wait(
     if end is _End.DELETED or app is None:
         raise _deleted(settings, identifier, app)
     if end in (_End.FAILED, _End.STOPPED):
-        raise (yield from _failed(settings, identifier, app, end))
+        raise (yield from _failed(settings, identifier, app, end)) from None
     how = "settled" if end is _End.SETTLED else "observed"
     return app, Waited(how, conditions.scaled_to_zero(app), waiting.now - started)
 

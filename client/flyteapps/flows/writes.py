@@ -22,6 +22,9 @@ from flyteapps.flows.operations import Flow, Sleep
 from flyteapps.flows.reading import get
 from flyteapps.flows.verdicts import Baseline
 from flyteapps.settings import Settings
+from flyteapps.support.tracebacks import hidden_in_tests
+
+__tracebackhide__ = hidden_in_tests
 
 T = TypeVar("T")
 

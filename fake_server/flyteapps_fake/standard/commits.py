@@ -60,6 +60,7 @@ class State:
         """Return the app. Raises NOT_FOUND."""
         record = self.store.get(key)
         if record is None:
+            self.organization.require(key.org)
             raise RpcError(Code.NOT_FOUND, f"app {key} not found")
         return record
 
