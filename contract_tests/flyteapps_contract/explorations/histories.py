@@ -1,6 +1,6 @@
 """Concurrent histories: several clients race for a few apps, list and watch; then all that was seen is judged.
 
-What the clients do is drawn from the seed; how they overlap, nobody can draw. The first histories are small, so that
+The calls of the clients are drawn from the seed; their overlap is not. The first histories are small, so that
 what breaks at once is found in a few calls; of what broke, smaller ones are tried.
 """
 
@@ -136,7 +136,7 @@ class Race:
                 thread.start()
             for thread in threads:
                 thread.join()
-        finally:  # Ctrl-C, too: nobody creates anything once the session cleans up
+        finally:  # Ctrl-C, too: no client creates anything once the session cleans up
             self._over.set()
             for thread in threads:
                 if thread.ident is not None:

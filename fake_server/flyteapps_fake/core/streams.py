@@ -16,7 +16,7 @@ StreamScope = tuple[str, ...]
 """The subject of a stream: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
 
 _KINDS = {"lease": "cluster", "org": "the org"}
-"""What a stream of that kind of scope is about, where it isn't its name."""
+"""The subject of a stream by the kind of its scope, if it isn't that kind's name."""
 
 
 class OpenStream(ABC):

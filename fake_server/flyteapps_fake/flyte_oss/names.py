@@ -1,6 +1,6 @@
 """The names that the backend derives from an app's id: the resource name, and the host below the base domain.
 
-Ids that differ only in case, or in the place of hyphens, have one name: they are one app.
+Ids that differ only in case, or in the position of hyphens, have one name: they are one app.
 """
 
 from __future__ import annotations

@@ -76,13 +76,13 @@ async def of_an_active_app(s: ClientContext) -> None:
 
 @client_check("CL-8")
 async def of_an_app_that_somebody_updates(s: ClientContext) -> None:
-    """An update by somebody else, inside of the context, doesn't keep its end from stopping the app."""
+    """An update by another client, inside of the context, doesn't keep its end from stopping the app."""
     app = s.given(STOPPED, run=False)
     handle = await s.handle(app)
     s.plane.cluster = Cluster.WHEN_SEEN
-    await s.succeeds(_use(handle, lambda: s.another_writes(app)), "a context in which somebody updates the app")
+    await s.succeeds(_use(handle, lambda: s.another_writes(app)), "a context in which another client updates the app")
     _stopped(s, app)
-    expect_equal(s.stored(app).spec.container.image, "img:other", "the image that somebody else has written")
+    expect_equal(s.stored(app).spec.container.image, "img:other", "the image that another client has written")
 
 
 # ---- CL-9

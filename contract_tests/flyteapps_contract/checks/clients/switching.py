@@ -30,24 +30,24 @@ async def activated_twice_by_two_handles(s: ClientContext) -> None:
 
 @client_check("CL-19")
 async def stopped_by_a_stale_handle(s: ClientContext) -> None:
-    """deactivate(wait) stops the app although somebody has updated it since, and keeps what they wrote."""
+    """deactivate(wait) stops the app although another client has updated it since, and keeps that update."""
     app = s.given(ACTIVE)
     handle = await s.handle(app)
     s.another_writes(app)
     s.plane.cluster = Cluster.WHEN_SEEN
-    await s.succeeds(handle.deactivate(wait=True), "deactivating by a handle of before somebody's update")
+    await s.succeeds(handle.deactivate(wait=True), "deactivating by a handle of before another client's update")
     expect(s.stored(app).spec.desired_state == STOP, "the app's desired state is to run")
-    expect_equal(s.stored(app).spec.container.image, "img:other", "the image that somebody else has written")
+    expect_equal(s.stored(app).spec.container.image, "img:other", "the image that another client has written")
 
 
 @client_check("CL-19")
 async def stopped_by_a_handle_of_before_the_start(s: ClientContext) -> None:
-    """deactivate(wait) stops an app that somebody has started since the handle saw it stopped."""
+    """deactivate(wait) stops an app that another client has started since the handle saw it stopped."""
     app = s.given(STOPPED, run=False)
     handle = await s.handle(app)
     started = s.stored(app)
     started.spec.desired_state = s.message().spec.desired_state
-    s.plane.apps.update(started, "somebody starts it")
+    s.plane.apps.update(started, "another client starts it")
     s.plane.apps.report(app.metadata.id.name, ACTIVE)
     s.plane.cluster = Cluster.WHEN_SEEN
     await s.succeeds(handle.deactivate(wait=True), "deactivating by a handle that has seen the app stopped")

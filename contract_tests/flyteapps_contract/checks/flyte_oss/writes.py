@@ -61,7 +61,7 @@ def _writes_nothing(s: Session, write: Callable[[model.App], model.App]) -> None
 
 @check("OSS-8")
 def another_desired_state_is_another_spec(s: Session) -> None:
-    """STARTED in the place of ACTIVE changes the spec, and is written."""
+    """STARTED instead of ACTIVE changes the spec, and is written."""
     app = s.given_active()
     other = changed(app, app.spec.container.image)
     other.spec.desired_state = STARTED if app.spec.desired_state == RUN else RUN

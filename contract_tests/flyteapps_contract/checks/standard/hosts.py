@@ -1,4 +1,4 @@
-"""Hosts of apps: row CR-6. Names of hosts are made of names of the session, so that they are nobody else's."""
+"""Hosts of apps: row CR-6. Names of hosts are made of names of the session, so that no other run has them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """JSON before it becomes a message: the number of its values, and whether it has the shape of that message.
 
-protobuf's parser, when it ignores unknown fields, reads a string in the place of a message as no message.
+protobuf's parser, when it ignores unknown fields, reads a string instead of a message as no message.
 """
 
 from __future__ import annotations
