@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -89,22 +90,44 @@ def test_a_client_that_dies_frees_its_streams(kind: str) -> None:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "open\n"
             holder.kill()
-        eventually(lambda: server.output.count('"CANCELED"') == 5, f"streams leaked: {server.output}")
+        eventually(lambda: server.output.count('"closed"') == 5, f"streams leaked: {server.output}")
     finally:
         server.stop()
-    row = json.loads(next(line for line in server.output.splitlines() if line.startswith("{")))
+    rows = [json.loads(line) for line in server.output.splitlines() if line.startswith("{")]
+    notices = [row["notice"] for row in rows if "notice" in row and row["app"] == "held"]
+    assert "PENDING" in notices
+    row = next(row for row in rows if "method" in row)
     assert (row["method"], row["app"], row["code"]) == ("AppService/Create", "held", "OK")
 
 
 def test_quiet_says_nothing_of_calls(kind: str) -> None:
-    """--quiet prints no access lines."""
+    """--quiet prints no access lines, and nothing of an app's status."""
     server = ServerProcess("--server", kind, "-q")
     try:
-        with AppServiceClientSync(server.url) as client, pytest.raises(ConnectError):
-            client.get(get("a"))
+        with AppServiceClientSync(server.url) as client:
+            client.create(create("held"))
+            with pytest.raises(ConnectError):
+                client.get(get("a"))
     finally:
         server.stop()
-    assert "AppService" not in server.output
+    assert "AppService" not in server.output and "held" not in server.output
+
+
+def test_a_failure_is_shown_with_its_reason() -> None:
+    """The terminal shows each status of an app, why it failed, and that a client closed its stream."""
+    server = ServerProcess("--scenario", "held=image-pull-error", "--speed", "100")
+    try:
+        with AppServiceClientSync(server.url) as client:
+            client.create(create("held"))
+            stream = client.watch(watch("held"))
+            next(iter(stream))
+            eventually(lambda: "held: FAILED" in server.output, server.output)
+            del stream
+        eventually(lambda: "AppService/Watch held closed" in server.output, server.output)
+    finally:
+        server.stop()
+    assert re.search(r"^\S+ held: DEPLOYING/PULLING_IMAGE$", server.output, re.MULTILINE)
+    assert re.search(r"^\S+ held: FAILED/IMAGE_PULL_ERROR: Failed to pull image", server.output, re.MULTILINE)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 import httpx
 from flyteidl2.app.app_service_connect import AppServiceClientSync
@@ -19,7 +20,7 @@ from flyteidl2.project.project_service_connect import ProjectServiceClientSync
 from flyteidl2.project.project_service_pb2 import GetProjectRequest, ListProjectsRequest
 
 from .messages import create
-from .server_process import HTTP, ServerProcess
+from .server_process import HTTP, ServerProcess, eventually
 
 
 def test_an_upload_is_checked(server: ServerProcess) -> None:
@@ -36,6 +37,7 @@ def test_an_upload_is_checked(server: ServerProcess) -> None:
     assert HTTP.put(location.signed_url, content=b"other", headers=headers).status_code == 400
     assert HTTP.put(location.signed_url + "0", content=body, headers=headers).status_code == 403
     assert HTTP.put(location.signed_url, content=body, headers=headers).status_code == 200
+    eventually(lambda: re.findall(r" upload - (\S+) ", server.output) == ["HTTP_400", "HTTP_403", "OK"], "no lines")
 
 
 def test_the_small_platform_services(server: ServerProcess) -> None:

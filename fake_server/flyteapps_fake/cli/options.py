@@ -79,8 +79,13 @@ GROUPS: tuple[Group, ...] = (
                 default="auto",
                 help="HTTP server to use; auto uses pyvoy where it is installed.",
             ),
-            option(["--log-format"], type=click.Choice(["text", "json"]), default="text", help="Form of access lines."),
-            option(["--quiet", "-q"], is_flag=True, help="Write no access lines."),
+            option(
+                ["--log-format"],
+                type=click.Choice(["text", "json"]),
+                default="text",
+                help="Form of the log.",
+            ),
+            option(["--quiet", "-q"], is_flag=True, help="Write no log: no lines about calls and apps."),
         ),
     ),
     Group(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.lifecycle import FAILED, short_name, substate_name
 from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
@@ -27,6 +28,14 @@ class Notice(NamedTuple):
 
     app: str
     message: str
+
+
+def status_notice(app: str, status: int, substate: int, message: str) -> Notice:
+    """Return the notice of an app's new status, such as "FAILED/CRASH_LOOP: MESSAGE"; other states have no message."""
+    state = short_name(status)
+    if substate:
+        state = f"{state}/{substate_name(substate)}"
+    return Notice(app, f"{state}: {message}" if status == FAILED and message else state)
 
 
 class StoredApp(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flyteidl2.app.app_definition_pb2 import App, Status
 
 from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
@@ -22,20 +24,26 @@ class Cluster:
         self.timers = timeline.timers
         self.services = Services()
         self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock)
+        self.on_change: Callable[[Service | None, Service | None], None] | None = None
+        """Receives each change of a service: what it was and what it became (None: absent)."""
 
     def put(self, service: Service) -> None:
         """Store a service and notify its watchers; the caller has ticked the clock."""
         kind = UPDATE_EVENT if self.services.get(service.resource) is not None else CREATE_EVENT
-        self.services.put(service)
+        self.put_without_event(service)
         self._notify(kind, service)
 
     def put_without_event(self, service: Service) -> None:
         """Store a service without an event, as for a change of a revision, which is no change of its service."""
+        if self.on_change is not None:
+            self.on_change(self.services.get(service.resource), service)
         self.services.put(service)
 
     def remove(self, service: Service) -> None:
         """Remove a service and notify its watchers."""
         self.services.remove(service)
+        if self.on_change is not None:
+            self.on_change(service, None)
         self._notify(DELETE_EVENT, service)
 
     def app(self, service: Service) -> App:

@@ -13,7 +13,7 @@ from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetRequest, UpdateRequest
 
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect
+from flyteapps_fake.core.dialect import Dialect, Notice, status_notice
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import RequestLimits
@@ -45,6 +45,7 @@ class FlyteOss(Dialect):
         self._settings = settings
         self._timeline = timeline
         self._cluster = Cluster(settings, timeline)
+        self._cluster.on_change = self._report
         self.streams = self._cluster.streams
         self.secrets = Secrets(settings.missing_secrets)
         self._operator = Operator(self._cluster, environment, timeline.floor)
@@ -131,6 +132,18 @@ class FlyteOss(Dialect):
         self._reads.forget(app_id)
         self._timeline.written(resource_name(app_id))
         self._timeline.scheduled()
+
+    def _report(self, old: Service | None, new: Service | None) -> None:
+        """Report a change of an app's status."""
+        if self.on_notice is None:
+            return
+        if new is None:
+            if old is not None:
+                self.on_notice(Notice(old.name, "deleted"))
+            return
+        status, message = new.summary()
+        if old is None or old.summary()[0] != status:
+            self.on_notice(status_notice(new.name, status, 0, message))
 
     def _at(self, host: str) -> Service | None:
         """Return the service that answers under a host."""

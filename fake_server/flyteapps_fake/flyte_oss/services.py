@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, K8sMetadata, Meta, Spec, Status
 from sortedcontainers import SortedDict, SortedSet
 
-from flyteapps_fake.core.lifecycle import STOPPED
+from flyteapps_fake.core.lifecycle import PENDING, STOPPED
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import set_timestamp, timestamp
 from flyteapps_fake.flyte_oss.conditions import Conditions, to_messages
@@ -61,6 +61,14 @@ class Service:
         if self.stopped:
             app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
         return app
+
+    def summary(self) -> tuple[int, str]:
+        """Return the app's status, that of its last condition, and the message of the first condition with it."""
+        conditions = to_messages(self.conditions)
+        if self.stopped or not conditions:
+            return STOPPED if self.stopped else PENDING, ""
+        status = conditions[-1].deployment_status
+        return status, next(each.message for each in conditions if each.deployment_status == status)
 
     def status(self, settings: Settings, now: int) -> Status:
         """Return the app's status; a stopped app has one condition, STOPPED, stamped with `now`."""

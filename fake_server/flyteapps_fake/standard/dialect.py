@@ -18,8 +18,9 @@ from flyteidl2.app.app_payload_pb2 import (
 )
 
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, Notice
+from flyteapps_fake.core.dialect import Dialect, Notice, status_notice
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.lifecycle import UNASSIGNED
 from flyteapps_fake.core.operations import (
     CREATE,
     DELETE,
@@ -208,8 +209,22 @@ class Standard(Dialect):
         record = event.new or event.old
         if record is not None:
             self._timeline.changed(record.key)
+        if self.on_notice is not None:
+            self._report(event, self.on_notice)
         if self._reactor is not None:
             self._reactor.on_event(event)
         current = self.state.store.get(event.new.key) if event.new is not None else None
         if current is not None:
             self._lease_streams.offer(current)
+
+    @staticmethod
+    def _report(event: Event, notify: Callable[[Notice], None]) -> None:
+        """Report a change of an app's status; an app that was just created is UNASSIGNED, which is no news."""
+        old, new = event.old, event.new
+        if new is None:
+            if old is not None:
+                notify(Notice(old.key.name, "deleted"))
+            return
+        before = (old.status, old.substate) if old is not None else (UNASSIGNED, 0)
+        if before != (new.status, new.substate):
+            notify(status_notice(new.key.name, new.status, new.substate, new.history.last().message))

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.services import Services
+from flyteapps_fake.http.options import AccessLine
 from flyteapps_fake.http.protocol.wire import Receive, Whole, discard, respond
 from flyteapps_fake.http.request_timeouts import CallAbandoned
 
+UPLOAD = "upload"
+"""The method of an upload's access line."""
+
 
 class UploadHandler:
-    """The handler of uploads, which telemetry doesn't count."""
+    """The handler of uploads: each has an access line, but metrics and traces don't count it."""
 
     def __init__(self, services: Services) -> None:
         self._uploads = services.uploads
         self._timeouts = services.timeouts
+        self._log = services.options.access_log
 
     async def __call__(self, exchange: Exchange) -> None:
         """Receive the file, and answer."""
@@ -31,3 +38,6 @@ class UploadHandler:
             return
         exchange.answering = True
         await respond(exchange.send, status, text.encode(), b"text/plain; charset=utf-8")
+        if self._log is not None:
+            code = "OK" if status == 200 else f"HTTP_{status}"
+            self._log(AccessLine(UPLOAD, "", code, (time.perf_counter() - exchange.started) * 1000))

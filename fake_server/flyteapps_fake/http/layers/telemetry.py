@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection
 
+from flyteapps_fake.core.errors import Code
 from flyteapps_fake.http.endpoints import Duplex, Stream, app_of
 from flyteapps_fake.http.exchange import Exchange, Handler
 from flyteapps_fake.http.options import AccessLine
@@ -14,6 +15,8 @@ from flyteapps_fake.http.telemetry.tracing import tracing
 
 REQUEST_ID = b"x-request-id"
 REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
+CLOSED = "closed"
+"""What an access line has instead of the code of a stream that its client closed, which is its usual end."""
 MAX_NAME_CHARACTERS = 100
 """Bound of an app's name, and of a path, in an access line."""
 
@@ -55,7 +58,8 @@ class Telemetry:
         if self._log is not None:
             given = headers.get(REQUEST_ID, b"")
             request_id = given.decode() if REQUEST_ID_FORM.match(given) else ""
-            self._log(AccessLine(path.rpartition(".")[2], app, code, seconds * 1000, request_id))
+            shown = CLOSED if stream and code == Code.CANCELED.name else code
+            self._log(AccessLine(path.rpartition(".")[2], app, shown, seconds * 1000, request_id))
         if self._tracing is not None:
             protocol = "grpc" if headers.get(b"content-type", b"").startswith(b"application/grpc") else "connect_rpc"
             self._tracing.record(headers, (path, protocol, app, code, seconds))
