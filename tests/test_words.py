@@ -74,12 +74,8 @@ ALLOWED: dict[str, set[str]] = {
     "contract_tests/flyteapps_contract/targets/planes.py": {"offers"},
     # the name of a planted bug, by which its records are kept
     "tests/mutants/flyte_oss.py": {"told"},
-    # to be renamed with the tests that are moved
-    "tests/client/conftest.py": {"ways"},
-    "tests/client/test_endings.py": {"way"},
-    "tests/client/test_interrupts.py": {"way"},
+    # the name of the file, whose tests keep their place
     "tests/contract/test_stage.py": {"stage"},
-    "tests/serving/test_connections.py": {"told"},
 }
 """By file, the words that it may use; each with a comment that says why."""
 
@@ -92,6 +88,7 @@ def _each(paths: list[Path]) -> list[Any]:
 
 
 WORD = re.compile(r"[A-Za-z]+")
+RELATIVE = re.compile(r"(What|Whatever|Which|Whichever|Who|Whoever|Whose|How|That|Those)\b")
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -104,6 +101,18 @@ def test_names_and_prose_of_the_code(folder: Path) -> None:
         if path != Path(__file__)  # which lists them
         for line, word in [*_names(path), *_prose(path)]
         if word not in ALLOWED.get(str(path.relative_to(ROOT)), ())
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", _each(FOLDERS))
+def test_docstrings_begin_with_no_relative_clause(folder: Path) -> None:
+    """A docstring, of a constant too, begins with a noun phrase, an imperative, or, of a test, a sentence."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in sorted(folder.rglob("*.py"))
+        for line, text in _texts(path)
+        if RELATIVE.match(text)
     ]
     assert found == []
 
@@ -141,6 +150,16 @@ def _prose(path: Path) -> Iterator[tuple[int, str]]:
             for at, line in enumerate(token.string.splitlines()):
                 for word in WORD.findall(line):
                     yield from _judged(token.start[0] + at, word, NEVER)
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the docstrings of a file, and the texts that stand as statements below constants."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield node.lineno, text.strip().partition("\n")[0]
+            case _:
+                pass
 
 
 def _judged(line: int, word: str, words: dict[str, str]) -> Iterator[tuple[int, str]]:

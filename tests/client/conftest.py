@@ -24,7 +24,6 @@ WIRES = ("connect", "connect-h2", "grpc", "grpcio")
 
 TRANSPORTS = ("direct", *WIRES)
 """The transports of a client."""
-WAYS = TRANSPORTS
 
 
 def once(values: Iterable[str], *shown: str) -> list[Any]:

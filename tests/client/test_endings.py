@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import flyteapps
-from client.conftest import WAYS, WIRES, Run, client_of, once
+from client.conftest import TRANSPORTS, WIRES, Run, client_of, once
 from flyteapps import App, LogLine, WaitTimeout
 from flyteapps.flows import viewing
 from flyteapps_fake.control_plane import FakeControlPlane
@@ -30,42 +30,42 @@ def plane() -> Iterator[FakeControlPlane]:
 
 
 async def events(app: App) -> None:
-    """Goes on for ever."""
+    """Follow events without end."""
     async for _ in app.events.aio():
         pass
 
 
 async def logs(app: App) -> None:
-    """Goes on while there is a replica."""
+    """Follow logs while there is a replica."""
     async for _ in app.logs.aio():
         pass
 
 
 async def watch(app: App) -> None:
-    """Waits for what doesn't happen."""
+    """Wait for a state that doesn't come."""
     await app.watch.aio("deactivated")
 
 
 async def show_logs(app: App) -> None:
-    """As `logs`, printed."""
+    """Print what `logs` follows."""
     await app.show_logs.aio(raw=True)
 
 
 async def get(app: App) -> None:
-    """Calls over and over."""
+    """Call over and over."""
     while True:
         await app.client.apps.get.aio("hello")
 
 
 async def held(app: App) -> None:
-    """Leaves an iteration open and holds it, as a global variable would."""
+    """Leave an iteration open and hold it, as a global variable would."""
     lines: AsyncIterator[LogLine] = app.logs.aio()
     await anext(lines)
     HELD.append(lines)
 
 
 async def dropped(app: App) -> None:
-    """Leaves an iteration open and drops it."""
+    """Leave an iteration open and drop it."""
     async for _ in app.logs.aio():
         break
 
@@ -75,17 +75,17 @@ LEFT: list[Callable[[App], Coroutine[Any, Any, None]]] = [events, logs, watch, s
 
 
 @pytest.mark.parametrize("left", LEFT, ids=lambda each: each.__name__)
-@pytest.mark.parametrize("way", once(WAYS, "direct", "connect", "grpcio"))
+@pytest.mark.parametrize("transport", once(TRANSPORTS, "direct", "connect", "grpcio"))
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_left_when_main_returns_ends_in_silence(
-    way: str,
+    transport: str,
     left: Callable[[App], Coroutine[Any, Any, None]],
     plane: FakeControlPlane,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No traceback, no log record, no warning: asyncio.run cancels what is left, and that ends it."""
-    with client_of(plane, way) as client, caplog.at_level(logging.WARNING):
+    with client_of(plane, transport) as client, caplog.at_level(logging.WARNING):
         client.apps.create(flyteapps.new_app("hello", image="x")).watch()
         tasks: list[asyncio.Task[None]] = []
 
@@ -95,7 +95,7 @@ def test_what_is_left_when_main_returns_ends_in_silence(
             for _ in range(20):  # until it has made its calls, and waits
                 await client.apps.get.aio("hello")
 
-        for _ in range(3 if way == "grpcio" else 1):  # grpcio reports late, to the next loop
+        for _ in range(3 if transport == "grpcio" else 1):  # grpcio reports late, to the next loop
             asyncio.run(main())
         assert tasks[0].cancelled() or left in (held, dropped)
         HELD.clear()
@@ -105,7 +105,7 @@ def test_what_is_left_when_main_returns_ends_in_silence(
 
 
 def late(record: logging.LogRecord) -> bool:
-    """Whether it is grpcio's report to a loop that is closed by now: on a busy machine it is later than any wait."""
+    """Return whether it is grpcio's report to a closed loop: on a busy machine it is later than any wait."""
     closed = record.exc_info is not None and "Event loop is closed" in str(record.exc_info[1])
     return closed and "PollerCompletionQueue" in record.getMessage()
 
@@ -119,7 +119,7 @@ class Narrow(io.TextIOWrapper):
         super().__init__(self.written, encoding=encoding, write_through=True)
 
     def isatty(self) -> bool:
-        """Whether rich draws on it."""
+        """Return whether rich draws on it."""
         return self._terminal
 
 
@@ -167,10 +167,10 @@ def test_lines_of_the_sdk_itself_are_hidden_but_its_errors() -> None:
     assert shown == [True, False, True, False, False]
 
 
-@pytest.mark.parametrize("way", once(WIRES, "connect"))
-def test_a_blocking_wait_ends_while_the_clock_is_frozen(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("transport", once(WIRES, "connect"))
+def test_a_blocking_wait_ends_while_the_clock_is_frozen(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """freezegun replaces `time.monotonic` by one that stands still; deadlines of waits still pass."""
-    with FakeControlPlane(clock="manual") as plane, client_of(plane, way) as client:
+    with FakeControlPlane(clock="manual") as plane, client_of(plane, transport) as client:
         app = client.apps.create(flyteapps.new_app("hello", image="x"))  # becomes active once the clock is moved
         frozen = time.monotonic()
         monkeypatch.setattr("time.monotonic", lambda: frozen)

@@ -19,7 +19,7 @@ from flyteapps import App, Client
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from . import servers
-from .conftest import WAYS, client_of, once
+from .conftest import TRANSPORTS, client_of, once
 from .messages import app
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
@@ -60,11 +60,11 @@ def test_ctrl_c_ends_a_call_that_hangs(protocol: str, what: str) -> None:
     assert ours <= ({"flyteapps call"} if (protocol, what) == ("grpc", "get") else set())
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_client_that_nobody_closed_leaves_no_thread(way: str) -> None:
-    """Once it is collected."""
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_client_that_nobody_closed_leaves_no_thread(transport: str) -> None:
+    """Its threads end once it is collected."""
     with FakeControlPlane() as plane:
-        client = client_of(plane, way)
+        client = client_of(plane, transport)
         client.apps.create(app("hello"))
         del client
         gc.collect()
@@ -78,14 +78,14 @@ def _calling() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name == "flyteapps call"}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_nothing_is_left_after_use(way: str, dialect: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_nothing_is_left_after_use(transport: str, dialect: str) -> None:
     """After calls, waits, abandoned iterations and a close: no thread, no stream, no task."""
     with FakeControlPlane(dialect=dialect) as plane:
-        with client_of(plane, way) as warm:
+        with client_of(plane, transport) as warm:
             warm.apps.create(app("warm"))
         before = set(threading.enumerate())
-        with client_of(plane, way) as client:
+        with client_of(plane, transport) as client:
             made = client.apps.create(app())
             made.watch()
             for _ in made.events(timeout=0.01):
@@ -94,7 +94,7 @@ def test_nothing_is_left_after_use(way: str, dialect: str) -> None:
             client.apps.get("hello").activate()
             with made.events() as events:
                 next(events)
-        asyncio.run(_use(plane, way))
+        asyncio.run(_use(plane, transport))
         # a server may learn of a closed connection a moment later
         until = time.monotonic() + 10
         while plane.open_streams() and time.monotonic() < until:
@@ -104,8 +104,8 @@ def test_nothing_is_left_after_use(way: str, dialect: str) -> None:
     assert not {name for name in left if name.startswith("flyteapps c") or name == "flyteapps stream"}
 
 
-async def _use(plane: FakeControlPlane, way: str) -> None:
-    async with client_of(plane, way) as client:
+async def _use(plane: FakeControlPlane, transport: str) -> None:
+    async with client_of(plane, transport) as client:
         made = await client.apps.create.aio(app("other"))
         await made.watch.aio()
         await made.deactivate.aio()

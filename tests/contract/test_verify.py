@@ -70,7 +70,7 @@ def judged(server: EmbeddedServer, body: object, run: Run, monkeypatch: pytest.M
     ],
 )
 def test_what_is_no_endpoint(endpoint: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is no endpoint is refused with a reason, status 2."""
+    """An invalid endpoint is refused with a reason, status 2."""
     assert verify.main([endpoint]) == 2
     assert word in capsys.readouterr().err
 

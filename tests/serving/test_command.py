@@ -171,7 +171,7 @@ def test_a_wrong_setting_is_named() -> None:
     ],
 )
 def test_a_wrong_option_is_named(options: list[str], word: str) -> None:
-    """What can't be a pool, a data plane, a lease, a host or a declared value is refused with what could be."""
+    """An invalid pool, data plane, lease, host or declared value is refused with an example of a valid one."""
     ended = run("--port", "0", "--console-port", "0", *options)
     assert ended.returncode != 0
     assert word in ended.stderr and "Traceback" not in ended.stderr
@@ -182,7 +182,7 @@ def test_a_wrong_option_is_named(options: list[str], word: str) -> None:
     [("no.such.host.invalid", "--host no.such.host.invalid"), ("192.0.2.1", "can't listen on 192.0.2.1")],
 )
 def test_a_host_that_is_not_ours_is_named(host: str, word: str) -> None:
-    """What can't be listened on for another reason than a taken port is said as such."""
+    """The error about an address that can't be listened on names its cause, not a taken port."""
     ended = run("--host", host, "--port", "0", "--console-port", "8471")
     assert ended.returncode == 1
     assert word in ended.stderr and "taken" not in ended.stderr and "Traceback" not in ended.stderr

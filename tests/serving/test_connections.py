@@ -57,7 +57,7 @@ def answered(server: ServerProcess) -> bool:
 
 
 def memory(server: ServerProcess) -> int:
-    """Bytes that the server's processes have."""
+    """Return the bytes of memory of the server's processes."""
     root = psutil.Process(server.process.pid)
     return sum(each.memory_info().rss for each in (root, *root.children(recursive=True)))
 
@@ -122,7 +122,7 @@ def test_opening_a_stream_counts_no_others() -> None:
 
 
 async def test_a_window_update_wakes_those_that_have_something() -> None:
-    """What a watcher has read makes the portable server look at streams that have data, not at each of thousands."""
+    """A watcher's window update makes the portable server look at streams that have data, not at each of thousands."""
     config = Config()
     arguments: list[Any] = [None, config, WorkerContext(None), None, None, False, None, None, None]
     http2 = Http2(*arguments)
@@ -211,7 +211,7 @@ def strict_tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 def greeting() -> bytes:
-    """What a client of TLS says first."""
+    """Return the first bytes of a TLS client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     outgoing = ssl.MemoryBIO()
@@ -222,7 +222,7 @@ def greeting() -> bytes:
 
 
 def cut(server: ServerProcess, beginnings: list[bytes]) -> None:
-    """Checks that connections which say that and no more are closed by the server."""
+    """Assert that the server closes connections that send these bytes and no more."""
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) for _ in beginnings
@@ -268,8 +268,8 @@ def test_no_more_files(kind: str) -> None:
         assert said.count("\n") < 10, said
 
 
-def test_the_limit_is_what_http_2_is_told(strict: ServerProcess) -> None:
-    """SETTINGS_MAX_CONCURRENT_STREAMS is that limit, so that a client of good will waits instead of being cut."""
+def test_the_limit_is_in_the_settings_of_http_2(strict: ServerProcess) -> None:
+    """SETTINGS_MAX_CONCURRENT_STREAMS is that limit, so that a well-behaved client waits instead of being cut."""
     with RawHttp2(strict.port) as raw:
         raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString())))
         assert raw.max_streams == PER_CONNECTION + CALLS_PER_CONNECTION

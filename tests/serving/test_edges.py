@@ -89,7 +89,7 @@ ONE_EACH = [
 
 @pytest.fixture(autouse=True)
 def others(server: ServerProcess) -> Iterator[None]:
-    """Whatever a test did, another client is answered, and at once."""
+    """After each test another client is answered, and at once."""
     yield
     usage = Usage(server)
     started = usage.seconds()
@@ -105,7 +105,7 @@ def sent(wire: Wire, server: ServerProcess, path: str, message: bytes, **headers
 
 @pytest.mark.parametrize("wire", WIRES, ids=repr)
 def test_undecodable_bytes(server: ServerProcess, wire: Wire) -> None:
-    """What is no message is the caller's mistake."""
+    """An undecodable message is the caller's mistake."""
     assert sent(wire, server, GET, b"\xff\xff\xff") == "invalid_argument"
 
 
@@ -134,7 +134,7 @@ def test_a_gzip_bomb(server: ServerProcess, wire: Wire) -> None:
 
 @pytest.mark.parametrize("wire", WIRES, ids=repr)
 def test_bad_gzip(server: ServerProcess, wire: Wire) -> None:
-    """What is said to be gzip and isn't is the caller's mistake."""
+    """A body that its header wrongly calls gzip is the caller's mistake."""
     if wire.framed:
         code = wire.send(server, GET, frame(b"not gzip", 1), {"grpc-encoding": "gzip"})
     else:
@@ -152,7 +152,7 @@ def test_truncated_frames(server: ServerProcess, wire: Wire, body: bytes) -> Non
 
 @pytest.mark.parametrize("wire", WIRES, ids=repr)
 def test_an_unknown_method_and_service(server: ServerProcess, wire: Wire) -> None:
-    """What isn't offered is UNIMPLEMENTED."""
+    """A method or service that isn't offered is UNIMPLEMENTED."""
     for path in (f"{SERVICE}/Nope", "/no.such.Service/Get"):
         assert sent(wire, server, path, b"") == "unimplemented"
 
@@ -205,7 +205,7 @@ def test_a_million_labels(server: ServerProcess, wire: Wire) -> None:
 @pytest.mark.parametrize("wire", WIRES, ids=repr)
 @pytest.mark.parametrize("value", ["soon", "-1", "1.5", "99999999999999999999", ""])
 def test_a_malformed_deadline(server: ServerProcess, wire: Wire, value: str) -> None:
-    """A deadline that is none is the caller's mistake."""
+    """A malformed deadline is the caller's mistake."""
     name = "grpc_timeout" if wire.framed else "connect_timeout_ms"
     assert sent(wire, server, GET, get("a").SerializeToString(), **{name: value}) == "invalid_argument"
 

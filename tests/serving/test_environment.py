@@ -1,4 +1,4 @@
-"""What the command meets where it is started: variables, folders, closed files, the end of its terminal."""
+"""The environment of the command: variables, folders, closed files, the end of its terminal."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_working_directory_that_is_gone(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_certificate_beneath_a_directory_that_is_gone(tmp_path: Path) -> None:
-    """What needs the directory says so in a sentence."""
+    """An option that needs the directory fails with one sentence."""
     gone = tmp_path / "gone"
     gone.mkdir()
     script = 'rmdir "$PWD"; exec "$@"'
@@ -104,7 +104,7 @@ def test_the_end_of_the_terminal_ends_the_server(kind: str, tmp_path: Path) -> N
 
 
 def test_nohup_is_respected(kind: str) -> None:
-    """Where SIGHUP is ignored, as under nohup, the server goes on."""
+    """If SIGHUP is ignored, as under nohup, the server goes on."""
     with ServerProcess("--server", kind, shell="trap '' HUP") as server:
         os.killpg(server.process.pid, signal.SIGHUP)
         assert answers(server)

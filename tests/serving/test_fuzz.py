@@ -36,7 +36,7 @@ CODES = {
     "Lease": {"NOT_FOUND", "DEADLINE_EXCEEDED"},
     "TailLogs": {"NOT_FOUND", "DEADLINE_EXCEEDED"},
 }
-"""What each RPC may be refused with, besides ALWAYS."""
+"""The codes with which each RPC may be refused, besides ALWAYS."""
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much)
 PROTOCOLS = ("proto", "json", "grpc", "grpc-web")
 CODE_NAMES = {0: "OK", **{int(code): code.name for code in Code}}
@@ -57,7 +57,7 @@ class Call:
 
 @st.composite
 def requests(draw: st.DrawFn, operation: Operation) -> Message:
-    """A random message; or one with an app that could be stored, and little that is random."""
+    """Draw a random message; or one with an app that could be stored, and little that is random."""
     request = draw(messages(operation.request))
     if "app" in operation.request.DESCRIPTOR.fields_by_name and draw(st.booleans()):
         request = operation.request()
@@ -92,7 +92,7 @@ def frame(message: bytes) -> bytes:
 
 
 async def answer(front: Front, call: Call) -> str:
-    """The code that the front answers with."""
+    """Return the code that the front answers with."""
     operation, body = call.operation, call.message
     kind = {"grpc": "application/grpc", "grpc-web": "application/grpc-web+proto"}.get(call.protocol, "")
     if not kind:
@@ -153,7 +153,7 @@ def _code(kind: str, events: list[Any]) -> str:
 
 
 async def run(sequence: list[Call]) -> None:
-    """Each call is answered by a code that its RPC may have, and the plane goes on."""
+    """Assert that each call is answered by a code that its RPC may have, and that the plane goes on."""
     plane = FakeControlPlane(clock="manual", org="flyte")
     front = Front(plane, FrontOptions(server="hypercorn"))
     await front.start()

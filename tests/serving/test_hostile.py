@@ -58,7 +58,7 @@ def test_a_number_that_json_lacks_is_no_unknown_error(server: ServerProcess) -> 
 
 
 def test_a_malformed_header_is_the_callers_mistake(server: ServerProcess) -> None:
-    """A grpc-timeout that is none is INVALID_ARGUMENT, not a server's error."""
+    """A malformed grpc-timeout is INVALID_ARGUMENT, not a server's error."""
     headers = {"content-type": "application/grpc-web+proto", "grpc-timeout": "soon"}
     answer = HTTP.post(server.url + GET, content=b"\0\0\0\0\0", headers=headers)
     assert answer.status_code == 200 and b"grpc-status: 3" in answer.content, answer.content
@@ -101,7 +101,7 @@ def test_access_lines_tell_what_was_refused_and_stay_lines(kind: str) -> None:
 
 @pytest.mark.slow
 def test_a_reader_of_access_lines_that_stops_stops_no_call(kind: str) -> None:
-    """Nobody reads the access lines any more: calls go on, and the server still ends when told to."""
+    """After the last reader of the access lines stopped, calls go on, and the server still ends on a signal."""
     server = ServerProcess("--server", kind, reading=False)
     try:
         with AppServiceClientSync(server.url) as client:

@@ -40,7 +40,7 @@ def answered(server: ServerProcess) -> bool:
 
 
 def everything(hanging: socket.socket) -> bytes:
-    """What comes until the server closes the connection."""
+    """Return all that the server sends until it closes the connection."""
     hanging.settimeout(20)
     received = b""
     while chunk := hanging.recv(65_536):

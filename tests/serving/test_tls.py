@@ -27,7 +27,7 @@ from .test_command import run
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where certificates are kept."""
+    """The folder of certificates."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     return tmp_path
 
@@ -147,7 +147,7 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the certificate can't be kept is said."""
+    """The error names the folder that can't be written."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     ended = run("--port", "0", "--console-port", "0", "--tls", "self-signed")

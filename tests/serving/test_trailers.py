@@ -26,12 +26,12 @@ from .test_edges import CREATE, GRPC, frame
 
 CALLS = 25
 ENTRY_BYTES = 32
-"""What HTTP/2 counts for a header besides its name and its value."""
+"""Bytes that HTTP/2 counts for a header besides its name and its value."""
 TEXTS = {"plain": "a" * 300, "not ASCII": "é日本" * 300, "percent": "%\n" * 500}
 
 
 def broken(text: str = "", inputs: int = 15) -> payload.CreateRequest:
-    """A Create of which each input breaks two rules, with `text` wherever one goes."""
+    """Return a Create of which each input breaks two rules, with `text` wherever one goes."""
     request = create("a")
     for number in range(inputs):
         request.app.spec.inputs.items.add()
@@ -47,7 +47,7 @@ def size(trailers: list[tuple[str, bytes]]) -> int:
 
 @pytest.fixture(scope="module", params=["portable", "pyvoy", "grpcio"])
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where gRPC is spoken: by each server, and by grpcio's own."""
+    """The gRPC target of each server, and of grpcio's own."""
     if request.param == "grpcio":
         with FakeControlPlane() as plane:
             yield plane.serve().grpc_target

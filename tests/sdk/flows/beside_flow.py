@@ -14,7 +14,7 @@ tasks = flyte.TaskEnvironment(name="beside", image=image)
 
 @tasks.task
 async def double(x: int) -> int:
-    """Doubles."""
+    """Return the double."""
     return 2 * x
 
 
@@ -33,7 +33,7 @@ app = AppEnvironment(
 
 
 def main() -> None:
-    """Deploys, and calls what a user of these services calls."""
+    """Deploy, and call what a user of these services calls."""
     flyte.init_from_config("config.yaml")
     for _ in range(2):  # a task that is there is skipped
         flyte.deploy(app)

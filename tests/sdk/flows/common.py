@@ -20,7 +20,7 @@ def init() -> None:
 
 
 def make(name: str, stopped: bool = False, image: str = "img:1") -> App:
-    """Creates an app by the SDK's low-level call."""
+    """Create an app by the SDK's low-level call."""
     pb2 = model.App(metadata=model.Meta(id=model.Identifier(project="proj", domain="dev", name=name)))
     pb2.spec.container.image = image
     pb2.spec.ingress.SetInParent()
@@ -29,7 +29,7 @@ def make(name: str, stopped: bool = False, image: str = "img:1") -> App:
 
 
 def until(name: str, reached: Callable[[App], bool]) -> App:
-    """Polls, as a script without a watch does."""
+    """Poll, as a script without a watch does."""
     deadline = time.monotonic() + 20
     while not reached(app := App.get(name)):
         assert time.monotonic() < deadline, app
@@ -38,7 +38,7 @@ def until(name: str, reached: Callable[[App], bool]) -> App:
 
 
 def refused(code: Code, call: Callable[[], object]) -> str:
-    """The message of the error that the call must raise."""
+    """Return the message of the error that the call must raise."""
     try:
         call()
     except ConnectError as error:
@@ -49,7 +49,7 @@ def refused(code: Code, call: Callable[[], object]) -> str:
 
 
 def done() -> NoReturn:
-    """Ends a flow that went well, at once.
+    """End a flow that went well, at once.
 
     pyqwest's threads may still hold Python objects when the interpreter is taken down, and then abort the process.
     """

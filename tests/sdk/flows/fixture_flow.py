@@ -15,7 +15,7 @@ from flyteapps_fake import FakeControlPlane
 
 
 def arranged() -> CreateRequest:
-    """An app that the test makes by the stub, without an org."""
+    """Return the request for an app without an org."""
     identifier = Identifier(project="p", domain="d", name="arranged")
     return CreateRequest(app=Message(metadata=Meta(id=identifier), spec=Spec(container=Container(image="x"))))
 

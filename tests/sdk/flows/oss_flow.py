@@ -17,7 +17,7 @@ def env(name: str = "served", **variables: str) -> flyte.app.AppEnvironment:
 
 
 def listed(name: str) -> App:
-    """By List: Get may be half a minute old there."""
+    """Return the app by List: Get may be half a minute old there."""
     return next(app for app in App.listall() if app.name == name)
 
 

@@ -58,7 +58,7 @@ def deploy(scenario: str) -> model.Identifier:
 
 
 def watch(app_id: model.Identifier, pairs: list[tuple[int, int]]) -> model.App:
-    """Reads the app's events until all that is expected was there; the app as it was then."""
+    """Read the app's events until all that is expected was there; return the app as it was then."""
     missing = set(pairs)
     for event in plane.watch(WatchRequest(app_id=app_id), timeout_ms=30_000):
         app = event.create_event.app if event.HasField("create_event") else event.update_event.updated_app
@@ -82,7 +82,7 @@ for seen in (watched, by_sdk):
 
 
 async def logs() -> None:
-    """Of stopped apps, so that they end by themselves."""
+    """Print the logs of stopped apps, so that they end by themselves."""
     for scenario in ("healthy", "crash-loop", "oom-killed"):
         await App.get(scenario).deactivate.aio(wait=True)
     apps = [App.get(scenario) for scenario in ("healthy", "crash-loop", "oom-killed")]

@@ -25,7 +25,7 @@ SECONDS = 60.0
 
 
 async def shown(name: str) -> tuple[int, int]:
-    """The app's last condition."""
+    """Return the app's last condition."""
     condition = (await App.get.aio(name)).pb2.status.conditions[-1]
     return condition.deployment_status, condition.substate
 
