@@ -16,7 +16,7 @@ from flyteapps_fake.http.telemetry.tracing import tracing
 REQUEST_ID = b"x-request-id"
 REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
 CLOSED = "closed"
-"""What an access line has instead of the code of a stream that its client closed, which is its usual end."""
+"""The word of access lines for a stream that its client closed, which is its usual end, instead of a code."""
 MAX_NAME_CHARACTERS = 100
 """Bound of an app's name, and of a path, in an access line."""
 
