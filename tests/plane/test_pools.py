@@ -24,9 +24,13 @@ def lease(plane: FakeControlPlane, cluster: str) -> OpenStream:
 
 @pytest.fixture
 def notices(plane: FakeControlPlane) -> list[Notice]:
-    """The plane's notices at the terminal."""
+    """The plane's notices at the terminal of apps that wait for a cluster."""
+    return notices_of_waits(plane)
+
+
+def notices_of_waits(plane: FakeControlPlane) -> list[Notice]:
     found: list[Notice] = []
-    plane.notify(found.append)
+    plane.notify(lambda notice: found.append(notice) if "cluster" in notice.message else None)
     return found
 
 
@@ -101,8 +105,7 @@ def test_an_app_moves_from_a_cluster_that_is_played_to_one_that_came(api: Api) -
 
 def test_where_pools_are_configured_an_app_that_waits_says_so_at_the_terminal(pooled: Api) -> None:
     """SP-2: with --pool the app of another pool waits, and the terminal shows why, at each write."""
-    notices: list[Notice] = []
-    pooled.plane.notify(notices.append)
+    notices = notices_of_waits(pooled.plane)
     app = new_app()
     app.spec.cluster_pool = "gpu"
     pooled.create(app)
