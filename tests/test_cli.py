@@ -69,6 +69,14 @@ class TestDispatch:
         assert cli.main(["serve", "--port", "1"]) == 2
         assert "pip install 'flyteapps[serve]'" in capsys.readouterr().err
 
+    def test_help_of_a_command_without_its_extra(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """--help works in a bare install: usage, an example, and what to install for the rest."""
+        assert cli.main(["serve", "--help"]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("Usage: flyteapps serve [OPTIONS]\n")
+        assert "Run a stand-in control plane that the Flyte SDK and CLI can deploy to." in printed
+        assert "pip install 'flyteapps[serve]'" in printed
+
     def test_a_missing_module_of_our_own_is_not_blamed_on_an_extra(self) -> None:
         with pytest.raises(ModuleNotFoundError, match="no_such_room"):
             cli.main(["broken"])

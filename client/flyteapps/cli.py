@@ -90,6 +90,9 @@ def _run(argv: Sequence[str] | None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0].startswith("flyteapps"):
             raise  # not a missing extra: ours is broken
+        if {"-h", "--help"} & set(rest) and name in EXTRA_OF_COMMAND:
+            print(_help_without_extra(name))
+            return 0
         return _refuse(_missing(name, error))
 
 
@@ -137,6 +140,24 @@ def _complete(arguments: list[str], commands: Iterable[str]) -> int:
         return _refuse(f"usage: flyteapps completion {shells}")
     print(script(arguments[0], sorted([*commands, COMPLETION, "--help", "--version"])), end="")
     return 0
+
+
+def _help_without_extra(name: str) -> str:
+    """Return the help of a command whose extra isn't installed: its options are known to its own modules alone."""
+    summary = SUMMARY_OF_COMMAND[name]
+    arguments = "[OPTIONS] ENDPOINT" if name == "verify" else "[OPTIONS]"
+    return "\n".join(
+        [
+            f"Usage: flyteapps {name} {arguments}",
+            "",
+            f"{summary[0].upper()}{summary[1:]}.",
+            "",
+            "Example:",
+            *(line for line in EXAMPLES.splitlines() if line.startswith(f"  flyteapps {name}")),
+            "",
+            f"To run it and to see its options: pip install 'flyteapps[{EXTRA_OF_COMMAND[name]}]'",
+        ]
+    )
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:
