@@ -123,18 +123,22 @@ def test_a_completion_script_has_the_commands(shell: str, capsys: pytest.Capture
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 def test_bash_completes_commands_and_options() -> None:
-    """A prefix of a command is completed, and an option of that command, as its help has it."""
+    """A prefix of a command is completed, and an option of that command and its value, as its help has them."""
     tried = """
     source <(python -m flyteapps completion bash)
     flyteapps() { python -m flyteapps "$@"; }
     COMP_WORDS=(flyteapps ser); COMP_CWORD=1; _flyteapps; echo "${COMPREPLY[@]}"
     COMP_WORDS=(flyteapps serve --con); COMP_CWORD=2; _flyteapps; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(flyteapps serve --dialect ""); COMP_CWORD=3; _flyteapps; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(flyteapps serve --server p); COMP_CWORD=3; _flyteapps; echo "${COMPREPLY[@]}"
+    COMP_WORDS=(flyteapps serve --tls-key ""); COMP_CWORD=3; _flyteapps; echo "${COMPREPLY[@]}"
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", tried], capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
     )
-    command, options = done.stdout.splitlines()
+    command, options, dialects, servers, paths = done.stdout.splitlines()
+    assert (dialects, servers, paths) == ("standard flyte-oss", "pyvoy portable", "")
     assert command == "serve" and "--console" in options
 
 

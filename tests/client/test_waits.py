@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,7 @@ from flyteapps import (
     WaitTimeout,
     WatchStalled,
 )
+from flyteapps.flows import follow
 from flyteapps.transports.queue_stream import MAX_QUEUED_MESSAGES, QueueStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
@@ -193,6 +195,21 @@ def test_a_plane_that_cannot_be_watched_is_recognized(run: Run, slow: FakeContro
     with pytest.raises(WatchStalled, match="could not be watched") as caught:
         run(handle.watch)
     assert caught.value.__cause__ is not None
+
+
+def test_a_silent_plane_is_logged_early(
+    run: Run, slow: FakeControlPlane, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning of the logger `flyteapps`, once, names the app, the cause, and when the wait ends."""
+    monkeypatch.setattr(follow, "WARN_SECONDS", 0.05)
+    plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
+    made = client_of(slow, "direct").apps.create(app())
+    client = Client(transport=FaultyTransport(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.3), **SCOPE)
+    with pytest.raises(WatchStalled):
+        run(type(made)(made.pb2, client).watch)
+    [record] = [each for each in caplog.records if each.name == "flyteapps"]
+    assert record.levelname == "WARNING"
+    assert re.match(r"app \S+ could not be watched for 0 s, .*until 0.3 s have passed", record.getMessage())
 
 
 def test_cancelling_a_wait_leaves_nothing_open(slow: FakeControlPlane) -> None:

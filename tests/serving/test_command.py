@@ -168,6 +168,7 @@ def test_a_wrong_setting_is_named() -> None:
         (["--scenario", "x"], "such as 'worker-*=crash-loop'"),
         (["--artifact", "bert=model"], "artifacts"),
         (["--missing-secret", "A", "--data-plane", "none"], "missing_secrets"),
+        (["--prot", "9000"], "No such option '--prot'. Did you mean --port or "),
     ],
 )
 def test_a_wrong_option_is_named(options: list[str], word: str) -> None:

@@ -39,6 +39,9 @@ GOOD_STREAM_SECONDS = 10.0
 MAX_READ_SECONDS = 10.0
 """Maximum timeout of a read of the followed app."""
 
+WARN_SECONDS = 3.0
+"""Time without any response after which a warning is logged, once."""
+
 MIN_READ_SECONDS = 0.05
 """Minimum timeout of such a read."""
 
@@ -80,6 +83,7 @@ class Follow:
         self._drops = 0  # number of streams that ended since a good one
         self._failing: float | None = None  # the start of the time without any response
         self._cause: Error | None = None
+        self._warned = False  # whether that time has been logged
         self._absent = False  # whether its absence has been observed
         self._ready: list[Observation] = []
         self._last_message_at = 0.0
@@ -169,11 +173,25 @@ class Follow:
         self._cause = error or self._cause
         if self._failing is None:
             self._failing = now
-        if now - self._failing >= self._settings.waits.stall:
-            raise stalled(self._settings, self._id, self.last, now - self._failing, self._cause) from self._cause
+        seconds = now - self._failing
+        if seconds >= self._settings.waits.stall:
+            raise stalled(self._settings, self._id, self.last, seconds, self._cause) from self._cause
+        if seconds >= WARN_SECONDS and not self._warned:
+            self._warned = True
+            self._warn(seconds)
+
+    def _warn(self, seconds: float) -> None:
+        import logging
+
+        why = f": {self._cause.message}" if self._cause is not None else ""
+        logging.getLogger("flyteapps").warning(
+            "app %s could not be watched for %.0f s, each stream ended%s; trying again until %g s have passed",
+            label(self._id), seconds, why, self._settings.waits.stall,
+        )  # fmt: skip
 
     def _answered(self) -> None:
         self._failing = self._cause = None
+        self._warned = False
 
     def _snapshot(self, until: float) -> Flow[bool]:
         """Open another stream and take its first message; return False if it has none although the app exists."""

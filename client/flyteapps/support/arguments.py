@@ -25,7 +25,7 @@ def text(value: object, what: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        refuse(what, value, f"should be a string, and is a {type(value).__name__}")
+        refuse(what, value, f"should be a string, and is of type {type(value).__name__}")
     return value
 
 
@@ -39,7 +39,7 @@ def texts(value: object, what: str) -> dict[str, str]:
     for key, each in pairs.items():
         if not isinstance(key, str) or not isinstance(each, str):
             kind = type(each if isinstance(key, str) else key).__name__
-            should = f"should be strings, and one is a {kind}"
+            should = f"should be strings, and one is of type {kind}"
             raise InvalidArgument(f"{what}: {key!r} and its value {should}", violations=[Violation(what, should)])
     return cast("dict[str, str]", dict(pairs))
 

@@ -23,6 +23,20 @@ class GroupedCommand(click.Command):
         super().__init__(params=params, **settings)  # type: ignore[arg-type]  # click's own settings
         self._groups = groups
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. Raises UsageError; for an unknown option with those that resemble it, nearest first."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            if not unknown.possibilities:
+                raise
+            from difflib import get_close_matches
+
+            known = [name for each in self.get_params(ctx) for name in each.opts]
+            near = get_close_matches(unknown.option_name, known)
+            message = f"No such option {unknown.option_name!r}. Did you mean {' or '.join(near)}?"
+            raise click.UsageError(message, ctx) from None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each group, and one for --help."""
         listed = {each for group in self._groups for each in group.options}
