@@ -1,9 +1,15 @@
-"""An operator: leases apps, "deploys" them to a dict, reports. Run: app_operator.py http://localhost:8090 east"""
+"""An operator of a cluster: it leases apps, "deploys" them to a dict, and reports their states.
+
+Start the stand-in without its simulated cluster: flyteapps serve --data-plane none --pool default=east,west
+Then run: python examples/app_operator.py http://localhost:8090 east (the defaults)
+"""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 
+from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from flyteidl2.app.app_definition_pb2 import App, Spec, Status
 from flyteidl2.app.app_payload_pb2 import LeaseRequest, UpdateStatusRequest, WatchRequest
@@ -15,28 +21,38 @@ DEPLOYING, ACTIVE = Status.DEPLOYMENT_STATUS_DEPLOYING, Status.DEPLOYMENT_STATUS
 
 
 class Operator:
-    def __init__(self, url: str, cluster: str) -> None:
+    """An operator of one cluster."""
+
+    def __init__(self, url: str = "http://localhost:8090", cluster: str = "east") -> None:
         self.plane, self.cluster = AppServiceClient(url), ClusterIdentifier(name=cluster)
         self.deployed: dict[str, App] = {}
         self.begun: dict[str, int] = {}  # the revision that was begun last: each is worked on once
 
     async def run(self) -> None:
-        await asyncio.gather(self.for_ever(self.take_leases), self.for_ever(self.follow_changes))
+        """Lease apps and follow their changes until cancelled."""
+        print(f"{self.cluster.name}: waiting for apps")
+        await asyncio.gather(self.repeat(self.take_leases), self.repeat(self.follow_changes))
 
-    async def for_ever(self, listen: Callable[[], Awaitable[None]]) -> None:
-        while True:  # a stream ends when the plane restarts; the next one begins with what is there then
+    async def repeat(self, listen: Callable[[], Awaitable[None]]) -> None:
+        """Open a stream, and another when it ends, as by a restart of the plane; each begins with the present state."""
+        while True:
             try:
                 await listen()
             except ConnectError as error:
+                if error.code is Code.CANCELED:  # by Ctrl-C
+                    return
                 print(f"{error.code.name}: {error.message}; trying again", file=sys.stderr)
             await asyncio.sleep(0.2)
 
     async def take_leases(self) -> None:
+        """Work on each leased app."""
         async for message in self.plane.lease(LeaseRequest(id=self.cluster)):
             for app in message.apps:
+                print(f"{app.metadata.id.name}: leased, revision {app.metadata.revision}")
                 await self.work_on(app)
 
     async def follow_changes(self) -> None:
+        """Work on the changes of this cluster's apps."""
         async for event in self.plane.watch(WatchRequest(cluster_id=self.cluster)):
             gone = event.HasField("delete_event")
             shown = event.delete_event if gone else event.create_event
@@ -49,6 +65,7 @@ class Operator:
                 await self.work_on(app)
 
     async def work_on(self, app: App) -> None:
+        """Bring the app where its spec says, and report each step."""
         name, revision, last = str(app.metadata.id), app.metadata.revision, app.status.conditions[-1]
         if self.begun.get(name) == revision:
             return None
@@ -62,22 +79,33 @@ class Operator:
                 await self.report(app, DEPLOYING)
             self.deploy(app)
             await self.report(app, ACTIVE, replicas=1)
-        except ConnectError as error:  # it has moved on, or somebody else has it by now
+        except ConnectError as error:  # the app has a newer revision, or belongs to another cluster
+            if error.code is Code.CANCELED:
+                raise
             self.begun.pop(name, None)
             print(f"{app.metadata.id.name}: {error.message}", file=sys.stderr)
 
     async def report(self, app: App, status: Status.DeploymentStatus, replicas: int = 0) -> None:
-        said = Status(assigned_cluster=self.cluster.name, current_replicas=replicas)
-        said.conditions.add(deployment_status=status)
-        await self.plane.update_status(UpdateStatusRequest(app=App(metadata=app.metadata, spec=app.spec, status=said)))
+        """Report the status of an app."""
+        reported = Status(assigned_cluster=self.cluster.name, current_replicas=replicas)
+        reported.conditions.add(deployment_status=status)
+        message = App(metadata=app.metadata, spec=app.spec, status=reported)
+        await self.plane.update_status(UpdateStatusRequest(app=message))
+        state = Status.DeploymentStatus.Name(status).removeprefix("DEPLOYMENT_STATUS_")
+        print(f"{app.metadata.id.name}: reported {state}")
 
     def deploy(self, app: App) -> None:
+        """Deploy the app: yours here."""
         self.deployed[str(app.metadata.id)] = app
 
     def remove(self, app: App) -> str:
+        """Remove the app: yours here."""
         self.deployed.pop(str(app.metadata.id), None)
         return str(app.metadata.id)
 
 
 if __name__ == "__main__":
-    asyncio.run(Operator(*sys.argv[1:]).run())
+    if len(sys.argv) > 3 or sys.argv[1:] in (["-h"], ["--help"]):
+        sys.exit(__doc__)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(Operator(*sys.argv[1:]).run())
