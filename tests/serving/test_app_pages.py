@@ -145,6 +145,8 @@ def test_an_embedded_server_has_the_pages(dialect: str) -> None:
         assert answer.status_code == 501
         assert answer.headers["x-flyteapps-app"].endswith("/p/development/Demo")
         assert HTTP.get(f"{server.url}/healthz").json()["apps"] == 1
+        index = HTTP.get(f"{server.url}/").text
+        assert index.endswith("\np/development/Demo ACTIVE /v2/domain/development/project/p/apps/Demo\n")
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000])

@@ -56,12 +56,22 @@ def test_the_small_platform_services(server: ServerProcess) -> None:
 
 
 def test_pages(server: ServerProcess) -> None:
-    """The console's URL shows the app's state on both ports; its public URL says which app answered."""
+    """The console lists the apps and shows the state of each on both ports; its public URL says which app answered."""
     with AppServiceClientSync(server.url) as client:
         app = client.create(create("paged")).app
     for port in (server.port, server.console_port):
         page = HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/paged")
         assert page.json()["metadata"]["id"]["name"] == "paged"
         assert HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
+        index = HTTP.get(f"http://127.0.0.1:{port}/", headers={"accept": "text/html"})
+        link = '<a href="/v2/domain/development/project/p/apps/paged">p/development/paged</a>'
+        assert index.headers["content-type"].startswith("text/html") and link in index.text
+        text = HTTP.get(f"http://127.0.0.1:{port}/v2/").text
+        assert "is running here" in text
+        assert re.search(
+            r"^p/development/paged [A-Z]+ /v2/domain/development/project/p/apps/paged$", text, re.MULTILINE
+        )
+        task = HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/tasks/t.f")
+        assert (task.status_code, task.text) == (404, "tasks have no page here: only apps do, see /v2/\n")
     public = httpx.URL(app.status.ingress.public_url)
     assert public.port == server.console_port

@@ -7,17 +7,18 @@ import json
 import time
 from urllib.parse import unquote
 
+from flyteidl2.app.app_payload_pb2 import ListRequest
+
 from flyteapps_fake.console.app_page import JSON, app_page, no_app_page
+from flyteapps_fake.console.index_page import MAX_APPS, TEXT, index_page
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
-from flyteapps_fake.core.operations import GET
+from flyteapps_fake.core.operations import GET, LIST
 from flyteapps_fake.http.access.host_policy import host_of
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.page import Page, PageAnswer, PageRequest
 from flyteapps_fake.http.protocol.wire import HTTP_STATUS
 from flyteapps_fake.standard.ingress import APPS, subdomain_of_path
-
-TEXT = b"text/plain; charset=utf-8"
 
 
 class Pages:
@@ -67,10 +68,19 @@ class Pages:
             case ["healthz"]:
                 return PageAnswer(200, JSON, _health(self._front))
             case [""] | ["v2"]:
-                text = b"flyteapps: a stand-in of the Flyte apps control plane is running here.\n"
-                return PageAnswer(200, TEXT, text)
+                return await self._index(request)
+            case ["v2", "domain", _, "project", _, ("tasks" | "runs") as what, *_]:
+                return PageAnswer(404, TEXT, f"{what} have no page here: only apps do, see /v2/\n".encode())
             case _:
                 return PageAnswer(404, TEXT, f"{request.path}: no such page\n".encode("utf-8", "replace"))
+
+    async def _index(self, request: PageRequest) -> PageAnswer:
+        """Return the list of apps."""
+        listing = ListRequest()
+        listing.request.limit = MAX_APPS
+        encoded = self._plane.call(Call(LIST, listing))
+        count = self._plane.count()
+        return await self._front.large_requests.run(len(encoded), lambda: index_page(encoded, count, request.accept))
 
     async def _app(self, domain: str, project: str, name: str) -> PageAnswer:
         """Return an app as JSON."""
