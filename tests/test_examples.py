@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from import_graph import ROOT
 
-from serving.server_process import ServerProcess
+from serving.server_process import ServerProcess, eventually
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
@@ -65,6 +68,38 @@ def test_the_client_follows_an_app(endpoint: str, tmp_path: Path) -> None:
 def test_the_pytest_suite_passes(tmp_path: Path) -> None:
     """The example of a test suite passes outside of this project's own configuration."""
     assert "4 passed" in _run(tmp_path, "-m", "pytest", *PYTEST_OPTIONS, "test_with_stand_in.py")
+
+
+def test_the_operator_ends_by_ctrl_c(endpoint: str) -> None:
+    """The operator's example, with its streams open, ends at one interrupt, without a traceback."""
+    command = [sys.executable, "-u", str(ROOT / "examples" / "app_operator.py"), f"http://{endpoint}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as operator:
+        try:
+            eventually(lambda: _open_streams(endpoint) == 2, "the streams of the operator aren't open")
+            operator.send_signal(signal.SIGINT)
+            printed, _ = operator.communicate(timeout=SECONDS)
+        finally:
+            operator.kill()
+    assert (operator.returncode, printed) == (0, "east: waiting for apps\n")
+
+
+def _open_streams(endpoint: str) -> int:
+    with urllib.request.urlopen(f"http://{endpoint}/healthz", timeout=SECONDS) as response:
+        count: int = json.load(response)["streams"]["open"]
+        return count
+
+
+def test_the_operator_shows_its_usage(tmp_path: Path) -> None:
+    """With --help, the operator's example prints how to start it and its server."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "app_operator.py"), "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert "--data-plane none --pool default=east,west" in done.stderr
 
 
 @pytest.mark.slow
