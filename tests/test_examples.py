@@ -49,6 +49,7 @@ def _run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_sdk_deploys(endpoint: str, tmp_path: Path) -> None:
     """The SDK's example ends with its app deployed, and stopped again."""
     printed = _run(tmp_path, "deploy_with_sdk.py", endpoint)

@@ -84,7 +84,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 
 def _each(paths: list[Path]) -> list[Any]:
-    return [pytest.param(path, id=path.name) for path in paths]
+    slow = {ROOT / "tests"}  # 3 s of CPU for each of the two tests
+    return [pytest.param(path, id=path.name, marks=[pytest.mark.slow] * (path in slow)) for path in paths]
 
 
 WORD = re.compile(r"[A-Za-z]+")

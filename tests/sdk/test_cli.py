@@ -9,6 +9,7 @@ import pytest
 from .field import Server, User
 
 
+@pytest.mark.slow
 def test_serve_and_get(server: Server, user: User) -> None:
     """After flyte serve, get app shows the served app, by its name and in a filtered list."""
     user.bring("my_app")

@@ -116,7 +116,7 @@ def test_undecodable_bytes_over_grpc(server: ServerProcess) -> None:
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [
-        pytest.param(gzip.compress(bytes(100_000_000)), "gzip", id="gzip bomb"),
+        pytest.param(gzip.compress(bytes(8_000_000)), "gzip", id="gzip bomb"),
         pytest.param(bytes(5_000_000), "identity", id="plain"),
     ],
 )

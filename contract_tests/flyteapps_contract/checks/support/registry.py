@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING
@@ -57,9 +58,21 @@ def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Bod
 
 def all_checks() -> tuple[Check, ...]:
     """Return every check of every dialect, in the order of their contracts."""
+    _load()
+    return _ordered(len(CHECKS))
+
+
+@cache
+def _load() -> None:
+    """Import the modules of checks, which register them."""
     for package in (standard, flyte_oss):
         for module in sorted(each.name for each in walk_packages(package.__path__, f"{package.__name__}.")):
             import_module(module)
+
+
+@cache
+def _ordered(count: int) -> tuple[Check, ...]:
+    """Return the `count` registered checks in the order of their contracts."""
     order = {guarantee: number for number, guarantee in enumerate(BY_ID)}
 
     def first(each: Check) -> int:
