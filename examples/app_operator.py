@@ -9,7 +9,6 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 
-from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from flyteidl2.app.app_definition_pb2 import App, Spec, Status
 from flyteidl2.app.app_payload_pb2 import LeaseRequest, UpdateStatusRequest, WatchRequest
@@ -18,6 +17,12 @@ from flyteidl2.common.identifier_pb2 import ClusterIdentifier
 
 ASSIGNED, PENDING = Status.DEPLOYMENT_STATUS_ASSIGNED, Status.DEPLOYMENT_STATUS_PENDING
 DEPLOYING, ACTIVE = Status.DEPLOYMENT_STATUS_DEPLOYING, Status.DEPLOYMENT_STATUS_ACTIVE
+
+
+def is_cancelled() -> bool:
+    """Return whether the task was cancelled, as by Ctrl-C: connectrpc makes an error of it, or the end of a stream."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Operator:
@@ -39,9 +44,10 @@ class Operator:
             try:
                 await listen()
             except ConnectError as error:
-                if error.code is Code.CANCELED:  # by Ctrl-C
-                    return
-                print(f"{error.code.name}: {error.message}; trying again", file=sys.stderr)
+                if not is_cancelled():
+                    print(f"{error.code.name}: {error.message}; trying again", file=sys.stderr)
+            if is_cancelled():
+                return
             await asyncio.sleep(0.2)
 
     async def take_leases(self) -> None:
@@ -80,7 +86,7 @@ class Operator:
             self.deploy(app)
             await self.report(app, ACTIVE, replicas=1)
         except ConnectError as error:  # the app has a newer revision, or belongs to another cluster
-            if error.code is Code.CANCELED:
+            if is_cancelled():
                 raise
             self.begun.pop(name, None)
             print(f"{app.metadata.id.name}: {error.message}", file=sys.stderr)

@@ -74,7 +74,12 @@ def test_the_pytest_suite_passes(tmp_path: Path) -> None:
 def test_the_operator_ends_by_ctrl_c(endpoint: str) -> None:
     """The operator's example, with its streams open, ends at one interrupt, without a traceback."""
     command = [sys.executable, "-u", str(ROOT / "examples" / "app_operator.py"), f"http://{endpoint}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as operator:
+    inherited = signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where a shell runs these tests in the background
+    try:
+        operator = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
+    with operator:
         try:
             eventually(lambda: _open_streams(endpoint) == 2, "the streams of the operator aren't open")
             operator.send_signal(signal.SIGINT)
