@@ -16,6 +16,7 @@ def _share() -> Share:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return two workers a core for `-n auto`: the tests wait for servers and streams as long as they compute."""
     return 2 * (os.cpu_count() or 1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
     from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 
+    from flyteapps_control.face import Calls, Clock, Control, Faults
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.servers.embedded import EmbeddedServer
 
@@ -101,6 +102,43 @@ class FakeControlPlane(Plane):
         Plane.__init__(self, *arguments)
         self._process = os.getpid()
         self._servers: list[EmbeddedServer] = []
+        self._control: Control | None = None
+
+    @property
+    def control(self) -> Control:
+        """All that drives the plane: faults, the clock, the recorded calls."""
+        if self._control is None:
+            from flyteapps_control.face import Control
+            from flyteapps_fake.control.service import ControlService
+
+            self._control = Control(self.companion(ControlService))
+        return self._control
+
+    @property
+    def faults(self) -> Faults:
+        """The rules for faults: `plane.faults.fail("Create", nth=2, code="UNAVAILABLE")`."""
+        return self.control.faults
+
+    @property
+    def clock(self) -> Clock:
+        """The plane's clock: `plane.clock.advance("2m")`."""
+        return self.control.clock
+
+    @property
+    def calls(self) -> Calls:
+        """The recorded calls: `plane.calls.verify("Update", app="hello", times=1)`."""
+        return self.control.calls
+
+    def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
+        """End the open streams about those apps (globs) with a code; return how many there were."""
+        return self.control.drop_streams(app=app, project=project, domain=domain, code=code)
+
+    def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
+        """Remove those apps (globs) with an event to their watchers; return how many there were.
+
+        Without any selection, rules and recorded calls are removed, too.
+        """
+        return self.control.reset(app=app, project=project, domain=domain)
 
     def transport(self) -> DirectTransport:
         """Return the plane as a transport for a client in this process: no socket, no bytes on a wire."""

@@ -237,7 +237,7 @@ class _Long:
     """Calls with names of 100,000 characters, another one each time."""
 
     def __init__(self) -> None:
-        self._plane = FakeControlPlane(clock="manual", org="acme")
+        self._plane = FakeControlPlane(clock="manual", org="acme", call_log=0)
         self._api = Api(self._plane)
         self._turn = 0
 

@@ -76,7 +76,7 @@ async def _judge(caller: Caller, request: Request, dialect: str) -> None:
 @pytest.mark.timeout(max(300, OVER_WIRES // 4))
 def test_no_request_over_a_socket_is_the_servers_failure(kind: str) -> None:
     """Over HTTP/1.1 and HTTP/2: each is answered or cut, others are answered afterwards, and nothing is printed."""
-    endpoints = Front(FakeControlPlane(), FrontOptions(server="pyvoy")).endpoints
+    endpoints = Front(FakeControlPlane(), FrontOptions(server="pyvoy", control=False)).endpoints
     requests = Requests(endpoints, random.Random(SEED))
     with ServerProcess("--server", kind, "--quiet") as server:
         processes = [psutil.Process(server.process.pid), *psutil.Process(server.process.pid).children(recursive=True)]

@@ -25,7 +25,8 @@ from .messages import create, get, identifier, watch
 from .messages_of import messages
 
 REQUESTS: list[Any] = sorted(
-    {row.operation.request for row in table(Plane(Settings()), Uploads()).values()}, key=lambda each: each.__name__
+    {row.operation.request for row in table(Plane(Settings()), Uploads(), control=True).values()},
+    key=lambda each: each.__name__,
 )
 
 

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import FAILED, short_name, substate_name
@@ -98,6 +99,14 @@ class Dialect(Planner):
         """Return how many apps are stored."""
 
     @abstractmethod
+    def apps(self) -> list[tuple[AppName, int]]:
+        """Return each app with its status, in order of project, domain and name."""
+
+    @abstractmethod
+    def remove_app(self, app: AppName) -> None:
+        """Remove an app in any state, with an event to its watchers; an absent one is no error."""
+
+    @abstractmethod
     def find_by_host(self, host: str) -> bytes | None:
         """Return the encoded App that answers under a host name (without port), or None."""
 
@@ -156,6 +165,14 @@ class Closed(Dialect):
     def count(self) -> int:
         """Return how many apps are stored."""
         return self._dialect.count()
+
+    def apps(self) -> list[tuple[AppName, int]]:
+        """Return each app with its status."""
+        return self._dialect.apps()
+
+    def remove_app(self, app: AppName) -> None:
+        """Refuse the call with UNAVAILABLE."""
+        self._refuse()
 
     def find_by_host(self, host: str) -> bytes | None:
         """Return the encoded App that answers under a host name (without port), or None."""

@@ -8,12 +8,20 @@ from __future__ import annotations
 import copy
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
+from flyteapps_control.selection import AppGlobs, AppName
+from flyteapps_control.v1.control_pb2 import AppSelector, Fault
+from flyteapps_fake.control.call_log import Record
+from flyteapps_fake.control.interceptor import Interceptor
+from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.lifecycle import short_name
+from flyteapps_fake.core.operations import GET
+from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
@@ -23,6 +31,12 @@ from flyteapps_fake.core.time.timers import PendingTimer
 from flyteapps_fake.dialects import Maker, maker_of
 
 T = TypeVar("T")
+
+_GET_PATH = GET.path[1:]
+
+
+def _get_response(record: StoredApp) -> bytes:
+    return field(1, record.encoded)
 
 
 class Plane:
@@ -36,6 +50,7 @@ class Plane:
         self._dialect: Dialect = (dialect or maker_of(settings.dialect))(settings, self._timeline)
         self._timeline.attach(self._dialect)
         self._lock = self._timeline.lock
+        self._interceptor = Interceptor(self._timeline, settings.seed, settings.call_log)
         self._companions: dict[Callable[[Any], object], Any] = {}
 
     @property
@@ -75,15 +90,19 @@ class Plane:
         self._dialect.on_notice = listener
 
     def call(self, call: Call[Any]) -> bytes:
-        """Return the encoded response of a unary RPC. Raises RpcError."""
+        """Return the encoded response of a unary RPC. Raises RpcError, and Effect for a fault."""
         with self._lock:
             self._timeline.run_due()
+            if self._interceptor.active:
+                return self._interceptor.call(call, self._dialect.call, bytes)
             return self._dialect.call(call)
 
     def read(self, call: Call[Any]) -> StoredApp:
-        """Return the app that a Get asks for. Raises RpcError."""
+        """Return the app that a Get asks for. Raises RpcError, and Effect for a fault."""
         with self._lock:
             self._timeline.run_due()
+            if self._interceptor.active:
+                return self._interceptor.call(call, self._dialect.read, _get_response)
             return self._dialect.read(call)
 
     def read_again(self, record: StoredApp) -> bool:
@@ -94,18 +113,22 @@ class Plane:
         """
         with self._lock:
             self._timeline.run_due()
-            return self._dialect.read_again(record)
+            return self._interceptor.caches(_GET_PATH) and self._dialect.read_again(record)
 
     def open(self, call: Call[Any]) -> OpenStream:
-        """Open the stream of a server-streaming RPC. Raises RpcError."""
+        """Open the stream of a server-streaming RPC. Raises RpcError, and Effect for a fault."""
         with self._lock:
             if self._dialect.streams.gone is not None:
                 raise self._dialect.streams.gone
             self._timeline.run_due()
-            stream = self._dialect.open(call)
-            stream.method = call.operation.method
-            self._timeline.opened(stream)
-            return stream
+            return self._interceptor.open(call, self._open) if self._interceptor.active else self._open(call)
+
+    def _open(self, call: Call[Any]) -> OpenStream:
+        stream = self._dialect.open(call)
+        stream.method = call.operation.method
+        stream.app = app_named_by(call)
+        self._timeline.opened(stream)
+        return stream
 
     def projects(self) -> set[str]:
         """Return the names of the projects that hold an app."""
@@ -146,6 +169,18 @@ class Plane:
         with self._lock:
             self._timeline.advance(seconds)
 
+    def advance_by(self, nanoseconds: int) -> int:
+        """Move a `manual` clock, and return how many timers fired on the way. Raises ValueError."""
+        with self._lock:
+            before = self._timeline.fired
+            self._timeline.advance(nanoseconds / 1e9)
+            return self._timeline.fired - before
+
+    def next_timer_due(self) -> int | None:
+        """Return when the next timer is due, in nanoseconds since 1970, or None."""
+        with self._lock:
+            return self._timeline.timers.next_due()
+
     def pending_timers(self) -> list[PendingTimer]:
         """Return what is scheduled, the earliest first: when it is due, for which app, and why."""
         with self._lock:
@@ -155,6 +190,84 @@ class Plane:
         """Return the plane's time in nanoseconds since 1970."""
         with self._lock:
             return self._timeline.clock.now()
+
+    # ---- faults and the log of calls
+
+    @property
+    def rpcs(self) -> Collection[str]:
+        """The RPCs that are served, SERVICE/METHOD each."""
+        return self._interceptor.rpcs
+
+    def intercept(self, call: Call[Any], run: Callable[[Call[Any]], bytes]) -> bytes:
+        """Return what `run` returns for a call of another service, with its faults. Raises RpcError, Effect."""
+        if not self._interceptor.active:
+            return run(call)
+        with self._lock:
+            return self._interceptor.call(call, run, bytes)
+
+    def know(self, rpcs: Iterable[str]) -> None:
+        """Record that these RPCs are served, too, SERVICE/METHOD each."""
+        self._interceptor.rpcs.update(rpcs)
+
+    def add_faults(self, faults: Iterable[Fault]) -> list[Fault]:
+        """Add rules, all or none; return them with their ids. Raises ValueError."""
+        with self._lock:
+            added = self._interceptor.table.add(faults)
+            self._interceptor.refresh()
+            return added
+
+    def list_faults(self) -> list[Fault]:
+        """Return the rules, in the order in which they were added."""
+        with self._lock:
+            return self._interceptor.table.list()
+
+    def remove_faults(self, ids: Sequence[str]) -> list[Fault]:
+        """Remove these rules, or all where `ids` is empty; return them. Raises KeyError for an id without a rule."""
+        with self._lock:
+            table = self._interceptor.table
+            removed = table.remove(ids) if ids else table.clear()
+            self._interceptor.refresh()
+            return removed
+
+    def recorded_calls(self) -> list[Record]:
+        """Return the recorded calls, the oldest first."""
+        with self._lock:
+            return list(self._interceptor.log)
+
+    def forgotten_calls(self) -> int:
+        """Return how many calls were recorded and are forgotten by now."""
+        with self._lock:
+            return self._interceptor.log.forgotten
+
+    def clear_calls(self) -> int:
+        """Forget the recorded calls; return how many there were."""
+        with self._lock:
+            return self._interceptor.log.clear()
+
+    def statuses(self, app: AppSelector) -> list[tuple[AppName, str]]:
+        """Return the selected apps with the names of their statuses, such as ACTIVE, in order."""
+        globs = AppGlobs(app)
+        with self._lock:
+            found = [(name, short_name(status)) for name, status in self._dialect.apps()]
+        return [(name, status) for name, status in found if globs.matches(name)]
+
+    def remove_apps(self, app: AppSelector) -> int:
+        """Remove the selected apps in any state, with events to their watchers; return how many there were."""
+        with self._lock:
+            found = self.statuses(app)
+            for name, _ in found:
+                self._dialect.remove_app(name)
+            return len(found)
+
+    def end_streams_of(self, app: AppSelector, code: Code) -> int:
+        """End the open streams about these apps with a code; return how many there were."""
+        globs = AppGlobs(app)
+        error = RpcError(code, "the stream was dropped, by the control API")
+        with self._lock:
+            streams = [each for each in self._dialect.streams.all() if globs.matches(each.app)]
+            for stream in streams:
+                stream.end(error)
+            return len(streams)
 
     def open_streams(self) -> int:
         """Return how many streams are open."""

@@ -54,7 +54,8 @@ class Settings:
     first that fits. `missing_secrets`: names of secrets that apps can't mount until
     they are created. `artifacts`: URIs of files, or of directories where they end in a
     slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
-    name, each a URI or another text.
+    name, each a URI or another text. `call_log`: recorded calls that are kept, 0 to
+    record none.
     """
 
     dialect: str = "standard"
@@ -78,6 +79,7 @@ class Settings:
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
+    call_log: int = 1_000
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -115,6 +117,8 @@ class Settings:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
+        if not 0 <= self.call_log <= 1_000_000:
+            raise ValueError(f"call_log must be from 0 to 1,000,000 calls, not {self.call_log!r}")
         self._check_declared()
         for glob, name in self.app_scenarios.items():
             if not glob:

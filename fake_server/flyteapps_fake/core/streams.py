@@ -8,8 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
+from flyteapps_control.selection import NO_APP
 from flyteapps_fake.core.errors import RpcError
 
 StreamScope = tuple[str, ...]
@@ -17,6 +18,18 @@ StreamScope = tuple[str, ...]
 
 _KINDS = {"lease": "cluster", "org": "the org"}
 """The subject of a stream by the kind of its scope, if it isn't that kind's name."""
+
+
+class Filter(Protocol):
+    """A filter between a stream and its reader."""
+
+    def take(self, following: Callable[[], bytes | None]) -> bytes | None:
+        """Return the next message for the reader, from those that `following` returns. Raises as `following`."""
+        ...
+
+    def idle(self, idle: bool) -> bool:
+        """Return whether no message is ready for the reader; `idle`: whether the stream has none."""
+        ...
 
 
 class OpenStream(ABC):
@@ -30,11 +43,15 @@ class OpenStream(ABC):
         self.opened = 0
         self.on_sent: Callable[[OpenStream], None] | None = None
         self.on_closed: list[Callable[[OpenStream], None]] = []
+        self.filter: Filter | None = None
+        """The filter between the stream and its reader."""
         self.closed = False
         self.abandoned = False
         """Whether its reader was cancelled and hasn't returned: it will not be closed."""
         self.method = ""
         """The name of the RPC that opened it."""
+        self.app = NO_APP
+        """The app that its request named."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
 
@@ -62,6 +79,9 @@ class OpenStream(ABC):
         Raises EOFError once the stream has ended as it should, RpcError once it ended otherwise: RESOURCE_EXHAUSTED
         for a consumer that fell behind, UNAVAILABLE for a plane that went away.
         """
+        return self._following() if self.filter is None else self.filter.take(self._following)
+
+    def _following(self) -> bytes | None:
         item = self._next()
         if item is None and self._end is not None:
             raise self._end
@@ -74,7 +94,8 @@ class OpenStream(ABC):
 
     def idle(self) -> bool:
         """Return whether no message is ready, nor will be before the next change."""
-        return not (self._ready() or self._end or self.closed)
+        idle = not (self._ready() or self._end)
+        return (idle if self.filter is None else self.filter.idle(idle)) and not self.closed
 
     def close(self) -> None:
         """Close the stream and wake its reader; a second call does nothing."""
@@ -146,6 +167,10 @@ class Streams:
     def awaited(self) -> list[str]:
         """Return those that are open and have a reader, such as "Watch of app demo/development/web"."""
         return [str(stream) for members in self._streams.values() for stream in members if not stream.abandoned]
+
+    def all(self) -> list[OpenStream]:
+        """Return the open streams."""
+        return [stream for members in self._streams.values() for stream in members]
 
     def end(self, error: RpcError) -> None:
         """End every open stream, and refuse new ones."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetRequest, UpdateRequest
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, Notice, status_notice
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
@@ -88,6 +89,18 @@ class FlyteOss(Dialect):
 
     def count(self) -> int:
         return len(self._cluster.services)
+
+    def apps(self) -> list[tuple[AppName, int]]:
+        found: list[tuple[AppName, int]] = []
+        for service in self._cluster.services.listed("", ""):
+            conditions = self._cluster.status(service).conditions
+            status = conditions[-1].deployment_status if conditions else 0
+            found.append((AppName(service.project, service.domain, service.name), status))
+        return sorted(found)
+
+    def remove_app(self, app: AppName) -> None:
+        app_id = Identifier(org=self.org, project=app.project, domain=app.domain, name=app.name)
+        self._acknowledged(self._writes.delete(DeleteRequest(app_id=app_id)))
 
     def find_by_host(self, host: str) -> bytes | None:
         service = self._at(host)

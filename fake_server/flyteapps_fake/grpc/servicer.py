@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from flyteapps_fake.control.effects import Effect, Postponed
+from flyteapps_fake.control.interceptor import error_of
+from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import BY_METHOD, OPERATIONS, Operation
@@ -90,9 +93,13 @@ class SyncServicer:
     ) -> Callable[[Any, grpc.ServicerContext], bytes]:
         def answer(request: Any, context: grpc.ServicerContext) -> bytes:
             try:
-                return self._plane.call(call_of(operation, read(request), context))
-            except RpcError as error:
-                _abort(context, error)
+                call = call_of(operation, read(request), context)
+                try:
+                    return self._plane.call(call)
+                except Postponed as postponed:
+                    return _outcome(postponed, call.deadline)
+            except (RpcError, Effect) as error:
+                _abort(context, error_of(error) if isinstance(error, Effect) else error)
 
         return answer
 
@@ -104,8 +111,8 @@ class SyncServicer:
                 yield from self._messages(call_of(operation, read(request), context), context)
             except EOFError:
                 return
-            except RpcError as error:
-                _abort(context, error)
+            except (RpcError, Effect) as error:
+                _abort(context, error_of(error) if isinstance(error, Effect) else error)
 
         return answer
 
@@ -114,7 +121,10 @@ class SyncServicer:
         self._wakes.add(wake)
         subscription = None
         try:
-            subscription = self._plane.open(call)
+            try:
+                subscription = self._plane.open(call)
+            except Postponed as postponed:
+                subscription = _outcome(postponed, call.deadline)
             subscription.wake = wake.set
             context.add_callback(wake.set)
             while context.is_active():
@@ -131,6 +141,13 @@ class SyncServicer:
             self._wakes.discard(wake)
             if subscription is not None:
                 subscription.close()
+
+
+def _outcome(postponed: Postponed, deadline: float | None) -> Any:
+    """Sleep until the call may go on, and return what it returns. Raises RpcError, Effect."""
+    for seconds in pauses(postponed, deadline):
+        time.sleep(seconds)
+    return postponed.resume()
 
 
 def _abort(context: grpc.ServicerContext, error: RpcError) -> NoReturn:

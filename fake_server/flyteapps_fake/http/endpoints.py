@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from flyteidl2.app.app_definition_pb2 import App
 from google.protobuf.message import Message
 
+from flyteapps_fake.control.service import SERVICE, ControlService, Row
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
 from flyteapps_fake.core.plane import Plane
@@ -41,7 +44,7 @@ class Source(Protocol):
 
 
 class Unary(NamedTuple):
-    """A unary method: `call` returns the encoded response. Raises RpcError.
+    """A unary method: `call` returns the encoded response. Raises RpcError, Effect.
 
     `cache`: the cache of the method's responses, None for a method without one.
     """
@@ -52,7 +55,7 @@ class Unary(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """A server-streaming method: `open` opens its stream. Raises RpcError."""
+    """A server-streaming method: `open` opens its stream. Raises RpcError, Effect."""
 
     operation: Operation
     open: Callable[[Call[Any]], Source]
@@ -86,11 +89,28 @@ def service_endpoints(plane: Plane, signer: Signer) -> Iterator[Endpoint]:
 
 
 def _service(plane: Plane, method: Method) -> Unary:
-    def call(call: Call[Any]) -> bytes:
+    def answer(call: Call[Any]) -> bytes:
         origin = call.metadata.origin if isinstance(call.metadata, HttpMetadata) else ""
         return method.call(call.request, origin, plane.org)
 
-    return Unary(Operation(method.service, method.name, method.request, method.response), call)
+    operation = Operation(method.service, method.name, method.request, method.response)
+
+    def call(call: Call[Any]) -> bytes:
+        return plane.intercept(call, answer)
+
+    return Unary(operation, call)
+
+
+def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
+    """Yield the methods of the control API. They get no faults, and are not recorded."""
+    control = plane.companion(ControlService)
+    for name, row in control.handlers.items():
+        operation = Operation(SERVICE, name, row.request, row.response, no_side_effects=row.no_side_effects)
+        yield Unary(operation, partial(_control_answer, control, row))
+
+
+def _control_answer(control: ControlService, row: Row, call: Call[Any]) -> bytes:
+    return control.answer(row, call.request).SerializeToString()
 
 
 def app_of(request: Message | None) -> str:
@@ -102,6 +122,6 @@ def app_of(request: Message | None) -> str:
         return request.app_id.name  # type: ignore[attr-defined]
     if "replica_id" in fields and request.HasField("replica_id"):
         return request.replica_id.app_id.name  # type: ignore[attr-defined]
-    if "app" in fields:
+    if "app" in fields and fields["app"].message_type is App.DESCRIPTOR:
         return request.app.metadata.id.name  # type: ignore[attr-defined]
     return ""

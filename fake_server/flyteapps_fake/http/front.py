@@ -37,7 +37,7 @@ class Front:
         self.plane = plane
         self.options = options
         self.uploads = Uploads()
-        self.endpoints: dict[str, Endpoint] = table(plane, self.uploads)
+        self.endpoints: dict[str, Endpoint] = table(plane, self.uploads, options.control)
         self.request_limits = plane.request_limits
         self.timeouts = RequestTimeouts(options.limits.request_seconds, self.request_limits.request_bytes)
         self.large_requests = LargeRequests()
@@ -57,8 +57,8 @@ class Front:
 
     def _chain(self, handler: Handler) -> Handler:
         """Return the layers around a handler, the outermost first."""
-        host_policy = HostPolicyLayer(handler, self._check, self.timeouts)
-        return Telemetry(Refusals(host_policy), self.endpoints.keys(), self.metrics, self.options.access_log)
+        inner = Refusals(HostPolicyLayer(handler, self._check, self.timeouts), self.options.server)
+        return Telemetry(inner, self.endpoints.keys(), self.metrics, self.options.access_log)
 
     @property
     def services(self) -> list[str]:

@@ -27,15 +27,16 @@ class AccessLine(NamedTuple):
 class FrontOptions:
     """The options of a front.
 
-    `server`: whose `receive` the streams read. `host_policy`: the hosts and origins that are answered. `page`: makes
-    the pages for requests that are no RPCs, of the front. `on_startup`, `on_shutdown`: run on the loop, before the
-    first and after the last request, with the front.
+    `server`: whose `receive` the streams read. `host_policy`: the hosts and origins that are answered. `control`:
+    whether the control API is served. `page`: makes the pages for requests that are no RPCs, of the front.
+    `on_startup`, `on_shutdown`: run on the loop, before the first and after the last request, with the front.
     """
 
     server: Server
     host_policy: HostPolicy = field(default_factory=lambda: HostPolicy("127.0.0.1"))
     limits: Limits = field(default_factory=Limits)
     console_port: int | None = None
+    control: bool = True
     access_log: Callable[[AccessLine], None] | None = None
     page: Callable[[Any], Page] | None = None
     on_startup: Callable[[Any], Awaitable[None]] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import StoredApp
 from flyteapps_fake.core.plane import Plane
@@ -38,8 +39,11 @@ class ResponseCache:
         return known[1:] if known is not None and self._plane.read_again(known[0]) else None
 
     def read(self, body: bytes, call: Call[Any]) -> bytes:
-        """Return the encoded answer of the plane, and keep it. Raises RpcError."""
-        record = self._plane.read(call)
+        """Return the encoded answer of the plane, and keep it. Raises RpcError, Effect."""
+        try:
+            record = self._plane.read(call)
+        except Postponed as postponed:
+            raise postponed.then(lambda record: field(1, record.encoded)) from None
         answer = field(1, record.encoded)
         if len(answer) <= MAX_ANSWER_BYTES and len(body) <= MAX_REQUEST_BYTES:
             if len(self._known) >= MAX_ANSWERS:

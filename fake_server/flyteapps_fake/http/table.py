@@ -6,12 +6,15 @@ from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.builtin.health import health_endpoints
 from flyteapps_fake.http.builtin.reflection import reflection_endpoints
 from flyteapps_fake.http.builtin.uploads import Uploads
-from flyteapps_fake.http.endpoints import Endpoint, plane_endpoints, service_endpoints
+from flyteapps_fake.http.endpoints import Endpoint, control_endpoints, plane_endpoints, service_endpoints
 
 
-def table(plane: Plane, uploads: Uploads) -> dict[str, Endpoint]:
-    """Return the endpoints of a server over `plane`."""
+def table(plane: Plane, uploads: Uploads, control: bool) -> dict[str, Endpoint]:
+    """Return the endpoints of a server over `plane`; `control`: those of the control API, too."""
     rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
+    plane.know(row.operation.path[1:] for row in rows)
+    if control:
+        rows += control_endpoints(plane)
     rows += health_endpoints({row.operation.service for row in rows})
     rows += reflection_endpoints({row.operation.service for row in rows})
     return {row.operation.path: row for row in rows}

@@ -19,6 +19,9 @@ from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogs
 from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 from google.protobuf.message import Message
 
+from flyteapps_fake.control.effects import Effect, Postponed
+from flyteapps_fake.control.interceptor import error_of
+from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.call import NO_METADATA, Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import BY_METHOD
@@ -28,9 +31,10 @@ Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
 
 
-def connect_error(error: RpcError) -> ConnectError:
+def connect_error(error: RpcError | Effect) -> ConnectError:
     """Return the plane's error as connectrpc's."""
-    return ConnectError(ConnectCode(error.code.name.lower()), error.message, error.details)
+    refusal = error_of(error) if isinstance(error, Effect) else error
+    return ConnectError(ConnectCode(refusal.code.name.lower()), refusal.message, refusal.details)
 
 
 def _call(
@@ -64,10 +68,21 @@ class DirectTransport:
         timeout: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Res:
-        """Make a unary call, which is over at once: `timeout`, in seconds, never passes. Raises ConnectError."""
+        """Make a unary call, which is over at once unless a fault delays it. Raises ConnectError.
+
+        `timeout`: in seconds, for one that is delayed.
+        """
         try:
             return method.output.FromString(self._plane.call(_call(method, request, timeout, headers)))
-        except RpcError as error:
+        except Postponed as postponed:
+            delayed = postponed
+        except (RpcError, Effect) as error:
+            raise connect_error(error) from error
+        try:
+            for seconds in pauses(delayed, _deadline(timeout)):
+                time.sleep(seconds)
+            return method.output.FromString(delayed.resume())
+        except (RpcError, Effect) as error:
             raise connect_error(error) from error
 
     async def async_unary(
@@ -79,7 +94,18 @@ class DirectTransport:
     ) -> Res:
         """Make a unary call after other tasks had a turn: a loop of calls must not starve them. Raises ConnectError."""
         await asyncio.sleep(0)
-        return self.unary(method, request, timeout, headers)
+        try:
+            return method.output.FromString(self._plane.call(_call(method, request, timeout, headers)))
+        except Postponed as postponed:
+            delayed = postponed
+        except (RpcError, Effect) as error:
+            raise connect_error(error) from error
+        try:
+            for seconds in pauses(delayed, _deadline(timeout)):
+                await asyncio.sleep(seconds)
+            return method.output.FromString(delayed.resume())
+        except (RpcError, Effect) as error:
+            raise connect_error(error) from error
 
     def stream(
         self,
@@ -102,6 +128,16 @@ class DirectTransport:
         return AsyncDirectStream(self._plane, method, request, timeout, headers)
 
 
+class _NeverOpened:
+    """A stream that a fault ended before it was opened."""
+
+    closed = True
+    wake: Callable[[], None] | None = None
+    abandoned = False
+
+    def close(self) -> None: ...
+
+
 class _OpenStream(Generic[Res]):
     """The common part of both kinds of streams: the subscription, its deadline and its end."""
 
@@ -115,21 +151,43 @@ class _OpenStream(Generic[Res]):
     ) -> None:
         self._plane = plane
         self._output: type[Res] = method.output
+        self._postponed: Postponed | None = None
+        self._subscription: Any = None
         try:
             call = _call(method, request, timeout, headers)
             self._deadline = call.deadline
             self._subscription = plane.open(call)
-        except RpcError as error:
+        except Postponed as postponed:
+            self._postponed = postponed
+        except (RpcError, Effect) as error:
             raise connect_error(error) from error
 
     def close(self) -> None:
         """Close the stream."""
+        if self._postponed is not None:
+            self._postponed.abandon()
+            self._postponed, self._subscription = None, _NeverOpened()
         self._subscription.close()
 
     def __del__(self) -> None:
         subscription = getattr(self, "_subscription", None)
         if subscription is not None:
             subscription.close()
+
+    def _pauses(self, until: float | None) -> Iterator[float]:
+        """Yield the real seconds to sleep until a stream that a fault opens late is there. Raises ConnectError.
+
+        Raises TimeoutError once the monotonic clock shows `until`.
+        """
+        postponed = self._postponed
+        if postponed is not None:
+            try:
+                yield from pauses(postponed, self._deadline, until)
+                self._subscription = postponed.resume()
+                self._postponed = None
+            except (RpcError, Effect) as error:
+                self._postponed, self._subscription = None, _NeverOpened()
+                raise connect_error(error) from error
 
     def _next(self) -> Res | None:
         try:
@@ -175,6 +233,8 @@ class DirectStream(_OpenStream[Res]):
     def receive(self, timeout: float | None = None) -> Res:
         """Return the next message. Raises TimeoutError if none came in `timeout` real seconds, EOFError at the end."""
         until = time.monotonic() + timeout if timeout is not None else None
+        for seconds in self._pauses(until):
+            time.sleep(seconds)
         woken = threading.Event()
         self._subscription.wake = woken.set
         while not self._subscription.closed:
@@ -209,6 +269,8 @@ class AsyncDirectStream(_OpenStream[Res]):
     async def receive(self, timeout: float | None = None) -> Res:
         """Return the next message. Raises TimeoutError if none came in `timeout` real seconds, EOFError at the end."""
         until = time.monotonic() + timeout if timeout is not None else None
+        for seconds in self._pauses(until):
+            await asyncio.sleep(seconds)
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
 
@@ -242,6 +304,10 @@ class AsyncDirectStream(_OpenStream[Res]):
 
 def _left(until: float | None) -> float | None:
     return max(0.0, until - time.monotonic()) if until is not None else None
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return time.monotonic() + timeout if timeout else None
 
 
 def _seconds(timeout_ms: int | None) -> float | None:

@@ -17,6 +17,7 @@ from flyteidl2.app.app_payload_pb2 import (
     WatchRequest,
 )
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, Notice, status_notice
 from flyteapps_fake.core.errors import Code, RpcError
@@ -139,6 +140,18 @@ class Standard(Dialect):
     def count(self) -> int:
         """Return how many apps are stored."""
         return len(self.state.store)
+
+    def apps(self) -> list[tuple[AppName, int]]:
+        """Return each app with its status."""
+        records = self.state.store.members(("org",))
+        return sorted((AppName(each.key.project, each.key.domain, each.key.name), each.status) for each in records)
+
+    def remove_app(self, app: AppName) -> None:
+        """Remove an app in any state."""
+        record = self.state.store.get(AppKey(self.org, *app))
+        if record is not None:
+            writes.remove(self.state, record)
+            self.state.settle()
 
     def find_by_host(self, host: str) -> bytes | None:
         """Return the encoded App that answers under a host name (without port), or None."""

@@ -14,7 +14,7 @@ from flyteapps_fake.core.lifecycle import PENDING, STOPPED, UNASSIGNED, Cause, s
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import check_size, quoted
-from flyteapps_fake.standard.apps import AppKey, Draft
+from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.ingress import generated_subdomain, is_default
 from flyteapps_fake.standard.operators.pools import wanted_by
@@ -113,10 +113,15 @@ def delete(state: State, request: DeleteRequest) -> AppKey:
             f"app {key} is not stopped: set its desired state to STOPPED first "
             f"(App.deactivate(), or `flyte update app {key.name} --deactivate`)",
         )
+    remove(state, old)
+    return key
+
+
+def remove(state: State, old: AppRecord) -> None:
+    """Remove an app in any state."""
     state.clock.tick()
     state.remove(old)
-    state.hosts.move(key, old.parse_status().ingress, None)
-    return key
+    state.hosts.move(old.key, old.parse_status().ingress, None)
 
 
 def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:

@@ -36,6 +36,8 @@ class Timeline:
         """The plane's lock."""
         self.mode = mode
         self.timers = TimerQueue()
+        self.fired = 0
+        """Number of timers that have fired."""
         self._handlers: dict[str, _Handler] = {}
         self._realtime = RealtimeClock(speed, real) if mode == "realtime" else None
         self.clock: Clock = self._realtime or VirtualClock()
@@ -181,6 +183,23 @@ class Timeline:
             raise ValueError(f"time never goes back: {seconds} seconds")
         self._fire_until(self.clock.now() + round(seconds * SECOND))
 
+    def real_seconds_until(self, due: int) -> float | None:
+        """Return the real seconds until the plane's time is `due`; None where a manual clock has to be moved first.
+
+        An `auto` clock goes there at once: a client waits, and no app takes a step because of it.
+        """
+        left = due - self.clock.now()
+        if left <= 0:
+            return 0.0
+        if self._realtime is not None:
+            return self._realtime.real_seconds_until(due)
+        if self.auto is None:
+            return None
+        while (overdue := self.timers.pop(due, background_only=True)) is not None:
+            self._fire(overdue)
+        self.clock.jump(due)
+        return 0.0
+
     def fire(self, timer: Timer) -> None:
         """Fire a progress timer now that is about to be due."""
         self.timers.cancel(timer.owner)
@@ -205,6 +224,7 @@ class Timeline:
 
     def _fire(self, timer: Timer) -> None:
         self.clock.jump(timer.due)
+        self.fired += 1
         if timer.last and self.holds is not None:
             self.holds.stepped(timer.owner)
         self._handlers[timer.kind].fire(timer)

@@ -18,9 +18,11 @@ from connectrpc.server import ConnectASGIApplication
 from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.message import Message
 
+from flyteapps_fake.control.effects import Effect, Postponed
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.validation import too_large
+from flyteapps_fake.http.delays import outcome
 from flyteapps_fake.http.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.large_requests import LARGE_BYTES, LargeRequests
@@ -41,8 +43,12 @@ def to_connect(error: RpcError) -> ConnectError:
     return ConnectError(ConnectCode[error.code.name], error.message, error.details)
 
 
-def _refused(error: RpcError) -> ConnectError:
-    EXCHANGE.get().refusal = error
+def _refused(error: RpcError | Effect) -> ConnectError:
+    exchange = EXCHANGE.get()
+    if isinstance(error, Effect):
+        exchange.effect = error
+        return ConnectError(ConnectCode.UNKNOWN, str(error))
+    exchange.refusal = error
     return to_connect(error)
 
 
@@ -127,8 +133,13 @@ class _Calls:
             try:
                 exchange.request = request = await self._request(endpoint, raw)
                 check_deadline(exchange.until)
-                return await self._shown(endpoint, endpoint.call(exchange.call(endpoint.operation, request)), raw.json)
-            except RpcError as error:
+                call = exchange.call(endpoint.operation, request)
+                try:
+                    answer = endpoint.call(call)
+                except Postponed as postponed:
+                    answer = await outcome(postponed, call.deadline)
+                return await self._shown(endpoint, answer, raw.json)
+            except (RpcError, Effect) as error:
                 raise _refused(error) from None
 
         return answer
@@ -149,7 +160,7 @@ class _Calls:
                             yield await self._shown(endpoint, message, raw.json)
                 finally:
                     await messages.aclose()
-            except RpcError as error:
+            except (RpcError, Effect) as error:
                 raise _refused(error) from None
 
         return answer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from flyteapps_fake.control.effects import Effect
 from flyteapps_fake.core.errors import Code
 from flyteapps_fake.http.endpoints import Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
@@ -67,7 +68,7 @@ class GeneralHandler:
             if isinstance(endpoint, Stream):
                 self._sweeper.add(live)
             exchange.code = await self._by_connectrpc(endpoint, exchange, live, pairs)
-        except CallAbandoned:
+        except (CallAbandoned, Effect):
             raise
         except Exception as error:
             if live is not None and live.gone:
@@ -93,6 +94,8 @@ class GeneralHandler:
         async def sending(event: Event) -> None:
             """Send an event, or the refusal of the plane in the same form as on the hot path."""
             nonlocal refused
+            if exchange.effect is not None and not answer.status:
+                return
             if exchange.refusal is None or not isinstance(endpoint, Unary):
                 await answer(event)
             elif not refused:
@@ -103,6 +106,8 @@ class GeneralHandler:
             await self._application(cast("Any", inner), cast("Any", live.receive), cast("Any", sending))
         finally:
             exchange.answering = answer.status > 0 or refused
+        if exchange.effect is not None:
+            raise exchange.effect
         if exchange.refusal is not None:
             return exchange.refusal.code.name
         if live.gone and isinstance(endpoint, Stream):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.validation import too_large
+from flyteapps_fake.http.delays import outcome
 from flyteapps_fake.http.endpoints import Unary
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.services import Services
@@ -45,7 +47,7 @@ class UnaryHandler:
         self._large = services.large_requests
 
     async def __call__(self, exchange: Exchange, endpoint: Unary, encoding: bytes) -> None:
-        """Answer the call. Raises RpcError, CallAbandoned."""
+        """Answer the call. Raises RpcError, Effect, CallAbandoned."""
         exchange.code = "CANCELED"
         headers = exchange.headers
         content_type = headers[b"content-type"]
@@ -69,7 +71,10 @@ class UnaryHandler:
             else:
                 exchange.request = request = decode(endpoint.operation.request, body, self._request_limits)
                 call = exchange.call(endpoint.operation, request)
-                answer = cache.read(body, call) if cache is not None else endpoint.call(call)
+                try:
+                    answer = cache.read(body, call) if cache is not None else endpoint.call(call)
+                except Postponed as postponed:
+                    answer = await outcome(postponed, until)
         finally:
             if large:
                 self._large.release()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer
 from flyteapps_fake.http.exchange import Exchange, Handler
 from flyteapps_fake.http.protocol.requests import form_of, refusal_of
-from flyteapps_fake.http.protocol.wire import refuse
+from flyteapps_fake.http.protocol.wire import refuse, respond
 from flyteapps_fake.http.request_timeouts import CallAbandoned
 
 
 class Refusals:
     """The layer that catches what inner layers and handlers raise."""
 
-    def __init__(self, following: Handler) -> None:
+    def __init__(self, following: Handler, server: str) -> None:
+        self._server = server
         self._next = following
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -20,6 +22,18 @@ class Refusals:
             await self._next(exchange)
         except CallAbandoned as end:
             exchange.code = end.code.name
+        except HttpAnswer as answer:
+            exchange.code = f"HTTP_{answer.status}"
+            further = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+            head = exchange.scope["method"] == "HEAD"
+            await respond(exchange.send, answer.status, answer.body, b"", further, head=head)
+        except ConnectionReset:
+            exchange.code = "RESET"
+            headers = [(b"content-length", b"1")]
+            await exchange.send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
+            await exchange.send({"type": "http.response.body", "body": b"", "more_body": True})
+            if self._server == "pyvoy":
+                raise  # it resets the stream, and prints that it did; hypercorn does where an answer isn't whole
         except Exception as error:
             if exchange.answering:  # of the server, about a client that left
                 raise

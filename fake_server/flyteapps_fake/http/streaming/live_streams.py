@@ -11,8 +11,10 @@ import threading
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.http.delays import outcome
 from flyteapps_fake.http.endpoints import Source, Stream
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.protocol.wire import Event, Receive, Send
@@ -254,9 +256,13 @@ def collect(source: Source) -> tuple[list[bytes], RpcError | EOFError | None, bo
 async def message_batches(endpoint: Stream, call: Call[Any], live: LiveStream) -> AsyncGenerator[list[bytes]]:
     """Yield the messages of one stream, as many at once as are there, until it is over or its client leaves.
 
-    Raises the RpcError that ends it, or that refuses to open it. The first batch is empty, and follows the opening.
+    Raises the RpcError that ends it, or the RpcError or Effect that refuses to open it. The first batch is empty, and
+    follows the opening.
     """
-    source = endpoint.open(call)
+    try:
+        source = endpoint.open(call)
+    except Postponed as postponed:
+        source = await outcome(postponed, call.deadline)
     try:
         source.wake = live.wake
         yield []

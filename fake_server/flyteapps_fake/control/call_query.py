@@ -1,0 +1,153 @@
+"""Queries of the log of calls: by RPC, app, code, time and fields of the request; and why a query finds too few."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Value
+
+from flyteapps_control.codes import OK, code_name
+from flyteapps_control.selection import ALL, AppGlobs, rpcs_of
+from flyteapps_control.v1 import control_pb2 as pb
+from flyteapps_fake.control.call_log import Record
+from flyteapps_fake.core.operations import OPERATIONS
+
+NEAREST = 5
+"""Calls that an explanation shows."""
+MISSING = object()
+ROOTS = ("app",)
+"""Fields of a request at which a path may begin, as at the request itself."""
+
+
+class Query:
+    """A selection of recorded calls. Raises ValueError for an RPC, a code or a field that doesn't exist."""
+
+    def __init__(self, select: pb.CallSelector, known: Collection[str]) -> None:
+        self._rpc = select.rpc
+        self._rpcs = rpcs_of(select.rpc, known) if select.rpc not in ("", ALL) else None
+        self._app = AppGlobs(select.app)
+        self._names = select.app
+        self._code = select.code if select.code in ("", OK) else code_name(select.code)
+        self._since = select.since.ToNanoseconds() if select.HasField("since") else None
+        self._where = {path: _plain(value) for path, value in sorted(select.where.items())}
+        requests = [row.request for row in OPERATIONS.values() if self._rpcs is None or row.path[1:] in self._rpcs]
+        for path in self._where:
+            if requests and not any(_has(cast("Descriptor", request.DESCRIPTOR), path) for request in requests):
+                kinds = ", ".join(sorted({request.DESCRIPTOR.name for request in requests}))
+                raise ValueError(f"{kinds} {'have' if len(requests) > 1 else 'has'} no field {path!r}")
+
+    def matches(self, record: Record) -> bool:
+        """Return whether the call is selected."""
+        return not any(self._misses(record))
+
+    def explain(self, records: Sequence[Record], wanted: int | None, found: int, forgotten: int) -> str:
+        """Return a text on what was expected and found, with the calls that come nearest."""
+        expected = "at least one call" if wanted is None else "no call" if wanted == 0 else f"{wanted} call(s)"
+        lines = [f"expected {expected} {self}, found {found} of {len(records)} recorded:"]
+        if forgotten:
+            lines[0] = f"{lines[0][:-1]} ({forgotten} older ones are forgotten):"
+        if found:
+            lines += [f"  {shown(record)}" for record in records if self.matches(record)][:NEAREST]
+        else:
+            misses = [(list(self._misses(record)), record) for record in records]
+            misses.sort(key=lambda each: (len(each[0]), each[1].number))
+            lines += [f"  {shown(record)}: {'; '.join(why)}" for why, record in misses[:NEAREST]]
+        if len(lines) == 1:
+            lines.append("  no call was made" if not forgotten else "  no call is recorded")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        """Return the query in words."""
+        parts = [f"of {self._rpc}" if self._rpc else "of any RPC"]
+        parts += [f"{name}={value}" for field, value in self._names.ListFields() for name in (field.name,)]
+        parts += [f"{path}={value!r}" for path, value in self._where.items()]
+        parts += [f"code={self._code}"] if self._code else []
+        return " ".join(parts)
+
+    def _misses(self, record: Record) -> Iterator[str]:
+        """Yield what keeps the call from being selected."""
+        if self._rpcs is not None and record.operation.path[1:] not in self._rpcs:
+            yield f"it is a {record.operation.method}"
+        if not self._app.matches(record.app):
+            yield f"the app is {record.app or 'none'}"
+        if self._code and record.code != self._code:
+            yield f"the code is {record.code or 'still open'}"
+        if self._since is not None and record.time_ns < self._since:
+            yield "it began earlier"
+        if self._where:
+            request = record.operation.request.FromString(record.request)
+            fields = MessageToDict(request, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+            for path, value in self._where.items():
+                there = _at(fields, path)
+                if not _equal(there, value):
+                    yield f"{path} is {'not there' if there is MISSING else repr(there)}"
+
+
+def shown(record: Record) -> str:
+    """Return a call in one line."""
+    app = f" {record.app}" if any(record.app) else ""
+    message = f" ({record.message})" if record.message else ""
+    return f"#{record.number} {record.operation.method}{app} {record.code or 'open'}{message}"
+
+
+def _plain(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind in (None, "null_value"):
+        return None
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number == int(number) else number
+    if kind in ("struct_value", "list_value"):
+        return MessageToDict(value)
+    return getattr(value, kind)
+
+
+def _equal(there: Any, value: Any) -> bool:
+    """Compare a field of JSON's form with a value: 64-bit numbers are texts in it, enum values may be short."""
+    if there is MISSING:
+        return False
+    if there == value or (isinstance(value, int) and not isinstance(value, bool) and there == str(value)):
+        return True
+    return isinstance(there, str) and isinstance(value, str) and value != "" and there.endswith("_" + value)
+
+
+def _at(fields: Mapping[str, Any], path: str) -> Any:
+    for root in (fields, *(fields[name] for name in ROOTS if isinstance(fields.get(name), dict))):
+        found: Any = root
+        for name in path.split("."):
+            found = _inside(found, name)
+        if found is not MISSING:
+            return found
+    return MISSING
+
+
+def _inside(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        elements = cast("list[Any]", value)
+        return elements[int(name)] if name.isdecimal() and int(name) < len(elements) else MISSING
+    return cast("dict[str, Any]", value).get(name, MISSING) if isinstance(value, dict) else MISSING
+
+
+def _has(shape: Descriptor, path: str) -> bool:
+    """Return whether a path exists in a message of that type, or in its app."""
+    roots = [shape, *(field.message_type for field in shape.fields if field.name in ROOTS and field.message_type)]
+    return any(_reaches(root, path.split(".")) for root in roots)
+
+
+def _reaches(shape: Descriptor, names: Sequence[str]) -> bool:
+    field: FieldDescriptor | None = shape.fields_by_name.get(names[0])
+    if field is None:
+        return False
+    rest = names[1:]
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return True
+    if field.is_repeated and rest and rest[0].isdecimal():
+        rest = rest[1:]
+    if not rest:
+        return True
+    if field.message_type is None:
+        return False
+    return field.message_type.full_name.startswith("google.protobuf.") or _reaches(field.message_type, rest)

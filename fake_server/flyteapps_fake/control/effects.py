@@ -1,0 +1,80 @@
+"""The effects of a fault that the transport of a call has to carry out: wait, answer in HTTP, reset the connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flyteapps_fake.core.errors import Code
+
+CODE_OF_STATUS = {
+    400: Code.INTERNAL,
+    401: Code.UNAUTHENTICATED,
+    403: Code.PERMISSION_DENIED,
+    404: Code.UNIMPLEMENTED,
+    429: Code.UNAVAILABLE,
+    502: Code.UNAVAILABLE,
+    503: Code.UNAVAILABLE,
+    504: Code.UNAVAILABLE,
+}
+"""The code that clients make of an answer without one, by its status in HTTP: the rule of gRPC and Connect."""
+
+
+class Effect(Exception):  # noqa: N818  # no error of the server's
+    """A fault that a transport has to carry out. It is raised where a call is made."""
+
+
+class Postponed(Effect):
+    """A call that goes on later.
+
+    `real_seconds`: of the wall clock, to wait first. `left` then returns how many more there are until the plane's time
+    is far enough, None where its clock is moved by hand. `resume` carries the call out, or raises as it does; `abandon`
+    records that its client left.
+    """
+
+    def __init__(
+        self,
+        real_seconds: float,
+        left: Callable[[], float | None],
+        resume: Callable[[], Any],
+        abandon: Callable[[], None],
+    ) -> None:
+        super().__init__("the call is delayed")
+        self.real_seconds = real_seconds
+        self.real_until: float | None = None
+        """When the wait for them ends, in seconds of `time.monotonic()`; None before it begins."""
+        self.left = left
+        self.resume = resume
+        self.abandon = abandon
+
+    def then(self, following: Callable[[Any], Any]) -> Postponed:
+        """Return the same wait, after which `following` gets what the call returns."""
+        resume = self.resume
+        return Postponed(self.real_seconds, self.left, lambda: following(resume()), self.abandon)
+
+
+class HttpAnswer(Effect):
+    """An answer of HTTP instead of the RPC's. Where there is no HTTP, it is the error `code`."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.message = f"HTTP {status} instead of an answer, by a fault"
+        super().__init__(self.message)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def code(self) -> Code:
+        """The code that clients make of it."""
+        return CODE_OF_STATUS.get(self.status, Code.UNKNOWN)
+
+
+class ConnectionReset(Effect):
+    """The connection, or the HTTP/2 stream, is reset. Where there is none, it is UNAVAILABLE."""
+
+    code = Code.UNAVAILABLE
+
+    message = "the connection was reset, by a fault"
+
+    def __init__(self) -> None:
+        super().__init__(self.message)

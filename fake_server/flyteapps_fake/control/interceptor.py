@@ -1,0 +1,199 @@
+"""The way of a call through the faults and the log of calls, where there is any of the two.
+
+Entered under the plane's lock. Without rules and with the log off a plane doesn't come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import RLock
+from typing import Any, TypeVar
+
+from flyteapps_control.fault_table import FaultTable, Rule
+from flyteapps_control.v1.control_pb2 import Fault
+from flyteapps_fake.control.call_log import CallLog, Record
+from flyteapps_fake.control.effects import ConnectionReset, Effect, HttpAnswer, Postponed
+from flyteapps_fake.control.stream_faults import StreamFilter
+from flyteapps_fake.control.subject import subject_of
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import OPERATIONS
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.core.time.timers import Timer
+
+T = TypeVar("T")
+
+STALL_END = "stall-end"
+"""The kind of the timers of stalled streams."""
+
+
+class Interceptor:
+    """The faults and the log of calls of one plane. `active`: whether there is a rule, or the log is on."""
+
+    def __init__(self, timeline: Timeline, seed: int, calls: int) -> None:
+        self._timeline = timeline
+        self._lock: RLock = timeline.lock  # pyright: ignore[reportAttributeAccessIssue]
+        self.rpcs = {operation.path[1:] for operation in OPERATIONS.values()}
+        """The RPCs that a rule can be about, SERVICE/METHOD each; a server adds those of its services."""
+        streaming = {operation.path[1:] for operation in OPERATIONS.values() if operation.streaming}
+        self.table = FaultTable(lambda: self.rpcs, streaming, f"faults/{seed}", self._now)
+        self.log = CallLog(calls, self._now)
+        self.active = False
+        self._stalls: dict[int, tuple[StreamFilter, OpenStream]] = {}
+        self._stall = 0
+        timeline.handle(STALL_END, self._end_stall, "a stalled stream goes on", lambda _: "")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Set `active` after a change of the rules or of the log's size."""
+        self.active = bool(len(self.table) or self.log.size)
+
+    def caches(self, rpc: str) -> bool:
+        """Return whether responses of the RPC may be sent again without a call: not if it is recorded, or has rules."""
+        return not self.active or not (self.log.size or self.table.has(rpc))
+
+    def call(self, call: Call[Any], run: Callable[[Call[Any]], T], encoded: Callable[[T], bytes]) -> T:
+        """Make a unary call by `run`, with its faults. `encoded`: its response. Raises RpcError, Effect."""
+        record, rules = self._begin(call)
+        if rules:
+            return self._with_faults(rules, record, lambda: self._carry_out(call, record, run, encoded))
+        return self._carry_out(call, record, run, encoded)
+
+    def _carry_out(
+        self,
+        call: Call[Any],
+        record: Record | None,
+        run: Callable[[Call[Any]], T],
+        encoded: Callable[[T], bytes],
+    ) -> T:
+        try:
+            result = run(call)
+        except RpcError as error:
+            if record is not None:
+                record.end(error.code.name, error.message)
+            raise
+        if record is not None:
+            record.answer(encoded(result))
+        return result
+
+    def open(self, call: Call[Any], run: Callable[[Call[Any]], OpenStream]) -> OpenStream:
+        """Open a stream by `run`, with its faults. Raises RpcError, Effect."""
+        record, rules = self._begin(call)
+
+        def carry_out() -> OpenStream:
+            try:
+                stream = run(call)
+            except RpcError as error:
+                if record is not None:
+                    record.end(error.code.name, error.message)
+                raise
+            found = StreamFilter(rules, record, lambda nanos: self._pause(found, stream, nanos))
+            stream.filter = found
+            stream.on_closed.append(lambda _: found.close())
+            return stream
+
+        return self._with_faults(rules, record, carry_out) if rules else carry_out()
+
+    def _begin(self, call: Call[Any]) -> tuple[Record | None, Sequence[Rule]]:
+        record = self.log.begin(call) if self.log.size else None
+        rules: Sequence[Rule] = ()
+        if len(self.table) and self.table.has(call.operation.path[1:]):
+            rules = self.table.decide(subject_of(call))
+            if record is not None:
+                record.faults = tuple(rule.fault.id for rule in rules)
+        return record, rules
+
+    def _with_faults(self, rules: Sequence[Rule], record: Record | None, carry_out: Callable[[], T]) -> T:
+        real, virtual = 0, 0
+        for rule in rules:
+            if rule.effect == "delay":
+                drawn = draw(rule)
+                if rule.fault.delay.real:
+                    real += drawn
+                else:
+                    virtual += drawn
+        ending = ending_of(rules[-1])
+
+        def go_on() -> T:
+            if ending is None:
+                return carry_out()
+            error, applied = ending
+            if applied:
+                carry_out()
+            if record is not None:
+                record.lose_answer(error.code.name, error.message)
+            raise error
+
+        if not real and not virtual:
+            return go_on()
+
+        def resume() -> T:
+            with self._lock:
+                return go_on()
+
+        def abandon() -> None:
+            if record is not None:
+                record.end(Code.CANCELED.name, "its client left while it was delayed")
+
+        due = self._now() + virtual
+
+        def left() -> float | None:
+            with self._lock:
+                return self._timeline.real_seconds_until(due) if virtual else 0.0
+
+        raise Postponed(real / 1e9, left, resume, abandon)
+
+    def _pause(self, found: StreamFilter, stream: OpenStream, nanos: int) -> None:
+        self._stall += 1
+        self._stalls[self._stall] = found, stream
+        stream.on_closed.append(lambda _, number=self._stall: self._forget_stall(number))
+        owner = ("stall", self._stall)
+        self._timeline.timers.schedule(self._now() + nanos, owner, STALL_END, self._stall, progress=False)
+        self._timeline.scheduled()
+
+    def _end_stall(self, timer: Timer) -> None:
+        found, stream = self._stalls.pop(timer.arguments[0])
+        found.resume()
+        stream.stir()
+
+    def _forget_stall(self, number: int) -> None:
+        if self._stalls.pop(number, None) is not None:
+            self._timeline.timers.cancel(("stall", number))
+
+    def _now(self) -> int:
+        return self._timeline.clock.now()
+
+
+def draw(rule: Rule) -> int:
+    """Return the nanoseconds of a rule's delay."""
+    delay = rule.fault.delay
+    match delay.WhichOneof("distribution"):
+        case "uniform":
+            return round(rule.random.uniform(delay.uniform.min.ToNanoseconds(), delay.uniform.max.ToNanoseconds()))
+        case "log_normal":
+            drawn = rule.random.lognormvariate(0, delay.log_normal.sigma)
+            return round(delay.log_normal.median.ToNanoseconds() * drawn)
+        case _:
+            return delay.fixed.ToNanoseconds()
+
+
+def ending_of(rule: Rule) -> tuple[RpcError | HttpAnswer | ConnectionReset, bool] | None:
+    """Return the error with which a rule ends a call, and whether the call is carried out; None if it ends none."""
+    fault: Fault = rule.fault
+    match rule.effect:
+        case "fail":
+            text = fault.fail.message or f"fault {fault.id}: {fault.rpc} fails"
+            return RpcError(Code[fault.fail.code], text, list(fault.fail.details)), fault.fail.applied
+        case "http":
+            return HttpAnswer(fault.http.status, dict(fault.http.headers), fault.http.body), fault.http.applied
+        case "reset":
+            return ConnectionReset(), fault.reset.applied
+        case _:
+            return None
+
+
+def error_of(effect: Effect) -> RpcError:
+    """Return what a client sees of an effect where there is neither HTTP nor a connection."""
+    code = effect.code if isinstance(effect, HttpAnswer | ConnectionReset) else Code.UNKNOWN
+    return RpcError(code, str(effect))

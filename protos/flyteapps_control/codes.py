@@ -1,0 +1,19 @@
+"""The codes of gRPC, by name."""
+
+from __future__ import annotations
+
+OK = "OK"
+CODES = (
+    *("CANCELED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE"),
+    *("UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
+)
+"""Those of errors, in the order of their numbers, from 1."""
+
+
+def code_name(code: str) -> str:
+    """Return the name of a code of an error, of any case and spelling. Raises ValueError."""
+    name = code.strip().upper().replace("-", "_").replace("CANCELLED", "CANCELED")
+    if name not in CODES:
+        raise ValueError(f"{code!r} is no code of an error: there are {', '.join(CODES)}")
+    return name

@@ -1,0 +1,57 @@
+"""Durations as people write them: seconds, a timedelta, or a text such as "1h30m"."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+
+SECOND = 1_000_000_000
+"""Nanoseconds."""
+MAX_SECONDS = 100 * 366 * 86_400
+"""A hundred years: longer than any simulation, and far from the end of a timestamp."""
+UNITS = {"ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND}
+"""Nanoseconds of each unit of a text."""
+_TEXT = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+DurationLike = float | str | datetime.timedelta
+"""Seconds, a text such as "90s", "1.5h", "2d12h", or a timedelta."""
+
+
+def nanoseconds(duration: DurationLike) -> int:
+    """Return the duration in nanoseconds. Raises ValueError for one that is negative, invalid or over 100 years."""
+    if isinstance(duration, str):
+        text = duration.strip()
+        if not _TEXT.fullmatch(text):
+            raise ValueError(
+                f'the duration {duration!r} is invalid: write it as "500ms", "90s", "2m", "1h30m" or "10d"'
+            )
+        found = round(sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text)))
+    elif isinstance(duration, datetime.timedelta):
+        found = round(duration.total_seconds() * SECOND)
+    elif isinstance(duration, bool) or not isinstance(duration, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+        raise ValueError(f"a duration is a number of seconds, a text or a timedelta, not {type(duration).__name__}")
+    elif not math.isfinite(duration):
+        raise ValueError(f"the duration {duration!r} is not finite")
+    else:
+        found = round(duration * SECOND)
+    if found < 0:
+        raise ValueError(f"the duration {duration!r} is negative")
+    if found > MAX_SECONDS * SECOND:
+        raise ValueError(f"the duration {duration!r} is over a hundred years")
+    return found
+
+
+def text_of(nanos: int) -> str:
+    """Return a duration in nanoseconds as a short text that `nanoseconds` takes, such as "1h30m"."""
+    if nanos == 0:
+        return "0s"
+    parts: list[str] = []
+    for unit in ("d", "h", "m", "s"):
+        whole, nanos = divmod(nanos, UNITS[unit])
+        if whole:
+            parts.append(f"{whole}{unit}")
+    if nanos:
+        parts.append(f"{nanos / UNITS['ms']:.6f}".rstrip("0").rstrip(".") + "ms")
+    return "".join(parts)

@@ -1,0 +1,230 @@
+"""The control API as Python objects: `control.faults.fail("Create", code="UNAVAILABLE")`, `control.clock.now`.
+
+The same objects drive a plane in process and over the wire: they make messages, and hand them to an `Api`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Value
+
+from flyteapps_control import faults
+from flyteapps_control.durations import DurationLike, nanoseconds
+from flyteapps_control.v1 import control_pb2 as pb
+
+P = ParamSpec("P")
+M = TypeVar("M", bound=Message)
+
+
+class ControlError(ValueError):
+    """A request that the control API refused; nothing was changed by it. `code`: the name of its code of gRPC."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CallsDiffer(AssertionError):  # noqa: N818  # a test's failure
+    """The recorded calls are not as expected; the message has the nearest ones."""
+
+
+class Api(Protocol):
+    """The way of a request of the control API to its plane."""
+
+    def call(self, method: str, request: Message, response: type[M]) -> M:
+        """Return the response. Raises ControlError."""
+        ...
+
+
+class _Adding(Generic[P]):
+    """A method of `Faults` that makes a rule and adds it."""
+
+    def __init__(self, make: Callable[P, pb.Fault]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: Faults, owner: type[Faults]) -> Callable[P, pb.Fault]:
+        def add(*arguments: P.args, **keywords: P.kwargs) -> pb.Fault:
+            return instance.add(self._make(*arguments, **keywords))[0]
+
+        add.__doc__ = self._make.__doc__
+        return add
+
+
+class Faults:
+    """The rules for faults. Each method that adds one returns it with its id."""
+
+    fail = _Adding(faults.fail)
+    delay = _Adding(faults.delay)
+    reset = _Adding(faults.reset)
+    answer = _Adding(faults.answer)
+    cut = _Adding(faults.cut)
+    stall = _Adding(faults.stall)
+    repeat = _Adding(faults.repeat)
+    withhold = _Adding(faults.withhold)
+    reorder = _Adding(faults.reorder)
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def add(self, *rules: pb.Fault) -> list[pb.Fault]:
+        """Add rules, all or none; return them with their ids. Raises ControlError."""
+        return list(self._api.call("AddFaults", pb.AddFaultsRequest(faults=rules), pb.AddFaultsResponse).faults)
+
+    def list(self) -> list[pb.Fault]:
+        """Return the rules, in the order in which they were added, with how often each matched and was applied."""
+        return list(self._api.call("ListFaults", pb.ListFaultsRequest(), pb.ListFaultsResponse).faults)
+
+    def unapplied(self) -> list[pb.Fault]:
+        """Return the rules whose fault no call has had: often a mistake in a test."""
+        return [each for each in self.list() if not each.applied]
+
+    def remove(self, *rules: pb.Fault | str) -> list[pb.Fault]:
+        """Remove rules, by themselves or by their ids; return them as they were. Raises ControlError."""
+        ids = [each if isinstance(each, str) else each.id for each in rules]
+        if not ids:
+            return []
+        return list(self._api.call("RemoveFaults", pb.RemoveFaultsRequest(ids=ids), pb.RemoveFaultsResponse).faults)
+
+    def clear(self) -> list[pb.Fault]:
+        """Remove all rules; return them as they were."""
+        return list(self._api.call("RemoveFaults", pb.RemoveFaultsRequest(), pb.RemoveFaultsResponse).faults)
+
+
+class Clock:
+    """The plane's clock."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @property
+    def mode(self) -> str:
+        """`realtime`, `auto` or `manual`."""
+        return self._get().mode
+
+    @property
+    def now(self) -> datetime.datetime:
+        """The plane's time."""
+        return self._get().now.ToDatetime(datetime.UTC)
+
+    def pending(self) -> list[pb.Timer]:
+        """Return what is to happen, the earliest first, at most 1,000 timers."""
+        return list(self._get().timers)
+
+    def advance(self, duration: DurationLike) -> datetime.datetime:
+        """Move a manual clock by seconds, or a text such as "2m", and fire what becomes due; return the time.
+
+        Raises ControlError for a clock that moves by itself, ValueError for a duration that is none.
+        """
+        request = pb.AdvanceClockRequest()
+        request.duration.FromNanoseconds(nanoseconds(duration))
+        return self._advance(request)
+
+    def advance_to_next(self) -> datetime.datetime:
+        """Move a manual clock to the next timer, and fire it; return the time. Raises ControlError without any."""
+        return self._advance(pb.AdvanceClockRequest(next_timer=True))
+
+    def advance_until(
+        self, *, app: str, status: str, project: str = "", domain: str = "", limit: DurationLike = "1d"
+    ) -> datetime.datetime:
+        """Move a manual clock until that app has that status, such as "ACTIVE"; return the time.
+
+        Raises ControlError where it hasn't within `limit`, with what is pending: the clock stays at the last timer.
+        """
+        selector = pb.AppSelector(project=project, domain=domain, name=app)
+        request = pb.AdvanceClockRequest(until=pb.AdvanceClockRequest.Until(app=selector, status=status))
+        request.until.limit.FromNanoseconds(nanoseconds(limit))
+        return self._advance(request)
+
+    def _advance(self, request: pb.AdvanceClockRequest) -> datetime.datetime:
+        return self._api.call("AdvanceClock", request, pb.AdvanceClockResponse).now.ToDatetime(datetime.UTC)
+
+    def _get(self) -> pb.GetClockResponse:
+        return self._api.call("GetClock", pb.GetClockRequest(), pb.GetClockResponse)
+
+
+class Calls:
+    """The recorded calls."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def list(
+        self,
+        rpc: str = "",
+        *,
+        app: str = "",
+        project: str = "",
+        domain: str = "",
+        where: Mapping[str, Any] | None = None,
+        code: str = "",
+        limit: int = 0,
+    ) -> list[pb.RecordedCall]:
+        """Return the recorded calls that match, the oldest first; with `limit` the newest of them.
+
+        `app`, `project`, `domain`: globs. `where`: values of fields of the request by path, such as
+        {"spec.desired_state": "STOPPED"}. Raises ControlError for an RPC or a field that doesn't exist.
+        """
+        select = _selector(rpc, app, project, domain, where, code)
+        return list(
+            self._api.call("ListCalls", pb.ListCallsRequest(select=select, limit=limit), pb.ListCallsResponse).calls
+        )
+
+    def verify(
+        self,
+        rpc: str = "",
+        *,
+        times: int | None = None,
+        app: str = "",
+        project: str = "",
+        domain: str = "",
+        where: Mapping[str, Any] | None = None,
+        code: str = "",
+    ) -> None:
+        """Raise CallsDiffer unless so many recorded calls match, at least one where `times` is None. Else as `list`."""
+        select = _selector(rpc, app, project, domain, where, code)
+        request = pb.VerifyCallsRequest(select=select, times=times)
+        found = self._api.call("VerifyCalls", request, pb.VerifyCallsResponse)
+        if not found.holds:
+            raise CallsDiffer(found.explanation)
+
+    def clear(self) -> int:
+        """Forget the recorded calls; return how many there were."""
+        return self._api.call("ClearCalls", pb.ClearCallsRequest(), pb.ClearCallsResponse).cleared
+
+
+class Control:
+    """All that drives one plane."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.faults = Faults(api)
+        self.clock = Clock(api)
+        self.calls = Calls(api)
+
+    def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
+        """End the open streams about those apps with a code; return how many there were."""
+        request = pb.DropStreamsRequest(app=pb.AppSelector(project=project, domain=domain, name=app), code=code)
+        return self._api.call("DropStreams", request, pb.DropStreamsResponse).dropped
+
+    def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
+        """Remove those apps, with an event to their watchers; return how many there were.
+
+        Without any selection, rules and recorded calls are removed, too.
+        """
+        request = pb.ResetRequest(app=pb.AppSelector(project=project, domain=domain, name=app))
+        return self._api.call("Reset", request, pb.ResetResponse).removed
+
+
+def _selector(
+    rpc: str, app: str, project: str, domain: str, where: Mapping[str, Any] | None, code: str
+) -> pb.CallSelector:
+    values: dict[str, Value] = {path: ParseDict(value, Value()) for path, value in (where or {}).items()}
+    return pb.CallSelector(
+        rpc=rpc, app=pb.AppSelector(project=project, domain=domain, name=app), where=values, code=code.upper()
+    )

@@ -1,0 +1,202 @@
+"""The rules for faults, and which of them a call gets: counted, drawn and limited, the same for the same seed.
+
+A rule is a message of the control API. The table decides; the caller carries the effects out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from flyteapps_control.codes import code_name
+from flyteapps_control.selection import AppGlobs, Glob, Subject, rpcs_of
+from flyteapps_control.v1.control_pb2 import Fault
+
+ENDING = frozenset(("fail", "reset", "http"))
+"""The effects that end a call: it has no further faults."""
+OF_STREAMS = frozenset(("cut", "stall", "repeat", "withhold", "reorder"))
+"""The effects on the messages of a stream."""
+MAX_RULES = 10_000
+GLOB_CHARACTERS = frozenset("*?[")
+
+
+class Rule:
+    """A rule of the table, with its counts and its random numbers."""
+
+    def __init__(self, fault: Fault, rpcs: frozenset[str], seed: str, now: int) -> None:
+        self.fault = fault
+        self.number = int(fault.id[1:])
+        self.rpcs = rpcs
+        self.effect = str(fault.WhichOneof("effect"))
+        self._app = AppGlobs(fault.app)
+        self._caller = Glob(fault.caller)
+        self._headers = [(name.lower(), Glob(value)) for name, value in sorted(fault.headers.items())]
+        self._attempts = fault.WhichOneof("attempts")
+        self._until = now + fault.lifetime.ToNanoseconds() if fault.HasField("lifetime") else None
+        self.random = random.Random(f"{seed}/{fault.id}")
+
+    def selects(self, subject: Subject) -> bool:
+        """Return whether the call is one of those that the rule is about."""
+        if not (self._app.matches(subject.app) and self._caller.matches(subject.caller)):
+            return False
+        metadata = subject.metadata
+        return all(name in metadata and glob.matches(metadata[name]) for name, glob in self._headers)
+
+    def applies(self, now: int) -> bool:
+        """Count a call that the rule selects, and return whether it gets the fault."""
+        fault = self.fault
+        fault.matched += 1
+        if self._until is not None and now >= self._until:
+            return False
+        if fault.times and fault.applied >= fault.times:
+            return False
+        match self._attempts:
+            case "nth":
+                chosen = fault.matched == fault.nth
+            case "first":
+                chosen = fault.matched <= fault.first
+            case "every":
+                chosen = fault.matched % fault.every == 0
+            case "probability":
+                chosen = self.random.random() < fault.probability
+            case _:
+                chosen = True
+        fault.applied += chosen
+        return chosen
+
+
+class FaultTable:
+    """The rules of one plane or one client. Not thread-safe.
+
+    `known`: the RPCs that a rule can be about, SERVICE/METHOD each; `streaming`: those of them that are streams.
+    `seed`: of every draw. `now`: the time in nanoseconds, for the lifetime of rules.
+    """
+
+    def __init__(
+        self, known: Callable[[], Collection[str]], streaming: Collection[str], seed: str, now: Callable[[], int]
+    ) -> None:
+        self._known = known
+        self._streaming = frozenset(streaming)
+        self._seed = seed
+        self._now = now
+        self._rules: dict[str, Rule] = {}
+        self._by_rpc: dict[str, _Rules] = {}
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def add(self, faults: Iterable[Fault]) -> list[Fault]:
+        """Add rules, all or none; return them with their ids. Raises ValueError."""
+        number, rules = self._number, list[Rule]()
+        now = self._now()
+        for fault in faults:
+            number += 1
+            own = Fault()
+            own.CopyFrom(fault)
+            own.id, own.matched, own.applied = f"f{number}", 0, 0
+            rules.append(Rule(own, self._check(own), self._seed, now))
+        if len(self._rules) + len(rules) > MAX_RULES:
+            raise ValueError(f"there can be at most {MAX_RULES:,} rules: remove some")
+        self._number = number
+        for rule in rules:
+            self._rules[rule.fault.id] = rule
+        self._index()
+        return [copy_of(rule.fault) for rule in rules]
+
+    def list(self) -> list[Fault]:
+        """Return the rules as they are now, in the order in which they were added."""
+        return [copy_of(rule.fault) for rule in self._rules.values()]
+
+    def remove(self, ids: Sequence[str]) -> list[Fault]:
+        """Remove these rules, or none if one of them doesn't exist; return them. Raises KeyError."""
+        missing = [each for each in ids if each not in self._rules]
+        if missing:
+            raise KeyError(f"no rule has the id {missing[0]!r}")
+        removed = [copy_of(self._rules.pop(each).fault) for each in dict.fromkeys(ids)]
+        self._index()
+        return removed
+
+    def clear(self) -> list[Fault]:
+        """Remove all rules; return them."""
+        return self.remove(list(self._rules))
+
+    def has(self, rpc: str) -> bool:
+        """Return whether there is a rule about an RPC, SERVICE/METHOD."""
+        return rpc in self._by_rpc
+
+    def decide(self, subject: Subject) -> list[Rule]:
+        """Return the rules whose faults a call gets, in order; the last of them may end it."""
+        chosen: list[Rule] = []
+        rules = self._by_rpc.get(subject.rpc)
+        now = self._now()
+        for rule in rules.about(subject.app.name) if rules is not None else ():
+            if rule.selects(subject) and rule.applies(now):
+                chosen.append(rule)
+                if rule.effect in ENDING:
+                    break
+        return chosen
+
+    def _check(self, fault: Fault) -> frozenset[str]:
+        """Check what no rule of the messages says, and return the RPCs that the rule is about. Raises ValueError."""
+        effect = fault.WhichOneof("effect")
+        if effect is None:
+            raise ValueError("a rule needs an effect, such as fail or delay")
+        rpcs = rpcs_of(fault.rpc, self._known())
+        if effect in OF_STREAMS:
+            streams = rpcs & self._streaming
+            if not streams:
+                raise ValueError(f"{effect} is for streams, such as Watch, Lease and TailLogs: {fault.rpc} is none")
+            rpcs = streams
+        if effect == "fail":
+            fault.fail.code = code_name(fault.fail.code)
+        elif effect == "cut" and fault.cut.code:
+            fault.cut.code = code_name(fault.cut.code)
+        elif effect == "delay" and fault.delay.HasField("uniform"):
+            uniform = fault.delay.uniform
+            if uniform.min.ToNanoseconds() > uniform.max.ToNanoseconds():
+                raise ValueError("the delay's minimum is above its maximum")
+        for number in ("nth", "first", "every"):
+            if fault.HasField(number) and getattr(fault, number) < 1:
+                raise ValueError(f"{number} counts from 1, not from {getattr(fault, number)}")
+        if fault.HasField("probability") and not 0 < fault.probability <= 1:
+            raise ValueError(f"probability must be over 0 and at most 1, not {fault.probability!r}")
+        if fault.times < 0:
+            raise ValueError(f"times must not be negative: {fault.times}")
+        return rpcs
+
+    def _index(self) -> None:
+        self._by_rpc = {}
+        for rule in self._rules.values():
+            for rpc in rule.rpcs:
+                self._by_rpc.setdefault(rpc, _Rules()).add(rule)
+
+
+class _Rules:
+    """The rules about one RPC, in order. Those about an app of a plain name are found by that name."""
+
+    def __init__(self) -> None:
+        self._any: list[Rule] = []
+        self._named: dict[str, list[Rule]] = {}
+
+    def add(self, rule: Rule) -> None:
+        """Add a rule after the others."""
+        name = rule.fault.app.name
+        if name and not GLOB_CHARACTERS.intersection(name):
+            self._named.setdefault(name, []).append(rule)
+        else:
+            self._any.append(rule)
+
+    def about(self, name: str) -> list[Rule]:
+        """Return the rules that an app of that name may be selected by, in order."""
+        named = self._named.get(name)
+        if named is None:
+            return self._any
+        return sorted(self._any + named, key=lambda rule: rule.number) if self._any else named
+
+
+def copy_of(fault: Fault) -> Fault:
+    """Return a copy, which stays as it is."""
+    copy = Fault()
+    copy.CopyFrom(fault)
+    return copy

@@ -1,0 +1,83 @@
+"""Selection of calls: by RPC, by app, by caller and by headers, with the globs of a shell."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from flyteapps_control.v1.control_pb2 import AppSelector
+
+ALL = "*"
+
+
+class AppName(NamedTuple):
+    """The app that a request names; empty where it names none."""
+
+    project: str = ""
+    domain: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return PROJECT/DOMAIN/NAME."""
+        return "/".join(self) if any(self) else ""
+
+
+NO_APP = AppName()
+
+
+class Subject(NamedTuple):
+    """A call as selectors see it. `rpc`: SERVICE/METHOD. `caller`: "" without authentication."""
+
+    rpc: str
+    app: AppName = NO_APP
+    caller: str = ""
+    metadata: Mapping[str, str] = {}
+
+
+class Glob:
+    """A glob; an empty one matches everything."""
+
+    __slots__ = ("_matches",)
+
+    def __init__(self, text: str) -> None:
+        self._matches = re.compile(fnmatch.translate(text)).match if text not in ("", ALL) else None
+
+    def matches(self, text: str) -> bool:
+        """Return whether it matches the whole text."""
+        return self._matches is None or self._matches(text) is not None
+
+
+class AppGlobs:
+    """Globs on the parts of an app's id."""
+
+    __slots__ = ("_parts", "is_all")
+
+    def __init__(self, selector: AppSelector) -> None:
+        texts = (selector.project, selector.domain, selector.name)
+        self._parts = tuple(map(Glob, texts))
+        self.is_all = all(text in ("", ALL) for text in texts)
+        """Whether they select every app, and calls that name none."""
+
+    def matches(self, app: AppName) -> bool:
+        """Return whether they select the app."""
+        return self.is_all or all(glob.matches(part) for glob, part in zip(self._parts, app, strict=True))
+
+
+def rpcs_of(rpc: str, known: Collection[str]) -> frozenset[str]:
+    """Return the RPCs, SERVICE/METHOD each, that a text names: "Create", such a path, or "*".
+
+    Raises ValueError with the nearest names where there is none.
+    """
+    if rpc == ALL:
+        return frozenset(known)
+    wanted = rpc.strip("/")
+    found = frozenset(each for each in known if each == wanted or each.rpartition("/")[2] == wanted)
+    if not found:
+        methods = sorted({each.rpartition("/")[2] for each in known})
+        near = difflib.get_close_matches(wanted.rpartition("/")[2], methods, 3, 0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(methods)}"
+        raise ValueError(f"no RPC is called {rpc!r}: {hint}")
+    return found

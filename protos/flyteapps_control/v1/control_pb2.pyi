@@ -1,0 +1,376 @@
+import datetime
+
+from buf.validate import validate_pb2 as _validate_pb2
+from google.protobuf import any_pb2 as _any_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AppSelector(_message.Message):
+    __slots__ = ("project", "domain", "name")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    domain: str
+    name: str
+    def __init__(self, project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class Fault(_message.Message):
+    __slots__ = ("id", "rpc", "app", "caller", "headers", "nth", "first", "every", "probability", "times", "lifetime", "fail", "delay", "reset", "http", "cut", "stall", "repeat", "withhold", "reorder", "stale", "matched", "applied")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class Fail(_message.Message):
+        __slots__ = ("code", "message", "details", "applied")
+        CODE_FIELD_NUMBER: _ClassVar[int]
+        MESSAGE_FIELD_NUMBER: _ClassVar[int]
+        DETAILS_FIELD_NUMBER: _ClassVar[int]
+        APPLIED_FIELD_NUMBER: _ClassVar[int]
+        code: str
+        message: str
+        details: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
+        applied: bool
+        def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., applied: bool = ...) -> None: ...
+    class Delay(_message.Message):
+        __slots__ = ("fixed", "uniform", "log_normal", "real")
+        FIXED_FIELD_NUMBER: _ClassVar[int]
+        UNIFORM_FIELD_NUMBER: _ClassVar[int]
+        LOG_NORMAL_FIELD_NUMBER: _ClassVar[int]
+        REAL_FIELD_NUMBER: _ClassVar[int]
+        fixed: _duration_pb2.Duration
+        uniform: Fault.Uniform
+        log_normal: Fault.LogNormal
+        real: bool
+        def __init__(self, fixed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., uniform: _Optional[_Union[Fault.Uniform, _Mapping]] = ..., log_normal: _Optional[_Union[Fault.LogNormal, _Mapping]] = ..., real: bool = ...) -> None: ...
+    class Uniform(_message.Message):
+        __slots__ = ("min", "max")
+        MIN_FIELD_NUMBER: _ClassVar[int]
+        MAX_FIELD_NUMBER: _ClassVar[int]
+        min: _duration_pb2.Duration
+        max: _duration_pb2.Duration
+        def __init__(self, min: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    class LogNormal(_message.Message):
+        __slots__ = ("median", "sigma")
+        MEDIAN_FIELD_NUMBER: _ClassVar[int]
+        SIGMA_FIELD_NUMBER: _ClassVar[int]
+        median: _duration_pb2.Duration
+        sigma: float
+        def __init__(self, median: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., sigma: _Optional[float] = ...) -> None: ...
+    class Reset(_message.Message):
+        __slots__ = ("applied",)
+        APPLIED_FIELD_NUMBER: _ClassVar[int]
+        applied: bool
+        def __init__(self, applied: bool = ...) -> None: ...
+    class HttpAnswer(_message.Message):
+        __slots__ = ("status", "headers", "body", "applied")
+        class HeadersEntry(_message.Message):
+            __slots__ = ("key", "value")
+            KEY_FIELD_NUMBER: _ClassVar[int]
+            VALUE_FIELD_NUMBER: _ClassVar[int]
+            key: str
+            value: str
+            def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+        STATUS_FIELD_NUMBER: _ClassVar[int]
+        HEADERS_FIELD_NUMBER: _ClassVar[int]
+        BODY_FIELD_NUMBER: _ClassVar[int]
+        APPLIED_FIELD_NUMBER: _ClassVar[int]
+        status: int
+        headers: _containers.ScalarMap[str, str]
+        body: bytes
+        applied: bool
+        def __init__(self, status: _Optional[int] = ..., headers: _Optional[_Mapping[str, str]] = ..., body: _Optional[bytes] = ..., applied: bool = ...) -> None: ...
+    class Cut(_message.Message):
+        __slots__ = ("after", "code")
+        AFTER_FIELD_NUMBER: _ClassVar[int]
+        CODE_FIELD_NUMBER: _ClassVar[int]
+        after: int
+        code: str
+        def __init__(self, after: _Optional[int] = ..., code: _Optional[str] = ...) -> None: ...
+    class Stall(_message.Message):
+        __slots__ = ("after", "duration")
+        AFTER_FIELD_NUMBER: _ClassVar[int]
+        DURATION_FIELD_NUMBER: _ClassVar[int]
+        after: int
+        duration: _duration_pb2.Duration
+        def __init__(self, after: _Optional[int] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    class Rearrange(_message.Message):
+        __slots__ = ("message",)
+        MESSAGE_FIELD_NUMBER: _ClassVar[int]
+        message: int
+        def __init__(self, message: _Optional[int] = ...) -> None: ...
+    class Stale(_message.Message):
+        __slots__ = ("age",)
+        AGE_FIELD_NUMBER: _ClassVar[int]
+        age: _duration_pb2.Duration
+        def __init__(self, age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RPC_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    NTH_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    EVERY_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    FAIL_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
+    HTTP_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    STALL_FIELD_NUMBER: _ClassVar[int]
+    REPEAT_FIELD_NUMBER: _ClassVar[int]
+    WITHHOLD_FIELD_NUMBER: _ClassVar[int]
+    REORDER_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    rpc: str
+    app: AppSelector
+    caller: str
+    headers: _containers.ScalarMap[str, str]
+    nth: int
+    first: int
+    every: int
+    probability: float
+    times: int
+    lifetime: _duration_pb2.Duration
+    fail: Fault.Fail
+    delay: Fault.Delay
+    reset: Fault.Reset
+    http: Fault.HttpAnswer
+    cut: Fault.Cut
+    stall: Fault.Stall
+    repeat: Fault.Rearrange
+    withhold: Fault.Rearrange
+    reorder: Fault.Rearrange
+    stale: Fault.Stale
+    matched: int
+    applied: int
+    def __init__(self, id: _Optional[str] = ..., rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., caller: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., nth: _Optional[int] = ..., first: _Optional[int] = ..., every: _Optional[int] = ..., probability: _Optional[float] = ..., times: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fail: _Optional[_Union[Fault.Fail, _Mapping]] = ..., delay: _Optional[_Union[Fault.Delay, _Mapping]] = ..., reset: _Optional[_Union[Fault.Reset, _Mapping]] = ..., http: _Optional[_Union[Fault.HttpAnswer, _Mapping]] = ..., cut: _Optional[_Union[Fault.Cut, _Mapping]] = ..., stall: _Optional[_Union[Fault.Stall, _Mapping]] = ..., repeat: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., withhold: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., reorder: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., stale: _Optional[_Union[Fault.Stale, _Mapping]] = ..., matched: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
+
+class AddFaultsRequest(_message.Message):
+    __slots__ = ("faults",)
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    faults: _containers.RepeatedCompositeFieldContainer[Fault]
+    def __init__(self, faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class AddFaultsResponse(_message.Message):
+    __slots__ = ("faults",)
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    faults: _containers.RepeatedCompositeFieldContainer[Fault]
+    def __init__(self, faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class ListFaultsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListFaultsResponse(_message.Message):
+    __slots__ = ("faults",)
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    faults: _containers.RepeatedCompositeFieldContainer[Fault]
+    def __init__(self, faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class RemoveFaultsRequest(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RemoveFaultsResponse(_message.Message):
+    __slots__ = ("faults",)
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    faults: _containers.RepeatedCompositeFieldContainer[Fault]
+    def __init__(self, faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class GetClockRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetClockResponse(_message.Message):
+    __slots__ = ("mode", "now", "speed", "timers", "timer_count")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    TIMER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    mode: str
+    now: _timestamp_pb2.Timestamp
+    speed: float
+    timers: _containers.RepeatedCompositeFieldContainer[Timer]
+    timer_count: int
+    def __init__(self, mode: _Optional[str] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., speed: _Optional[float] = ..., timers: _Optional[_Iterable[_Union[Timer, _Mapping]]] = ..., timer_count: _Optional[int] = ...) -> None: ...
+
+class Timer(_message.Message):
+    __slots__ = ("due", "owner", "reason")
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    due: _timestamp_pb2.Timestamp
+    owner: str
+    reason: str
+    def __init__(self, due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AdvanceClockRequest(_message.Message):
+    __slots__ = ("duration", "next_timer", "until")
+    class Until(_message.Message):
+        __slots__ = ("app", "status", "limit")
+        APP_FIELD_NUMBER: _ClassVar[int]
+        STATUS_FIELD_NUMBER: _ClassVar[int]
+        LIMIT_FIELD_NUMBER: _ClassVar[int]
+        app: AppSelector
+        status: str
+        limit: _duration_pb2.Duration
+        def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ..., status: _Optional[str] = ..., limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TIMER_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    duration: _duration_pb2.Duration
+    next_timer: bool
+    until: AdvanceClockRequest.Until
+    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_timer: bool = ..., until: _Optional[_Union[AdvanceClockRequest.Until, _Mapping]] = ...) -> None: ...
+
+class AdvanceClockResponse(_message.Message):
+    __slots__ = ("now", "fired")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    FIRED_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    fired: int
+    def __init__(self, now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fired: _Optional[int] = ...) -> None: ...
+
+class CallSelector(_message.Message):
+    __slots__ = ("rpc", "app", "where", "code", "since")
+    class WhereEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _struct_pb2.Value
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
+    RPC_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    rpc: str
+    app: AppSelector
+    where: _containers.MessageMap[str, _struct_pb2.Value]
+    code: str
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., where: _Optional[_Mapping[str, _struct_pb2.Value]] = ..., code: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RecordedCall(_message.Message):
+    __slots__ = ("number", "rpc", "caller", "protocol", "time", "real_time", "request", "responses", "messages", "code", "message", "faults", "app", "causes")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RPC_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    REAL_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    RESPONSES_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    rpc: str
+    caller: str
+    protocol: str
+    time: _timestamp_pb2.Timestamp
+    real_time: _timestamp_pb2.Timestamp
+    request: _any_pb2.Any
+    responses: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
+    messages: int
+    code: str
+    message: str
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    app: str
+    causes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, number: _Optional[int] = ..., rpc: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., real_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., responses: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., messages: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., app: _Optional[str] = ..., causes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListCallsRequest(_message.Message):
+    __slots__ = ("select", "limit")
+    SELECT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    select: CallSelector
+    limit: int
+    def __init__(self, select: _Optional[_Union[CallSelector, _Mapping]] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListCallsResponse(_message.Message):
+    __slots__ = ("calls", "forgotten")
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    calls: _containers.RepeatedCompositeFieldContainer[RecordedCall]
+    forgotten: int
+    def __init__(self, calls: _Optional[_Iterable[_Union[RecordedCall, _Mapping]]] = ..., forgotten: _Optional[int] = ...) -> None: ...
+
+class VerifyCallsRequest(_message.Message):
+    __slots__ = ("select", "times")
+    SELECT_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    select: CallSelector
+    times: int
+    def __init__(self, select: _Optional[_Union[CallSelector, _Mapping]] = ..., times: _Optional[int] = ...) -> None: ...
+
+class VerifyCallsResponse(_message.Message):
+    __slots__ = ("holds", "found", "explanation")
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    holds: bool
+    found: int
+    explanation: str
+    def __init__(self, holds: bool = ..., found: _Optional[int] = ..., explanation: _Optional[str] = ...) -> None: ...
+
+class ClearCallsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ClearCallsResponse(_message.Message):
+    __slots__ = ("cleared",)
+    CLEARED_FIELD_NUMBER: _ClassVar[int]
+    cleared: int
+    def __init__(self, cleared: _Optional[int] = ...) -> None: ...
+
+class DropStreamsRequest(_message.Message):
+    __slots__ = ("app", "code")
+    APP_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    code: str
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ..., code: _Optional[str] = ...) -> None: ...
+
+class DropStreamsResponse(_message.Message):
+    __slots__ = ("dropped",)
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    dropped: int
+    def __init__(self, dropped: _Optional[int] = ...) -> None: ...
+
+class ResetRequest(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+
+class ResetResponse(_message.Message):
+    __slots__ = ("removed",)
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    removed: int
+    def __init__(self, removed: _Optional[int] = ...) -> None: ...
