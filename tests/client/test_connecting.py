@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import socket
 import ssl
-import time
-from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -16,71 +13,103 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.transports import http1
 from flyteapps.transports.http1 import Http1Client
 
-from . import servers
+SECONDS = 12.0
 
-SECONDS = 0.6
-SLACK_SECONDS = 0.35
-"""More than a busy machine needs beside the waits, and less than a second timeout."""
-
-
-@pytest.fixture
-def unanswered() -> Iterator[int]:
-    """A port whose queue of connections is full, so that the kernel answers no further one."""
-    with socket.socket() as listener, contextlib.ExitStack() as queued:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            sock = queued.enter_context(socket.socket())
-            sock.setblocking(False)
-            assert sock.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS)
-        yield listener.getsockname()[1]
+UNANSWERED, ACCEPTING = 1, 2
+"""Ports: connecting to the first takes the socket's whole timeout, to the second no time."""
 
 
-def _resolve_to(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
-    """Let each name have an address for each of these ports."""
+class Network:
+    """The `socket` and the `monotonic` of http1 on a clock of their own: waits end at once, at their timeouts."""
 
-    def addresses(*_: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+        self.now = 100.0
+        self.waits: list[float] = []
+        self.open = 0
+        self._ports = ports
+        module = dict(vars(socket), getaddrinfo=self._addresses, socket=lambda *_: _Socket(self))
+        monkeypatch.setattr(http1, "socket", SimpleNamespace(**module))
+        monkeypatch.setattr(http1, "monotonic", lambda: self.now)
 
-    monkeypatch.setattr(http1.socket, "getaddrinfo", addresses)
+    def _addresses(self, *_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in self._ports]
+
+    def wait(self, seconds: float) -> None:
+        """Let the whole timeout pass, and raise TimeoutError."""
+        self.now += seconds
+        self.waits.append(seconds)
+        raise TimeoutError("timed out")
 
 
-def _connect(context: ssl.SSLContext | None = None) -> socket.socket:
-    scheme = "https" if context else "http"
-    return Http1Client(Endpoint.parse(f"{scheme}://plane.test:1"), context).connection(SECONDS)
+class _Socket:
+    """A socket of the network."""
+
+    timeout = 0.0
+    peer = 0
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        network.open += 1
+
+    def settimeout(self, seconds: float) -> None:
+        self.timeout = seconds
+
+    def setsockopt(self, *_: Any) -> None:
+        """Accept each option."""
+
+    def connect(self, address: tuple[str, int]) -> None:
+        if address[1] == UNANSWERED:
+            self._network.wait(self.timeout)
+        self.peer = address[1]
+
+    def close(self) -> None:
+        self._network.open -= 1
 
 
-def test_the_deadline_bounds_all_addresses(unanswered: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three addresses that don't answer take one timeout together, not one each."""
-    _resolve_to(monkeypatch, unanswered, unanswered, unanswered)
-    started = time.monotonic()
+class _Handshake:
+    """A TLS context of a server that never ends the handshake."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def wrap_socket(self, sock: _Socket, **_: Any) -> None:
+        self._network.wait(sock.timeout)
+
+
+def _connect(context: _Handshake | None = None) -> Any:
+    endpoint = Endpoint.parse(f"{'https' if context else 'http'}://plane.test:1")
+    return Http1Client(endpoint, cast("ssl.SSLContext | None", context)).connection(SECONDS)
+
+
+def test_the_deadline_bounds_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three addresses that don't answer take one timeout together, in equal shares, and leave no socket open."""
+    network = Network(monkeypatch, UNANSWERED, UNANSWERED, UNANSWERED)
     with pytest.raises(TimeoutError):
         _connect()
-    assert SECONDS - 0.1 < time.monotonic() - started < SECONDS + SLACK_SECONDS
+    assert network.waits == pytest.approx([SECONDS / 3] * 3)
+    assert network.open == 0
 
 
-def test_an_address_after_one_that_does_not_answer_is_reached(unanswered: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address that doesn't answer leaves time for the next one."""
-    with servers.listening(servers.silent) as port:
-        _resolve_to(monkeypatch, unanswered, port)
-        started = time.monotonic()
-        with _connect() as sock:
-            assert sock.getpeername()[1] == port
-        assert time.monotonic() - started < SECONDS
+def test_an_address_after_one_that_does_not_answer_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that doesn't answer leaves its share of the time to the next one."""
+    network = Network(monkeypatch, UNANSWERED, ACCEPTING)
+    assert _connect().peer == ACCEPTING
+    assert network.waits == pytest.approx([SECONDS / 2])
+    assert network.open == 1
 
 
-def test_the_deadline_bounds_the_handshake_too(unanswered: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow connect followed by a server that never ends the TLS handshake takes one timeout."""
-    with servers.listening(servers.silent) as port:
-        _resolve_to(monkeypatch, unanswered, port)
-        started = time.monotonic()
-        with pytest.raises(TimeoutError):
-            _connect(ssl.create_default_context())
-        assert time.monotonic() - started < SECONDS + SLACK_SECONDS
+def test_the_deadline_bounds_the_handshake_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TLS handshake that never ends gets the rest of the one timeout after a slow connect."""
+    network = Network(monkeypatch, UNANSWERED, UNANSWERED, ACCEPTING)
+    with pytest.raises(TimeoutError):
+        _connect(_Handshake(network))
+    assert network.waits == pytest.approx([SECONDS / 3] * 3)
+    assert network.open == 0
 
 
 def test_the_error_is_that_of_the_last_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no address accepts, the refusal of the last one is raised."""
-    _resolve_to(monkeypatch, 1, 1)
+    refusing = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))] * 2
+    monkeypatch.setattr(http1.socket, "getaddrinfo", lambda *_: refusing)
     with pytest.raises(ConnectionRefusedError):
         _connect()
