@@ -27,12 +27,15 @@ class Network:
         self.waits: list[float] = []
         self.open = 0
         self._ports = ports
-        module = dict(vars(socket), getaddrinfo=self._addresses, socket=lambda *_: _Socket(self))
+        module = dict(vars(socket), getaddrinfo=self._addresses, socket=self._socket)
         monkeypatch.setattr(http1, "socket", SimpleNamespace(**module))
         monkeypatch.setattr(http1, "monotonic", lambda: self.now)
 
     def _addresses(self, *_: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in self._ports]
+
+    def _socket(self, *_: Any) -> _Socket:
+        return _Socket(self)
 
     def wait(self, seconds: float) -> None:
         """Let the whole timeout pass, and raise TimeoutError."""
@@ -109,7 +112,10 @@ def test_the_deadline_bounds_the_handshake_too(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_error_is_that_of_the_last_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no address accepts, the refusal of the last one is raised."""
-    refusing = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))] * 2
-    monkeypatch.setattr(http1.socket, "getaddrinfo", lambda *_: refusing)
+
+    def refusing(*_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))] * 2
+
+    monkeypatch.setattr(http1.socket, "getaddrinfo", refusing)
     with pytest.raises(ConnectionRefusedError):
         _connect()
