@@ -10,9 +10,12 @@ from collections.abc import Iterator
 import pytest
 from import_graph import ROOT
 
-PUBLIC_MODULES = {"flyteapps", "flyteapps_fake", "flyteapps_fake.pytest_plugin", "flyteapps_contract"}
+PUBLIC_MODULES = {
+    *("flyteapps", "flyteapps.testing", "flyteapps_fake", "flyteapps_fake.pytest_plugin", "flyteapps_contract"),
+}
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
+TESTING = {"CallsDiffer", "Control", "ControlError", "connect_control"}
 CONTRACT = {
     *("contract_tests", "client_tests"),
     *("Target", "Capabilities", "PlanesTarget", "EndpointTarget"),
@@ -25,7 +28,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 
-@pytest.mark.parametrize(("package", "names"), [("flyteapps_fake", FAKE), ("flyteapps_contract", CONTRACT)])
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [("flyteapps_fake", FAKE), ("flyteapps.testing", TESTING), ("flyteapps_contract", CONTRACT)],
+)
 def test_a_package_exports_exactly_its_public_names(package: str, names: set[str]) -> None:
     """`__all__` holds no more and no fewer; each name can be imported, and anything else is an AttributeError."""
     module = importlib.import_module(package)
