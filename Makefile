@@ -15,7 +15,7 @@
 #   make mutants  every planted bug against the suite, SHARD=1/4, ROTATING=8 or ONLY=ID of them (ONLY records it); mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make bench-against BASE=commit  this checkout against another commit, alternating in one run
-#   make protos   writes protos/outline.json from the installed flyteidl2
+#   make protos   writes protos/outline.json from the installed flyteidl2, and the modules of protos/flyteapps_control
 #   make docs     writes the generated parts of docs/
 #   make site     builds the docs site into site/, strictly
 #
@@ -63,6 +63,11 @@ $(VENV)/.stamp-site: $(VENV)/.stamp-test
 $(VENV)/.stamp-dev: $(VENV)/.stamp-test
 	@echo "Installing what the checks need"
 	@$(PIP) -e '.[dev]'
+	@touch $@
+
+# protoc in a folder of its own: it demands an older protobuf than the one that is installed.
+$(VENV)/.stamp-protoc: $(VENV)/.stamp-serve
+	@$(PIP) --no-deps --upgrade --target $(VENV)/protoc grpcio-tools
 	@touch $@
 
 setup: $(VENV)/.stamp-dev $(VENV)/.stamp-site
@@ -174,11 +179,13 @@ bench-against: $(VENV)/.stamp-test
 bench-smoke: $(VENV)/.stamp-test
 	@for each in tests/benchmarks/bench_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" --smoke || exit 1; done
 
-protos: $(VENV)/.stamp-serve
+protos: $(VENV)/.stamp-protoc
 	@$(BIN)/python protos/outline.py
+	@$(BIN)/python protos/generate.py $(VENV)/protoc
 
-protos-check: $(VENV)/.stamp-serve
+protos-check: $(VENV)/.stamp-protoc
 	@$(BIN)/python protos/outline.py --check
+	@$(BIN)/python protos/generate.py $(VENV)/protoc --check
 
 docs: $(VENV)/.stamp-test
 	@for each in scripts/docs/generate_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" || exit 1; done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the wheel with the environment $1, installs it without an extra into an empty one, and checks what a user of the
+# Builds the sdist and of it the wheel with the environment $1, installs it without an extra into an empty one, and checks what a user of the
 # bare client sees: little comes along; a typed program runs against a stand-in (served by $1) and is typed; the command
 # works and says which extra is missing; pytest, installed beside it, isn't disturbed.
 set -eu
@@ -20,7 +20,12 @@ fail() {
     exit 1
 }
 
-"$python" -m pip wheel --quiet --no-deps --build-constraint "$here/constraints.txt" -w "$scratch" "$here"
+(
+    bin=$(dirname "$python")
+    . "$here/scripts/uv.sh"
+    "$bin/uv" build --quiet --sdist --build-constraint "$here/constraints.txt" -o "$scratch" "$here"
+)
+"$python" -m pip wheel --quiet --no-deps --build-constraint "$here/constraints.txt" -w "$scratch" "$scratch"/flyteapps-*.tar.gz
 "$python" -m venv "$scratch/venv"
 "$python" -m pip --python "$scratch/venv/bin/python" install --quiet $pins "$scratch"/flyteapps-*.whl
 cd "$scratch"
@@ -47,7 +52,7 @@ case $said in *"] ACTIVE/RUNNING: Running
 "*"
 ok, True") ;; *) fail "the sample says: $said" ;; esac
 "$python" -m pip --python "$bin/python" install --quiet $pins pytest
-for package in flyteapps flyteapps_fake flyteapps_contract; do
+for package in flyteapps flyteapps_control flyteapps_fake flyteapps_contract; do
     "$bin/python" -c "
 import importlib.util, pathlib
 assert pathlib.Path(importlib.util.find_spec('$package').origin).with_name('py.typed').exists()

@@ -1,4 +1,4 @@
-"""The shape of the three packages: their import graph, the size of folders and files, and their description."""
+"""The shape of the packages: their import graph, the size of folders and files, and their description."""
 
 from __future__ import annotations
 

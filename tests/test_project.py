@@ -7,7 +7,7 @@ import tomllib
 from importlib.metadata import version
 
 import yaml
-from import_graph import ROOT
+from import_graph import PACKAGES, ROOT
 
 import flyteapps
 
@@ -45,3 +45,21 @@ def test_every_requirement_is_pinned() -> None:
         re.split(r"[<>=!\[;, ]", each)[0].lower() for extra in extras for each in extra if "flyteapps" not in each
     }
     assert required - set(pinned) == set()
+
+
+def test_every_package_is_in_the_wheel_and_the_sdist() -> None:
+    """The wheel has each import package, typed, and the sdist what it is built of; the bare install tries both."""
+    folders = {f"{parent}/{package}" for package, parent in PACKAGES.items()}
+    targets = PYPROJECT["tool"]["hatch"]["build"]["targets"]
+    assert set(targets["wheel"]["packages"]) == folders
+    for folder in folders:
+        assert any(f"/{folder}".startswith(each) for each in targets["sdist"]["include"]), folder
+        assert (ROOT / folder / "py.typed").exists(), folder
+
+
+def test_generated_modules_work_with_the_lowest_protobuf() -> None:
+    """The generated modules demand no newer protobuf than the package does."""
+    [lowest] = re.findall(r"^protobuf>=(\d+)\.(\d+)$", "\n".join(PYPROJECT["project"]["dependencies"]), re.MULTILINE)
+    for path in (ROOT / "protos").rglob("*_pb2.py"):
+        [made] = re.findall(r"# Protobuf Python Version: (\d+)\.(\d+)", path.read_text(encoding="utf-8"))
+        assert tuple(map(int, made)) <= tuple(map(int, lowest)), path

@@ -24,7 +24,7 @@ def messages() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def source() -> str:
-    """Return the text of the three packages, with texts of several lines in one."""
+    """Return the text of the packages, with texts of several lines in one."""
     paths = [path for package in PACKAGES for path in modules_of(package).values()]
     return JOINT.sub("", "\n".join(path.read_text(encoding="utf-8") for path in paths))
 

@@ -8,7 +8,7 @@ CODES = (
     *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE"),
     *("UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
-"""Those of errors, in the order of their numbers, from 1."""
+"""The codes of errors, in the order of their numbers, from 1."""
 
 
 def code_name(code: str) -> str:

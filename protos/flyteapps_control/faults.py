@@ -19,7 +19,7 @@ from flyteapps_control.v1.control_pb2 import AppSelector, Fault
 
 
 class Selection(TypedDict, total=False):
-    """Which calls get a fault; all calls of the RPC without any.
+    """The choice of the calls that get a fault; all calls of the RPC without any keyword.
 
     `project`, `domain`, `app`: globs on the app that the request names. `caller`: a glob on the subject of an
     authenticated caller. `headers`: globs on the values of headers. `nth`, `first`, `every` (counted from 1) and

@@ -22,7 +22,7 @@ def main() -> int:
 
 
 def picture() -> str:
-    """Return the three packages as one Mermaid flowchart."""
+    """Return the packages as one Mermaid flowchart."""
     lines = ["```mermaid", "flowchart TD"]
     for package in PACKAGES:
         lines += [f'  subgraph {package}["{package}"]', *_package(package), "  end"]
