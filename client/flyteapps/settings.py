@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from flyteidl2.app import app_definition_pb2 as definition
 
@@ -38,7 +39,7 @@ class Settings:
     def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
         """Return the id of an app, with defaults for missing parts. Raises InvalidArgument and ConfigError."""
         try:
-            if _NAME.fullmatch(name) is None:  # is_name, without a further call in each Get
+            if not _is_valid(name):
                 raise bad_name(name)
             return definition.Identifier(
                 org=self.org,
@@ -64,6 +65,12 @@ class Settings:
             f"no {what}: pass {what}=... to the call or to the client, or set task.{what} in the configuration file "
             f"(variable FLYTE_TASK_{what.upper()})"
         )
+
+
+@lru_cache(maxsize=1024)  # clients ask for few names, and the pattern takes longer than the look-up
+def _is_valid(name: str) -> bool:
+    """Return whether it can be the name of an app. Raises TypeError for no text."""
+    return _NAME.fullmatch(name) is not None
 
 
 def is_name(name: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps.apps.planes import traits_of
@@ -58,10 +60,12 @@ def scaled_to_zero(app: definition.App) -> bool:
     return is_active(app) and app.status.current_replicas == 0
 
 
+_parts = attrgetter("name", "project", "domain")
+
+
 def is_of(app: definition.App, identifier: definition.Identifier) -> bool:
     """Return whether it is the app of that id; the org, which planes fill in, isn't compared."""
-    own = app.metadata.id
-    return own.name == identifier.name and own.project == identifier.project and own.domain == identifier.domain
+    return _parts(app.metadata.id) == _parts(identifier)
 
 
 def fingerprint(app: definition.App) -> Fingerprint:
