@@ -115,8 +115,8 @@ def run_tests(names: dict[str, Any], before: set[str]) -> None:
         test: Callable[..., Any] = names[name]
         with FakeControlPlane() as own:
             fixtures: dict[str, Callable[[], object]] = {
-                "plane": lambda own=own: own,
-                "plane_endpoint": lambda own=own: own.serve().url,
+                "flyte_plane": lambda own=own: own,
+                "flyte_plane_endpoint": lambda own=own: own.serve().url,
             }
             done = test(**{each: fixtures[each]() for each in inspect.signature(test).parameters})
             if inspect.iscoroutine(done):

@@ -19,15 +19,15 @@ EXAMPLE = """
 from flyteidl2.app.app_payload_pb2 import ListRequest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
-def test_in_process(plane):
-    assert not plane.stub().list(ListRequest()).apps
+def test_in_process(flyte_plane):
+    assert not flyte_plane.stub().list(ListRequest()).apps
 
-def test_over_a_port(plane_endpoint):
-    with AppServiceClientSync(plane_endpoint) as client:
+def test_over_a_port(flyte_plane_endpoint):
+    with AppServiceClientSync(flyte_plane_endpoint) as client:
         assert not client.list(ListRequest()).apps
 
-def test_a_leak(plane):
-    plane.on_schedule.append(iter(plane.stub().watch(WATCH)))
+def test_a_leak(flyte_plane):
+    flyte_plane.on_schedule.append(iter(flyte_plane.stub().watch(WATCH)))
 """
 
 
@@ -45,7 +45,7 @@ def test_the_fixtures_are_there(tmp_path: Path) -> None:
 def test_a_missing_extra_is_one_line_in_a_test(tmp_path: Path) -> None:
     """Without the extra `serve` the fixture fails with the command that installs it, and no traceback."""
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['sortedcontainers'] = None\n")
-    (tmp_path / "test_theirs.py").write_text("def test_in_process(plane):\n    pass\n")
+    (tmp_path / "test_theirs.py").write_text("def test_in_process(flyte_plane):\n    pass\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert "\nFakeControlPlane needs sortedcontainers: pip install 'flyteapps[serve]'\n" in done.stdout

@@ -1,0 +1,62 @@
+"""Each line of docs/faults.md provokes what the page says, on planes in process; nothing is missing there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from connectrpc.errors import ConnectError
+from control.calls import create, get
+from flyteidl2.app.app_definition_pb2 import Status
+from import_graph import ROOT
+
+from flyteapps_control.codes import CODES
+from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.lifecycle import short_name, substate_name
+from flyteapps_fake.core.operations import BY_METHOD
+
+PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+ERRORS = re.findall(r'^\| (\w+) \| `(plane\.faults\.fail\("(\w+)".*)` \|$', PAGE, re.MULTILINE)
+STATES = re.findall(r"^\| (\w+) \| (\w+) \| \S+ s \| `(FakeControlPlane.*)` \|$", PAGE, re.MULTILINE)
+
+
+def test_the_page_is_complete() -> None:
+    """Each RPC has each code, and each substate is there."""
+    assert {(method, code) for code, _, method in ERRORS} == {(method, code) for method in BY_METHOD for code in CODES}
+    assert {substate for substate, _, _ in STATES} == {substate_name(each) for each in Status.Substate.values() if each}
+
+
+@pytest.mark.parametrize("method", BY_METHOD)
+def test_each_error_is_provoked(method: str) -> None:
+    """A call of the RPC fails with the code, once the line was run; without the rule it doesn't have that error."""
+    for code, line, rpc in ERRORS:
+        if rpc != method:
+            continue
+        with FakeControlPlane(clock="manual") as plane:
+            stub: Any = plane.logs_stub() if method == "TailLogs" else plane.stub()
+            call: Callable[[Any], Any] = getattr(stub, re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower())
+            plane.stub().create(create("hello"))
+            eval(line, {"plane": plane})
+            with pytest.raises(ConnectError, match=rf"fault f1: {method} fails") as refused:
+                list(call(BY_METHOD[method].request()))
+            assert refused.value.code.name == code
+
+
+@pytest.mark.parametrize(("substate", "status", "line"), STATES, ids=[each[0] for each in STATES])
+def test_each_state_is_reached(substate: str, status: str, line: str) -> None:
+    """The plane's app comes to the substate, with the status."""
+    names: Mapping[str, Any] = {"FakeControlPlane": FakeControlPlane}
+    with eval(line, dict(names)) as plane:
+        assert isinstance(plane, FakeControlPlane)
+        request = create("hello")
+        request.app.spec.autoscaling.replicas.max = 2
+        plane.stub().create(request)
+        for _ in range(20):
+            plane.clock.advance_to_next()
+            conditions = plane.stub().get(get("hello")).app.status.conditions
+            last = conditions[-1]
+            if (substate_name(last.substate), short_name(last.deployment_status)) == (substate, status):
+                return
+        pytest.fail(f"the app never was {status} {substate}")
