@@ -12,12 +12,17 @@ from unittest.mock import call
 import pytest
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
-from flyteidl2.app.app_payload_pb2 import WatchResponse
+from flyteidl2.app.app_definition_pb2 import Status
+from flyteidl2.app.app_payload_pb2 import GetResponse, WatchResponse
 from google.rpc.error_details_pb2 import RetryInfo
 
 from flyteapps_control.codes import CODES
 from flyteapps_control.face import ControlError
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.operations import GET
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.inprocess.transport import DirectStream
 
 from .calls import app_id, create, delete, get, update, watch
@@ -334,6 +339,36 @@ def test_a_stall_ends_with_the_planes_time() -> None:
         plane.clock.advance("1s")
         assert stream.receive(1).update_event.updated_app.spec.container.image == "y"
         stream.close()
+
+
+def test_a_stall_takes_no_real_time_on_an_auto_clock() -> None:
+    """A reader of a stalled stream moves an auto clock past the stall."""
+    with FakeControlPlane(clock="auto") as plane:
+        plane.faults.stall("Watch", after=0, seconds="1h")
+        plane.stub().create(create())
+        before = plane.now_ns()
+        stream = open_watch(plane)
+        assert stream.receive(5).HasField("create_event")
+        assert plane.now_ns() - before >= 3_600 * 10**9
+        stream.close()
+
+
+def test_a_delayed_call_sees_what_became_due_meanwhile() -> None:
+    """On the realtime clock the timers that are due when a delay ends fire before the call is carried out."""
+    real = [0.0]
+    settings = Settings(clock="realtime", speed=10.0)
+    plane = FakeControlPlane.of(settings, real=lambda: real[0])
+    with plane:
+        plane.stub().create(create())
+        plane.stub().get(get())
+        plane.faults.delay("Get", seconds="30s")
+        with pytest.raises(Postponed) as postponed:
+            plane.call(Call(GET, get()))
+        assert postponed.value.left() == pytest.approx(3.0)
+        real[0] += 3.1
+        assert postponed.value.left() == 0
+        app = GetResponse.FromString(postponed.value.resume()).app
+        assert app.status.conditions[-1].deployment_status == Status.DEPLOYMENT_STATUS_ACTIVE
 
 
 def test_messages_are_repeated_withheld_and_reordered() -> None:

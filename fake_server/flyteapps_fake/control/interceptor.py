@@ -130,6 +130,7 @@ class Interceptor:
 
         def resume() -> T:
             with self._lock:
+                self._timeline.run_due()
                 return go_on()
 
         def abandon() -> None:
@@ -145,11 +146,16 @@ class Interceptor:
         raise Postponed(real / 1e9, left, resume, abandon)
 
     def _pause(self, found: StreamFilter, stream: OpenStream, nanos: int) -> None:
+        """Let a stall end after so many nanoseconds; an `auto` clock goes there at once, as for a delayed call."""
+        due = self._now() + nanos
+        if self._timeline.real_seconds_until(due) == 0:
+            found.resume()
+            return
         self._stall += 1
         self._stalls[self._stall] = found, stream
         stream.on_closed.append(lambda _, number=self._stall: self._forget_stall(number))
         owner = ("stall", self._stall)
-        self._timeline.timers.schedule(self._now() + nanos, owner, STALL_END, self._stall, progress=False)
+        self._timeline.timers.schedule(due, owner, STALL_END, self._stall, progress=False)
         self._timeline.scheduled()
 
     def _end_stall(self, timer: Timer) -> None:

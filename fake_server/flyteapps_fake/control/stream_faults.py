@@ -87,7 +87,7 @@ class StreamFilter:
             stall, self._stall = self._stall.fault.stall, None
             self._stalled = True
             if stall.HasField("duration"):
-                self._pause(stall.duration.ToNanoseconds())
+                self._pause(stall.duration.ToNanoseconds())  # which may resume at once
         if self._stalled:
             return None
         while not self._ready:
