@@ -360,7 +360,8 @@ def test_a_delayed_call_sees_what_became_due_meanwhile() -> None:
     plane = FakeControlPlane.of(settings, real=lambda: real[0])
     with plane:
         plane.stub().create(create())
-        plane.stub().get(get())
+        before = plane.stub().get(get()).app.status.conditions[-1].deployment_status
+        assert before == Status.DEPLOYMENT_STATUS_ASSIGNED
         plane.faults.delay("Get", seconds="30s")
         with pytest.raises(Postponed) as postponed:
             plane.call(Call(GET, get()))
@@ -368,7 +369,7 @@ def test_a_delayed_call_sees_what_became_due_meanwhile() -> None:
         real[0] += 3.1
         assert postponed.value.left() == 0
         app = GetResponse.FromString(postponed.value.resume()).app
-        assert app.status.conditions[-1].deployment_status == Status.DEPLOYMENT_STATUS_ACTIVE
+        assert app.status.conditions[-1].deployment_status == Status.DEPLOYMENT_STATUS_PENDING
 
 
 def test_messages_are_repeated_withheld_and_reordered() -> None:
