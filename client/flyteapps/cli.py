@@ -32,13 +32,18 @@ CLOSED_PIPE = 141
 COMPLETION = "completion"
 
 #: Our own entry points, as pyproject.toml has them: to find one in the metadata of all installed packages takes 30 ms.
-OWN_COMMANDS = {"serve": "flyteapps_fake.cli.serve:main", "verify": "flyteapps_contract.cli.verify:command"}
+OWN_COMMANDS = {
+    "control": "flyteapps_fake.cli.control.main:main",
+    "serve": "flyteapps_fake.cli.serve:main",
+    "verify": "flyteapps_contract.cli.verify:command",
+}
 
 #: Extra that brings what a command needs; a command of another distribution has none here.
-EXTRA_OF_COMMAND = {"serve": "serve", "verify": "contract"}
+EXTRA_OF_COMMAND = {"control": "serve", "serve": "serve", "verify": "contract"}
 
 #: One line for `--help`, without importing the command.
 SUMMARY_OF_COMMAND = {
+    "control": "drive a running stand-in: faults, time, the log of calls",
     "serve": "run a stand-in control plane that the Flyte SDK and CLI can deploy to",
     "verify": "check that a control plane keeps the contract",
     COMPLETION: "print a completion script for bash, zsh or fish",
@@ -53,6 +58,7 @@ EXAMPLES = f"""\
 Examples:
   flyteapps serve                               run a control plane at localhost:8090, with pages at localhost:8080
   flyteapps verify localhost:8090               check the control plane at that address
+  flyteapps control clock show                  show the time of the control plane at localhost:8090
 {_COMPLETION_EXAMPLES}"""
 
 
@@ -145,7 +151,7 @@ def _complete(arguments: list[str], commands: Iterable[str]) -> int:
 def _help_without_extra(name: str) -> str:
     """Return the help of a command whose extra isn't installed: its options are known to its own modules alone."""
     summary = SUMMARY_OF_COMMAND[name]
-    arguments = "[OPTIONS] ENDPOINT" if name == "verify" else "[OPTIONS]"
+    arguments = {"verify": "[OPTIONS] ENDPOINT", "control": "COMMAND [ARGS]..."}.get(name, "[OPTIONS]")
     return "\n".join(
         [
             f"Usage: flyteapps {name} {arguments}",

@@ -36,8 +36,8 @@ def connect_control(
 
     `endpoint`: `http(s)://host:port` or `host:port`. `ca_cert`: a PEM file of authorities to trust instead of the
     system's. `timeout`: seconds of one request. Nothing is connected: a call raises ControlError with the code
-    UNAVAILABLE where no server listens, UNIMPLEMENTED where it has no control API. Raises ValueError for an address or
-    a timeout that is invalid, OSError for a file that can't be read.
+    UNAVAILABLE where no server listens, UNIMPLEMENTED where it has no control API. Raises ValueError for an address, a
+    file or a timeout that is invalid.
     """
     return Control(RemoteApi(endpoint, ca_cert, timeout))
 
@@ -57,7 +57,11 @@ class RemoteApi:
         self._timeout = timeout
         self._context: ssl.SSLContext | None = None
         if secure:
-            self._context = ssl.create_default_context(cafile=ca_cert)
+            try:
+                self._context = ssl.create_default_context(cafile=ca_cert)
+            except OSError as error:
+                why = "holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+                raise ValueError(f"the file of an authority {os.fspath(ca_cert or '')!r} is unusable: {why}") from None
         self.url = f"{'https' if secure else 'http'}://{self._host}:{self._port}"
         """The server's address."""
 

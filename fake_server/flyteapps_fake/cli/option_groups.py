@@ -16,10 +16,12 @@ class Group(NamedTuple):
 
 
 class GroupedCommand(click.Command):
-    """A command whose --help shows its options in groups."""
+    """A command whose --help shows its options in groups. `arguments`: its positional ones."""
 
-    def __init__(self, *, groups: Sequence[Group], **settings: object) -> None:
-        params: list[click.Parameter] = [each for group in groups for each in group.options]
+    def __init__(
+        self, *, groups: Sequence[Group], arguments: Sequence[click.Argument] = (), **settings: object
+    ) -> None:
+        params: list[click.Parameter] = [*arguments, *(each for group in groups for each in group.options)]
         super().__init__(params=params, **settings)  # type: ignore[arg-type]  # click's own settings
         self._groups = groups
 
@@ -40,7 +42,7 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each group, and one for --help."""
         listed = {each for group in self._groups for each in group.options}
-        others = tuple(each for each in self.get_params(ctx) if each not in listed)
+        others = tuple(each for each in self.get_params(ctx) if isinstance(each, click.Option) and each not in listed)
         for title, options in [*self._groups, ("Other", others)]:
             rows = [row for each in options if (row := each.get_help_record(ctx)) is not None]
             with formatter.section(title):
