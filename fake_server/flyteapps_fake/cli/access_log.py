@@ -1,18 +1,14 @@
-"""The access log: one line per answered call with method, app, code and milliseconds, and notices; as text or JSON.
-
-A thread of its own writes it: the reader of the output may be slow or have stopped, and calls must not wait for it.
-"""
+"""The access log: one line per answered call with method, app, code and milliseconds, and notices; as text or JSON."""
 
 from __future__ import annotations
 
 import json
-import queue
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from flyteapps_fake.cli.output import warn, write_line
+from flyteapps_fake.cli.background_writer import BackgroundWriter
+from flyteapps_fake.cli.output import write_line
 from flyteapps_fake.core.dialect import Notice
 
 if TYPE_CHECKING:
@@ -27,45 +23,25 @@ def access_log(log_format: str, quiet: bool) -> AccessLog | None:
     return None if quiet else AccessLog(_as_json if log_format == "json" else _as_text)
 
 
-class AccessLog:
+class AccessLog(BackgroundWriter[tuple[datetime, "AccessLine | Notice"]]):
     """A log that accepts lines from any thread without waiting. Once standard output is closed, it drops them."""
 
     def __init__(self, form: Callable[[datetime, AccessLine | Notice], str]) -> None:
+        super().__init__("flyteapps-access-log", self._print, MAX_QUEUED_LINES, _dropped)
         self._form = form
-        self._lines: queue.Queue[tuple[datetime, AccessLine | Notice]] = queue.Queue(MAX_QUEUED_LINES)
-        self._dropped = 0
-        self._thread: threading.Thread | None = None
-        self._closed = False
 
     def __call__(self, line: AccessLine | Notice) -> None:
         """Queue a line for writing."""
-        if self._closed:
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="flyteapps-access-log", daemon=True)
-            self._thread.start()
-        try:
-            self._lines.put_nowait((datetime.now(), line))
-        except queue.Full:
-            self._dropped += 1
+        if not self.closed:
+            self.put((datetime.now(), line))
 
-    def flush(self, seconds: float) -> None:
-        """Wait until all lines are written, for at most that many seconds."""
-        with self._lines.all_tasks_done:
-            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
+    def _print(self, item: tuple[datetime, AccessLine | Notice], last: bool) -> bool:
+        return write_line(self._form(*item), flush=last)
 
-    def _run(self) -> None:
-        while True:
-            moment, line = self._lines.get()
-            try:
-                if not self._closed:
-                    self._closed = not write_line(self._form(moment, line), flush=self._lines.empty())
-                if self._dropped:
-                    dropped, self._dropped = self._dropped, 0
-                    why = "standard output is read too slowly: read it faster, or use --quiet"
-                    warn(f"{dropped} access lines were dropped: {why}")
-            finally:
-                self._lines.task_done()
+
+def _dropped(lines: int) -> str:
+    why = "standard output is read too slowly: read it faster, or use --quiet"
+    return f"{lines} access lines were dropped: {why}"
 
 
 def _as_text(moment: datetime, line: AccessLine | Notice) -> str:

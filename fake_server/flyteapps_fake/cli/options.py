@@ -11,7 +11,7 @@ import click
 
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.cli.option_types import PATH, Pair, Pool, option, port
-from flyteapps_fake.core.settings import INGRESS_FORMS, IngressForm
+from flyteapps_fake.core.settings import DEFAULT_CALLS, INGRESS_FORMS, IngressForm
 from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import LOCALHOST
@@ -43,7 +43,7 @@ class ServeOptions:
     run_output: Sequence[tuple[str, str]]
     app_scenario: Sequence[tuple[str, str]]
     seed: int
-    clock: Literal["realtime", "auto"]
+    clock: Literal["realtime", "auto", "manual"]
     speed: float
     server: Server
     tls: str | None
@@ -54,6 +54,9 @@ class ServeOptions:
     max_streams: int
     max_streams_per_connection: int
     request_timeout: float
+    control: bool | None
+    call_log: Path | None
+    call_log_size: int
     log_format: Literal["text", "json"]
     quiet: bool
 
@@ -104,9 +107,10 @@ GROUPS: tuple[Group, ...] = (
             ),
             option(
                 ["--clock"],
-                type=click.Choice(["realtime", "auto"]),
+                type=click.Choice(["realtime", "auto", "manual"]),
                 default="realtime",
-                help="realtime: time passes as usual. auto: time jumps forward while a client waits for an app.",
+                help="realtime: time passes as usual. auto: time jumps forward while a client waits for an app. "
+                "manual: time passes by `flyteapps control clock` alone.",
             ),
             option(
                 ["--speed"],
@@ -176,6 +180,29 @@ GROUPS: tuple[Group, ...] = (
                 type=float,
                 default=60.0,
                 help="Seconds of the plane's time within which a cluster must acknowledge a lease, such as 30.",
+            ),
+        ),
+    ),
+    Group(
+        "Control and recorded calls",
+        (
+            option(
+                ["--control/--no-control"],
+                default=None,
+                show_default="served unless other machines reach the server",
+                help="Whether the control API is served, by which `flyteapps control` drives the plane.",
+            ),
+            option(
+                ["--call-log-size"],
+                type=click.IntRange(0, 1_000_000),
+                default=DEFAULT_CALLS,
+                help="Recorded calls to keep, such as 10000; 0 records none.",
+            ),
+            option(
+                ["--call-log"],
+                type=PATH,
+                metavar="FILE",
+                help="File to append each finished call to as a line of JSON, such as calls.jsonl.",
             ),
         ),
     ),

@@ -99,12 +99,28 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "seed": options.seed,
         "clock": options.clock,
         "speed": options.speed,
+        "call_log": options.call_log_size,
     }
     try:
         Settings(**settings)  # type: ignore[arg-type]
     except ValueError as error:
         raise StartupError(str(error)) from None
     return settings
+
+
+def call_log_of(options: ServeOptions) -> str | None:
+    """Return the path of the file of calls, None without one. Raises StartupError where it can't be written."""
+    if options.call_log is None:
+        return None
+    if not options.call_log_size:
+        raise StartupError("--call-log needs recorded calls: remove --call-log-size 0, or remove --call-log")
+    path = options.call_log.absolute()
+    try:
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        message = f"--call-log {options.call_log}: can't be written: {error.strerror}; choose another file"
+        raise StartupError(message) from None
+    return str(path)
 
 
 def limits_of(options: ServeOptions) -> dict[str, Any]:
@@ -216,6 +232,8 @@ def config_of(
         console_port=sockets.console[0].getsockname()[1] if sockets.console else None,
         log_format=options.log_format,
         quiet=options.quiet,
+        control_api=is_loopback(addresses[0]) if options.control is None else options.control,
+        call_log=call_log_of(options),
         settings=settings,
         tls_cert=str(certificate.cert) if certificate else None,
         tls_key=str(certificate.key) if certificate else None,

@@ -30,6 +30,7 @@ class Record:
 
     __slots__ = (
         "_call",
+        "_ends_otherwise",
         "_log",
         "_request",
         "_response",
@@ -53,6 +54,7 @@ class Record:
         # the plane may change and keep the request of a write
         self._request: bytes | None = None if call.operation.no_side_effects else call.request.SerializeToString()
         self._response: bytes | None = None
+        self._ends_otherwise = False
         self._stream = NO_MESSAGES
         self.messages = 0
         self.code = ""
@@ -95,6 +97,8 @@ class Record:
         self._response = response
         self.code = "OK"
         self._log.grow(self, len(response))
+        if not self._ends_otherwise:
+            self._log.finish(self)
 
     def send(self, message: bytes) -> None:
         """Record a message of a stream."""
@@ -109,11 +113,17 @@ class Record:
         """Record the end of the call, the first one."""
         if not self.code:
             self.code, self.message = code, message
+            self._log.finish(self)
+
+    def expect_loss(self) -> None:
+        """Record that `lose_answer` follows, unless the call fails: the call isn't over with its answer."""
+        self._ends_otherwise = True
 
     def lose_answer(self, code: str, message: str) -> None:
         """Record that the call was carried out, and answered otherwise."""
         self._response = None
         self.code, self.message = code, message
+        self._log.finish(self)
 
 
 class CallLog:
@@ -127,6 +137,8 @@ class CallLog:
         self._number = 0
         self.forgotten = 0
         """Number of calls that were recorded and are forgotten by now."""
+        self.on_finished: Callable[[Record], None] | None = None
+        """The listener for calls that are over; it must not wait."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -151,6 +163,11 @@ class CallLog:
             self._bytes += size
             if self._bytes > MAX_BYTES:
                 self._trim()
+
+    def finish(self, record: Record) -> None:
+        """Report that a call is over."""
+        if self.on_finished is not None:
+            self.on_finished(record)
 
     def clear(self) -> int:
         """Forget all calls; return how many there were."""

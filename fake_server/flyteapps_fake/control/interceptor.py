@@ -120,6 +120,8 @@ class Interceptor:
                 return carry_out()
             error, applied = ending
             if applied:
+                if record is not None:
+                    record.expect_loss()
                 carry_out()
             if record is not None:
                 record.lose_answer(error.code.name, error.message)

@@ -89,6 +89,10 @@ class Plane:
         """Call `listener`, under the plane's lock, with every notice for the terminal."""
         self._dialect.on_notice = listener
 
+    def notify_of_calls(self, listener: Callable[[Record], None]) -> None:
+        """Call `listener`, under the plane's lock, with every recorded call once it is over."""
+        self._interceptor.log.on_finished = listener
+
     def call(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a unary RPC. Raises RpcError, and Effect for a fault."""
         with self._lock:

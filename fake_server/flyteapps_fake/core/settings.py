@@ -23,6 +23,8 @@ MAX_NAME = 255
 """Characters of the name of a task or an artifact: the protos' rule."""
 _ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
 
+DEFAULT_CALLS = 1_000
+"""Recorded calls that are kept."""
 DEFAULT_POOL = "default"
 SIMULATED = "simulated"
 """The name of the simulated cluster."""
@@ -79,7 +81,7 @@ class Settings:
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
-    call_log: int = 1_000
+    call_log: int = DEFAULT_CALLS
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:

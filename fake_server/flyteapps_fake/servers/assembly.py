@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyteapps_fake.cli.access_log import access_log
 from flyteapps_fake.cli.traces import set_up_traces
@@ -20,8 +21,14 @@ from flyteapps_fake.http.options import FrontOptions, Server
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.console_port import Console, Pem
 
+if TYPE_CHECKING:
+    from flyteapps_fake.cli.call_log_file import CallLogFile
+
 FLUSH_SECONDS = 0.2
 """Time to write the last access lines; a reader that has stopped doesn't delay the server's end any longer."""
+
+FLUSH_CALLS_SECONDS = 1.0
+"""Time to write the last calls to the file of calls."""
 
 Hook = Callable[[Front], Awaitable[None]]
 
@@ -38,6 +45,12 @@ def assemble(
     log = access_log(config.log_format, config.quiet)
     if log is not None:
         plane.notify(log)
+    calls: CallLogFile | None = None
+    if config.call_log is not None:
+        from flyteapps_fake.cli.call_log_file import CallLogFile
+
+        calls = CallLogFile(Path(config.call_log))
+        plane.notify_of_calls(calls.put)
     end_traces = set_up_traces()
     console: Console | None = None
 
@@ -57,6 +70,8 @@ def assemble(
                 await asyncio.to_thread(end_traces)
         if log is not None:
             await asyncio.to_thread(log.flush, FLUSH_SECONDS)
+        if calls is not None:
+            await asyncio.to_thread(calls.flush, FLUSH_CALLS_SECONDS)
 
     return Front(
         plane,
@@ -67,6 +82,7 @@ def assemble(
             ),
             limits=Limits(**config.limits),
             console_port=config.console_port,
+            control=config.control_api,
             access_log=log,
             page=pages,
             on_startup=on_startup,

@@ -16,7 +16,8 @@ class ServeConfig:
     """The configuration of one server.
 
     `addresses`: those it listens on. `settings`: the fields of Settings. `limits`: those of Limits. `console_port`
-    None: no port for the console. `tls_cert`, `tls_key`: paths of PEM files, both or neither. `hosts`, `origins`: the
+    None: no port for the console. `control_api`: whether the control API is served. `call_log`: the path of the file of
+    calls. `tls_cert`, `tls_key`: paths of PEM files, both or neither. `hosts`, `origins`: the
     arguments of HostPolicy. For a child alone, `control`: the path of the socket to its parent; `console_fds`,
     `stderr_fd`: the files that it inherits.
     """
@@ -26,6 +27,8 @@ class ServeConfig:
     console_port: int | None = DEFAULT_CONSOLE_PORT
     log_format: Literal["text", "json"] = "text"
     quiet: bool = False
+    control_api: bool = True
+    call_log: str | None = None
     control: str | None = None
     console_fds: tuple[int, ...] = ()
     stderr_fd: int | None = None

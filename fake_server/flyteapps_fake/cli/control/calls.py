@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
-from base64 import b64encode
 from importlib import import_module
 from typing import Any, TypedDict, Unpack
 
 import click
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.json_format import MessageToDict
 
+from flyteapps_control.call_json import plain_call
 from flyteapps_control.face import CallsDiffer
 from flyteapps_control.v1 import control_pb2 as pb
-from flyteapps_fake.cli.control.connection import Connection, app_options, command, option, plain
+from flyteapps_fake.cli.control.connection import Connection, app_options, command, option
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.cli.option_types import Pair
 
@@ -37,7 +35,7 @@ class Selection(TypedDict):
 
 def _list(connection: Connection, *, limit: int, **selection: Unpack[Selection]) -> None:
     found = connection.control.calls.list(**_selected(selection), limit=limit)
-    value = [_plain_call(each) for each in found] if connection.as_json else None
+    value = _readable(found) if connection.as_json else None
     connection.show(value, "\n".join(map(_shown, found)) or "no call is recorded that matches")
 
 
@@ -87,22 +85,11 @@ def _shown(call: pb.RecordedCall) -> str:
     return " ".join(parts) + (f": {' '.join(call.message.split())}" if call.message else "")
 
 
-def _plain_call(call: pb.RecordedCall) -> dict[str, Any]:
-    """Return a call as JSON, its messages readable where their types are known."""
+def _readable(calls: list[pb.RecordedCall]) -> list[dict[str, Any]]:
+    """Return the calls as JSON."""
     for module in MESSAGES:
         import_module(module)
-    bare = pb.RecordedCall()
-    bare.CopyFrom(call)
-    bare.ClearField("request")
-    bare.ClearField("responses")
-    return {**plain(bare), "request": _content(call.request), "responses": [_content(each) for each in call.responses]}
-
-
-def _content(packed: AnyMessage) -> dict[str, Any]:
-    try:
-        return MessageToDict(packed)
-    except TypeError:  # a type that isn't loaded
-        return {"@type": packed.type_url, "value": b64encode(packed.value).decode()}
+    return [plain_call(each) for each in calls]
 
 
 def _selection() -> tuple[click.Option, ...]:
