@@ -25,14 +25,15 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of the loopback that was free just now."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port: int = bound.getsockname()[1]
         return port
 
 
-def _run(folder: Path, *command: str) -> str:
+def run_command(folder: Path, *command: str) -> str:
     """Run the command in this folder, then end the processes that it left; return its output, or fail."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("FLYTE", "PYTEST_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
@@ -60,14 +61,14 @@ def test_the_steps_of_the_workflow_run(tmp_path: Path) -> None:
     [workflow] = [yaml.safe_load(block) for block in _blocks("yaml")]
     steps = {step.get("name"): step for step in workflow["jobs"]["test"]["steps"]}
     script = "".join(f"{steps[name]['run']}\n" for name in ("Start a server", "Test against the server"))
-    assert '"SERVING"' in _run(tmp_path, "bash", "-c", ERRORS + script.replace("8090", str(_free_port())))
+    assert '"SERVING"' in run_command(tmp_path, "bash", "-c", ERRORS + script.replace("8090", str(free_port())))
 
 
 @pytest.mark.slow
 def test_a_script_reads_the_ports(tmp_path: Path) -> None:
     """The script finds the address of each of two servers, and each has its own org."""
     [script] = _blocks("shell")
-    printed = _run(tmp_path, "bash", "-c", ERRORS + script)
+    printed = run_command(tmp_path, "bash", "-c", ERRORS + script)
     assert re.findall(r'"org": "(\w+)"', printed) == ["red", "blue"]
 
 
@@ -78,4 +79,4 @@ def test_the_tests_pass(tmp_path: Path) -> None:
         (tmp_path / f"test_page_{number}.py").write_text(block, encoding="utf-8")
     options = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider")
     for workers in ((), ("-n", "2")):
-        assert "3 passed" in _run(tmp_path, sys.executable, "-m", "pytest", *options, *workers)
+        assert "3 passed" in run_command(tmp_path, sys.executable, "-m", "pytest", *options, *workers)
