@@ -17,3 +17,20 @@ def code_name(code: str) -> str:
     if name not in CODES:
         raise ValueError(f"{code!r} is no code of an error: there are {', '.join(CODES)}")
     return name
+
+
+_OF_STATUS = {
+    400: "INTERNAL",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "UNIMPLEMENTED",
+    429: "UNAVAILABLE",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "UNAVAILABLE",
+}
+
+
+def code_of_status(status: int) -> str:
+    """Return the code that clients make of an answer without one, by its status in HTTP: as gRPC and Connect define."""
+    return _OF_STATUS.get(status, "UNKNOWN")

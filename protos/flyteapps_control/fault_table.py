@@ -64,6 +64,18 @@ class Rule:
         fault.applied += chosen
         return chosen
 
+    def draw_delay(self) -> int:
+        """Return the nanoseconds of the rule's delay for one call."""
+        delay = self.fault.delay
+        match delay.WhichOneof("distribution"):
+            case "uniform":
+                return round(self.random.uniform(delay.uniform.min.ToNanoseconds(), delay.uniform.max.ToNanoseconds()))
+            case "log_normal":
+                drawn = self.random.lognormvariate(0, delay.log_normal.sigma)
+                return round(delay.log_normal.median.ToNanoseconds() * drawn)
+            case _:
+                return delay.fixed.ToNanoseconds()
+
 
 class FaultTable:
     """The rules of one plane or one client. Not thread-safe.

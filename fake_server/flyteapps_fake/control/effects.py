@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flyteapps_control.codes import code_of_status
 from flyteapps_fake.core.errors import Code
-
-CODE_OF_STATUS = {
-    400: Code.INTERNAL,
-    401: Code.UNAUTHENTICATED,
-    403: Code.PERMISSION_DENIED,
-    404: Code.UNIMPLEMENTED,
-    429: Code.UNAVAILABLE,
-    502: Code.UNAVAILABLE,
-    503: Code.UNAVAILABLE,
-    504: Code.UNAVAILABLE,
-}
-"""The code that clients make of an answer without one, by its status in HTTP: the rule of gRPC and Connect."""
 
 
 class Effect(Exception):  # noqa: N818  # no error of the server's
@@ -66,7 +55,7 @@ class HttpAnswer(Effect):
     @property
     def code(self) -> Code:
         """The code that clients make of it."""
-        return CODE_OF_STATUS.get(self.status, Code.UNKNOWN)
+        return Code[code_of_status(self.status)]
 
 
 class ConnectionReset(Effect):

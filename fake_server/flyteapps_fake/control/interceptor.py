@@ -108,7 +108,7 @@ class Interceptor:
         real, virtual = 0, 0
         for rule in rules:
             if rule.effect == "delay":
-                drawn = draw(rule)
+                drawn = rule.draw_delay()
                 if rule.fault.delay.real:
                     real += drawn
                 else:
@@ -171,19 +171,6 @@ class Interceptor:
 
     def _now(self) -> int:
         return self._timeline.clock.now()
-
-
-def draw(rule: Rule) -> int:
-    """Return the nanoseconds of a rule's delay."""
-    delay = rule.fault.delay
-    match delay.WhichOneof("distribution"):
-        case "uniform":
-            return round(rule.random.uniform(delay.uniform.min.ToNanoseconds(), delay.uniform.max.ToNanoseconds()))
-        case "log_normal":
-            drawn = rule.random.lognormvariate(0, delay.log_normal.sigma)
-            return round(delay.log_normal.median.ToNanoseconds() * drawn)
-        case _:
-            return delay.fixed.ToNanoseconds()
 
 
 def ending_of(rule: Rule) -> tuple[RpcError | HttpAnswer | ConnectionReset, bool] | None:
