@@ -1,15 +1,14 @@
-"""A transport that loses, delays, repeats and cuts, in front of another: by a plan, one fault a call."""
+"""Faults by a plan, one a call: FaultyTransport with another rule for each."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
+from flyteapps.testing import Call, FaultyTransport, MockTransport, faults
 from flyteapps_fake.inprocess.transport import DirectTransport
 
 REQUEST_LOST = "request lost"
@@ -21,6 +20,14 @@ CALL_FAULTS = (REQUEST_LOST, RESPONSE_LOST, REPEATED, REFUSED, BROKEN)
 
 OK = "ok"
 
+RULES: dict[str, dict[str, Any]] = {
+    REQUEST_LOST: {"code": "UNAVAILABLE", "message": "the request was lost"},
+    RESPONSE_LOST: {"code": "UNAVAILABLE", "message": "the response was lost", "applied": True},
+    REFUSED: {"code": "RESOURCE_EXHAUSTED", "message": "busy"},
+    BROKEN: {"code": "INTERNAL", "message": "broken"},
+}
+"""The arguments of `faults.fail`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -29,6 +36,12 @@ class Cut:
     after: int
     how: str = "UNAVAILABLE"
     repeat: bool = False
+
+    def rules(self, rpc: str) -> list[faults.Fault]:
+        """Return the rules of such a stream."""
+        repeated = self.repeat and self.after > 0
+        cut = faults.cut(rpc, after=self.after + repeated, code="" if self.how == "clean" else self.how)
+        return [cut, faults.repeat(rpc, message=self.after)] if repeated else [cut]
 
 
 @dataclass(slots=True)
@@ -39,120 +52,20 @@ class Plan:
     cuts: list[Cut] = field(default_factory=list[Cut])
     log: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
-    def next_call(self, method: str) -> str:
-        """Return the fault of this call."""
-        fault = self.calls.pop(0) if self.calls else OK
-        self.log.append((method, fault))
-        return fault
 
-    def next_cut(self) -> Cut | None:
-        """Return the end of this stream."""
-        return self.cuts.pop(0) if self.cuts else None
+def faulty(inner: DirectTransport, plan: Plan) -> MockTransport:
+    """Return a transport with the plan's faults, in front of a plane in this process."""
 
-
-def unavailable(why: str) -> ConnectError:
-    """Return the error of a lost message."""
-    return ConnectError(Code.UNAVAILABLE, why)
-
-
-class FaultyTransport:
-    """A Transport with faults, in front of a plane in this process."""
-
-    def __init__(self, inner: DirectTransport, plan: Plan) -> None:
-        self._inner = inner
-        self._plan = plan
-
-    def unary(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> Any:
-        """Make one call, with the fault that is due."""
-        fault = self._plan.next_call(method.name)
-        if fault == REQUEST_LOST:
-            raise unavailable("the request was lost")
-        if fault == REFUSED:
-            raise ConnectError(Code.RESOURCE_EXHAUSTED, "busy")
-        if fault == BROKEN:
-            raise ConnectError(Code.INTERNAL, "broken")
-        try:
-            response = self._inner.unary(method, request)
-        finally:
-            if fault == RESPONSE_LOST:
-                raise unavailable("the response was lost")
+    def answer(call: Call) -> Any:
+        if call.streaming:
+            return call.send(FaultyTransport(inner, plan.cuts.pop(0).rules(call.rpc) if plan.cuts else ()))
+        fault = plan.calls.pop(0) if plan.calls else OK
+        plan.log.append((call.rpc, fault))
+        rules = [faults.fail(call.rpc, **RULES[fault])] if fault in RULES else []
+        response = FaultyTransport(inner, rules).unary(call.method, call.request)
         if fault == REPEATED:
             with contextlib.suppress(ConnectError):
-                self._inner.unary(method, request)
+                inner.unary(call.method, call.request)
         return response
 
-    async def async_unary(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> Any:
-        """Do the same, awaiting."""
-        return self.unary(method, request)
-
-    def stream(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> CutStream:
-        """Return a stream that ends where it is due."""
-        return CutStream(self._inner.stream(method, request), self._plan.next_cut())
-
-    def async_stream(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> AsyncCutStream:
-        """Do the same, awaiting."""
-        return AsyncCutStream(self._inner.async_stream(method, request), self._plan.next_cut())
-
-
-class _Cutting:
-    def __init__(self, inner: Any, cut: Cut | None) -> None:
-        self._inner = inner
-        self._cut = cut
-        self._given = 0
-        self._again: list[Any] = []
-
-    def _due(self) -> None:
-        if self._cut is not None and self._given >= self._cut.after:
-            self._inner.close()
-            if self._cut.how == "clean":
-                raise EOFError("cut")
-            raise ConnectError(Code[self._cut.how], "the stream was cut")
-
-    def _count(self, message: Any) -> Any:
-        self._given += 1
-        if self._cut is not None and self._cut.repeat and self._given == self._cut.after:
-            self._again.append(message)
-        return message
-
-
-class CutStream(_Cutting):
-    """A stream with an end."""
-
-    def receive(self, timeout: float | None = None) -> Any:
-        """See Stream.receive."""
-        if self._again:
-            return self._again.pop()
-        self._due()
-        return self._count(self._inner.receive(timeout))
-
-    def close(self) -> None:
-        """See Stream.close."""
-        self._inner.close()
-
-
-class AsyncCutStream(_Cutting):
-    """The same, awaiting."""
-
-    async def receive(self, timeout: float | None = None) -> Any:
-        """See AsyncStream.receive."""
-        if self._again:
-            return self._again.pop()
-        self._due()
-        return self._count(await self._inner.receive(timeout))
-
-    async def aclose(self) -> None:
-        """See AsyncStream.aclose."""
-        await self._inner.aclose()
-
-
-def cuts(positions: Iterable[int], how: str = "UNAVAILABLE") -> list[Cut]:
-    """Return one cut a stream, at these positions."""
-    return [Cut(position, how) for position in positions]
+    return MockTransport(answer)

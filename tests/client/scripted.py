@@ -1,108 +1,32 @@
-"""A transport that answers as a test says: no plane, no rules."""
+"""Scripts for a transport without a plane, and the messages that they are made of."""
 
 from __future__ import annotations
 
-import asyncio
-import queue
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectrpc.errors import ConnectError
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps import DeploymentStatus, Substate
+from flyteapps.testing import SILENCE, Call, MockTransport
 
 END = EOFError("the stream ended")
 
 
-class ScriptedTransport:
-    """Calls are answered by `answers[METHOD](request)`; each stream gives the messages of the next script.
+def scripted(answers: Mapping[str, Callable[[Any], Any]], *streams: list[Any]) -> MockTransport:
+    """Return a transport whose calls are answered by `answers[METHOD](request)`, and its streams by one script each.
 
     A script is a list of messages and exceptions; after its last entry a stream stays silent.
     """
+    left = list(streams)
 
-    def __init__(self, answers: dict[str, Callable[[Any], Any]], streams: list[list[Any]]) -> None:
-        self._answers = answers
-        self._streams = streams
-        self.opened = 0
-        self.calls: list[tuple[str, Any]] = []
+    def answer(call: Call) -> Any:
+        if call.streaming:
+            return [*(left.pop(0) if left else []), SILENCE]
+        return answers[call.rpc](call.request)
 
-    def unary(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> Any:
-        """Return the answer, or raise it."""
-        self.calls.append((method.name, request))
-        answer = self._answers[method.name](request)
-        if isinstance(answer, ConnectError):
-            raise answer
-        return answer
-
-    async def async_unary(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> Any:
-        """Do the same, awaiting."""
-        return self.unary(method, request)
-
-    def stream(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> ScriptedStream:
-        """Return a stream of the next script."""
-        self.opened += 1
-        return ScriptedStream(self._streams.pop(0) if self._streams else [])
-
-    def async_stream(
-        self, method: Any, request: Any, timeout: float | None = None, headers: Mapping[str, str] | None = None
-    ) -> AsyncScriptedStream:
-        """Do the same, awaiting."""
-        return AsyncScriptedStream(self.stream(method, request))
-
-
-class ScriptedStream:
-    """One stream."""
-
-    def __init__(self, script: list[Any]) -> None:
-        self._script = list(script)
-        self._silence: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.closed = False
-
-    def receive(self, timeout: float | None = None) -> Any:
-        """See Stream.receive."""
-        if not self._script:
-            try:
-                self._silence.get(timeout=timeout)
-            except queue.Empty:
-                raise TimeoutError from None
-        entry = self._script.pop(0)
-        if isinstance(entry, Exception):
-            raise entry
-        return entry
-
-    def empty(self) -> bool:
-        """Return whether the script is used up."""
-        return not self._script
-
-    def close(self) -> None:
-        """See Stream.close."""
-        self.closed = True
-
-
-class AsyncScriptedStream:
-    """The same, awaiting."""
-
-    def __init__(self, inner: ScriptedStream) -> None:
-        self._inner = inner
-
-    async def receive(self, timeout: float | None = None) -> Any:
-        """See AsyncStream.receive."""
-        if self._inner.empty():
-            await asyncio.sleep(timeout if timeout is not None else 3_600)
-            raise TimeoutError
-        return self._inner.receive(timeout)
-
-    async def aclose(self) -> None:
-        """See AsyncStream.aclose."""
-        self._inner.close()
+    return MockTransport(answer)
 
 
 def state(

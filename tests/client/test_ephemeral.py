@@ -14,7 +14,7 @@ from flyteapps import App, AppNotFound, Client, DeploymentFailed, DeploymentStat
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, SETTLES, Run, client_of
-from .faults import FaultyTransport, Plan
+from .faults import Plan, faulty
 from .messages import app, spec
 
 STATES = ("active", "stopped", "unassigned", "pending", "failed", "never written")
@@ -78,7 +78,7 @@ def test_a_context_ends_with_the_app_stopped(client: Client, run: Run, state: st
 def test_the_first_error_is_kept(plane: FakeControlPlane, run: Run) -> None:
     """The block's error is raised; the failed stop is a note on it."""
     plan = Plan()
-    client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, waits=SETTLES, **SCOPE)
+    client = Client(transport=faulty(plane.transport(), plan), retries=QUICK, waits=SETTLES, **SCOPE)
     handle = client.apps.create(app())
 
     def body() -> None:
@@ -205,7 +205,7 @@ def test_an_unassigned_app_is_stopped(direct: Client, run: Run) -> None:
 
 def test_an_app_without_ingress_can_be_created_again(run: Run) -> None:
     """Another plane stores no ingress: the comparison treats that as equal."""
-    from .scripted import ScriptedTransport, state
+    from .scripted import scripted, state
 
     stored = state((DeploymentStatus.ACTIVE, "ready"), revision=1)
     assert not stored.spec.HasField("ingress")
@@ -219,10 +219,10 @@ def test_an_app_without_ingress_can_be_created_again(run: Run) -> None:
     def got(_: Any) -> Any:
         return payload.GetResponse(app=stored)
 
-    transport = ScriptedTransport({"Create": exists, "Get": got}, [])
+    transport = scripted({"Create": exists, "Get": got})
     wanted = definition.App()
     wanted.CopyFrom(stored)
     wanted.spec.ingress.SetInParent()
     made = run(Client(transport=transport, retries=QUICK, **SCOPE).apps.create, wanted)
     assert made.revision == 1
-    assert [name for name, _ in transport.calls] == ["Create", "Get"]
+    assert [call.rpc for call in transport.calls] == ["Create", "Get"]

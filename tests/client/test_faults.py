@@ -15,7 +15,7 @@ from flyteapps import AppNotFound, Client, Conflict, Error, FailedPrecondition, 
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import SCOPE, Run
-from .faults import CALL_FAULTS, OK, RESPONSE_LOST, Cut, FaultyTransport, Plan
+from .faults import CALL_FAULTS, OK, RESPONSE_LOST, Cut, Plan, faulty
 from .messages import app, spec
 
 IMAGES = ("example.org/a:1", "example.org/b:1", "example.org/c:1")
@@ -192,7 +192,7 @@ def test_what_the_client_reports_is_true(
     plan = Plan()
     with FakeControlPlane(dialect=dialect) as plane:
         client = Client(
-            transport=FaultyTransport(plane.transport(), plan),
+            transport=faulty(plane.transport(), plan),
             retries=Retries(attempts=attempts, initial=0, maximum=0),
             waits=Waits(timeout=20, settle=0.02, poll=0.5),
             **SCOPE,

@@ -27,11 +27,11 @@ from flyteapps import (
     Waits,
     WaitTimeout,
 )
+from flyteapps.testing import FaultyTransport, faults
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, Run, client_of
-from .faults import FaultyTransport, Plan
-from .losing import Losing
+from .faults import Plan, faulty
 from .messages import app, spec
 
 
@@ -50,7 +50,12 @@ def slow(dialect: str) -> Iterator[FakeControlPlane]:
 
 def losing(plane: FakeControlPlane, **waits: float) -> Client:
     """Return a client of the plane that never sees an event."""
-    return Client(transport=Losing(plane.transport()), retries=QUICK, waits=Waits(**{"timeout": 5, **waits}), **SCOPE)
+    return Client(
+        transport=FaultyTransport(plane.transport(), [faults.stall("Watch", after=1)]),
+        retries=QUICK,
+        waits=Waits(**{"timeout": 5, **waits}),
+        **SCOPE,
+    )
 
 
 def there(plane: FakeControlPlane) -> definition.App:
@@ -315,7 +320,7 @@ class TestWrites:
     def test_labels_are_not_wanted_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
         """They never come back: an equal spec is not written because of them."""
         plan = Plan()
-        client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, **SCOPE)
+        client = Client(transport=faulty(plane.transport(), plan), retries=QUICK, **SCOPE)
         client.apps.create(app(team="blue"))
         plan.log.clear()
         stored = client.apps.get("hello").pb2.spec
@@ -326,7 +331,7 @@ class TestWrites:
         """As often as `retries` says, then the error says that it isn't known what became of it."""
         plan = Plan()
         retries = Retries(attempts=3, initial=0, maximum=0)
-        client = Client(transport=FaultyTransport(plane.transport(), plan), retries=retries, **SCOPE)
+        client = Client(transport=faulty(plane.transport(), plan), retries=retries, **SCOPE)
         with pytest.raises(Unavailable) as caught:
             run(client.apps.create, broken())
         assert caught.value.maybe_applied
@@ -432,7 +437,7 @@ class TestLists:
         """Nor asked more often than needed."""
         with FakeControlPlane() as plane:
             plan = Plan()
-            client = Client(transport=FaultyTransport(plane.transport(), plan), org="acme", **SCOPE)
+            client = Client(transport=faulty(plane.transport(), plan), org="acme", **SCOPE)
             for name in "ba":
                 client.apps.create(app(name))
             client.apps.get("b").deactivate(wait=True)

@@ -9,10 +9,11 @@ import pytest
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import Client, Conflict, NetworkError, Retries
+from flyteapps.testing import Call, MockTransport
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import SCOPE, Run
-from .faults import OK, REQUEST_LOST, RESPONSE_LOST, FaultyTransport, Plan
+from .faults import OK, REQUEST_LOST, RESPONSE_LOST, Plan, faulty
 from .messages import app, spec
 
 GONE = [REQUEST_LOST] * 50
@@ -21,7 +22,7 @@ GONE = [REQUEST_LOST] * 50
 def lossy(plane: FakeControlPlane, plan: Plan, attempts: int = 2) -> Client:
     """Return a client behind a network that loses messages by the plan."""
     retries = Retries(attempts=attempts, initial=0, maximum=0)
-    return Client(transport=FaultyTransport(plane.transport(), plan), retries=retries, **SCOPE)
+    return Client(transport=faulty(plane.transport(), plan), retries=retries, **SCOPE)
 
 
 def changed(stored: definition.App, image: str = "example.org/hello:2") -> definition.App:
@@ -56,19 +57,18 @@ def test_a_lost_answer_under_another_write(plane: FakeControlPlane, run: Run) ->
     client = lossy(plane, plan)
     made = client.apps.create(app())
 
-    class Overtaken(FaultyTransport):
-        def unary(self, method: Any, request: Any, timeout: float | None = None, headers: Any = None) -> Any:
-            lost = bool(plan.calls) and plan.calls[0] == RESPONSE_LOST
-            try:
-                return super().unary(method, request, timeout, headers)
-            finally:
-                if lost and method.name == "Update":
-                    other = Client(transport=plane.transport(), **SCOPE)
-                    other.apps.replace("hello", spec("example.org/other:1"), "somebody else")
+    lossy_transport = faulty(plane.transport(), plan)
 
-    behind = Client(
-        transport=Overtaken(plane.transport(), plan), retries=Retries(attempts=2, initial=0, maximum=0), **SCOPE
-    )
+    def overtaken(call: Call) -> Any:
+        lost = bool(plan.calls) and plan.calls[0] == RESPONSE_LOST
+        try:
+            return call.send(lossy_transport) if call.streaming else lossy_transport.unary(call.method, call.request)
+        finally:
+            if lost and call.rpc == "Update":
+                other = Client(transport=plane.transport(), **SCOPE)
+                other.apps.replace("hello", spec("example.org/other:1"), "somebody else")
+
+    behind = Client(transport=MockTransport(overtaken), retries=Retries(attempts=2, initial=0, maximum=0), **SCOPE)
     plan.calls[:] = [RESPONSE_LOST]
     with pytest.raises(Conflict) as caught:
         run(behind.apps.update, changed(made.pb2), "test")

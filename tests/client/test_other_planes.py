@@ -24,9 +24,10 @@ from flyteapps import (
     Waits,
     WaitTimeout,
 )
+from flyteapps.testing import MockTransport
 
 from .conftest import QUICK, SCOPE, Run
-from .scripted import END, ScriptedTransport, created, deleted, state, updated
+from .scripted import END, created, deleted, scripted, state, updated
 
 ACTIVE = DeploymentStatus.ACTIVE
 PENDING = DeploymentStatus.PENDING
@@ -39,7 +40,7 @@ BROKEN = ConnectError(Code.UNAVAILABLE, "the stream broke")
 NO_LOGS = ConnectError(Code.UNIMPLEMENTED, "no logs here")
 
 
-def client_of(transport: ScriptedTransport, **waits: float) -> Client:
+def client_of(transport: MockTransport, **waits: float) -> Client:
     """Return a client of a script."""
     return Client(
         transport=transport, retries=QUICK, waits=Waits(**{"timeout": 5, "settle": 0.2, "poll": 0.05, **waits}), **SCOPE
@@ -55,7 +56,7 @@ def got(app: Any) -> Any:
     return answer
 
 
-def replaced(run: Run, transport: ScriptedTransport, **waits: float) -> App:
+def replaced(run: Run, transport: MockTransport, **waits: float) -> App:
     """Return a handle that has just written; without revisions it has looked at a stream's snapshot before."""
     from .messages import spec
 
@@ -75,9 +76,9 @@ class TestWithoutRevisions:
 
         return {"Get": reads, "Update": update}
 
-    def transport(self, *scripts: list[Any]) -> ScriptedTransport:
+    def transport(self, *scripts: list[Any]) -> MockTransport:
         """Return such a plane; the scripts are those of the streams after the write."""
-        return ScriptedTransport(self.answers(got(self.OLD)), [[created(self.OLD)], *scripts])
+        return scripted(self.answers(got(self.OLD)), [created(self.OLD)], *scripts)
 
     def test_another_set_of_conditions_ends_the_wait(self, run: Run) -> None:
         """The old ACTIVE doesn't count; ACTIVE after PENDING does, and is called observed."""
@@ -119,14 +120,12 @@ class TestWithoutRevisions:
         run(handle.watch)
         assert handle.message == "Service is ready again"
         transport: Any = handle.client.transport
-        assert [name for name, _ in transport.calls] == ["Get", "Update"]
+        assert [call.rpc for call in transport.calls if not call.streaming] == ["Get", "Update"]
 
     def test_a_create_that_returned_no_conditions(self, run: Run) -> None:
         """The first ACTIVE that is seen may be the one of an app that stood before: it has to settle."""
         answers = {"Create": lambda _: payload.CreateResponse(app=state()), "Get": got(self.OLD)}  # pyright: ignore[reportUnknownLambdaType]
-        client = client_of(
-            ScriptedTransport(answers, [[created(state()), updated(self.OLD)], *[[created(self.OLD)]] * 50])
-        )
+        client = client_of(scripted(answers, [created(state()), updated(self.OLD)], *[[created(self.OLD)]] * 50))
         handle = run(client.apps.create, state())
         run(handle.watch)
         assert handle.waited is not None
@@ -154,7 +153,7 @@ class TestWithoutRevisions:
         """A stopped app doesn't show when it was created: it is the one that was seen."""
         stopped = state((STOPPED, "App scaled to zero"), desired=definition.Spec.DESIRED_STATE_STOPPED)
         stopped.status.ClearField("created_at")
-        transport = ScriptedTransport({}, [[created(self.OLD), deleted(stopped)]])
+        transport = scripted({}, [created(self.OLD), deleted(stopped)])
         changes = run.items(App(self.OLD, client_of(transport, poll=60)).events, timeout=0.2)
         assert [change.kind for change in changes] == [ChangeKind.DELETED]
 
@@ -174,10 +173,10 @@ class TestLagging:
     BEFORE = state((ACTIVE, "ready"), revision=1, counters=True)
     LAGGING = state((ACTIVE, "ready"), revision=2, counters=True)
 
-    def transport(self, *script: Any) -> ScriptedTransport:
+    def transport(self, *script: Any) -> MockTransport:
         """Return a plane that shows a script after the update."""
         answers = {"Get": got(self.BEFORE), "Update": lambda _: payload.UpdateResponse(app=self.LAGGING)}  # pyright: ignore[reportUnknownLambdaType]
-        return ScriptedTransport(answers, [[created(self.LAGGING), *script]])
+        return scripted(answers, [created(self.LAGGING), *script])
 
     def test_the_condition_that_stood_before_does_not_count(self, run: Run) -> None:
         """Neither in the snapshot nor in an event; one with a later counter does."""
@@ -195,7 +194,7 @@ class TestLagging:
         after = state((FAILED, "crashed"), revision=2, counters=True)
         new = state((FAILED, "crashed"), (ACTIVE, "ready"), revision=2, counters=True)
         answers = {"Get": got(before), "Update": lambda _: payload.UpdateResponse(app=after)}  # pyright: ignore[reportUnknownLambdaType]
-        handle = replaced(run, ScriptedTransport(answers, [[created(after), updated(new)]]), settle=60, poll=60)
+        handle = replaced(run, scripted(answers, [created(after), updated(new)]), settle=60, poll=60)
         assert run(handle.watch).is_active()
 
     def test_an_event_of_an_older_revision_does_not_count(self, run: Run) -> None:
@@ -208,7 +207,7 @@ class TestLagging:
 def test_scaled_to_zero_counts_as_active_and_says_so(run: Run) -> None:
     """`waited.scaled_to_zero` and the substate tell."""
     asleep = state((ACTIVE, "no traffic"), revision=1, substate=Substate.SCALED_TO_ZERO)
-    handle = App(asleep, client_of(ScriptedTransport({}, [[created(asleep)]])))
+    handle = App(asleep, client_of(scripted({}, [created(asleep)])))
     run(handle.watch)
     assert handle.waited is not None
     assert handle.waited.scaled_to_zero
@@ -218,7 +217,7 @@ def test_scaled_to_zero_counts_as_active_and_says_so(run: Run) -> None:
 def test_an_app_that_is_gone_before_the_watch_opens(run: Run) -> None:
     """No snapshot and no event tell of it: it is found by reading."""
     missing = ConnectError(Code.NOT_FOUND, "no such app")
-    transport = ScriptedTransport({"Get": lambda _: missing}, [[]])  # pyright: ignore[reportUnknownLambdaType]
+    transport = scripted({"Get": lambda _: missing}, [])  # pyright: ignore[reportUnknownLambdaType]
     handle = App(state((PENDING, ""), revision=1), client_of(transport))
     with pytest.raises(AppDeleted):
         run(handle.watch)
@@ -230,7 +229,7 @@ def test_changes_outlive_dropped_streams(run: Run) -> None:
     two = state((PENDING, "one"), (ACTIVE, "two"), revision=1, counters=True)
     three = state((PENDING, "three"), revision=2, counters=True)
     scripts = [[created(one), updated(two), BROKEN], [created(two), END], [created(three), deleted(three)]]
-    handle = App(one, client_of(ScriptedTransport({}, scripts)))
+    handle = App(one, client_of(scripted({}, *scripts)))
     changes = run.items(handle.events, most=3)
     assert [change.kind for change in changes] == [ChangeKind.UPDATED, ChangeKind.UPDATED, ChangeKind.DELETED]
     assert [change.app.pb2 for change in changes] == [two, three, three]
@@ -240,7 +239,7 @@ def test_changes_outlive_dropped_streams(run: Run) -> None:
 def test_changes_end_after_their_time(run: Run) -> None:
     """With a timeout the iteration ends by itself."""
     one = state((PENDING, "one"), revision=1)
-    handle = App(one, client_of(ScriptedTransport({"Get": got(one)}, [[created(one)]])))
+    handle = App(one, client_of(scripted({"Get": got(one)}, [created(one)])))
     assert run.items(handle.events, timeout=0.1) == []
 
 
@@ -267,7 +266,7 @@ def test_log_lines_come_once(run: Run) -> None:
         [END],
         [END],
     ]
-    handle = App(state((ACTIVE, ""), revision=1), client_of(ScriptedTransport({}, scripts)))
+    handle = App(state((ACTIVE, ""), revision=1), client_of(scripted({}, *scripts)))
     lines = run.items(handle.logs)
     assert [str(line) for line in lines] == ["[a] up", "[a] tick", "[a] tick", "[a] tick", "[a] down", "[b] up"]
     assert lines[0].timestamp is not None
@@ -276,17 +275,17 @@ def test_log_lines_come_once(run: Run) -> None:
 
 def test_the_backlog_alone(run: Run) -> None:
     """Without `follow` the first stream is the only one."""
-    transport = ScriptedTransport({}, [[batch((1, "up")), END], [batch((2, "more")), END]])
+    transport = scripted({}, [batch((1, "up")), END], [batch((2, "more")), END])
     handle = App(state((ACTIVE, ""), revision=1), client_of(transport))
     assert [line.message for line in run.items(handle.logs, follow=False)] == ["up"]
-    assert transport.opened == 1
+    assert len(transport.calls) == 1
 
 
 def test_logs_that_are_not_there(run: Run) -> None:
     """An app that never started, and a plane without logs, are told apart."""
     missing = ConnectError(Code.NOT_FOUND, "no replicas found")
     for error, kind in ((missing, AppNotFound), (NO_LOGS, Unimplemented)):
-        handle = App(state((PENDING, ""), revision=1), client_of(ScriptedTransport({}, [[error]])))
+        handle = App(state((PENDING, ""), revision=1), client_of(scripted({}, [error])))
         with pytest.raises(kind):
             run.items(handle.logs)
 
@@ -299,7 +298,7 @@ def test_shown_lines(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
         ({}, "[a] up\n[a] [flyte] starting\n"),
         ({"filter_system": True, "show_ts": True}, "[1970-01-01T00:00:01+00:00] [a] up\n"),
     ):
-        transport = ScriptedTransport({}, [[response, END], [END], [END], [END]])
+        transport = scripted({}, [response, END], [END], [END], [END])
         run(App(state((ACTIVE, ""), revision=1), client_of(transport)).show_logs, **options)
         assert capsys.readouterr().out == shown
 
@@ -307,7 +306,7 @@ def test_shown_lines(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_last_words_of_a_failed_app(run: Run) -> None:
     """The error carries the last log lines where the plane gives them."""
     failed = state((FAILED, "exit 1"), revision=1)
-    transport = ScriptedTransport({}, [[created(failed)], [REPLICAS, batch((1, "Traceback"), (2, "boom")), END]])
+    transport = scripted({}, [created(failed)], [REPLICAS, batch((1, "Traceback"), (2, "boom")), END])
     handle = App(failed, client_of(transport))
     with pytest.raises(DeploymentFailed) as caught:
         run(handle.watch)

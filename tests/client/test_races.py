@@ -18,7 +18,7 @@ from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, Run, client_of
 from .messages import app, spec
-from .scripted import ScriptedTransport, state
+from .scripted import scripted, state
 
 
 def test_as_many_writers_as_rounds_all_succeed(plane: FakeControlPlane, nth: Callable[[int], int]) -> None:
@@ -53,8 +53,8 @@ def test_a_conflict_in_each_round_is_raised(run: Run) -> None:
     def refuse(_: Any) -> ConnectError:
         return ConnectError(Code.ABORTED, "the app is at another revision")
 
-    transport = ScriptedTransport({"Get": read, "Update": refuse}, [])
+    transport = scripted({"Get": read, "Update": refuse})
     client = Client(transport=transport, retries=QUICK, **SCOPE)
     with pytest.raises(Conflict):
         run(client.apps.replace, "hello", spec("example.org/hello:2"), "test")
-    assert [name for name, _ in transport.calls].count("Update") == MAX_ROUNDS
+    assert [call.rpc for call in transport.calls].count("Update") == MAX_ROUNDS

@@ -22,7 +22,7 @@ from rich.traceback import Traceback
 
 import flyteapps
 from client.conftest import TRANSPORTS, client_of
-from client.scripted import ScriptedTransport
+from client.scripted import scripted
 from client.servers import listening
 from flyteapps import App, Client
 from flyteapps.config import Config
@@ -112,7 +112,7 @@ def test_no_error_of_a_network_shows_a_header(protocol: Any, http_version: Any) 
 
 def test_frames_without_secrets_keep_their_locals() -> None:
     """Without headers a debugger shows all locals of an unexpected error."""
-    client = Client(transport=ScriptedTransport({"Get": lambda _: ConnectError(Code.INTERNAL, "oh")}, []), retries=None)
+    client = Client(transport=scripted({"Get": lambda _: ConnectError(Code.INTERNAL, "oh")}), retries=None)
     with pytest.raises(Error) as caught:
         client.apps.get("absent", "demo", "development")
     cause = caught.value.__cause__

@@ -23,6 +23,7 @@ from flyteapps.flows.calls import MAX_PAUSE_SECONDS
 from flyteapps.flows.methods import GET
 from flyteapps.flows.operations import Unary
 from flyteapps.settings import Settings
+from flyteapps.testing import Call, MockTransport
 from flyteapps.transports.errors import error_of
 from flyteapps_fake.control_plane import FakeControlPlane
 
@@ -200,40 +201,25 @@ def test_retry_info_of_grpc() -> None:
     assert error_of(wire, Unary(GET, GET.input(), None, {}), "http://plane").retry_after == 2.5
 
 
-class Mixed:
-    """A transport whose responses are about another app."""
+def mixed(plane: FakeControlPlane, name: str) -> MockTransport:
+    """Return a transport whose responses are about another app, or none."""
 
-    def __init__(self, plane: FakeControlPlane, name: str) -> None:
-        self._inner = plane.transport()
-        self._name = name
-
-    def unary(self, method: Any, request: Any, timeout: float | None = None, headers: Any = None) -> Any:
-        """Return the plane's response, with another name."""
-        response = self._inner.unary(method, request, timeout, headers)
-        if self._name:
-            response.app.metadata.id.name = self._name
+    def answer(call: Call) -> Any:
+        response = plane.transport().unary(call.method, call.request)
+        if name:
+            response.app.metadata.id.name = name
         else:
             response.ClearField("app")
         return response
 
-    async def async_unary(self, method: Any, request: Any, timeout: float | None = None, headers: Any = None) -> Any:
-        """Do the same, awaiting."""
-        return self.unary(method, request, timeout, headers)
-
-    def stream(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the plane's stream."""
-        return self._inner.stream(*args, **kwargs)
-
-    def async_stream(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the plane's stream."""
-        return self._inner.async_stream(*args, **kwargs)
+    return MockTransport(answer)
 
 
 @pytest.mark.parametrize("name", ["other", "Hello-", ""])
 def test_an_answer_about_another_app(plane: FakeControlPlane, run: Run, name: str) -> None:
     """A ProtocolError, of reads and writes; a write may have been applied."""
     made = client_of(plane, "direct").apps.create(app("hello"))
-    client = Client(transport=Mixed(plane, name), **SCOPE)
+    client = Client(transport=mixed(plane, name), **SCOPE)
     changed = definition.App()
     changed.CopyFrom(made.pb2)
     changed.spec.container.image = "example.org/hello:2"

@@ -13,7 +13,7 @@ from flyteapps import Client, DeploymentFailed, Error, PlaneError, Unavailable, 
 from flyteapps_fake import FakeControlPlane
 
 from .conftest import Run
-from .scripted import ScriptedTransport
+from .scripted import scripted
 
 TESTS = Path(__file__).parent
 
@@ -53,12 +53,12 @@ def test_an_unreachable_plane_shows_the_tests_own_lines(run: Run) -> None:
 
 def test_an_unexpected_error_keeps_its_traceback(run: Run) -> None:
     """Where the plane or a library is at fault, the traceback stays, as does that of any other exception."""
-    broken = ScriptedTransport({"Get": lambda _: ConnectError(Code.INTERNAL, "oh")}, [])
+    broken = scripted({"Get": lambda _: ConnectError(Code.INTERNAL, "oh")})
     with pytest.raises(PlaneError) as caught:
         run(Client(transport=broken, retries=None).apps.get, "x", "demo", "development")
-    assert "scripted.py" in _files(caught.value.__cause__)
+    assert "mock_transport.py" in _files(caught.value.__cause__)
     with pytest.raises(ZeroDivisionError) as bug:
-        run(Client(transport=ScriptedTransport({"Get": lambda _: 1 // 0}, [])).apps.get, "x", "demo", "development")
+        run(Client(transport=scripted({"Get": lambda _: 1 // 0})).apps.get, "x", "demo", "development")
     assert "client.py" in {Path(entry.path).name for entry in bug.traceback.filter(bug)}
 
 

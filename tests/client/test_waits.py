@@ -28,7 +28,7 @@ from flyteapps.transports.queue_stream import MAX_QUEUED_MESSAGES, QueueStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, SETTLES, TRANSPORTS, Run, client_of, once
-from .faults import Cut, FaultyTransport, Plan
+from .faults import Cut, Plan, faulty
 from .messages import app, spec
 
 
@@ -180,7 +180,7 @@ def test_a_stream_dropped_at_any_position(run: Run, how: str, position: int, dia
     """The wait goes on over another stream, and ends where it should."""
     with FakeControlPlane(dialect=dialect) as plane:
         plan = Plan(cuts=[Cut(position, how), Cut(0, how), Cut(1, how, repeat=True)])
-        client = Client(transport=FaultyTransport(plane.transport(), plan), retries=QUICK, waits=SETTLES, **SCOPE)
+        client = Client(transport=faulty(plane.transport(), plan), retries=QUICK, waits=SETTLES, **SCOPE)
         made = client.apps.create(app())
         assert run(made.watch).is_active()
         assert run(made.deactivate, wait=True).is_deactivated()
@@ -190,7 +190,7 @@ def test_a_plane_that_cannot_be_watched_is_recognized(run: Run, slow: FakeContro
     """WatchStalled, after `Waits.stall`, with the reason as its cause."""
     plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
     made = client_of(slow, "direct").apps.create(app())
-    client = Client(transport=FaultyTransport(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.1), **SCOPE)
+    client = Client(transport=faulty(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.1), **SCOPE)
     handle = type(made)(made.pb2, client)
     with pytest.raises(WatchStalled, match="could not be watched") as caught:
         run(handle.watch)
@@ -204,7 +204,7 @@ def test_a_silent_plane_is_logged_early(
     monkeypatch.setattr(follow, "WARN_SECONDS", 0.05)
     plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
     made = client_of(slow, "direct").apps.create(app())
-    client = Client(transport=FaultyTransport(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.3), **SCOPE)
+    client = Client(transport=faulty(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.3), **SCOPE)
     with pytest.raises(WatchStalled):
         run(type(made)(made.pb2, client).watch)
     [record] = [each for each in caplog.records if each.name == "flyteapps"]
