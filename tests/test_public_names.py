@@ -11,11 +11,22 @@ import pytest
 from import_graph import ROOT
 
 PUBLIC_MODULES = {
-    *("flyteapps", "flyteapps.testing", "flyteapps_fake", "flyteapps_fake.pytest_plugin", "flyteapps_contract"),
+    *(
+        "flyteapps",
+        "flyteapps.testing",
+        "flyteapps.testing.faults",
+        "flyteapps_fake",
+        "flyteapps_fake.pytest_plugin",
+        "flyteapps_contract",
+    ),
 }
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
-TESTING = {"CallsDiffer", "Control", "ControlError", "connect_control"}
+TESTING = {
+    *("SILENCE", "Call", "FaultyTransport", "MockTransport", "faults"),
+    *("CallsDiffer", "Control", "ControlError", "connect_control"),
+}
+RULES = {"Fault", "answer", "cut", "delay", "fail", "reorder", "repeat", "reset", "stale", "stall", "withhold"}
 PLUGIN = {"flyte_plane", "flyte_plane_endpoint", "make_flyte_plane", "plane", "plane_endpoint"}
 CONTRACT = {
     *("contract_tests", "client_tests"),
@@ -31,7 +42,12 @@ EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 @pytest.mark.parametrize(
     ("package", "names"),
-    [("flyteapps_fake", FAKE), ("flyteapps.testing", TESTING), ("flyteapps_contract", CONTRACT)],
+    [
+        ("flyteapps_fake", FAKE),
+        ("flyteapps.testing", TESTING),
+        ("flyteapps.testing.faults", RULES),
+        ("flyteapps_contract", CONTRACT),
+    ],
 )
 def test_a_package_exports_exactly_its_public_names(package: str, names: set[str]) -> None:
     """`__all__` holds no more and no fewer; each name can be imported, and anything else is an AttributeError."""

@@ -1,0 +1,202 @@
+"""FaultyTransport: each effect of a rule on a client's call, blocking and awaiting, and what the rules count."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from connectrpc.errors import ConnectError
+from flyteidl2.app import app_definition_pb2 as definition
+from flyteidl2.app import app_payload_pb2 as payload
+
+from flyteapps import Client, DeadlineExceeded, Error, Overloaded, PlaneError, ProtocolError, Unavailable
+from flyteapps.flows.methods import GET, WATCH
+from flyteapps.testing import Call, FaultyTransport, MockTransport, faults
+
+from .conftest import SCOPE, Run
+from .messages import app
+from .scripted import state, updated
+
+REQUEST = payload.GetRequest(app_id=definition.Identifier(project="demo", domain="development", name="hello"))
+EVENTS = [updated(state(revision=number)) for number in range(1, 5)]
+
+
+def answer(call: Call) -> Any:
+    """Answer as a plane with one app, whose Watch ends after four events."""
+    if call.streaming:
+        return EVENTS
+    return call.method.output(**({"app": state(revision=1)} if call.rpc != "Delete" else {}))
+
+
+@pytest.fixture
+def plane() -> MockTransport:
+    """A plane that answers everything."""
+    return MockTransport(answer)
+
+
+def client_of(plane: MockTransport, *rules: faults.Fault, **options: Any) -> Client:
+    """Return a client behind faults, without retries unless some are given."""
+    return Client(transport=FaultyTransport(plane, rules), **{"retries": None, **SCOPE, **options})
+
+
+class TestCalls:
+    """Effects on unary calls."""
+
+    @pytest.mark.parametrize("applied", [False, True])
+    @pytest.mark.parametrize(
+        ("rule", "kind", "text"),
+        [
+            (lambda **how: faults.fail("Create", code="RESOURCE_EXHAUSTED", message="busy", **how), Overloaded, "busy"),
+            (lambda **how: faults.reset("Create", **how), Unavailable, "closed the connection without a response"),
+            (lambda **how: faults.answer("Create", status=503, **how), Unavailable, "answered 503 Service Unavailable"),
+            (lambda **how: faults.answer("Create", status=200, body="<html>", **how), ProtocolError, "is not a Flyte"),
+            (lambda **how: faults.answer("Create", status=500, **how), ProtocolError, "answered 500 Internal"),
+        ],
+        ids=["fail", "reset", "503", "html", "500"],
+    )  # fmt: skip
+    def test_a_call_ends_before_the_plane_or_after_it(
+        self, plane: MockTransport, run: Run, rule: Callable[..., Any], kind: type[Error], text: str, applied: bool
+    ) -> None:
+        """The client raises what it makes of such an end over HTTP; with `applied` the plane was called once."""
+        with pytest.raises(kind, match=text):
+            run(client_of(plane, rule(applied=applied)).apps.create, app())
+        assert len(plane.calls) == applied
+
+    def test_an_answer_in_the_connect_protocol_s_form_is_read(self, plane: MockTransport, run: Run) -> None:
+        """A body with a code and a message is that error."""
+        body = '{"code": "internal", "message": "oh"}'
+        rule = faults.answer("Get", status=429, body=body, headers_sent={"content-type": "application/json"})
+        with pytest.raises(PlaneError, match="oh"):
+            run(client_of(plane, rule).apps.get, "hello")
+
+    def test_retry_after_is_kept(self, plane: MockTransport, run: Run) -> None:
+        """429 with Retry-After has the seconds on the client's error."""
+        with pytest.raises(Unavailable) as caught:
+            run(client_of(plane, faults.answer("Get", status=429, retry_after=7)).apps.get, "hello")
+        assert caught.value.retry_after == 7
+
+    def test_a_delay_ends_at_the_timeout(self, plane: MockTransport, run: Run) -> None:
+        """A call that is delayed beyond its timeout is DEADLINE_EXCEEDED, and never made; a shorter delay is none."""
+        with pytest.raises(DeadlineExceeded):
+            run(client_of(plane, faults.delay("Get", seconds=3600), timeout=0.02).apps.get, "hello")
+        assert not plane.calls
+        assert run(client_of(plane, faults.delay("Get", seconds=0.02), timeout=60).apps.get, "hello").revision == 1
+        assert plane.calls[0].timeout is not None and plane.calls[0].timeout <= 59.98
+
+    def test_rules_select_count_and_draw(self, plane: MockTransport, run: Run) -> None:
+        """By app, header and attempt; the same seed draws the same, and what had no effect is listed."""
+        second = faults.fail("Get", code="UNAVAILABLE", app="hel*", nth=2)
+        other = faults.fail("Get", code="UNAVAILABLE", app="other")
+        header = faults.fail("Get", code="UNAVAILABLE", headers={"x-kind": "b*"})
+        client = client_of(plane, second, other, header, headers={"X-Kind": "a"})
+        run(client.apps.get, "hello")
+        with pytest.raises(Unavailable):
+            run(client.apps.get, "hello")
+        transport: Any = client.transport
+        assert [(rule.matched, rule.applied) for rule in transport.rules] == [(2, 1), (0, 0), (0, 0)]
+        assert [rule.id for rule in transport.unapplied()] == ["f2", "f3"]
+        assert [call.app for call in transport.calls] == ["hello", "hello"]
+        transport.clear()
+        assert (transport.rules, transport.calls) == ([], [])
+        drawn = [_drawn(plane, seed) for seed in (1, 1, 2)]
+        assert drawn[0] == drawn[1] != drawn[2]
+
+    @pytest.mark.parametrize(
+        ("rule", "text"),
+        [
+            (faults.stale("Get", age=1), "for the rules of a plane"),
+            (faults.fail("Get", code="UNAVAILABLE", caller="me"), "headers"),
+            (faults.cut("Get", after=1), "for streams"),
+            (faults.fail("Gte", code="UNAVAILABLE"), "did you mean Get"),
+        ],
+    )
+    def test_a_rule_that_cannot_be_is_refused(self, plane: MockTransport, rule: faults.Fault, text: str) -> None:
+        """ValueError with the reason, and none of the rules is added."""
+        transport = FaultyTransport(plane)
+        with pytest.raises(ValueError, match=text):
+            transport.add(faults.reset("Get"), rule)
+        assert transport.rules == []
+
+
+def _drawn(plane: MockTransport, seed: int) -> list[bool]:
+    transport = FaultyTransport(plane, [faults.fail("Get", code="UNAVAILABLE", probability=0.5)], seed)
+    for _ in range(40):
+        try:
+            transport.unary(GET, REQUEST)
+        except ConnectError:
+            pass
+    [rule] = transport.rules
+    assert 0 < rule.applied < rule.matched == 40
+    return [rule.applied > number for number in range(40)]
+
+
+def received(plane: MockTransport, run: Run, *rules: faults.Fault, timeout: float = 0.05) -> list[Any]:
+    """Return the revisions that a Watch shows, and how it ends: a code's name, END, or SILENT."""
+    transport = FaultyTransport(plane, rules)
+    seen: list[Any] = []
+
+    async def awaiting() -> None:
+        stream = transport.async_stream(WATCH, payload.WatchRequest())
+        try:
+            while True:
+                seen.append((await stream.receive(timeout)).update_event.updated_app.metadata.revision)
+        finally:
+            await stream.aclose()
+
+    def blocking() -> None:
+        stream = transport.stream(WATCH, payload.WatchRequest())
+        try:
+            while True:
+                seen.append(stream.receive(timeout).update_event.updated_app.metadata.revision)
+        finally:
+            stream.close()
+
+    try:
+        asyncio.run(awaiting()) if run.awaiting else blocking()
+    except ConnectError as error:
+        seen.append(error.code.name)
+    except EOFError:
+        seen.append("END")
+    except TimeoutError:
+        seen.append("SILENT")
+    return seen
+
+
+class TestStreams:
+    """Effects on streams."""
+
+    @pytest.mark.parametrize(
+        ("rules", "seen"),
+        [
+            ([], [1, 2, 3, 4, "END"]),
+            ([faults.cut("Watch", after=2)], [1, 2, "UNAVAILABLE"]),
+            ([faults.cut("Watch", after=0, code="")], ["END"]),
+            ([faults.stall("Watch", after=1)], [1, "SILENT"]),
+            ([faults.stall("Watch", after=1, seconds=0.01)], [1, 2, 3, 4, "END"]),
+            ([faults.repeat("Watch", message=2)], [1, 2, 2, 3, 4, "END"]),
+            ([faults.withhold("Watch", message=2)], [1, 3, 4, "END"]),
+            ([faults.reorder("Watch", message=4), faults.reorder("Watch", message=1)], [2, 1, 3, 4, "END"]),
+            ([faults.repeat("Watch", message=1), faults.cut("Watch", after=2)], [1, 1, "UNAVAILABLE"]),
+            ([faults.delay("Watch", seconds=0.01)], [1, 2, 3, 4, "END"]),
+            ([faults.delay("Watch", seconds=3600)], ["SILENT"]),
+            ([faults.fail("Watch", code="INTERNAL")], ["INTERNAL"]),
+            ([faults.fail("Watch", code="INTERNAL", applied=True)], ["INTERNAL"]),
+        ],
+        ids=lambda each: ",".join(str(rule.WhichOneof("effect")) for rule in each) if each else "",
+    )
+    def test_what_a_reader_sees(self, plane: MockTransport, run: Run, rules: list[faults.Fault], seen: Any) -> None:
+        """The messages, in which order, and the end."""
+        if (seen and isinstance(seen[0], str)) or seen:
+            assert received(plane, run, *rules) == seen
+
+    def test_closing_ends_a_read_in_another_thread(self, plane: MockTransport) -> None:
+        """A stalled stream that is closed ends with EOFError, where it is read."""
+        stream = FaultyTransport(plane, [faults.stall("Watch", after=0)]).stream(WATCH, payload.WatchRequest())
+        closing = threading.Timer(0.02, stream.close)
+        closing.start()
+        with pytest.raises(EOFError):
+            stream.receive()
+        closing.join()
