@@ -11,14 +11,8 @@ import pytest
 from import_graph import ROOT
 
 PUBLIC_MODULES = {
-    *(
-        "flyteapps",
-        "flyteapps.testing",
-        "flyteapps.testing.faults",
-        "flyteapps_fake",
-        "flyteapps_fake.pytest_plugin",
-        "flyteapps_contract",
-    ),
+    *("flyteapps", "flyteapps.testing", "flyteapps.testing.faults"),
+    *("flyteapps_fake", "flyteapps_fake.pytest_plugin", "flyteapps_contract"),
 }
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}

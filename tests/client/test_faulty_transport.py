@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,9 +39,9 @@ def plane() -> MockTransport:
     return MockTransport(answer)
 
 
-def client_of(plane: MockTransport, *rules: faults.Fault, **options: Any) -> Client:
-    """Return a client behind faults, without retries unless some are given."""
-    return Client(transport=FaultyTransport(plane, rules), **{"retries": None, **SCOPE, **options})
+def client_of(plane: MockTransport, *rules: faults.Fault, timeout: float | None = None, **headers: str) -> Client:
+    """Return a client behind faults, without retries."""
+    return Client(transport=FaultyTransport(plane, rules), retries=1, timeout=timeout, headers=headers, **SCOPE)
 
 
 class TestCalls:
@@ -49,20 +51,20 @@ class TestCalls:
     @pytest.mark.parametrize(
         ("rule", "kind", "text"),
         [
-            (lambda **how: faults.fail("Create", code="RESOURCE_EXHAUSTED", message="busy", **how), Overloaded, "busy"),
-            (lambda **how: faults.reset("Create", **how), Unavailable, "closed the connection without a response"),
-            (lambda **how: faults.answer("Create", status=503, **how), Unavailable, "answered 503 Service Unavailable"),
-            (lambda **how: faults.answer("Create", status=200, body="<html>", **how), ProtocolError, "is not a Flyte"),
-            (lambda **how: faults.answer("Create", status=500, **how), ProtocolError, "answered 500 Internal"),
+            (partial(faults.fail, code="RESOURCE_EXHAUSTED", message="busy"), Overloaded, "busy"),
+            (faults.reset, Unavailable, "Connection reset by peer"),
+            (partial(faults.answer, status=503), Unavailable, "answered 503 Service Unavailable"),
+            (partial(faults.answer, status=200, body="<html>"), ProtocolError, "is not a Flyte"),
+            (partial(faults.answer, status=500), ProtocolError, "answered 500 Internal"),
         ],
         ids=["fail", "reset", "503", "html", "500"],
-    )  # fmt: skip
+    )
     def test_a_call_ends_before_the_plane_or_after_it(
         self, plane: MockTransport, run: Run, rule: Callable[..., Any], kind: type[Error], text: str, applied: bool
     ) -> None:
         """The client raises what it makes of such an end over HTTP; with `applied` the plane was called once."""
         with pytest.raises(kind, match=text):
-            run(client_of(plane, rule(applied=applied)).apps.create, app())
+            run(client_of(plane, rule("Create", applied=applied)).apps.create, app())
         assert len(plane.calls) == applied
 
     def test_an_answer_in_the_connect_protocol_s_form_is_read(self, plane: MockTransport, run: Run) -> None:
@@ -90,8 +92,8 @@ class TestCalls:
         """By app, header and attempt; the same seed draws the same, and what had no effect is listed."""
         second = faults.fail("Get", code="UNAVAILABLE", app="hel*", nth=2)
         other = faults.fail("Get", code="UNAVAILABLE", app="other")
-        header = faults.fail("Get", code="UNAVAILABLE", headers={"x-kind": "b*"})
-        client = client_of(plane, second, other, header, headers={"X-Kind": "a"})
+        header = faults.fail("Get", code="UNAVAILABLE", headers={"x_kind": "b*"})
+        client = client_of(plane, second, other, header, X_Kind="a")
         run(client.apps.get, "hello")
         with pytest.raises(Unavailable):
             run(client.apps.get, "hello")
@@ -123,14 +125,13 @@ class TestCalls:
 
 def _drawn(plane: MockTransport, seed: int) -> list[bool]:
     transport = FaultyTransport(plane, [faults.fail("Get", code="UNAVAILABLE", probability=0.5)], seed)
+    failed: list[bool] = []
     for _ in range(40):
-        try:
+        before = transport.rules[0].applied
+        with contextlib.suppress(ConnectError):
             transport.unary(GET, REQUEST)
-        except ConnectError:
-            pass
-    [rule] = transport.rules
-    assert 0 < rule.applied < rule.matched == 40
-    return [rule.applied > number for number in range(40)]
+        failed.append(transport.rules[0].applied > before)
+    return failed
 
 
 def received(plane: MockTransport, run: Run, *rules: faults.Fault, timeout: float = 0.05) -> list[Any]:
@@ -185,12 +186,10 @@ class TestStreams:
             ([faults.fail("Watch", code="INTERNAL")], ["INTERNAL"]),
             ([faults.fail("Watch", code="INTERNAL", applied=True)], ["INTERNAL"]),
         ],
-        ids=lambda each: ",".join(str(rule.WhichOneof("effect")) for rule in each) if each else "",
     )
     def test_what_a_reader_sees(self, plane: MockTransport, run: Run, rules: list[faults.Fault], seen: Any) -> None:
         """The messages, in which order, and the end."""
-        if (seen and isinstance(seen[0], str)) or seen:
-            assert received(plane, run, *rules) == seen
+        assert received(plane, run, *rules) == seen
 
     def test_closing_ends_a_read_in_another_thread(self, plane: MockTransport) -> None:
         """A stalled stream that is closed ends with EOFError, where it is read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as payload
 
-from flyteapps import App, AppNotFound, Client, DeploymentStatus
+from flyteapps import App, AppNotFound, Client, DeploymentStatus, PermissionDenied
 from flyteapps.testing import SILENCE, Call, MockTransport
 from flyteapps_fake import FakeControlPlane
 
@@ -23,23 +23,32 @@ ACTIVE = state((DeploymentStatus.ACTIVE, "ready"), revision=1)
 PENDING = state((DeploymentStatus.PENDING, ""), revision=1)
 
 
-def client_of(handler: Any) -> Client:
+def always(answer: Any) -> Callable[[Call], Any]:
+    """Return a handler that gives the same answer to each call."""
+    return lambda call: answer
+
+
+def client_of(handler: Callable[[Call], Any]) -> Client:
     """Return a client whose calls the handler answers."""
-    return Client(transport=MockTransport(handler), retries=None, **SCOPE)
+    return Client(transport=MockTransport(handler), retries=1, **SCOPE)
 
 
 def test_a_message_and_an_error(run: Run) -> None:
     """A response is returned, an error is raised, whether returned or raised by the handler."""
-    assert run(client_of(lambda _: payload.GetResponse(app=ACTIVE)).apps.get, "hello").is_active()
+    assert run(client_of(always(payload.GetResponse(app=ACTIVE))).apps.get, "hello").is_active()
     with pytest.raises(AppNotFound, match="gone"):
-        run(client_of(lambda _: ConnectError(Code.NOT_FOUND, "gone")).apps.get, "hello")
-    with pytest.raises(ZeroDivisionError):
-        run(client_of(lambda _: 1 // 0).apps.get, "hello")
+        run(client_of(always(ConnectError(Code.NOT_FOUND, "gone"))).apps.get, "hello")
+
+    def raising(call: Call) -> Any:
+        raise ConnectError(Code.NOT_FOUND, f"no {call.app}")
+
+    with pytest.raises(AppNotFound, match="no hello"):
+        run(client_of(raising).apps.get, "hello")
 
 
 def test_the_handler_sees_the_call(run: Run) -> None:
     """RPC, app, request, timeout and headers; they are recorded, too."""
-    client = Client(transport=MockTransport(lambda _: payload.GetResponse(app=ACTIVE)), timeout=5, **SCOPE)
+    client = Client(transport=MockTransport(always(payload.GetResponse(app=ACTIVE))), timeout=5, **SCOPE)
     run(client.apps.get, "hello")
     transport: Any = client.transport
     [call] = transport.calls
@@ -69,7 +78,7 @@ def test_a_stream_of_an_iterable(run: Run, silent: bool) -> None:
 def test_a_stream_that_ends_with_an_error(run: Run) -> None:
     """An exception among the messages is raised; the client opens another stream."""
     scripts = [[created(PENDING), ConnectError(Code.UNAVAILABLE, "broken")], [created(ACTIVE)]]
-    client = client_of(lambda _: scripts.pop(0))
+    client = client_of(lambda call: scripts.pop(0))
     assert run(App(PENDING, client).watch).is_active()
     assert scripts == []
 
@@ -104,9 +113,9 @@ def test_async_answers() -> None:
 def test_other_answers_are_refused(run: Run) -> None:
     """TypeError names the RPC, and what is wanted and what was given."""
     with pytest.raises(TypeError, match="answer Get by a GetResponse, not by NoneType"):
-        run(client_of(lambda _: None).apps.get, "hello")
+        run(client_of(always(None)).apps.get, "hello")
     with pytest.raises(TypeError, match="answer Watch by an iterable of messages, not by WatchResponse"):
-        run(App(PENDING, client_of(lambda _: created(PENDING))).watch)
+        run(App(PENDING, client_of(always(created(PENDING)))).watch)
 
 
 def test_a_call_is_passed_on(run: Run) -> None:
@@ -115,10 +124,10 @@ def test_a_call_is_passed_on(run: Run) -> None:
 
         def answer(call: Call) -> Any:
             if call.rpc == "Delete":
-                return ConnectError(Code.NOT_FOUND, "not this one")
+                return ConnectError(Code.PERMISSION_DENIED, "not this one")
             return call.send(plane.transport())
 
         client = client_of(answer)
         assert run(run(client.apps.create, app()).watch).is_active()
-        with pytest.raises(AppNotFound, match="not this one"):
+        with pytest.raises(PermissionDenied, match="not this one"):
             run(client.apps.delete, "hello")

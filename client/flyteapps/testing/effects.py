@@ -45,6 +45,9 @@ def too_late(timeout: float) -> ConnectError:
     return ConnectError(Code.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s: a fault delays the call")
 
 
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+
 def _http_error(status: int, headers: dict[str, str], body: bytes) -> ConnectError:
     """Return what connectrpc makes of an answer of HTTP that is no RPC's."""
     content_type = headers.get("content-type", "")
@@ -53,8 +56,7 @@ def _http_error(status: int, headers: dict[str, str], body: bytes) -> ConnectErr
         return ConnectError(Code.UNKNOWN, text)
     error = _connect_error(status, body) if content_type.startswith("application/json") else None
     if error is None:
-        phrase = HTTPStatus(status).phrase if status in HTTPStatus else ""
-        error = ConnectError(Code[code_of_status(status)], phrase)
+        error = ConnectError(Code[code_of_status(status)], _PHRASES.get(status, ""))
     if status in REFUSED:
         note(headers)
         attach(error)
