@@ -73,4 +73,4 @@ def test_the_recipe_for_curl(tmp_path: Path) -> None:
     printed = run_command(tmp_path, "bash", "-c", ERRORS + script.replace("8090", str(free_port())))
     for expected in re.findall(r"# (\{.*\})$", script, re.MULTILINE):
         assert expected in printed, printed
-    assert '"number":' in printed
+    assert '"number":' in printed and '"fired":' in printed

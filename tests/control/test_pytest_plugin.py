@@ -169,9 +169,8 @@ def run(folder: Path, *options: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "options", [("-p", "no:xdist"), pytest.param(("-n", "2", "--dist", "loadfile"), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("-p", "no:xdist"), ("-n", "2", "--dist", "loadfile")], ids=["alone", "xdist"])
 def test_a_project_of_another(tmp_path: Path, options: tuple[str, ...]) -> None:
     """Markers, the factory, the reset of the default client and the report of unused rules, with and without xdist."""
     (tmp_path / "test_theirs.py").write_text(THEIRS)
