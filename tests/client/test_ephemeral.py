@@ -11,10 +11,10 @@ from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps import App, AppNotFound, Client, DeploymentFailed, DeploymentStatus, DesiredState
+from flyteapps.testing import FaultyTransport, faults
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, SETTLES, Run, client_of
-from .faults import Plan, faulty
 from .messages import app, spec
 
 STATES = ("active", "stopped", "unassigned", "pending", "failed", "never written")
@@ -77,18 +77,18 @@ def test_a_context_ends_with_the_app_stopped(client: Client, run: Run, state: st
 
 def test_the_first_error_is_kept(plane: FakeControlPlane, run: Run) -> None:
     """The block's error is raised; the failed stop is a note on it."""
-    plan = Plan()
-    client = Client(transport=faulty(plane.transport(), plan), retries=QUICK, waits=SETTLES, **SCOPE)
+    transport = FaultyTransport(plane.transport())
+    client = Client(transport=transport, retries=QUICK, waits=SETTLES, **SCOPE)
     handle = client.apps.create(app())
 
     def body() -> None:
-        plan.calls[:] = ["request lost"] * 100
+        transport.add(*(faults.fail(rpc, code="UNAVAILABLE") for rpc in ("Get", "Update")))
         raise ZeroDivisionError("mine")
 
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
         run.within(handle.ephemeral_ctx_sync, handle.ephemeral_ctx, body)
     assert "could not be stopped" in caught.value.__notes__[0]
-    plan.calls.clear()
+    transport.clear()
     assert at_rest(client).is_active()
 
 

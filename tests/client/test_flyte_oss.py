@@ -31,7 +31,6 @@ from flyteapps.testing import FaultyTransport, faults
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, Run, client_of
-from .faults import Plan, faulty
 from .messages import app, spec
 
 
@@ -319,23 +318,22 @@ class TestWrites:
 
     def test_labels_are_not_wanted_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
         """They never come back: an equal spec is not written because of them."""
-        plan = Plan()
-        client = Client(transport=faulty(plane.transport(), plan), retries=QUICK, **SCOPE)
+        transport = FaultyTransport(plane.transport())
+        client = Client(transport=transport, retries=QUICK, **SCOPE)
         client.apps.create(app(team="blue"))
-        plan.log.clear()
+        transport.clear()
         stored = client.apps.get("hello").pb2.spec
         run(client.apps.replace, "hello", stored, "test", labels={"team": "red"})
-        assert "Update" not in [method for method, _ in plan.log]
+        assert "Update" not in [call.rpc for call in transport.calls]
 
     def test_what_breaks_the_plane_is_not_tried_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
         """As often as `retries` says, then the error says that it isn't known what became of it."""
-        plan = Plan()
-        retries = Retries(attempts=3, initial=0, maximum=0)
-        client = Client(transport=faulty(plane.transport(), plan), retries=retries, **SCOPE)
+        transport = FaultyTransport(plane.transport())
+        client = Client(transport=transport, retries=Retries(attempts=3, initial=0, maximum=0), **SCOPE)
         with pytest.raises(Unavailable) as caught:
             run(client.apps.create, broken())
         assert caught.value.maybe_applied
-        assert len(plan.log) == 3
+        assert len(transport.calls) == 3
         with pytest.raises(AppNotFound):
             run(client.apps.get, "hello")
 
@@ -436,15 +434,15 @@ class TestLists:
     def test_a_plane_that_filters_is_not_warned_of(self, run: Run, caplog: pytest.LogCaptureFixture) -> None:
         """Nor asked more often than needed."""
         with FakeControlPlane() as plane:
-            plan = Plan()
-            client = Client(transport=faulty(plane.transport(), plan), org="acme", **SCOPE)
+            transport = FaultyTransport(plane.transport())
+            client = Client(transport=transport, org="acme", **SCOPE)
             for name in "ba":
                 client.apps.create(app(name))
             client.apps.get("b").deactivate(wait=True)
-            plan.log.clear()
+            transport.clear()
             assert self.names(run, client, in_status="stopped", sort_by=("name", "asc")) == ["b"]
             assert self.names(run, Client(transport=client.transport, org="acme")) == ["b", "a"]
-            assert plan.log == [("List", "ok"), ("List", "ok")]
+            assert [call.rpc for call in transport.calls] == ["List", "List"]
         assert not caplog.records
 
 

@@ -24,6 +24,7 @@ from flyteapps import (
     WatchStalled,
 )
 from flyteapps.flows import follow
+from flyteapps.testing import FaultyTransport, faults
 from flyteapps.transports.queue_stream import MAX_QUEUED_MESSAGES, QueueStream
 from flyteapps_fake.control_plane import FakeControlPlane
 
@@ -186,11 +187,15 @@ def test_a_stream_dropped_at_any_position(run: Run, how: str, position: int, dia
         assert run(made.deactivate, wait=True).is_deactivated()
 
 
+def unreachable(plane: FakeControlPlane) -> FaultyTransport:
+    """Return a transport whose calls are all lost, of streams too."""
+    return FaultyTransport(plane.transport(), [faults.fail("*", code="UNAVAILABLE")])
+
+
 def test_a_plane_that_cannot_be_watched_is_recognized(run: Run, slow: FakeControlPlane) -> None:
     """WatchStalled, after `Waits.stall`, with the reason as its cause."""
-    plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
     made = client_of(slow, "direct").apps.create(app())
-    client = Client(transport=faulty(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.1), **SCOPE)
+    client = Client(transport=unreachable(slow), retries=QUICK, waits=Waits(stall=0.1), **SCOPE)
     handle = type(made)(made.pb2, client)
     with pytest.raises(WatchStalled, match="could not be watched") as caught:
         run(handle.watch)
@@ -202,9 +207,8 @@ def test_a_silent_plane_is_logged_early(
 ) -> None:
     """A warning of the logger `flyteapps`, once, names the app, the cause, and when the wait ends."""
     monkeypatch.setattr(follow, "WARN_SECONDS", 0.05)
-    plan = Plan(cuts=[Cut(0)] * 10_000, calls=["request lost"] * 10_000)
     made = client_of(slow, "direct").apps.create(app())
-    client = Client(transport=faulty(slow.transport(), plan), retries=QUICK, waits=Waits(stall=0.3), **SCOPE)
+    client = Client(transport=unreachable(slow), retries=QUICK, waits=Waits(stall=0.3), **SCOPE)
     with pytest.raises(WatchStalled):
         run(type(made)(made.pb2, client).watch)
     [record] = [each for each in caplog.records if each.name == "flyteapps"]
