@@ -15,6 +15,7 @@ from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 
 from flyteapps_fake import FakeControlPlane
 
+from .asgi_calls import calling
 from .messages import create, get, watch
 from .server_process import HTTP, ServerProcess
 
@@ -157,3 +158,14 @@ def test_a_clock_that_moves_by_itself_is_not_advanced(server: ServerProcess) -> 
     """The refusal says how to get a clock that can be."""
     refused = control(server, "AdvanceClock", duration="60s")
     assert refused["code"] == "failed_precondition" and "--clock manual" in refused["message"]
+
+
+async def test_access_lines_name_what_was_answered_instead() -> None:
+    """The access line of a call has the status of an answer of HTTP, or that its connection was reset."""
+    async with calling() as caller:
+        path, kind = "/flyteidl2.app.AppService/Get", [("content-type", "application/proto")]
+        caller.plane.faults.answer("Get", status=429, nth=1)
+        caller.plane.faults.reset("Get")
+        assert await caller.code(path, b"", kind) == "HTTP_429"
+        assert await caller.code(path, b"", kind) == "RESET"
+        assert await caller.code(path, b"{}", [("content-type", "application/json")]) == "RESET"

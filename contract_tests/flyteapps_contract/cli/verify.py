@@ -33,7 +33,7 @@ from flyteapps_contract.runner import judge, missing_capabilities
 from flyteapps_contract.session import Limits, Run
 from flyteapps_contract.targets.detecting import describe_signs, signs
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
-from flyteapps_contract.targets.probing import clean, probe, require_unused
+from flyteapps_contract.targets.probing import clean, probe, require_no_faults, require_unused
 from flyteapps_contract.targets.target import Target
 from flyteapps_contract.targets.wire import NAMES, Protocol
 from flyteapps_contract.verification import checks_of, fresh_prefix
@@ -201,6 +201,7 @@ def verify(
     for path, _ in reports:
         if not path.absolute().parent.is_dir():
             raise CannotJudge(f"the report {path} can't be written: there is no directory {path.absolute().parent}")
+    require_no_faults(target)
     probe(target)
     if prefix:
         require_unused(target, run)

@@ -12,8 +12,14 @@ from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.outcomes import CannotJudge, Refused
 from flyteapps_contract.session import SERVICE, Run
 from flyteapps_contract.targets.target import CALL_SECONDS, Plane, Target
+from flyteapps_control.v1 import control_pb2 as control
 
 PAGE = 1_000
+CONTROL = "flyteapps.control.v1.ControlService"
+CONTROL_SECONDS = 5.0
+"""Time in which a control API has to answer."""
+MAX_SHOWN = 3
+"""Rules that a message lists."""
 
 _SAYS: dict[str, str] = {
     "UNAVAILABLE": "nothing answers there; is it running, and is it http:// or https://?",
@@ -40,6 +46,31 @@ def probe(target: Target) -> None:
             raise _no(target, error) from error
     finally:
         plane.close()
+
+
+def require_no_faults(target: Target) -> None:
+    """Raise CannotJudge where the plane has rules for faults; one without a control API has none.
+
+    What else keeps it from answering is for `probe` to say.
+    """
+    plane = target.plane()
+    try:
+        found = plane.link.unary(
+            CONTROL, "ListFaults", control.ListFaultsRequest(), control.ListFaultsResponse, CONTROL_SECONDS
+        )
+    except Refused:
+        return
+    finally:
+        plane.close()
+    assert isinstance(found, control.ListFaultsResponse)
+    if found.faults:
+        count = len(found.faults)
+        rules = [f"{each.id} {each.WhichOneof('effect')} {each.rpc}" for each in found.faults[:MAX_SHOWN]]
+        shown = ", ".join([*rules, *["..."] * (count > MAX_SHOWN)])
+        raise CannotJudge(
+            f"{target.name} has {count} rule{'s' * (count > 1)} for faults ({shown}): "
+            "remove them by `flyteapps control faults clear`"
+        )
 
 
 def require_plane(target: Target, error: Refused) -> None:

@@ -47,7 +47,8 @@ def _dropped(lines: int) -> str:
 def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
     stamp = moment.strftime("%H:%M:%S.%f")[:-3]
     if isinstance(line, Notice):
-        return f"{stamp} {_plain(line.app)}: {_printable(line.message)}"
+        about = f"{_plain(line.app)}: " if line.app else ""
+        return f"{stamp} {about}{_printable(line.message)}"
     return f"{stamp} {_plain(line.method)} {_plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
 
 

@@ -120,6 +120,8 @@ def _health(front: Front) -> bytes:
         "clock": settings.clock,
         "data_plane": settings.data_plane,
         "apps": front.plane.count(),
+        "faults": front.plane.count_faults(),
+        "calls_recorded": front.plane.count_calls(),
         "streams": {
             "open": len(front.sweeper.streams),
             "limit": limits.streams,

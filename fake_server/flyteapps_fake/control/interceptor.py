@@ -13,9 +13,11 @@ from flyteapps_control.fault_table import FaultTable, Rule
 from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake.control.call_log import CallLog, Record
 from flyteapps_fake.control.effects import ConnectionReset, Effect, HttpAnswer, Postponed
+from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.dialect import Notice
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import OPERATIONS
 from flyteapps_fake.core.streams import OpenStream
@@ -40,6 +42,10 @@ class Interceptor:
         self.table = FaultTable(lambda: self.rpcs, streaming, f"faults/{seed}", self._now)
         self.log = CallLog(calls, self._now)
         self.active = False
+        self.on_notice: Callable[[Notice], None] | None = None
+        """The function that is called with a notice of each fault that a call has."""
+        self.applied = 0
+        """Number of faults that calls have had, of rules that were removed, too."""
         self._stalls: dict[int, tuple[StreamFilter, OpenStream]] = {}
         self._stall = 0
         timeline.handle(STALL_END, self._end_stall, "a stalled stream goes on", lambda _: "")
@@ -99,7 +105,12 @@ class Interceptor:
         record = self.log.begin(call) if self.log.size else None
         rules: Sequence[Rule] = ()
         if len(self.table) and self.table.has(call.operation.path[1:]):
-            rules = self.table.decide(subject_of(call))
+            subject = subject_of(call)
+            rules = self.table.decide(subject)
+            self.applied += len(rules)
+            if rules and self.on_notice is not None:
+                for rule in rules:
+                    self.on_notice(fault_notice(rule, subject))
             if record is not None:
                 record.faults = tuple(rule.fault.id for rule in rules)
         return record, rules

@@ -25,7 +25,7 @@ CLOSED = "the plane was closed: make another FakeControlPlane, or call it before
 
 
 class Notice(NamedTuple):
-    """A message about an app for the terminal, which no client receives."""
+    """A message for the terminal, which no client receives. `app`: the app's name, "" where it is about none."""
 
     app: str
     message: str

@@ -87,7 +87,7 @@ class Plane:
 
     def notify(self, listener: Callable[[Notice], None]) -> None:
         """Call `listener`, under the plane's lock, with every notice for the terminal."""
-        self._dialect.on_notice = listener
+        self._dialect.on_notice = self._interceptor.on_notice = listener
 
     def notify_of_calls(self, listener: Callable[[Record], None]) -> None:
         """Call `listener`, under the plane's lock, with every recorded call once it is over."""
@@ -232,6 +232,21 @@ class Plane:
             removed = table.remove(ids) if ids else table.clear()
             self._interceptor.refresh()
             return removed
+
+    def count_faults(self) -> int:
+        """Return how many rules for faults there are."""
+        with self._lock:
+            return len(self._interceptor.table)
+
+    def applied_faults(self) -> int:
+        """Return how many faults calls have had, of rules that were removed, too."""
+        with self._lock:
+            return self._interceptor.applied
+
+    def count_calls(self) -> int:
+        """Return how many calls are recorded."""
+        with self._lock:
+            return len(self._interceptor.log)
 
     def recorded_calls(self) -> list[Record]:
         """Return the recorded calls, the oldest first."""

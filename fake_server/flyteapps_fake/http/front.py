@@ -46,7 +46,9 @@ class Front:
             {
                 "flyteapps_open_streams": ("Server streams that are open.", lambda: len(self.sweeper.streams)),
                 "flyteapps_apps": ("Apps that are stored.", plane.count),
-            }
+                "flyteapps_faults": ("Rules for faults of the control API.", plane.count_faults),
+            },
+            {"flyteapps_faults_applied": ("Faults that calls have had.", plane.applied_faults)},
         )
         page = options.page(self) if options.page is not None else None
         self._pages = PageHandler(page, self.timeouts) if page is not None else None

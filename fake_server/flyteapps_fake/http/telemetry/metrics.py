@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 BOUNDS = (0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 """Upper bounds of the buckets of seconds."""
 
+Sources = dict[str, tuple[str, Callable[[], float]]]
+"""Values that are read on a scrape: by name, the help text and the function that returns the value."""
+
 
 class Metrics:
-    """The counts of one server. `gauges`: values that are read on a scrape, as name -> (help, value)."""
+    """The counts of one server. `gauges`, `counters`: values that are read on a scrape, as name -> (help, value)."""
 
-    def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]]) -> None:
+    def __init__(self, gauges: Sources, counters: Sources) -> None:
         self.started = time.time()
         self._gauges = gauges
+        self._counters = counters
         self._calls: dict[tuple[str, str], int] = {}
         self._buckets: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
@@ -75,6 +79,8 @@ class Metrics:
         yield seconds
         for name, (text, value) in self._gauges.items():
             yield GaugeMetricFamily(name, text, value())
+        for name, (text, value) in self._counters.items():
+            yield CounterMetricFamily(name, text, value())
 
 
 def _names(path: str) -> tuple[str, str]:

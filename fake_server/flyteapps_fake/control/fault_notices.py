@@ -1,0 +1,35 @@
+"""The line of the terminal about a fault that a call has."""
+
+from __future__ import annotations
+
+from flyteapps_control.fault_table import Rule
+from flyteapps_control.selection import Subject
+from flyteapps_fake.core.dialect import Notice
+
+
+def fault_notice(rule: Rule, subject: Subject) -> Notice:
+    """Return the notice of an applied fault: "f1 applied: Create of demo/development/hello UNAVAILABLE"."""
+    of_app = f" of {subject.app}" if any(subject.app) else ""
+    return Notice(
+        subject.app.name,
+        f"{rule.fault.id} applied: {subject.rpc.rpartition('/')[2]}{of_app} {effect_text(rule)}",
+    )
+
+
+def effect_text(rule: Rule) -> str:
+    """Return the effect of a rule in a few words, such as "UNAVAILABLE after the commit"."""
+    fault = rule.fault
+    match rule.effect:
+        case "fail":
+            text, applied = fault.fail.code, fault.fail.applied
+        case "http":
+            text, applied = f"HTTP {fault.http.status}", fault.http.applied
+        case "reset":
+            text, applied = "RESET", fault.reset.applied
+        case "cut" | "stall":
+            return f"{rule.effect} after message {getattr(fault, rule.effect).after}"
+        case "repeat" | "withhold" | "reorder":
+            return f"{rule.effect} message {getattr(fault, rule.effect).message}"
+        case other:
+            return other
+    return f"{text} after the commit" if applied else text
