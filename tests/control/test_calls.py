@@ -20,13 +20,18 @@ from .calls import create, get, update, watch
 def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
     """A plane of each dialect on the manual clock, with calls: a Create, a Get of it, and a Get of another app."""
     with FakeControlPlane(dialect=request.param, clock="manual") as made:
-        stub = made.stub()
-        stub.create(create())
-        made.clock.advance(5)
-        stub.get(get(), headers={"x-team": "blue"})
-        with pytest.raises(ConnectError):
-            stub.get(get("absent"))
+        make_calls(made)
         yield made
+
+
+def make_calls(plane: FakeControlPlane) -> None:
+    """Make the three calls of the tests."""
+    stub = plane.stub()
+    stub.create(create())
+    plane.clock.advance(5)
+    stub.get(get(), headers={"x-team": "blue"})
+    with pytest.raises(ConnectError):
+        stub.get(get("absent"))
 
 
 def test_a_call_is_recorded_whole(plane: FakeControlPlane) -> None:

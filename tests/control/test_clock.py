@@ -9,6 +9,7 @@ from connectrpc.errors import ConnectError
 
 from flyteapps_control.durations import nanoseconds, text_of
 from flyteapps_control.face import ControlError
+from flyteapps_control.selection import AppName
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake import FakeControlPlane
 
@@ -54,6 +55,22 @@ def test_time_advances_until_an_app_has_a_status(plane: FakeControlPlane) -> Non
     reached = plane.clock.advance_until(app="demo", status="ACTIVE")
     assert [status for _, status in plane.statuses(AppSelector(name="demo"))] == ["ACTIVE"]
     assert plane.clock.advance_until(app="demo", status="active") == reached
+
+
+def test_time_stops_at_the_timer_that_brought_the_status() -> None:
+    """The clock goes no further than where single steps from timer to timer first find the status."""
+    reached: list[int] = []
+    for steps in (False, True):
+        with FakeControlPlane(clock="manual", seed=3) as plane:
+            plane.stub().create(create())
+            began = plane.now_ns()
+            if steps:
+                while plane.statuses(AppSelector(name="demo")) != [(AppName("proj", "dev", "demo"), "ACTIVE")]:
+                    plane.clock.advance_to_next()
+            else:
+                plane.clock.advance_until(app="demo", status="ACTIVE")
+            reached.append(plane.now_ns() - began)
+    assert reached[0] == reached[1]
 
 
 @pytest.mark.parametrize(
@@ -112,12 +129,26 @@ def test_a_reset_removes_the_selected_apps(plane: FakeControlPlane) -> None:
     del stream
 
 
+def test_a_reset_frees_the_host_name() -> None:
+    """An app that is created again has a host name of its own: it doesn't answer under the one from before."""
+    with FakeControlPlane(clock="manual", seed=1) as plane:
+        hosts: list[str] = []
+        for _ in range(2):
+            plane.stub().create(create())
+            hosts.append(plane.stub().get(get()).app.status.ingress.public_url.partition("://")[2])
+            assert plane.find_by_host(hosts[-1]) is not None
+            plane.reset(app="demo")
+        plane.stub().create(create())
+        assert [plane.find_by_host(host) for host in hosts] == [None, None]
+
+
 def test_a_reset_of_all_leaves_nothing(plane: FakeControlPlane) -> None:
     """Without a selection apps, rules, recorded calls and timers are gone."""
     plane.faults.fail("Delete", code="ABORTED")
     plane.stub().create(create("other", "elsewhere"))
     assert plane.reset() == 2
     assert (plane.count(), plane.projects(), plane.faults.list(), plane.calls.list()) == (0, set(), [], [])
+    assert plane.clock.pending() == []
     plane.clock.advance("1h")
     assert plane.clock.pending() == []
 

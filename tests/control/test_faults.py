@@ -105,7 +105,7 @@ def test_draws_are_the_rules_own_and_follow_the_seed() -> None:
         with FakeControlPlane(seed=seed) as plane:
             plane.faults.fail("Get", code="ABORTED", probability=0.5)
             if beside:
-                plane.faults.fail("Get", code="ABORTED", app="someone-else", probability=0.5)
+                plane.faults.fail("Get", code="ABORTED", probability=1e-9)
             return [code_of(lambda: plane.stub().get(get())) for _ in range(40)]
 
     first = drawn(1, False)

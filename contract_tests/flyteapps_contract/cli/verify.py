@@ -201,8 +201,12 @@ def verify(
     for path, _ in reports:
         if not path.absolute().parent.is_dir():
             raise CannotJudge(f"the report {path} can't be written: there is no directory {path.absolute().parent}")
+    try:
+        probe(target)
+    except CannotJudge:  # by a fault of List?
+        require_no_faults(target)
+        raise
     require_no_faults(target)
-    probe(target)
     if prefix:
         require_unused(target, run)
     console = Console()

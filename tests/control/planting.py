@@ -1,0 +1,209 @@
+"""Planted bugs of the control API: one function each with a line of its source changed, and the test that must fail."""
+
+from __future__ import annotations
+import __future__
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from flyteapps_control.fault_table import Rule
+from flyteapps_control.selection import AppGlobs
+from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.control.call_log import CallLog
+from flyteapps_fake.control.interceptor import Interceptor
+from flyteapps_fake.control.service import ControlService
+from flyteapps_fake.control.stream_faults import StreamFilter
+from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.inprocess import transport
+from flyteapps_fake.standard import writes
+from flyteapps_fake.standard.simulation.reactor import Reactor
+from flyteapps_fake.standard.store import AppStore
+
+from . import test_calls, test_clock, test_faults
+
+Case = Callable[[], object]
+
+
+class Planted(NamedTuple):
+    """A bug: in `owner.function` the text `right` becomes `wrong`. `case`: the test that has to find it."""
+
+    owner: Any
+    function: str
+    right: str
+    wrong: str
+    case: Case
+
+    def __str__(self) -> str:
+        """Return what is changed, as a name."""
+        return f"{self.owner.__name__.rpartition('.')[2]}.{self.function}: {self.right} -> {self.wrong}"
+
+    def plant(self) -> AbstractContextManager[Any]:
+        """Put the changed function in the place of the right one."""
+        function = getattr(self.owner, self.function)
+        source = textwrap.dedent(inspect.getsource(function))
+        assert source.count(self.right) == 1, f"{self}: the text isn't there once"
+        flags = __future__.annotations.compiler_flag
+        code = compile(source.replace(self.right, self.wrong), f"<{self}>", "exec", flags, dont_inherit=True)
+        names: dict[str, Any] = {}
+        exec(code, function.__globals__, names)
+        return patch.object(self.owner, self.function, names[self.function])
+
+
+def on_plane(test: Callable[..., object], *arguments: Any) -> Case:
+    """Return the test with a plane of its own."""
+
+    def run() -> None:
+        with FakeControlPlane(clock="manual") as plane:
+            test(plane, *arguments)
+
+    return run
+
+
+def on_app(test: Callable[..., object], *arguments: Any) -> Case:
+    """Return the test with a plane that has an app."""
+
+    def run() -> None:
+        with FakeControlPlane(clock="manual") as plane:
+            plane.stub().create(test_clock.create())
+            test(plane, *arguments)
+
+    return run
+
+
+def on_calls(test: Callable[..., object]) -> Case:
+    """Return the test with a plane that has recorded three calls."""
+
+    def run() -> None:
+        with FakeControlPlane(clock="manual") as plane:
+            test_calls.make_calls(plane)
+            test(plane)
+
+    return run
+
+
+attempts = test_faults.test_the_attempts_of_a_rule
+selection = test_faults.test_the_selection_of_a_rule
+rearranged = test_faults.test_messages_are_repeated_withheld_and_reordered
+lifetime = on_plane(test_faults.test_a_rule_of_a_lifetime_ends)
+
+PLANTED = [
+    # which calls get a fault
+    Planted(
+        Rule,
+        "applies",
+        "fault.matched == fault.nth",
+        "fault.matched == fault.nth + 1",
+        on_plane(attempts, {"nth": 2}, [2]),
+    ),
+    Planted(
+        Rule,
+        "applies",
+        "fault.matched <= fault.first",
+        "fault.matched <= fault.first + 1",
+        on_plane(attempts, {"first": 3}, [1, 2, 3]),
+    ),
+    Planted(Rule, "applies", "% fault.every == 0", "% fault.every == 1", on_plane(attempts, {"every": 2}, [2, 4, 6])),
+    Planted(Rule, "applies", "fault.applied >= fault.times", "False", on_plane(attempts, {"times": 2}, [1, 2])),
+    Planted(Rule, "applies", "now >= self._until", "False", lifetime),
+    Planted(Rule, "applies", "now >= self._until", "now > self._until", lifetime),
+    Planted(
+        Rule,
+        "__init__",
+        'self.random = random.Random(f"{seed}/{fault.id}")',
+        'if fault.id == "f1": globals()["shared"] = random.Random(seed)\n    self.random = globals()["shared"]',
+        test_faults.test_draws_are_the_rules_own_and_follow_the_seed,
+    ),
+    Planted(Rule, "__init__", "(name.lower(), ", "(name, ", on_plane(test_faults.test_headers_select)),
+    Planted(
+        AppGlobs, "__init__", "selector.project", '""', on_plane(selection, {"project": "other"}, "web", "proj", False)
+    ),
+    # what a fault does
+    Planted(
+        Interceptor,
+        "_with_faults",
+        "if applied:",
+        "if False:",
+        on_plane(test_faults.test_an_applied_fault_commits_and_loses_the_answer),
+    ),
+    Planted(
+        Interceptor,
+        "_with_faults",
+        "if applied:",
+        "if True:",
+        on_plane(test_faults.test_each_code_is_answered_and_nothing_is_stored, "ABORTED"),
+    ),
+    Planted(
+        transport,
+        "pauses",
+        "deadline is not None and now >= deadline",
+        "False",
+        test_faults.test_a_delay_ends_with_the_calls_deadline,
+    ),
+    Planted(StreamFilter, "_is_cut", ">=", ">", on_plane(test_faults.test_a_stream_is_cut_before_its_first_message)),
+    Planted(StreamFilter, "_arrange", "get(self._made, ())", "get(self._made + 1, ())", rearranged),
+    Planted(StreamFilter, "_arrange", "if self._held is not None:", "if False:", rearranged),
+    Planted(
+        StreamFilter,
+        "_next",
+        "if self._held is None:",
+        "if True:",
+        test_faults.test_a_message_held_back_is_sent_at_the_end,
+    ),
+    Planted(
+        Plane, "end_streams_of", "if globs.matches(each.app)", "", on_plane(test_faults.test_streams_are_dropped_by_app)
+    ),
+    # the log of calls
+    Planted(
+        ControlService,
+        "_verify_calls",
+        "sum(map(query.matches, records))",
+        'sum(query.matches(each) for each in records if each.code == "OK")',
+        on_calls(test_calls.test_verify_explains_what_differs),
+    ),
+    Planted(
+        ControlService,
+        "_verify_calls",
+        'found == request.times if request.HasField("times")',
+        "found == request.times if request.times",
+        on_calls(test_calls.test_verify_explains_what_differs),
+    ),
+    Planted(CallLog, "_trim", "popleft()", "pop()", test_calls.test_the_oldest_calls_are_forgotten),
+    Planted(CallLog, "_trim", "> self.size or", "> self.size + 1 or", test_calls.test_the_oldest_calls_are_forgotten),
+    # the clock, and resets
+    Planted(
+        ControlService,
+        "_advance_until",
+        "max(0, due - plane.now_ns())",
+        "max(0, due - plane.now_ns()) + 10**9",
+        test_clock.test_time_stops_at_the_timer_that_brought_the_status,
+    ),
+    Planted(
+        ControlService,
+        "_reset",
+        "self._plane.remove_faults([])",
+        "pass",
+        on_app(test_clock.test_a_reset_of_all_leaves_nothing),
+    ),
+    Planted(
+        AppStore, "put", "if scope not in after:", "if False:", on_app(test_clock.test_a_reset_of_all_leaves_nothing)
+    ),
+    Planted(
+        Reactor,
+        "_drop",
+        "self._state.timers.cancel(key)",
+        "pass",
+        on_app(test_clock.test_a_reset_of_all_leaves_nothing),
+    ),
+    Planted(
+        writes,
+        "remove",
+        "state.hosts.move(old.key, old.parse_status().ingress, None)",
+        "pass",
+        test_clock.test_a_reset_frees_the_host_name,
+    ),
+]
+"""Planted bugs: a rule that counts wrongly, a fault that does something else, a log and a reset that forget."""
