@@ -5,53 +5,72 @@ Run as a program by test_determinism, in processes with different hash seeds.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from contextlib import suppress
+from typing import Any
 
-from connectrpc.errors import ConnectError
 from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetRequest, UpdateRequest, WatchRequest
-from flyteidl2.app.app_service_connect import AppServiceClientSync
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.operations import CREATE, DELETE, GET, UPDATE, WATCH
 from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
 
 APPS = 12
+STEP_SECONDS = 0.25
 
 
 def log(seed: int) -> list[bytes]:
     """Return the recorded calls, encoded."""
-    with FakeControlPlane(clock="auto", org="acme", seed=seed) as plane:
-        faults, stub = plane.faults, plane.stub()
+    with FakeControlPlane(clock="manual", org="acme", seed=seed) as plane:
+        faults = plane.faults
         faults.fail("Create", code="UNAVAILABLE", probability=0.2)
         faults.fail("Update", code="ABORTED", probability=0.3, applied=True)
         faults.delay("Get", seconds=("1s", "9s"), probability=0.5)
         faults.delay("Update", median="2s", app="app-1*", headers={"x-b": "*", "x-a": "*"})
         faults.withhold("Watch", message=2, probability=0.5)
-        faults.cut("Watch", after=2, code="DATA_LOSS")
+        faults.cut("Watch", after=3, code="DATA_LOSS")
         for number in range(APPS):
-            drive(stub, number)
+            drive(plane, number)
         calls = plane.calls.list()
-        faults.clear()
     for call in calls:
         call.ClearField("real_time")
     return [call.SerializeToString(deterministic=True) for call in calls]
 
 
-def drive(stub: AppServiceClientSync, number: int) -> None:
+def drive(plane: FakeControlPlane, number: int) -> None:
     """Create, watch, update, read and delete one app; what is refused is in the log."""
     app_id = app(number, "").metadata.id
-    with suppress(ConnectError):
-        stub.create(CreateRequest(app=app(number, "image")))
-        list(stub.watch(WatchRequest(app_id=app_id)))
-    with suppress(ConnectError):
-        stub.update(UpdateRequest(app=app(number, "image-2")), headers={"x-a": "1", "x-b": "2"})
+    answer(plane, Call(CREATE, CreateRequest(app=app(number, "image"))))
+    stream = plane.open(Call(WATCH, WatchRequest(app_id=app_id)))
+    for _ in range(40):
+        plane.advance(STEP_SECONDS)
+        try:
+            while stream.take() is not None:
+                pass
+        except RpcError:
+            break
+    answer(plane, Call(UPDATE, UpdateRequest(app=app(number, "image-2")), {"x-a": "1", "x-b": "2"}))
     for _ in range(3):
-        with suppress(ConnectError):
-            stub.get(GetRequest(app_id=app_id))
-    if number % 4 == 0:
-        with suppress(ConnectError):
-            stub.delete(DeleteRequest(app_id=app_id))
+        answer(plane, Call(GET, GetRequest(app_id=app_id)))
+    answer(plane, Call(DELETE, DeleteRequest(app_id=app_id)))
+    stream.close()
+
+
+def answer(plane: FakeControlPlane, call: Call[Any]) -> None:
+    """Make a call, and move the clock until it is answered."""
+    try:
+        plane.call(call)
+    except Postponed as postponed:
+        while postponed.left() != 0:
+            plane.advance(STEP_SECONDS)
+        with contextlib.suppress(RpcError):
+            postponed.resume()
+    except RpcError:
+        pass
 
 
 def app(number: int, image: str) -> App:
