@@ -8,9 +8,10 @@ import pytest
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps import AppNotFound, ChangeKind, Client, Conflict, InvalidArgument
+from flyteapps.testing import FaultyTransport, faults
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import WIRES, Run, client_of
+from .conftest import QUICK, SCOPE, WIRES, Run, client_of
 from .messages import app, spec
 
 dialect = "standard"
@@ -66,3 +67,13 @@ def test_errors(wired: Client, run: Run, name: str) -> None:
     created.pb2.metadata.revision = 7
     with pytest.raises(Conflict, match="revision"):
         run(wired.apps.update, created.pb2, "test")
+
+
+def test_faults(wired: Client, run: Run, name: str) -> None:
+    """FaultyTransport loses an answer and cuts and stalls streams of any wire; the client gets over it."""
+    lost = faults.fail("Create", code="UNAVAILABLE", applied=True, nth=1)
+    rules = lost, faults.stall("Watch", after=1, seconds=0.01, nth=1), faults.cut("Watch", after=1, nth=1)
+    transport = FaultyTransport(wired.transport, rules)
+    client = Client(transport=transport, retries=QUICK, **SCOPE)
+    assert run(run(client.apps.create, app(name)).watch).is_active()
+    assert [rule.applied for rule in transport.rules] == [1, 1, 1]
