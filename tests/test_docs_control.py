@@ -39,7 +39,6 @@ def _words(lines: list[str]) -> tuple[list[str], str]:
     raise AssertionError(f"no whole command: {lines[0]}")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_commands_print_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -88,6 +88,7 @@ def test_the_file_of_calls(tmp_path: Path) -> None:
     assert "responses" not in calls[1] and calls[3]["messages"] == "1"
 
 
+@pytest.mark.slow
 def test_the_control_api_can_be_off_and_a_full_disk_is_one_warning() -> None:
     """Without the control API its calls say so; a file of calls that fills up is one warning, and calls go on."""
     server = ServerProcess("--no-control", "--call-log", "/dev/full")
