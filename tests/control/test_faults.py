@@ -70,10 +70,10 @@ def test_an_applied_fault_commits_and_loses_the_answer(plane: FakeControlPlane) 
     assert [(each.code, len(each.responses)) for each in plane.calls.list("Create")] == [("UNAVAILABLE", 0)]
 
 
-def test_an_applied_fault_of_a_refused_call_is_the_planes_own_error(plane: FakeControlPlane) -> None:
-    """A call that the plane itself refuses was not applied, so its caller gets the plane's error."""
+def test_the_answer_of_a_refused_call_is_lost_too(plane: FakeControlPlane) -> None:
+    """With `applied` the caller gets the fault's error, whatever the plane answered."""
     plane.faults.fail("Get", code="UNAVAILABLE", applied=True)
-    assert code_of(lambda: plane.stub().get(get("absent"))) == "NOT_FOUND"
+    assert code_of(lambda: plane.stub().get(get("absent"))) == "UNAVAILABLE"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Entered under the plane's lock. Without rules and with the log off a plane doesn
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from threading import RLock
 from typing import Any, TypeVar
@@ -133,7 +134,8 @@ class Interceptor:
             if applied:
                 if record is not None:
                     record.expect_loss()
-                carry_out()
+                with contextlib.suppress(RpcError):  # an answer is lost, whatever it was
+                    carry_out()
             if record is not None:
                 record.lose_answer(error.code.name, error.message)
             raise error
