@@ -57,8 +57,12 @@ class Interceptor:
         self.active = bool(len(self.table) or self.log.size)
 
     def caches(self, rpc: str) -> bool:
-        """Return whether responses of the RPC may be sent again without a call: not if it is recorded, or has rules."""
-        return not self.active or not (self.log.size or self.table.has(rpc))
+        """Return whether responses of the RPC may be sent again without a call: not if it has rules."""
+        return not self.active or not self.table.has(rpc)
+
+    def record(self, call: Call[Any], response: bytes) -> None:
+        """Record a call that was answered by a response of before."""
+        self.log.begin(call).answer(response)
 
     def call(self, call: Call[Any], run: Callable[[Call[Any]], T], encoded: Callable[[T], bytes]) -> T:
         """Make a unary call by `run`, with its faults. `encoded`: its response. Raises RpcError, Effect."""
