@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 from flyteapps_control.fault_table import Rule
 from flyteapps_control.selection import AppGlobs
+from flyteapps_control.stream_faults import StreamFaults
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.call_log import CallLog
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
-from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.inprocess import transport
 from flyteapps_fake.standard import writes
@@ -143,14 +143,14 @@ PLANTED = [
         "False",
         test_faults.test_a_delay_ends_with_the_calls_deadline,
     ),
-    Planted(StreamFilter, "_is_cut", ">=", ">", on_plane(test_faults.test_a_stream_is_cut_before_its_first_message)),
-    Planted(StreamFilter, "_arrange", "get(self._made, ())", "get(self._made + 1, ())", rearranged),
-    Planted(StreamFilter, "_arrange", "if self._held is not None:", "if False:", rearranged),
+    Planted(StreamFaults, "_is_cut", ">=", ">", on_plane(test_faults.test_a_stream_is_cut_before_its_first_message)),
+    Planted(StreamFaults, "offer", "get(self._made, ())", "get(self._made + 1, ())", rearranged),
+    Planted(StreamFaults, "offer", "self._release()", "None", rearranged),
     Planted(
-        StreamFilter,
-        "_next",
-        "if self._held is None:",
-        "if True:",
+        StreamFaults,
+        "end",
+        "self._release()",
+        "None",
         test_faults.test_a_message_held_back_is_sent_at_the_end,
     ),
     Planted(
