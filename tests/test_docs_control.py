@@ -45,7 +45,7 @@ def test_the_commands_print_what_the_page_shows(
 ) -> None:
     """Each command runs, in order, against one server; moments are left out of the comparison."""
     monkeypatch.chdir(tmp_path)
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(clock="manual", call_log=1_000) as plane:
         url = plane.serve().url
         monkeypatch.setenv("FLYTEAPPS_ENDPOINT", url)
         for command, shown in _commands():
@@ -66,7 +66,7 @@ def test_the_commands_print_what_the_page_shows(
 def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The example in Python runs against a server."""
     [example] = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(clock="manual", call_log=1_000) as plane:
         exec(compile(example.replace(ENDPOINT, plane.serve().url), str(PAGE), "exec"), {})
     assert capsys.readouterr().out == "manual 0\n"
 

@@ -157,7 +157,9 @@ def _made(settings: dict[str, Any], where: str) -> FakeControlPlane:
     fields = {name: value for name, value in settings.items() if name != STRICT}
     try:
         from flyteapps_fake.control_plane import FakeControlPlane
+        from flyteapps_fake.core.settings import CALLS
 
+        fields.setdefault("call_log", CALLS)
         return FakeControlPlane(**fields)
     except ModuleNotFoundError as missing:
         message = str(missing)

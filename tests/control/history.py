@@ -25,7 +25,7 @@ STEP_SECONDS = 0.25
 
 def log(seed: int) -> list[bytes]:
     """Return the recorded calls, encoded."""
-    with FakeControlPlane(clock="manual", org="acme", seed=seed) as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual", org="acme", seed=seed) as plane:
         faults = plane.faults
         faults.fail("Create", code="UNAVAILABLE", probability=0.2)
         faults.fail("Update", code="ABORTED", probability=0.3, applied=True)

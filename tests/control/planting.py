@@ -57,7 +57,7 @@ def on_plane(test: Callable[..., object], *arguments: Any) -> Case:
     """Return the test with a plane of its own."""
 
     def run() -> None:
-        with FakeControlPlane(clock="manual") as plane:
+        with FakeControlPlane(call_log=1_000, clock="manual") as plane:
             test(plane, *arguments)
 
     return run
@@ -67,7 +67,7 @@ def on_app(test: Callable[..., object], *arguments: Any) -> Case:
     """Return the test with a plane that has an app."""
 
     def run() -> None:
-        with FakeControlPlane(clock="manual") as plane:
+        with FakeControlPlane(call_log=1_000, clock="manual") as plane:
             plane.stub().create(test_clock.create())
             test(plane, *arguments)
 
@@ -78,7 +78,7 @@ def on_calls(test: Callable[..., object]) -> Case:
     """Return the test with a plane that has recorded three calls."""
 
     def run() -> None:
-        with FakeControlPlane(clock="manual") as plane:
+        with FakeControlPlane(call_log=1_000, clock="manual") as plane:
             test_calls.make_calls(plane)
             test(plane)
 

@@ -19,7 +19,7 @@ from .calls import create, get, update, watch
 @pytest.fixture(params=["standard", "flyte-oss"])
 def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
     """A plane of each dialect on the manual clock, with calls: a Create, a Get of it, and a Get of another app."""
-    with FakeControlPlane(dialect=request.param, clock="manual") as made:
+    with FakeControlPlane(call_log=1_000, dialect=request.param, clock="manual") as made:
         make_calls(made)
         yield made
 
@@ -156,7 +156,7 @@ def test_bytes_of_calls_are_bounded() -> None:
     """Large requests are forgotten before the log holds more than its bytes."""
     from flyteapps_fake.control.call_log import MAX_BYTES
 
-    with FakeControlPlane(clock="manual", data_plane="none") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
         request = create()
         request.app.spec.container.args.append("x" * 1_000_000)
         for number in range(80):
@@ -168,7 +168,9 @@ def test_bytes_of_calls_are_bounded() -> None:
 
 
 def test_the_log_can_be_off() -> None:
-    """With `call_log=0` nothing is recorded."""
-    with FakeControlPlane(call_log=0) as plane:
+    """By default nothing is recorded, and a query says how to turn the log on, instead of finding no call."""
+    with FakeControlPlane() as plane:
         plane.stub().create(create())
-        assert plane.calls.list() == []
+        for query in (plane.calls.list, plane.calls.verify):
+            with pytest.raises(ControlError, match="the log of calls is off: use the pytest fixture flyte_plane"):
+                query()

@@ -19,7 +19,7 @@ from .calls import create, get, watch
 @pytest.fixture(params=["standard", "flyte-oss"])
 def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
     """A plane of each dialect on the manual clock, with one app."""
-    with FakeControlPlane(dialect=request.param, clock="manual") as made:
+    with FakeControlPlane(call_log=1_000, dialect=request.param, clock="manual") as made:
         made.stub().create(create())
         yield made
 
@@ -61,7 +61,7 @@ def test_time_stops_at_the_timer_that_brought_the_status() -> None:
     """The clock goes no further than where single steps from timer to timer first find the status."""
     reached: list[int] = []
     for steps in (False, True):
-        with FakeControlPlane(clock="manual", seed=3) as plane:
+        with FakeControlPlane(call_log=1_000, clock="manual", seed=3) as plane:
             plane.stub().create(create())
             began = plane.now_ns()
             if steps:
@@ -91,7 +91,7 @@ def test_what_never_comes_is_an_error(plane: FakeControlPlane, until: dict[str, 
 @pytest.mark.parametrize("mode", ["auto", "realtime"])
 def test_a_clock_that_moves_by_itself_cannot_be_advanced(mode: str) -> None:
     """The error says how to make one that can."""
-    with FakeControlPlane(clock=mode) as plane:  # type: ignore[arg-type]  # one of the modes
+    with FakeControlPlane(call_log=1_000, clock=mode) as plane:  # type: ignore[arg-type]  # one of the modes
         with pytest.raises(ControlError, match=r'clock="manual"'):
             plane.clock.advance(1)
         assert plane.clock.mode == mode
@@ -99,7 +99,10 @@ def test_a_clock_that_moves_by_itself_cannot_be_advanced(mode: str) -> None:
 
 def test_no_timer_is_an_error() -> None:
     """Where nothing is pending there is no next timer."""
-    with FakeControlPlane(clock="manual") as plane, pytest.raises(ControlError, match="no timer is pending"):
+    with (
+        FakeControlPlane(call_log=1_000, clock="manual") as plane,
+        pytest.raises(ControlError, match="no timer is pending"),
+    ):
         plane.clock.advance_to_next()
 
 
@@ -131,7 +134,7 @@ def test_a_reset_removes_the_selected_apps(plane: FakeControlPlane) -> None:
 
 def test_a_reset_frees_the_host_name() -> None:
     """An app that is created again has a host name of its own: it doesn't answer under the one from before."""
-    with FakeControlPlane(clock="manual", seed=1) as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual", seed=1) as plane:
         hosts: list[str] = []
         for _ in range(2):
             plane.stub().create(create())

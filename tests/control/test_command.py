@@ -34,14 +34,14 @@ Run = Callable[..., Ran]
 @pytest.fixture(scope="module")
 def served() -> Iterator[FakeControlPlane]:
     """A plane with a manual clock, served in this process."""
-    with FakeControlPlane(clock="manual") as made:
+    with FakeControlPlane(call_log=1_000, clock="manual") as made:
         made.serve()
         yield made
 
 
 @pytest.fixture
 def plane(served: FakeControlPlane) -> Iterator[FakeControlPlane]:
-    """That plane, which is left without apps, rules and calls."""
+    """The same plane, which is left without apps, rules and calls."""
     yield served
     served.reset()
 

@@ -31,7 +31,7 @@ from .calls import app_id, create, delete, get, update, watch
 @pytest.fixture(params=["standard", "flyte-oss"])
 def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
     """A plane of each dialect on the manual clock."""
-    with FakeControlPlane(dialect=request.param, clock="manual") as made:
+    with FakeControlPlane(call_log=1_000, dialect=request.param, clock="manual") as made:
         yield made
 
 
@@ -102,7 +102,7 @@ def test_draws_are_the_rules_own_and_follow_the_seed() -> None:
     """The same seed draws the same, and another rule beside it changes nothing."""
 
     def drawn(seed: int, beside: bool) -> list[str]:
-        with FakeControlPlane(seed=seed) as plane:
+        with FakeControlPlane(call_log=1_000, seed=seed) as plane:
             plane.faults.fail("Get", code="ABORTED", probability=0.5)
             if beside:
                 plane.faults.fail("Get", code="ABORTED", probability=1e-9)
@@ -185,7 +185,7 @@ def test_a_delay_of_a_manual_clock_ends_when_it_is_moved() -> None:
     """A delayed call waits for the plane's time, and sees what was written meanwhile."""
 
     async def main() -> None:
-        with FakeControlPlane(clock="manual") as plane:
+        with FakeControlPlane(call_log=1_000, clock="manual") as plane:
             plane.faults.delay("Get", seconds="2s")
             waiting = asyncio.create_task(plane.async_stub().get(get()))
             while not plane.calls.list("Get"):
@@ -201,7 +201,7 @@ def test_a_delay_of_a_manual_clock_ends_when_it_is_moved() -> None:
 
 def test_a_delay_of_an_auto_clock_moves_it() -> None:
     """A client that waits for a delayed call moves an auto clock, in no real time."""
-    with FakeControlPlane(clock="auto") as plane:
+    with FakeControlPlane(call_log=1_000, clock="auto") as plane:
         plane.faults.delay("Create", seconds="3h")
         before = plane.now_ns()
         plane.stub().create(create())
@@ -210,7 +210,7 @@ def test_a_delay_of_an_auto_clock_moves_it() -> None:
 
 def test_a_delay_ends_with_the_calls_deadline() -> None:
     """A call whose timeout is shorter than its delay is DEADLINE_EXCEEDED, and not carried out."""
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
         plane.faults.delay("Create", seconds="1h")
         assert code_of(lambda: plane.stub().create(create(), timeout_ms=20)) == "DEADLINE_EXCEEDED"
         assert plane.count() == 0
@@ -219,7 +219,7 @@ def test_a_delay_ends_with_the_calls_deadline() -> None:
 
 def test_a_delay_of_the_wall_clock() -> None:
     """`real` waits in real time, whatever the plane's clock is."""
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
         plane.faults.delay("Create", seconds="30ms", real=True)
         began = time.monotonic()
         plane.stub().create(create())
@@ -231,7 +231,7 @@ def test_drawn_delays_follow_the_seed(form: dict[str, object]) -> None:
     """A uniform and a log-normal delay are drawn from the rule's seed."""
 
     def drawn(seed: int) -> list[int]:
-        with FakeControlPlane(clock="auto", seed=seed) as plane:
+        with FakeControlPlane(call_log=1_000, clock="auto", seed=seed) as plane:
             plane.faults.delay("Get", **form)  # type: ignore[arg-type]  # keywords of a delay
             times = [plane.now_ns()]
             for _ in range(20):
@@ -324,7 +324,7 @@ def test_a_stream_stalls_for_good(plane: FakeControlPlane) -> None:
 
 def test_a_stall_ends_with_the_planes_time() -> None:
     """After its duration, of the plane's time, a stalled stream sends what has come meanwhile."""
-    with FakeControlPlane(clock="manual", data_plane="none") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
         plane.faults.stall("Watch", after=1, seconds="1m")
         plane.stub().create(create())
         stream = open_watch(plane)
@@ -343,7 +343,7 @@ def test_a_stall_ends_with_the_planes_time() -> None:
 
 def test_a_stall_takes_no_real_time_on_an_auto_clock() -> None:
     """A reader of a stalled stream moves an auto clock past the stall."""
-    with FakeControlPlane(clock="auto") as plane:
+    with FakeControlPlane(call_log=1_000, clock="auto") as plane:
         plane.faults.stall("Watch", after=0, seconds="1h")
         plane.stub().create(create())
         before = plane.now_ns()
@@ -381,7 +381,7 @@ def test_messages_are_repeated_withheld_and_reordered() -> None:
         ("reorder", 2, ["x", "image-1", "image-0", "image-2", "silence"]),
         ("reorder", 4, ["x", "image-0", "image-1", "silence"]),
     ):
-        with FakeControlPlane(clock="manual", data_plane="none") as plane:
+        with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
             assert kinds(plane) == whole
             plane.reset(app="demo")
             getattr(plane.faults, effect)("Watch", message=number)
@@ -390,7 +390,7 @@ def test_messages_are_repeated_withheld_and_reordered() -> None:
 
 def test_a_message_held_back_is_sent_at_the_end() -> None:
     """Where no message follows, the one that was to be sent after it comes before the stream's end."""
-    with FakeControlPlane(clock="manual", data_plane="none") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
         plane.stub().create(create())
         plane.faults.reorder("Watch", message=1)
         stream = open_watch(plane)
@@ -472,7 +472,10 @@ def test_a_rule_that_cannot_be_changes_nothing(
 
 def test_an_unknown_keyword_is_named() -> None:
     """A misspelt keyword is a TypeError that lists those that exist."""
-    with FakeControlPlane() as plane, pytest.raises(TypeError, match="no keyword 'ap'; calls are selected by project"):
+    with (
+        FakeControlPlane(call_log=1_000) as plane,
+        pytest.raises(TypeError, match="no keyword 'ap'; calls are selected by project"),
+    ):
         plane.faults.fail("Get", code="ABORTED", ap="demo")  # type: ignore[call-arg]  # the mistake
 
 

@@ -19,7 +19,7 @@ from flyteapps_fake import FakeControlPlane
 @pytest.fixture(scope="module")
 def plane() -> Iterator[FakeControlPlane]:
     """A plane with a manual clock, served in this process."""
-    with FakeControlPlane(clock="manual") as made:
+    with FakeControlPlane(call_log=1_000, clock="manual") as made:
         made.serve()
         yield made
 

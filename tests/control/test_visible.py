@@ -22,7 +22,7 @@ from .calls import create, get, watch
 def test_each_applied_fault_has_a_notice() -> None:
     """A line names the rule, the call with its app, and the effect; a call without a fault has none."""
     found: list[Notice] = []
-    with FakeControlPlane(clock="manual", data_plane="none") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
         plane.notify(found.append)
         plane.faults.fail("Create", code="UNAVAILABLE", nth=1)
         plane.faults.fail("Create", code="ABORTED", nth=1, applied=True)
@@ -50,7 +50,7 @@ def test_each_applied_fault_has_a_notice() -> None:
 
 def test_pages_count_faults_and_calls() -> None:
     """/healthz has the rules and the recorded calls, /metrics the rules and the faults that calls have had."""
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
         server = plane.serve()
         plane.faults.fail("Get", code="ABORTED")
         for _ in range(2):
@@ -67,7 +67,7 @@ def test_pages_count_faults_and_calls() -> None:
 
 def test_a_plane_with_a_fault_is_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
     """The suite exits with 2, and says which rules there are and how to remove them; also where List itself fails."""
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
         server = plane.serve()
         plane.faults.fail("Create", code="UNAVAILABLE")
         plane.faults.fail("List", code="UNAVAILABLE")
@@ -85,6 +85,6 @@ def test_a_plane_with_a_fault_is_not_judged(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_plane_without_a_control_api_is_judged() -> None:
     """Where nothing of the kind is served, there are no rules: that is no obstacle."""
-    with FakeControlPlane(clock="manual") as plane:
+    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
         server = plane.serve()
         require_no_faults(EndpointTarget(Address.parse(server.grpc_target), "grpc"))

@@ -120,20 +120,27 @@ def test_a_stream_is_cut(server: ServerProcess, client: AppServiceClientSync, js
     assert cut.value.code.name == "ABORTED"
 
 
-def test_calls_are_recorded_with_their_protocol(server: ServerProcess, client: AppServiceClientSync) -> None:
+def test_calls_are_recorded_with_their_protocol(kind: str) -> None:
     """Calls over Connect and gRPC are recorded, also repeated ones and those of other services."""
-    control(server, "ClearCalls")
-    client.create(create("a"))
-    for _ in range(3):
-        client.get(get("a"))
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        AppServiceStub(channel).Get(get("a"), timeout=10)
-    HTTP.post(f"{server.url}/flyteidl2.auth.IdentityService/UserInfo", json={})
-    calls = control(server, "ListCalls")["calls"]
-    seen = [(each["rpc"].rpartition("/")[2], each["protocol"]) for each in calls]
-    assert seen == [("Create", "connect"), *[("Get", "connect")] * 3, ("Get", "grpc"), ("UserInfo", "connect")]
-    found = control(server, "VerifyCalls", select={"rpc": "Get"}, times=5)
-    assert not found.get("holds", False) and "found 4 of 6 recorded" in found["explanation"]
+    with ServerProcess("--server", kind, "--call-log-size", "10") as server, AppServiceClientSync(server.url) as client:
+        client.create(create("a"))
+        for _ in range(3):
+            client.get(get("a"))
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            AppServiceStub(channel).Get(get("a"), timeout=10)
+        HTTP.post(f"{server.url}/flyteidl2.auth.IdentityService/UserInfo", json={})
+        calls = control(server, "ListCalls")["calls"]
+        seen = [(each["rpc"].rpartition("/")[2], each["protocol"]) for each in calls]
+        assert seen == [("Create", "connect"), *[("Get", "connect")] * 3, ("Get", "grpc"), ("UserInfo", "connect")]
+        found = control(server, "VerifyCalls", select={"rpc": "Get"}, times=5)
+        assert not found.get("holds", False) and "found 4 of 6 recorded" in found["explanation"]
+
+
+def test_calls_are_not_recorded_unless_asked_for(server: ServerProcess) -> None:
+    """A query of a log that is off says how to turn it on, instead of finding no call."""
+    for method in ("ListCalls", "VerifyCalls"):
+        refused = control(server, method)
+        assert refused["code"] == "failed_precondition" and "--call-log-size 1000" in refused["message"]
 
 
 def test_the_clock_of_a_server_is_advanced() -> None:

@@ -11,7 +11,7 @@ import click
 
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.cli.option_types import PATH, Pair, Pool, option, port
-from flyteapps_fake.core.settings import DEFAULT_CALLS, INGRESS_FORMS, IngressForm
+from flyteapps_fake.core.settings import CALLS, INGRESS_FORMS, IngressForm
 from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import LOCALHOST
@@ -56,7 +56,7 @@ class ServeOptions:
     request_timeout: float
     control: bool | None
     call_log: Path | None
-    call_log_size: int
+    call_log_size: int | None
     log_format: Literal["text", "json"]
     quiet: bool
 
@@ -195,8 +195,7 @@ GROUPS: tuple[Group, ...] = (
             option(
                 ["--call-log-size"],
                 type=click.IntRange(0, 1_000_000),
-                default=DEFAULT_CALLS,
-                help="Recorded calls to keep, such as 10000; 0 records none.",
+                help=f"Recorded calls to keep, such as 10000; without it none, or {CALLS:,} with --call-log.",
             ),
             option(
                 ["--call-log"],

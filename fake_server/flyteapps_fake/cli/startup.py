@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from flyteapps_fake.cli.options import ServeOptions, Server
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.core.hostnames import is_hostname, is_loopback
-from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.settings import CALLS, Settings
 from flyteapps_fake.http.access.host_policy import check_origin
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import bracketed, no_console, resolve, shadow, shown, taken_port
@@ -99,7 +99,7 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "seed": options.seed,
         "clock": options.clock,
         "speed": options.speed,
-        "call_log": options.call_log_size,
+        "call_log": _calls_kept(options),
     }
     try:
         Settings(**settings)  # type: ignore[arg-type]
@@ -108,11 +108,18 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
     return settings
 
 
+def _calls_kept(options: ServeOptions) -> int:
+    """Return how many recorded calls are kept."""
+    if options.call_log_size is not None:
+        return options.call_log_size
+    return CALLS if options.call_log is not None else 0
+
+
 def call_log_of(options: ServeOptions) -> str | None:
     """Return the path of the file of calls, None without one. Raises StartupError where it can't be written."""
     if options.call_log is None:
         return None
-    if not options.call_log_size:
+    if not _calls_kept(options):
         raise StartupError("--call-log needs recorded calls: remove --call-log-size 0, or remove --call-log")
     path = options.call_log.absolute()
     try:

@@ -27,6 +27,10 @@ SERVICE = pb.DESCRIPTOR.services_by_name["ControlService"].full_name
 DAY = 86_400 * 1_000_000_000
 """Nanoseconds."""
 STATUSES = tuple(short_name(value) for value in Status.DeploymentStatus.values() if value)
+LOG_OFF = (
+    "the log of calls is off: use the pytest fixture flyte_plane, FakeControlPlane(call_log=1000), "
+    "or flyteapps serve --call-log-size 1000"
+)
 MAX_TIMERS = 1_000
 """Timers in one answer."""
 
@@ -140,13 +144,19 @@ class ControlService:
             fired += plane.advance_by(max(0, due - plane.now_ns()))
 
     def _list_calls(self, request: pb.ListCallsRequest) -> pb.ListCallsResponse:
+        self._require_log()
         query = self._query(request.select)
         found = [record for record in self._plane.recorded_calls() if query.matches(record)]
         if request.limit:
             found = found[-request.limit :]
         return pb.ListCallsResponse(calls=map(recorded, found), forgotten=self._plane.forgotten_calls())
 
+    def _require_log(self) -> None:
+        if not self._plane.settings.call_log:
+            raise RpcError(Code.FAILED_PRECONDITION, LOG_OFF)
+
     def _verify_calls(self, request: pb.VerifyCallsRequest) -> pb.VerifyCallsResponse:
+        self._require_log()
         query = self._query(request.select)
         records = list(self._plane.recorded_calls())
         found = sum(map(query.matches, records))

@@ -23,8 +23,8 @@ MAX_NAME = 255
 """Characters of the name of a task or an artifact: the protos' rule."""
 _ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
 
-DEFAULT_CALLS = 1_000
-"""Recorded calls that are kept."""
+CALLS = 1_000
+"""Recorded calls that are kept where the log of calls is on, and no number is given."""
 DEFAULT_POOL = "default"
 SIMULATED = "simulated"
 """The name of the simulated cluster."""
@@ -57,7 +57,7 @@ class Settings:
     they are created. `artifacts`: URIs of files, or of directories where they end in a
     slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
     name, each a URI or another text. `call_log`: recorded calls that are kept, 0 to
-    record none.
+    record none, which is faster.
     """
 
     dialect: str = "standard"
@@ -81,7 +81,7 @@ class Settings:
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
-    call_log: int = DEFAULT_CALLS
+    call_log: int = 0
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
