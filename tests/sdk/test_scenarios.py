@@ -53,7 +53,7 @@ def test_a_misspelt_scenario_and_any_cluster_pool_end(server: Server, user: User
 def test_a_failing_app_is_an_error_at_once(server: Server, user: User) -> None:
     """flyte.serve of an app that fails raises at once: by one Watch, without further calls."""
     assert "done" in user.python("failing_flow")
-    server.wait_for_calls("Watch CANCELED", 5)
+    server.wait_for_calls("Watch closed", 5)
     assert not [call for call in server.calls() if call.startswith("Get ")]
 
 

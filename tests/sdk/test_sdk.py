@@ -25,7 +25,7 @@ def test_serve_new_unchanged_and_changed(server: Server, user: User) -> None:
     assert calls[:3] == [*UPLOAD, "Create OK"]
     assert calls[3:6] == ["Get OK", "Create ALREADY_EXISTS", "Get OK"], "a Get of the flow, then an unchanged app"
     assert calls[6:9] == ["Create ALREADY_EXISTS", "Get OK", "Update OK"], "a changed app, without an upload"
-    server.wait_for_calls("Watch CANCELED", 3)  # of the new, the changed and the failing app; none of an unchanged one
+    server.wait_for_calls("Watch closed", 3)  # of the new, the changed and the failing app; none of an unchanged one
 
 
 def test_the_life_of_an_app(user: User) -> None:
@@ -58,4 +58,4 @@ def test_an_image_is_built_remotely(server: Server, user: User) -> None:
     calls = rpcs(server)
     assert calls[:2] == ["SelectCluster OK", "GetImage OK"]
     assert calls[-1] == "Create OK"
-    server.wait_for_calls("Watch CANCELED", 1)
+    server.wait_for_calls("Watch closed", 1)
