@@ -1,5 +1,5 @@
 #!/bin/sh
-# All that CI demands; $1 is make. The parts run four at a time, as most of them wait a lot: the long ones first, each with
+# All that CI demands; $1 is make. The parts run three at a time, as most of them wait a lot: the long ones first, each with
 # its output in one piece; one that fails hides none of the others. pytest comes last, alone on all cores, so that its
 # closing line does.
 #
@@ -60,7 +60,7 @@ lint
 END
 }
 
-parts | tr '\n' '\0' | xargs -0 -n 1 -P 4 sh "$0" --part "$make" "$logs"
+parts | tr '\n' '\0' | xargs -0 -n 1 -P 3 sh "$0" --part "$make" "$logs"
 
 [ ! -e "$logs/failed" ] || echo "check: failed so far: $(tr '\n' ' ' <"$logs/failed")" >&2
 echo "check: test runs FLYTEAPPS_MATRIX=$FLYTEAPPS_MATRIX (tests/matrix.py)"
