@@ -6,7 +6,7 @@ A rule is a message of the control API. The table decides; the caller carries th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from flyteapps_control.codes import code_name
 from flyteapps_control.selection import AppGlobs, Glob, Subject, rpcs_of
@@ -81,16 +81,23 @@ class FaultTable:
     """The rules of one plane or one client. Not thread-safe.
 
     `known`: the RPCs that a rule can be about, SERVICE/METHOD each; `streaming`: those of them that are streams.
-    `seed`: of every draw. `now`: the time in nanoseconds, for the lifetime of rules.
+    `seed`: of every draw. `now`: the time in nanoseconds, for the lifetime of rules. `refused`: the effects that no
+    rule can have here, each with the reason.
     """
 
     def __init__(
-        self, known: Callable[[], Collection[str]], streaming: Collection[str], seed: str, now: Callable[[], int]
+        self,
+        known: Callable[[], Collection[str]],
+        streaming: Collection[str],
+        seed: str,
+        now: Callable[[], int],
+        refused: Mapping[str, str],
     ) -> None:
         self._known = known
         self._streaming = frozenset(streaming)
         self._seed = seed
         self._now = now
+        self._refused = refused
         self._rules: dict[str, Rule] = {}
         self._by_rpc: dict[str, _Rules] = {}
         self._number = 0
@@ -154,6 +161,8 @@ class FaultTable:
         effect = fault.WhichOneof("effect")
         if effect is None:
             raise ValueError("a rule needs an effect, such as fail or delay")
+        if effect in self._refused:
+            raise ValueError(self._refused[effect])
         rpcs = rpcs_of(fault.rpc, self._known())
         if effect in OF_STREAMS:
             streams = rpcs & self._streaming

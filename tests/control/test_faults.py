@@ -16,6 +16,7 @@ from flyteidl2.app.app_definition_pb2 import Status
 from flyteidl2.app.app_payload_pb2 import GetResponse, WatchResponse
 from google.rpc.error_details_pb2 import RetryInfo
 
+from flyteapps_control import faults
 from flyteapps_control.codes import CODES
 from flyteapps_control.face import ControlError
 from flyteapps_fake import FakeControlPlane
@@ -453,6 +454,7 @@ def test_streams_are_dropped_by_app(plane: FakeControlPlane) -> None:
         ("delay", call("Get", seconds="200y"), "the duration '200y' is invalid"),
         ("delay", call("Get", median="1s", sigma=0), "sigma must be over 0"),
         ("answer", call("Get", status=99), "a status of HTTP is from 200 to 599, not 99"),
+        ("add", call(faults.stale("Get", age=1)), "stale reads are not offered by this stand-in yet"),
         ("cut", call("Get", after=1), "cut is for streams, such as Watch"),
         ("cut", call("Watch", after=-1), "after must be at least 0, not -1"),
         ("repeat", call("Watch", message=0), "message must be at least 1, not 0"),
@@ -481,8 +483,6 @@ def test_an_unknown_keyword_is_named() -> None:
 
 def test_rules_are_added_all_or_none(plane: FakeControlPlane) -> None:
     """One invalid rule among several adds none."""
-    from flyteapps_control import faults
-
     with pytest.raises(ControlError):
         plane.faults.add(faults.fail("Get", code="ABORTED"), faults.fail("Nothing", code="ABORTED"))
     assert plane.faults.list() == []

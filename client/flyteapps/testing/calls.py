@@ -9,7 +9,8 @@ from typing import Any, Final
 from connectrpc.method import MethodInfo
 
 from flyteapps.transports.transport import Transport
-from flyteapps_control.selection import NO_APP, AppName, Subject
+from flyteapps_control.requests import app_named_by
+from flyteapps_control.selection import Subject
 
 SILENCE: Final = object()
 """An item of a stream of MockTransport: no message comes any more, and the stream stays open."""
@@ -55,25 +56,3 @@ def subject_of(call: Call) -> Subject:
     """Return the call as the selectors of rules see it."""
     metadata = {name.lower(): value for name, value in call.headers.items()}
     return Subject(f"{call.method.service_name}/{call.rpc}", app_named_by(call.request), metadata=metadata)
-
-
-_PLACES = (("app", "metadata", "id"), ("app_id",), ("replica_id", "app_id"))
-"""The fields of requests that hold the id of an app."""
-
-
-def app_named_by(request: Any) -> AppName:
-    """Return the app that a request names, or the project alone for a List or Watch of one."""
-    for place in _PLACES:
-        if (found := _field(request, place)) is not None:
-            return AppName(found.project, found.domain, found.name)
-    if (project := _field(request, ("project",))) is not None:
-        return AppName(project.name, project.domain)
-    return NO_APP
-
-
-def _field(message: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        if name not in message.DESCRIPTOR.fields_by_name or not message.HasField(name):
-            return None
-        message = getattr(message, name)
-    return message

@@ -26,6 +26,9 @@ Method = MethodInfo[Any, Any]
 Headers = Mapping[str, str] | None
 
 
+_REFUSED = {"stale": "a stale read is for the rules of a plane: a client's transport has no older answer"}
+
+
 class FaultyTransport:
     """A transport that makes the calls of another one, with faults: `Client(transport=FaultyTransport(inner, rules))`.
 
@@ -43,7 +46,7 @@ class FaultyTransport:
         self._lock = Lock()
         rpcs = _rpcs()
         streams = [rpc for rpc, streaming in rpcs.items() if streaming]
-        self._table = FaultTable(lambda: rpcs, streams, f"faults/{seed}", time.monotonic_ns)
+        self._table = FaultTable(lambda: rpcs, streams, f"faults/{seed}", time.monotonic_ns, _REFUSED)
         self.calls: list[Call] = []
         self.add(*rules)
 
@@ -65,8 +68,6 @@ class FaultyTransport:
     def add(self, *rules: Fault) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
         for rule in rules:
-            if rule.WhichOneof("effect") == "stale":
-                raise ValueError("a stale read is for the rules of a plane: a client's transport has no older answer")
             if rule.caller:
                 raise ValueError("caller is for the rules of a plane: select a client's calls by headers")
         with self._lock:

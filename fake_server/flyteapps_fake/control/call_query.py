@@ -33,7 +33,7 @@ class Query:
         self._code = select.code if select.code in ("", OK) else code_name(select.code)
         self._since = select.since.ToNanoseconds() if select.HasField("since") else None
         self._where = {path: _plain(value) for path, value in sorted(select.where.items())}
-        requests = [row.request for row in OPERATIONS.values() if self._rpcs is None or row.path[1:] in self._rpcs]
+        requests = [row.request for row in OPERATIONS.values() if self._rpcs is None or row.rpc in self._rpcs]
         for path in self._where:
             if requests and not any(_has(cast("Descriptor", request.DESCRIPTOR), path) for request in requests):
                 kinds = ", ".join(sorted({request.DESCRIPTOR.name for request in requests}))
@@ -69,7 +69,7 @@ class Query:
 
     def _misses(self, record: Record) -> Iterator[str]:
         """Yield what keeps the call from being selected."""
-        if self._rpcs is not None and record.operation.path[1:] not in self._rpcs:
+        if self._rpcs is not None and record.operation.rpc not in self._rpcs:
             yield f"it is a {record.operation.method}"
         if not self._app.matches(record.app):
             yield f"the app is {record.app or 'none'}"

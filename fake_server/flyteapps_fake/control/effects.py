@@ -1,4 +1,7 @@
-"""The effects of a fault that the transport of a call has to carry out: wait, answer in HTTP, reset the connection."""
+"""The effects of a fault that the transport of a call carries out: wait, answer in HTTP, reset the connection.
+
+The last two are refusals, as any other where there is no HTTP.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flyteapps_control.codes import code_of_status
-from flyteapps_fake.core.errors import Code
+from flyteapps_fake.core.errors import Code, RpcError
 
 
-class Effect(Exception):  # noqa: N818  # no error of the server's
-    """A fault that a transport has to carry out. It is raised where a call is made."""
-
-
-class Postponed(Effect):
+class Postponed(Exception):  # noqa: N818  # no error of the server's
     """A call that goes on later.
 
     `real_seconds`: of the wall clock, to wait first. `left` then returns how many more there are until the plane's time
@@ -42,28 +41,22 @@ class Postponed(Effect):
         return Postponed(self.real_seconds, self.left, lambda: following(resume()), self.abandon)
 
 
-class HttpAnswer(Effect):
-    """An answer of HTTP instead of the RPC's. Where there is no HTTP, it is the error `code`."""
+class HttpAnswer(RpcError):  # noqa: N818  # as above
+    """An answer of HTTP instead of the RPC's. Where there is no HTTP, it is the refusal that clients make of it."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.message = f"HTTP {status} instead of an answer, by a fault"
-        super().__init__(self.message)
+        super().__init__(Code[code_of_status(status)], f"HTTP {status} instead of an answer, by a fault")
         self.status = status
         self.headers = headers
         self.body = body
 
-    @property
-    def code(self) -> Code:
-        """The code that clients make of it."""
-        return Code[code_of_status(self.status)]
 
-
-class ConnectionReset(Effect):
-    """The connection, or the HTTP/2 stream, is reset. Where there is none, it is UNAVAILABLE."""
-
-    code = Code.UNAVAILABLE
-
-    message = "the connection was reset, by a fault"
+class ConnectionReset(RpcError):  # noqa: N818  # as above
+    """The connection, or the HTTP/2 stream, is reset. Where there is none, it is the refusal UNAVAILABLE."""
 
     def __init__(self) -> None:
-        super().__init__(self.message)
+        super().__init__(Code.UNAVAILABLE, "the connection was reset, by a fault")
+
+
+OF_HTTP = (HttpAnswer, ConnectionReset)
+"""The refusals that a server answers in HTTP, and not in the protocol of the RPC."""

@@ -6,14 +6,13 @@ Entered under the plane's lock. Without rules and with the log off a plane doesn
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from threading import RLock
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from flyteapps_control.fault_table import FaultTable, Rule
 from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake.control.call_log import CallLog, Record
-from flyteapps_fake.control.effects import ConnectionReset, Effect, HttpAnswer, Postponed
+from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer, Postponed
 from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
@@ -27,6 +26,8 @@ from flyteapps_fake.core.time.timers import Timer
 
 T = TypeVar("T")
 
+REFUSED = {"stale": "stale reads are not offered by this stand-in yet: use a delay, or fail"}
+"""The effects that a rule of a plane can't have, with the reason."""
 STALL_END = "stall-end"
 """The kind of the timers of stalled streams."""
 
@@ -36,11 +37,11 @@ class Interceptor:
 
     def __init__(self, timeline: Timeline, seed: int, calls: int) -> None:
         self._timeline = timeline
-        self._lock: RLock = timeline.lock  # pyright: ignore[reportAttributeAccessIssue]
-        self.rpcs = {operation.path[1:] for operation in OPERATIONS.values()}
+        self._lock = timeline.lock
+        self.rpcs = {operation.rpc for operation in OPERATIONS.values()}
         """The RPCs that a rule can be about, SERVICE/METHOD each; a server adds those of its services."""
-        streaming = {operation.path[1:] for operation in OPERATIONS.values() if operation.streaming}
-        self.table = FaultTable(lambda: self.rpcs, streaming, f"faults/{seed}", self._now)
+        streaming = {operation.rpc for operation in OPERATIONS.values() if operation.streaming}
+        self.table = FaultTable(lambda: self.rpcs, streaming, f"faults/{seed}", self._now, REFUSED)
         self.log = CallLog(calls, self._now)
         self.active = False
         self.on_notice: Callable[[Notice], None] | None = None
@@ -50,10 +51,21 @@ class Interceptor:
         self._stalls: dict[int, tuple[StreamFilter, OpenStream]] = {}
         self._stall = 0
         timeline.handle(STALL_END, self._end_stall, "a stalled stream goes on", lambda _: "")
-        self.refresh()
+        self._refresh()
 
-    def refresh(self) -> None:
-        """Set `active` after a change of the rules or of the log's size."""
+    def add(self, faults: Iterable[Fault]) -> list[Fault]:
+        """Add rules, all or none; return them with their ids. Raises ValueError."""
+        added = self.table.add(faults)
+        self._refresh()
+        return added
+
+    def remove(self, ids: Sequence[str]) -> list[Fault]:
+        """Remove these rules, or all where `ids` is empty; return them. Raises KeyError for an id without a rule."""
+        removed = self.table.remove(ids) if ids else self.table.clear()
+        self._refresh()
+        return removed
+
+    def _refresh(self) -> None:
         self.active = bool(len(self.table) or self.log.size)
 
     def caches(self, rpc: str) -> bool:
@@ -65,40 +77,23 @@ class Interceptor:
         self.log.begin(call).answer(response)
 
     def call(self, call: Call[Any], run: Callable[[Call[Any]], T], encoded: Callable[[T], bytes]) -> T:
-        """Make a unary call by `run`, with its faults. `encoded`: its response. Raises RpcError, Effect."""
+        """Make a unary call by `run`, with its faults. `encoded`: its response. Raises RpcError, Postponed."""
         record, rules = self._begin(call)
-        if rules:
-            return self._with_faults(rules, record, lambda: self._carry_out(call, record, run, encoded))
-        return self._carry_out(call, record, run, encoded)
 
-    def _carry_out(
-        self,
-        call: Call[Any],
-        record: Record | None,
-        run: Callable[[Call[Any]], T],
-        encoded: Callable[[T], bytes],
-    ) -> T:
-        try:
-            result = run(call)
-        except RpcError as error:
+        def carry_out() -> T:
+            result = _run(call, run, record)
             if record is not None:
-                record.end(error.code.name, error.message)
-            raise
-        if record is not None:
-            record.answer(encoded(result))
-        return result
+                record.answer(encoded(result))
+            return result
+
+        return self._with_faults(rules, record, carry_out) if rules else carry_out()
 
     def open(self, call: Call[Any], run: Callable[[Call[Any]], OpenStream]) -> OpenStream:
-        """Open a stream by `run`, with its faults. Raises RpcError, Effect."""
+        """Open a stream by `run`, with its faults. Raises RpcError, Postponed."""
         record, rules = self._begin(call)
 
         def carry_out() -> OpenStream:
-            try:
-                stream = run(call)
-            except RpcError as error:
-                if record is not None:
-                    record.end(error.code.name, error.message)
-                raise
+            stream = _run(call, run, record)
             found = StreamFilter(rules, record, lambda nanos: self._pause(found, stream, nanos))
             stream.filter = found
             stream.on_closed.append(lambda _: found.close())
@@ -109,7 +104,7 @@ class Interceptor:
     def _begin(self, call: Call[Any]) -> tuple[Record | None, Sequence[Rule]]:
         record = self.log.begin(call) if self.log.size else None
         rules: Sequence[Rule] = ()
-        if len(self.table) and self.table.has(call.operation.path[1:]):
+        if len(self.table) and self.table.has(call.operation.rpc):
             subject = subject_of(call)
             rules = self.table.decide(subject)
             self.applied += len(rules)
@@ -190,7 +185,17 @@ class Interceptor:
         return self._timeline.clock.now()
 
 
-def ending_of(rule: Rule) -> tuple[RpcError | HttpAnswer | ConnectionReset, bool] | None:
+def _run(call: Call[Any], run: Callable[[Call[Any]], T], record: Record | None) -> T:
+    """Return what `run` returns, and record a refusal."""
+    try:
+        return run(call)
+    except RpcError as error:
+        if record is not None:
+            record.end(error.code.name, error.message)
+        raise
+
+
+def ending_of(rule: Rule) -> tuple[RpcError, bool] | None:
     """Return the error with which a rule ends a call, and whether the call is carried out; None if it ends none."""
     fault: Fault = rule.fault
     match rule.effect:
@@ -203,9 +208,3 @@ def ending_of(rule: Rule) -> tuple[RpcError | HttpAnswer | ConnectionReset, bool
             return ConnectionReset(), fault.reset.applied
         case _:
             return None
-
-
-def error_of(effect: Effect) -> RpcError:
-    """Return what a client sees of an effect where there is neither HTTP nor a connection."""
-    code = effect.code if isinstance(effect, HttpAnswer | ConnectionReset) else Code.UNKNOWN
-    return RpcError(code, str(effect))

@@ -16,7 +16,7 @@ def recorded(record: Record) -> pb.RecordedCall:
     operation = record.operation
     found = pb.RecordedCall(
         number=record.number,
-        rpc=operation.path[1:],
+        rpc=operation.rpc,
         caller=record.caller,
         protocol=record.protocol,
         request=_packed(operation.request, record.request),

@@ -117,7 +117,7 @@ class ControlService:
                 due = plane.next_timer_due()
                 if due is None:
                     raise RpcError(Code.FAILED_PRECONDITION, "no timer is pending: nothing is to happen")
-                fired = plane.advance_by(max(0, due - plane.now_ns()))
+                fired = self._advance_to(due)
             case _:
                 fired = self._advance_until(request.until)
         answer = pb.AdvanceClockResponse(fired=fired)
@@ -141,7 +141,11 @@ class ControlService:
                 seen = ", ".join(f"{name} is {status}" for name, status in found[:5]) or "there is no such app"
                 why = "nothing is pending that would change it" if due is None else f"within {text_of(limit)}"
                 raise RpcError(Code.FAILED_PRECONDITION, f"no app is {wanted}, {why}: {seen}")
-            fired += plane.advance_by(max(0, due - plane.now_ns()))
+            fired += self._advance_to(due)
+
+    def _advance_to(self, due: int) -> int:
+        """Move the clock to a time, unless it is there; return how many timers fired."""
+        return self._plane.advance_by(max(0, due - self._plane.now_ns()))
 
     def _list_calls(self, request: pb.ListCallsRequest) -> pb.ListCallsResponse:
         self._require_log()

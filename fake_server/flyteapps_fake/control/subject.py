@@ -26,4 +26,4 @@ def app_named_by(call: Call[Any]) -> AppName:
 
 def subject_of(call: Call[Any]) -> Subject:
     """Return the call as selectors see it."""
-    return Subject(call.operation.path[1:], app_named_by(call), call.caller or "", call.metadata)
+    return Subject(call.operation.rpc, app_named_by(call), call.caller or "", call.metadata)

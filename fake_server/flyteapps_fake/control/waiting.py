@@ -36,7 +36,7 @@ def pauses(postponed: Postponed, deadline: float | None, until: float | None = N
                 over = True
                 raise TimeoutError("the stream was not opened in time, by a fault")
             ends = [each - now for each in (deadline, until) if each is not None]
-            yield min(POLL_SECONDS if left is None else left, *ends) if ends else POLL_SECONDS if left is None else left
+            yield min([POLL_SECONDS if left is None else left, *ends])
     finally:
         if not over:
             postponed.abandon()

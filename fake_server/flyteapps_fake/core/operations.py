@@ -76,11 +76,14 @@ class Operation:
     streaming: bool = False
     no_side_effects: bool = False
     org: OrgPlace = _NO_ORG
+    rpc: str = field(init=False)
+    """Its full name, such as flyteidl2.app.AppService/Get."""
     path: str = field(init=False)
     """Where it is served, such as /flyteidl2.app.AppService/Get."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", f"/{self.service}/{self.method}")
+        object.__setattr__(self, "rpc", f"{self.service}/{self.method}")
+        object.__setattr__(self, "path", f"/{self.rpc}")
 
 
 _OF_APP = org_in("app.metadata.id.org")

@@ -32,8 +32,6 @@ from flyteapps_fake.dialects import Maker, maker_of
 
 T = TypeVar("T")
 
-_GET_PATH = GET.path[1:]
-
 
 def _get_response(record: StoredApp) -> bytes:
     return field(1, record.encoded)
@@ -94,7 +92,7 @@ class Plane:
         self._interceptor.log.on_finished = listener
 
     def call(self, call: Call[Any]) -> bytes:
-        """Return the encoded response of a unary RPC. Raises RpcError, and Effect for a fault."""
+        """Return the encoded response of a unary RPC. Raises RpcError, and Postponed for a delay."""
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
@@ -102,7 +100,7 @@ class Plane:
             return self._dialect.call(call)
 
     def read(self, call: Call[Any]) -> StoredApp:
-        """Return the app that a Get asks for. Raises RpcError, and Effect for a fault."""
+        """Return the app that a Get asks for. Raises RpcError, and Postponed for a delay."""
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
@@ -124,14 +122,14 @@ class Plane:
         """
         with self._lock:
             self._timeline.run_due()
-            if not (self._interceptor.caches(_GET_PATH) and self._dialect.read_again(record)):
+            if not (self._interceptor.caches(GET.rpc) and self._dialect.read_again(record)):
                 return False
             if recorded is not None:
                 self._interceptor.record(*recorded)
             return True
 
     def open(self, call: Call[Any]) -> OpenStream:
-        """Open the stream of a server-streaming RPC. Raises RpcError, and Effect for a fault."""
+        """Open the stream of a server-streaming RPC. Raises RpcError, and Postponed for a delay."""
         with self._lock:
             if self._dialect.streams.gone is not None:
                 raise self._dialect.streams.gone
@@ -188,7 +186,7 @@ class Plane:
         """Move a `manual` clock, and return how many timers fired on the way. Raises ValueError."""
         with self._lock:
             before = self._timeline.fired
-            self._timeline.advance(nanoseconds / 1e9)
+            self._timeline.advance_by(nanoseconds)
             return self._timeline.fired - before
 
     def next_timer_due(self) -> int | None:
@@ -214,7 +212,7 @@ class Plane:
         return self._interceptor.rpcs
 
     def intercept(self, call: Call[Any], run: Callable[[Call[Any]], bytes]) -> bytes:
-        """Return what `run` returns for a call of another service, with its faults. Raises RpcError, Effect."""
+        """Return what `run` returns for a call of another service, with its faults. Raises RpcError, Postponed."""
         if not self._interceptor.active:
             return run(call)
         with self._lock:
@@ -227,9 +225,7 @@ class Plane:
     def add_faults(self, faults: Iterable[Fault]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
         with self._lock:
-            added = self._interceptor.table.add(faults)
-            self._interceptor.refresh()
-            return added
+            return self._interceptor.add(faults)
 
     def list_faults(self) -> list[Fault]:
         """Return the rules, in the order in which they were added."""
@@ -239,10 +235,7 @@ class Plane:
     def remove_faults(self, ids: Sequence[str]) -> list[Fault]:
         """Remove these rules, or all where `ids` is empty; return them. Raises KeyError for an id without a rule."""
         with self._lock:
-            table = self._interceptor.table
-            removed = table.remove(ids) if ids else table.clear()
-            self._interceptor.refresh()
-            return removed
+            return self._interceptor.remove(ids)
 
     def count_faults(self) -> int:
         """Return how many rules for faults there are."""

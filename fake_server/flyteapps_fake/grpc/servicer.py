@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from flyteapps_fake.control.effects import Effect, Postponed
-from flyteapps_fake.control.interceptor import error_of
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
@@ -98,8 +97,8 @@ class SyncServicer:
                     return self._plane.call(call)
                 except Postponed as postponed:
                     return _outcome(postponed, call.deadline)
-            except (RpcError, Effect) as error:
-                _abort(context, error_of(error) if isinstance(error, Effect) else error)
+            except RpcError as error:
+                _abort(context, error)
 
         return answer
 
@@ -111,8 +110,8 @@ class SyncServicer:
                 yield from self._messages(call_of(operation, read(request), context), context)
             except EOFError:
                 return
-            except (RpcError, Effect) as error:
-                _abort(context, error_of(error) if isinstance(error, Effect) else error)
+            except RpcError as error:
+                _abort(context, error)
 
         return answer
 
@@ -144,7 +143,7 @@ class SyncServicer:
 
 
 def _outcome(postponed: Postponed, deadline: float | None) -> Any:
-    """Sleep until the call may go on, and return what it returns. Raises RpcError, Effect."""
+    """Sleep until the call may go on, and return what it returns. Raises RpcError."""
     for seconds in pauses(postponed, deadline):
         time.sleep(seconds)
     return postponed.resume()

@@ -10,7 +10,7 @@ from flyteapps_fake.control.waiting import pauses
 
 
 async def outcome(postponed: Postponed, deadline: float | None) -> Any:
-    """Wait until the call may go on, and return what it returns. Raises RpcError, Effect.
+    """Wait until the call may go on, and return what it returns. Raises RpcError.
 
     `deadline`: by the loop's time.
     """

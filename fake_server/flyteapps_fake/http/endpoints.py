@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from flyteidl2.app.app_definition_pb2 import App
 from google.protobuf.message import Message
 
+from flyteapps_control.requests import app_named_by
 from flyteapps_fake.control.service import SERVICE, ControlService, Row
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
@@ -44,7 +44,7 @@ class Source(Protocol):
 
 
 class Unary(NamedTuple):
-    """A unary method: `call` returns the encoded response. Raises RpcError, Effect.
+    """A unary method: `call` returns the encoded response. Raises RpcError, Postponed.
 
     `cache`: the cache of the method's responses, None for a method without one.
     """
@@ -55,7 +55,7 @@ class Unary(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """A server-streaming method: `open` opens its stream. Raises RpcError, Effect."""
+    """A server-streaming method: `open` opens its stream. Raises RpcError, Postponed."""
 
     operation: Operation
     open: Callable[[Call[Any]], Source]
@@ -115,13 +115,4 @@ def _control_answer(control: ControlService, row: Row, call: Call[Any]) -> bytes
 
 def app_of(request: Message | None) -> str:
     """Return the name of the app that a request names, "" for none: for the access log."""
-    if request is None:
-        return ""
-    fields = request.DESCRIPTOR.fields_by_name
-    if "app_id" in fields and request.HasField("app_id"):
-        return request.app_id.name  # type: ignore[attr-defined]
-    if "replica_id" in fields and request.HasField("replica_id"):
-        return request.replica_id.app_id.name  # type: ignore[attr-defined]
-    if "app" in fields and fields["app"].message_type is App.DESCRIPTOR:
-        return request.app.metadata.id.name  # type: ignore[attr-defined]
-    return ""
+    return app_named_by(request).name if request is not None else ""

@@ -7,7 +7,6 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from flyteapps_fake.control.effects import Effect
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import Operation
@@ -22,14 +21,12 @@ class Exchange:
     `headers`: the last value of each name. `endpoint`: the method that the path names, if any. `started`: when it
     arrived, by perf_counter. `until`: its deadline by the loop's time, None for none. `request`: the decoded message.
     `code`: the outcome that telemetry records, "" for nothing. `refusal`: the error that connectrpc is to answer with.
-    `effect`: the fault that is carried out instead of connectrpc's answer.
     `answering`: whether an answer has begun, so that no other may be sent.
     """
 
     __slots__ = (
         "answering",
         "code",
-        "effect",
         "endpoint",
         "headers",
         "receive",
@@ -52,7 +49,6 @@ class Exchange:
         self.request: Message | None = None
         self.code = ""
         self.refusal: RpcError | None = None
-        self.effect: Effect | None = None
         self.answering = False
 
     def call(self, operation: Operation, request: Message) -> Call[Any]:

@@ -48,7 +48,7 @@ class ResponseCache:
         return (answer, request) if self._plane.read_again(record, recorded) else None
 
     def read(self, body: bytes, call: Call[Any]) -> bytes:
-        """Return the encoded answer of the plane, and keep it. Raises RpcError, Effect."""
+        """Return the encoded answer of the plane, and keep it. Raises RpcError, Postponed."""
         try:
             record = self._plane.read(call)
         except Postponed as postponed:

@@ -12,7 +12,7 @@ from flyteapps_fake.http.endpoints import Endpoint, control_endpoints, plane_end
 def table(plane: Plane, uploads: Uploads, control: bool) -> dict[str, Endpoint]:
     """Return the endpoints of a server over `plane`; `control`: those of the control API, too."""
     rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
-    plane.know(row.operation.path[1:] for row in rows)
+    plane.know(row.operation.rpc for row in rows)
     if control:
         rows += control_endpoints(plane)
     rows += health_endpoints({row.operation.service for row in rows})

@@ -19,8 +19,7 @@ from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogs
 from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 from google.protobuf.message import Message
 
-from flyteapps_fake.control.effects import Effect, Postponed
-from flyteapps_fake.control.interceptor import error_of
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.call import NO_METADATA, Call
 from flyteapps_fake.core.errors import Code, RpcError
@@ -31,10 +30,9 @@ Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
 
 
-def connect_error(error: RpcError | Effect) -> ConnectError:
+def connect_error(error: RpcError) -> ConnectError:
     """Return the plane's error as connectrpc's."""
-    refusal = error_of(error) if isinstance(error, Effect) else error
-    return ConnectError(ConnectCode(refusal.code.name.lower()), refusal.message, refusal.details)
+    return ConnectError(ConnectCode(error.code.name.lower()), error.message, error.details)
 
 
 def _call(
@@ -76,13 +74,13 @@ class DirectTransport:
             return method.output.FromString(self._plane.call(_call(method, request, timeout, headers)))
         except Postponed as postponed:
             delayed = postponed
-        except (RpcError, Effect) as error:
+        except RpcError as error:
             raise connect_error(error) from error
         try:
             for seconds in pauses(delayed, _deadline(timeout)):
                 time.sleep(seconds)
             return method.output.FromString(delayed.resume())
-        except (RpcError, Effect) as error:
+        except RpcError as error:
             raise connect_error(error) from error
 
     async def async_unary(
@@ -98,13 +96,13 @@ class DirectTransport:
             return method.output.FromString(self._plane.call(_call(method, request, timeout, headers)))
         except Postponed as postponed:
             delayed = postponed
-        except (RpcError, Effect) as error:
+        except RpcError as error:
             raise connect_error(error) from error
         try:
             for seconds in pauses(delayed, _deadline(timeout)):
                 await asyncio.sleep(seconds)
             return method.output.FromString(delayed.resume())
-        except (RpcError, Effect) as error:
+        except RpcError as error:
             raise connect_error(error) from error
 
     def stream(
@@ -159,7 +157,7 @@ class _OpenStream(Generic[Res]):
             self._subscription = plane.open(call)
         except Postponed as postponed:
             self._postponed = postponed
-        except (RpcError, Effect) as error:
+        except RpcError as error:
             raise connect_error(error) from error
 
     def close(self) -> None:
@@ -185,7 +183,7 @@ class _OpenStream(Generic[Res]):
                 yield from pauses(postponed, self._deadline, until)
                 self._subscription = postponed.resume()
                 self._postponed = None
-            except (RpcError, Effect) as error:
+            except RpcError as error:
                 self._postponed, self._subscription = None, _NeverOpened()
                 raise connect_error(error) from error
 

@@ -274,7 +274,7 @@ class CallSelector(_message.Message):
     def __init__(self, rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., where: _Optional[_Mapping[str, _struct_pb2.Value]] = ..., code: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RecordedCall(_message.Message):
-    __slots__ = ("number", "rpc", "caller", "protocol", "time", "real_time", "request", "responses", "messages", "code", "message", "faults", "app", "causes")
+    __slots__ = ("number", "rpc", "caller", "protocol", "time", "real_time", "request", "responses", "messages", "code", "message", "faults", "app")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     RPC_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
@@ -288,7 +288,6 @@ class RecordedCall(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     APP_FIELD_NUMBER: _ClassVar[int]
-    CAUSES_FIELD_NUMBER: _ClassVar[int]
     number: int
     rpc: str
     caller: str
@@ -302,8 +301,7 @@ class RecordedCall(_message.Message):
     message: str
     faults: _containers.RepeatedScalarFieldContainer[str]
     app: str
-    causes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, number: _Optional[int] = ..., rpc: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., real_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., responses: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., messages: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., app: _Optional[str] = ..., causes: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., rpc: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., real_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., responses: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., messages: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., app: _Optional[str] = ...) -> None: ...
 
 class ListCallsRequest(_message.Message):
     __slots__ = ("select", "limit")

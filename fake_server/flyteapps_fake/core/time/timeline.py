@@ -176,12 +176,20 @@ class Timeline:
 
     def advance(self, seconds: float) -> None:
         """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError."""
-        if self.mode != "manual":
-            hint = 'use FakeControlPlane(clock="manual")'
-            raise ValueError(f"the clock is {self.mode}, and only a manual one can be advanced: {hint}")
+        self._require_manual()
         if seconds < 0:
             raise ValueError(f"time never goes back: {seconds} seconds")
         self._fire_until(self.clock.now() + round(seconds * SECOND))
+
+    def advance_by(self, nanoseconds: int) -> None:
+        """Move a `manual` clock by so much, exactly; it isn't negative. Raises ValueError for another clock."""
+        self._require_manual()
+        self._fire_until(self.clock.now() + nanoseconds)
+
+    def _require_manual(self) -> None:
+        if self.mode != "manual":
+            hint = 'use FakeControlPlane(clock="manual")'
+            raise ValueError(f"the clock is {self.mode}, and only a manual one can be advanced: {hint}")
 
     def real_seconds_until(self, due: int) -> float | None:
         """Return the real seconds until the plane's time is `due`; None where a manual clock has to be moved first.

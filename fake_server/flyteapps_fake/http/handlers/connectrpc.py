@@ -18,7 +18,7 @@ from connectrpc.server import ConnectASGIApplication
 from connectrpc.server import Endpoint as ConnectEndpoint
 from google.protobuf.message import Message
 
-from flyteapps_fake.control.effects import Effect, Postponed
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.validation import too_large
@@ -43,12 +43,8 @@ def to_connect(error: RpcError) -> ConnectError:
     return ConnectError(ConnectCode[error.code.name], error.message, error.details)
 
 
-def _refused(error: RpcError | Effect) -> ConnectError:
-    exchange = EXCHANGE.get()
-    if isinstance(error, Effect):
-        exchange.effect = error
-        return ConnectError(ConnectCode.UNKNOWN, str(error))
-    exchange.refusal = error
+def _refused(error: RpcError) -> ConnectError:
+    EXCHANGE.get().refusal = error
     return to_connect(error)
 
 
@@ -139,7 +135,7 @@ class _Calls:
                 except Postponed as postponed:
                     answer = await outcome(postponed, call.deadline)
                 return await self._shown(endpoint, answer, raw.json)
-            except (RpcError, Effect) as error:
+            except RpcError as error:
                 raise _refused(error) from None
 
         return answer
@@ -160,7 +156,7 @@ class _Calls:
                             yield await self._shown(endpoint, message, raw.json)
                 finally:
                     await messages.aclose()
-            except (RpcError, Effect) as error:
+            except RpcError as error:
                 raise _refused(error) from None
 
         return answer

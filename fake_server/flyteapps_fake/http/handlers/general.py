@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from flyteapps_fake.control.effects import Effect
+from flyteapps_fake.control.effects import OF_HTTP
 from flyteapps_fake.core.errors import Code
 from flyteapps_fake.http.endpoints import Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
@@ -68,7 +68,7 @@ class GeneralHandler:
             if isinstance(endpoint, Stream):
                 self._sweeper.add(live)
             exchange.code = await self._by_connectrpc(endpoint, exchange, live, pairs)
-        except (CallAbandoned, Effect):
+        except (CallAbandoned, *OF_HTTP):
             raise
         except Exception as error:
             if live is not None and live.gone:
@@ -94,7 +94,7 @@ class GeneralHandler:
         async def sending(event: Event) -> None:
             """Send an event, or the refusal of the plane in the same form as on the hot path."""
             nonlocal refused
-            if exchange.effect is not None and not answer.status:
+            if isinstance(exchange.refusal, OF_HTTP) and not answer.status:
                 return
             if exchange.refusal is None or not isinstance(endpoint, Unary):
                 await answer(event)
@@ -106,8 +106,8 @@ class GeneralHandler:
             await self._application(cast("Any", inner), cast("Any", live.receive), cast("Any", sending))
         finally:
             exchange.answering = answer.status > 0 or refused
-        if exchange.effect is not None:
-            raise exchange.effect
+        if isinstance(exchange.refusal, OF_HTTP):
+            raise exchange.refusal
         if exchange.refusal is not None:
             return exchange.refusal.code.name
         if live.gone and isinstance(endpoint, Stream):

@@ -47,7 +47,7 @@ class UnaryHandler:
         self._large = services.large_requests
 
     async def __call__(self, exchange: Exchange, endpoint: Unary, encoding: bytes) -> None:
-        """Answer the call. Raises RpcError, Effect, CallAbandoned."""
+        """Answer the call. Raises RpcError, CallAbandoned."""
         exchange.code = "CANCELED"
         headers = exchange.headers
         content_type = headers[b"content-type"]

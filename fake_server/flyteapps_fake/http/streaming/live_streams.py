@@ -256,7 +256,7 @@ def collect(source: Source) -> tuple[list[bytes], RpcError | EOFError | None, bo
 async def message_batches(endpoint: Stream, call: Call[Any], live: LiveStream) -> AsyncGenerator[list[bytes]]:
     """Yield the messages of one stream, as many at once as are there, until it is over or its client leaves.
 
-    Raises the RpcError that ends it, or the RpcError or Effect that refuses to open it. The first batch is empty, and
+    Raises the RpcError that ends it, or that refuses to open it. The first batch is empty, and
     follows the opening.
     """
     try:

@@ -30,7 +30,7 @@ class StreamWriter:
         self.begun = False
 
     async def run(self, endpoint: Stream, call: Call[Any]) -> str:
-        """Send the stream to its end; return its code. Raises the RpcError or Effect that refuses to open it."""
+        """Send the stream to its end; return its code. Raises the RpcError that refuses to open it."""
         error = None
         batches = message_batches(endpoint, call, self._live)
         try:
