@@ -70,7 +70,7 @@ async def _dropped(s: ClientContext, how: How, after: int, gap: bool) -> None:
     if rest and not gap:
         await s.until(waiting, s.plane.until(lambda: calls), "watch the app that it waits for")
         if not waiting.done():
-            await s.until(waiting, s.plane.looked_at(name, since=calls[0]), f"come back after {where}")
+            await s.until(waiting, s.plane.waited_for_again(name, since=calls[0]), f"come back after {where}")
         if waiting.done():
             error = waiting.exception()
             raise Broken(f"{where}: the wait ended before the app was active{f', with {error!r}' if error else ''}")

@@ -67,9 +67,17 @@ class ScriptedPlane:
         known = len(self.call_log.of("Get", app=name))
         await self.until(lambda: self._shown(name) or len(self.call_log.of("Get", app=name)) >= known + 2)
 
-    async def looked_at(self, name: str, *, since: int) -> None:
-        """Return once the app was read or watched after the call log's first `since` calls."""
-        await self.until(lambda: any(call.looks and call.app == name for call in self.call_log.calls[since:]))
+    async def waited_for_again(self, name: str, *, since: int) -> None:
+        """Return once the app was watched, or read twice, after the call log's first `since` calls.
+
+        A client that reads it once may end with what it read: its answer shows no report that comes after the call.
+        """
+
+        def is_waited_for() -> bool:
+            looks = [call.method for call in self.call_log.calls[since:] if call.looks and call.app == name]
+            return "Watch" in looks or len(looks) >= 2
+
+        await self.until(is_waited_for)
 
     async def deserted(self) -> None:
         """Return once no stream is open."""
