@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from flyteidl2.app import app_definition_pb2 as definition
 from flyteapps.errors import ConfigError, InvalidArgument, Violation
 from flyteapps.retries import Retries, Waits
 from flyteapps.support.arguments import text
+from flyteapps.support.request_ids import request_id
 
 REQUEST_ID = "x-request-id"
 
@@ -34,7 +34,7 @@ class Settings:
 
     def call_headers(self) -> dict[str, str]:
         """Return the headers of one call: the client's own, and a request id unless they hold one."""
-        return {REQUEST_ID: os.urandom(8).hex(), **self.headers}
+        return {REQUEST_ID: request_id(), **self.headers}
 
     def identifier(self, name: str, project: str | None, domain: str | None) -> definition.Identifier:
         """Return the id of an app, with defaults for missing parts. Raises InvalidArgument and ConfigError."""
