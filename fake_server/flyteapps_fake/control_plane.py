@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from flyteidl2.app.app_logs_service_connect import AppLogsServiceClient, AppLogsServiceClientSync
     from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClientSync
 
-    from flyteapps_control.face import Calls, Clock, Control, Faults
+    from flyteapps_control.clock import Clock
+    from flyteapps_control.face import Calls, Control, Faults
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.servers.embedded import EmbeddedServer
 

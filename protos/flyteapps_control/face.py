@@ -5,40 +5,22 @@ The same objects drive a plane in process and over the wire: they make messages,
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec
 
 from google.protobuf.json_format import ParseDict
-from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 
 from flyteapps_control import faults
-from flyteapps_control.durations import DurationLike, nanoseconds
+from flyteapps_control.api import Api
+from flyteapps_control.clock import Clock
 from flyteapps_control.v1 import control_pb2 as pb
 
 P = ParamSpec("P")
-M = TypeVar("M", bound=Message)
-
-
-class ControlError(ValueError):
-    """A request that the control API refused; nothing was changed by it. `code`: the name of its code of gRPC."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class CallsDiffer(AssertionError):  # noqa: N818  # a test's failure
     """The recorded calls are not as expected; the message has the nearest ones."""
-
-
-class Api(Protocol):
-    """The way of a request of the control API to its plane."""
-
-    def call(self, method: str, request: Message, response: type[M]) -> M:
-        """Return the response. Raises ControlError."""
-        ...
 
 
 class _Adding(Generic[P]):
@@ -94,58 +76,6 @@ class Faults:
     def clear(self) -> list[pb.Fault]:
         """Remove all rules; return them as they were."""
         return list(self._api.call("RemoveFaults", pb.RemoveFaultsRequest(), pb.RemoveFaultsResponse).faults)
-
-
-class Clock:
-    """The plane's clock."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    @property
-    def mode(self) -> str:
-        """`realtime`, `auto` or `manual`."""
-        return self._get().mode
-
-    @property
-    def now(self) -> datetime.datetime:
-        """The plane's time."""
-        return self._get().now.ToDatetime(datetime.UTC)
-
-    def pending(self) -> list[pb.Timer]:
-        """Return what is to happen, the earliest first, at most 1,000 timers."""
-        return list(self._get().timers)
-
-    def advance(self, duration: DurationLike) -> datetime.datetime:
-        """Move a manual clock by seconds, or a text such as "2m", and fire what becomes due; return the time.
-
-        Raises ControlError for a clock that moves by itself, ValueError for a duration that is none.
-        """
-        request = pb.AdvanceClockRequest()
-        request.duration.FromNanoseconds(nanoseconds(duration))
-        return self._advance(request)
-
-    def advance_to_next(self) -> datetime.datetime:
-        """Move a manual clock to the next timer, and fire it; return the time. Raises ControlError without any."""
-        return self._advance(pb.AdvanceClockRequest(next_timer=True))
-
-    def advance_until(
-        self, *, app: str, status: str, project: str = "", domain: str = "", limit: DurationLike = "1d"
-    ) -> datetime.datetime:
-        """Move a manual clock until that app has that status, such as "ACTIVE"; return the time.
-
-        Raises ControlError where it hasn't within `limit`, with what is pending: the clock stays at the last timer.
-        """
-        selector = pb.AppSelector(project=project, domain=domain, name=app)
-        request = pb.AdvanceClockRequest(until=pb.AdvanceClockRequest.Until(app=selector, status=status))
-        request.until.limit.FromNanoseconds(nanoseconds(limit))
-        return self._advance(request)
-
-    def _advance(self, request: pb.AdvanceClockRequest) -> datetime.datetime:
-        return self._api.call("AdvanceClock", request, pb.AdvanceClockResponse).now.ToDatetime(datetime.UTC)
-
-    def _get(self) -> pb.GetClockResponse:
-        return self._api.call("GetClock", pb.GetClockRequest(), pb.GetClockResponse)
 
 
 class Calls:

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError, Message
 
+from flyteapps_control.api import ControlError
 from flyteapps_control.codes import CODES
-from flyteapps_control.face import Control, ControlError
+from flyteapps_control.face import Control
 from flyteapps_control.v1 import control_pb2 as pb
 
 M = TypeVar("M", bound=Message)

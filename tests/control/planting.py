@@ -15,6 +15,7 @@ from flyteapps_control.selection import AppGlobs
 from flyteapps_control.stream_faults import StreamFaults
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.call_log import CallLog
+from flyteapps_fake.control.clock_service import _Until  # pyright: ignore[reportPrivateUsage]  # to break it
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.core.plane import Plane
@@ -175,10 +176,10 @@ PLANTED = [
     Planted(CallLog, "_trim", "> self.size or", "> self.size + 1 or", test_calls.test_the_oldest_calls_are_forgotten),
     # the clock, and resets
     Planted(
-        ControlService,
-        "_advance_until",
-        "self._advance_to(due)",
-        "self._advance_to(due + 10**9)",
+        _Until,
+        "_part",
+        "max(0, due - now)",
+        "max(0, due - now + 10**9)",
         test_clock.test_time_stops_at_the_timer_that_brought_the_status,
     ),
     Planted(

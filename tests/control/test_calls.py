@@ -10,7 +10,8 @@ from connectrpc.errors import ConnectError
 from flyteidl2.app.app_definition_pb2 import Spec
 from flyteidl2.app.app_payload_pb2 import CreateRequest, GetResponse, WatchResponse
 
-from flyteapps_control.face import CallsDiffer, ControlError
+from flyteapps_control.api import ControlError
+from flyteapps_control.face import CallsDiffer
 from flyteapps_fake import FakeControlPlane
 
 from .calls import create, get, update, watch

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from connectrpc.errors import ConnectError
 
+from flyteapps_control.api import ControlError
 from flyteapps_control.durations import nanoseconds, text_of
-from flyteapps_control.face import ControlError
 from flyteapps_control.selection import AppName
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake import FakeControlPlane
@@ -81,7 +82,7 @@ def test_time_stops_at_the_timer_that_brought_the_status() -> None:
         ({"app": "demo", "status": "RUNNING"}, "no status is called 'RUNNING': there are"),
     ],
 )
-def test_what_never_comes_is_an_error(plane: FakeControlPlane, until: dict[str, str], message: str) -> None:
+def test_what_never_comes_is_an_error(plane: FakeControlPlane, until: dict[str, Any], message: str) -> None:
     """A status that isn't reached says what the app's status is, or that there is none."""
     with pytest.raises(ControlError) as refused:
         plane.clock.advance_until(**until)

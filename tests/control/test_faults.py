@@ -17,8 +17,8 @@ from flyteidl2.app.app_payload_pb2 import GetResponse, WatchResponse
 from google.rpc.error_details_pb2 import RetryInfo
 
 from flyteapps_control import faults
+from flyteapps_control.api import ControlError
 from flyteapps_control.codes import CODES
-from flyteapps_control.face import ControlError
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call

@@ -10,7 +10,8 @@ from flyteapps.testing import faults
 from flyteapps.testing.calls import SILENCE, Call
 from flyteapps.testing.faulty_transport import FaultyTransport
 from flyteapps.testing.mock_transport import MockTransport
-from flyteapps_control.face import CallsDiffer, Control, ControlError
+from flyteapps_control.api import ControlError
+from flyteapps_control.face import CallsDiffer, Control
 from flyteapps_control.remote import connect_control
 
 __all__ = [

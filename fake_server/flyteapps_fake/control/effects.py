@@ -17,7 +17,8 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
 
     `real_seconds`: of the wall clock, to wait first. `left` then returns how many more there are until the plane's time
     is far enough, None where its clock is moved by hand. `resume` carries the call out, or raises as it does; `abandon`
-    records that its client left.
+    records that its client left. `purpose`: what passes meanwhile, for errors. `ends_with_client`: whether the call is
+    given up once its client has left.
     """
 
     def __init__(
@@ -26,6 +27,8 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         left: Callable[[], float | None],
         resume: Callable[[], Any],
         abandon: Callable[[], None],
+        purpose: str = "the call was delayed",
+        ends_with_client: bool = False,
     ) -> None:
         super().__init__("the call is delayed")
         self.real_seconds = real_seconds
@@ -34,11 +37,20 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         self.left = left
         self.resume = resume
         self.abandon = abandon
+        self.purpose = purpose
+        self.ends_with_client = ends_with_client
 
     def then(self, following: Callable[[Any], Any]) -> Postponed:
         """Return the same wait, after which `following` gets what the call returns."""
         resume = self.resume
-        return Postponed(self.real_seconds, self.left, lambda: following(resume()), self.abandon)
+        return Postponed(
+            self.real_seconds,
+            self.left,
+            lambda: following(resume()),
+            self.abandon,
+            self.purpose,
+            self.ends_with_client,
+        )
 
 
 class HttpAnswer(RpcError):  # noqa: N818  # as above

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from flyteidl2.app.app_definition_pb2 import Status
 from google.protobuf.message import Message
 
+from flyteapps_control.api import ControlError
 from flyteapps_control.codes import code_name
-from flyteapps_control.durations import text_of
-from flyteapps_control.face import ControlError
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.control.call_query import Query
+from flyteapps_fake.control.clock_service import ClockService
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.record_form import recorded
+from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.core.plane import Plane
-from flyteapps_fake.core.time.timers import PendingTimer
+from flyteapps_fake.core.time.interrupts import held_back
 from flyteapps_fake.core.validation import check
 
 M = TypeVar("M", bound=Message)
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ControlService"].full_name
-DAY = 86_400 * 1_000_000_000
-"""Nanoseconds."""
-STATUSES = tuple(short_name(value) for value in Status.DeploymentStatus.values() if value)
 LOG_OFF = (
     "the log of calls is off: use the pytest fixture flyte_plane, FakeControlPlane(call_log=1000), "
     "or flyteapps serve --call-log-size 1000"
 )
-MAX_TIMERS = 1_000
-"""Timers in one answer."""
 
 
 class Row(NamedTuple):
@@ -49,12 +45,13 @@ class ControlService:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
+        clock = ClockService(plane)
         self.handlers: Mapping[str, Row] = {
             "AddFaults": Row(pb.AddFaultsRequest, pb.AddFaultsResponse, self._add_faults),
             "ListFaults": Row(pb.ListFaultsRequest, pb.ListFaultsResponse, self._list_faults, True),
             "RemoveFaults": Row(pb.RemoveFaultsRequest, pb.RemoveFaultsResponse, self._remove_faults),
-            "GetClock": Row(pb.GetClockRequest, pb.GetClockResponse, self._get_clock, True),
-            "AdvanceClock": Row(pb.AdvanceClockRequest, pb.AdvanceClockResponse, self._advance_clock),
+            "GetClock": Row(pb.GetClockRequest, pb.GetClockResponse, clock.get, True),
+            "AdvanceClock": Row(pb.AdvanceClockRequest, pb.AdvanceClockResponse, clock.advance),
             "ListCalls": Row(pb.ListCallsRequest, pb.ListCallsResponse, self._list_calls, True),
             "VerifyCalls": Row(pb.VerifyCallsRequest, pb.VerifyCallsResponse, self._verify_calls, True),
             "ClearCalls": Row(pb.ClearCallsRequest, pb.ClearCallsResponse, self._clear_calls),
@@ -64,14 +61,21 @@ class ControlService:
         """The methods by name."""
 
     def answer(self, row: Row, request: Message) -> Message:
-        """Check a request, and answer it. Raises RpcError."""
+        """Check a request, and answer it. Raises RpcError, and Postponed after the first part of a long move."""
         check(request)
         return row.handler(request)
 
     def call(self, method: str, request: Message, response: type[M]) -> M:
-        """Answer a request in process. Raises ControlError."""
+        """Answer a request in process; Ctrl-C interrupts it where the plane is consistent. Raises ControlError."""
         try:
-            answer = self.answer(self.handlers[method], request)
+            with held_back() as interruptible:
+                try:
+                    answer = self.answer(self.handlers[method], request)
+                except Postponed as postponed:
+                    for seconds in pauses(postponed, None):
+                        interruptible()
+                        time.sleep(seconds)
+                    answer = postponed.resume()
         except RpcError as error:
             raise ControlError(error.code.name, error.message) from None
         assert isinstance(answer, response)
@@ -91,61 +95,6 @@ class ControlService:
             return pb.RemoveFaultsResponse(faults=self._plane.remove_faults(list(request.ids)))
         except KeyError as error:
             raise RpcError(Code.NOT_FOUND, str(error.args[0])) from None
-
-    def _get_clock(self, request: pb.GetClockRequest) -> pb.GetClockResponse:
-        settings, timers = self._plane.settings, self._plane.pending_timers()
-        answer = pb.GetClockResponse(mode=settings.clock, timer_count=len(timers))
-        answer.now.FromNanoseconds(self._plane.now_ns())
-        if settings.clock == "realtime":
-            answer.speed = settings.speed
-        for timer in timers[:MAX_TIMERS]:
-            answer.timers.append(_timer(timer))
-        return answer
-
-    def _advance_clock(self, request: pb.AdvanceClockRequest) -> pb.AdvanceClockResponse:
-        plane = self._plane
-        if plane.settings.clock != "manual":
-            raise RpcError(
-                Code.FAILED_PRECONDITION,
-                f"the clock is {plane.settings.clock}, and moves by itself: only a manual one can be advanced "
-                '(FakeControlPlane(clock="manual"), flyteapps serve --clock manual)',
-            )
-        match request.WhichOneof("target"):
-            case "duration":
-                fired = plane.advance_by(request.duration.ToNanoseconds())
-            case "next_timer":
-                due = plane.next_timer_due()
-                if due is None:
-                    raise RpcError(Code.FAILED_PRECONDITION, "no timer is pending: nothing is to happen")
-                fired = self._advance_to(due)
-            case _:
-                fired = self._advance_until(request.until)
-        answer = pb.AdvanceClockResponse(fired=fired)
-        answer.now.FromNanoseconds(plane.now_ns())
-        return answer
-
-    def _advance_until(self, until: pb.AdvanceClockRequest.Until) -> int:
-        wanted = until.status.upper().removeprefix("DEPLOYMENT_STATUS_")
-        if wanted not in STATUSES:
-            known = ", ".join(STATUSES)
-            raise RpcError(Code.INVALID_ARGUMENT, f"no status is called {until.status!r}: there are {known}")
-        limit = until.limit.ToNanoseconds() if until.HasField("limit") else DAY
-        plane = self._plane
-        end, fired = plane.now_ns() + limit, 0
-        while True:
-            found = plane.statuses(until.app)
-            if any(status == wanted for _, status in found):
-                return fired
-            due = plane.next_timer_due()
-            if due is None or due > end:
-                seen = ", ".join(f"{name} is {status}" for name, status in found[:5]) or "there is no such app"
-                why = "nothing is pending that would change it" if due is None else f"within {text_of(limit)}"
-                raise RpcError(Code.FAILED_PRECONDITION, f"no app is {wanted}, {why}: {seen}")
-            fired += self._advance_to(due)
-
-    def _advance_to(self, due: int) -> int:
-        """Move the clock to a time, unless it is there; return how many timers fired."""
-        return self._plane.advance_by(max(0, due - self._plane.now_ns()))
 
     def _list_calls(self, request: pb.ListCallsRequest) -> pb.ListCallsResponse:
         self._require_log()
@@ -193,9 +142,3 @@ class ControlService:
             return Query(select, self._plane.rpcs)
         except ValueError as error:
             raise RpcError(Code.INVALID_ARGUMENT, str(error)) from None
-
-
-def _timer(timer: PendingTimer) -> pb.Timer:
-    found = pb.Timer(owner=timer.app, reason=timer.reason)
-    found.due.FromNanoseconds(timer.due)
-    return found

@@ -31,7 +31,7 @@ def pauses(postponed: Postponed, deadline: float | None, until: float | None = N
                     over = True
                     return
             if deadline is not None and now >= deadline:
-                raise RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed while the call was delayed")
+                raise RpcError(Code.DEADLINE_EXCEEDED, f"the deadline passed while {postponed.purpose}")
             if until is not None and now >= until:
                 over = True
                 raise TimeoutError("the stream was not opened in time, by a fault")

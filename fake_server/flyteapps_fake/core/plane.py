@@ -26,6 +26,8 @@ from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.time.moves import Advance, complete
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import PendingTimer
 from flyteapps_fake.dialects import Maker, maker_of
@@ -178,16 +180,17 @@ class Plane:
             return self._timeline.next_due()
 
     def advance(self, seconds: float) -> None:
-        """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError."""
-        with self._lock:
-            self._timeline.advance(seconds)
+        """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError.
 
-    def advance_by(self, nanoseconds: int) -> int:
-        """Move a `manual` clock, and return how many timers fired on the way. Raises ValueError."""
-        with self._lock:
-            before = self._timeline.fired
-            self._timeline.advance_by(nanoseconds)
-            return self._timeline.fired - before
+        Ctrl-C ends it between two timers: the clock then stands at the last one that fired.
+        """
+        if seconds < 0:
+            raise ValueError(f"time never goes back: {seconds} seconds")
+        complete(self.advancing(round(seconds * SECOND)))
+
+    def advancing(self, nanoseconds: int) -> Advance:
+        """Return a move of a `manual` clock by so much, which isn't negative, to be made in parts."""
+        return Advance(self._timeline, nanoseconds)
 
     def next_timer_due(self) -> int | None:
         """Return when the next timer is due, in nanoseconds since 1970, or None."""

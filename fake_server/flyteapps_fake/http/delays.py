@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.waiting import pauses
+from flyteapps_fake.core.errors import Code, RpcError
 
 
-async def outcome(postponed: Postponed, deadline: float | None) -> Any:
+class Connected(Protocol):
+    """A client that may leave."""
+
+    def listen(self) -> None:
+        """Watch for the client to leave."""
+        ...
+
+    async def is_connected(self) -> bool:
+        """Return whether it is still there."""
+        ...
+
+    def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+async def outcome(postponed: Postponed, deadline: float | None, client: Connected | None = None) -> Any:
     """Wait until the call may go on, and return what it returns. Raises RpcError.
 
-    `deadline`: by the loop's time.
+    `deadline`: by the loop's time. `client`: of a call that may be given up once it has left.
     """
-    for seconds in pauses(postponed, deadline):
-        await asyncio.sleep(seconds)
+    if client is None or not postponed.ends_with_client:
+        for seconds in pauses(postponed, deadline):
+            await asyncio.sleep(seconds)
+        return postponed.resume()
+    client.listen()
+    try:
+        for seconds in pauses(postponed, deadline):
+            await asyncio.sleep(seconds)
+            if not await client.is_connected():
+                raise RpcError(Code.CANCELED, f"the client left while {postponed.purpose}")
+    finally:
+        client.close()
     return postponed.resume()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from google.protobuf.message import Message
 
 from flyteapps_control.requests import app_named_by
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.service import SERVICE, ControlService, Row
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
@@ -110,7 +111,10 @@ def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
 
 
 def _control_answer(control: ControlService, row: Row, call: Call[Any]) -> bytes:
-    return control.answer(row, call.request).SerializeToString()
+    try:
+        return control.answer(row, call.request).SerializeToString()
+    except Postponed as postponed:
+        raise postponed.then(lambda answer: answer.SerializeToString()) from None
 
 
 def app_of(request: Message | None) -> str:

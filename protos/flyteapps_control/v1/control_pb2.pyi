@@ -226,7 +226,7 @@ class Timer(_message.Message):
     def __init__(self, due: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class AdvanceClockRequest(_message.Message):
-    __slots__ = ("duration", "next_timer", "until")
+    __slots__ = ("duration", "next_timer", "until", "max_timers")
     class Until(_message.Message):
         __slots__ = ("app", "status", "limit")
         APP_FIELD_NUMBER: _ClassVar[int]
@@ -239,18 +239,22 @@ class AdvanceClockRequest(_message.Message):
     DURATION_FIELD_NUMBER: _ClassVar[int]
     NEXT_TIMER_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MAX_TIMERS_FIELD_NUMBER: _ClassVar[int]
     duration: _duration_pb2.Duration
     next_timer: bool
     until: AdvanceClockRequest.Until
-    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_timer: bool = ..., until: _Optional[_Union[AdvanceClockRequest.Until, _Mapping]] = ...) -> None: ...
+    max_timers: int
+    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_timer: bool = ..., until: _Optional[_Union[AdvanceClockRequest.Until, _Mapping]] = ..., max_timers: _Optional[int] = ...) -> None: ...
 
 class AdvanceClockResponse(_message.Message):
-    __slots__ = ("now", "fired")
+    __slots__ = ("now", "fired", "rest")
     NOW_FIELD_NUMBER: _ClassVar[int]
     FIRED_FIELD_NUMBER: _ClassVar[int]
+    REST_FIELD_NUMBER: _ClassVar[int]
     now: _timestamp_pb2.Timestamp
     fired: int
-    def __init__(self, now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fired: _Optional[int] = ...) -> None: ...
+    rest: AdvanceClockRequest
+    def __init__(self, now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fired: _Optional[int] = ..., rest: _Optional[_Union[AdvanceClockRequest, _Mapping]] = ...) -> None: ...
 
 class CallSelector(_message.Message):
     __slots__ = ("rpc", "app", "where", "code", "since")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import sys
 
 import click
 
+from flyteapps_control.clock import move
 from flyteapps_control.durations import nanoseconds
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.cli.control.connection import Connection, command, option, plain
@@ -45,9 +47,42 @@ def _until(connection: Connection, *, app: str, status: str, project: str, domai
 
 
 def _moved(connection: Connection, request: pb.AdvanceClockRequest) -> None:
-    found = connection.api.call("AdvanceClock", request, pb.AdvanceClockResponse)
+    report = Report()
+    try:
+        found = move(connection.api, request, report)
+    except KeyboardInterrupt:
+        report.end()
+        if report.last is not None:
+            click.echo(f"interrupted at {report.last}: the clock stands at the last timer that fired", err=True)
+        raise
+    report.end()
     now = _text(found.now.ToDatetime(datetime.UTC))
     connection.show(plain(found), f"{now}  {found.fired} timer(s) fired")
+
+
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal."""
+    return sys.stderr.isatty()
+
+
+class Report:
+    """The progress of a move, on a terminal, in a line of standard error that is written again and again."""
+
+    def __init__(self) -> None:
+        self.last: str | None = None
+        """The progress so far."""
+        self._shown = is_terminal()
+
+    def __call__(self, now: datetime.datetime, fired: int) -> None:
+        """Show the time that was reached, and how many timers fired."""
+        self.last = f"{_text(now)}, {fired:,} timers fired"
+        if self._shown:
+            click.echo(f"\r{self.last}", nl=False, err=True)
+
+    def end(self) -> None:
+        """Clear the line."""
+        if self._shown and self.last is not None:
+            click.echo(f"\r{' ' * len(self.last)}\r", nl=False, err=True)
 
 
 def _text(moment: datetime.datetime) -> str:
@@ -63,7 +98,8 @@ clock = click.Group(
         command(
             "advance",
             _advance,
-            "Move a manual clock by DURATION, such as 2m or 1h30m, and fire what becomes due.",
+            "Move a manual clock by DURATION, such as 2m or 1h30m, and fire what becomes due. A terminal shows the "
+            "progress of a long move, and Ctrl-C ends it between two timers.",
             "clock advance 2m",
             arguments=(click.Argument(["duration"]),),
         ),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from flyteapps_control.face import ControlError
+from flyteapps_control.api import ControlError
 from flyteapps_fake.cli.control.calls import calls
 from flyteapps_fake.cli.control.clock import clock
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
-from flyteapps_fake.core.time.clock import MILLISECOND, SECOND, Clock, RealtimeClock, VirtualClock
+from flyteapps_fake.core.time.clock import MILLISECOND, Clock, RealtimeClock, VirtualClock
 from flyteapps_fake.core.time.holds import Holds
 from flyteapps_fake.core.time.timers import PendingTimer, Timer, TimerQueue
 
@@ -174,22 +174,16 @@ class Timeline:
         seconds = self._realtime.real_seconds_until(due)
         return seconds if release is None else min(seconds, release)
 
-    def advance(self, seconds: float) -> None:
-        """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError."""
-        self._require_manual()
-        if seconds < 0:
-            raise ValueError(f"time never goes back: {seconds} seconds")
-        self._fire_until(self.clock.now() + round(seconds * SECOND))
+    def advance_to(self, target: int, timers: int) -> bool:
+        """Move a `manual` clock towards a time, and fire what becomes due on the way, in order: at most so many timers.
 
-    def advance_by(self, nanoseconds: int) -> None:
-        """Move a `manual` clock by so much, exactly; it isn't negative. Raises ValueError for another clock."""
-        self._require_manual()
-        self._fire_until(self.clock.now() + nanoseconds)
-
-    def _require_manual(self) -> None:
+        Return whether the clock is there; if not, it stands at the last timer that fired. Raises ValueError for another
+        clock.
+        """
         if self.mode != "manual":
             hint = 'use FakeControlPlane(clock="manual")'
             raise ValueError(f"the clock is {self.mode}, and only a manual one can be advanced: {hint}")
+        return self._fire_until(target, timers)
 
     def real_seconds_until(self, due: int) -> float | None:
         """Return the real seconds until the plane's time is `due`; None where a manual clock has to be moved first.
@@ -224,11 +218,16 @@ class Timeline:
             self._fire(timer)
         auto.stepped(key)
 
-    def _fire_until(self, target: int) -> None:
+    def _fire_until(self, target: int, timers: int | None = None) -> bool:
+        """Fire what is due by `target`, at most so many timers, and go there; return whether all has been fired."""
+        last = None if timers is None else self.fired + timers
         while (timer := self.timers.pop(target)) is not None:
             if self.holds is None or not self.holds.keeps(timer):
                 self._fire(timer)
+            if self.fired == last and (due := self.timers.next_due()) is not None and due <= target:
+                return False
         self.clock.jump(target)
+        return True
 
     def _fire(self, timer: Timer) -> None:
         self.clock.jump(timer.due)

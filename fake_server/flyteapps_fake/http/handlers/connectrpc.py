@@ -133,7 +133,7 @@ class _Calls:
                 try:
                     answer = endpoint.call(call)
                 except Postponed as postponed:
-                    answer = await outcome(postponed, call.deadline)
+                    answer = await outcome(postponed, call.deadline, LIVE.get())
                 return await self._shown(endpoint, answer, raw.json)
             except RpcError as error:
                 raise _refused(error) from None

@@ -19,6 +19,7 @@ from flyteapps_fake.http.protocol.compression import COMPRESS_FROM_BYTES, accept
 from flyteapps_fake.http.protocol.deadlines import check_deadline, deadline_of
 from flyteapps_fake.http.protocol.requests import PLAIN, unframe
 from flyteapps_fake.http.protocol.wire import OK_TRAILERS, Scope, decode, frame
+from flyteapps_fake.http.streaming.live_streams import LiveStream
 
 GRPC, CONNECT = 1, 2
 BINARY = {b"application/grpc": GRPC, b"application/grpc+proto": GRPC, b"application/proto": CONNECT}
@@ -45,6 +46,7 @@ class UnaryHandler:
         self._max_bytes = services.request_limits.request_bytes
         self._timeouts = services.timeouts
         self._large = services.large_requests
+        self._polled = services.options.server == "pyvoy"
 
     async def __call__(self, exchange: Exchange, endpoint: Unary, encoding: bytes) -> None:
         """Answer the call. Raises RpcError, CallAbandoned."""
@@ -74,7 +76,8 @@ class UnaryHandler:
                 try:
                     answer = cache.read(body, call) if cache is not None else endpoint.call(call)
                 except Postponed as postponed:
-                    answer = await outcome(postponed, until)
+                    client = LiveStream(exchange.receive, body, self._polled)
+                    answer = await outcome(postponed, until, client)
         finally:
             if large:
                 self._large.release()
