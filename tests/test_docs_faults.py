@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from connectrpc.errors import ConnectError
-from control.calls import create, get
+from control.calls import create, get, watch
 from flyteidl2.app.app_definition_pb2 import Status
+from flyteidl2.app.app_payload_pb2 import ListRequest, WatchResponse
 from import_graph import ROOT
 
 from flyteapps_control.codes import CODES
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.lifecycle import short_name, substate_name
 from flyteapps_fake.core.operations import BY_METHOD
+from flyteapps_fake.inprocess.transport import DirectStream
 
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 ERRORS = re.findall(r'^\| (\w+) \| `(plane\.faults\.fail\("(\w+)".*)` \|$', PAGE, re.MULTILINE)
+STALE = re.findall(r"^\| (\w+) \| `(plane\.faults\.stale\(.*)` \|$", PAGE, re.MULTILINE)
 STATES = re.findall(r"^\| (\w+) \| (\w+) \| \S+ s \| `(FakeControlPlane.*)` \|$", PAGE, re.MULTILINE)
 
 
 def test_the_page_is_complete() -> None:
     """Each RPC has each code, and each substate is there."""
     assert {(method, code) for code, _, method in ERRORS} == {(method, code) for method in BY_METHOD for code in CODES}
+    assert [method for method, _ in STALE] == ["Get", "List", "Watch"]
     assert {substate for substate, _, _ in STATES} == {substate_name(each) for each in Status.Substate.values() if each}
 
 
@@ -42,6 +46,31 @@ def test_each_error_is_provoked(method: str) -> None:
             with pytest.raises(ConnectError, match=rf"fault f1: {method} fails") as refused:
                 list(call(BY_METHOD[method].request()))
             assert refused.value.code.name == code
+
+
+@pytest.mark.parametrize(("method", "line"), STALE)
+def test_each_read_is_stale(method: str, line: str) -> None:
+    """A read of the RPC doesn't show an app that was just created, until it is 5 s old."""
+    with FakeControlPlane(clock="manual") as plane:
+        eval(line, {"plane": plane})
+        plane.stub().create(create("hello"))
+        assert not shown(plane, method)
+        plane.clock.advance("5s")
+        assert shown(plane, method)
+
+
+def shown(plane: FakeControlPlane, method: str) -> bool:
+    """Return whether a read shows an app: for a Watch, in its snapshot."""
+    if method == "List":
+        return bool(plane.stub().list(ListRequest(org=plane.org)).apps)
+    try:
+        if method == "Get":
+            return plane.stub().get(get("hello")).HasField("app")
+        with cast("DirectStream[WatchResponse]", plane.stub().watch(watch("hello"))) as stream:
+            status = stream.receive(0).create_event.app.status
+            return status.conditions[-1].deployment_status != Status.DEPLOYMENT_STATUS_UNASSIGNED
+    except ConnectError:
+        return False
 
 
 @pytest.mark.parametrize(("substate", "status", "line"), STATES, ids=[each[0] for each in STATES])

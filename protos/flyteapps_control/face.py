@@ -50,6 +50,7 @@ class Faults:
     repeat = _Adding(faults.repeat)
     withhold = _Adding(faults.withhold)
     reorder = _Adding(faults.reorder)
+    stale = _Adding(faults.stale)
 
     def __init__(self, api: Api) -> None:
         self._api = api

@@ -34,6 +34,8 @@ class Rule:
         self._attempts = fault.WhichOneof("attempts")
         self._until = now + fault.lifetime.ToNanoseconds() if fault.HasField("lifetime") else None
         self.random = random.Random(f"{seed}/{fault.id}")
+        self.age = fault.stale.age.ToNanoseconds() if self.effect == "stale" else 0
+        """The age of a stale read in nanoseconds; 0 for any other effect."""
 
     def selects(self, subject: Subject) -> bool:
         """Return whether the call is one of those that the rule is about."""
@@ -82,7 +84,7 @@ class FaultTable:
 
     `known`: the RPCs that a rule can be about, SERVICE/METHOD each; `streaming`: those of them that are streams.
     `seed`: of every draw. `now`: the time in nanoseconds, for the lifetime of rules. `refused`: the effects that no
-    rule can have here, each with the reason.
+    rule can have here, each with the reason. `reads`: the RPCs that a stale read can be of.
     """
 
     def __init__(
@@ -92,12 +94,14 @@ class FaultTable:
         seed: str,
         now: Callable[[], int],
         refused: Mapping[str, str],
+        reads: Collection[str] = (),
     ) -> None:
         self._known = known
         self._streaming = frozenset(streaming)
         self._seed = seed
         self._now = now
         self._refused = refused
+        self._reads = frozenset(reads)
         self._rules: dict[str, Rule] = {}
         self._by_rpc: dict[str, _Rules] = {}
         self._number = 0
@@ -140,6 +144,11 @@ class FaultTable:
         """Remove all rules; return them."""
         return self.remove(list(self._rules))
 
+    @property
+    def age(self) -> int:
+        """The highest age of a stale read, in nanoseconds; 0 without any."""
+        return max((rule.age for rule in self._rules.values()), default=0)
+
     def has(self, rpc: str) -> bool:
         """Return whether there is a rule about an RPC, SERVICE/METHOD."""
         return rpc in self._by_rpc
@@ -169,6 +178,10 @@ class FaultTable:
             if not streams:
                 raise ValueError(f"{effect} is for streams, such as Watch, Lease and TailLogs: {fault.rpc} is none")
             rpcs = streams
+        elif effect == "stale":
+            rpcs &= self._reads
+            if not rpcs:
+                raise ValueError(f"stale is for reads, which are Get, List and Watch: {fault.rpc} is none")
         if effect == "fail":
             fault.fail.code = code_name(fault.fail.code)
         elif effect == "cut" and fault.cut.code:

@@ -153,7 +153,10 @@ def reorder(rpc: str, *, message: int, **selection: Unpack[Selection]) -> Fault:
 
 
 def stale(rpc: str = "Get", *, age: DurationLike, **selection: Unpack[Selection]) -> Fault:
-    """Answer a read as it would have been answered some time ago."""
+    """Answer a Get or List as it would have been some time ago, no earlier than when the rule was added.
+
+    A Watch begins with the snapshot of then, and the events since.
+    """
     return _rule(rpc, selection, stale=Fault.Stale(age=_duration("age", age)))
 
 

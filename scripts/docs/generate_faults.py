@@ -9,7 +9,7 @@ from generated import write_or_check
 
 from flyteapps_control.codes import CODES
 from flyteapps_fake.core.lifecycle import short_name, substate_name
-from flyteapps_fake.core.operations import OPERATIONS
+from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, WATCH
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.simulation.scenarios import SCENARIOS
 
@@ -26,6 +26,15 @@ runs each line. [Testing](testing.md) has the recipes around them: which calls g
 Each RPC with each code of gRPC. A call gets the error instead of its answer, and nothing is stored; with `applied=True`
 the call is carried out, and its answer lost. A server also takes the RPCs of its [other services](services.md), and
 `"*"` stands for all.
+"""
+
+READS = """\
+## Stale reads
+
+Each read, and the line with which it shows the apps as they were 5 s ago. A change is seen when it is as old as that.
+
+| RPC | line |
+| --- | --- |
 """
 
 STATES = """\
@@ -60,6 +69,8 @@ def page() -> str:
         lines += [f"### {operation.method}", "", "| code | line |", "| --- | --- |"]
         lines += [f'| {code} | `plane.faults.fail("{operation.method}", code="{code}")` |' for code in CODES]
         lines.append("")
+    reads = (operation.method for operation in (GET, LIST, WATCH))
+    lines += [READS + "\n".join(f'| {method} | `plane.faults.stale("{method}", age="5s")` |' for method in reads), ""]
     lines.append(
         STATES
         + "\n".join(

@@ -14,17 +14,21 @@ from flyteapps_control.fault_table import Rule
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.stream_faults import StreamFaults
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.control import interceptor
 from flyteapps_fake.control.call_log import CallLog
 from flyteapps_fake.control.clock_service import _Until  # pyright: ignore[reportPrivateUsage]  # to break it
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.core.time.history import History
 from flyteapps_fake.inprocess import transport
-from flyteapps_fake.standard import writes
+from flyteapps_fake.standard import past, writes
+from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.store import AppStore
+from flyteapps_fake.standard.watch import EventLog
 
-from . import test_calls, test_clock, test_faults
+from . import test_calls, test_clock, test_faults, test_stale
 
 Case = Callable[[], object]
 
@@ -86,9 +90,22 @@ def on_calls(test: Callable[..., object]) -> Case:
     return run
 
 
+def on_quiet_plane(test: Callable[..., object]) -> Case:
+    """Return the test with a plane whose apps change by its clients alone."""
+
+    def run() -> None:
+        with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
+            test(plane)
+
+    return run
+
+
 attempts = test_faults.test_the_attempts_of_a_rule
 selection = test_faults.test_the_selection_of_a_rule
 rearranged = test_faults.test_messages_are_repeated_withheld_and_reordered
+stale_get = on_quiet_plane(test_stale.test_a_deleted_app_is_still_there)
+stale_list = on_quiet_plane(test_stale.test_a_list_shows_the_apps_of_some_time_ago)
+stale_watch = on_quiet_plane(test_stale.test_a_watch_begins_with_the_snapshot_of_then)
 lifetime = on_plane(test_faults.test_a_rule_of_a_lifetime_ends)
 
 PLANTED = [
@@ -157,6 +174,15 @@ PLANTED = [
     Planted(
         Plane, "end_streams_of", "if globs.matches(each.app)", "", on_plane(test_faults.test_streams_are_dropped_by_app)
     ),
+    # stale reads
+    Planted(interceptor, "_now_or_then", "if age else run", "if not age else run", stale_get),
+    Planted(Past, "_find", "if change is not None", "if change is not None and change.new is not None", stale_get),
+    Planted(Past, "_store", "record.key not in self._undone", "True", stale_list),
+    Planted(Past, "_store", "if change.old is not None", "if change.new is not None and change.old", stale_list),
+    Planted(History, "add", "changes[0].at <= since", "changes[0].at >= since", stale_get),
+    Planted(History, "after", "change.at <= then", "change.at < then", stale_get),
+    Planted(past, "undone", "first.setdefault(change.key, change)", "first[change.key] = change", stale_get),
+    Planted(EventLog, "subscribe", "snapshot, since,", "snapshot, (),", stale_watch),
     # the log of calls
     Planted(
         ControlService,

@@ -454,7 +454,6 @@ def test_streams_are_dropped_by_app(plane: FakeControlPlane) -> None:
         ("delay", call("Get", seconds="200y"), "the duration '200y' is invalid"),
         ("delay", call("Get", median="1s", sigma=0), "sigma must be over 0"),
         ("answer", call("Get", status=99), "a status of HTTP is from 200 to 599, not 99"),
-        ("add", call(faults.stale("Get", age=1)), "stale reads are not offered by this stand-in yet"),
         ("cut", call("Get", after=1), "cut is for streams, such as Watch"),
         ("cut", call("Watch", after=-1), "after must be at least 0, not -1"),
         ("repeat", call("Watch", message=0), "message must be at least 1, not 0"),

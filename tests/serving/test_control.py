@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 from connectrpc.errors import ConnectError
+from flyteidl2.app.app_payload_pb2 import UpdateRequest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 
@@ -99,6 +100,19 @@ def test_a_delay_waits_without_holding_up_others(server: ServerProcess, client: 
         client.get(get("slow"), timeout_ms=50)
     assert late.value.code.name == "DEADLINE_EXCEEDED"
     assert client.get(get("quick")).app.metadata.id.name == "quick"
+
+
+def test_a_stale_read_is_none_of_the_cached_ones(server: ServerProcess, client: AppServiceClientSync) -> None:
+    """A Get that was answered before is stale with the rule, and shows the present again without it."""
+    client.create(create("a"))
+    before = [client.get(get("a")).app.metadata.revision for _ in range(3)][-1]
+    rule = control(server, "AddFaults", faults=[{"rpc": "Get", "stale": {"age": "3600s"}}])["faults"][0]
+    changed = create("a").app
+    changed.spec.container.image = "another"
+    client.update(UpdateRequest(app=changed))
+    assert [client.get(get("a")).app.metadata.revision for _ in range(3)] == [before] * 3
+    control(server, "RemoveFaults", ids=[rule["id"]])
+    assert [client.get(get("a")).app.metadata.revision for _ in range(3)] == [before + 1] * 3
 
 
 @pytest.mark.parametrize("json", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flyteapps_control.durations import text_of
 from flyteapps_control.fault_table import Rule
 from flyteapps_control.selection import Subject
 from flyteapps_fake.core.dialect import Notice
@@ -30,6 +31,8 @@ def effect_text(rule: Rule) -> str:
             return f"{rule.effect} after message {getattr(fault, rule.effect).after}"
         case "repeat" | "withhold" | "reorder":
             return f"{rule.effect} message {getattr(fault, rule.effect).message}"
+        case "stale":
+            return f"as of {text_of(rule.age)} ago"
         case other:
             return other
     return f"{text} after the commit" if applied else text

@@ -17,17 +17,17 @@ from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Notice
+from flyteapps_fake.core.dialect import Dialect, Notice
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import OPERATIONS
+from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, WATCH
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
 
 T = TypeVar("T")
 
-REFUSED = {"stale": "stale reads are not offered by this stand-in yet: use a delay, or fail"}
-"""The effects that a rule of a plane can't have, with the reason."""
+READS = frozenset(operation.rpc for operation in (GET, LIST, WATCH))
+"""The RPCs that can be answered as of some time ago."""
 STALL_END = "stall-end"
 """The kind of the timers of stalled streams."""
 
@@ -35,13 +35,16 @@ STALL_END = "stall-end"
 class Interceptor:
     """The faults and the log of calls of one plane. `active`: whether there is a rule, or the log is on."""
 
-    def __init__(self, timeline: Timeline, seed: int, calls: int) -> None:
+    def __init__(self, dialect: Dialect, timeline: Timeline, seed: int, calls: int) -> None:
+        self._dialect = dialect
         self._timeline = timeline
         self._lock = timeline.lock
         self.rpcs = {operation.rpc for operation in OPERATIONS.values()}
         """The RPCs that a rule can be about, SERVICE/METHOD each; a server adds those of its services."""
         streaming = {operation.rpc for operation in OPERATIONS.values() if operation.streaming}
-        self.table = FaultTable(lambda: self.rpcs, streaming, f"faults/{seed}", self._now, REFUSED)
+        self.table = FaultTable(
+            lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, READS
+        )
         self.log = CallLog(calls, self._now)
         self.active = False
         self.on_notice: Callable[[Notice], None] | None = None
@@ -67,6 +70,10 @@ class Interceptor:
 
     def _refresh(self) -> None:
         self.active = bool(len(self.table) or self.log.size)
+        age = self.table.age
+        self._dialect.keep_history(age)
+        if not age:
+            self._timeline.forget_past()
 
     def caches(self, rpc: str) -> bool:
         """Return whether responses of the RPC may be sent again without a call: not if it has rules."""
@@ -76,9 +83,20 @@ class Interceptor:
         """Record a call that was answered by a response of before."""
         self.log.begin(call).answer(response)
 
-    def call(self, call: Call[Any], run: Callable[[Call[Any]], T], encoded: Callable[[T], bytes]) -> T:
-        """Make a unary call by `run`, with its faults. `encoded`: its response. Raises RpcError, Postponed."""
+    def call(
+        self,
+        call: Call[Any],
+        run: Callable[[Call[Any]], T],
+        encoded: Callable[[T], bytes],
+        as_of: Callable[[Call[Any], int], T] | None = None,
+    ) -> T:
+        """Make a unary call by `run`, or by `as_of` at an age, with its faults. Raises RpcError, Postponed.
+
+        `encoded`: its response.
+        """
         record, rules = self._begin(call)
+        if rules and as_of is not None:
+            run = _now_or_then(rules, run, as_of)
 
         def carry_out() -> T:
             result = _run(call, run, record)
@@ -88,9 +106,16 @@ class Interceptor:
 
         return self._with_faults(rules, record, carry_out) if rules else carry_out()
 
-    def open(self, call: Call[Any], run: Callable[[Call[Any]], OpenStream]) -> OpenStream:
-        """Open a stream by `run`, with its faults. Raises RpcError, Postponed."""
+    def open(
+        self,
+        call: Call[Any],
+        run: Callable[[Call[Any]], OpenStream],
+        as_of: Callable[[Call[Any], int], OpenStream],
+    ) -> OpenStream:
+        """Open a stream by `run`, or by `as_of` at an age, with its faults. Raises RpcError, Postponed."""
         record, rules = self._begin(call)
+        if rules:
+            run = _now_or_then(rules, run, as_of)
 
         def carry_out() -> OpenStream:
             stream = _run(call, run, record)
@@ -183,6 +208,14 @@ class Interceptor:
 
     def _now(self) -> int:
         return self._timeline.clock.now()
+
+
+def _now_or_then(
+    rules: Sequence[Rule], run: Callable[[Call[Any]], T], as_of: Callable[[Call[Any], int], T]
+) -> Callable[[Call[Any]], T]:
+    """Return `run`, or `as_of` at the highest age that a rule for stale reads has."""
+    age = max(rule.age for rule in rules)
+    return (lambda call: as_of(call, age)) if age else run
 
 
 def _run(call: Call[Any], run: Callable[[Call[Any]], T], record: Record | None) -> T:

@@ -59,6 +59,8 @@ class Dialect(Planner):
     caches_reads: ClassVar[bool] = False
     """Whether it has `read` and `read_again`: a response to Get is sent again as long as the record is the same."""
 
+    refused_faults: ClassVar[Mapping[str, str]] = {}
+    """The effects that no rule for faults can have here, each with the reason."""
     unbound: ClassVar[str] = "is not offered by this stand-in yet"
     """The text of the refusal of an operation without a handler."""
 
@@ -88,6 +90,25 @@ class Dialect(Planner):
 
     def read_again(self, record: Any) -> bool:
         """Return whether a Get of that app would still find that very record, and count it as a read if so."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def keep_history(self, age: int) -> None:
+        """Keep the changes of the last so many nanoseconds from now on, for reads of the past; none where it is 0."""
+
+    @abstractmethod
+    def call_as_of(self, call: Call[Any], age: int) -> bytes:
+        """Return the encoded response of a Get or List as it would have been `age` nanoseconds ago. Raises RpcError.
+
+        The history begins when it is kept: earlier than that the apps were as they were then.
+        """
+
+    @abstractmethod
+    def open_as_of(self, call: Call[Any], age: int) -> OpenStream:
+        """Open a Watch with the snapshot of `age` nanoseconds ago and all events since. Raises RpcError."""
+
+    def read_as_of(self, call: Call[Any], age: int) -> StoredApp:
+        """Return the app that a Get asks for as it was `age` nanoseconds ago. Raises RpcError."""
         raise NotImplementedError
 
     @abstractmethod
@@ -155,6 +176,21 @@ class Closed(Dialect):
         self._refuse()
 
     def read_again(self, record: Any) -> bool:
+        """Refuse the call with UNAVAILABLE."""
+        self._refuse()
+
+    def keep_history(self, age: int) -> None:
+        """Keep no history: there are no reads any more."""
+
+    def call_as_of(self, call: Call[Any], age: int) -> bytes:
+        """Refuse the call with UNAVAILABLE."""
+        self._refuse()
+
+    def open_as_of(self, call: Call[Any], age: int) -> OpenStream:
+        """Refuse the call with UNAVAILABLE."""
+        self._refuse()
+
+    def read_as_of(self, call: Call[Any], age: int) -> StoredApp:
         """Refuse the call with UNAVAILABLE."""
         self._refuse()
 

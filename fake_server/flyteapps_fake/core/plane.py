@@ -50,7 +50,7 @@ class Plane:
         self._dialect: Dialect = (dialect or maker_of(settings.dialect))(settings, self._timeline)
         self._timeline.attach(self._dialect)
         self._lock = self._timeline.lock
-        self._interceptor = Interceptor(self._timeline, settings.seed, settings.call_log)
+        self._interceptor = Interceptor(self._dialect, self._timeline, settings.seed, settings.call_log)
         self._companions: dict[Callable[[Any], object], Any] = {}
 
     @property
@@ -98,7 +98,7 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.call(call, self._dialect.call, bytes)
+                return self._interceptor.call(call, self._dialect.call, bytes, self._dialect.call_as_of)
             return self._dialect.call(call)
 
     def read(self, call: Call[Any]) -> StoredApp:
@@ -106,7 +106,7 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.call(call, self._dialect.read, _get_response)
+                return self._interceptor.call(call, self._dialect.read, _get_response, self._dialect.read_as_of)
             return self._dialect.read(call)
 
     @property
@@ -136,10 +136,17 @@ class Plane:
             if self._dialect.streams.gone is not None:
                 raise self._dialect.streams.gone
             self._timeline.run_due()
-            return self._interceptor.open(call, self._open) if self._interceptor.active else self._open(call)
+            if self._interceptor.active:
+                return self._interceptor.open(call, self._open, self._open_as_of)
+            return self._open(call)
 
     def _open(self, call: Call[Any]) -> OpenStream:
-        stream = self._dialect.open(call)
+        return self._opened(call, self._dialect.open(call))
+
+    def _open_as_of(self, call: Call[Any], age: int) -> OpenStream:
+        return self._opened(call, self._dialect.open_as_of(call, age))
+
+    def _opened(self, call: Call[Any], stream: OpenStream) -> OpenStream:
         stream.method = call.operation.method
         stream.app = app_named_by(call)
         self._timeline.opened(stream)

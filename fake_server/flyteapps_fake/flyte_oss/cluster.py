@@ -9,6 +9,7 @@ from flyteidl2.app.app_definition_pb2 import App, Status
 from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.time.history import Change, History
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS, WatchHub, event_of
@@ -26,21 +27,34 @@ class Cluster:
         self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
         """Receives each change of a service: what it was and what it became (None: absent)."""
+        self.history: History[str, Service] | None = None
+        """The changes of the last while; None as long as no read needs them."""
 
     def put(self, service: Service) -> None:
         """Store a service and notify its watchers; the caller has ticked the clock."""
         kind = UPDATE_EVENT if self.services.get(service.resource) is not None else CREATE_EVENT
-        self.put_without_event(service)
+        self._store(service, silent=False)
         self._notify(kind, service)
 
     def put_without_event(self, service: Service) -> None:
         """Store a service without an event, as for a change of a revision, which is no change of its service."""
+        self._store(service, silent=True)
+
+    def _store(self, service: Service, *, silent: bool) -> None:
+        self._keep(service.resource, self.services.get(service.resource), service, silent=silent)
         if self.on_change is not None:
             self.on_change(self.services.get(service.resource), service)
         self.services.put(service)
 
+    def _keep(self, resource: str, old: Service | None, new: Service | None, *, silent: bool = False) -> None:
+        """Keep a change in the history, where there is one."""
+        if self.history is not None:
+            size = sum(len(each.spec) for each in (old, new) if each is not None)
+            self.history.add(Change(self.clock.now(), resource, old, new, size, silent))
+
     def remove(self, service: Service) -> None:
         """Remove a service and notify its watchers."""
+        self._keep(service.resource, service, None)
         self.services.remove(service)
         if self.on_change is not None:
             self.on_change(service, None)

@@ -21,11 +21,13 @@ from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
+from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.validation import check_bytes
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.logs import Logs
 from flyteapps_fake.flyte_oss.names import resource_name
+from flyteapps_fake.flyte_oss.past import Past
 from flyteapps_fake.flyte_oss.reads import Reads
 from flyteapps_fake.flyte_oss.request_limits import LIMITS
 from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
@@ -83,6 +85,18 @@ class FlyteOss(Dialect):
     def open(self, call: Call[Any]) -> OpenStream:
         check_bytes(call.request, LIMITS.request_bytes)
         return self.handler_of(self._streaming, call.operation)(call.request)
+
+    def keep_history(self, age: int) -> None:
+        self._cluster.history = kept(self._cluster.history, age)
+
+    def call_as_of(self, call: Call[Any], age: int) -> bytes:
+        check_bytes(call.request, LIMITS.request_bytes)
+        past = Past(self._cluster, age)
+        return field(1, past.get(call.request)) if call.operation is GET else past.list_(call.request)
+
+    def open_as_of(self, call: Call[Any], age: int) -> OpenStream:
+        check_bytes(call.request, LIMITS.request_bytes)
+        return Past(self._cluster, age).watch(call.request)
 
     def projects(self) -> set[str]:
         return self._cluster.services.projects()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from typing import cast
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
@@ -21,7 +22,7 @@ from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
-from flyteapps_fake.flyte_oss.services import Service
+from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import EVENT_DELAY_NS, Subscription, event_of
 from flyteapps_fake.flyte_oss.writes import require
 
@@ -99,48 +100,63 @@ class Reads:
 
     def list_(self, request: ListRequest) -> bytes:
         """Return the encoded ListResponse: apps by resource name; filters, sort and total are ignored."""
-        match request.WhichOneof("filter_by"):
-            case "org" | "cluster_id":
-                message = "org and cluster_id filters are not supported by the data plane"
-                raise RpcError(Code.UNIMPLEMENTED, message)
-            case "project":
-                project, domain = request.project.name, request.project.domain
-            case _:
-                project, domain = "", ""
-        limit, token = request.request.limit, request.request.token
-        start = _start_of(token, project, domain) if token else ""
-        encoded: list[bytes] = []
-        for service in self._cluster.services.listed(project, domain, start):
-            if limit and len(encoded) == limit:
-                encoded.append(field(2, _token(service.resource)))
-                break
+
+        def shown(service: Service) -> bytes:
             self._cluster.timeline.read(service.resource)
-            encoded.append(field(1, self._cluster.encoded(service)))
-        return b"".join(encoded)
+            return self._cluster.encoded(service)
+
+        return list_services(self._cluster.services, request, shown)
 
     def watch(self, request: WatchRequest) -> Subscription:
         """Return a subscription by bare name that begins with the apps of that id's project and domain."""
-        match request.WhichOneof("target"):
-            case "app_id":
-                app_id = request.app_id
-            case None:
-                app_id = Identifier()
-            case _:
-                raise RpcError(Code.UNIMPLEMENTED, "only app_id watch target is supported")
+        app_id = watched_id(request)
         name = app_id.name
-        snapshot = [self._cluster.encoded(each) for each in self._matching(app_id)]
+        snapshot = [self._cluster.encoded(each) for each in matching(self._cluster.services, app_id)]
         return self._cluster.streams.subscribe(name, snapshot, self._recent_events(name) if name else ())
-
-    def _matching(self, app_id: Identifier) -> list[Service]:
-        services = self._cluster.services
-        found = services.named(app_id.name) if app_id.name else services.listed(app_id.project, app_id.domain)
-        return [each for each in found if each.is_in(app_id.project, app_id.domain)]
 
     def _recent_events(self, name: str) -> list[bytes]:
         """Return the events of writes that the watch hub has not received yet."""
         since = self._cluster.clock.now() - EVENT_DELAY_NS
         found = [each for each in self._cluster.services.named(name) if each.written >= since]
         return [event_of(CREATE_EVENT if each.new else UPDATE_EVENT, self._cluster.encoded(each)) for each in found]
+
+
+def list_services(services: Services, request: ListRequest, shown: Callable[[Service], bytes]) -> bytes:
+    """Return the encoded ListResponse about these services; `shown` returns an encoded App."""
+    match request.WhichOneof("filter_by"):
+        case "org" | "cluster_id":
+            message = "org and cluster_id filters are not supported by the data plane"
+            raise RpcError(Code.UNIMPLEMENTED, message)
+        case "project":
+            project, domain = request.project.name, request.project.domain
+        case _:
+            project, domain = "", ""
+    limit, token = request.request.limit, request.request.token
+    start = _start_of(token, project, domain) if token else ""
+    encoded: list[bytes] = []
+    for service in services.listed(project, domain, start):
+        if limit and len(encoded) == limit:
+            encoded.append(field(2, _token(service.resource)))
+            break
+        encoded.append(field(1, shown(service)))
+    return b"".join(encoded)
+
+
+def watched_id(request: WatchRequest) -> Identifier:
+    """Return the id that a Watch is of, an empty one for none. Raises UNIMPLEMENTED."""
+    match request.WhichOneof("target"):
+        case "app_id":
+            return request.app_id
+        case None:
+            return Identifier()
+        case _:
+            raise RpcError(Code.UNIMPLEMENTED, "only app_id watch target is supported")
+
+
+def matching(services: Services, app_id: Identifier) -> list[Service]:
+    """Return the services of a bare name, or of all names, in the project and domain of an id."""
+    found = services.named(app_id.name) if app_id.name else services.listed(app_id.project, app_id.domain)
+    return [each for each in found if each.is_in(app_id.project, app_id.domain)]
 
 
 def _shows_stale_stop(app: App) -> bool:

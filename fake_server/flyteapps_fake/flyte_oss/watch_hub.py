@@ -36,9 +36,11 @@ def event_of(kind: int, app: bytes) -> bytes:
 class Subscription(OpenStream):
     """An open Watch subscription."""
 
-    def __init__(self, scope: StreamScope, streams: Streams, snapshot: Iterable[bytes], buffer: int) -> None:
+    def __init__(
+        self, scope: StreamScope, streams: Streams, snapshot: Iterable[bytes], since: Iterable[bytes], buffer: int
+    ) -> None:
         super().__init__(scope, streams.remove)
-        self._snapshot = deque(event_of(CREATE_EVENT, app) for app in snapshot)
+        self._snapshot = deque((*(event_of(CREATE_EVENT, app) for app in snapshot), *since))
         self._queue: deque[bytes] = deque()
         self._buffer = buffer
         self._waiting_bytes = 0
@@ -72,9 +74,14 @@ class WatchHub(Streams):
         super().__init__(lock)
         self._buffer = buffer
 
-    def subscribe(self, name: str, snapshot: Iterable[bytes], recent: Iterable[bytes]) -> Subscription:
-        """Open a Watch of that bare name; "" receives no events. `recent`: events that follow the snapshot at once."""
-        subscription = Subscription(watch_scope(name), self, snapshot, self._buffer)
+    def subscribe(
+        self, name: str, snapshot: Iterable[bytes], recent: Iterable[bytes], since: Iterable[bytes] = ()
+    ) -> Subscription:
+        """Open a Watch of that bare name; "" receives no events.
+
+        `recent`: events that follow the snapshot at once. `since`: those after an old snapshot, which no buffer holds.
+        """
+        subscription = Subscription(watch_scope(name), self, snapshot, since, self._buffer)
         self.add(subscription)
         for event in recent:
             subscription.feed(event)

@@ -116,7 +116,11 @@ class Writes:
 
 def require(cluster: Cluster, resource: str) -> Service:
     """Return the service, or raise NOT_FOUND with the backend's message."""
-    service = cluster.services.get(resource)
+    return found(resource, cluster.services.get(resource))
+
+
+def found(resource: str, service: Service | None) -> Service:
+    """Return the service that was found, or raise NOT_FOUND with the backend's message where there is none."""
     if service is None:
         kind = "services.serving.knative.dev"
         raise RpcError(Code.NOT_FOUND, f'KService {resource} not found: {kind} "{resource}" not found')

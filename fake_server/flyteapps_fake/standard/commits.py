@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.time.history import Change, History
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.standard.ingress import Hosts
@@ -49,6 +50,8 @@ class State:
         self.on_event: Callable[[Event], None] | None = None
         self.scheduled: Callable[[], None] = timeline.scheduled
         """Notifies the timeline's listeners that timers may have changed."""
+        self.history: History[AppKey, AppRecord] | None = None
+        """The changes of the last while; None as long as no read needs them."""
         self._gone: dict[bytes, int] = {}
         """The counts of creations of deleted ids, by the ids' digests, as ids may be long. The oldest
         are forgotten."""
@@ -58,7 +61,10 @@ class State:
 
     def require(self, key: AppKey) -> AppRecord:
         """Return the app. Raises NOT_FOUND."""
-        record = self.store.get(key)
+        return self.found(key, self.store.get(key))
+
+    def found(self, key: AppKey, record: AppRecord | None) -> AppRecord:
+        """Return the record that was found under a key. Raises NOT_FOUND where there is none."""
         if record is None:
             self.organization.require(key.org)
             raise RpcError(Code.NOT_FOUND, f"app {key} not found")
@@ -89,6 +95,9 @@ class State:
             self.timers.cancel(lease_timer(old.key))
         self.replicas.follow(old, new, self.clock.now())
         event = Event(old, new)
+        if self.history is not None:
+            key = (new or old).key  # type: ignore[union-attr]  # one of them is there
+            self.history.add(Change(self.clock.now(), key, old, new, event.size))
         was_busy, self._busy = self._busy, True
         try:
             self.events.publish(event)

@@ -38,6 +38,7 @@ from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
+from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.validation import check, check_bytes
 from flyteapps_fake.standard import reads, writes
@@ -47,6 +48,7 @@ from flyteapps_fake.standard.logs import tail_logs
 from flyteapps_fake.standard.operators.leases import LeaseStreams
 from flyteapps_fake.standard.operators.reports import update_status
 from flyteapps_fake.standard.operators.waiting import leasable
+from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.watch import Event, app_scope, watch_scopes
 
@@ -88,7 +90,7 @@ class Standard(Dialect):
 
     def scope(self, key: Hashable) -> StreamScope:
         """Return the scope of a watch of that app alone."""
-        return app_scope(cast("AppKey", key))
+        return app_scope(key) if isinstance(key, AppKey) else ("", str(key))
 
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         """Return the scopes of all watches that see the app."""
@@ -137,6 +139,27 @@ class Standard(Dialect):
         if self.state.store.get(record.key) is not record:
             return False
         return not self._timeline.read(record.key)
+
+    def keep_history(self, age: int) -> None:
+        """Keep the changes of the last so many nanoseconds from now on, for reads of the past; none where it is 0."""
+        self.state.history = kept(self.state.history, age)
+
+    def call_as_of(self, call: Call[Any], age: int) -> bytes:
+        """Return the encoded response of a Get or List as it would have been `age` nanoseconds ago. Raises RpcError."""
+        if call.operation is GET:
+            return field(1, self.read_as_of(call, age).encoded)
+        self._admit(call)
+        return Past(self.state, age).list_(call.request)
+
+    def open_as_of(self, call: Call[Any], age: int) -> OpenStream:
+        """Open a Watch with the snapshot of `age` nanoseconds ago and all events since. Raises RpcError."""
+        self._admit(call)
+        return Past(self.state, age).watch(call.request)
+
+    def read_as_of(self, call: Call[Any], age: int) -> AppRecord:
+        """Return the app that a Get asks for as it was `age` nanoseconds ago. Raises RpcError."""
+        self._admit(call)
+        return Past(self.state, age).get(call.request)
 
     def projects(self) -> set[str]:
         """Return the names of the projects that hold an app."""

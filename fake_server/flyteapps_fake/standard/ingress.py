@@ -7,6 +7,7 @@ app: a subdomain is kept as the host name that it has under the base domain.
 
 from __future__ import annotations
 
+import copy
 from urllib.parse import SplitResult, urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Ingress, IngressConfig
@@ -43,6 +44,12 @@ class Hosts:
         }
         self._owners: dict[str, AppKey] = {}
         self._port = settings.ingress_port
+
+    def copy(self) -> Hosts:
+        """Return a copy, which changes by itself."""
+        other = copy.copy(self)
+        other._owners = dict(self._owners)
+        return other
 
     def serve_at(self, port: int) -> None:
         """Build the URLs from now on with the port of a server, unless one was configured or serves already."""

@@ -36,7 +36,7 @@ def list_(state: State, request: ListRequest) -> tuple[bytes, list[AppRecord]]:
 
 def watch(state: State, request: WatchRequest) -> Subscription:
     """Return a subscription that starts with a snapshot."""
-    scope = _target(request, state.organization.name)
+    scope = scope_of(request, state.organization.name)
     if scope is None:
         return state.events.subscribe(None, ())
     if scope[0] == "app":
@@ -45,7 +45,8 @@ def watch(state: State, request: WatchRequest) -> Subscription:
     return state.events.subscribe(scope, state.store.members(scope))
 
 
-def _target(request: WatchRequest, own_org: str) -> WatchScope | None:
+def scope_of(request: WatchRequest, own_org: str) -> WatchScope | None:
+    """Return the scope that a Watch is of; None for one that nothing is in."""
     match request.WhichOneof("target"):
         case "app_id":
             return app_scope(AppKey.of(request.app_id)) if request.app_id.org == own_org else None

@@ -53,9 +53,17 @@ class Event:
 class Subscription(OpenStream):
     """One open Watch."""
 
-    def __init__(self, log: EventLog, scope: WatchScope | None, snapshot: Iterable[AppRecord], buffer: int) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        scope: WatchScope | None,
+        snapshot: Iterable[AppRecord],
+        since: Iterable[Event],
+        buffer: int,
+    ) -> None:
         super().__init__(scope, log.remove)
         self._snapshot = deque(snapshot)
+        self._since = deque(since)
         self._queue: deque[tuple[Event, int]] = deque()
         self._buffer = buffer
         self._waiting_bytes = 0
@@ -63,6 +71,11 @@ class Subscription(OpenStream):
     def _next(self) -> bytes | None:
         if self._snapshot:
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
+        while self._since:
+            event = self._since.popleft()
+            kind = kind_of(event, self.scope) if self.scope is not None else None
+            if kind is not None:
+                return event.encoded(kind)
         if self._queue:
             event, kind = self._queue.popleft()
             self._waiting_bytes -= event.size
@@ -70,7 +83,7 @@ class Subscription(OpenStream):
         return None
 
     def _ready(self) -> bool:
-        return bool(self._snapshot or self._queue)
+        return bool(self._snapshot or self._since or self._queue)
 
     def push(self, event: Event, kind: int) -> None:
         """Queue an event; end the stream if its watcher has fallen too far behind."""
@@ -97,9 +110,11 @@ class EventLog(Streams):
         super().__init__(lock)
         self._buffer = buffer
 
-    def subscribe(self, scope: WatchScope | None, snapshot: Iterable[AppRecord]) -> Subscription:
-        """Open a subscription; a scope of None never matches."""
-        subscription = Subscription(self, scope, snapshot, self._buffer)
+    def subscribe(
+        self, scope: WatchScope | None, snapshot: Iterable[AppRecord], since: Iterable[Event] = ()
+    ) -> Subscription:
+        """Open a subscription; a scope of None never matches. `since`: the events after an old snapshot."""
+        subscription = Subscription(self, scope, snapshot, since, self._buffer)
         self.add(subscription)
         return subscription
 
@@ -117,6 +132,13 @@ class EventLog(Streams):
                 kind = UPDATE_EVENT if was and is_in else CREATE_EVENT if is_in else DELETE_EVENT
                 for stream in tuple(members):
                     stream.push(event, kind)
+
+
+def kind_of(event: Event, scope: WatchScope) -> int | None:
+    """Return the kind of an event in a scope; None where the app isn't in it before or after."""
+    was = event.old is not None and scope in watch_scopes(event.old)
+    is_in = event.new is not None and scope in watch_scopes(event.new)
+    return UPDATE_EVENT if was and is_in else CREATE_EVENT if is_in else DELETE_EVENT if was else None
 
 
 def app_scope(key: AppKey) -> WatchScope:

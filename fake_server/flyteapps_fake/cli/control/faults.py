@@ -184,6 +184,13 @@ EFFECTS = (
         "faults reorder Watch --message 1",
         (_message(),),
     ),
+    Effect(
+        "stale",
+        rules.stale,
+        "Answer reads, which are Get, List and Watch, as of some time ago.",
+        "faults stale Get 5s --app hello",
+        arguments=(click.Argument(["age"]),),
+    ),
 )
 
 

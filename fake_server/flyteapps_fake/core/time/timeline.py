@@ -20,6 +20,16 @@ _REALTIME_FLOOR = 300 * MILLISECOND
 """Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
 
 
+CATCH_UP = "catch-up"
+"""The kind of the timers of stale reads."""
+
+
+class CatchUp(NamedTuple):
+    """The owner of the timer of stale reads of an app, at which they show its next change."""
+
+    key: Hashable
+
+
 class _Handler(NamedTuple):
     """The handler of a kind of timer; `app` returns the name of the app of an owner, and `reason` says what is due."""
 
@@ -51,6 +61,7 @@ class Timeline:
         self._planner: Planner | None = None
         self.on_schedule: list[Callable[[], None]] = []
         """The functions that are called when timers may have changed."""
+        self.handle(CATCH_UP, lambda _: None, "stale reads show its next change", lambda owner: str(owner.key))
         forks.register(self)
 
     def attach(self, planner: Planner) -> None:
@@ -117,6 +128,27 @@ class Timeline:
         """Record a response about that app from a cache: on `realtime` it shows nothing of what came since."""
         if self.auto is not None:
             self.read(key)
+
+    def read_past(self, key: Hashable, due: int) -> None:
+        """Record a response from the past, which shows a change of that app from `due` on.
+
+        An `auto` clock goes there once the read is repeated: a client that polls would wait for good otherwise.
+        """
+        if self.auto is None:
+            return
+        owner = CatchUp(key)
+        if owner not in self.timers:
+            self.timers.schedule(due, owner, CATCH_UP)
+            self.auto.written(owner)
+        self.auto.read(owner)
+        self.scheduled()
+
+    def forget_past(self) -> None:
+        """Cancel what reads of the past wait for."""
+        for owner in [each for each in self.timers.progress if isinstance(each, CatchUp)]:
+            self.timers.cancel(owner)
+            if self.auto is not None:
+                self.auto.written(owner)
 
     def asked(self, key: Hashable) -> None:
         """Record that a client knows of that app without having changed it."""
