@@ -17,7 +17,7 @@ PUBLIC_MODULES = {
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
 TESTING = {
-    *("SILENCE", "Call", "FaultyTransport", "MockTransport", "faults"),
+    *("SILENCE", "Call", "FaultyTransport", "MockServer", "MockTransport", "faults"),
     *("CallsDiffer", "Control", "ControlError", "connect_control"),
 }
 RULES = {"Fault", "answer", "cut", "delay", "fail", "reorder", "repeat", "reset", "stale", "stall", "withhold"}

@@ -199,3 +199,18 @@ class TestStreams:
         with pytest.raises(EOFError):
             stream.receive()
         closing.join()
+
+
+def test_a_stream_is_open_when_the_call_returns(run: Run) -> None:
+    """As that of the other transport is: what happens before it is read is not missed."""
+    opened: list[Call] = []
+    plane = MockTransport(lambda call: opened.append(call) or EVENTS)
+    transport = FaultyTransport(plane, [faults.delay("Watch", seconds=0.001, nth=2)])
+
+    async def go() -> None:
+        await transport.async_stream(WATCH, payload.WatchRequest()).aclose()
+
+    asyncio.run(go()) if run.awaiting else transport.stream(WATCH, payload.WatchRequest()).close()
+    assert len(opened) == 1
+    transport.stream(WATCH, payload.WatchRequest()).close()
+    assert len(opened) == 1, "a stream that is delayed"

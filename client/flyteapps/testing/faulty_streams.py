@@ -1,4 +1,4 @@
-"""The streams of FaultyTransport: opened late, cut, stalled, with messages in another order."""
+"""The streams of FaultyTransport: opened at once or late, cut, stalled, with messages in another order."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ class _Faulty(Generic[S]):
         self._silent_until = monotonic() + seconds
         self._inner: S | None = None
         self._end: Exception | None = None
+        if seconds <= 0:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Open the other stream, as far as the fault allows it."""
+        if self._inner is None and (self._ending is None or self._ending.applied):
+            self._inner = self._open()
 
     def _stall(self, nanos: int) -> None:
         self._silent_until = monotonic() + nanos / 1e9
@@ -43,11 +50,9 @@ class _Faulty(Generic[S]):
             raise self._end
         if (left := self._silent_until - monotonic()) > 0:
             return None, left
-        if self._inner is None:
-            if self._ending is None or self._ending.applied:
-                self._inner = self._open()
-            if self._ending is not None:
-                raise self._ending.error
+        self._begin()
+        if self._ending is not None:
+            raise self._ending.error
         self._faults.resume()
         self._silent_until = math.inf  # for a stall that has no end
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import time
 from collections.abc import Iterable, Mapping
 from threading import Lock
@@ -12,12 +11,12 @@ from typing import Any, NamedTuple
 
 from connectrpc.errors import ConnectError
 from connectrpc.method import MethodInfo
-from flyteidl2.app import app_logs_service_pb2, app_service_pb2
 
 from flyteapps.support.clock import monotonic
 from flyteapps.testing.calls import Call, subject_of
 from flyteapps.testing.effects import Ending, ending_of, too_late
 from flyteapps.testing.faulty_streams import AsyncFaultyStream, FaultyStream
+from flyteapps.testing.services import rpcs
 from flyteapps.transports.transport import SLICE_SECONDS, Transport
 from flyteapps_control.fault_table import FaultTable, Rule
 from flyteapps_control.v1.control_pb2 import Fault
@@ -44,9 +43,8 @@ class FaultyTransport:
     def __init__(self, transport: Transport, rules: Iterable[Fault] = (), seed: int = 0) -> None:
         self._inner = transport
         self._lock = Lock()
-        rpcs = _rpcs()
-        streams = [rpc for rpc, streaming in rpcs.items() if streaming]
-        self._table = FaultTable(lambda: rpcs, streams, f"faults/{seed}", time.monotonic_ns, _REFUSED)
+        streams = [name for name, rpc in rpcs().items() if rpc.streaming]
+        self._table = FaultTable(rpcs, streams, f"faults/{seed}", time.monotonic_ns, _REFUSED)
         self.calls: list[Call] = []
         self.add(*rules)
 
@@ -157,14 +155,3 @@ class _Fate(NamedTuple):
     seconds: float
     ending: Ending | None
     timeout: float | None
-
-
-@functools.cache
-def _rpcs() -> dict[str, bool]:
-    """Return the RPCs that a client calls, SERVICE/METHOD each, and whether they are streams."""
-    services = [
-        service
-        for module in (app_service_pb2, app_logs_service_pb2)
-        for service in module.DESCRIPTOR.services_by_name.values()
-    ]
-    return {f"{each.full_name}/{rpc.name}": rpc.server_streaming for each in services for rpc in each.methods}

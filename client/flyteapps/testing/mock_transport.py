@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from typing import Any, cast
 
 from connectrpc.method import MethodInfo
 
+from flyteapps.testing.answers import items_of, response_of
 from flyteapps.testing.calls import Call
 from flyteapps.testing.mock_streams import AsyncMockStream, MockStream, task_stream
 from flyteapps.transports.transport import AsyncStream, Stream
@@ -36,7 +37,7 @@ class MockTransport:
     def unary(self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None) -> Any:
         """See Transport.unary."""
         call = Call(method, request, timeout, headers or {})
-        return _response(call, self._answer(call))
+        return response_of(call, self._answer(call))
 
     async def async_unary(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -45,7 +46,7 @@ class MockTransport:
         await asyncio.sleep(0)  # so that a loop of calls leaves a turn to other tasks
         call = Call(method, request, timeout, headers or {}, awaiting=True)
         found = self._answer(call)
-        return _response(call, await found if inspect.isawaitable(found) else found)
+        return response_of(call, await found if inspect.isawaitable(found) else found)
 
     def stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -53,7 +54,7 @@ class MockTransport:
         """See Transport.stream."""
         call = Call(method, request, timeout, headers or {}, streaming=True)
         found = self._answer(call)
-        return found if hasattr(found, "receive") else MockStream(_messages(call, found))
+        return found if hasattr(found, "receive") else MockStream(items_of(call, found))
 
     def async_stream(
         self, method: Method, request: Any, timeout: float | None = None, headers: Headers = None
@@ -65,32 +66,8 @@ class MockTransport:
             return found
         if isinstance(found, AsyncIterable):
             return task_stream(cast("AsyncIterable[Any]", found))
-        return AsyncMockStream(MockStream(_messages(call, found)))
+        return AsyncMockStream(MockStream(items_of(call, found)))
 
     def _answer(self, call: Call) -> Any:
         self.calls.append(call)
         return self._handler(call)
-
-
-def _response(call: Call, found: Any) -> Any:
-    if isinstance(found, Exception):
-        raise found
-    if isinstance(found, call.method.output):
-        return found
-    raise _mismatch(call, found, f"a {call.method.output.__name__}")
-
-
-def _messages(call: Call, found: Any) -> Iterable[Any]:
-    if isinstance(found, Exception):
-        return (found,)
-    if isinstance(found, Iterable):
-        return cast("Iterable[Any]", found)
-    raise _mismatch(call, found, "an iterable of messages")
-
-
-def _mismatch(call: Call, found: Any, wanted: str) -> TypeError:
-    if inspect.isawaitable(found) or hasattr(found, "__aiter__"):
-        if inspect.iscoroutine(found):
-            found.close()
-        return TypeError(f"the handler's answer to {call.rpc} has to be awaited: call the client's method by .aio")
-    return TypeError(f"the handler has to answer {call.rpc} by {wanted}, not by {type(found).__name__}")
