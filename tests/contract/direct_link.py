@@ -6,17 +6,16 @@ from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
 from google.protobuf.message import Message
 
+from flyteapps import Stream, Transport
 from flyteapps_contract.outcomes import Refused, StreamEnded
 from flyteapps_contract.targets.connect import refused
 from flyteapps_contract.targets.target import Link, QueueStream
-from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.inprocess.transport import DirectStream
 
 
 class DirectQueueStream(QueueStream):
     """A stream that is read when it is asked; its reader never runs ahead."""
 
-    def __init__(self, stream: DirectStream[Message] | None, refusal: Refused | None = None) -> None:
+    def __init__(self, stream: Stream[Message] | None, refusal: Refused | None = None) -> None:
         self._stream = stream
         self._refusal: Exception | None = refusal
 
@@ -48,12 +47,12 @@ class DirectQueueStream(QueueStream):
 
 
 class DirectLink(Link):
-    """Calls of a plane in this process, from whatever thread."""
+    """Calls over a transport of a plane in this process, from whatever thread."""
 
     opens_at_once = True
 
-    def __init__(self, plane: FakeControlPlane) -> None:
-        self._transport = plane.transport()
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._methods: dict[tuple[str, str], MethodInfo[Message, Message]] = {}
         self._streams: list[DirectQueueStream] = []
 

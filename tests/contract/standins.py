@@ -63,7 +63,7 @@ def _shut(plane: InProcess) -> None:
 
 
 def _direct(plane: InProcess, stack: ExitStack) -> Link:
-    return DirectLink(cast("FakeControlPlane", plane))
+    return DirectLink(cast("FakeControlPlane", plane).transport())
 
 
 def _over_connect(plane: InProcess, stack: ExitStack) -> Link:

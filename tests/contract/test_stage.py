@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 import pytest
 from connectrpc.code import Code
@@ -14,8 +16,9 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_service_connect import AppServiceClient
 
+from flyteapps.testing import faults
 from flyteapps_contract.clients.scripted.call_log import LEFT
-from flyteapps_contract.clients.scripted.faults import Drop, How
+from flyteapps_contract.clients.scripted.faults import How
 from flyteapps_contract.clients.scripted.plane import ScriptedPlane
 from flyteapps_contract.clients.scripted.server import ScriptedServer
 from flyteapps_contract.session import ACTIVE, RUN, STOP, statuses
@@ -29,6 +32,14 @@ def app(image: str = "img:1", state: model.Spec.DesiredState = RUN) -> model.App
     message.spec.container.image = image
     message.spec.desired_state = state
     return message
+
+
+async def first(count: int, stream: AsyncGenerator[Any], how: How) -> AsyncGenerator[Any]:
+    """Yield so many messages of a stream, and end it."""
+    async with contextlib.aclosing(stream):
+        for _ in range(count):
+            yield await anext(stream)
+    how.end()
 
 
 @pytest.fixture
@@ -85,7 +96,7 @@ async def test_a_client_that_leaves_is_gone(plane: ScriptedPlane, client: AppSer
 async def test_events_follow_the_snapshot(plane: ScriptedPlane, client: AppServiceClient) -> None:
     """Each report is one event, in order, each with the app before it; a dropped stream ends where the fault says."""
     await client.create(rpc.CreateRequest(app=app()))
-    plane.add_fault("Watch", drop=Drop(3, How.CLEANLY))
+    plane.once("Watch", lambda stream: first(3, stream, How.CLEANLY))
     shown = [event async for event in _reported(plane, client)]
     assert [event.WhichOneof("event") for event in shown] == ["create_event", "update_event", "update_event"]
     assert shown[1].update_event.old_app == shown[0].create_event.app
@@ -105,7 +116,7 @@ async def _reported(plane: ScriptedPlane, client: AppServiceClient) -> AsyncIter
 async def test_kinds_of_drops(how: How, plane: ScriptedPlane, client: AppServiceClient) -> None:
     """A stream ends without an error, with UNAVAILABLE, or as a broken connection, which is UNAVAILABLE, too."""
     await client.create(rpc.CreateRequest(app=app()))
-    plane.add_fault("Watch", drop=Drop(1, how))
+    plane.once("Watch", lambda stream: first(1, stream, how))
     seen: list[rpc.WatchResponse] = []
     code: Code | None = None
     try:
@@ -119,11 +130,11 @@ async def test_kinds_of_drops(how: How, plane: ScriptedPlane, client: AppService
 
 async def test_a_lost_answer_is_committed(plane: ScriptedPlane, client: AppServiceClient) -> None:
     """A response that is lost belongs to a write that was done; one that is refused by a fault to none."""
-    plane.add_fault("Create", lose=How.CUT)
+    plane.faults.add(How.CUT.lose("Create", "one"))
     with pytest.raises(ConnectError):
         await client.create(rpc.CreateRequest(app=app()))
     assert plane.apps.require("one").metadata.revision == 1
-    plane.add_fault("Update", refuse="UNAVAILABLE")
+    plane.faults.add(faults.fail("Update", code="UNAVAILABLE"))
     with pytest.raises(ConnectError):
         await client.update(rpc.UpdateRequest(app=app(image="img:2")))
     assert plane.apps.require("one").metadata.revision == 1

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 from contextlib import ExitStack
 
 import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
-from google.protobuf.message import Message
 from rich.console import Console
 
+from flyteapps.testing import FaultyTransport, faults
 from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.cli import verify
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.search import explore
-from flyteapps_contract.outcomes import Refused, Verdict
+from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
-from flyteapps_contract.targets.target import Link, QueueStream
+from flyteapps_contract.targets.target import Link
 from flyteapps_contract.verification import fresh_run
 from flyteapps_fake import FakeControlPlane
 
@@ -30,27 +30,7 @@ from .direct_link import DirectLink
 LOSSES = 0.01
 
 
-class LossyLink(Link):
-    """Some calls take effect, but their answers get lost."""
-
-    opens_at_once = True
-
-    def __init__(self, link: Link, draw: random.Random, losses: float) -> None:
-        self._link = link
-        self._draw = draw
-        self._losses = losses
-
-    def unary(self, service: str, method: str, request: Message, response: type[Message], seconds: float) -> Message:
-        answer = self._link.unary(service, method, request, response, seconds)
-        if self._draw.random() < self._losses:
-            raise Refused("UNAVAILABLE", "the connection was reset")
-        return answer
-
-    def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
-        return self._link.stream(service, method, request, response)
-
-    def close(self) -> None:
-        self._link.close()
+CALLS = ("Create", "Get", "Update", "UpdateStatus", "Delete", "List")
 
 
 def no_checks(_: str) -> list[Check]:
@@ -59,12 +39,14 @@ def no_checks(_: str) -> list[Check]:
 
 
 def lossy(losses: float) -> PlanesTarget:
-    """Return planes behind such links."""
-    draw = random.Random(1)
+    """Return planes some of whose calls take effect, but their answers get lost."""
+    seeds = itertools.count()
 
     def connect(plane: InProcess, stack: ExitStack) -> Link:
         assert isinstance(plane, FakeControlPlane)
-        return LossyLink(DirectLink(plane), draw, losses)
+        transport = FaultyTransport(plane.transport(), seed=next(seeds))
+        transport.add(*(faults.fail(rpc, code="UNAVAILABLE", applied=True, probability=losses) for rpc in CALLS))
+        return DirectLink(transport)
 
     target = standins.direct()
     return PlanesTarget(

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from flyteidl2.app import app_definition_pb2 as model
 
-from flyteapps_contract.checks.clients.endings import MANY
+from flyteapps.testing.faults import fail
 from flyteapps_contract.clients.adapter import HandleUnderTest, Kind
 from flyteapps_contract.clients.context import ClientContext
 from flyteapps_contract.clients.registry import client_check
@@ -122,7 +122,7 @@ async def the_first_of_two_errors_is_kept(s: ClientContext) -> None:
     error = FromTheBody("from the body")
 
     def body() -> None:
-        s.plane.add_fault("Update", refuse="PERMISSION_DENIED", times=MANY)
+        s.plane.faults.add(fail("Update", code="PERMISSION_DENIED"))
         raise error
 
     raised = await s.fails(_use(handle, body), "a context whose body raises, and whose app can't be stopped")
@@ -134,7 +134,7 @@ async def an_app_that_can_not_be_stopped_is_reported(s: ClientContext) -> None:
     """If nothing but the stop at the end fails, the context raises that error."""
     handle = await s.handle(s.given(ACTIVE))
     s.plane.cluster = Cluster.WHEN_SEEN
-    refuse = _use(handle, lambda: s.plane.add_fault("Update", refuse="PERMISSION_DENIED", times=MANY))
+    refuse = _use(handle, lambda: s.plane.faults.add(fail("Update", code="PERMISSION_DENIED")))
     await s.fails(refuse, "a context whose app can't be stopped")
 
 

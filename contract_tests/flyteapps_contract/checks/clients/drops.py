@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 
 from flyteapps_contract.clients.context import ClientContext
 from flyteapps_contract.clients.registry import client_check
-from flyteapps_contract.clients.scripted.faults import Drop, How
+from flyteapps_contract.clients.scripted.faults import How
 from flyteapps_contract.outcomes import Broken
 from flyteapps_contract.session import ACTIVE, DEPLOYING, STOPPED
 
@@ -55,13 +57,17 @@ async def _dropped(s: ClientContext, how: How, after: int, gap: bool) -> None:
         for status in rest:
             s.plane.apps.report(name, status)
 
-    def drop() -> None:
+    async def dropped(stream: AsyncGenerator[object]) -> AsyncGenerator[object]:
+        async with contextlib.aclosing(stream):
+            for _ in range(after):
+                yield await anext(stream)
         calls.append(len(s.plane.call_log.calls))
         if gap:
             tell_rest()
+        how.end()
 
     handle = await s.handle(app)
-    s.plane.add_fault("Watch", name, drop=Drop(after, how, then=drop))
+    s.plane.once("Watch", dropped, name)
     waiting = s.begin(handle.activate(wait=True))
     if after > 0:
         await s.until(waiting, s.plane.attended(name), "look at the app that it waits for")

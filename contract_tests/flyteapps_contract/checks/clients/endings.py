@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncGenerator
+
 from flyteidl2.app import app_definition_pb2 as model
 
+from flyteapps.testing.faults import fail, stall
 from flyteapps_contract.checks.clients.waiting import redeployed
 from flyteapps_contract.clients.adapter import Kind
 from flyteapps_contract.clients.context import ClientContext
 from flyteapps_contract.clients.registry import client_check
-from flyteapps_contract.clients.scripted.faults import Drop, How
+from flyteapps_contract.clients.scripted.faults import How
 from flyteapps_contract.clients.scripted.plane import Cluster
 from flyteapps_contract.expectations import expect
 from flyteapps_contract.session import ACTIVE, DEPLOYING, FAILED, STOPPED
 
-MANY = 1_000_000
 SHORT = 0.3
 """Seconds of a deadline that should pass."""
 GONE = (Kind.DELETED, Kind.NOT_FOUND)
@@ -106,7 +109,13 @@ async def deleted_before_the_watch_opens(s: ClientContext) -> None:
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
-    s.plane.add_fault("Watch", before=lambda: s.plane.apps.remove(name))
+
+    async def removed(stream: AsyncGenerator[object]) -> AsyncGenerator[object]:
+        s.plane.apps.remove(name)
+        async for message in stream:
+            yield message
+
+    s.plane.once("Watch", removed)
     what = "waiting for an app that was deleted before the watch opened"
     await s.fails(handle.activate(wait=True), what, GONE, naming=name)
 
@@ -117,7 +126,14 @@ async def deleted_while_the_stream_is_gone(s: ClientContext) -> None:
     app = s.given(STOPPED, run=False)
     name = app.metadata.id.name
     handle = await s.handle(app)
-    s.plane.add_fault("Watch", drop=Drop(1, How.UNAVAILABLE, then=lambda: s.plane.apps.remove(name)))
+
+    async def dropped(stream: AsyncGenerator[object]) -> AsyncGenerator[object]:
+        async with contextlib.aclosing(stream):
+            yield await anext(stream)
+        s.plane.apps.remove(name)
+        How.UNAVAILABLE.end()
+
+    s.plane.once("Watch", dropped)
     what = "waiting for an app that was deleted while the stream was gone"
     await s.fails(handle.activate(wait=True), what, GONE, naming=name)
 
@@ -140,7 +156,7 @@ async def an_app_that_stays_pending(s: ClientContext) -> None:
 @client_check("CL-7")
 async def a_stream_that_stays_silent(s: ClientContext) -> None:
     """A wait on a stream that sends nothing, not even its snapshot, ends at its deadline."""
-    s.plane.add_fault("Watch", silent=True, times=MANY)
+    s.plane.faults.add(stall("Watch", after=0))
     what = "waiting, with a deadline, on a stream that sends nothing"
     await _passes(s, what, (Kind.TIMEOUT, Kind.STALLED))
 
@@ -148,10 +164,13 @@ async def a_stream_that_stays_silent(s: ClientContext) -> None:
 @client_check("CL-7")
 async def a_plane_that_is_gone(s: ClientContext) -> None:
     """A wait on a plane that refuses each stream and each read ends at its deadline, or before."""
-    s.plane.add_fault("Watch", refuse="UNAVAILABLE", before=lambda: _silence(s), times=MANY)
+
+    async def gone(stream: AsyncGenerator[object]) -> AsyncGenerator[object]:
+        s.plane.faults.add(fail("Get", code="UNAVAILABLE"))
+        async for message in stream:
+            yield message
+
+    s.plane.faults.add(fail("Watch", code="UNAVAILABLE"))
+    s.plane.once("Watch", gone)
     what = "waiting, with a deadline, on a plane that answers UNAVAILABLE"
     await _passes(s, what, (Kind.TIMEOUT, Kind.STALLED, Kind.NETWORK))
-
-
-def _silence(s: ClientContext) -> None:
-    s.plane.add_fault("Get", refuse="UNAVAILABLE", times=MANY)

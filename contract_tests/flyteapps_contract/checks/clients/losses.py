@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from flyteidl2.app import app_definition_pb2 as model
 
+from flyteapps.testing.faults import fail
 from flyteapps_contract.clients.adapter import HandleUnderTest, Kind
 from flyteapps_contract.clients.context import ClientContext
 from flyteapps_contract.clients.registry import client_check
@@ -25,7 +26,7 @@ async def a_lost_create_is_a_success(s: ClientContext) -> None:
     for how in CUTS:
         sent = s.message()
         name = sent.metadata.id.name
-        s.plane.add_fault("Create", name, lose=how)
+        s.plane.faults.add(how.lose("Create", name))
         what = f"a Create that is committed and whose response {how}"
         handle = await s.succeeds(s.client.create(sent), what)
         expect_equal(handle.app.metadata.revision, 1, f"the revision returned by {what}")
@@ -44,7 +45,7 @@ async def _written_once(
 ) -> None:
     for how in CUTS:
         app = s.given(*statuses, run=run)
-        s.plane.add_fault("Update", app.metadata.id.name, lose=how)
+        s.plane.faults.add(how.lose("Update", app.metadata.id.name))
         text = f"{what} whose Update is committed and whose response {how}"
         handle = await s.succeeds(write(app), text)
         s.writes(app, 1, f"new revisions after {text}")
@@ -79,7 +80,7 @@ async def a_lost_activation_is_a_success(s: ClientContext) -> None:
     for how in CUTS:
         app = s.given(STOPPED, run=False)
         handle = await s.handle(app)
-        s.plane.add_fault("Update", app.metadata.id.name, lose=how)
+        s.plane.faults.add(how.lose("Update", app.metadata.id.name))
         text = f"an activation whose Update is committed and whose response {how}"
         await s.succeeds(handle.activate(wait=False), text)
         s.writes(app, 1, f"new revisions after {text}")
@@ -103,7 +104,15 @@ async def a_stale_revision_is_a_conflict(s: ClientContext) -> None:
 async def a_retry_that_meets_another_writer_is_a_conflict(s: ClientContext) -> None:
     """An Update that failed before it was committed, tried again after another writer came, is no success."""
     app = s.given(ACTIVE)
-    s.plane.add_fault("Update", refuse="UNAVAILABLE", after=lambda: s.another_writes(app))
+
+    async def overtaken(call: Callable[[], Awaitable[object]]) -> object:
+        try:
+            return await call()
+        finally:
+            s.another_writes(app)
+
+    s.plane.faults.add(fail("Update", code="UNAVAILABLE", times=1))
+    s.plane.once("Update", overtaken)
     app.spec.container.image = "img:2"
     kinds = [Kind.CONFLICT, Kind.NETWORK]
     await s.fails(s.client.update(app, "too late"), "an update that was lost, and overtaken by another writer's", kinds)
@@ -126,6 +135,6 @@ async def a_lost_delete_is_a_success(s: ClientContext) -> None:
     for how in CUTS:
         app = s.given(STOPPED, run=False)
         name = app.metadata.id.name
-        s.plane.add_fault("Delete", name, lose=how)
+        s.plane.faults.add(how.lose("Delete", name))
         await s.succeeds(s.client.delete(name), f"a Delete that is committed and whose response {how}")
         expect(s.plane.apps.find(name) is None, "the app is still there")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from flyteapps_contract.checks.clients.endings import MANY
+from flyteapps.testing.faults import fail, reset
 from flyteapps_contract.clients.adapter import Kind
 from flyteapps_contract.clients.context import ClientContext
 from flyteapps_contract.clients.registry import client_check
-from flyteapps_contract.clients.scripted.faults import How
 from flyteapps_contract.expectations import expect_equal
 from flyteapps_contract.session import ACTIVE, copy
 
 
 async def _is_read(s: ClientContext, code: str) -> None:
     app = s.given(ACTIVE)
-    s.plane.add_fault("Get", refuse=code)
+    s.plane.faults.add(fail("Get", code=code, times=1))
     await s.succeeds(s.client.get(app.metadata.id.name), f"a Get that is {code} once")
 
 
@@ -24,7 +23,7 @@ async def a_read_after_unavailable(s: ClientContext) -> None:
     """A Get that is UNAVAILABLE once, or whose connection is cut once, succeeds."""
     await _is_read(s, "UNAVAILABLE")
     app = s.given(ACTIVE)
-    s.plane.add_fault("Get", lose=How.CUT)
+    s.plane.faults.add(reset("Get", times=1))
     await s.succeeds(s.client.get(app.metadata.id.name), "a Get whose connection is cut once")
 
 
@@ -43,14 +42,14 @@ async def _is_reported_once(s: ClientContext, call: Awaitable[object], method: s
 async def an_invalid_read_is_reported_once(s: ClientContext) -> None:
     """A Get that is INVALID_ARGUMENT is called once and raises."""
     app = s.given(ACTIVE)
-    s.plane.add_fault("Get", refuse="INVALID_ARGUMENT", times=MANY)
+    s.plane.faults.add(fail("Get", code="INVALID_ARGUMENT"))
     await _is_reported_once(s, s.client.get(app.metadata.id.name), "Get", "a Get that is INVALID_ARGUMENT")
 
 
 @client_check("CL-21")
 async def an_invalid_create_is_reported_once(s: ClientContext) -> None:
     """A Create that is INVALID_ARGUMENT is called once and raises."""
-    s.plane.add_fault("Create", refuse="INVALID_ARGUMENT", times=MANY)
+    s.plane.faults.add(fail("Create", code="INVALID_ARGUMENT"))
     await _is_reported_once(s, s.client.create(s.message()), "Create", "a Create that is INVALID_ARGUMENT")
 
 
@@ -59,7 +58,7 @@ async def an_invalid_update_is_reported_once(s: ClientContext) -> None:
     """An Update that is INVALID_ARGUMENT is called once and raises."""
     sent = copy(s.given(ACTIVE))
     sent.spec.container.image = "img:2"
-    s.plane.add_fault("Update", refuse="INVALID_ARGUMENT", times=MANY)
+    s.plane.faults.add(fail("Update", code="INVALID_ARGUMENT"))
     await _is_reported_once(s, s.client.update(sent, "invalid"), "Update", "an Update that is INVALID_ARGUMENT")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
@@ -10,10 +11,12 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteapps_contract.clients.adapter import Kind
 from flyteapps_contract.clients.context import ClientContext
 from flyteapps_contract.clients.registry import client_check
-from flyteapps_contract.clients.scripted.faults import Meeting
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered
 from flyteapps_contract.session import ACTIVE
+
+MEETING_SECONDS = 1.0
+"""The time for which a read waits for that of the other client."""
 
 
 def _deployed(app: model.App) -> None:
@@ -99,7 +102,17 @@ async def two_replaces_race(s: ClientContext) -> None:
     specs = [s.changed(app, image="img:a"), s.changed(app, image="img:b")]
     specs[0].container.args.append("a")
     specs[1].container.command.append("b")
-    s.plane.add_fault("Get", name, meet=Meeting(2), times=2)
+    reads = asyncio.Barrier(len(specs))
+
+    async def met(call: Callable[[], Awaitable[object]]) -> object:
+        try:
+            await asyncio.wait_for(reads.wait(), MEETING_SECONDS)
+        except (TimeoutError, asyncio.BrokenBarrierError):
+            await reads.abort()
+        return await call()
+
+    for _ in specs:
+        s.plane.once("Get", met, name)
     racing = [s.begin(s.client.replace(name, spec, "a race")) for spec in specs]
     await asyncio.wait(racing, timeout=s.left)
     if not all(task.done() for task in racing):
@@ -122,7 +135,12 @@ async def another_writer_comes_between(s: ClientContext) -> None:
     app = s.given(ACTIVE)
     name = app.metadata.id.name
     spec = s.changed(app)
-    s.plane.add_fault("Update", name, before=lambda: s.another_writes(app))
+
+    async def late(call: Callable[[], Awaitable[object]]) -> object:
+        s.another_writes(app)
+        return await call()
+
+    s.plane.once("Update", late, name)
     replacing = s.begin(s.client.replace(name, spec, "a new image"))
     await asyncio.wait((replacing,), timeout=s.left)
     if replacing.done() and replacing.exception() is None:

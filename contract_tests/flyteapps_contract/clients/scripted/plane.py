@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from enum import StrEnum
 from typing import Any
 
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 
+from flyteapps.testing import Call as Request
+from flyteapps.testing import FaultyTransport, MockTransport
 from flyteapps_contract.clients.scripted.apps import Apps, status_of
-from flyteapps_contract.clients.scripted.call_log import LOST, Call, CallLog
-from flyteapps_contract.clients.scripted.faults import Action, Drop, Fault, Faults, How
+from flyteapps_contract.clients.scripted.call_log import LEFT, LOST, Call, CallLog
 from flyteapps_contract.clients.scripted.watch import Viewer
 from flyteapps_contract.outcomes import Refused
 from flyteapps_contract.session import ACTIVE, FAILED, STOP, STOPPED
 
-
-class Lost(Exception):  # noqa: N818  # what becomes of an answer, not a fault of ours
-    """The connection has to be cut, without an answer."""
+Around = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""A coroutine function that surrounds a unary call, which it makes by its argument."""
+AroundStream = Callable[[AsyncGenerator[Any]], AsyncGenerator[Any]]
+"""An async generator function that surrounds a stream."""
 
 
 class Cluster(StrEnum):
@@ -31,25 +36,25 @@ class Cluster(StrEnum):
 
 
 class ScriptedPlane:
-    """The plane of one project: `apps` are stored, `call_log` has the calls.
+    """The plane of one project: `apps` are stored, `call_log` has the calls, `faults` has rules for calls.
 
-    `fails` names the apps that a cluster can't start.
+    `fails` names the apps that a cluster can't start. `failures` gets the errors of actions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failures: list[Exception]) -> None:
         self.apps = Apps(self._heard)
         self.call_log = CallLog()
         self.cluster = Cluster.HELD
         self.fails: set[str] = set()
         self.viewers: list[Viewer] = []
-        self._faults = Faults()
+        self.faults = FaultyTransport(MockTransport(self._perform))
+        self._actions: list[tuple[str, str, Any]] = []
+        self._failures = failures
         self._changed = asyncio.Event()
 
-    def add_fault(self, method: str, app: str = "", **what: Any) -> Fault:
-        """Add a fault for the next call of that method."""
-        fault = Fault(method=method, app=app, **what)
-        self._faults.left.append(fault)
-        return fault
+    def once(self, rpc: str, around: Around | AroundStream, app: str = "") -> None:
+        """Let an action surround the next call of that RPC, of one app or any; it gets the call, or the stream."""
+        self._actions.append((rpc, app, around))
 
     def say(self, name: str, event: rpc.WatchResponse) -> None:
         """Send an event to the watchers of the app, whatever is stored."""
@@ -83,79 +88,73 @@ class ScriptedPlane:
         """Return once no stream is open."""
         await self.until(lambda: not self.viewers)
 
-    async def delivered(self, name: str) -> None:
-        """Return once every event of the app has left on the streams that see it."""
-        await self.until(lambda: all(viewer.events.empty() for viewer in self.viewers if viewer.sees(name)))
-
     # ---- what clients call
 
-    async def unary(self, call: Call) -> Message:
-        """Return the answer. Raises Refused and Lost."""
-        fault = self._take(call)
-        try:
-            answer = await self._act(call, fault)
-        except Refused as error:
-            call.outcome = error.code
-            raise
-        finally:
-            self._touch()
-        if fault.lose is not None:
-            call.outcome = LOST
-            self._touch()
-            raise Refused("UNAVAILABLE", "the answer was lost") if fault.lose is How.UNAVAILABLE else Lost
-        call.outcome = "OK"
+    def answer(self, request: Request) -> Awaitable[Any] | AsyncGenerator[Any]:
+        """Answer a call, with faults and actions."""
+        call = Call(request.rpc, request.app, request.request)
+        self.call_log.calls.append(call)
         self._touch()
-        return answer
+        return self._stream(call, request) if request.streaming else self._unary(call, request)
 
-    async def watch(self, call: Call, request: rpc.WatchRequest) -> AsyncGenerator[rpc.WatchResponse]:
-        """Return the messages of a stream. Raises Refused and Lost where it is dropped."""
-        fault = self._take(call)
-        _play(fault.before)
-        if fault.refuse:
-            raise Refused(fault.refuse, "refused by a fault")
-        if fault.silent:
-            await asyncio.Event().wait()
-        viewer = Viewer(request.app_id.name)
-        drop = fault.drop or Drop(-1, How.CUT)
-        self.viewers.append(viewer)
+    async def _unary(self, call: Call, request: Request) -> Any:
+        around = self._action(call)
+        with self._ending(call):
+            return await (around(lambda: request.send(self.faults)) if around else request.send(self.faults))
+
+    async def _stream(self, call: Call, request: Request) -> AsyncGenerator[Any]:
+        around = self._action(call)
+        messages = _messages(request.send(self.faults))
+        with self._ending(call):
+            async with contextlib.aclosing(around(messages) if around else messages) as shown:
+                async for message in shown:
+                    yield message
+
+    @contextlib.contextmanager
+    def _ending(self, call: Call) -> Generator[None]:
+        """Record the end of a call. An error that no client should get is a failure, and resets the connection."""
         try:
-            for app in self.apps.named(viewer.app) if drop.after != 0 else ():
-                yield rpc.WatchResponse(create_event=rpc.CreateEvent(app=app))
-                viewer.sent += 1
-            viewer.ready = True
-            self._touch()
-            self._seen(viewer.app)
-            while viewer.sent != drop.after:
-                yield await viewer.events.get()
-                viewer.sent += 1
-                self._touch()
+            yield
+            call.outcome = "OK"
+        except ConnectError as error:
+            call.outcome = LOST if isinstance(error.__cause__, ConnectionResetError) else error.code.name
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            call.outcome = LEFT
+            raise
+        except Exception as error:
+            call.outcome = LOST
+            if not isinstance(error, ConnectionResetError):
+                self._failures.append(error)
+            raise ConnectionResetError from error
         finally:
-            self.viewers.remove(viewer)
             self._touch()
-        _play(drop.then)
-        if drop.how is How.UNAVAILABLE:
-            raise Refused("UNAVAILABLE", "the stream was dropped")
-        if drop.how is How.CUT:
-            raise Lost
+
+    def _action(self, call: Call) -> Any:
+        for action in self._actions:
+            rpc, app, around = action
+            if rpc == call.method and app in ("", call.app):
+                self._actions.remove(action)
+                return around
+        return None
 
     # ---- what happens behind
 
-    async def _act(self, call: Call, fault: Fault) -> Message:
-        if fault.meet is not None:
-            await fault.meet.join()
-        _play(fault.before)
-        if fault.refuse:
-            _play(fault.after)
-            raise Refused(fault.refuse, "refused by a fault")
-        answer = self._perform(call.request)
-        _play(fault.after)
+    def _perform(self, request: Request) -> Any:
+        message = request.request
+        if isinstance(message, rpc.WatchRequest):
+            return self._watch(message.app_id.name)
+        try:
+            answer = self._respond(message)
+        except Refused as error:
+            return ConnectError(Code[error.code], error.message)
         if self.cluster is Cluster.AT_ONCE:
-            self._move(call.app)
-        elif isinstance(answer, rpc.GetResponse) or any(viewer.sees(call.app) for viewer in self.viewers):
-            self._seen(call.app)
+            self._move(request.app)
+        elif isinstance(answer, rpc.GetResponse) or any(viewer.sees(request.app) for viewer in self.viewers):
+            self._seen(request.app)
         return answer
 
-    def _perform(self, request: Message) -> Message:
+    def _respond(self, request: Message) -> Message:
         match request:
             case rpc.GetRequest():
                 return rpc.GetResponse(app=self.apps.require(request.app_id.name))
@@ -168,6 +167,22 @@ class ScriptedPlane:
                 return rpc.DeleteResponse()
             case _:
                 raise Refused("UNIMPLEMENTED", "the scripted plane has no such method")
+
+    async def _watch(self, name: str) -> AsyncGenerator[rpc.WatchResponse]:
+        viewer = Viewer(name)
+        self.viewers.append(viewer)
+        try:
+            for app in self.apps.named(name):
+                yield rpc.WatchResponse(create_event=rpc.CreateEvent(app=app))
+            viewer.ready = True
+            self._touch()
+            self._seen(name)
+            while True:
+                yield await viewer.events.get()
+                self._touch()
+        finally:
+            self.viewers.remove(viewer)
+            self._touch()
 
     def _shown(self, name: str) -> bool:
         return any(viewer.ready and viewer.sees(name) for viewer in self.viewers)
@@ -192,20 +207,17 @@ class ScriptedPlane:
         self.say(name, event)
         self._touch()
 
-    def _take(self, call: Call) -> Fault:
-        self.call_log.calls.append(call)
-        self._touch()
-        return self._faults.take(call.method, call.app) or Fault(method=call.method)
-
     def _touch(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
 
-def _play(action: Action | None) -> None:
-    """Run an action of a fault; a refusal there is the check's mistake, and no answer to the client."""
+async def _messages(stream: Any) -> AsyncGenerator[Any]:
+    """Yield the messages of a stream of a transport."""
     try:
-        if action is not None:
-            action()
-    except Refused as error:
-        raise RuntimeError(f"in an action of a fault: {error}") from error
+        while True:
+            yield await stream.receive()
+    except EOFError:
+        return
+    finally:
+        await stream.aclose()

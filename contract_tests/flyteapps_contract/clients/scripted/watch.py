@@ -10,12 +10,11 @@ from flyteidl2.app import app_payload_pb2 as rpc
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """An open stream: `app` is "" for all of them; `ready` once its snapshot has left, `sent` counts messages."""
+    """An open stream: `app` is "" for all of them; `ready` once its snapshot has left."""
 
     app: str
     events: asyncio.Queue[rpc.WatchResponse] = field(default_factory=asyncio.Queue[rpc.WatchResponse])
     ready: bool = False
-    sent: int = 0
 
     def sees(self, name: str) -> bool:
         """Return whether it shows the app."""
