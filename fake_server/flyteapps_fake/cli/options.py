@@ -45,6 +45,7 @@ class ServeOptions:
     seed: int
     clock: Literal["realtime", "auto", "manual"]
     speed: float
+    start_time: str | None
     server: Server
     tls: str | None
     tls_cert: Path | None
@@ -116,7 +117,13 @@ GROUPS: tuple[Group, ...] = (
                 ["--speed"],
                 type=float,
                 default=1.0,
-                help="Seconds of the plane's time per real second on the realtime clock, such as 100.",
+                help="Seconds of the plane's time per real second, such as 100; for the clock realtime alone.",
+            ),
+            option(
+                ["--start-time"],
+                metavar="TIME",
+                show_default="now with the clock realtime, else 2026-01-01T00:00:00Z",
+                help="Time at which the plane's clock begins, such as 2026-12-24T09:00:00Z.",
             ),
             option(["--seed"], type=int, default=0, help="Seed of all random draws, such as 7."),
         ),

@@ -35,6 +35,8 @@ Examples:
   flyteapps serve --port 0 --quiet                       on a free port, without access lines
   flyteapps serve --scenario 'worker-*=crash-loop'       apps called worker-... crash
   flyteapps serve --dialect flyte-oss --speed 100        the open-source backend, 100 times as fast
+  flyteapps serve --clock manual --start-time 2026-12-24T09:00:00Z
+                                                         time stands still from Christmas Eve on
   flyteapps serve --host 0.0.0.0 --tls self-signed       for other machines, with TLS
 """
 

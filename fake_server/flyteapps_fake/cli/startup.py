@@ -99,6 +99,7 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "seed": options.seed,
         "clock": options.clock,
         "speed": options.speed,
+        "start_time": options.start_time,
         "call_log": _calls_kept(options),
     }
     try:

@@ -46,7 +46,7 @@ class Plane:
         self, settings: Settings, dialect: Maker | None = None, real: Callable[[], float] = time.monotonic
     ) -> None:
         self.settings = settings
-        self._timeline = Timeline(settings.clock, settings.speed, real)
+        self._timeline = Timeline(settings.clock, settings.speed, real, settings.start)
         self._dialect: Dialect = (dialect or maker_of(settings.dialect))(settings, self._timeline)
         self._timeline.attach(self._dialect)
         self._lock = self._timeline.lock

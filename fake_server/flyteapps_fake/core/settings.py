@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flyteapps_fake.core.hostnames import is_hostname
+from flyteapps_fake.core.time.start import start_nanoseconds
 from flyteapps_fake.dialects import DIALECTS, scenarios_of
 
 ClockMode = Literal["realtime", "auto", "manual"]
@@ -36,7 +38,9 @@ class Settings:
 
     `dialect`: whose behaviour it shows, a name in DIALECTS. `org`: the plane's own
     org, None to take it from the first request. `seed`: of every random draw.
-    `speed`: virtual seconds a real second, in `realtime`. `ingress`: the form of the
+    `speed`: virtual seconds a real second, in `realtime`. `start_time`: the time at
+    which the clock begins, a datetime or a text such as "2026-12-24T09:00:00Z"; None
+    for now in `realtime`, 2026-01-01 in the others. `ingress`: the form of the
     apps' public URLs: "path", SCHEME://INGRESS_HOST:PORT/apps/SUBDOMAIN/, or "host",
     SCHEME://SUBDOMAIN.BASE_DOMAIN:PORT, which is also that of a plane without a port.
     `ingress_port`: None for the port of the server that `serve` starts, if it starts
@@ -65,6 +69,7 @@ class Settings:
     seed: int = 0
     clock: ClockMode = "auto"
     speed: float = 1.0
+    start_time: datetime.datetime | str | None = None
     ingress: IngressForm = "path"
     base_domain: str = "apps.localhost"
     ingress_host: str = "localhost"
@@ -90,6 +95,13 @@ class Settings:
             raise ValueError(f"clock must be one of {', '.join(CLOCK_MODES)}, not {self.clock!r}")
         if not 0 < self.speed <= 1e6:
             raise ValueError(f"speed must be over 0 and at most 1,000,000 virtual seconds a second, not {self.speed!r}")
+        if self.speed != 1 and self.clock != "realtime":
+            raise ValueError(
+                f"speed {self.speed:g} is for the clock realtime, and this one is {self.clock}: leave it out, or use "
+                "the clock realtime (--clock realtime)"
+            )
+        if self.start_time is not None:
+            start_nanoseconds(self.start_time)
         if self.org is not None and not self.org:
             raise ValueError("org must not be empty; leave it out to take it from the first request")
         if not self.subject:
@@ -153,6 +165,11 @@ class Settings:
         for name, values in self.run_outputs.items():
             if not 0 < len(name) <= MAX_NAME or not values:
                 raise ValueError(f"run_outputs: {name!r} must be a run or a task, with at least one output")
+
+    @property
+    def start(self) -> int | None:
+        """Return `start_time` in nanoseconds since 1970."""
+        return None if self.start_time is None else start_nanoseconds(self.start_time)
 
     @property
     def report_delay(self) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
-from flyteapps_fake.core.time.clock import MILLISECOND, Clock, RealtimeClock, VirtualClock
+from flyteapps_fake.core.time.clock import EPOCH, MILLISECOND, Clock, RealtimeClock, VirtualClock
 from flyteapps_fake.core.time.holds import Holds
 from flyteapps_fake.core.time.timers import PendingTimer, Timer, TimerQueue
 
@@ -39,9 +39,18 @@ class _Handler(NamedTuple):
 
 
 class Timeline:
-    """The time of one plane. Its planner is attached before anything else happens."""
+    """The time of one plane. Its planner is attached before anything else happens.
 
-    def __init__(self, mode: Literal["realtime", "auto", "manual"], speed: float, real: Callable[[], float]) -> None:
+    `start`: where it begins, in nanoseconds since 1970; None for now in `realtime`, EPOCH in the others.
+    """
+
+    def __init__(
+        self,
+        mode: Literal["realtime", "auto", "manual"],
+        speed: float,
+        real: Callable[[], float],
+        start: int | None = None,
+    ) -> None:
         self.lock = threading.RLock()
         """The plane's lock."""
         self.mode = mode
@@ -49,8 +58,8 @@ class Timeline:
         self.fired = 0
         """Number of timers that have fired."""
         self._handlers: dict[str, _Handler] = {}
-        self._realtime = RealtimeClock(speed, real) if mode == "realtime" else None
-        self.clock: Clock = self._realtime or VirtualClock()
+        self._realtime = RealtimeClock(speed, real, start) if mode == "realtime" else None
+        self.clock: Clock = self._realtime or VirtualClock(EPOCH if start is None else start)
         self.auto: AutoClock | None = None
         """The gates of the `auto` clock; None for the others."""
         self.holds: Holds | None = None
