@@ -62,15 +62,19 @@ def run(tools: Path, kind: str) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
         (folder / "node_modules").symlink_to(tools / "node_modules")
-        plain, secured = (
+        manual = ("--clock", "manual", "--call-log-size", "1000")
+        plain, secured, driven = (
             stack.enter_context(ServerProcess("--quiet", "--server", kind, *options))
-            for options in ((), ("--tls", "self-signed"))
+            for options in ((), ("--tls", "self-signed"), manual)
         )
+        ports = {"localhost:8090": plain.port, ":8443": secured.port, "localhost:8091": driven.port}
         environment = {**os.environ, "CA": secured.trusted, "PATH": f"{tools / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         for name in [each for each in environment if each.lower().endswith("_proxy")]:
             del environment[name]
         for block in blocks(PAGE.read_text()):
-            code = block.code.replace("localhost:8090", f"localhost:{plain.port}").replace(":8443", f":{secured.port}")
+            code = block.code
+            for written, port in ports.items():
+                code = code.replace(written, f"{written.partition(':')[0]}:{port}")
             file = folder / f"block.{SUFFIX[block.language]}"
             file.write_text(code)
             ended = subprocess.run(
