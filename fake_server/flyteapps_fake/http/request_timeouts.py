@@ -61,12 +61,13 @@ class RequestTimeouts:
         self._arriving.add(exchange)
         try:
             event = await exchange.receive()
-            if event["type"] == "http.request" and not event.get("more_body", False):
-                body: bytes = event.get("body", b"")
-                if len(body) > self._max_bytes + FRAME_HEAD:
-                    raise too_large(self._max_bytes)
-            else:
+            body: bytes = event.get("body", b"")
+            if event["type"] != "http.request" or len(body) > SMALL_BYTES:
                 body = await self._parts(event, self._timed(exchange))
+            elif event.get("more_body", False):
+                event = await exchange.receive()
+                if event["type"] != "http.request" or event.get("body") or event.get("more_body", False):
+                    body = await self._parts(event, self._timed(exchange), body)
             self._check(exchange)
             return body
         except Exception:
@@ -89,9 +90,9 @@ class RequestTimeouts:
 
         return timed
 
-    async def _parts(self, event: Event, receive: Receive) -> bytes:
-        """Collect a body that arrives in parts; its bytes count as held meanwhile."""
-        body = bytearray()  # parts may be of one byte
+    async def _parts(self, event: Event, receive: Receive, begun: bytes = b"") -> bytes:
+        """Collect a body that arrives in parts, from `event` on; its bytes count as held meanwhile."""
+        body = bytearray(begun)  # parts may be of one byte
         held = 0
         try:
             while True:

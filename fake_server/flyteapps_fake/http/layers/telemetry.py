@@ -17,6 +17,7 @@ REQUEST_ID = b"x-request-id"
 REQUEST_ID_FORM = re.compile(rb"[\x21-\x7e]{1,128}\Z")
 CLOSED = "closed"
 """The word of access lines for a stream that its client closed, which is its usual end, instead of a code."""
+STREAMS = (Stream, Duplex)
 MAX_NAME_CHARACTERS = 100
 """Bound of an app's name, and of a path, in an access line."""
 
@@ -50,7 +51,7 @@ class Telemetry:
         code, headers = exchange.code, exchange.headers
         path: str = exchange.scope["path"]
         seconds = time.perf_counter() - exchange.started
-        stream = isinstance(exchange.endpoint, Stream | Duplex)
+        stream = isinstance(exchange.endpoint, STREAMS)
         self._metrics.count(path if path in self._paths else "/other", code, None if stream else seconds)
         if self._log is None and self._tracing is None:
             return

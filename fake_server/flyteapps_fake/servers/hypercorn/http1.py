@@ -22,7 +22,8 @@ class Http1(H11Protocol):
     """An HTTP/1 connection."""
 
     async def _create_stream(self, request: h11.Request) -> None:
-        names = {name for name, _ in request.headers}
+        received = list(request.headers)  # once: iterating over h11's headers takes Python code for each
+        names = {name for name, _ in received}
         if b"transfer-encoding" in names and b"content-length" in names:
             # a peer that follows the other one reads the rest of the body as a request (RFC 9112, 6.1)
             await self._refuse(400, b"both content-length and transfer-encoding: send one of them\n")
@@ -30,9 +31,9 @@ class Http1(H11Protocol):
         if request.method.upper() == b"CONNECT":
             await self._refuse(405, CONNECT_REFUSAL)
             return
-        target, headers = request.target, None  # None: unchanged, as for nearly every request
+        target, headers = request.target, received
         if request.http_version == b"1.0" and b"host" not in names:
-            headers = [*request.headers, DEFAULT_HOST]
+            headers = [*received, DEFAULT_HOST]
         if not target.startswith((b"/", b"*")):
             absolute = ABSOLUTE.fullmatch(target)
             if absolute is None or parse_authority(absolute[1].decode("latin-1")) is None:
@@ -41,16 +42,17 @@ class Http1(H11Protocol):
             path = absolute[2] or b"/"
             target = path if path.startswith(b"/") else b"/" + path
             # the host of the target counts, not the header
-            headers = [*((name, value) for name, value in request.headers if name != b"host"), (b"host", absolute[1])]
-        if headers is not None:
+            headers = [*((name, value) for name, value in received if name != b"host"), (b"host", absolute[1])]
+        if headers is not received:  # as for hardly any request
             version = request.http_version
             request = h11.Request(method=request.method, target=target, headers=headers, http_version=version)
+            headers = list(request.headers)
         if b"upgrade" in names and _is_websocket(request):
             await super()._create_stream(request)  # the front refuses it
         else:
-            await self._start(request)
+            await self._start(request, headers)
 
-    async def _start(self, request: h11.Request) -> None:
+    async def _start(self, request: h11.Request, headers: list[tuple[bytes, bytes]]) -> None:
         """Start the request as an `EarlyRequest`; hypercorn's own method names its own class."""
         self.stream = EarlyRequest(
             self.app,
@@ -66,7 +68,7 @@ class Http1(H11Protocol):
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
-                headers=list(request.headers),
+                headers=headers,
                 http_version=request.http_version.decode(),
                 method=request.method.decode("ascii").upper(),
                 raw_path=request.target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import CoroutineType
 from typing import Any, cast
 
 from hypercorn.protocol.events import Body, EndBody, Event, StreamClosed
@@ -14,24 +15,25 @@ CONNECT_REFUSAL = b"CONNECT is not offered: this is no proxy\n"
 class EarlyRequest(HTTPStream):
     """A request that may be answered before its whole body has arrived.
 
-    hypercorn would block forever on putting the rest, and the end, into the full queue of a finished handler.
+    hypercorn would block forever on putting the rest, and the end, into the full queue of a finished handler. The
+    methods are no coroutines of their own, which each event would pay for.
     """
 
     _over = False
 
-    async def handle(self, event: Event) -> None:
+    def handle(self, event: Event) -> CoroutineType[Any, Any, None]:
         """Pass an event of the client to the application; drop parts of the body after the end of the handler."""
         if isinstance(event, StreamClosed):
             self._drop_unread()
         elif self._over and isinstance(event, Body | EndBody):
-            return
-        await super().handle(event)
+            return _nothing()
+        return super().handle(event)
 
-    async def app_send(self, message: Any) -> None:
+    def app_send(self, message: Any) -> CoroutineType[Any, Any, None]:
         """Send an event of the application; None at its end."""
         if message is None:
             self._drop_unread()
-        await super().app_send(message)
+        return super().app_send(message)
 
     def _drop_unread(self) -> None:
         """Empty the queue of the handler, and so release the connection, which waits to add to it."""
@@ -41,3 +43,7 @@ class EarlyRequest(HTTPStream):
             queue = cast("asyncio.Queue[Any]", put.__self__)
             while not queue.empty():
                 queue.get_nowait()
+
+
+async def _nothing() -> None:
+    return
