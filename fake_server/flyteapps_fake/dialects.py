@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -13,24 +13,24 @@ Maker = Callable[[Any, Any], Any]
 class Row(NamedTuple):
     """A dialect: its module, whether its planes can do without a domain for public URLs, whether clusters lease apps.
 
-    `scenarios`: the module that has its table of scenarios.
+    `write_conflicts`: whether writes may collide with those of its cluster.
     """
 
     module: str
     made: str
-    scenarios: str
     base_domain_optional: bool = False
     leases: bool = True
+    write_conflicts: bool = False
 
 
 DIALECTS: Mapping[str, Row] = {
-    "standard": Row("flyteapps_fake.standard.dialect", "Standard", "flyteapps_fake.simulation.scenarios"),
+    "standard": Row("flyteapps_fake.standard.dialect", "Standard"),
     "flyte-oss": Row(
         "flyteapps_fake.flyte_oss.dialect",
         "FlyteOss",
-        "flyteapps_fake.flyte_oss.simulation.scenarios",
         base_domain_optional=True,
         leases=False,
+        write_conflicts=True,
     ),
 }
 
@@ -40,9 +40,3 @@ def maker_of(name: str) -> Maker:
     row = DIALECTS[name]
     made: Maker = getattr(import_module(row.module), row.made)
     return made
-
-
-def scenarios_of(name: str) -> Collection[str]:
-    """Return the names of the scenarios that the dialect of that name has."""
-    known: Collection[str] = import_module(DIALECTS[name].scenarios).SCENARIOS
-    return known

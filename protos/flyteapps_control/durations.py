@@ -12,7 +12,9 @@ MAX_SECONDS = 100 * 366 * 86_400
 """A hundred years: longer than any simulation, and far from the end of a timestamp."""
 UNITS = {"ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND}
 """Nanoseconds of each unit of a text."""
-_TEXT = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+TEXT = r"([0-9]+([.][0-9]+)?(ms|s|m|h|d))+"
+"""The pattern of a duration as a text."""
+_TEXT = re.compile(TEXT)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 DurationLike = float | str | datetime.timedelta

@@ -11,7 +11,8 @@ from flyteapps_control.codes import CODES
 from flyteapps_fake.core.lifecycle import short_name, substate_name
 from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, WATCH
 from flyteapps_fake.core.time.clock import SECOND
-from flyteapps_fake.simulation.scenarios import SCENARIOS
+from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.scenarios import each_step
 
 COMMAND = "python scripts/docs/generate_faults.py"
 
@@ -52,9 +53,9 @@ after its Create. `SCALING_UP` takes an app with more than one replica in its bo
 def states() -> Iterator[tuple[str, str, float, str]]:
     """Yield each substate with a status, the seconds until then, and the scenario that reaches it first."""
     found: dict[int, tuple[int, int, str]] = {}
-    for name, scenario in SCENARIOS.items():
+    for name, scenario in builtin_scenarios().items():
         at = 0
-        for step in scenario.steps:
+        for step in each_step(scenario.steps):
             at += step.delay
             if step.substate and (step.substate not in found or at < found[step.substate][1]):
                 found[step.substate] = step.status, at, name

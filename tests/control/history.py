@@ -17,7 +17,8 @@ from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, UPDATE, WATCH
-from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
+from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.scenarios import LABEL
 
 APPS = 12
 STEP_SECONDS = 0.25
@@ -77,7 +78,7 @@ def app(number: int, image: str) -> App:
     """Return an app of one of the scenarios, in turn."""
     found = App()
     found.metadata.id.CopyFrom(Identifier(org="acme", project="p", domain="d", name=f"app-{number}"))
-    scenarios = sorted(SCENARIOS)
+    scenarios = sorted(builtin_scenarios())
     found.metadata.labels[LABEL] = scenarios[number % len(scenarios)]
     found.spec.container.image = image
     return found

@@ -14,7 +14,7 @@ from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.simulation import admission
 from flyteapps_fake.simulation.admission import Bounds
-from flyteapps_fake.simulation.scenarios import SCENARIOS
+from flyteapps_fake.simulation.builtin import builtin_scenarios
 from flyteapps_fake.standard import writes
 from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.simulation import runs
@@ -64,8 +64,8 @@ def two_inputs_may_share_a_name() -> AbstractContextManager[Any]:
 
 @mutant("SP-5")
 def unknown_registries_do_not_answer() -> AbstractContextManager[Any]:
-    def program(real: Any, app: model.App) -> Any:
+    def program(real: Any, record: Any, app: model.App, *others: Any) -> Any:
         unknown = app.spec.container.image.startswith("registry.")
-        return (SCENARIOS["image-pull-error"].steps, None, "") if unknown else real(app)
+        return (builtin_scenarios()["image-pull-error"].steps, "") if unknown else real(record, app, *others)
 
     return around(runs, "_program", program)

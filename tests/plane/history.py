@@ -14,7 +14,8 @@ from flyteidl2.core.tasks_pb2 import Container
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, DELETE, UPDATE, WATCH
-from flyteapps_fake.simulation.scenarios import LABEL, SCENARIOS
+from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.scenarios import LABEL
 
 
 def history(seed: int) -> list[bytes]:
@@ -22,7 +23,7 @@ def history(seed: int) -> list[bytes]:
     plane = FakeControlPlane(clock="manual", org="acme", seed=seed, watch_buffer=100_000)
     watcher = plane.open(Call(WATCH, WatchRequest(org="acme")))
     names = [f"app-{i}" for i in range(30)]
-    scenarios = sorted(SCENARIOS)
+    scenarios = sorted(builtin_scenarios())
     for i, name in enumerate(names):
         labels = {LABEL: scenarios[i % len(scenarios)], **{f"label-{k}": str(i * k) for k in range(8)}}
         plane.call(Call(CREATE, CreateRequest(app=app(name, "image", labels))))

@@ -42,6 +42,7 @@ class ServeOptions:
     artifact: Sequence[tuple[str, str]]
     run_output: Sequence[tuple[str, str]]
     app_scenario: Sequence[tuple[str, str]]
+    scenarios: Sequence[Path]
     seed: int
     clock: Literal["realtime", "auto", "manual"]
     speed: float
@@ -138,6 +139,13 @@ GROUPS: tuple[Group, ...] = (
                 type=Pair("a pattern of apps and a scenario", "'worker-*=crash-loop'"),
                 help="Scenario of apps with matching names, such as 'worker-*=crash-loop', unless an app names one; "
                 "repeatable, the first match counts.",
+            ),
+            option(
+                ["--scenarios"],
+                multiple=True,
+                type=PATH,
+                metavar="FILE",
+                help="File of YAML or JSON with further scenarios, such as scenarios.yaml; repeatable.",
             ),
             option(
                 ["--report-seconds"],

@@ -34,6 +34,7 @@ Examples:
   flyteapps serve                                        the API on port 8090, the console on 8080
   flyteapps serve --port 0 --quiet                       on a free port, without access lines
   flyteapps serve --scenario 'worker-*=crash-loop'       apps called worker-... crash
+  flyteapps serve --scenarios scenarios.yaml             scenarios of your own
   flyteapps serve --dialect flyte-oss --speed 100        the open-source backend, 100 times as fast
   flyteapps serve --clock manual --start-time 2026-12-24T09:00:00Z
                                                          time stands still from Christmas Eve on

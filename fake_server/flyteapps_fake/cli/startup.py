@@ -96,6 +96,7 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "artifacts": dict(options.artifact),
         "run_outputs": {run: [value for other, value in outputs if other == run] for run, _ in outputs},
         "app_scenarios": dict(options.app_scenario),
+        "scenarios": [str(each.absolute()) for each in options.scenarios],
         "seed": options.seed,
         "clock": options.clock,
         "speed": options.speed,

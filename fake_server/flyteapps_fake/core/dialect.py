@@ -18,6 +18,7 @@ from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.auto_clock import Planner
+from flyteapps_fake.simulation.book import ScenarioBook
 
 H = TypeVar("H")
 
@@ -53,6 +54,8 @@ class Dialect(Planner):
 
     secrets: Secrets
     """The plane's secrets."""
+    scenarios: ScenarioBook
+    """The scenarios that its simulated cluster knows."""
     on_notice: Callable[[Notice], None] | None = None
     request_limits: ClassVar[RequestLimits] = RequestLimits()
     """The request limits of its servers."""
@@ -147,6 +150,7 @@ class Closed(Dialect):
         self._dialect = dialect
         self.streams = dialect.streams
         self.secrets = dialect.secrets
+        self.scenarios = dialect.scenarios
         self.request_limits = dialect.request_limits  # type: ignore[misc]  # as that dialect has it
         self.caches_reads = dialect.caches_reads  # type: ignore[misc]
 

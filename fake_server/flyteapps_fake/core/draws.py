@@ -13,3 +13,8 @@ def drawn(seed: int, *words: object) -> bytes:
 def jitter(width: int, seed: int, *words: object) -> int:
     """Return a number in [-width, width], the same for the same seed and words."""
     return int.from_bytes(drawn(seed, *words)[:8], "big") % (2 * width + 1) - width if width else 0
+
+
+def fraction(seed: int, *words: object) -> float:
+    """Return a number in [0, 1), the same for the same seed and words."""
+    return int.from_bytes(drawn(seed, *words)[:6], "big") / (1 << 48)

@@ -5,10 +5,11 @@ It owns no socket and no thread: its clock moves when it is called, or when a cl
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
 from flyteapps_control.selection import AppGlobs, AppName
@@ -31,6 +32,7 @@ from flyteapps_fake.core.time.moves import Advance, complete
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import PendingTimer
 from flyteapps_fake.dialects import Maker, maker_of
+from flyteapps_fake.simulation.book import ScenarioBook
 
 T = TypeVar("T")
 
@@ -62,6 +64,12 @@ class Plane:
     def secrets(self) -> Secrets:
         """The plane's secrets."""
         return self._dialect.secrets
+
+    @contextlib.contextmanager
+    def scenario_book(self) -> Generator[ScenarioBook]:
+        """Yield the scenarios that the plane knows, under its lock."""
+        with self._lock:
+            yield self._dialect.scenarios
 
     @property
     def request_limits(self) -> RequestLimits:

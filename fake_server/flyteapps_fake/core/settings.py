@@ -11,7 +11,9 @@ from typing import Literal
 
 from flyteapps_fake.core.hostnames import is_hostname
 from flyteapps_fake.core.time.start import start_nanoseconds
-from flyteapps_fake.dialects import DIALECTS, scenarios_of
+from flyteapps_fake.dialects import DIALECTS
+from flyteapps_fake.simulation.book import ScenarioBook
+from flyteapps_fake.simulation.sources import Sources
 
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "none"]
@@ -57,7 +59,8 @@ class Settings:
     clock, between a change of an app and the simulated cluster's first word about
     it, None for the time in its scenario. `app_scenarios`: the scenario of apps
     that name none themselves, by a pattern of their names such as "worker-*"; the
-    first that fits. `missing_secrets`: names of secrets that apps can't mount until
+    first that fits. `scenarios`: further ones, as the path of a YAML or JSON file, as a
+    mapping as in such a file, or as a list of these. `missing_secrets`: names of secrets that apps can't mount until
     they are created. `artifacts`: URIs of files, or of directories where they end in a
     slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
     name, each a URI or another text. `call_log`: recorded calls that are kept, 0 to
@@ -86,6 +89,7 @@ class Settings:
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
+    scenarios: Sources = ()
     call_log: int = 0
 
     def __post_init__(self) -> None:
@@ -134,21 +138,25 @@ class Settings:
         if not 0 <= self.call_log <= 1_000_000:
             raise ValueError(f"call_log must be from 0 to 1,000,000 calls, not {self.call_log!r}")
         self._check_declared()
-        for glob, name in self.app_scenarios.items():
-            if not glob:
-                raise ValueError(
-                    f"app_scenarios (--scenario): {glob}={name} has no pattern of apps' names before the ="
-                )
-            if name not in scenarios_of(self.dialect):
-                known = ", ".join(sorted(scenarios_of(self.dialect)))
-                raise ValueError(
-                    f"app_scenarios (--scenario): {name!r}, of {glob}={name}, is an unknown scenario; there are {known}"
-                )
+        self._check_scenarios()
         for pool, clusters in self.pools.items():
             if isinstance(clusters, str):
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
             if not pool or not clusters or not all(clusters):
                 raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
+
+    def _check_scenarios(self) -> None:
+        book = ScenarioBook(self.dialect, self.scenarios)
+        for glob, name in self.app_scenarios.items():
+            if not glob:
+                raise ValueError(
+                    f"app_scenarios (--scenario): {glob}={name} has no pattern of apps' names before the ="
+                )
+            if book.find(name) is None:
+                known = ", ".join(book.names())
+                raise ValueError(
+                    f"app_scenarios (--scenario): {name!r}, of {glob}={name}, is an unknown scenario; there are {known}"
+                )
 
     def _check_declared(self) -> None:
         if self.missing_secrets and (self.dialect != "standard" or self.data_plane != "simulated"):

@@ -35,6 +35,7 @@ from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.flyte_oss.watch_hub import watch_scope
 from flyteapps_fake.flyte_oss.writes import Writes
+from flyteapps_fake.simulation.book import ScenarioBook
 
 
 class FlyteOss(Dialect):
@@ -51,7 +52,8 @@ class FlyteOss(Dialect):
         self._cluster.on_change = self._report
         self.streams = self._cluster.streams
         self.secrets = Secrets(settings.missing_secrets)
-        self._operator = Operator(self._cluster, environment, timeline.floor)
+        self.scenarios = ScenarioBook(settings.dialect, settings.scenarios)
+        self._operator = Operator(self._cluster, environment, self.scenarios, timeline.floor)
         self._writes = Writes(self._cluster, self._operator, environment)
         self._reads = Reads(self._cluster)
         self._logs = Logs(self._cluster, self._operator, environment)

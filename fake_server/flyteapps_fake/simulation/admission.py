@@ -40,8 +40,10 @@ class Bounds(NamedTuple):
         """The number of replicas that an app starts with."""
         return max(1, self.minimum)
 
-    def replicas(self, size: Size) -> int:
-        """Return the number of replicas of that size."""
+    def replicas(self, size: Size | int) -> int:
+        """Return the number of replicas of that size; a number is clipped to the bounds."""
+        if isinstance(size, int):
+            return max(self.minimum, min(size, self.maximum))
         if size is Size.START:
             return self.start
         return self.maximum if size is Size.FULL else 0
@@ -94,6 +96,20 @@ def named_scenario(app: App) -> str:
     return next((value for name, value in _environment(app.spec) if name == VARIABLE), "")
 
 
+def image_of(spec: Spec) -> str:
+    """Return the image of the app's container, or of its primary one; "" without any."""
+    if spec.HasField("container"):
+        return spec.container.image
+    return next((_text(container, "image") for container in _primary(spec)), "")
+
+
+def command_of(spec: Spec) -> str:
+    """Return the command and the arguments of that container, with spaces between."""
+    if spec.HasField("container"):
+        return " ".join((*spec.container.command, *spec.container.args))
+    return next((" ".join((*_texts(each, "command"), *_texts(each, "args"))) for each in _primary(spec)), "")
+
+
 def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
     """Yield the path, resource name and text of each resource quantity of a spec."""
     if spec.HasField("container"):
@@ -112,11 +128,17 @@ def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
 def _environment(spec: Spec) -> list[tuple[str, str]]:
     if spec.HasField("container"):
         return _of_container(spec.container)
+    for container in _primary(spec):
+        return [(_text(variable, "name"), _text(variable, "value")) for variable in _items(container, "env")]
+    return []
+
+
+def _primary(spec: Spec) -> Iterator[Struct]:
+    """Yield the primary container of a pod app, the first ones if it names none."""
     pod = spec.pod
     for container in _items(pod.pod_spec, "containers"):
         if not pod.primary_container_name or _text(container, "name") == pod.primary_container_name:
-            return [(_text(variable, "name"), _text(variable, "value")) for variable in _items(container, "env")]
-    return []
+            yield container
 
 
 def _of_container(container: Container) -> list[tuple[str, str]]:
@@ -134,3 +156,7 @@ def _struct(struct: Struct, key: str) -> Struct:
 
 def _text(struct: Struct, key: str) -> str:
     return struct.fields[key].string_value if key in struct.fields else ""
+
+
+def _texts(struct: Struct, key: str) -> list[str]:
+    return [value.string_value for value in struct.fields[key].list_value.values] if key in struct.fields else []

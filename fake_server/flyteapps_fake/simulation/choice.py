@@ -1,28 +1,106 @@
-"""The choice of an app's scenario: its own label, its own variable, the configured pattern for its name, else healthy.
+"""The choice of the scenario of an app's start.
 
-A scenario that the app names itself is meant for this app, so it wins over a configured pattern.
+The app's own label or variable comes first, as it is meant for this app; then a use of the control API, the configured
+pattern for its name, and the users' scenarios whose `when` it matches; else it is healthy. As long as that leads to the
+same scenario, the next start gets the one that its `then` names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App
 
-from flyteapps_fake.simulation.admission import named_scenario
-from flyteapps_fake.simulation.scenarios import HEALTHY
+from flyteapps_control.selection import AppName
+from flyteapps_fake.core import draws
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.simulation.admission import command_of, image_of, named_scenario
+from flyteapps_fake.simulation.book import ScenarioBook
+from flyteapps_fake.simulation.progress import drawn_index
+from flyteapps_fake.simulation.scenarios import HEALTHY, Scenario, When
+
+
+class Start(NamedTuple):
+    """The last start of an app. `version`: of which revision. `base`: the scenario that the choice led to."""
+
+    number: int
+    version: Hashable
+    base: str
+    scenario: str
+
+
+class Chosen(NamedTuple):
+    """The scenario of a start by its name; None if there is none of that name."""
+
+    name: str
+    scenario: Scenario | None
 
 
 class ScenarioChoice:
-    """Configured scenarios by a pattern of app names, such as "worker-*"; the first match counts."""
+    """The scenarios of the starts of all apps. `configured`: by a pattern of names, such as "worker-*"."""
 
-    def __init__(self, configured: Mapping[str, str]) -> None:
+    def __init__(self, book: ScenarioBook, configured: Mapping[str, str], seed: int) -> None:
+        self._book = book
         self._configured = configured
+        self._seed = seed
+        self._starts: dict[Hashable, Start] = {}
 
-    def scenario(self, app: App) -> str:
-        """Return the name of the app's scenario, known or not."""
-        if named := named_scenario(app):
-            return named
-        name = app.metadata.id.name
-        return next((chosen for glob, chosen in self._configured.items() if fnmatchcase(name, glob)), HEALTHY)
+    def start(self, key: Hashable, version: Hashable, app: App) -> Chosen:
+        """Return the scenario of an app's start.
+
+        `key`: the app. `version`: its revision; one that starts anew, as in another cluster, has the same scenario.
+        """
+        last = self._starts.get(key)
+        if last is not None and last.version == version and (found := self._book.find(last.scenario)) is not None:
+            return Chosen(last.scenario, found)
+        number = last.number + 1 if last is not None else 1
+        base = named_scenario(app)
+        if not base:
+            app_id = app.metadata.id
+            who = AppName(app_id.project, app_id.domain, app_id.name)
+            if (use := self._book.used(who)) is not None:
+                use.applied += 1
+                self._starts[key] = Start(number, version, "", use.scenario)
+                return Chosen(use.scenario, self._book.find(use.scenario))
+            base = self._unnamed(app, who, number)
+        name = base
+        if last is not None and last.base == base:
+            before = self._book.find(last.scenario)
+            name = before.after if before is not None and before.after else last.scenario
+        self._starts[key] = Start(number, version, base, name)
+        return Chosen(name, self._book.find(name))
+
+    def forget(self, key: Hashable) -> None:
+        """Forget a removed app: one that is created later starts for the first time."""
+        self._starts.pop(key, None)
+
+    def unknown(self, name: str) -> str:
+        """Return the message about an unknown scenario."""
+        return f"unknown scenario {quoted(name)}; known ones: {', '.join(self._book.names())}"
+
+    def _unnamed(self, app: App, who: AppName, number: int) -> str:
+        for glob, chosen in self._configured.items():
+            if fnmatchcase(who.name, glob):
+                return chosen
+        fitting = [each for each in self._book.matching() if each.when is not None and _matches(each.when, app, number)]
+        if not fitting:
+            return HEALTHY
+        fraction = draws.fraction(self._seed, "scenario", *who)
+        return fitting[drawn_index([each.weight for each in fitting], fraction)].name
+
+
+def _matches(when: When, app: App, number: int) -> bool:
+    """Return whether the app's start of that number gets a scenario."""
+    if when.start not in (0, number):
+        return False
+    app_id, labels = app.metadata.id, app.metadata.labels
+    return (
+        when.name.matches(app_id.name)
+        and when.project.matches(app_id.project)
+        and when.domain.matches(app_id.domain)
+        and when.image.matches(image_of(app.spec))
+        and when.command.matches(command_of(app.spec))
+        and all(key in labels and glob.matches(labels[key]) for key, glob in when.labels.items())
+    )

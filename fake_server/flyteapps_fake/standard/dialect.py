@@ -41,6 +41,7 @@ from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.validation import check, check_bytes
+from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
@@ -63,8 +64,11 @@ class Standard(Dialect):
         self.state = State(settings, timeline)
         self.streams = self.state.events
         self.secrets = Secrets(settings.missing_secrets)
+        self.scenarios = ScenarioBook(settings.dialect, settings.scenarios)
         self._reactor = (
-            Reactor(self.state, self.secrets, timeline.floor) if settings.data_plane == "simulated" else None
+            Reactor(self.state, self.secrets, self.scenarios, timeline.floor)
+            if settings.data_plane == "simulated"
+            else None
         )
         self._lease_streams = LeaseStreams(self.state)
         self._last_read: AppRecord | None = None

@@ -7,17 +7,16 @@ from flyteidl2.app.app_definition_pb2 import App
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.flyte_oss.conditions import ConditionState, ReportedStatus
 from flyteapps_fake.flyte_oss.simulation.pods import Pod, lines_of, next_line
-from flyteapps_fake.flyte_oss.simulation.scenarios import SCENARIOS, Scenario
-from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.log_lines import Line
+from flyteapps_fake.simulation.scenarios import Steps
 
 
 class ClusterEnvironment:
     """A usual cluster."""
 
-    def scenario(self, app: App, choice: ScenarioChoice) -> Scenario | None:
-        """Return the scenario of an app that should run, or None if it names an unknown one."""
-        return SCENARIOS.get(choice.scenario(app))
+    def steps(self, app: App) -> Steps | None:
+        """Return the steps of an app that should run, None for those of its scenario."""
+        return None
 
     def failed(self, resource: str, generation: int, message: str) -> ReportedStatus:
         """Return the reported status of a service whose pods don't start, or die."""

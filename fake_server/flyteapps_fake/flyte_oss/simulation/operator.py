@@ -6,6 +6,7 @@ Pure and deterministic: time is that of the timers, and every random draw depend
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
@@ -13,17 +14,19 @@ from flyteapps_fake.core import draws
 from flyteapps_fake.core.streams import StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND, SECOND
 from flyteapps_fake.core.time.timers import Timer
-from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, ConditionState, ReportedStatus, updated
 from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
 from flyteapps_fake.flyte_oss.services import Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.pods import Pod, runs
-from flyteapps_fake.flyte_oss.simulation.scenarios import SCENARIOS, Phase, Report, reports_of
+from flyteapps_fake.flyte_oss.simulation.scenarios import Phase, Report, Reporting
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
+from flyteapps_fake.simulation.book import ScenarioBook
+from flyteapps_fake.simulation.builtin import REJECTED, UNKNOWN, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
-from flyteapps_fake.simulation.scenarios import REJECTED, UNKNOWN, Size
+from flyteapps_fake.simulation.progress import Progress
+from flyteapps_fake.simulation.scenarios import Size
 
 WRITE_NS = 2 * MILLISECOND
 """The time between a client's read of a service and its write; a report in between makes the write fail."""
@@ -44,7 +47,7 @@ class Rollout:
     generation: int
     written: int
     bounds: Bounds
-    reports: tuple[Report, ...]
+    reporting: Reporting
     runs: str
     conflicts: int
     reason: str = ""
@@ -64,7 +67,7 @@ def log_scope(resource: str) -> StreamScope:
 class Operator:
     """One operator over one cluster."""
 
-    def __init__(self, cluster: Cluster, environment: ClusterEnvironment, floor: int) -> None:
+    def __init__(self, cluster: Cluster, environment: ClusterEnvironment, scenarios: ScenarioBook, floor: int) -> None:
         self._cluster = cluster
         self._environment = environment
         self._floor = floor
@@ -74,7 +77,7 @@ class Operator:
         self._owners: dict[str, str] = {}
         """Resource names by pod name."""
         self._delay = cluster.settings.report_delay
-        self._choice = ScenarioChoice(cluster.settings.app_scenarios)
+        self._choice = ScenarioChoice(scenarios, cluster.settings.app_scenarios, cluster.settings.seed)
         handle = cluster.timeline.handle
         handle(REPORT, self._report, "the operator reports the next state of its rollout")
         handle(STOP_REPORT, self._rewrite_status, "the operator reports that it has stopped")
@@ -97,6 +100,7 @@ class Operator:
 
     def drop(self, resource: str) -> None:
         """Forget a removed service."""
+        self._choice.forget(resource)
         self._rollouts.pop(resource, None)
         self._end_pods(resource)
         self._cluster.timers.cancel(resource)
@@ -142,40 +146,44 @@ class Operator:
     # ---- rollouts
 
     def _rollout(self, service: Service, app: App) -> Rollout:
-        scenario = self._environment.scenario(app, self._choice)
-        if reason := violation_of(app.spec):
-            reports = reports_of(REJECTED)
-        elif scenario is None:
-            reports = reports_of(UNKNOWN)
-            reason = (
-                f"unknown scenario {quoted(self._choice.scenario(app))}; known ones: {', '.join(sorted(SCENARIOS))}"
-            )
+        conflicts, reason = 0, violation_of(app.spec)
+        if reason:
+            steps = situation(REJECTED)
+        elif (fixed := self._environment.steps(app)) is not None:
+            steps = fixed
         else:
-            reports = reports_of(scenario.steps)
+            chosen = self._choice.start(service.resource, service.generation, app)
+            if chosen.scenario is None:
+                steps, reason = situation(UNKNOWN), self._choice.unknown(chosen.name)
+            else:
+                steps, conflicts = chosen.scenario.steps, chosen.scenario.conflicts
         return Rollout(
             resource=service.resource,
             generation=service.generation,
             written=service.written,
             bounds=bounds_of(app.spec),
-            reports=tuple(reports),
+            reporting=Reporting(Progress(steps)),
             runs=runs(app.spec),
-            conflicts=scenario.conflicts if scenario is not None else 0,
+            conflicts=conflicts,
             reason=reason,
         )
 
     def _continue(self, rollout: Rollout) -> None:
         """Schedule the next report, or the check for idleness."""
-        while rollout.reports:
-            report, *rest = rollout.reports
-            rollout.reports = tuple(rest)
-            if rollout.bounds.allow(report.trip):
-                self._schedule(rollout, report)
-                return
+        report = rollout.reporting.next_report(rollout.bounds.allow, partial(self._draw, rollout))
+        if report is not None:
+            self._schedule(rollout, report)
+            return
         service = self._cluster.services.get(rollout.resource)
         serves = service is not None and service.ready == rollout.generation and service.replicas > 0
         if serves and not rollout.bounds.minimum:
             rollout.requested_at = max(rollout.requested_at, self._cluster.clock.now())
             self._idle_at(rollout)
+
+    def _draw(self, rollout: Rollout, number: int) -> float:
+        """Return the draw of a choice, in [0, 1)."""
+        words = (rollout.resource, rollout.generation, number)
+        return draws.fraction(self._cluster.settings.seed, "choice", *words)
 
     def _schedule(self, rollout: Rollout, report: Report) -> None:
         rollout.delays_drawn += 1
@@ -187,7 +195,9 @@ class Operator:
         last = report.phase in _OUTCOMES and not rollout.reached
         if last:
             due = max(due, rollout.written + self._floor)
-        self._cluster.timers.schedule(due, rollout.resource, REPORT, rollout.generation, report, last=last)
+        self._cluster.timers.schedule(
+            due, rollout.resource, REPORT, rollout.generation, report, progress=not report.background, last=last
+        )
 
     def _rollout_of(self, timer: Timer) -> tuple[Rollout, Service] | None:
         """Return the rollout of a timer and its service, None if another generation has replaced it."""
@@ -204,6 +214,9 @@ class Operator:
         rollout, service = found
         report: Report = timer.arguments[1]
         rollout.first = False
+        if report.phase is Phase.UNCHANGED:
+            self._continue(rollout)
+            return
         rollout.reached = rollout.reached or report.phase in _OUTCOMES
         now = self._cluster.clock.tick()
         count = rollout.bounds.replicas(report.size)
@@ -236,8 +249,8 @@ class Operator:
                 return CONFIGURED
             case Phase.SERVING:
                 return SERVING
-            case Phase.FAILED:
-                message = report.message.format(reason=rollout.reason) if rollout.reason else report.message
+            case Phase.FAILED | Phase.UNCHANGED:
+                message = report.message.replace("{reason}", rollout.reason) if rollout.reason else report.message
                 return self._environment.failed(rollout.resource, rollout.generation, message)
 
     def _rewrite_status(self, timer: Timer) -> None:

@@ -15,10 +15,8 @@ from flyteapps_fake.flyte_oss.conditions import ConditionState, ReportedStatus
 from flyteapps_fake.flyte_oss.dialect import FlyteOss
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.pods import Pod
-from flyteapps_fake.flyte_oss.simulation.scenarios import Scenario
-from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.log_lines import Line
-from flyteapps_fake.simulation.scenarios import Size, Step
+from flyteapps_fake.simulation.scenarios import Size, Step, Steps
 
 LINES = 250
 
@@ -30,9 +28,8 @@ FAILS = Step(FAILED, 0, "", 100 * MILLISECOND)
 class Recorded(ClusterEnvironment):
     """An image with "fail" in its name fails, a pod logs 250 lines and ends, resources have no creation time."""
 
-    def scenario(self, app: App, choice: ScenarioChoice) -> Scenario:
-        end = FAILS if "fail" in app.spec.container.image else RUNS
-        return Scenario("Each step takes 50 ms.", (OBSERVED, end))
+    def steps(self, app: App) -> Steps:
+        return OBSERVED, FAILS if "fail" in app.spec.container.image else RUNS
 
     def failed(self, resource: str, generation: int, message: str) -> ReportedStatus:
         state = ConditionState(

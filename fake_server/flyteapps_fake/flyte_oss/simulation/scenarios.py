@@ -1,16 +1,15 @@
-"""The shared scenarios as a Knative operator reports them, and those of this dialect alone."""
+"""The steps of scenarios as a Knative operator reports them."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED
 from flyteapps_fake.core.time.clock import MILLISECOND
-from flyteapps_fake.simulation import scenarios as shared
-from flyteapps_fake.simulation.scenarios import Size, Step
+from flyteapps_fake.simulation.progress import Allow, Draw, Progress
+from flyteapps_fake.simulation.scenarios import Size, Step, each_step
 
 ROUTES_DELAY_NS = 50 * MILLISECOND
 """The time between the readiness of the configuration and that of the routes."""
@@ -24,6 +23,7 @@ class Phase(enum.Enum):
     CONFIGURED = "the pods run, the routes are not ready"
     SERVING = "the service serves"
     FAILED = "the pods don't start, or die"
+    UNCHANGED = "they died again"
 
 
 class Report(NamedTuple):
@@ -32,47 +32,52 @@ class Report(NamedTuple):
     phase: Phase
     delay: int
     jitter: int = 0
-    size: Size = Size.NONE
-    trip: Size | None = None
+    size: Size | int = Size.NONE
     message: str = ""
+    background: bool = False
+    logs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A scenario in this dialect. `conflicts`: writes to each generation that collide with one of the operator's."""
+@dataclass(slots=True)
+class Reporting:
+    """The operator's reports of the steps of a scenario, with less detail, and with the routes as one of their own.
 
-    summary: str
-    steps: tuple[Step, ...]
-    conflicts: int = 0
+    A failure after a failure changes nothing that a client could see.
+    """
 
+    progress: Progress
+    observed: bool = False
+    served: bool = False
+    failed: bool = False
+    routes: Report | None = None
+    """The report of the routes, which is next."""
 
-_OWN = {
-    "write-conflict": Scenario(
-        "The app starts and runs; the first write to each version collides with one of the operator's and is refused.",
-        shared.SCENARIOS[shared.HEALTHY].steps,
-        conflicts=1,
-    ),
-}
+    def next_report(self, allow: Allow, draw: Draw) -> Report | None:
+        """Return the next report, or None after the last; arguments as of `Progress.next_step`."""
+        if self.routes is not None:
+            routes, self.routes = self.routes, None
+            return routes
+        step = self.progress.next_step(allow, draw)
+        if step is None or (self.failed and _only_fails(self.progress)):
+            return None
+        report = Report(self._phase(step), step.delay, step.jitter, step.size, step.message, step.background, step.logs)
+        self.observed, self.failed = True, step.status == FAILED
+        if report.phase is Phase.CONFIGURED:
+            self.served = True
+            self.routes = report._replace(phase=Phase.SERVING, delay=ROUTES_DELAY_NS, jitter=0, logs=())
+        return report
 
-SCENARIOS: Mapping[str, Scenario] = {
-    **{name: Scenario(each.summary, each.steps) for name, each in shared.SCENARIOS.items()},
-    **_OWN,
-}
-
-
-def reports_of(steps: tuple[Step, ...]) -> Iterator[Report]:
-    """Yield the operator's reports of these steps: with less detail, and with the routes as a report of their own."""
-    served = False
-    observed = False
-    for step in steps:
-        phase = Phase.STARTING if observed else Phase.UNKNOWN
-        observed = True
+    def _phase(self, step: Step) -> Phase:
         if step.status == FAILED:
-            phase = Phase.FAILED
-        elif step.status == ACTIVE:
-            phase = Phase.SERVING if served else Phase.CONFIGURED
-        report = Report(phase, step.delay, step.jitter, step.size, step.trip, step.message)
-        yield report
-        if phase is Phase.CONFIGURED:
-            served = True
-            yield report._replace(phase=Phase.SERVING, delay=ROUTES_DELAY_NS, jitter=0)
+            return Phase.UNCHANGED if self.failed else Phase.FAILED
+        if step.status == ACTIVE:
+            return Phase.SERVING if self.served else Phase.CONFIGURED
+        return Phase.STARTING if self.observed else Phase.UNKNOWN
+
+
+def _only_fails(progress: Progress) -> bool:
+    """Return whether the app is in a loop that will do nothing but fail again, and log nothing."""
+    return any(
+        loop.times is None and all(each.status == FAILED and not each.logs for each in each_step(loop.steps))
+        for loop in progress.loops()
+    )

@@ -12,10 +12,11 @@ from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import SIMULATED
-from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.time.timers import Timer
+from flyteapps_fake.simulation.book import ScenarioBook
+from flyteapps_fake.simulation.builtin import IDLE, WAKE, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
-from flyteapps_fake.simulation.scenarios import IDLE, WAKE, Size, Step
+from flyteapps_fake.simulation.scenarios import Step
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.operators.leases import lease
@@ -31,14 +32,14 @@ STEP, IDLE_CHECK = "step", "idle-check"
 class Reactor:
     """One simulated cluster over one plane."""
 
-    def __init__(self, state: State, secrets: Secrets, floor: int = 0) -> None:
+    def __init__(self, state: State, secrets: Secrets, scenarios: ScenarioBook, floor: int = 0) -> None:
         self._state = state
         self._secrets = secrets
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first report on a change; None for those of its scenario."""
-        self._choice = ScenarioChoice(state.settings.app_scenarios)
+        self._choice = ScenarioChoice(scenarios, state.settings.app_scenarios, state.settings.seed)
         self._names: dict[AppKey, str] = {}
         """The names of the clusters that it plays for an app, other than its own."""
         self._runs: dict[Hashable, Run] = {}
@@ -52,6 +53,7 @@ class Reactor:
             if old is not None:
                 self._drop(old.key)
                 self._names.pop(old.key, None)
+                self._choice.forget(old.key)
             return
         if self._state.store.get(new.key) is not new:
             return
@@ -67,7 +69,8 @@ class Reactor:
         elif run.counter != new.counter:
             # another client reports for this cluster: the scheduled steps are void
             self._state.timers.cancel(new.key)
-            run.counter, run.steps, run.backoff = new.counter, (), None
+            run.counter = new.counter
+            run.follow(())
 
     def asked(self, key: AppKey) -> None:
         """Record a request to the app, which keeps it from going idle, and wakes it."""
@@ -101,13 +104,11 @@ class Reactor:
 
     def _go_on(self, record: AppRecord, run: Run) -> None:
         """Schedule the next step."""
-        step = run.next_step()
+        step = run.next_step(self._state.settings.seed)
         if step is not None and run.fresh and self._report_delay is not None:
             self._plan(record, run, step, self._report_delay)
         elif step is not None:
             self._plan(record, run, step, step.delay, step.jitter)
-        elif run.backoff is not None and traits_of(record.status).restarts:
-            self._restart(record, run)
         elif traits_of(record.status).serves and run.bounds.minimum == 0:
             if not record.replicas:
                 if run.requested_at > record.changed_at:
@@ -127,17 +128,8 @@ class Reactor:
             due, record.key, STEP, run.incarnation, run.revision, step, progress=not step.background, last=last
         )
 
-    def _restart(self, record: AppRecord, run: Run) -> None:
-        """Schedule the next failure of a container that fails again and again."""
-        assert run.backoff is not None
-        run.restarts += 1
-        wait = run.backoff.wait(run.restarts)
-        message = f"Back-off: died again when it was started after {wait // SECOND} s (restart {run.restarts})"
-        step = Step(record.status, record.substate, message, wait, size=Size.START, background=True)
-        self._plan(record, run, step, wait)
-
     def _wake(self, record: AppRecord, run: Run) -> None:
-        run.steps = WAKE
+        run.follow(situation(WAKE))
         self._go_on(record, run)
 
     def _go_idle_at(self, due: int, key: AppKey) -> None:
@@ -149,9 +141,10 @@ class Reactor:
         if due > self._state.clock.now():
             self._go_idle_at(due, run.key)
         else:
-            first, *rest = IDLE
-            run.steps = tuple(rest)
-            self._take_step(run, first, timer)
+            run.follow(situation(IDLE))
+            first = run.next_step(self._state.settings.seed)
+            if first is not None:
+                self._take_step(run, first, timer)
 
     def _step_due(self, timer: Timer) -> None:
         incarnation, revision, step = timer.arguments
@@ -173,7 +166,7 @@ class Reactor:
             cluster=record.cluster,
             status=step.status,
             substate=step.substate,
-            message=step.message.format(reason=run.reason) if run.reason else step.message,
+            message=step.message.replace("{reason}", run.reason) if run.reason else step.message,
             replicas=run.bounds.replicas(step.size),
             namespace=f"{key.project}-{key.domain}" if run.fresh else None,
             materialized=run.materialized,

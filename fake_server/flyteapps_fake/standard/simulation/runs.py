@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
+from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import should_run
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, missing_secret_of, violation_of
+from flyteapps_fake.simulation.builtin import MISSING_SECRET, REJECTED, STOP, UNKNOWN, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
-from flyteapps_fake.simulation.scenarios import MISSING_SECRET, REJECTED, SCENARIOS, STOP, UNKNOWN, Backoff, Step
+from flyteapps_fake.simulation.progress import Progress
+from flyteapps_fake.simulation.scenarios import Step, Steps
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 
 
@@ -23,8 +26,7 @@ class Run:
     revision: int
     incarnation: int
     bounds: Bounds
-    steps: tuple[Step, ...]
-    backoff: Backoff | None
+    progress: Progress
     materialized: MaterializedInputs | None
     """The inputs in its first report; None from then on."""
     written: int
@@ -34,7 +36,6 @@ class Run:
     """The counter of the app's status after this cluster's last report."""
     drawn: int = 0
     """The number of delays that were drawn."""
-    restarts: int = 0
     requested_at: int = 0
     """When the app last received a request, or began to serve."""
     fresh: bool = True
@@ -46,27 +47,26 @@ class Run:
         """Return whether the run is of that revision of the app."""
         return (self.incarnation, self.revision) == (record.incarnation, record.revision)
 
-    def next_step(self) -> Step | None:
-        """Remove and return the next step that the app's bounds allow, or None."""
-        while self.steps:
-            step, *rest = self.steps
-            self.steps = tuple(rest)
-            if self.bounds.allow(step.trip):
-                return step
-        return None
+    def next_step(self, seed: int) -> Step | None:
+        """Move to the next step that the app's bounds allow and return it, or None; choices are drawn from the seed."""
+        words = (*self.key, self.incarnation, self.revision)
+        return self.progress.next_step(self.bounds.allow, lambda number: draws.fraction(seed, "choice", *words, number))
+
+    def follow(self, steps: Steps) -> None:
+        """Follow these steps instead of the ones that are left."""
+        self.progress = Progress(steps)
 
 
 def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets) -> Run:
     """Return the run of a new revision."""
     app = record.parse_front()
-    steps, backoff, reason = _program(app, choice, secrets)
+    steps, reason = _program(record, app, choice, secrets)
     return Run(
         key=record.key,
         revision=record.revision,
         incarnation=record.incarnation,
         bounds=bounds_of(app.spec),
-        steps=steps,
-        backoff=backoff,
+        progress=Progress(steps),
         materialized=_materialized(app) if should_run(record.desired_state) else None,
         written=written,
         reason=reason,
@@ -74,18 +74,21 @@ def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Sec
     )
 
 
-def _program(app: App, choice: ScenarioChoice, secrets: Secrets) -> tuple[tuple[Step, ...], Backoff | None, str]:
+def _program(record: AppRecord, app: App, choice: ScenarioChoice, secrets: Secrets) -> tuple[Steps, str]:
+    """Return the steps of a revision, and the text for the placeholder of their messages."""
     if not should_run(app.spec.desired_state):
-        return STOP, None, ""
+        return situation(STOP), ""
     if violation := violation_of(app.spec):
-        return REJECTED, None, violation
+        return situation(REJECTED), violation
     if absent := missing_secret_of(app, secrets):
-        return MISSING_SECRET, None, f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
-    name = choice.scenario(app)
-    scenario = SCENARIOS.get(name)
-    if scenario is None:
-        return UNKNOWN, None, f"Unknown scenario {quoted(name)}; known ones: {', '.join(sorted(SCENARIOS))}"
-    return scenario.steps, scenario.backoff, ""
+        return situation(
+            MISSING_SECRET
+        ), f"{quoted(absent)}: not found; create it, then deactivate and activate the app"
+    chosen = choice.start(record.key, (record.incarnation, record.revision), app)
+    if chosen.scenario is None:
+        problem = choice.unknown(chosen.name)
+        return situation(UNKNOWN), problem[0].upper() + problem[1:]
+    return chosen.scenario.steps, ""
 
 
 def _materialized(app: App) -> MaterializedInputs:

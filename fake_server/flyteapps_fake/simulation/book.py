@@ -1,0 +1,228 @@
+"""The scenarios that one plane knows: built-in ones, those of its settings, those of the control API; and their uses.
+
+All or nothing: what is refused changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from flyteapps_control.selection import AppGlobs, AppName
+from flyteapps_control.v1.control_pb2 import AppSelector
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.field_values import nearest
+from flyteapps_fake.simulation.located import ScenarioError, Value
+from flyteapps_fake.simulation.parsing import parse_scenarios
+from flyteapps_fake.simulation.scenarios import Scenario
+from flyteapps_fake.simulation.sources import Source, Sources, Stamp, as_list, read, stamp_of
+
+MAX_ADDED = 10_000
+"""Scenarios of the control API, and uses, each."""
+
+
+@dataclass(slots=True)
+class Use:
+    """One use: the next `times` starts of these apps get the scenario, 0 for all of them."""
+
+    id: str
+    scenario: str
+    app: AppSelector
+    times: int
+    applied: int = 0
+
+    def __post_init__(self) -> None:
+        self.globs = AppGlobs(self.app)
+
+    globs: AppGlobs = None  # type: ignore[assignment]  # made of `app`
+
+    @property
+    def open(self) -> bool:
+        """Whether a further start may get it."""
+        return not self.times or self.applied < self.times
+
+
+class ScenarioBook:
+    """The scenarios of one plane of a dialect. Raises ScenarioError for a source that is invalid."""
+
+    def __init__(self, dialect: str, sources: Sources | None = None) -> None:
+        self._dialect = dialect
+        self._sources = as_list(sources)
+        self._given: list[list[Scenario]] = [read(each) for each in self._sources]
+        """The scenarios of each source."""
+        self._stamps: dict[int, Stamp | None] = {}
+        """The last versions of the files among the sources."""
+        self._named: Mapping[str, Scenario] = self._joined(self._given)
+        self._added: dict[str, Scenario] = {}
+        self._uses: dict[str, Use] = {}
+        self._used = 0
+        self._check_following({**self._named})
+
+    # ---- queries
+
+    def find(self, name: str) -> Scenario | None:
+        """Return the scenario of that name, or None."""
+        return self._added.get(name) or self._named.get(name) or builtin_scenarios(self._dialect).get(name)
+
+    def names(self) -> list[str]:
+        """Return the names of all scenarios, in order."""
+        return sorted({*builtin_scenarios(self._dialect), *self._named, *self._added})
+
+    def list(self) -> list[tuple[str, Scenario]]:
+        """Return all scenarios with their origin: "built-in", "settings", or "control API"; by name."""
+        found: dict[str, tuple[str, Scenario]] = {}
+        for origin, scenarios in (
+            ("built-in", builtin_scenarios(self._dialect)),
+            ("settings", self._named),
+            ("control API", self._added),
+        ):
+            found.update((name, (origin, each)) for name, each in scenarios.items())
+        return [found[name] for name in sorted(found)]
+
+    def matching(self) -> Iterator[Scenario]:
+        """Yield the users' scenarios that have a `when`, by name."""
+        if self._named or self._added:
+            for _, each in sorted({**self._named, **self._added}.items()):
+                if each.when is not None:
+                    yield each
+
+    def uses(self) -> list[Use]:
+        """Return the uses, in the order in which they were added."""
+        return [*self._uses.values()]
+
+    def used(self, app: AppName) -> Use | None:
+        """Return the use that an app's start gets: the first with times left, else the last of those without any."""
+        found: Use | None = None
+        for each in self._uses.values():
+            if each.open and each.globs.matches(app):
+                if each.times:
+                    return each
+                found = each
+        return found
+
+    # ---- changes
+
+    def add(self, value: Value) -> list[Scenario]:
+        """Add the scenarios of a file or mapping; those of the same names that were added before go."""
+        scenarios = self._own(parse_scenarios(value))
+        added = {**self._added, **{each.name: each for each in scenarios}}
+        if len(added) > MAX_ADDED:
+            raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} added scenarios: remove some")
+        self._check_names(scenarios)
+        self._check_following({**self._named, **added})
+        self._added = added
+        return scenarios
+
+    def remove(self, names: Collection[str], uses: Collection[str] = ()) -> tuple[list[Scenario], list[Use]]:
+        """Remove added scenarios with their uses, and uses by their ids. Raises KeyError, ScenarioError."""
+        for name in names:
+            if name not in self._added:
+                self._refuse_removal(name)
+        if unknown := [each for each in uses if each not in self._uses]:
+            raise KeyError(f"there is no use {quoted(unknown[0])}" + self._listed(self._uses))
+        left = {name: each for name, each in self._added.items() if name not in names}
+        self._check_following({**self._named, **left}, "is still named")
+        removed = [each for name, each in self._added.items() if name in names]
+        gone = [each for each in self._uses.values() if each.id in uses or each.scenario in names]
+        self._added = left
+        for each in gone:
+            del self._uses[each.id]
+        return removed, gone
+
+    def use(self, name: str, app: AppSelector, times: int) -> Use:
+        """Let apps get a scenario without naming it. Raises KeyError for an unknown one."""
+        if self.find(name) is None:
+            raise KeyError(f"the scenario {quoted(name)} is unknown; {nearest(name, self.names())}")
+        if len(self._uses) >= MAX_ADDED:
+            raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} uses of scenarios: remove some")
+        self._used += 1
+        found = self._uses[f"u{self._used}"] = Use(f"u{self._used}", name, AppSelector(), times)
+        found.app.CopyFrom(app)
+        found.globs = AppGlobs(found.app)
+        return found
+
+    def clear(self) -> None:
+        """Remove the added scenarios and all uses."""
+        self._added = {}
+        self._uses.clear()
+
+    # ---- files
+
+    @property
+    def has_files(self) -> bool:
+        """Whether scenarios come from files, which may change."""
+        return any(not isinstance(each, Mapping) for each in self._sources)
+
+    def reload(self, stamp: Callable[[str], Stamp | None] = stamp_of) -> list[str]:
+        """Read the files again that have changed; return a message about each. Those that are invalid change nothing.
+
+        The first call only looks at the files' versions. `stamp`: returns the version of a file.
+        """
+        messages: list[str] = []
+        for index, source in enumerate(self._sources):
+            if isinstance(source, Mapping):
+                continue
+            path = str(source)
+            found, known = stamp(path), index in self._stamps
+            before = self._stamps.get(index)
+            self._stamps[index] = found
+            if known and found != before and found is not None:
+                messages.append(self._read_again(index, path, source))
+            elif known and found is None and before is not None:
+                messages.append(f"{path}: is gone; its scenarios stay in force until it is there again")
+        return messages
+
+    def _read_again(self, index: int, path: str, source: Source) -> str:
+        try:
+            given = [*self._given]
+            given[index] = read(source)
+            named = self._joined(given)
+            self._check_following({**named, **self._added})
+        except ScenarioError as error:
+            return f"{error}; the scenarios that were read before stay in force"
+        self._given, self._named = given, named
+        return f"{path}: read again, {len(given[index])} scenario(s); the next starts of apps get them"
+
+    # ---- checks
+
+    def _joined(self, given: Sequence[Sequence[Scenario]]) -> dict[str, Scenario]:
+        """Return the scenarios of all sources by name. Raises ScenarioError for a name that is taken."""
+        joined: dict[str, Scenario] = {}
+        for each in self._own(scenario for source in given for scenario in source):
+            if each.name in joined:
+                raise ScenarioError(
+                    each.place, f"the scenario {each.name} is defined twice, before at {joined[each.name].place}"
+                )
+            joined[each.name] = each
+        self._check_names(joined.values())
+        return joined
+
+    def _own(self, scenarios: Iterable[Scenario]) -> list[Scenario]:
+        """Return the scenarios that the plane's dialect has."""
+        return [each for each in scenarios if each.dialect in ("", self._dialect)]
+
+    def _check_names(self, scenarios: Iterable[Scenario]) -> None:
+        for each in scenarios:
+            if each.name in builtin_scenarios(self._dialect):
+                raise ScenarioError(each.place, f"{each.name} is a built-in scenario: choose another name")
+
+    def _check_following(self, named: Mapping[str, Scenario], verb: str = "is unknown") -> None:
+        known = {*builtin_scenarios(self._dialect), *named} if named else ()
+        for each in named.values():
+            if each.after and each.after not in known:
+                raise ScenarioError(
+                    each.after_place, f"then: {quoted(each.after)} {verb}; {nearest(each.after, known)}"
+                )
+
+    def _refuse_removal(self, name: str) -> None:
+        if name in builtin_scenarios(self._dialect):
+            raise ScenarioError("", f"{name} is a built-in scenario, which can't be removed")
+        if name in self._named:
+            raise ScenarioError("", f"{name} is of the plane's settings, at {self._named[name].place}: remove it there")
+        raise KeyError(f"there is no scenario {quoted(name)} that was added" + self._listed(self._added))
+
+    @staticmethod
+    def _listed(known: Iterable[str]) -> str:
+        names = ", ".join(known)
+        return f"; there are {names}" if names else "; there is none"
