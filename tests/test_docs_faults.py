@@ -10,7 +10,7 @@ import pytest
 from connectrpc.errors import ConnectError
 from control.calls import create, get, watch
 from flyteidl2.app.app_definition_pb2 import Status
-from flyteidl2.app.app_payload_pb2 import ListRequest, WatchResponse
+from flyteidl2.app.app_payload_pb2 import ListRequest, UpdateStatusRequest, WatchResponse
 from import_graph import ROOT
 
 from flyteapps_control.codes import CODES
@@ -22,6 +22,7 @@ from flyteapps_fake.inprocess.transport import DirectStream
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 ERRORS = re.findall(r'^\| (\w+) \| `(plane\.faults\.fail\("(\w+)".*)` \|$', PAGE, re.MULTILINE)
 STALE = re.findall(r"^\| (\w+) \| `(plane\.faults\.stale\(.*)` \|$", PAGE, re.MULTILINE)
+[STEAL] = re.findall(r"^\| UpdateStatus \| `(plane\.faults\.steal_lease\(.*)` \|$", PAGE, re.MULTILINE)
 STATES = re.findall(r"^\| (\w+) \| (\w+) \| \S+ s \| `(FakeControlPlane.*)` \|$", PAGE, re.MULTILINE)
 
 
@@ -57,6 +58,15 @@ def test_each_read_is_stale(method: str, line: str) -> None:
         assert not shown(plane, method)
         plane.clock.advance("5s")
         assert shown(plane, method)
+
+
+def test_a_lease_is_stolen() -> None:
+    """The report of the cluster that has the app is refused."""
+    with FakeControlPlane(clock="manual") as plane:
+        app = plane.stub().create(create("hello")).app
+        eval(STEAL, {"plane": plane})
+        with pytest.raises(ConnectError, match="cluster west does; lease it first"):
+            plane.stub().update_status(UpdateStatusRequest(app=app))
 
 
 def shown(plane: FakeControlPlane, method: str) -> bool:

@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 PARTS = re.split(r"^## (.*)\n", PAGE, flags=re.MULTILINE)
 BY_HEADING = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 APART = ("The Flyte SDK", "Any client over a socket")
-EFFECTS = {"fail", "answer", "reset", "delay", "cut", "stall", "repeat", "withhold", "reorder", "stale"}
+EFFECTS = {"fail", "answer", "reset", "delay", "cut", "stall", "repeat", "withhold", "reorder", "stale", "steal_lease"}
 
 
 def blocks(text: str, language: str = "python") -> str:

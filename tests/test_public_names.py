@@ -20,7 +20,20 @@ TESTING = {
     *("SILENCE", "Call", "FaultyTransport", "MockServer", "MockTransport", "faults"),
     *("CallsDiffer", "Control", "ControlError", "connect_control"),
 }
-RULES = {"Fault", "answer", "cut", "delay", "fail", "reorder", "repeat", "reset", "stale", "stall", "withhold"}
+RULES = {
+    "Fault",
+    "answer",
+    "cut",
+    "delay",
+    "fail",
+    "reorder",
+    "repeat",
+    "reset",
+    "stale",
+    "stall",
+    "steal_lease",
+    "withhold",
+}
 PLUGIN = {"flyte_plane", "flyte_plane_endpoint", "make_flyte_plane", "plane", "plane_endpoint"}
 CONTRACT = {
     *("contract_tests", "client_tests"),

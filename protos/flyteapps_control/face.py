@@ -51,6 +51,7 @@ class Faults:
     withhold = _Adding(faults.withhold)
     reorder = _Adding(faults.reorder)
     stale = _Adding(faults.stale)
+    steal_lease = _Adding(faults.steal_lease)
 
     def __init__(self, api: Api) -> None:
         self._api = api

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from flyteapps_control.codes import code_name
 from flyteapps_control.selection import AppGlobs, Glob, Subject, rpcs_of
@@ -84,7 +85,8 @@ class FaultTable:
 
     `known`: the RPCs that a rule can be about, SERVICE/METHOD each; `streaming`: those of them that are streams.
     `seed`: of every draw. `now`: the time in nanoseconds, for the lifetime of rules. `refused`: the effects that no
-    rule can have here, each with the reason. `reads`: the RPCs that a stale read can be of.
+    rule can have here, each with the reason. `limited`: the RPCs that a rule of some effects can be about, by the
+    effect.
     """
 
     def __init__(
@@ -94,14 +96,14 @@ class FaultTable:
         seed: str,
         now: Callable[[], int],
         refused: Mapping[str, str],
-        reads: Collection[str] = (),
+        limited: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
         self._known = known
         self._streaming = frozenset(streaming)
         self._seed = seed
         self._now = now
         self._refused = refused
-        self._reads = frozenset(reads)
+        self._limited = limited
         self._rules: dict[str, Rule] = {}
         self._by_rpc: dict[str, _Rules] = {}
         self._number = 0
@@ -178,10 +180,12 @@ class FaultTable:
             if not streams:
                 raise ValueError(f"{effect} is for streams, such as Watch, Lease and TailLogs: {fault.rpc} is none")
             rpcs = streams
-        elif effect == "stale":
-            rpcs &= self._reads
+        elif effect in self._limited:
+            able = self._limited[effect]
+            rpcs = rpcs.intersection(able)
             if not rpcs:
-                raise ValueError(f"stale is for reads, which are Get, List and Watch: {fault.rpc} is none")
+                names = " and ".join(each.rpartition("/")[2] for each in able)
+                raise ValueError(f"{effect} is for {names} alone, and not for {fault.rpc}")
         if effect == "fail":
             fault.fail.code = code_name(fault.fail.code)
         elif effect == "cut" and fault.cut.code:

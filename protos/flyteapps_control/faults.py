@@ -160,6 +160,13 @@ def stale(rpc: str = "Get", *, age: DurationLike, **selection: Unpack[Selection]
     return _rule(rpc, selection, stale=Fault.Stale(age=_duration("age", age)))
 
 
+def steal_lease(rpc: str = "UpdateStatus", *, cluster: str, **selection: Unpack[Selection]) -> Fault:
+    """Let another cluster take the app before a report on it, which then is one of a cluster that doesn't hold it."""
+    if not cluster:
+        raise ValueError("steal_lease needs the name of a cluster that takes the app")
+    return _rule(rpc, selection, steal_lease=Fault.StealLease(cluster=cluster))
+
+
 def _rule(rpc: str, selection: Selection, **effect: Any) -> Fault:
     """Return the rule of an effect. Raises TypeError and ValueError for a selection that can't be."""
     fields: dict[str, Any] = dict(selection)

@@ -38,6 +38,16 @@ Each read, and the line with which it shows the apps as they were 5 s ago. A cha
 | --- | --- |
 """
 
+LEASES = """\
+## Stolen leases
+
+A report of the cluster that has the app is FAILED_PRECONDITION with it; `cluster` has the app then.
+
+| RPC | line |
+| --- | --- |
+| UpdateStatus | `plane.faults.steal_lease(app="hello", cluster="west")` |
+"""
+
 STATES = """\
 ## States
 
@@ -72,6 +82,7 @@ def page() -> str:
         lines.append("")
     reads = (operation.method for operation in (GET, LIST, WATCH))
     lines += [READS + "\n".join(f'| {method} | `plane.faults.stale("{method}", age="5s")` |' for method in reads), ""]
+    lines.append(LEASES)
     lines.append(
         STATES
         + "\n".join(

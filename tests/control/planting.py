@@ -22,13 +22,14 @@ from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.history import History
 from flyteapps_fake.inprocess import transport
-from flyteapps_fake.standard import past, writes
+from flyteapps_fake.standard import dialect, past, writes
+from flyteapps_fake.standard.dialect import Standard
 from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import EventLog
 
-from . import test_calls, test_clock, test_faults, test_stale
+from . import test_calls, test_clock, test_faults, test_leases, test_stale
 
 Case = Callable[[], object]
 
@@ -106,6 +107,7 @@ rearranged = test_faults.test_messages_are_repeated_withheld_and_reordered
 stale_get = on_quiet_plane(test_stale.test_a_deleted_app_is_still_there)
 stale_list = on_quiet_plane(test_stale.test_a_list_shows_the_apps_of_some_time_ago)
 stale_watch = on_quiet_plane(test_stale.test_a_watch_begins_with_the_snapshot_of_then)
+theft = test_leases.test_a_cluster_that_lost_its_app_is_refused_until_it_leases_again
 lifetime = on_plane(test_faults.test_a_rule_of_a_lifetime_ends)
 
 PLANTED = [
@@ -183,6 +185,9 @@ PLANTED = [
     Planted(History, "after", "change.at <= then", "change.at < then", stale_get),
     Planted(past, "undone", "first.setdefault(change.key, change)", "first[change.key] = change", stale_get),
     Planted(EventLog, "subscribe", "snapshot, since,", "snapshot, (),", stale_watch),
+    # leases that are stolen
+    Planted(dialect, "steal", "if not traits_of(record.status).held:", "if True:", theft),
+    Planted(Standard, "steal_lease", '("", cluster)', '("",)', test_leases.test_the_thief_itself_may_report),
     # the log of calls
     Planted(
         ControlService,

@@ -89,7 +89,7 @@ def test_a_rule_is_added_listed_and_removed(plane: FakeControlPlane, run: Run) -
 def test_the_example_of_an_effect_adds_its_rule(plane: FakeControlPlane, run: Run, effect: Any) -> None:
     """The example in a command's help is a rule with that effect."""
     assert run(effect.example).status == 0
-    assert plane.faults.list()[0].WhichOneof("effect") == effect.name.replace("answer", "http")
+    assert plane.faults.list()[0].WhichOneof("effect") == effect.name.replace("answer", "http").replace("-", "_")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,8 @@ def test_the_example_of_an_effect_adds_its_rule(plane: FakeControlPlane, run: Ru
         ),
         ("faults cut Watch --after 0 --header user-agent=x*", "Watch cut code=UNAVAILABLE headers.user-agent=x*"),
         ("faults stall Watch --after 1 --for 1m --every 2", "Watch stall after=1 duration=1m every=2"),
+        ("faults stale Get 5s --app hello", "Get stale age=5s app.name=hello"),
+        ("faults steal-lease --cluster other --nth 3", "UpdateStatus steal_lease cluster=other nth=3"),
     ],
 )
 def test_a_rule_has_what_its_options_say(run: Run, line: str, shown: str) -> None:

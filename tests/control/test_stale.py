@@ -12,6 +12,7 @@ from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest,
 from flyteidl2.common.identifier_pb2 import ProjectIdentifier
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.inprocess.transport import DirectStream
 
 from .calls import create, delete, get, update
 from .test_faults import code_of, open_watch
@@ -116,11 +117,11 @@ def test_a_get_by_url_finds_the_owner_of_then() -> None:
         assert code_of(lambda: plane.stub().get(request)) == "NOT_FOUND"
 
 
-def seen(stream: Iterator[WatchResponse], count: int) -> list[tuple[str, str]]:
+def seen(stream: DirectStream[WatchResponse], count: int) -> list[tuple[str, str]]:
     """Return the next events of a Watch: their kinds, and the images that they show."""
     found: list[tuple[str, str]] = []
     for _ in range(count):
-        event = next(stream)
+        event = stream.receive(1)
         kind = event.WhichOneof("event") or ""
         shown = event.update_event.updated_app if kind == "update_event" else getattr(event, kind).app
         found.append((kind.removesuffix("_event"), shown.spec.container.image))
@@ -197,7 +198,7 @@ def test_an_auto_clock_catches_up_with_a_client_that_polls(dialect: str) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (call("Create", age="5s"), "stale is for reads, which are Get, List and Watch: Create is none"),
+        (call("Create", age="5s"), "stale is for Get and List and Watch alone, and not for Create"),
         (call("Get", age=0), "age must be longer than nothing"),
         (call("Get", age="-1s"), "the duration '-1s' is invalid"),
     ],

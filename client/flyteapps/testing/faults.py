@@ -12,8 +12,22 @@ from flyteapps_control.faults import (
     reset,
     stale,
     stall,
+    steal_lease,
     withhold,
 )
 from flyteapps_control.v1.control_pb2 import Fault
 
-__all__ = ["Fault", "answer", "cut", "delay", "fail", "reorder", "repeat", "reset", "stale", "stall", "withhold"]
+__all__ = [
+    "Fault",
+    "answer",
+    "cut",
+    "delay",
+    "fail",
+    "reorder",
+    "repeat",
+    "reset",
+    "stale",
+    "stall",
+    "steal_lease",
+    "withhold",
+]

@@ -25,7 +25,10 @@ Method = MethodInfo[Any, Any]
 Headers = Mapping[str, str] | None
 
 
-_REFUSED = {"stale": "a stale read is for the rules of a plane: a client's transport has no older answer"}
+_REFUSED = {
+    "stale": "a stale read is for the rules of a plane: a client's transport has no older answer",
+    "steal_lease": "steal_lease is for the rules of a plane: a client's transport has no leases",
+}
 
 
 class FaultyTransport:
@@ -37,7 +40,7 @@ class FaultyTransport:
     made, and its answer, also an error, is lost.
 
     `calls` are those of the client, in order. Raises ValueError for a rule that can't be, for one with `caller`, since
-    a client sends none, and for a stale read, which only a plane can serve.
+    a client sends none, and for what only a plane can do: a stale read, a stolen lease.
     """
 
     def __init__(self, transport: Transport, rules: Iterable[Fault] = (), seed: int = 0) -> None:

@@ -33,6 +33,8 @@ def effect_text(rule: Rule) -> str:
             return f"{rule.effect} message {getattr(fault, rule.effect).message}"
         case "stale":
             return f"as of {text_of(rule.age)} ago"
+        case "steal_lease":
+            return f"after cluster {fault.steal_lease.cluster} took the app"
         case other:
             return other
     return f"{text} after the commit" if applied else text

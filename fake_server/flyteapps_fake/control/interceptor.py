@@ -19,15 +19,18 @@ from flyteapps_fake.control.subject import subject_of
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, Notice
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, WATCH
+from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, UPDATE_STATUS, WATCH
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
 
 T = TypeVar("T")
 
-READS = frozenset(operation.rpc for operation in (GET, LIST, WATCH))
-"""The RPCs that can be answered as of some time ago."""
+LIMITED = {
+    "stale": [operation.rpc for operation in (GET, LIST, WATCH)],
+    "steal_lease": [UPDATE_STATUS.rpc],
+}
+"""The RPCs that a rule can be about, by those effects which not all calls can have."""
 STALL_END = "stall-end"
 """The kind of the timers of stalled streams."""
 
@@ -43,7 +46,7 @@ class Interceptor:
         """The RPCs that a rule can be about, SERVICE/METHOD each; a server adds those of its services."""
         streaming = {operation.rpc for operation in OPERATIONS.values() if operation.streaming}
         self.table = FaultTable(
-            lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, READS
+            lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, LIMITED
         )
         self.log = CallLog(calls, self._now)
         self.active = False
@@ -99,6 +102,9 @@ class Interceptor:
             run = _now_or_then(rules, run, as_of)
 
         def carry_out() -> T:
+            for rule in rules:
+                if rule.effect == "steal_lease":
+                    self._dialect.steal_lease(call, rule.fault.steal_lease.cluster)
             result = _run(call, run, record)
             if record is not None:
                 record.answer(encoded(result))

@@ -114,6 +114,10 @@ class Dialect(Planner):
         """Return the app that a Get asks for as it was `age` nanoseconds ago. Raises RpcError."""
         raise NotImplementedError
 
+    def steal_lease(self, call: Call[Any], cluster: str) -> None:
+        """Move the app that an UpdateStatus reports on to another cluster, unless no cluster has it."""
+        raise NotImplementedError
+
     @abstractmethod
     def projects(self) -> set[str]:
         """Return the names of the projects that hold an app."""

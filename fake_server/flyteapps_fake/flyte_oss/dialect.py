@@ -43,6 +43,9 @@ class FlyteOss(Dialect):
 
     request_limits: ClassVar[RequestLimits] = LIMITS
     unbound: ClassVar[str] = "is not implemented"
+    refused_faults: ClassVar[Mapping[str, str]] = {
+        "steal_lease": "the dialect flyte-oss has no leases, so that none can be stolen: use the standard one"
+    }
 
     def __init__(self, settings: Settings, timeline: Timeline, environment: ClusterEnvironment | None = None) -> None:
         environment = environment or ClusterEnvironment()

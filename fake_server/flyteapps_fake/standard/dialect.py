@@ -46,7 +46,7 @@ from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.logs import tail_logs
-from flyteapps_fake.standard.operators.leases import LeaseStreams
+from flyteapps_fake.standard.operators.leases import LeaseStreams, steal
 from flyteapps_fake.standard.operators.reports import update_status
 from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.past import Past
@@ -164,6 +164,15 @@ class Standard(Dialect):
         """Return the app that a Get asks for as it was `age` nanoseconds ago. Raises RpcError."""
         self._admit(call)
         return Past(self.state, age).get(call.request)
+
+    def steal_lease(self, call: Call[Any], cluster: str) -> None:
+        """Move the app that an UpdateStatus reports on to another cluster, unless no cluster has it."""
+        self.state.organization.fill(call)
+        record = self.state.store.get(AppKey.of(call.request.app.metadata.id))
+        if record is not None and record.cluster not in ("", cluster):
+            steal(self.state, record, cluster)
+            self.state.settle()
+            self._timeline.woken(record.key)
 
     def projects(self) -> set[str]:
         """Return the names of the projects that hold an app."""

@@ -24,7 +24,7 @@ class AppSelector(_message.Message):
     def __init__(self, project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("id", "rpc", "app", "caller", "headers", "nth", "first", "every", "probability", "times", "lifetime", "fail", "delay", "reset", "http", "cut", "stall", "repeat", "withhold", "reorder", "stale", "matched", "applied")
+    __slots__ = ("id", "rpc", "app", "caller", "headers", "nth", "first", "every", "probability", "times", "lifetime", "fail", "delay", "reset", "http", "cut", "stall", "repeat", "withhold", "reorder", "stale", "steal_lease", "matched", "applied")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +115,11 @@ class Fault(_message.Message):
         AGE_FIELD_NUMBER: _ClassVar[int]
         age: _duration_pb2.Duration
         def __init__(self, age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    class StealLease(_message.Message):
+        __slots__ = ("cluster",)
+        CLUSTER_FIELD_NUMBER: _ClassVar[int]
+        cluster: str
+        def __init__(self, cluster: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     RPC_FIELD_NUMBER: _ClassVar[int]
     APP_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +141,7 @@ class Fault(_message.Message):
     WITHHOLD_FIELD_NUMBER: _ClassVar[int]
     REORDER_FIELD_NUMBER: _ClassVar[int]
     STALE_FIELD_NUMBER: _ClassVar[int]
+    STEAL_LEASE_FIELD_NUMBER: _ClassVar[int]
     MATCHED_FIELD_NUMBER: _ClassVar[int]
     APPLIED_FIELD_NUMBER: _ClassVar[int]
     id: str
@@ -159,9 +165,10 @@ class Fault(_message.Message):
     withhold: Fault.Rearrange
     reorder: Fault.Rearrange
     stale: Fault.Stale
+    steal_lease: Fault.StealLease
     matched: int
     applied: int
-    def __init__(self, id: _Optional[str] = ..., rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., caller: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., nth: _Optional[int] = ..., first: _Optional[int] = ..., every: _Optional[int] = ..., probability: _Optional[float] = ..., times: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fail: _Optional[_Union[Fault.Fail, _Mapping]] = ..., delay: _Optional[_Union[Fault.Delay, _Mapping]] = ..., reset: _Optional[_Union[Fault.Reset, _Mapping]] = ..., http: _Optional[_Union[Fault.HttpAnswer, _Mapping]] = ..., cut: _Optional[_Union[Fault.Cut, _Mapping]] = ..., stall: _Optional[_Union[Fault.Stall, _Mapping]] = ..., repeat: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., withhold: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., reorder: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., stale: _Optional[_Union[Fault.Stale, _Mapping]] = ..., matched: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., caller: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., nth: _Optional[int] = ..., first: _Optional[int] = ..., every: _Optional[int] = ..., probability: _Optional[float] = ..., times: _Optional[int] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., fail: _Optional[_Union[Fault.Fail, _Mapping]] = ..., delay: _Optional[_Union[Fault.Delay, _Mapping]] = ..., reset: _Optional[_Union[Fault.Reset, _Mapping]] = ..., http: _Optional[_Union[Fault.HttpAnswer, _Mapping]] = ..., cut: _Optional[_Union[Fault.Cut, _Mapping]] = ..., stall: _Optional[_Union[Fault.Stall, _Mapping]] = ..., repeat: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., withhold: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., reorder: _Optional[_Union[Fault.Rearrange, _Mapping]] = ..., stale: _Optional[_Union[Fault.Stale, _Mapping]] = ..., steal_lease: _Optional[_Union[Fault.StealLease, _Mapping]] = ..., matched: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
 
 class AddFaultsRequest(_message.Message):
     __slots__ = ("faults",)

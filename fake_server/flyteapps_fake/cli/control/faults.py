@@ -57,7 +57,10 @@ def _selection() -> Group:
 
 
 class Effect(NamedTuple):
-    """A command that adds a rule. `make`: makes the rule of the RPC and the values of `arguments` and `options`."""
+    """A command that adds a rule. `make`: makes the rule of the RPC and the values of `arguments` and `options`.
+
+    `rpc`: the one RPC that the effect is for, "" where it is an argument.
+    """
 
     name: str
     make: Callable[..., Fault]
@@ -65,6 +68,7 @@ class Effect(NamedTuple):
     example: str
     options: tuple[click.Option, ...] = ()
     arguments: tuple[click.Argument, ...] = ()
+    rpc: str = ""
 
 
 def _applied() -> click.Option:
@@ -191,11 +195,19 @@ EFFECTS = (
         "faults stale Get 5s --app hello",
         arguments=(click.Argument(["age"]),),
     ),
+    Effect(
+        "steal-lease",
+        rules.steal_lease,
+        "Let another cluster take an app before a report on it, by UpdateStatus, which is refused then.",
+        "faults steal-lease --app hello --cluster other",
+        (option(["--cluster"], required=True, help="Cluster that takes the app, such as other."),),
+        rpc="UpdateStatus",
+    ),
 )
 
 
 def _adding(effect: Effect) -> click.Command:
-    def run(connection: Connection, *, rpc: str, **values: Any) -> None:
+    def run(connection: Connection, *, rpc: str = effect.rpc, **values: Any) -> None:
         chosen = {name: values.pop(name) for name in SELECTION}
         chosen["headers"] = dict(chosen.pop("header"))
         selection = {name: value for name, value in chosen.items() if value not in (None, "", {})}
@@ -205,9 +217,9 @@ def _adding(effect: Effect) -> click.Command:
     return command(
         effect.name,
         run,
-        f"{effect.help} RPC is such as Create, or * for all.",
+        effect.help if effect.rpc else f"{effect.help} RPC is such as Create, or * for all.",
         effect.example,
-        arguments=(click.Argument(["rpc"]), *effect.arguments),
+        arguments=effect.arguments if effect.rpc else (click.Argument(["rpc"]), *effect.arguments),
         groups=(Group("Effect", effect.options), _selection()) if effect.options else (_selection(),),
     )
 

@@ -10,7 +10,7 @@ from functools import partial
 from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
-from flyteapps_fake.core.lifecycle import ASSIGNED, STOPPED, UNASSIGNED, Cause, should_run, traits_of
+from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED, Cause, should_run, traits_of
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.clock import SECOND, set_timestamp
@@ -29,17 +29,37 @@ def lease(state: State, record: AppRecord, cluster: str) -> AppRecord:
     """Assign the app to the cluster; a restarted one keeps PENDING."""
     draft = Draft(record)
     now = state.clock.tick()
-    expiration = now + round(state.settings.lease_seconds * SECOND)
-    draft.status.assigned_cluster = cluster
-    set_timestamp(draft.status.lease_expiration, expiration)
     if traits_of(record.status).leasable:
         condition = Condition(deployment_status=ASSIGNED, message=f"Leased by cluster {cluster}")
         draft.append(condition, Cause.LEASE, now)
     else:
         draft.touch()
+    return _assign(state, draft, cluster, now)
+
+
+def _assign(state: State, draft: Draft, cluster: str, now: int) -> AppRecord:
+    """Commit the draft with a lease of that cluster, which begins now."""
+    expiration = now + round(state.settings.lease_seconds * SECOND)
+    draft.status.assigned_cluster = cluster
+    set_timestamp(draft.status.lease_expiration, expiration)
     leased = state.commit(draft)
-    state.timers.schedule(expiration, lease_timer(record.key), LEASE_EXPIRY, record.key, cluster, progress=False)
+    state.timers.schedule(expiration, lease_timer(draft.key), LEASE_EXPIRY, draft.key, cluster, progress=False)
     return leased
+
+
+def steal(state: State, record: AppRecord, cluster: str) -> AppRecord:
+    """Move an app from the cluster that has it to another one, which has yet to acknowledge the lease: by a fault.
+
+    An acknowledged app is PENDING then, as one that was restarted; another one as if its lease had run out before.
+    """
+    if not traits_of(record.status).held:
+        take_back(state, record)
+        return lease(state, state.require(record.key), cluster)
+    draft = Draft(record)
+    now = state.clock.tick()
+    message = f"Cluster {cluster} took it from cluster {record.cluster}"
+    draft.append(Condition(deployment_status=PENDING, message=message), Cause.UPDATE, now)
+    return _assign(state, draft, cluster, now)
 
 
 def expire(state: State, timer: Timer) -> None:
