@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 from import_graph import ROOT
 
-
 PUBLISHED = {"scenarios.schema.json"}
 """Files that editors of users load from the site."""
 
