@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -18,10 +19,12 @@ from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.lifecycle import short_name, substate_name
 from flyteapps_fake.core.operations import BY_METHOD
 from flyteapps_fake.inprocess.transport import DirectStream
+from serving.asgi_calls import calling
 
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 ERRORS = re.findall(r'^\| (\w+) \| `(plane\.faults\.fail\("(\w+)".*)` \|$', PAGE, re.MULTILINE)
 STALE = re.findall(r"^\| (\w+) \| `(plane\.faults\.stale\(.*)` \|$", PAGE, re.MULTILINE)
+UPLOADS = re.findall(r"^\| (\d+) \| `(plane\.faults\.answer\(.*)` \|$", PAGE, re.MULTILINE)
 [STEAL] = re.findall(r"^\| UpdateStatus \| `(plane\.faults\.steal_lease\(.*)` \|$", PAGE, re.MULTILINE)
 STATES = re.findall(r"^\| (\w+) \| (\w+) \| \S+ s \| `(FakeControlPlane.*)` \|$", PAGE, re.MULTILINE)
 
@@ -58,6 +61,23 @@ def test_each_read_is_stale(method: str, line: str) -> None:
         assert not shown(plane, method)
         plane.clock.advance("5s")
         assert shown(plane, method)
+
+
+def test_each_answer_to_an_upload_is_given() -> None:
+    """A PUT to a signed URL is answered with the status."""
+
+    async def main() -> None:
+        async with calling() as caller:
+            url = caller.front.uploads.sign("", "file", b"", 60)[0]
+            path, _, query = url.partition("?")
+            for status, line in UPLOADS:
+                eval(line, {"plane": caller.plane})
+                assert await caller.code(path, b"file", method="PUT", query=query) == f"HTTP_{status}"
+                caller.plane.faults.clear()
+            assert await caller.code(path, b"file", method="PUT", query=query) == "OK"
+
+    assert len(UPLOADS) > 5
+    asyncio.run(main())
 
 
 def test_a_lease_is_stolen() -> None:

@@ -54,10 +54,10 @@ def test_the_recipes_of_the_client(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_recipes_of_the_sdk(tmp_path: Path) -> None:
-    """The unmodified SDK meets a refused Create, a cut Watch, a lost Update and a 429."""
+    """The unmodified SDK meets a refused Create, a refused upload, a cut Watch, a lost Update and a 429."""
     text = blocks(BY_HEADING["The Flyte SDK"])
     assert "flyteapps." not in text
-    assert "4 passed" in run_page(tmp_path, "sdk", text)
+    assert "5 passed" in run_page(tmp_path, "sdk", text)
 
 
 @pytest.mark.slow

@@ -48,6 +48,18 @@ A report of the cluster that has the app is FAILED_PRECONDITION with it; `cluste
 | UpdateStatus | `plane.faults.steal_lease(app="hello", cluster="west")` |
 """
 
+UPLOADS = """\
+## Uploads
+
+A file that is PUT to a signed URL of the data proxy: the answer in HTTP, and the line with which it is given. The other
+faults of calls are there for `"Upload"`, too: an error, a delay, a reset.
+
+| status | line |
+| --- | --- |
+"""
+STATUSES = (400, 403, 408, 413, 429, 500, 502, 503, 504, 507)
+"""The statuses that stores answer uploads with."""
+
 STATES = """\
 ## States
 
@@ -83,6 +95,8 @@ def page() -> str:
     reads = (operation.method for operation in (GET, LIST, WATCH))
     lines += [READS + "\n".join(f'| {method} | `plane.faults.stale("{method}", age="5s")` |' for method in reads), ""]
     lines.append(LEASES)
+    uploads = (f'| {status} | `plane.faults.answer("Upload", status={status})` |' for status in STATUSES)
+    lines += [UPLOADS + "\n".join(uploads), ""]
     lines.append(
         STATES
         + "\n".join(

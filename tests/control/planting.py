@@ -3,9 +3,10 @@
 from __future__ import annotations
 import __future__
 
+import asyncio
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -21,6 +22,7 @@ from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.history import History
+from flyteapps_fake.http.handlers.uploads import UploadHandler
 from flyteapps_fake.inprocess import transport
 from flyteapps_fake.standard import dialect, past, writes
 from flyteapps_fake.standard.dialect import Standard
@@ -28,6 +30,7 @@ from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import EventLog
+from serving import test_uploads
 
 from . import test_calls, test_clock, test_faults, test_leases, test_stale
 
@@ -101,6 +104,11 @@ def on_quiet_plane(test: Callable[..., object]) -> Case:
     return run
 
 
+def on_loop(test: Callable[..., Coroutine[Any, Any, object]], *arguments: Any) -> Case:
+    """Return the awaited test."""
+    return lambda: asyncio.run(test(*arguments))
+
+
 attempts = test_faults.test_the_attempts_of_a_rule
 selection = test_faults.test_the_selection_of_a_rule
 rearranged = test_faults.test_messages_are_repeated_withheld_and_reordered
@@ -108,6 +116,8 @@ stale_get = on_quiet_plane(test_stale.test_a_deleted_app_is_still_there)
 stale_list = on_quiet_plane(test_stale.test_a_list_shows_the_apps_of_some_time_ago)
 stale_watch = on_quiet_plane(test_stale.test_a_watch_begins_with_the_snapshot_of_then)
 theft = test_leases.test_a_cluster_that_lost_its_app_is_refused_until_it_leases_again
+kept_upload = on_loop(test_uploads.test_a_file_is_kept_only_if_its_upload_was_carried_out, True, 1)
+dropped_upload = on_loop(test_uploads.test_a_file_is_kept_only_if_its_upload_was_carried_out, False, 0)
 lifetime = on_plane(test_faults.test_a_rule_of_a_lifetime_ends)
 
 PLANTED = [
@@ -188,6 +198,16 @@ PLANTED = [
     # leases that are stolen
     Planted(dialect, "steal", "if not traits_of(record.status).held:", "if True:", theft),
     Planted(Standard, "steal_lease", '("", cluster)', '("",)', test_leases.test_the_thief_itself_may_report),
+    # uploads
+    Planted(UploadHandler, "__call__", "and not stored", "and stored", kept_upload),
+    Planted(UploadHandler, "__call__", "if status == 200 and not stored", "if not stored and False", dropped_upload),
+    Planted(
+        UploadHandler,
+        "__call__",
+        "bytes=size)",
+        'bytes=size)\n    self._plane.intercept(Call(UPLOAD, request, HttpMetadata(scope)), lambda _: b"")',
+        dropped_upload,
+    ),
     # the log of calls
     Planted(
         ControlService,

@@ -56,8 +56,9 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
 class HttpAnswer(RpcError):  # noqa: N818  # as above
     """An answer of HTTP instead of the RPC's. Where there is no HTTP, it is the refusal that clients make of it."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(Code[code_of_status(status)], f"HTTP {status} instead of an answer, by a fault")
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, message: str = "") -> None:
+        text = message or f"HTTP {status} instead of an answer, by a fault"
+        super().__init__(Code[code_of_status(status)], text)
         self.status = status
         self.headers = headers
         self.body = body

@@ -17,7 +17,7 @@ from flyteapps_fake.core.operations import Operation
 
 R = TypeVar("R", bound=Message)
 
-Protocol = Literal["direct", "connect", "grpc", "grpc-web"]
+Protocol = Literal["direct", "connect", "grpc", "grpc-web", "http"]
 
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -27,7 +27,8 @@ class Call(Generic[R]):
 
     `request` belongs to the plane, which may keep and change it. `metadata`: the headers, by names in lower case.
     `deadline`: when the call has to be over, in seconds of `time.monotonic()`; None for no deadline. `caller`: the
-    subject of an authenticated caller; None for any other. `protocol`: "direct" without a wire.
+    subject of an authenticated caller; None for any other. `protocol`: "direct" without a wire, "http" for a request
+    that is no RPC.
     """
 
     __slots__ = ("caller", "deadline", "metadata", "operation", "protocol", "request")

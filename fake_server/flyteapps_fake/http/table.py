@@ -5,14 +5,14 @@ from __future__ import annotations
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.builtin.health import health_endpoints
 from flyteapps_fake.http.builtin.reflection import reflection_endpoints
-from flyteapps_fake.http.builtin.uploads import Uploads
+from flyteapps_fake.http.builtin.uploads import UPLOAD, Uploads
 from flyteapps_fake.http.endpoints import Endpoint, control_endpoints, plane_endpoints, service_endpoints
 
 
 def table(plane: Plane, uploads: Uploads, control: bool) -> dict[str, Endpoint]:
     """Return the endpoints of a server over `plane`; `control`: those of the control API, too."""
     rows: list[Endpoint] = [*plane_endpoints(plane), *service_endpoints(plane, uploads)]
-    plane.know(row.operation.rpc for row in rows)
+    plane.know((*(row.operation.rpc for row in rows), UPLOAD.rpc))
     if control:
         rows += control_endpoints(plane)
     rows += health_endpoints({row.operation.service for row in rows})

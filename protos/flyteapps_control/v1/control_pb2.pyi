@@ -314,6 +314,22 @@ class RecordedCall(_message.Message):
     app: str
     def __init__(self, number: _Optional[int] = ..., rpc: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., real_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., responses: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., messages: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., app: _Optional[str] = ...) -> None: ...
 
+class Upload(_message.Message):
+    __slots__ = ("method", "path", "bytes")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    path: str
+    bytes: int
+    def __init__(self, method: _Optional[str] = ..., path: _Optional[str] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class UploadAnswer(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    def __init__(self, status: _Optional[int] = ...) -> None: ...
+
 class ListCallsRequest(_message.Message):
     __slots__ = ("select", "limit")
     SELECT_FIELD_NUMBER: _ClassVar[int]

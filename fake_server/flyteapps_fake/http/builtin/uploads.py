@@ -9,9 +9,13 @@ import secrets
 import time
 from urllib.parse import parse_qs, quote
 
+from flyteapps_control.v1.control_pb2 import Upload, UploadAnswer
+from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.http.protocol.wire import Receive, Scope
 
 UPLOADS = "/_flyteapps/uploads/"
+UPLOAD = Operation("http", "Upload", Upload, UploadAnswer)
+"""The RPC as which uploads have faults, and are recorded."""
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024
 MAX_FILES = 100_000
@@ -100,6 +104,10 @@ class Uploads:
             if expected != actual:
                 return 400, f"BadDigest: the file's MD5 is {actual}, not {expected}\n"
         return None
+
+    def drop(self, path: str) -> None:
+        """Drop the file that was sent to that path."""
+        self._forget(path.removeprefix(UPLOADS))
 
     def _grow(self, key: str, size: int) -> None:
         self.sizes[key] = self.sizes.get(key, 0) + size

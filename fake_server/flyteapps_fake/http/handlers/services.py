@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.http.builtin.uploads import Uploads
 from flyteapps_fake.http.endpoints import Endpoint
@@ -16,6 +17,11 @@ from flyteapps_fake.http.streaming.live_streams import Sweeper
 
 class Services(Protocol):
     """The parts, as a front has them."""
+
+    @property
+    def plane(self) -> Plane:
+        """The plane."""
+        ...
 
     @property
     def options(self) -> FrontOptions:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 
 from flyteapps_fake.core.errors import Code
+from flyteapps_fake.http.builtin.uploads import UPLOAD, UPLOADS
 from flyteapps_fake.http.endpoints import Duplex, Stream, app_of
 from flyteapps_fake.http.exchange import Exchange, Handler
 from flyteapps_fake.http.options import AccessLine
@@ -23,7 +24,10 @@ MAX_NAME_CHARACTERS = 100
 
 
 class Telemetry:
-    """The layer that records calls. `paths`: those with labels of their own in the metrics."""
+    """The layer that records calls. `paths`: those with labels of their own in the metrics.
+
+    An upload has an access line, but metrics and traces don't count it.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,10 @@ class Telemetry:
         code, headers = exchange.code, exchange.headers
         path: str = exchange.scope["path"]
         seconds = time.perf_counter() - exchange.started
+        if exchange.endpoint is None and path.startswith(UPLOADS):
+            if self._log is not None:
+                self._log(AccessLine(UPLOAD.method.lower(), "", code, seconds * 1000))
+            return
         stream = isinstance(exchange.endpoint, STREAMS)
         self._metrics.count(path if path in self._paths else "/other", code, None if stream else seconds)
         if self._log is None and self._tracing is None:

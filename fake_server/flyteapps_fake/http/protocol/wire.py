@@ -110,16 +110,18 @@ async def discard(receive: Receive, cap: int = MAX_DISCARD_BYTES) -> None:
 
 
 class Whole:
-    """A receive that notes in `read` whether the body has been read to its end."""
+    """A receive that notes in `read` whether the body has been read to its end, and in `size` its bytes so far."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self.read = False
+        self.size = 0
 
     async def __call__(self) -> Event:
         """Return the next event."""
         event = await self._receive()
         self.read = event["type"] != "http.request" or not event.get("more_body", False)
+        self.size += len(event.get("body", b""))
         return event
 
 
