@@ -11,11 +11,15 @@ import pytest
 from import_graph import ROOT
 
 PUBLIC_MODULES = {
-    *("flyteapps", "flyteapps.testing", "flyteapps.testing.faults"),
+    *("flyteapps", "flyteapps.auth", "flyteapps.testing", "flyteapps.testing.faults"),
     *("flyteapps_fake", "flyteapps_fake.pytest_plugin", "flyteapps_contract"),
 }
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
+AUTH = {
+    *("ApiKey", "Auth", "ClientSecret", "ExternalCommand", "Passthrough", "StaticToken", "TokenFunction"),
+    "auth_metadata",
+}
 TESTING = {
     *("SILENCE", "Call", "FaultyTransport", "MockServer", "MockTransport", "faults"),
     *("CallsDiffer", "Control", "ControlError", "connect_control"),
@@ -51,6 +55,7 @@ EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
     ("package", "names"),
     [
         ("flyteapps_fake", FAKE),
+        ("flyteapps.auth", AUTH),
         ("flyteapps.testing", TESTING),
         ("flyteapps.testing.faults", RULES),
         ("flyteapps_contract", CONTRACT),

@@ -23,10 +23,10 @@ from flyteapps.flows import reading
 from flyteapps.flows.operations import Flow, ItemFlow, mapped
 from flyteapps.options import PROTOCOL, TIMEOUT_SECONDS, ClientOptions, protect, spelled_out
 from flyteapps.retries import Retries, Waits
-from flyteapps.settings import Settings
+from flyteapps.settings import IN_PROCESS, Settings
 from flyteapps.support import arguments
 from flyteapps.support.durations import limit, patience
-from flyteapps.support.secret import checked_headers
+from flyteapps.support.secret import checked_headers, hidden_text
 from flyteapps.support.tracebacks import hidden_in_tests
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from flyteapps.flows.writes import Written
 
 __tracebackhide__ = hidden_in_tests
-
-IN_PROCESS = "in process"
 
 CREATE_REASON = "created again by flyteapps"
 
@@ -373,14 +371,16 @@ class Change(NamedTuple):
 class Client(Connection):
     """A client of one control plane, for threads and event loops alike.
 
-    `endpoint`: `host:port`, `dns:///host:port`, `http(s)://host:port`. Without a scheme the connection is by TLS unless
-    `insecure`. `org`, `project`, `domain`: defaults of all calls. `ca_cert`: a PEM file, or its bytes, to trust instead
-    of the system's. `insecure_skip_verify`: trust the certificate that the plane presents first. `headers`: sent
-    with every call. `timeout`: seconds for a whole call with its retries, None for no limit. `retries`: a Retries, or
-    how many attempts at most. `waits`: how waits behave. `protocol`: "connect" or "grpc", both by connectrpc, or
-    "grpcio", by grpcio (extra grpc). `http_version`: "1.1" or "2"; gRPC needs 2. `transport`: a transport
-    to use instead of an endpoint, such as `plane.transport()`. `console_endpoint`: where the
-    console is, if not where the endpoint says.
+    `endpoint`: `host:port`, `dns:///host:port`, `http(s)://host:port`. Without a scheme the connection is by TLS
+    unless `insecure`. `org`, `project`, `domain`: defaults of all calls. `ca_cert`: a PEM file, or its bytes, to
+    trust instead of the system's. `client_cert`: the certificate that the client presents, a PEM file with its key,
+    or a pair of files. `insecure_skip_verify`: trust the certificate that the plane presents first. `headers`: sent
+    with every call. `auth`: a token, a function that returns one, or one of `flyteapps.auth`; `proxy_auth`: the
+    same for a proxy in front of the plane. `timeout`: seconds for a whole call with its retries, None for no limit.
+    `retries`: a Retries, or how many attempts at most. `waits`: how waits behave. `protocol`: "connect" or "grpc",
+    both by connectrpc, or "grpcio", by grpcio (extra grpc). `http_version`: "1.1" or "2"; gRPC needs 2.
+    `transport`: a transport to use instead of an endpoint, such as `plane.transport()`. `console_endpoint`: where
+    the console is, if not where the endpoint says.
 
     Raises ConfigError for invalid options. Nothing is connected before the first call; connections are closed by
     `close` or `aclose`, or by the `with` of either kind.
@@ -396,15 +396,25 @@ class Client(Connection):
         if waits is not None and not isinstance(waits, Waits):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(f"waits={waits!r} should be a flyteapps.Waits, such as Waits(timeout=60)")
         where = Endpoint.parse(endpoint, options.get("insecure")) if endpoint is not None else None
+        headers, client_cert, session = checked_headers(options.get("headers")), None, None
+        if options.get("client_cert") is not None:
+            from flyteapps.transports.certificates import ClientCertificate
+
+            client_cert = ClientCertificate(options.get("client_cert"))
+        if options.get("auth") is not None or options.get("proxy_auth") is not None:
+            from flyteapps.auth.choosing import session_of
+
+            session = session_of(where, headers, client_cert, options)
         settings = Settings(
             endpoint=where.url if where else IN_PROCESS,
             org=_text(options.get("org"), "org"),
             project=_text(options.get("project"), "project"),
             domain=_text(options.get("domain"), "domain"),
             timeout=limit(options.get("timeout", TIMEOUT_SECONDS), "timeout"),
-            headers=checked_headers(options.get("headers")),
+            headers=headers,
             retries=Retries.of(options.get("retries")),
             waits=waits or Waits(),
+            auth=session,
         )
         if transport is None:
             assert where is not None
@@ -416,6 +426,7 @@ class Client(Connection):
                 options.get("http_version"),
                 options.get("ca_cert"),
                 options.get("insecure_skip_verify", False),
+                client_cert,
             )
         links = endpoint or "localhost:8090", where is None or not where.secure, options.get("console_endpoint")
         super().__init__(settings, transport, links)
@@ -443,6 +454,23 @@ class Client(Connection):
             ca_cert=config.ca_cert_file_path if tls else None,
             console_endpoint=config.console_endpoint,
         )
+
+    @classmethod
+    def from_api_key(
+        cls, key: str | None = None, endpoint: str | None = None, **options: Unpack[ClientOptions]
+    ) -> Self:
+        """Return a client of the plane that an API key names; without one, by FLYTE_API_KEY or UNION_API_KEY.
+
+        `endpoint` and the options are those of Client, instead of what the key says. Raises ConfigError.
+        """
+        key = hidden_text(key)
+        protect(options, "from_api_key")
+        from flyteapps.auth.client_secret import ApiKey
+
+        auth = ApiKey(key)
+        if options.get("org") is None:
+            options["org"] = auth.org or None
+        return cls(endpoint or auth.endpoint, **{**options, "auth": auth})
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

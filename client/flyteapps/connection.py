@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from connectrpc.errors import ConnectError
 
-from flyteapps.errors import Error
+from flyteapps.errors import Error, Unauthenticated
 from flyteapps.flows.operations import Open, Unary
 from flyteapps.settings import Settings
 from flyteapps.support.lazy import lazy
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from flyteapps.drivers.blocking import BlockingDriver
 
 __tracebackhide__ = hidden_in_tests
+
+
+NO_CREDENTIALS = (
+    "this client has no credentials: pass Client(auth=...) a token, a function, or one of flyteapps.auth; or "
+    "use Client.from_api_key with FLYTE_API_KEY, or admin.authType in the configuration file; or `flyteapps login`"
+)
+"""The end of an error of a call without credentials."""
 
 
 class Connection:
@@ -56,7 +63,11 @@ class Connection:
     def _translated(self, error: ConnectError, operation: Unary | Open) -> Error:
         from flyteapps.transports.errors import error_of
 
-        return error_of(error, operation, self.settings.endpoint)
+        made = error_of(error, operation, self.settings.endpoint)
+        if isinstance(made, Unauthenticated) and self.settings.auth is None and not _has_credentials(operation):
+            made.message = f"{made.message} ({NO_CREDENTIALS})"
+            made.args = (made.message,)
+        return made
 
     def _hint(self) -> str:
         """Return the transport's hint about its plane's clock, "" where that runs by itself."""
@@ -93,3 +104,7 @@ class Connection:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _has_credentials(operation: Unary | Open) -> bool:
+    return any(name.endswith("authorization") for name in operation.headers)

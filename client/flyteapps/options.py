@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
 from flyteapps.retries import Retries, Waits
-from flyteapps.support.secret import hidden
+from flyteapps.support.secret import Secret, hidden
 from flyteapps.transports.transport import Transport
+
+if TYPE_CHECKING:
+    from flyteapps.auth.base import Auth
 
 F = TypeVar("F", bound=Callable[..., Any])
 Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
+
+Found: TypeAlias = str | tuple[str, float]
+"""The result of a function that gets tokens: a token, or one and its lifetime in seconds."""
+
+Credentials: TypeAlias = "str | Auth | Callable[[], Found | Awaitable[Found]]"
 
 TIMEOUT_SECONDS = 30.0
 PROTOCOL: Protocol = "connect"
@@ -26,7 +34,10 @@ class ClientOptions(TypedDict, total=False):
     insecure: bool | None
     insecure_skip_verify: bool
     ca_cert: str | os.PathLike[str] | bytes | None
+    client_cert: str | os.PathLike[str] | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None
     headers: Mapping[str, str] | None
+    auth: Credentials | None
+    proxy_auth: Credentials | None
     timeout: float | None
     retries: int | Retries | None
     waits: Waits | None
@@ -55,9 +66,10 @@ def spelled_out(function: F) -> F:
 
 
 def protect(options: ClientOptions, function: str) -> None:
-    """Hide the header values in place, so that no traceback shows them. Raises TypeError for an unknown option.
+    """Hide the header values and tokens in place, so that no traceback shows them.
 
-    Call it first of all. An unknown option can be a misspelled `headers`: its value is dropped before the error.
+    Call it first of all. Raises TypeError for an unknown option, which can be a misspelled `headers`: its value is
+    dropped before the error.
     """
     plain = cast("dict[str, Any]", options)
     unknown = sorted(plain.keys() - ClientOptions.__annotations__.keys())
@@ -66,3 +78,6 @@ def protect(options: ClientOptions, function: str) -> None:
         names = ", ".join(ClientOptions.__annotations__)
         raise TypeError(f"{function}() got an unexpected keyword argument {unknown[0]!r}: the options are {names}")
     plain["headers"] = hidden(plain.get("headers"))
+    for name in ("auth", "proxy_auth"):
+        if isinstance(plain.get(name), str):
+            plain[name] = Secret(plain[name])

@@ -6,22 +6,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from flyteidl2.app import app_definition_pb2 as definition
 
 from flyteapps.errors import ConfigError, InvalidArgument, Violation
 from flyteapps.retries import Retries, Waits
 from flyteapps.support.arguments import text
+from flyteapps.support.request_ids import REQUEST_ID as REQUEST_ID
 from flyteapps.support.request_ids import request_id
 
-REQUEST_ID = "x-request-id"
+if TYPE_CHECKING:
+    from flyteapps.auth.session import Session
+
+IN_PROCESS = "in process"
+"""The endpoint, for messages, of a plane that is reached by a transport."""
+
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,28}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one client; `timeout` in seconds for a whole call, its retries included, None for no limit."""
+    """Settings of one client; `timeout` in seconds for a whole call, its retries included, None for no limit.
+
+    `auth`: the credentials of its calls, None for none.
+    """
 
     endpoint: str = ""
     org: str = ""
@@ -31,6 +41,7 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     retries: Retries = field(default_factory=Retries)
     waits: Waits = field(default_factory=Waits)
+    auth: Session | None = None
 
     def call_headers(self) -> dict[str, str]:
         """Return the headers of one call: the client's own, and a request id unless they hold one."""

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Generator
 from typing import Any, Generic, Self, TypeVar
 
 from flyteapps.drivers.translation import Translate, raise_translated
-from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep, Unary
+from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Perform, Quiet, Sleep, Unary
 from flyteapps.support.clock import monotonic
+from flyteapps.support.secret import forget_locals
 from flyteapps.support.tracebacks import hidden_in_tests
 from flyteapps.transports.transport import AsyncStream, Transport
 
@@ -43,6 +44,9 @@ class AwaitingDriver:
                     operation = flow.send(result)
         except StopIteration as stop:
             return stop.value
+        except BaseException:
+            flow.close()  # after an interruption: others may wait for what this flow has begun
+            raise
         finally:
             if run.streams:
                 await run.close()
@@ -88,6 +92,13 @@ class _Run:
         if type(operation) is Close:
             self.streams.pop(operation.stream, None)
             return await operation.stream.aclose()
+        if type(operation) is Perform:
+            outer = sys.exception()
+            try:
+                return await operation.awaiting()
+            except BaseException as error:
+                forget_locals(error, outer)
+                raise
         raise TypeError(f"not an operation: {operation!r}")
 
     async def _next(self, operation: Next) -> Any:

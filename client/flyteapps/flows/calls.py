@@ -31,11 +31,12 @@ def call(settings: Settings, method: Method, request: Message, about: definition
     True if any attempt may have been applied.
     """
     timeout = settings.timeout
-    headers = settings.call_headers()
+    headers, session = settings.call_headers(), settings.auth
     left, attempt, uncertain = timeout, 1, False
     while True:
         try:
-            response = yield Unary(method, request, left, headers)
+            operation = Unary(method, request, left, headers)
+            response = (yield operation) if session is None else (yield from session.unary(operation))
             if about is not None and not is_of(response.app, about):
                 _check(settings, method, response.app, about, headers[REQUEST_ID])
             return response

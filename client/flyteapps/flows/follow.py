@@ -18,10 +18,11 @@ from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps.apps import conditions
 from flyteapps.apps.planes import REVISIONED, traits_of
+from flyteapps.auth.streams import ServerStream
 from flyteapps.errors import AppNotFound, CallerError, Code, Error, ProtocolError, Unimplemented, WatchStalled
 from flyteapps.flows.calls import call
 from flyteapps.flows.methods import GET, WATCH
-from flyteapps.flows.operations import Close, Flow, Next, Now, Open, Quiet, Sleep
+from flyteapps.flows.operations import Flow, Now, Quiet, Sleep
 from flyteapps.settings import Settings, label
 from flyteapps.support.tracebacks import hidden_in_tests
 
@@ -77,7 +78,7 @@ class Follow:
         self._id = identifier
         self.last = known
         self.traits = traits_of(known) if known is not None else REVISIONED
-        self._stream: Any = None
+        self._stream: Any = None  # a ServerStream
         self._opened = 0.0
         self._shown = False  # whether the open stream has shown anything
         self._drops = 0  # number of streams that ended since a good one
@@ -126,7 +127,7 @@ class Follow:
         """Close the open stream."""
         if self._stream is not None:
             stream, self._stream = self._stream, None
-            yield Close(stream)
+            yield from stream.close()
 
     def _due(self) -> float:
         """Return the time of the next read, unless a message arrives before."""
@@ -143,14 +144,16 @@ class Follow:
         self._opened = yield Now()
         self._shown = False
         try:
-            self._stream = yield Open(WATCH, request, self._settings.call_headers())
+            self._stream = ServerStream(self._settings, WATCH, request)
+            yield from self._stream.open(max(MIN_READ_SECONDS, min(until - self._opened, MAX_READ_SECONDS)))
         except Error as error:
             yield from self._dropped(error)
 
     def _receive(self, timeout: float) -> Flow[payload.WatchResponse | None]:
         """Return a message, None if none arrived in time, or if the stream ended and was closed."""
+        stream: ServerStream = self._stream
         try:
-            message = yield Next(self._stream, max(0.0, timeout))
+            message = yield from stream.next(max(0.0, timeout))
         except Error as error:
             yield from self._dropped(error)
             return None

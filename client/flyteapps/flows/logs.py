@@ -12,9 +12,10 @@ from typing import Any
 
 from flyteidl2.app import app_definition_pb2 as definition
 
+from flyteapps.auth.streams import ServerStream
 from flyteapps.errors import AppNotFound, CallerError, Error, ProtocolError, Unimplemented
 from flyteapps.flows.methods import tail_logs
-from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Quiet, Sleep
+from flyteapps.flows.operations import Emit, Flow, ItemFlow, Now, Quiet, Sleep
 from flyteapps.settings import Settings
 from flyteapps.support.tracebacks import hidden_in_tests
 
@@ -124,11 +125,11 @@ def follow_logs(
     emitted, any_emitted, idle, drops = EmittedLines(), False, 0, 0
     while True:
         emitted.reopened()
-        fresh, stream = False, None
+        fresh, stream = False, ServerStream(settings, tail_logs(), request_of(identifier, replica, follow=follow))
         try:
-            stream = yield Open(tail_logs(), request_of(identifier, replica, follow=follow), settings.call_headers())
+            yield from stream.open(settings.timeout)
             patience = None if follow else settings.timeout
-            while not isinstance(message := (yield Next(stream, patience)), Quiet):
+            while not isinstance(message := (yield from stream.next(patience)), Quiet):
                 patience = None if follow else BACKLOG_SILENCE_SECONDS
                 for line in lines_of(message):
                     if emitted.is_new(line):
@@ -143,8 +144,7 @@ def follow_logs(
             drops += 1
             if isinstance(error, CallerError | ProtocolError | Unimplemented) or drops > settings.retries.attempts:
                 raise
-        if stream is not None:
-            yield Close(stream)
+        yield from stream.close()
         idle = 0 if fresh else idle + 1
         if not follow or (idle >= IDLE_STREAMS and not drops):
             return
@@ -156,13 +156,15 @@ def read_backlog(
 ) -> Flow[tuple[LogLine, ...]]:
     """Return the last lines of the backlog, at most `max_lines`, read within `seconds`. Raises Error."""
     until: float = seconds + (yield Now())
-    stream = yield Open(tail_logs(), request_of(identifier, None), settings.call_headers())
+    stream = ServerStream(settings, tail_logs(), request_of(identifier, None))
+    yield from stream.open(seconds)
     lines: list[LogLine] = []
     while True:
         left = until - (yield Now())
-        message = (yield Next(stream, min(left, seconds / 4 if lines else left))) if left > 0 else Quiet.SILENCE
+        patience = min(left, seconds / 4 if lines else left)
+        message = (yield from stream.next(patience)) if left > 0 else Quiet.SILENCE
         if isinstance(message, Quiet):
             break
         lines = [*lines, *lines_of(message)][-max_lines:]
-    yield Close(stream)
+    yield from stream.close()
     return tuple(lines)

@@ -7,7 +7,7 @@ closed (no `yield` in a `finally`): the driver owns the open streams and closes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from enum import Enum
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -85,6 +85,19 @@ class Now:
     __slots__ = ()
 
 
+class Perform:
+    """An action of two forms, such as an HTTP request or a command; the driver runs the one of its kind.
+
+    Results in the action's result; raises its errors as they are, with emptied frames: they may hold secrets.
+    """
+
+    __slots__ = ("awaiting", "blocking")
+
+    def __init__(self, blocking: Callable[[], Any], awaiting: Callable[[], Awaitable[Any]]) -> None:
+        self.blocking = blocking
+        self.awaiting = awaiting
+
+
 class Emit(Generic[T]):
     """One item of an iteration. `token`: with which a new iteration continues after it."""
 
@@ -95,7 +108,7 @@ class Emit(Generic[T]):
         self.token = token
 
 
-Operation: TypeAlias = Unary | Open | Next | Close | Sleep | Now
+Operation: TypeAlias = Unary | Open | Next | Close | Sleep | Now | Perform
 Flow: TypeAlias = Generator[Operation, Any, T]
 ItemFlow: TypeAlias = Generator[Operation | Emit[T], Any, None]
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 import random
 
+REQUEST_ID = "x-request-id"
+"""The header of the id."""
+
 _random = random.Random()
 if hasattr(os, "register_at_fork"):  # not on Windows, which doesn't fork
     os.register_at_fork(after_in_child=_random.seed)

@@ -46,6 +46,13 @@ def hidden(headers: Mapping[str, str] | None) -> Any:
     return {name: Secret(value) if isinstance(value, str) else type(value) for name, value in headers.items()}  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
+def hidden_text(value: object) -> Any:
+    """Return a text as a Secret, None as it is, and the type of anything else."""
+    if isinstance(value, str):
+        return Secret(value)
+    return None if value is None else type(value)
+
+
 def checked_headers(headers: Any) -> dict[str, str]:
     """Return the headers that `hidden` returned, with names in lower case. Raises ConfigError for invalid ones."""
     if not isinstance(headers, dict):

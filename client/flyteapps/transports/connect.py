@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
-import ssl
 import sys
 import threading
 import time
@@ -32,6 +31,7 @@ from flyteapps.transports.http1 import IDLE_SECONDS, KEEPALIVE_SECONDS, Exchange
 from flyteapps.transports.task_stream import TaskStream, cancellation_of
 
 if TYPE_CHECKING:
+    from flyteapps.transports.certificates import ClientCertificate
     from flyteapps.transports.proxies import Proxy
     from flyteapps.transports.queue_stream import QueueStream
     from flyteapps.transports.task_stream import TaskStream
@@ -82,6 +82,7 @@ class ConnectTransport:
         certificates: bytes | None,
         skip_verify: bool,
         proxy: Proxy | None = None,
+        client_cert: ClientCertificate | None = None,
     ) -> None:
         http2 = grpc or http_version == "2"
         self._endpoint = endpoint
@@ -90,6 +91,7 @@ class ConnectTransport:
         self._certificates = certificates
         self._skip_verify = skip_verify
         self._proxy = proxy
+        self._client_cert = client_cert
         self._plain = not http2 and proxy is None
         self._worker_thread: WorkerThread | None = None
         self._answered_blocking = self._answered_awaiting = 0.0  # when a call over pyqwest last got a response
@@ -250,7 +252,11 @@ class ConnectTransport:
 
     @lazy
     def _http1(self) -> Http1Client:
-        return Http1Client(self._endpoint, self._context() if self._endpoint.secure else None)
+        if not self._endpoint.secure:
+            return Http1Client(self._endpoint, None)
+        from flyteapps.transports.certificates import client_context
+
+        return Http1Client(self._endpoint, client_context(self._certificates, self._skip_verify, self._client_cert))
 
     @lazy
     def _blocking_http(self) -> pyqwest.SyncHTTPTransport:
@@ -260,7 +266,7 @@ class ConnectTransport:
     @lazy
     def _awaiting_http(self) -> pyqwest.HTTPTransport:
         PYQWEST.use()
-        _wait_at_exit()
+        wait_at_exit()
         return pyqwest.HTTPTransport(**self._options())
 
     def _client_over(self, http: Any) -> ConnectClientSync:
@@ -289,6 +295,8 @@ class ConnectTransport:
 
             trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
             options |= {"tls_ca_cert": trusted, "tls_include_system_certs": trusted is None}
+            if self._client_cert is not None:
+                options |= {"tls_cert": self._client_cert.cert, "tls_key": self._client_cert.key}
         if self._proxy is not None and self._proxy.scheme == "https":
             options["tls_include_system_certs"] = True  # for the proxy's own certificate
         return options
@@ -298,16 +306,6 @@ class ConnectTransport:
             return pyqwest.Proxy(self._proxy.url)
         # a proxy for the other scheme alone: otherwise pyqwest reads one from the environment
         return pyqwest.Proxy("http://127.0.0.1:9", scheme="http" if self._endpoint.secure else "https")
-
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(
-            cadata=self._certificates.decode("latin-1") if self._certificates else None
-        )
-        context.set_alpn_protocols(["http/1.1"])
-        if self._skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
 
 
 class _OneExchange:
@@ -331,7 +329,7 @@ class _OneExchange:
 
 
 @functools.cache
-def _wait_at_exit() -> None:
+def wait_at_exit() -> None:
     """Make the interpreter wait at its end until pyqwest's threads have left Python.
 
     A thread that is delivering a result would be ended inside Rust, which aborts the process (status 134): observed in

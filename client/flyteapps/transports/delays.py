@@ -19,7 +19,7 @@ _noted: ContextVar[float | None] = ContextVar("flyteapps_retry_after", default=N
 
 def note(headers: Any) -> None:
     """Store the delay in the headers of a refused call."""
-    _noted.set(_seconds(headers.get("retry-after")))
+    _noted.set(seconds_of(headers.get("retry-after")))
 
 
 def attach(error: ConnectError) -> None:
@@ -43,7 +43,7 @@ class NotingClient:
         return response
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds_of(text: str | None) -> float | None:
     """Return the seconds from now, from a number or a date; None for other texts."""
     if text is None:
         return None

@@ -18,7 +18,7 @@ from flyteapps.errors import ConfigError
 from flyteapps.flows.operations import Method
 from flyteapps.support.clock import monotonic
 from flyteapps.transports import forks
-from flyteapps.transports.certificates import shown_by
+from flyteapps.transports.certificates import ClientCertificate, shown_by
 from flyteapps.transports.queue_stream import QueueStream
 from flyteapps.transports.task_stream import TaskStream
 
@@ -101,12 +101,18 @@ class GrpcioTransport:
     """A transport to one endpoint over grpcio's channels: one for all threads, and one for each event loop."""
 
     def __init__(
-        self, endpoint: Endpoint, certificates: bytes | None, skip_verify: bool, proxy: Proxy | None = None
+        self,
+        endpoint: Endpoint,
+        certificates: bytes | None,
+        skip_verify: bool,
+        proxy: Proxy | None = None,
+        client_cert: ClientCertificate | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._certificates = certificates
         self._skip_verify = skip_verify
         self._proxy = proxy
+        self._client_cert = client_cert
         self._begin()
         forks.register(self)
 
@@ -225,7 +231,8 @@ class GrpcioTransport:
         if not self._endpoint.secure:
             return module.insecure_channel(self._endpoint.target, options=options)
         trusted = shown_by(self._endpoint) if self._skip_verify else self._certificates
-        credentials = grpc.ssl_channel_credentials(trusted)
+        own = self._client_cert
+        credentials = grpc.ssl_channel_credentials(trusted, own and own.key, own and own.cert)
         return module.secure_channel(self._endpoint.target, credentials, options=options)
 
 

@@ -27,8 +27,8 @@ from urllib.parse import urlsplit
 from pyqwest import FullResponse, Headers
 
 from flyteapps.endpoint import Endpoint
-from flyteapps.settings import REQUEST_ID
 from flyteapps.support.clock import monotonic
+from flyteapps.support.request_ids import REQUEST_ID
 from flyteapps.transports.delays import REFUSED, note
 from flyteapps.transports.transport import SLICE_SECONDS
 
@@ -184,7 +184,8 @@ class Http1Client:
 
     def head_of(self, method: str, url: str, headers: Iterable[tuple[str, str]], length: int) -> bytes:
         """Return the request line and the headers."""
-        target = urlsplit(url).path or "/"
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         lines = [f"{method} {target} HTTP/1.1", f"host: {self._endpoint.authority}", f"content-length: {length}"]
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -10,6 +10,7 @@ from flyteapps.errors import ConfigError
 from flyteapps.transports.transport import Transport
 
 if TYPE_CHECKING:
+    from flyteapps.transports.certificates import ClientCertificate
     from flyteapps.transports.proxies import Proxy
 
 
@@ -19,6 +20,7 @@ def open_transport(
     http_version: str | None,
     ca_cert: str | os.PathLike[str] | bytes | None,
     skip_verify: bool,
+    client_cert: ClientCertificate | None = None,
 ) -> Transport:
     """Return the transport to the endpoint, not connected yet. Raises ConfigError for options that exclude another."""
     if protocol not in ("connect", "grpc", "grpcio"):
@@ -27,21 +29,29 @@ def open_transport(
         raise ConfigError(f'http_version={http_version!r}: "1.1" or "2"')
     if protocol != "connect" and http_version == "1.1":
         raise ConfigError(f'protocol={protocol!r} needs http_version="2"')
-    if not endpoint.secure and (ca_cert is not None or skip_verify):
-        raise ConfigError(f"{endpoint.url} is without TLS: ca_cert and insecure_skip_verify have no meaning there")
-    certificates = ca_cert if ca_cert is None or isinstance(ca_cert, bytes) else _read(ca_cert)
-    if certificates is not None:
-        _check(certificates)
+    if not endpoint.secure and (ca_cert is not None or skip_verify or client_cert is not None):
+        raise ConfigError(
+            f"{endpoint.url} is without TLS: ca_cert, client_cert and insecure_skip_verify have no meaning there"
+        )
+    certificates = authorities(ca_cert)
     skip_verify = skip_verify and certificates is None  # an explicit authority takes precedence, as in the SDK
     http2 = protocol != "connect" or http_version == "2"
     proxy = None if endpoint.is_loopback else _proxy(endpoint, protocol, http2, skip_verify)
     if protocol == "grpcio":
         from flyteapps.transports.grpcio import GrpcioTransport
 
-        return GrpcioTransport(endpoint, certificates, skip_verify, proxy)
+        return GrpcioTransport(endpoint, certificates, skip_verify, proxy, client_cert)
     from flyteapps.transports.connect import ConnectTransport
 
-    return ConnectTransport(endpoint, protocol == "grpc", http_version, certificates, skip_verify, proxy)
+    return ConnectTransport(endpoint, protocol == "grpc", http_version, certificates, skip_verify, proxy, client_cert)
+
+
+def authorities(ca_cert: str | os.PathLike[str] | bytes | None) -> bytes | None:
+    """Return the certificates to trust, as PEM, None for the system's. Raises ConfigError."""
+    certificates = ca_cert if ca_cert is None or isinstance(ca_cert, bytes) else _read(ca_cert)
+    if certificates is not None:
+        _check(certificates)
+    return certificates
 
 
 def _proxy(endpoint: Endpoint, protocol: str, http2: bool, skip_verify: bool) -> Proxy | None:

@@ -1,0 +1,51 @@
+"""Ways to log in to a plane: `Client(auth=...)`; `import flyteapps` loads none of them.
+
+A token or a function that returns one can be passed as it is. The names are those of the Flyte SDK's `admin.authType`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flyteapps.auth.base import Auth as Auth
+    from flyteapps.auth.client_secret import ApiKey as ApiKey
+    from flyteapps.auth.client_secret import ClientSecret as ClientSecret
+    from flyteapps.auth.external_command import ExternalCommand as ExternalCommand
+    from flyteapps.auth.given import Passthrough as Passthrough
+    from flyteapps.auth.given import StaticToken as StaticToken
+    from flyteapps.auth.given import TokenFunction as TokenFunction
+    from flyteapps.auth.given import auth_metadata as auth_metadata
+
+_HOME = {
+    "base": ("Auth",),
+    "client_secret": ("ApiKey", "ClientSecret"),
+    "external_command": ("ExternalCommand",),
+    "given": ("Passthrough", "StaticToken", "TokenFunction", "auth_metadata"),
+}
+
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "ClientSecret",
+    "ExternalCommand",
+    "Passthrough",
+    "StaticToken",
+    "TokenFunction",
+    "auth_metadata",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})
