@@ -45,7 +45,8 @@ def _call(
     copy = type(request)()
     copy.CopyFrom(request)
     deadline = time.monotonic() + timeout if timeout else None
-    return Call(operation, copy, headers or NO_METADATA, deadline)
+    metadata = {name.lower(): value for name, value in headers.items()} if headers else NO_METADATA
+    return Call(operation, copy, metadata, deadline)
 
 
 class DirectTransport:
