@@ -105,7 +105,8 @@ class FaultTable:
         self._refused = refused
         self._limited = limited
         self._rules: dict[str, Rule] = {}
-        self._by_rpc: dict[str, _Rules] = {}
+        self.by_rpc: dict[str, RulesOfRpc] = {}
+        """The rules about each RPC that has any, SERVICE/METHOD."""
         self._number = 0
 
     def __len__(self) -> int:
@@ -151,14 +152,10 @@ class FaultTable:
         """The highest age of a stale read, in nanoseconds; 0 without any."""
         return max((rule.age for rule in self._rules.values()), default=0)
 
-    def has(self, rpc: str) -> bool:
-        """Return whether there is a rule about an RPC, SERVICE/METHOD."""
-        return rpc in self._by_rpc
-
     def decide(self, subject: Subject) -> list[Rule]:
         """Return the rules whose faults a call gets, in order; the last of them may end it."""
         chosen: list[Rule] = []
-        rules = self._by_rpc.get(subject.rpc)
+        rules = self.by_rpc.get(subject.rpc)
         now = self._now()
         for rule in rules.about(subject.app.name) if rules is not None else ():
             if rule.selects(subject) and rule.applies(now):
@@ -204,33 +201,43 @@ class FaultTable:
         return rpcs
 
     def _index(self) -> None:
-        self._by_rpc = {}
+        self.by_rpc = {}
         for rule in self._rules.values():
             for rpc in rule.rpcs:
-                self._by_rpc.setdefault(rpc, _Rules()).add(rule)
+                self.by_rpc.setdefault(rpc, RulesOfRpc()).add(rule)
 
 
-class _Rules:
-    """The rules about one RPC, in order. Those about an app of a plain name are found by that name."""
+class RulesOfRpc:
+    """The rules about one RPC, in order. Those about an app of a plain name are found by that name.
+
+    A call can be selected if its app is in `named`, or if there are `others`: to be looked up before anything is made
+    for it.
+    """
 
     def __init__(self) -> None:
-        self._any: list[Rule] = []
-        self._named: dict[str, list[Rule]] = {}
+        self.named: dict[str, list[Rule]] = {}
+        """The rules about apps of a plain name, by that name."""
+        self.others: list[Rule] = []
+        """The rules about calls of other apps, too, and of none."""
 
     def add(self, rule: Rule) -> None:
         """Add a rule after the others."""
         name = rule.fault.app.name
         if name and not GLOB_CHARACTERS.intersection(name):
-            self._named.setdefault(name, []).append(rule)
+            self.named.setdefault(name, []).append(rule)
         else:
-            self._any.append(rule)
+            self.others.append(rule)
+
+    def may_concern(self, name: str) -> bool:
+        """Return whether a rule may be about a call that names an app of that name."""
+        return bool(self.others) or name in self.named
 
     def about(self, name: str) -> list[Rule]:
         """Return the rules that an app of that name may be selected by, in order."""
-        named = self._named.get(name)
+        named = self.named.get(name)
         if named is None:
-            return self._any
-        return sorted(self._any + named, key=lambda rule: rule.number) if self._any else named
+            return self.others
+        return sorted(self.others + named, key=lambda rule: rule.number) if self.others else named
 
 
 def copy_of(fault: Fault) -> Fault:

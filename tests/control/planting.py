@@ -32,7 +32,7 @@ from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import EventLog
 from serving import test_uploads
 
-from . import test_calls, test_clock, test_faults, test_leases, test_stale
+from . import test_calls, test_clock, test_faults, test_leases, test_quick_reads, test_stale
 
 Case = Callable[[], object]
 
@@ -224,7 +224,38 @@ PLANTED = [
         on_calls(test_calls.test_verify_explains_what_differs),
     ),
     Planted(CallLog, "_trim", "popleft()", "pop()", test_calls.test_the_oldest_calls_are_forgotten),
-    Planted(CallLog, "_trim", "> self.size or", "> self.size + 1 or", test_calls.test_the_oldest_calls_are_forgotten),
+    Planted(CallLog, "_oldest", "self.size + 1", "self.size", test_calls.test_the_oldest_calls_are_forgotten),
+    Planted(CallLog, "_oldest", "self.size + 1", "self.size", test_quick_reads.test_the_oldest_of_reads_are_forgotten),
+    Planted(CallLog, "_trim", "oldest.number + 1", "oldest.number", test_calls.test_bytes_of_calls_are_bounded),
+    # a Get without faults, and its record
+    Planted(
+        Interceptor,
+        "call",
+        "log.answer(response, call.protocol, call.caller)",
+        "pass",
+        on_calls(test_calls.test_a_call_is_recorded_whole),
+    ),
+    Planted(
+        Interceptor,
+        "read_again",
+        "record, named",
+        "record, ()",
+        test_quick_reads.test_a_rule_that_is_added_later_is_not_passed_by,
+    ),
+    Planted(
+        Interceptor,
+        "read_again",
+        "named is None or not dialect.read_again(record, named)",
+        "not dialect.read_again(record, named or ())",
+        test_quick_reads.test_a_rule_of_a_glob_is_not_passed_by,
+    ),
+    Planted(
+        Interceptor,
+        "read_again",
+        "if (log := self.log).size",
+        "if False",
+        test_quick_reads.test_a_repeated_read_over_http_is_recorded,
+    ),
     # the clock, and resets
     Planted(
         _Until,

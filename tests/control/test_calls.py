@@ -166,6 +166,7 @@ def test_bytes_of_calls_are_bounded() -> None:
         kept = plane.calls.list()
         assert 0 < sum(each.ByteSize() for each in kept) <= MAX_BYTES * 1.01
         assert kept[-1].app == "proj/dev/a79"
+        assert (plane.count_calls(), plane.forgotten_calls()) == (len(kept), 80 - len(kept))
 
 
 def test_the_log_can_be_off() -> None:

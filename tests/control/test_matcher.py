@@ -149,7 +149,8 @@ def test_calls_get_the_rules_of_the_oracle(rules: list[Given], steps: list[tuple
         now += seconds * SECOND
         decided = [each.fault.id for each in table.decide(subject)]
         assert decided == oracle.decide(subject, now)
-        assert table.has(subject.rpc) or not decided
+        of_rpc = table.by_rpc.get(subject.rpc)
+        assert not decided or (of_rpc is not None and of_rpc.may_concern(subject.app.name))
     assert [(each.matched, each.applied) for each in table.list()] == [
         *zip(oracle.matched, oracle.applied, strict=True)
     ]

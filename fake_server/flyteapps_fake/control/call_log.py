@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from heapq import merge
+from time import time
 from typing import Any
+
+from flyteidl2.app.app_payload_pb2 import GetRequest, GetResponse
 
 from flyteapps_control.selection import AppName
 from flyteapps_fake.control.subject import app_named_by
-from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.call import Call, Protocol
+from flyteapps_fake.core.operations import GET, Operation
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of requests and responses that are kept."""
@@ -19,6 +22,10 @@ MAX_MESSAGES = 100
 RECORD_BYTES = 400
 """Bytes of a record besides its messages."""
 NO_MESSAGES: deque[bytes] = deque(maxlen=0)
+
+QuickRead = tuple[int, int, float, bytes, Protocol, str | None]
+"""A Get by the id of a stored app: its number, times, response, protocol and caller. A Record is made of it on demand.
+"""
 
 
 class Record:
@@ -45,12 +52,12 @@ class Record:
         "time_ns",
     )
 
-    def __init__(self, log: CallLog, number: int, call: Call[Any], time_ns: int) -> None:
+    def __init__(self, log: CallLog, number: int, call: Call[Any], time_ns: int, real_time: float) -> None:
         self._log = log
         self.number = number
         self._call = call
         self.time_ns = time_ns
-        self.real_time = time.time()
+        self.real_time = real_time
         # the plane may change and keep the request of a write
         self._request: bytes | None = None if call.operation.no_side_effects else call.request.SerializeToString()
         self._response: bytes | None = None
@@ -61,6 +68,18 @@ class Record:
         self.message = ""
         self.faults: tuple[str, ...] = ()
         self.size: int = RECORD_BYTES + (call.request.ByteSize() if self._request is None else len(self._request))
+
+    @classmethod
+    def of(cls, read: QuickRead, log: CallLog) -> Record:
+        """Return the record of a Get, whose request was the id of the app that it returned."""
+        number, time_ns, real_time, response, protocol, caller = read
+        app_id = GetResponse.FromString(response).app.metadata.id
+        call = Call(GET, GetRequest(app_id=app_id), caller=caller, protocol=protocol)
+        record = cls(log, number, call, time_ns, real_time)
+        record._response = response
+        record.size += len(response)
+        record.code = "OK"
+        return record
 
     @property
     def operation(self) -> Operation:
@@ -127,57 +146,99 @@ class Record:
 
 
 class CallLog:
-    """The recorded calls, at most `size` of them, in order. Not thread-safe."""
+    """The recorded calls, at most `size` of them, in order. Not thread-safe.
+
+    `now` returns the plane's time. A Get takes few microseconds, so that its record is one tuple in a ring, and bytes
+    are not summed up for it: as many as fit into the ring, of so few bytes each, have half of `MAX_BYTES` at most. All
+    other calls have a Record, whose bytes are counted, with the other half.
+    """
 
     def __init__(self, size: int, now: Callable[[], int]) -> None:
         self.size = size
-        self._now = now
+        self.now = now
         self._records: deque[Record] = deque()
+        self._reads: deque[QuickRead] = deque(maxlen=size)
+        self._max_read_bytes = MAX_BYTES // 2 // max(1, size) - RECORD_BYTES
         self._bytes = 0
         self._number = 0
-        self.forgotten = 0
-        """Number of calls that were recorded and are forgotten by now."""
-        self.on_finished: Callable[[Record], None] | None = None
-        """The listener for calls that are over; it must not wait."""
+        self._first = 1
+        """The number of the oldest call that is kept; calls before it are forgotten, or cleared."""
+        self._cleared = 0
+        """Number of calls that were cleared."""
+        self._on_finished: Callable[[Record], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._records)
+        return self._number - self._oldest() + 1
 
     def __iter__(self) -> Iterator[Record]:
-        return iter(tuple(self._records))
+        first = self._oldest()
+        reads = [Record.of(each, self) for each in self._reads if each[0] >= first]
+        records = [each for each in self._records if each.number >= first]
+        return merge(reads, records, key=lambda record: record.number)
+
+    @property
+    def forgotten(self) -> int:
+        """Number of calls that were recorded and are forgotten by now."""
+        return self._oldest() - 1 - self._cleared
+
+    def on_finished(self, listener: Callable[[Record], None]) -> None:
+        """Call `listener` with each call that is over; it must not wait."""
+        self._on_finished = listener
+        self._max_read_bytes = -1
 
     def begin(self, call: Call[Any]) -> Record:
         """Record a call that begins."""
         self._number += 1
-        record = Record(self, self._number, call, self._now())
-        self._records.append(record)
-        self._bytes += record.size
-        if len(self._records) > self.size or self._bytes > MAX_BYTES:
-            self._trim()
+        record = Record(self, self._number, call, self.now(), time())
+        self._add(record)
         return record
+
+    def answer(self, response: bytes, protocol: Protocol, caller: str | None = None) -> None:
+        """Record a Get by the id of a stored app, which was answered at once."""
+        self._number = number = self._number + 1
+        read = (number, self.now(), time(), response, protocol, caller)
+        if len(response) <= self._max_read_bytes:
+            self._reads.append(read)
+        else:
+            self._add(Record.of(read, self))
 
     def grow(self, record: Record, size: int) -> None:
         """Count the bytes by which a record grew."""
-        if record.number > self._number - len(self._records):  # else it is forgotten already
+        if record.number >= self._first:  # else it is forgotten already
             record.size += size
             self._bytes += size
-            if self._bytes > MAX_BYTES:
-                self._trim()
+            self._trim()
 
     def finish(self, record: Record) -> None:
         """Report that a call is over."""
-        if self.on_finished is not None:
-            self.on_finished(record)
+        if self._on_finished is not None:
+            self._on_finished(record)
 
     def clear(self) -> int:
         """Forget all calls; return how many there were."""
-        count = len(self._records)
+        count = len(self)
+        self._cleared += count
+        self._first = self._number + 1
         self._records.clear()
+        self._reads.clear()
         self._bytes = 0
         return count
 
+    def _add(self, record: Record) -> None:
+        self._records.append(record)
+        self._bytes += record.size
+        self._trim()
+        if record.code:
+            self.finish(record)
+
+    def _oldest(self) -> int:
+        """Return the number of the oldest call that is kept."""
+        return max(self._first, self._number - self.size + 1)
+
     def _trim(self) -> None:
-        """Forget the oldest records beyond the bounds."""
-        while len(self._records) > self.size or (self._bytes > MAX_BYTES and len(self._records) > 1):
-            self._bytes -= self._records.popleft().size
-            self.forgotten += 1
+        """Forget the oldest records beyond the bounds, and all calls before them."""
+        records, first = self._records, self._oldest()
+        while records[0].number < first or (self._bytes > MAX_BYTES // 2 and len(records) > 1):
+            oldest = records.popleft()
+            self._bytes -= oldest.size
+            self._first = oldest.number + 1

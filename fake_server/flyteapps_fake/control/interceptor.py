@@ -6,20 +6,23 @@ Entered under the plane's lock. Without rules and with the log off a plane doesn
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, TypeVar
 
-from flyteapps_control.fault_table import FaultTable, Rule
+from google.protobuf.message import Message
+
+from flyteapps_control.fault_table import FaultTable, Rule, RulesOfRpc
 from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake.control.call_log import CallLog, Record
 from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer, Postponed
 from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
-from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, Notice
+from flyteapps_fake.core.call import Call, Protocol
+from flyteapps_fake.core.dialect import Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, UPDATE_STATUS, WATCH
+from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, UPDATE_STATUS, WATCH, Operation
+from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
@@ -31,6 +34,7 @@ LIMITED = {
     "steal_lease": [UPDATE_STATUS.rpc],
 }
 """The RPCs that a rule can be about, by those effects which not all calls can have."""
+NO_RULES = RulesOfRpc()
 STALL_END = "stall-end"
 """The kind of the timers of stalled streams."""
 
@@ -48,12 +52,14 @@ class Interceptor:
         self.table = FaultTable(
             lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, LIMITED
         )
-        self.log = CallLog(calls, self._now)
+        self.log = CallLog(calls, timeline.clock.now)
         self.active = False
         self.on_notice: Callable[[Notice], None] | None = None
         """The function that is called with a notice of each fault that a call has."""
         self.applied = 0
         """Number of faults that calls have had, of rules that were removed, too."""
+        self._named_in_rules_of_get: Container[str] | None = None
+        """The names of the apps that rules about Get are about; None if some are about apps of any name."""
         self._stalls: dict[int, tuple[StreamFilter, OpenStream]] = {}
         self._stall = 0
         timeline.handle(STALL_END, self._end_stall, "a stalled stream goes on", lambda _: "")
@@ -73,20 +79,46 @@ class Interceptor:
 
     def _refresh(self) -> None:
         self.active = bool(len(self.table) or self.log.size)
+        rules = self.table.by_rpc.get(GET.rpc, NO_RULES)
+        self._named_in_rules_of_get = rules.named if not rules.others else None
         age = self.table.age
         self._dialect.keep_history(age)
         if not age:
             self._timeline.forget_past()
 
-    def caches(self, rpc: str) -> bool:
-        """Return whether responses of the RPC may be sent again without a call: not if it has rules."""
-        return not self.active or not self.table.has(rpc)
+    def may_concern(self, operation: Operation, request: Message) -> bool:
+        """Return whether a rule may be about such a call, by its RPC and the name of its app."""
+        rules = self.table.by_rpc.get(operation.rpc)
+        return rules is not None and rules.may_concern(operation.app_id(request).name)
 
-    def record(self, call: Call[Any], response: bytes) -> None:
-        """Record a call that was answered by a response of before."""
-        self.log.begin(call).answer(response)
+    def call(self, call: Call[Any], dialect: Dialect) -> bytes:
+        """Return the encoded response of a unary call, with its faults. Raises RpcError, Postponed.
 
-    def call(
+        A Get takes few microseconds: if no rule can be about it, by the name of its app alone, nothing is made for the
+        rules, and for the log nothing that can be made when it is read.
+        """
+        if call.operation is GET and (named := self._named_in_rules_of_get) is not None:
+            response = dialect.get_stored(call, named)
+            if response is not None:
+                if (log := self.log).size:
+                    log.answer(response, call.protocol, call.caller)
+                return response
+        return self.run(call, dialect.call, bytes, dialect.call_as_of)
+
+    def read(self, call: Call[Any], dialect: Dialect) -> StoredApp:
+        """Return the app that a Get asks for, with the call's faults. Raises RpcError, Postponed."""
+        return self.run(call, dialect.read, _get_response, dialect.read_as_of)
+
+    def read_again(self, record: StoredApp, response: bytes, protocol: Protocol, dialect: Dialect) -> bool:
+        """Return whether a Get finds that very record again, unless a rule may be about it; record the call if so."""
+        named = self._named_in_rules_of_get
+        if named is None or not dialect.read_again(record, named):
+            return False
+        if (log := self.log).size:
+            log.answer(response, protocol)
+        return True
+
+    def run(
         self,
         call: Call[Any],
         run: Callable[[Call[Any]], T],
@@ -135,7 +167,7 @@ class Interceptor:
     def _begin(self, call: Call[Any]) -> tuple[Record | None, Sequence[Rule]]:
         record = self.log.begin(call) if self.log.size else None
         rules: Sequence[Rule] = ()
-        if len(self.table) and self.table.has(call.operation.rpc):
+        if self.may_concern(call.operation, call.request):
             subject = subject_of(call)
             rules = self.table.decide(subject)
             self.applied += len(rules)
@@ -222,6 +254,10 @@ def _now_or_then(
     """Return `run`, or `as_of` at the highest age that a rule for stale reads has."""
     age = max(rule.age for rule in rules)
     return (lambda call: as_of(call, age)) if age else run
+
+
+def _get_response(stored: StoredApp) -> bytes:
+    return field(1, stored.encoded)
 
 
 def _run(call: Call[Any], run: Callable[[Call[Any]], T], record: Record | None) -> T:

@@ -6,7 +6,7 @@ A dialect is entered under the plane's lock, after what was due has happened.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyteapps_control.selection import AppName
@@ -91,8 +91,18 @@ class Dialect(Planner):
         """Return the app that a Get asks for. Raises RpcError."""
         raise NotImplementedError
 
-    def read_again(self, record: Any) -> bool:
-        """Return whether a Get of that app would still find that very record, and count it as a read if so."""
+    def get_stored(self, call: Call[Any], unless: Container[str]) -> bytes | None:
+        """Return the encoded response of a Get by the id of a stored app; None for any other, which `call` answers.
+
+        `unless`: names of apps; None for one of them, and the Get doesn't count as a read yet.
+        """
+        return None
+
+    def read_again(self, record: Any, unless: Container[str] = ()) -> bool:
+        """Return whether a Get of that app would still find that very record, and count it as a read if so.
+
+        `unless`: as in `get_stored`.
+        """
         raise NotImplementedError
 
     @abstractmethod
@@ -183,7 +193,7 @@ class Closed(Dialect):
         """Refuse the call with UNAVAILABLE."""
         self._refuse()
 
-    def read_again(self, record: Any) -> bool:
+    def read_again(self, record: Any, unless: Container[str] = ()) -> bool:
         """Refuse the call with UNAVAILABLE."""
         self._refuse()
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
+from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest, TailLogsResponse
 from flyteidl2.app.app_payload_pb2 import (
     CreateRequest,
@@ -32,6 +34,9 @@ from google.protobuf.message import Message
 
 APP_SERVICE = "flyteidl2.app.AppService"
 APP_LOGS_SERVICE = "flyteidl2.app.AppLogsService"
+
+AppIdPlace = Callable[[Any], Identifier]
+"""Finds the id of the app that a request names; an empty one if it names none."""
 
 OrgPlace = Callable[[Any], tuple[Message, str] | None]
 """Finds the org of a request: the message that has it and the name of its field, None if the request has none."""
@@ -63,11 +68,24 @@ def org_in(*paths: str) -> OrgPlace:
 
 
 _NO_ORG = org_in()
+_EMPTY = Identifier()
+
+
+def _no_app_id(request: object) -> Identifier:
+    return _EMPTY
+
+
+def _app_id_of_logs(request: Any) -> Identifier:
+    return request.replica_id.app_id if request.HasField("replica_id") else request.app_id
+
+
+_ID_OF_APP: AppIdPlace = attrgetter("app.metadata.id")
+_APP_ID: AppIdPlace = attrgetter("app_id")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One RPC. `org` finds the org of its requests."""
+    """One RPC. `org` finds the org of its requests, and `app_id` the id of the app that they name."""
 
     service: str
     method: str
@@ -76,6 +94,7 @@ class Operation:
     streaming: bool = False
     no_side_effects: bool = False
     org: OrgPlace = _NO_ORG
+    app_id: AppIdPlace = _no_app_id
     rpc: str = field(init=False)
     """Its full name, such as flyteidl2.app.AppService/Get."""
     path: str = field(init=False)
@@ -93,15 +112,21 @@ _OF_LOGS = org_in("app_id.org", "replica_id.app_id.org")
 _OF_LIST = org_in("cluster_id.organization", "project.organization", "artifact.", "org")
 _OF_WATCH = org_in("cluster_id.organization", "project.organization", "app_id.org", "org")
 
-CREATE = Operation(APP_SERVICE, "Create", CreateRequest, CreateResponse, org=_OF_APP)
-GET = Operation(APP_SERVICE, "Get", GetRequest, GetResponse, no_side_effects=True, org=_OF_ID)
-UPDATE = Operation(APP_SERVICE, "Update", UpdateRequest, UpdateResponse, org=_OF_APP)
-UPDATE_STATUS = Operation(APP_SERVICE, "UpdateStatus", UpdateStatusRequest, UpdateStatusResponse, org=_OF_APP)
-DELETE = Operation(APP_SERVICE, "Delete", DeleteRequest, DeleteResponse, org=_OF_ID)
+CREATE = Operation(APP_SERVICE, "Create", CreateRequest, CreateResponse, org=_OF_APP, app_id=_ID_OF_APP)
+GET = Operation(APP_SERVICE, "Get", GetRequest, GetResponse, no_side_effects=True, org=_OF_ID, app_id=_APP_ID)
+UPDATE = Operation(APP_SERVICE, "Update", UpdateRequest, UpdateResponse, org=_OF_APP, app_id=_ID_OF_APP)
+UPDATE_STATUS = Operation(
+    APP_SERVICE, "UpdateStatus", UpdateStatusRequest, UpdateStatusResponse, org=_OF_APP, app_id=_ID_OF_APP
+)
+DELETE = Operation(APP_SERVICE, "Delete", DeleteRequest, DeleteResponse, org=_OF_ID, app_id=_APP_ID)
 LIST = Operation(APP_SERVICE, "List", ListRequest, ListResponse, no_side_effects=True, org=_OF_LIST)
-WATCH = Operation(APP_SERVICE, "Watch", WatchRequest, WatchResponse, True, no_side_effects=True, org=_OF_WATCH)
+WATCH = Operation(
+    APP_SERVICE, "Watch", WatchRequest, WatchResponse, True, no_side_effects=True, org=_OF_WATCH, app_id=_APP_ID
+)
 LEASE = Operation(APP_SERVICE, "Lease", LeaseRequest, LeaseResponse, True, org=_OF_CLUSTER)
-TAIL_LOGS = Operation(APP_LOGS_SERVICE, "TailLogs", TailLogsRequest, TailLogsResponse, True, org=_OF_LOGS)
+TAIL_LOGS = Operation(
+    APP_LOGS_SERVICE, "TailLogs", TailLogsRequest, TailLogsResponse, True, org=_OF_LOGS, app_id=_app_id_of_logs
+)
 
 OPERATIONS: Mapping[str, Operation] = {
     row.path: row for row in (CREATE, GET, UPDATE, UPDATE_STATUS, DELETE, LIST, WATCH, LEASE, TAIL_LOGS)

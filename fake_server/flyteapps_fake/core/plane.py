@@ -17,12 +17,10 @@ from flyteapps_control.v1.control_pb2 import AppSelector, Fault
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
-from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import short_name
-from flyteapps_fake.core.operations import GET
-from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
@@ -35,10 +33,6 @@ from flyteapps_fake.dialects import Maker, maker_of
 from flyteapps_fake.simulation.book import ScenarioBook
 
 T = TypeVar("T")
-
-
-def _get_response(record: StoredApp) -> bytes:
-    return field(1, record.encoded)
 
 
 class Plane:
@@ -99,14 +93,14 @@ class Plane:
 
     def notify_of_calls(self, listener: Callable[[Record], None]) -> None:
         """Call `listener`, under the plane's lock, with every recorded call once it is over."""
-        self._interceptor.log.on_finished = listener
+        self._interceptor.log.on_finished(listener)
 
     def call(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a unary RPC. Raises RpcError, and Postponed for a delay."""
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.call(call, self._dialect.call, bytes, self._dialect.call_as_of)
+                return self._interceptor.call(call, self._dialect)
             return self._dialect.call(call)
 
     def read(self, call: Call[Any]) -> StoredApp:
@@ -114,29 +108,22 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.call(call, self._dialect.read, _get_response, self._dialect.read_as_of)
+                return self._interceptor.read(call, self._dialect)
             return self._dialect.read(call)
 
-    @property
-    def records_calls(self) -> bool:
-        """Whether the log of calls is on."""
-        return self._interceptor.log.size > 0
-
-    def read_again(self, record: StoredApp, recorded: tuple[Call[Any], bytes] | None = None) -> bool:
+    def read_again(self, record: StoredApp, response: bytes, protocol: Protocol) -> bool:
         """Return whether a Get of that app would still find that very record, and count it as a read if so.
 
-        `recorded`: the call and its response, for the log of calls.
+        `response`: what it is answered with, by that protocol. One that a rule for faults may be about isn't.
 
         A response cache over it answers a repeated Get in a third of the Python calls of a first one (18 of 56 over
         Connect), which is what polling clients send.
         """
         with self._lock:
             self._timeline.run_due()
-            if not (self._interceptor.caches(GET.rpc) and self._dialect.read_again(record)):
-                return False
-            if recorded is not None:
-                self._interceptor.record(*recorded)
-            return True
+            if self._interceptor.active:
+                return self._interceptor.read_again(record, response, protocol, self._dialect)
+            return self._dialect.read_again(record)
 
     def open(self, call: Call[Any]) -> OpenStream:
         """Open the stream of a server-streaming RPC. Raises RpcError, and Postponed for a delay."""
@@ -234,7 +221,7 @@ class Plane:
         if not self._interceptor.active:
             return run(call)
         with self._lock:
-            return self._interceptor.call(call, run, bytes)
+            return self._interceptor.run(call, run, bytes)
 
     def know(self, rpcs: Iterable[str]) -> None:
         """Record that these RPCs are served, too, SERVICE/METHOD each."""

@@ -5,15 +5,13 @@ An answer is reused as long as the record that it was made of is the plane's cur
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
 
 from flyteapps_fake.control.effects import Postponed
-from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.dialect import StoredApp
-from flyteapps_fake.core.operations import GET, Operation
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.protobuf import field
 
@@ -35,17 +33,13 @@ class ResponseCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def lookup(self, body: bytes, call_of: Callable[[Operation, Message], Call[Any]]) -> tuple[bytes, Message] | None:
-        """Return the encoded answer and the request, where both are known and the app hasn't changed.
-
-        `call_of` returns the call of a request, which the log of calls needs.
-        """
+    def lookup(self, body: bytes, protocol: Protocol) -> tuple[bytes, Message] | None:
+        """Return the encoded answer and the request, where both are known and the app hasn't changed."""
         known = self._known.get(body)
         if known is None:
             return None
         record, answer, request = known
-        recorded = (call_of(GET, request), answer) if self._plane.records_calls else None
-        return (answer, request) if self._plane.read_again(record, recorded) else None
+        return (answer, request) if self._plane.read_again(record, answer, protocol) else None
 
     def read(self, body: bytes, call: Call[Any]) -> bytes:
         """Return the encoded answer of the plane, and keep it. Raises RpcError, Postponed."""

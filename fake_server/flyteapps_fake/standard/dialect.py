@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping
 from typing import Any, ClassVar, cast
 
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -40,7 +40,7 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
-from flyteapps_fake.core.validation import check, check_bytes
+from flyteapps_fake.core.validation import check
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
@@ -52,6 +52,9 @@ from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.watch import Event, app_scope, watch_scopes
+
+MAX_ID_REQUEST_BYTES = 1024
+"""Bytes of a Get that has an app's id, and little else: a larger one is checked whole."""
 
 
 class Standard(Dialect):
@@ -108,10 +111,8 @@ class Standard(Dialect):
     def call(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a unary RPC. Raises RpcError."""
         if call.operation is GET:  # which checks less of a request whose app is there
-            record = self.read(call)
-            if record is not self._last_read:  # who waits by Gets asks for one app, and most answers are the last one
-                self._last_read, self._last_response = record, field(1, record.encoded)
-            return self._last_response
+            response = self.get_stored(call, ())
+            return response if response is not None else field(1, self.read(call).encoded)
         self._admit(call)
         return self.handler_of(self._unary, call.operation)(call.request)
 
@@ -126,21 +127,43 @@ class Standard(Dialect):
         check(call.request)
         self.state.organization.adopt(named)
 
+    def get_stored(self, call: Call[Any], unless: Container[str]) -> bytes | None:
+        """Return the encoded response of a Get by the id of a stored app; None for any other, and for those names."""
+        record = self._stored(call, unless)
+        if record is None:
+            return None
+        if record is not self._last_read:  # who waits by Gets asks for one app, and most answers are the last one
+            self._last_read, self._last_response = record, field(1, record.encoded)
+        return self._last_response
+
     def read(self, call: Call[Any]) -> AppRecord:
         """Return the app that a Get asks for. Raises RpcError."""
+        stored = self._stored(call, ())
+        if stored is not None:
+            return stored
         request: GetRequest = call.request
         named = self.state.organization.fill(call)
-        record = reads.find(self.state, request)
-        # the id of an app that is there was checked when it was created
-        check(request) if record is None else check_bytes(request)
+        check(request)
         self.state.organization.adopt(named)
-        if record is None:
-            record = reads.get(self.state, request)
+        return self._read(reads.get(self.state, request))
+
+    def _stored(self, call: Call[Any], unless: Container[str]) -> AppRecord | None:
+        organization = self.state.organization
+        if not organization.decided:
+            return None
+        organization.fill(call)
+        record = reads.find(self.state, call.request)
+        # the id of an app that is there was checked when it was created
+        if record is None or record.key.name in unless or call.request.ByteSize() > MAX_ID_REQUEST_BYTES:
+            return None
+        return self._read(record)
+
+    def _read(self, record: AppRecord) -> AppRecord:
         return self.state.require(record.key) if self._timeline.read(record.key) else record
 
-    def read_again(self, record: AppRecord) -> bool:
+    def read_again(self, record: AppRecord, unless: Container[str] = ()) -> bool:
         """Return whether a Get of that app would still find that very record, and count it as a read if so."""
-        if self.state.store.get(record.key) is not record:
+        if self.state.store.get(record.key) is not record or record.key.name in unless:
             return False
         return not self._timeline.read(record.key)
 

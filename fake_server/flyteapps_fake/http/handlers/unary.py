@@ -68,7 +68,7 @@ class UnaryHandler:
                 raise too_large(self._max_bytes)
             check_deadline(until)
             cache = endpoint.cache
-            if cache is not None and (known := cache.lookup(body, exchange.call)) is not None:
+            if cache is not None and (known := cache.lookup(body, "grpc" if grpc else "connect")) is not None:
                 answer, exchange.request = known
             else:
                 exchange.request = request = decode(endpoint.operation.request, body, self._request_limits)
