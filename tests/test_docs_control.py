@@ -45,6 +45,8 @@ def test_the_commands_print_what_the_page_shows(
 ) -> None:
     """Each command runs, in order, against one server; moments are left out of the comparison."""
     monkeypatch.chdir(tmp_path)
+    for name, text in re.findall(r'^```yaml title="(.*?)"\n(.*?)^```$', PAGE.read_text(), re.DOTALL | re.MULTILINE):
+        (tmp_path / name).write_text(text, encoding="utf-8")
     with FakeControlPlane(clock="manual", call_log=1_000) as plane:
         url = plane.serve().url
         monkeypatch.setenv("FLYTEAPPS_ENDPOINT", url)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from flyteapps_control.clock import Clock
     from flyteapps_control.face import Calls, Control, Faults
+    from flyteapps_control.scenarios import Scenarios
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.servers.embedded import EmbeddedServer
 
@@ -107,7 +108,7 @@ class FakeControlPlane(Plane):
 
     @property
     def control(self) -> Control:
-        """All that drives the plane: faults, the clock, the recorded calls."""
+        """All that drives the plane: faults, the clock, the recorded calls, scenarios."""
         if self._control is None:
             from flyteapps_control.face import Control
             from flyteapps_fake.control.service import ControlService
@@ -130,6 +131,11 @@ class FakeControlPlane(Plane):
         """The recorded calls: `plane.calls.verify("Update", app="hello", times=1)`."""
         return self.control.calls
 
+    @property
+    def scenarios(self) -> Scenarios:
+        """The scenarios of the plane's apps: `plane.scenarios.use("crash-loop", app="worker-*", times=1)`."""
+        return self.control.scenarios
+
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps (globs) with a code; return how many there were."""
         return self.control.drop_streams(app=app, project=project, domain=domain, code=code)
@@ -137,7 +143,7 @@ class FakeControlPlane(Plane):
     def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
         """Remove those apps (globs) with an event to their watchers; return how many there were.
 
-        Without any selection, rules and recorded calls are removed, too.
+        Without any selection, rules, recorded calls, added scenarios and uses are removed, too.
         """
         return self.control.reset(app=app, project=project, domain=domain)
 

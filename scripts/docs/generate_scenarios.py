@@ -36,11 +36,12 @@ The scenario of an app is the first of these that there is:
 
 1. the label `{LABEL}` of the app, or the variable `{VARIABLE}` in the environment of its container
    (for a pod app: of its primary container); the label wins;
-2. the one that is configured for its name: `flyteapps serve --scenario 'worker-*=crash-loop'` (repeat it for further
+2. the one that the control API lets it use: `plane.scenarios.use("crash-loop", app="worker-*", times=1)`;
+3. the one that is configured for its name: `flyteapps serve --scenario 'worker-*=crash-loop'` (repeat it for further
    patterns; the first match counts) or `FakeControlPlane(app_scenarios={{"worker-*": "crash-loop"}})`; the variable of
    the option is `FLYTEAPPS_APP_SCENARIO`, with patterns separated by spaces;
-3. one of [your own](#scenarios-of-your-own) whose `when` matches the app;
-4. `healthy`.
+4. one of [your own](#scenarios-of-your-own) whose `when` matches the app;
+5. `healthy`.
 
 An app that names an unknown scenario is FAILED at once, with a message that lists the known ones. Correct the spec, and
 the next revision starts over.
@@ -90,14 +91,17 @@ scenarios:
       - {weight: 1, steps: [{state: FAILED, substate: CRASH_LOOP, message: Given up, after: 1m}]}
 ```
 
-`flyteapps serve --scenarios scenarios.yaml` reads it; repeat the option for further files. Built-in scenarios can't be
-replaced. In a test a path will do, or a mapping as in the file:
+`flyteapps serve --scenarios scenarios.yaml` reads it; repeat the option for further files. In a test a path will do, or
+a mapping as in the file:
 
 ```python
 from flyteapps_fake import FakeControlPlane
 
 plane = FakeControlPlane(scenarios="scenarios.yaml", clock="manual")
 ```
+
+`plane.scenarios.add({...})` adds further ones while the plane runs, and `flyteapps control scenarios add FILE` to a
+server; [Drive the simulation](control.md#scenarios) has the commands. Built-in scenarios can't be replaced.
 
 A mistake is an error with file, line and column, before anything starts: an unknown field, a step that the
 [life cycle](lifecycle.md) doesn't know, a loop that no time passes in. [scenarios.schema.json](scenarios.schema.json)

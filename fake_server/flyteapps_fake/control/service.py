@@ -1,4 +1,4 @@
-"""ControlService over one plane: faults, clock, the log of calls, streams and apps."""
+"""ControlService over one plane: faults, clock, the log of calls, scenarios, streams and apps."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from flyteapps_fake.control.call_query import Query
 from flyteapps_fake.control.clock_service import ClockService
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.record_form import recorded
+from flyteapps_fake.control.scenario_service import ScenarioService
 from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
@@ -45,7 +46,7 @@ class ControlService:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        clock = ClockService(plane)
+        clock, scenarios = ClockService(plane), ScenarioService(plane)
         self.handlers: Mapping[str, Row] = {
             "AddFaults": Row(pb.AddFaultsRequest, pb.AddFaultsResponse, self._add_faults),
             "ListFaults": Row(pb.ListFaultsRequest, pb.ListFaultsResponse, self._list_faults, True),
@@ -55,6 +56,10 @@ class ControlService:
             "ListCalls": Row(pb.ListCallsRequest, pb.ListCallsResponse, self._list_calls, True),
             "VerifyCalls": Row(pb.VerifyCallsRequest, pb.VerifyCallsResponse, self._verify_calls, True),
             "ClearCalls": Row(pb.ClearCallsRequest, pb.ClearCallsResponse, self._clear_calls),
+            "AddScenarios": Row(pb.AddScenariosRequest, pb.AddScenariosResponse, scenarios.add),
+            "ListScenarios": Row(pb.ListScenariosRequest, pb.ListScenariosResponse, scenarios.list, True),
+            "RemoveScenarios": Row(pb.RemoveScenariosRequest, pb.RemoveScenariosResponse, scenarios.remove),
+            "UseScenario": Row(pb.UseScenarioRequest, pb.UseScenarioResponse, scenarios.use),
             "DropStreams": Row(pb.DropStreamsRequest, pb.DropStreamsResponse, self._drop_streams),
             "Reset": Row(pb.ResetRequest, pb.ResetResponse, self._reset),
         }
@@ -135,6 +140,8 @@ class ControlService:
         if AppGlobs(request.app).is_all:
             self._plane.remove_faults([])
             self._plane.clear_calls()
+            with self._plane.scenario_book() as book:
+                book.clear()
         return pb.ResetResponse(removed=removed)
 
     def _query(self, select: pb.CallSelector) -> Query:

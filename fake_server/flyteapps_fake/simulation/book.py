@@ -30,15 +30,11 @@ class Use:
     scenario: str
     app: AppSelector
     times: int
+    globs: AppGlobs
     applied: int = 0
 
-    def __post_init__(self) -> None:
-        self.globs = AppGlobs(self.app)
-
-    globs: AppGlobs = None  # type: ignore[assignment]  # made of `app`
-
     @property
-    def open(self) -> bool:
+    def left(self) -> bool:
         """Whether a further start may get it."""
         return not self.times or self.applied < self.times
 
@@ -69,7 +65,7 @@ class ScenarioBook:
         """Return the names of all scenarios, in order."""
         return sorted({*builtin_scenarios(self._dialect), *self._named, *self._added})
 
-    def list(self) -> list[tuple[str, Scenario]]:
+    def list(self) -> Sequence[tuple[str, Scenario]]:
         """Return all scenarios with their origin: "built-in", "settings", or "control API"; by name."""
         found: dict[str, tuple[str, Scenario]] = {}
         for origin, scenarios in (
@@ -95,7 +91,7 @@ class ScenarioBook:
         """Return the use that an app's start gets: the first with times left, else the last of those without any."""
         found: Use | None = None
         for each in self._uses.values():
-            if each.open and each.globs.matches(app):
+            if each.left and each.globs.matches(app):
                 if each.times:
                     return each
                 found = each
@@ -137,15 +133,16 @@ class ScenarioBook:
         if len(self._uses) >= MAX_ADDED:
             raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} uses of scenarios: remove some")
         self._used += 1
-        found = self._uses[f"u{self._used}"] = Use(f"u{self._used}", name, AppSelector(), times)
-        found.app.CopyFrom(app)
-        found.globs = AppGlobs(found.app)
+        selector = AppSelector()
+        selector.CopyFrom(app)
+        found = self._uses[f"u{self._used}"] = Use(f"u{self._used}", name, selector, times, AppGlobs(selector))
         return found
 
-    def clear(self) -> None:
+    def clear(self) -> tuple[list[Scenario], list[Use]]:
         """Remove the added scenarios and all uses."""
-        self._added = {}
-        self._uses.clear()
+        removed = [*self._added.values()], [*self._uses.values()]
+        self._added, self._uses = {}, {}
+        return removed
 
     # ---- files
 

@@ -399,3 +399,89 @@ class ResetResponse(_message.Message):
     REMOVED_FIELD_NUMBER: _ClassVar[int]
     removed: int
     def __init__(self, removed: _Optional[int] = ...) -> None: ...
+
+class Scenario(_message.Message):
+    __slots__ = ("name", "summary", "origin", "place")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    summary: str
+    origin: str
+    place: str
+    def __init__(self, name: _Optional[str] = ..., summary: _Optional[str] = ..., origin: _Optional[str] = ..., place: _Optional[str] = ...) -> None: ...
+
+class ScenarioUse(_message.Message):
+    __slots__ = ("id", "scenario", "app", "times", "applied")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    scenario: str
+    app: AppSelector
+    times: int
+    applied: int
+    def __init__(self, id: _Optional[str] = ..., scenario: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., times: _Optional[int] = ..., applied: _Optional[int] = ...) -> None: ...
+
+class AddScenariosRequest(_message.Message):
+    __slots__ = ("text", "content", "name")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    content: _struct_pb2.Struct
+    name: str
+    def __init__(self, text: _Optional[str] = ..., content: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+
+class AddScenariosResponse(_message.Message):
+    __slots__ = ("scenarios",)
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    scenarios: _containers.RepeatedCompositeFieldContainer[Scenario]
+    def __init__(self, scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ...) -> None: ...
+
+class ListScenariosRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListScenariosResponse(_message.Message):
+    __slots__ = ("scenarios", "uses")
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    scenarios: _containers.RepeatedCompositeFieldContainer[Scenario]
+    uses: _containers.RepeatedCompositeFieldContainer[ScenarioUse]
+    def __init__(self, scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., uses: _Optional[_Iterable[_Union[ScenarioUse, _Mapping]]] = ...) -> None: ...
+
+class RemoveScenariosRequest(_message.Message):
+    __slots__ = ("names", "uses")
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    uses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, names: _Optional[_Iterable[str]] = ..., uses: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RemoveScenariosResponse(_message.Message):
+    __slots__ = ("scenarios", "uses")
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    scenarios: _containers.RepeatedCompositeFieldContainer[Scenario]
+    uses: _containers.RepeatedCompositeFieldContainer[ScenarioUse]
+    def __init__(self, scenarios: _Optional[_Iterable[_Union[Scenario, _Mapping]]] = ..., uses: _Optional[_Iterable[_Union[ScenarioUse, _Mapping]]] = ...) -> None: ...
+
+class UseScenarioRequest(_message.Message):
+    __slots__ = ("scenario", "app", "times")
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    scenario: str
+    app: AppSelector
+    times: int
+    def __init__(self, scenario: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., times: _Optional[int] = ...) -> None: ...
+
+class UseScenarioResponse(_message.Message):
+    __slots__ = ("use",)
+    USE_FIELD_NUMBER: _ClassVar[int]
+    use: ScenarioUse
+    def __init__(self, use: _Optional[_Union[ScenarioUse, _Mapping]] = ...) -> None: ...

@@ -15,6 +15,7 @@ from flyteapps_fake.cli.control.calls import calls
 from flyteapps_fake.cli.control.clock import clock
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option
 from flyteapps_fake.cli.control.faults import faults
+from flyteapps_fake.cli.control.scenarios import scenarios
 from flyteapps_fake.cli.option_groups import Group
 
 NAME = "flyteapps control"
@@ -37,7 +38,7 @@ def _reset(connection: Connection, *, app: str, project: str, domain: str) -> No
 
 control = click.Group(
     "control",
-    help="Drive a running stand-in: faults, time, the log of calls. Its server must serve the control API: "
+    help="Drive a running stand-in: faults, time, scenarios, the log of calls. Its server must serve the control API: "
     "`flyteapps serve` does so on this machine.",
     epilog="\b\nExamples:\n"
     "  flyteapps control faults fail Create --nth 2 --code UNAVAILABLE\n"
@@ -48,6 +49,7 @@ control = click.Group(
         faults,
         clock,
         calls,
+        scenarios,
         click.Group(
             "streams",
             help="End open streams.",
@@ -73,9 +75,9 @@ control = click.Group(
         command(
             "reset",
             _reset,
-            "Remove apps, some or all; with all of them, the rules and the recorded calls, too.",
+            "Remove apps, some or all; with all of them, rules, recorded calls, added scenarios and uses, too.",
             "reset --project demo",
-            groups=(Group("Which apps (all, and rules and calls, without any)", app_options("Apps: a glob on names")),),
+            groups=(Group("Which apps (all, and the rest, without any)", app_options("Apps: a glob on names")),),
         ),
     ],
 )

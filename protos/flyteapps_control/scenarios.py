@@ -1,0 +1,82 @@
+"""Scenarios by the control API: `control.scenarios.add("scenarios.yaml")`, `control.scenarios.use("crash-loop")`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Struct
+
+from flyteapps_control.api import Api
+from flyteapps_control.v1 import control_pb2 as pb
+
+
+class Scenarios:
+    """The scenarios that the plane's apps can get."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def add(self, source: Mapping[str, Any] | str | os.PathLike[str]) -> list[pb.Scenario]:
+        """Add the scenarios of a mapping, or of a file of YAML or JSON by its path, all or none; return them.
+
+        A scenario of the same name that was added before goes; its apps have the new one from their next starts on.
+        Raises ControlError with the place of the first mistake, ValueError for what is no mapping of JSON, OSError for
+        a file that can't be read.
+        """
+        if isinstance(source, str | os.PathLike):
+            request = pb.AddScenariosRequest(text=Path(source).read_text(encoding="utf-8"), name=os.fspath(source))
+        else:
+            request = pb.AddScenariosRequest(content=_struct(source))
+        return list(self._api.call("AddScenarios", request, pb.AddScenariosResponse).scenarios)
+
+    def use(self, name: str, *, app: str = "", project: str = "", domain: str = "", times: int = 0) -> pb.ScenarioUse:
+        """Let the next `times` starts of those apps (globs) get a scenario, all starts for 0; return the use.
+
+        What an app names itself wins. Uses with `times` come first, in the order in which they were added; of the
+        others the last. Raises ControlError for an unknown scenario.
+        """
+        selector = pb.AppSelector(project=project, domain=domain, name=app)
+        request = pb.UseScenarioRequest(scenario=name, app=selector, times=times)
+        return self._api.call("UseScenario", request, pb.UseScenarioResponse).use
+
+    def list(self) -> list[pb.Scenario]:
+        """Return all scenarios, built-in ones included, by name."""
+        return [*self._list().scenarios]
+
+    def uses(self) -> list[pb.ScenarioUse]:
+        """Return the uses, in the order in which they were added, with how many starts have had each."""
+        return [*self._list().uses]
+
+    def remove(self, *which: str | pb.Scenario | pb.ScenarioUse) -> None:
+        """Remove added scenarios (by name) with their uses, and uses; all or none. Raises ControlError."""
+        if which:
+            self._remove(
+                names=[
+                    each if isinstance(each, str) else each.name
+                    for each in which
+                    if not isinstance(each, pb.ScenarioUse)
+                ],
+                uses=[each.id for each in which if isinstance(each, pb.ScenarioUse)],
+            )
+
+    def clear(self) -> None:
+        """Remove all scenarios that were added, and all uses."""
+        self._remove()
+
+    def _list(self) -> pb.ListScenariosResponse:
+        return self._api.call("ListScenarios", pb.ListScenariosRequest(), pb.ListScenariosResponse)
+
+    def _remove(self, **which: Any) -> None:
+        self._api.call("RemoveScenarios", pb.RemoveScenariosRequest(**which), pb.RemoveScenariosResponse)
+
+
+def _struct(source: Mapping[str, Any]) -> Struct:
+    try:
+        return ParseDict(json.loads(json.dumps(source)), Struct())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"scenarios must be a path, or a mapping of what JSON knows: {error}") from None
