@@ -15,6 +15,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.console.pages import pages
 
 from .asgi_calls import calling
 from .messages import create, get, watch
@@ -179,6 +180,18 @@ def test_a_clock_that_moves_by_itself_is_not_advanced(server: ServerProcess) -> 
     """The refusal says how to get a clock that can be."""
     refused = control(server, "AdvanceClock", duration="60s")
     assert refused["code"] == "failed_precondition" and "--clock manual" in refused["message"]
+
+
+async def test_pages_have_no_faults() -> None:
+    """A look at the console is no call: it meets no rule, uses none up, and isn't recorded."""
+    async with calling(page=pages) as caller:
+        caller.plane.stub().create(create("a"))
+        caller.plane.faults.fail("List", code="UNAVAILABLE", nth=1)
+        caller.plane.faults.delay("Get", seconds="1h")
+        for path in ("/v2/", "/v2/domain/development/project/p/apps/a"):
+            answer = await caller.send(path, b"", method="GET")
+            assert answer[0]["status"] == 200
+        assert [each.matched for each in caller.plane.faults.list()] == [0, 0]
 
 
 async def test_access_lines_name_what_was_answered_instead() -> None:

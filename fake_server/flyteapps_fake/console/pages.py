@@ -78,7 +78,7 @@ class Pages:
         """Return the list of apps."""
         listing = ListRequest()
         listing.request.limit = MAX_APPS
-        encoded = self._plane.call(Call(LIST, listing))
+        encoded = self._plane.look_up(Call(LIST, listing))
         count = self._plane.count()
         return await self._front.large_requests.run(len(encoded), lambda: index_page(encoded, count, request.accept))
 
@@ -93,7 +93,7 @@ class Pages:
             identifier.org, identifier.project, identifier.domain, identifier.name = org, project, domain, name
         except ValueError:  # a lone surrogate: protobuf's texts are UTF-8
             return PageAnswer(404, TEXT, b"no app has such a name\n")
-        encoded = self._plane.call(Call(GET, request))
+        encoded = self._plane.look_up(Call(GET, request))
 
         def shown() -> bytes:
             return to_json(GET.response.FromString(encoded).app)  # type: ignore[attr-defined]

@@ -103,6 +103,12 @@ class Plane:
                 return self._interceptor.call(call, self._dialect)
             return self._dialect.call(call)
 
+    def look_up(self, call: Call[Any]) -> bytes:
+        """Return the encoded response of a read of the server's own, which has no faults and isn't recorded."""
+        with self._lock:
+            self._timeline.run_due()
+            return self._dialect.call(call)
+
     def read(self, call: Call[Any]) -> StoredApp:
         """Return the app that a Get asks for. Raises RpcError, and Postponed for a delay."""
         with self._lock:
