@@ -79,7 +79,12 @@ class OpenStream(ABC):
         Raises EOFError once the stream has ended as it should, RpcError once it ended otherwise: RESOURCE_EXHAUSTED
         for a consumer that fell behind, UNAVAILABLE for a plane that went away.
         """
-        return self._following() if self.filter is None else self.filter.take(self._following)
+        if self.filter is not None:
+            return self.filter.take(self._following)
+        item = self._next()  # as _following, without a call of its own
+        if item is None and self._end is not None:
+            raise self._end
+        return item
 
     def _following(self) -> bytes | None:
         item = self._next()
