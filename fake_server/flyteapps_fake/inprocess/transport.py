@@ -45,7 +45,7 @@ def _call(
     copy = type(request)()
     copy.CopyFrom(request)
     deadline = time.monotonic() + timeout if timeout else None
-    metadata = {name.lower(): value for name, value in headers.items()} if headers else NO_METADATA
+    metadata = dict(zip(map(str.lower, headers), headers.values(), strict=True)) if headers else NO_METADATA
     return Call(operation, copy, metadata, deadline)
 
 
