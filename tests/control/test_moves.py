@@ -19,6 +19,7 @@ import pytest
 from flyteapps.testing import connect_control
 from flyteapps_control.api import ControlError
 from flyteapps_control.clock import MAX_TIMERS
+from flyteapps_control.selection import NO_APP
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.cli.control.clock import Report
@@ -45,7 +46,7 @@ class Ticking:
         self.ticks = 0
         self.on_tick: Callable[[int], object] = lambda number: None
         self._timeline = self.plane._timeline  # pyright: ignore[reportPrivateUsage]  # no call has a timer like this
-        self._timeline.handle("tick", self._tick, "it ticks", lambda _: "")
+        self._timeline.handle("tick", self._tick, "it ticks", lambda _: NO_APP)
         self._schedule(self.plane.now_ns())
 
     def _schedule(self, now: int) -> None:

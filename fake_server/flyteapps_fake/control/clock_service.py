@@ -169,6 +169,6 @@ class _Until(_Move):
 
 def timer_message(timer: PendingTimer) -> pb.Timer:
     """Return a pending timer as a message."""
-    found = pb.Timer(owner=timer.app, reason=timer.reason)
+    found = pb.Timer(owner=str(timer.app), reason=timer.reason)
     found.due.FromNanoseconds(timer.due)
     return found

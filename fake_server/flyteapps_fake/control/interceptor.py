@@ -6,7 +6,7 @@ Entered under the plane's lock. Without rules and with the log off a plane doesn
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 from flyteapps_control.fault_table import FaultTable, Rule, RulesOfRpc
 from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake.control.call_log import CallLog, Record
-from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer, Postponed
+from flyteapps_fake.control.delays import Delays
+from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer
 from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
@@ -39,6 +40,18 @@ STALL_END = "stall-end"
 """The kind of the timers of stalled streams."""
 
 
+def stall_timer(stream: OpenStream) -> Hashable:
+    """Return the owner of the timer of a stalled stream."""
+    return "stall", stream
+
+
+def _end_stall(timer: Timer) -> None:
+    found: StreamFilter = timer.arguments[0]
+    stream: OpenStream = timer.owner[1]  # type: ignore[index]  # as `stall_timer` makes it
+    found.resume()
+    stream.stir()
+
+
 class Interceptor:
     """The faults and the log of calls of one plane. `active`: whether there is a rule, or the log is on."""
 
@@ -60,9 +73,9 @@ class Interceptor:
         """Number of faults that calls have had, of rules that were removed, too."""
         self._named_in_rules_of_get: Container[str] | None = None
         """The names of the apps that rules about Get are about; None if some are about apps of any name."""
-        self._stalls: dict[int, tuple[StreamFilter, OpenStream]] = {}
-        self._stall = 0
-        timeline.handle(STALL_END, self._end_stall, "a stalled stream goes on", lambda _: "")
+        self.delays = Delays(timeline)
+        """The calls that are delayed."""
+        timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app)
         self._refresh()
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
@@ -142,7 +155,7 @@ class Interceptor:
                 record.answer(encoded(result))
             return result
 
-        return self._with_faults(rules, record, carry_out) if rules else carry_out()
+        return self._with_faults(call, rules, record, carry_out) if rules else carry_out()
 
     def open(
         self,
@@ -162,7 +175,7 @@ class Interceptor:
             stream.on_closed.append(lambda _: found.close())
             return stream
 
-        return self._with_faults(rules, record, carry_out) if rules else carry_out()
+        return self._with_faults(call, rules, record, carry_out) if rules else carry_out()
 
     def _begin(self, call: Call[Any]) -> tuple[Record | None, Sequence[Rule]]:
         record = self.log.begin(call) if self.log.size else None
@@ -178,15 +191,9 @@ class Interceptor:
                 record.faults = tuple(rule.fault.id for rule in rules)
         return record, rules
 
-    def _with_faults(self, rules: Sequence[Rule], record: Record | None, carry_out: Callable[[], T]) -> T:
-        real, virtual = 0, 0
-        for rule in rules:
-            if rule.effect == "delay":
-                drawn = rule.draw_delay()
-                if rule.fault.delay.real:
-                    real += drawn
-                else:
-                    virtual += drawn
+    def _with_faults(
+        self, call: Call[Any], rules: Sequence[Rule], record: Record | None, carry_out: Callable[[], T]
+    ) -> T:
         ending = ending_of(rules[-1])
 
         def go_on() -> T:
@@ -202,25 +209,14 @@ class Interceptor:
                 record.lose_answer(error.code.name, error.message)
             raise error
 
-        if not real and not virtual:
-            return go_on()
-
-        def resume() -> T:
-            with self._lock:
-                self._timeline.run_due()
-                return go_on()
-
         def abandon() -> None:
             if record is not None:
                 record.end(Code.CANCELED.name, "its client left while it was delayed")
 
-        due = self._now() + virtual
-
-        def left() -> float | None:
-            with self._lock:
-                return self._timeline.real_seconds_until(due) if virtual else 0.0
-
-        raise Postponed(real / 1e9, left, resume, abandon)
+        postponed = self.delays.postpone(call, rules, go_on, abandon)
+        if postponed is not None:
+            raise postponed
+        return go_on()
 
     def _pause(self, found: StreamFilter, stream: OpenStream, nanos: int) -> None:
         """Let a stall end after so many nanoseconds; an `auto` clock goes there at once, as for a delayed call."""
@@ -228,21 +224,10 @@ class Interceptor:
         if self._timeline.real_seconds_until(due) == 0:
             found.resume()
             return
-        self._stall += 1
-        self._stalls[self._stall] = found, stream
-        stream.on_closed.append(lambda _, number=self._stall: self._forget_stall(number))
-        owner = ("stall", self._stall)
-        self._timeline.timers.schedule(due, owner, STALL_END, self._stall, progress=False)
+        owner = stall_timer(stream)
+        stream.on_closed.append(lambda _: self._timeline.timers.cancel(owner))
+        self._timeline.timers.schedule(due, owner, STALL_END, found, progress=False)
         self._timeline.scheduled()
-
-    def _end_stall(self, timer: Timer) -> None:
-        found, stream = self._stalls.pop(timer.arguments[0])
-        found.resume()
-        stream.stir()
-
-    def _forget_stall(self, number: int) -> None:
-        if self._stalls.pop(number, None) is not None:
-            self._timeline.timers.cancel(("stall", number))
 
     def _now(self) -> int:
         return self._timeline.clock.now()

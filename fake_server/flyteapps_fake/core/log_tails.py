@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import cast
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
@@ -21,8 +22,8 @@ def _look_again(timer: Timer) -> None:
     cast("Tail", timer.owner).stir()
 
 
-def _app_of(stream: Tail) -> str:
-    return "/".join(stream.scope[1:]) if stream.scope is not None else ""
+def _app_of(stream: Tail) -> AppName:
+    return stream.app
 
 
 class Tail(OpenStream):

@@ -14,6 +14,7 @@ from typing import cast
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import STOPPED
 from flyteapps_fake.core.operations import CREATE_EVENT, UPDATE_EVENT
@@ -51,7 +52,7 @@ class Reads:
         self._cache: dict[CacheKey, bytes] = {}
         self._cached_bytes = 0
         reason = "its cached answer to Get expires"
-        cluster.timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: "/".join(key[1:]))
+        cluster.timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: AppName(*key[1:]))
 
     def get(self, request: GetRequest) -> bytes:
         """Return the encoded App: as it was read within the last 30 seconds, else as it is. Raises RpcError."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, Spec, Status
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import Cause, refusal, should_run
 from flyteapps_fake.core.protobuf import encode, field
@@ -32,6 +33,10 @@ class AppKey(NamedTuple):
     def of(cls, app_id: Identifier) -> AppKey:
         """Return the key of that id."""
         return cls(app_id.org, app_id.project, app_id.domain, app_id.name)
+
+    def named(self) -> AppName:
+        """Return the name without the org, as selectors have it."""
+        return AppName(self.project, self.domain, self.name)
 
     def interned(self) -> AppKey:
         """Return the same key with its texts shared with those of other apps, for storing."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Literal, NamedTuple
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
@@ -31,11 +32,11 @@ class CatchUp(NamedTuple):
 
 
 class _Handler(NamedTuple):
-    """The handler of a kind of timer; `app` returns the name of the app of an owner, and `reason` says what is due."""
+    """The handler of a kind of timer; `app` returns the app of an owner, and `reason` says what is due."""
 
     fire: Callable[[Timer], None]
     reason: str
-    app: Callable[[Any], str]
+    app: Callable[[Any], AppName]
 
 
 class Timeline:
@@ -81,10 +82,10 @@ class Timeline:
         elif self.mode == "realtime":
             self.holds = Holds(planner, self.timers, self._real)
 
-    def handle(self, kind: str, fire: Callable[[Timer], None], reason: str, app: Callable[[Any], str] = str) -> None:
+    def handle(self, kind: str, fire: Callable[[Timer], None], reason: str, app: Callable[[Any], AppName]) -> None:
         """Dispatch timers of that kind to `fire`.
 
-        `reason` says what happens when one is due, and `app` returns the name of the app of a timer's owner.
+        `reason` says what happens when one is due, and `app` returns the app of a timer's owner.
         """
         self._handlers[kind] = _Handler(fire, reason, app)
 
@@ -93,7 +94,7 @@ class Timeline:
         found: list[PendingTimer] = []
         for timer in self.timers.pending():
             handler = self._handlers[timer.kind]
-            found.append(PendingTimer(timer.due, handler.app(timer.owner), handler.reason))
+            found.append(PendingTimer(timer.due, handler.app(timer.owner), handler.reason, timer.owner, timer.progress))
         return found
 
     def scheduled(self) -> None:

@@ -9,6 +9,8 @@ import heapq
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
+from flyteapps_control.selection import AppName
+
 MIN_CANCELLED = 64
 """Cancelled timers that stay in a heap: fewer are not worth a rebuild."""
 
@@ -30,11 +32,16 @@ class Timer(NamedTuple):
 
 
 class PendingTimer(NamedTuple):
-    """A timer that is not yet due, as it is listed: in nanoseconds since 1970, of which app, and why."""
+    """A timer that is not yet due, as it is listed: in nanoseconds since 1970, of which app, and why.
+
+    `owner`: its owner in the queue; `progress`: as in the timer.
+    """
 
     due: int
-    app: str
+    app: AppName
     reason: str
+    owner: Hashable
+    progress: bool
 
 
 class _Heap:

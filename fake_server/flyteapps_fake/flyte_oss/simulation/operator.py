@@ -10,6 +10,7 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.streams import StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND, SECOND
@@ -79,9 +80,14 @@ class Operator:
         self._delay = cluster.settings.report_delay
         self._choice = ScenarioChoice(scenarios, cluster.settings.app_scenarios, cluster.settings.seed)
         handle = cluster.timeline.handle
-        handle(REPORT, self._report, "the operator reports the next state of its rollout")
-        handle(STOP_REPORT, self._rewrite_status, "the operator reports that it has stopped")
-        handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for")
+        handle(REPORT, self._report, "the operator reports the next state of its rollout", self._named)
+        handle(STOP_REPORT, self._rewrite_status, "the operator reports that it has stopped", self._named)
+        handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for", self._named)
+
+    def _named(self, resource: str) -> AppName:
+        """Return the app of a timer's owner."""
+        service = self._cluster.services.get(resource)
+        return AppName(service.project, service.domain, service.name) if service is not None else NO_APP
 
     # ---- commands
 

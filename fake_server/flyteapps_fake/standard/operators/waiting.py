@@ -11,6 +11,7 @@ from itertools import islice
 
 from sortedcontainers import SortedList
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.lifecycle import should_run
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.operators.pools import Wanted
@@ -28,9 +29,9 @@ def lease_timer(key: AppKey) -> Hashable:
     return "lease", key
 
 
-def app_of_lease(owner: tuple[str, AppKey]) -> str:
-    """Return the name of the app whose lease that owner of a timer stands for."""
-    return str(owner[1])
+def app_of_lease(owner: tuple[str, AppKey]) -> AppName:
+    """Return the app whose lease that owner of a timer stands for."""
+    return owner[1].named()
 
 
 class Waiting:

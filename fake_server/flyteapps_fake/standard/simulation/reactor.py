@@ -43,8 +43,8 @@ class Reactor:
         self._names: dict[AppKey, str] = {}
         """The names of the clusters that it plays for an app, other than its own."""
         self._runs: dict[Hashable, Run] = {}
-        state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state")
-        state.timeline.handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for")
+        state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state", AppKey.named)
+        state.timeline.handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for", AppKey.named)
 
     def on_event(self, event: Event) -> None:
         """React to a committed change."""

@@ -1,0 +1,100 @@
+"""The calls of a plane that faults delay: each goes on later, and is listed until then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakSet
+
+from flyteapps_control.fault_table import Rule
+from flyteapps_control.selection import NO_APP, AppName
+from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.control.subject import app_named_by
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.core.time.timers import Timer
+
+DELAY_END = "delay-end"
+"""The kind of the timers of delayed calls."""
+
+
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Delayed:
+    """A call that is delayed: by `real` nanoseconds of real time, and until `due` of the plane's time, from `since`."""
+
+    call: Call[Any]
+    app: AppName
+    faults: Sequence[str]
+    since: int
+    real: int
+    due: int
+
+
+class Delays:
+    """The delayed calls. A call that no transport holds any more is gone."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._delayed: WeakSet[Delayed] = WeakSet()
+        timeline.handle(DELAY_END, _look_again, "a delayed call goes on", _app_of)
+
+    def all(self) -> list[Delayed]:
+        """Return the delayed calls, those first that began first."""
+        return sorted(self._delayed, key=lambda each: (each.since, each.due, str(each.app)))
+
+    def postpone(
+        self, call: Call[Any], rules: Sequence[Rule], go_on: Callable[[], Any], abandon: Callable[[], None]
+    ) -> Postponed | None:
+        """Return the wait of a call by the rules that delay it, None without any.
+
+        `go_on` carries the call out, under the plane's lock; `abandon` records that its client left.
+        """
+        real, virtual = 0, 0
+        delaying = [rule for rule in rules if rule.effect == "delay"]
+        for rule in delaying:
+            drawn = rule.draw_delay()
+            if rule.fault.delay.real:
+                real += drawn
+            else:
+                virtual += drawn
+        if not real and not virtual:
+            return None
+        timeline = self._timeline
+        now = timeline.clock.now()
+        delayed = Delayed(
+            call, app_named_by(call), [each.fault.id for each in delaying], now, real, now + virtual if virtual else 0
+        )
+        self._delayed.add(delayed)
+        if virtual and timeline.mode != "auto":  # which goes there at once
+            timeline.timers.schedule(delayed.due, delayed, DELAY_END, progress=False)
+            timeline.scheduled()
+
+        def end() -> None:
+            with timeline.lock:
+                self._delayed.discard(delayed)
+                timeline.timers.cancel(delayed)
+
+        def resume() -> Any:
+            with timeline.lock:
+                timeline.run_due()
+                end()
+                return go_on()
+
+        def give_up() -> None:
+            end()
+            abandon()
+
+        def left() -> float | None:
+            with timeline.lock:
+                return timeline.real_seconds_until(delayed.due) if delayed.due else 0.0
+
+        return Postponed(real / 1e9, left, resume, give_up)
+
+
+def _look_again(timer: Timer) -> None:
+    """Do nothing: the transport of the call looks at the time."""
+
+
+def _app_of(owner: Any) -> AppName:
+    return owner.app if isinstance(owner, Delayed) else NO_APP
