@@ -31,6 +31,24 @@ def move(api: Api, request: pb.AdvanceClockRequest, progress: Progress | None = 
         request = found.rest
 
 
+class Why(list[pb.Wait]):
+    """The waits of a plane, at most 1,000; as a text, a line each below what moves the clock.
+
+    `clock`: what moves the clock, in a sentence. `total`: how many waits there are.
+    """
+
+    def __init__(self, found: pb.ExplainWaitsResponse) -> None:
+        super().__init__(found.waits)
+        self.clock = found.clock
+        self.total = found.wait_count
+
+    def __str__(self) -> str:
+        lines = [each.text for each in self] or ["nothing waits"]
+        if self.total > len(self):
+            lines.append(f"... and {self.total - len(self)} more")
+        return "\n".join([self.clock, *lines])
+
+
 class Clock:
     """The plane's clock."""
 
@@ -50,6 +68,14 @@ class Clock:
     def pending(self) -> list[pb.Timer]:
         """Return what is to happen, the earliest first, at most 1,000 timers."""
         return list(self._get().timers)
+
+    def why(self, *, app: str = "", project: str = "", domain: str = "") -> Why:
+        """Return what waits for those apps (globs): open streams, delayed calls, moving apps.
+
+        Print it to read it. Each wait has the timer that would end it, or the reason why there is none.
+        """
+        request = pb.ExplainWaitsRequest(app=pb.AppSelector(project=project, domain=domain, name=app))
+        return Why(self._api.call("ExplainWaits", request, pb.ExplainWaitsResponse))
 
     def advance(self, duration: DurationLike, *, progress: Progress | None = None) -> datetime.datetime:
         """Move a manual clock by seconds, or a text such as "2m", and fire what becomes due; return the time.

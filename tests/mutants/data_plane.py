@@ -364,7 +364,7 @@ def a_deleted_apps_lease_runs_out() -> AbstractContextManager[Any]:
                 leases.take_back(state, current)
 
         kind = ("forgotten", record.key, record.incarnation)
-        state.timeline.handle(str(kind), fire, "")
+        state.timeline.handle(str(kind), fire, "", lambda _: record.key.named())
         due = state.clock.now() + round(state.settings.lease_seconds * 10**9)
         state.timers.schedule(due, kind, str(kind), progress=False)
         return leased

@@ -9,6 +9,7 @@ from flyteidl2.app.app_definition_pb2 import Status
 from flyteapps_control.durations import text_of
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.control.waits import Wait, moment_text
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.core.plane import Plane
@@ -39,6 +40,24 @@ class ClockService:
             answer.speed = settings.speed
         answer.timers.extend(map(timer_message, timers[:MAX_LISTED]))
         return answer
+
+    def explain(self, request: pb.ExplainWaitsRequest) -> pb.ExplainWaitsResponse:
+        """Return what open streams, delayed calls and moving apps wait for."""
+        waits, now = self._plane.waits(request.app), self._plane.now_ns()
+        answer = pb.ExplainWaitsResponse(clock=self._moved_by(now), wait_count=len(waits))
+        answer.now.FromNanoseconds(now)
+        answer.waits.extend(_wait_message(each, now) for each in waits[:MAX_LISTED])
+        return answer
+
+    def _moved_by(self, now: int) -> str:
+        settings = self._plane.settings
+        match settings.clock:
+            case "manual":
+                return f"the clock is manual, and stands at {moment_text(now)} until it is advanced"
+            case "auto":
+                return f"the clock is auto, at {moment_text(now)}: it goes on while a client waits for an app"
+            case "realtime":
+                return f"the clock is realtime, at {moment_text(now)}, at speed {settings.speed:g}"
 
     def advance(self, request: pb.AdvanceClockRequest) -> pb.AdvanceClockResponse:
         """Move a manual clock. Raises RpcError, and Postponed after the first part of a long move."""
@@ -165,6 +184,24 @@ class _Until(_Move):
     def _fill(self, rest: pb.AdvanceClockRequest) -> None:
         rest.until.CopyFrom(self._request.until)
         rest.until.limit.FromNanoseconds(self._left)
+
+
+def _wait_message(wait: Wait, now: int) -> pb.Wait:
+    found = pb.Wait(
+        rpc=wait.rpc,
+        subject=wait.subject,
+        status=wait.status,
+        caller=wait.caller,
+        protocol=wait.protocol,
+        awaited=wait.awaited,
+        reason=wait.reason,
+        text=wait.text(now),
+    )
+    if wait.since is not None:
+        found.since.FromNanoseconds(wait.since)
+    if wait.timer is not None:
+        found.timer.CopyFrom(timer_message(wait.timer))
+    return found
 
 
 def timer_message(timer: PendingTimer) -> pb.Timer:

@@ -37,7 +37,7 @@ class Delays:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._delayed: WeakSet[Delayed] = WeakSet()
-        timeline.handle(DELAY_END, _look_again, "a delayed call goes on", _app_of)
+        timeline.handle(DELAY_END, _look_again, "a delayed call goes on", _app_of, changes=False)
 
     def all(self) -> list[Delayed]:
         """Return the delayed calls, those first that began first."""

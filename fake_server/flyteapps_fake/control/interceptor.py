@@ -6,7 +6,7 @@ Entered under the plane's lock. Without rules and with the log off a plane doesn
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -40,14 +40,15 @@ STALL_END = "stall-end"
 """The kind of the timers of stalled streams."""
 
 
-def stall_timer(stream: OpenStream) -> Hashable:
+def stall_timer(stream: OpenStream) -> tuple[str, OpenStream]:
     """Return the owner of the timer of a stalled stream."""
     return "stall", stream
 
 
 def _end_stall(timer: Timer) -> None:
-    found: StreamFilter = timer.arguments[0]
-    stream: OpenStream = timer.owner[1]  # type: ignore[index]  # as `stall_timer` makes it
+    found: StreamFilter
+    stream: OpenStream
+    found, stream = timer.arguments
     found.resume()
     stream.stir()
 
@@ -75,7 +76,7 @@ class Interceptor:
         """The names of the apps that rules about Get are about; None if some are about apps of any name."""
         self.delays = Delays(timeline)
         """The calls that are delayed."""
-        timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app)
+        timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app, changes=False)
         self._refresh()
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
@@ -226,7 +227,7 @@ class Interceptor:
             return
         owner = stall_timer(stream)
         stream.on_closed.append(lambda _: self._timeline.timers.cancel(owner))
-        self._timeline.timers.schedule(due, owner, STALL_END, found, progress=False)
+        self._timeline.timers.schedule(due, owner, STALL_END, found, stream, progress=False)
         self._timeline.scheduled()
 
     def _now(self) -> int:

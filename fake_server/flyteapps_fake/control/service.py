@@ -53,6 +53,7 @@ class ControlService:
             "RemoveFaults": Row(pb.RemoveFaultsRequest, pb.RemoveFaultsResponse, self._remove_faults),
             "GetClock": Row(pb.GetClockRequest, pb.GetClockResponse, clock.get, True),
             "AdvanceClock": Row(pb.AdvanceClockRequest, pb.AdvanceClockResponse, clock.advance),
+            "ExplainWaits": Row(pb.ExplainWaitsRequest, pb.ExplainWaitsResponse, clock.explain, True),
             "ListCalls": Row(pb.ListCallsRequest, pb.ListCallsResponse, self._list_calls, True),
             "VerifyCalls": Row(pb.VerifyCallsRequest, pb.VerifyCallsResponse, self._verify_calls, True),
             "ClearCalls": Row(pb.ClearCallsRequest, pb.ClearCallsResponse, self._clear_calls),

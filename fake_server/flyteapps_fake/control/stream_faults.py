@@ -22,6 +22,11 @@ class StreamFilter:
         self.idle = self._faults.idle
         self.resume = self._faults.resume
 
+    @property
+    def stalled(self) -> bool:
+        """Whether it holds all messages back."""
+        return self._faults.stalled
+
     def take(self, following: Callable[[], bytes | None]) -> bytes | None:
         """Return the next message for the reader, from those that `following` returns, or None if none is ready.
 

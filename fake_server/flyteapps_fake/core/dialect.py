@@ -40,6 +40,14 @@ def status_notice(app: str, status: int, substate: int, message: str) -> Notice:
     return Notice(app, f"{state}: {message}" if status == FAILED and message else state)
 
 
+class MovingApp(NamedTuple):
+    """An app that is to change by itself. `reason`: why nothing is scheduled for it, where that is so."""
+
+    app: AppName
+    status: int
+    reason: str = ""
+
+
 class StoredApp(Protocol):
     """One version of an app."""
 
@@ -141,6 +149,10 @@ class Dialect(Planner):
         """Return each app with its status, in order of project, domain and name."""
 
     @abstractmethod
+    def moving(self) -> list[MovingApp]:
+        """Return the apps that are to change by themselves, in order of project, domain and name."""
+
+    @abstractmethod
     def remove_app(self, app: AppName) -> None:
         """Remove an app in any state, with an event to its watchers; an absent one is no error."""
 
@@ -223,6 +235,10 @@ class Closed(Dialect):
     def apps(self) -> list[tuple[AppName, int]]:
         """Return each app with its status."""
         return self._dialect.apps()
+
+    def moving(self) -> list[MovingApp]:
+        """Return nothing: no app changes any more."""
+        return []
 
     def remove_app(self, app: AppName) -> None:
         """Refuse the call with UNAVAILABLE."""

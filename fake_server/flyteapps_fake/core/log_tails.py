@@ -35,7 +35,8 @@ class Tail(OpenStream):
         self._pending: Iterator[bytes] = iter((first,))
         self._fresh = True
         """Whether something may have been logged since the last look."""
-        timeline.handle(NEXT_LINE, _look_again, "a client that follows its log reads the next line", _app_of)
+        reason = "a client that follows its log reads the next line"
+        timeline.handle(NEXT_LINE, _look_again, reason, _app_of, changes=False)
         streams.add(self)
 
     @abstractmethod

@@ -17,6 +17,7 @@ from flyteapps_control.v1.control_pb2 import AppSelector, Fault
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
+from flyteapps_fake.control.waits import Wait, explain
 from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
@@ -150,6 +151,8 @@ class Plane:
     def _opened(self, call: Call[Any], stream: OpenStream) -> OpenStream:
         stream.method = call.operation.method
         stream.app = app_named_by(call)
+        stream.call = call
+        stream.since = self._timeline.clock.now()
         self._timeline.opened(stream)
         return stream
 
@@ -209,6 +212,11 @@ class Plane:
         """Return what is scheduled, the earliest first: when it is due, for which app, and why."""
         with self._lock:
             return self._timeline.pending()
+
+    def waits(self, app: AppSelector) -> list[Wait]:
+        """Return what waits for the selected apps: open streams, then delayed calls, then moving apps."""
+        with self._lock:
+            return explain(self._timeline, self._dialect, self._interceptor.delays.all(), AppGlobs(app))
 
     def now_ns(self) -> int:
         """Return the plane's time in nanoseconds since 1970."""

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from flyteapps_control.selection import NO_APP
+from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 
 StreamScope = tuple[str, ...]
@@ -29,6 +30,11 @@ class Filter(Protocol):
 
     def idle(self, idle: bool) -> bool:
         """Return whether no message is ready for the reader; `idle`: whether the stream has none."""
+        ...
+
+    @property
+    def stalled(self) -> bool:
+        """Whether it holds all messages back."""
         ...
 
 
@@ -52,6 +58,10 @@ class OpenStream(ABC):
         """The name of the RPC that opened it."""
         self.app = NO_APP
         """The app that its request named."""
+        self.call: Call[Any] | None = None
+        """The call that opened it."""
+        self.since = 0
+        """The plane's time at which it was opened."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
 

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetRequest, UpdateRequest
 
-from flyteapps_control.selection import AppName
+from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, Notice, status_notice
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import RequestLimits
@@ -83,6 +83,10 @@ class FlyteOss(Dialect):
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         return (self.scope(key),)
 
+    def named(self, key: Hashable) -> AppName:
+        service = self._service(key)
+        return AppName(service.project, service.domain, service.name) if service is not None else NO_APP
+
     def call(self, call: Call[Any]) -> bytes:
         check_bytes(call.request, LIMITS.request_bytes)
         return self.handler_of(self._unary, call.operation)(call.request)
@@ -115,6 +119,15 @@ class FlyteOss(Dialect):
             conditions = self._cluster.status(service).conditions
             status = conditions[-1].deployment_status if conditions else 0
             found.append((AppName(service.project, service.domain, service.name), status))
+        return sorted(found)
+
+    def moving(self) -> list[MovingApp]:
+        progress = self._cluster.timers.progress
+        found = [
+            MovingApp(AppName(each.project, each.domain, each.name), each.summary()[0])
+            for each in self._cluster.services.listed("", "")
+            if each.resource in progress
+        ]
         return sorted(found)
 
     def remove_app(self, app: AppName) -> None:

@@ -52,7 +52,7 @@ class Reads:
         self._cache: dict[CacheKey, bytes] = {}
         self._cached_bytes = 0
         reason = "its cached answer to Get expires"
-        cluster.timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: AppName(*key[1:]))
+        cluster.timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: AppName(*key[1:]), changes=False)
 
     def get(self, request: GetRequest) -> bytes:
         """Return the encoded App: as it was read within the last 30 seconds, else as it is. Raises RpcError."""

@@ -19,9 +19,9 @@ from flyteidl2.app.app_payload_pb2 import (
 
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, Notice, status_notice
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.lifecycle import UNASSIGNED
+from flyteapps_fake.core.lifecycle import UNASSIGNED, traits_of
 from flyteapps_fake.core.operations import (
     CREATE,
     DELETE,
@@ -40,7 +40,7 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
-from flyteapps_fake.core.validation import check
+from flyteapps_fake.core.validation import check, quoted
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
@@ -103,6 +103,10 @@ class Standard(Dialect):
         """Return the scopes of all watches that see the app."""
         record = self.state.store.get(cast("AppKey", key))
         return watch_scopes(record) if record is not None else ()
+
+    def named(self, key: Hashable) -> AppName:
+        """Return the app's name."""
+        return cast("AppKey", key).named()
 
     def settle(self) -> None:
         """Process the changes of a step."""
@@ -209,6 +213,22 @@ class Standard(Dialect):
         """Return each app with its status."""
         records = self.state.store.members(("org",))
         return sorted((AppName(each.key.project, each.key.domain, each.key.name), each.status) for each in records)
+
+    def moving(self) -> list[MovingApp]:
+        """Return the apps that are to change by themselves."""
+        progress = self.state.timers.progress
+        found = [
+            MovingApp(each.key.named(), each.status, self._why_waiting(each))
+            for each in self.state.store.members(("org",))
+            if each.key in progress or not traits_of(each.status).terminal
+        ]
+        return sorted(found)
+
+    def _why_waiting(self, record: AppRecord) -> str:
+        """Return what an app waits for that no timer moves on."""
+        if leasable(record):
+            return self.state.pools.why_waiting(record.wanted)
+        return f"Waiting for cluster {quoted(record.cluster)} to report" if record.cluster else ""
 
     def remove_app(self, app: AppName) -> None:
         """Remove an app in any state."""

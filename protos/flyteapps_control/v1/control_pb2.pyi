@@ -263,6 +263,48 @@ class AdvanceClockResponse(_message.Message):
     rest: AdvanceClockRequest
     def __init__(self, now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fired: _Optional[int] = ..., rest: _Optional[_Union[AdvanceClockRequest, _Mapping]] = ...) -> None: ...
 
+class ExplainWaitsRequest(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+
+class ExplainWaitsResponse(_message.Message):
+    __slots__ = ("clock", "now", "waits", "wait_count")
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    clock: str
+    now: _timestamp_pb2.Timestamp
+    waits: _containers.RepeatedCompositeFieldContainer[Wait]
+    wait_count: int
+    def __init__(self, clock: _Optional[str] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits: _Optional[_Iterable[_Union[Wait, _Mapping]]] = ..., wait_count: _Optional[int] = ...) -> None: ...
+
+class Wait(_message.Message):
+    __slots__ = ("rpc", "subject", "caller", "protocol", "since", "awaited", "timer", "reason", "text", "status")
+    RPC_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
+    TIMER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    rpc: str
+    subject: str
+    caller: str
+    protocol: str
+    since: _timestamp_pb2.Timestamp
+    awaited: str
+    timer: Timer
+    reason: str
+    text: str
+    status: str
+    def __init__(self, rpc: _Optional[str] = ..., subject: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., awaited: _Optional[str] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., reason: _Optional[str] = ..., text: _Optional[str] = ..., status: _Optional[str] = ...) -> None: ...
+
 class CallSelector(_message.Message):
     __slots__ = ("rpc", "app", "where", "code", "since")
     class WhereEntry(_message.Message):

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from flyteapps_control.clock import move
+from flyteapps_control.clock import Why, move
 from flyteapps_control.durations import nanoseconds
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.cli.control.connection import Connection, command, option, plain
@@ -27,6 +27,12 @@ def _show(connection: Connection) -> None:
     if found.timer_count > MAX_LINES:
         lines.append(f"  ... and {found.timer_count - MAX_LINES} more: --json has up to 1,000")
     connection.show(plain(found), "\n".join(lines))
+
+
+def _why(connection: Connection, *, app: str, project: str, domain: str) -> None:
+    selector = pb.AppSelector(project=project, domain=domain, name=app)
+    found = connection.api.call("ExplainWaits", pb.ExplainWaitsRequest(app=selector), pb.ExplainWaitsResponse)
+    connection.show(plain(found), str(Why(found)))
 
 
 def _advance(connection: Connection, *, duration: str) -> None:
@@ -95,6 +101,25 @@ clock = click.Group(
     epilog="\b\nExample:\n  flyteapps control clock advance 2m",
     commands=[
         command("show", _show, "Show the time, the mode of the clock, and the pending timers.", "clock show"),
+        command(
+            "why",
+            _why,
+            "Show what open streams, delayed calls and apps wait for, and the timer that would end each wait. APP is a "
+            "glob.",
+            "clock why hello",
+            arguments=(click.Argument(["app"], default=""),),
+            groups=(
+                Group(
+                    "Which apps (all, without any)",
+                    (
+                        option(
+                            ["--project"], default="", show_default=False, help="Project of the apps, such as demo."
+                        ),
+                        option(["--domain"], default="", show_default=False, help="Their domain, such as development."),
+                    ),
+                ),
+            ),
+        ),
         command(
             "advance",
             _advance,

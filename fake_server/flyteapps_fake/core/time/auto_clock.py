@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from itertools import count
 
+from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.timers import Timer, TimerQueue
 
@@ -39,6 +40,10 @@ class Planner(ABC):
     @abstractmethod
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         """Return the scopes of all watches that see the app."""
+
+    def named(self, key: Hashable) -> AppName:
+        """Return the app's name, an empty one for a key that is no app's."""
+        return NO_APP
 
     def settle(self) -> None:  # noqa: B027  # not every dialect has something to process
         """Process the changes of a step; called after each."""
@@ -224,6 +229,18 @@ class AutoClock:
         if moving.polled_at is not None:
             moving.polled_at = now
         self._look_later(moving, now)
+
+    def condition(self, key: Hashable) -> str:
+        """Return what has to happen before the app takes its next step; "" for an app that is at rest."""
+        moving = self._moving.get(key)
+        if moving is None:
+            return ""
+        if moving.polled_at is not None:
+            return f"a client polls it, for a step each {POLL_STEP:g} s of real time"
+        scopes = (moving.scope, *self._planner.scopes(key))
+        if any(stream.waiting for scope in scopes for stream in self._planner.streams.of(scope)):
+            return f"a client waits for it, and it goes on once no client has touched it for {QUIET:g} s of real time"
+        return "time stands still until a client waits for it, by reading from a Watch of it, or by a second Get"
 
     # ---- what may happen now
 

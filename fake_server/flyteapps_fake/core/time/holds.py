@@ -106,6 +106,14 @@ class Holds:
         self._scopes.setdefault(write.scope, set()).add(key)
         return True
 
+    def condition(self, key: Hashable) -> str:
+        """Return what the app's due step waits for; "" if it doesn't wait."""
+        write = self._held.get(key)
+        if write is None or write.until is None:
+            return ""
+        seconds = max(0.0, write.until - self._real())
+        return f"it waits for a client that watches or reads it since the write, at most {seconds:.1f} s of real time"
+
     def release_overdue(self) -> None:
         """Let those steps go on that have waited long enough."""
         while self._untils and self.next_release() == 0.0:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Literal, NamedTuple
 
-from flyteapps_control.selection import AppName
+from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
@@ -37,6 +37,7 @@ class _Handler(NamedTuple):
     fire: Callable[[Timer], None]
     reason: str
     app: Callable[[Any], AppName]
+    changes: bool
 
 
 class Timeline:
@@ -71,7 +72,7 @@ class Timeline:
         self._planner: Planner | None = None
         self.on_schedule: list[Callable[[], None]] = []
         """The functions that are called when timers may have changed."""
-        self.handle(CATCH_UP, lambda _: None, "stale reads show its next change", lambda owner: str(owner.key))
+        self.handle(CATCH_UP, lambda _: None, "stale reads show its next change", self._caught_up, changes=False)
         forks.register(self)
 
     def attach(self, planner: Planner) -> None:
@@ -82,20 +83,42 @@ class Timeline:
         elif self.mode == "realtime":
             self.holds = Holds(planner, self.timers, self._real)
 
-    def handle(self, kind: str, fire: Callable[[Timer], None], reason: str, app: Callable[[Any], AppName]) -> None:
+    def handle(
+        self,
+        kind: str,
+        fire: Callable[[Timer], None],
+        reason: str,
+        app: Callable[[Any], AppName],
+        *,
+        changes: bool = True,
+    ) -> None:
         """Dispatch timers of that kind to `fire`.
 
-        `reason` says what happens when one is due, and `app` returns the app of a timer's owner.
+        `reason` says what happens when one is due, `app` returns the app of a timer's owner, and `changes` says whether
+        the app may change by it.
         """
-        self._handlers[kind] = _Handler(fire, reason, app)
+        self._handlers[kind] = _Handler(fire, reason, app, changes)
 
     def pending(self) -> list[PendingTimer]:
         """Return what is scheduled, the earliest first."""
-        found: list[PendingTimer] = []
-        for timer in self.timers.pending():
-            handler = self._handlers[timer.kind]
-            found.append(PendingTimer(timer.due, handler.app(timer.owner), handler.reason, timer.owner, timer.progress))
-        return found
+        return [self._listed(timer) for timer in self.timers.pending()]
+
+    def _caught_up(self, owner: Any) -> AppName:
+        return self._planner.named(owner.key) if self._planner is not None else NO_APP
+
+    def _listed(self, timer: Timer) -> PendingTimer:
+        _, reason, app, changes = self._handlers[timer.kind]
+        return PendingTimer(timer.due, app(timer.owner), reason, timer.owner, timer.progress, changes)
+
+    def condition(self, timer: PendingTimer) -> str:
+        """Return what has to happen before a timer fires, besides the time that passes; "" for nothing."""
+        if self.holds is not None:
+            return self.holds.condition(timer.owner)
+        if self.auto is None:
+            return ""
+        if timer.progress:
+            return self.auto.condition(timer.owner)
+        return "it fires when time has moved past it for an app that a client waits for"
 
     def scheduled(self) -> None:
         """Notify the listeners that timers may have changed."""

@@ -34,7 +34,7 @@ class Timer(NamedTuple):
 class PendingTimer(NamedTuple):
     """A timer that is not yet due, as it is listed: in nanoseconds since 1970, of which app, and why.
 
-    `owner`: its owner in the queue; `progress`: as in the timer.
+    `owner`: its owner in the queue; `progress`: as in the timer. `changes`: whether the app may change by it.
     """
 
     due: int
@@ -42,6 +42,7 @@ class PendingTimer(NamedTuple):
     reason: str
     owner: Hashable
     progress: bool
+    changes: bool
 
 
 class _Heap:
