@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from flyteapps_control.clock import Clock
     from flyteapps_control.face import Calls, Control, Faults
+    from flyteapps_control.loads import Loads
     from flyteapps_control.scenarios import Scenarios
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.servers.embedded import EmbeddedServer
@@ -136,6 +137,11 @@ class FakeControlPlane(Plane):
         """The scenarios of the plane's apps: `plane.scenarios.use("crash-loop", app="worker-*", times=1)`."""
         return self.control.scenarios
 
+    @property
+    def loads(self) -> Loads:
+        """The declared loads of apps, which scale to them: `plane.loads.set("50rps", app="hello")`."""
+        return self.control.loads
+
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps (globs) with a code; return how many there were."""
         return self.control.drop_streams(app=app, project=project, domain=domain, code=code)
@@ -143,7 +149,7 @@ class FakeControlPlane(Plane):
     def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
         """Remove those apps (globs) with an event to their watchers; return how many there were.
 
-        Without any selection, rules, recorded calls, added scenarios and uses are removed, too.
+        Without any selection, rules, declared loads, recorded calls, added scenarios and uses are removed, too.
         """
         return self.control.reset(app=app, project=project, domain=domain)
 

@@ -14,6 +14,7 @@ from google.protobuf.struct_pb2 import Value
 from flyteapps_control import faults
 from flyteapps_control.api import Api
 from flyteapps_control.clock import Clock
+from flyteapps_control.loads import Loads
 from flyteapps_control.scenarios import Scenarios
 from flyteapps_control.v1 import control_pb2 as pb
 
@@ -140,6 +141,7 @@ class Control:
         self.clock = Clock(api)
         self.calls = Calls(api)
         self.scenarios = Scenarios(api)
+        self.loads = Loads(api)
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps with a code; return how many there were."""
@@ -149,7 +151,7 @@ class Control:
     def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
         """Remove those apps, with an event to their watchers; return how many there were.
 
-        Without any selection, rules, recorded calls, added scenarios and uses are removed, too.
+        Without any selection, rules, declared loads, recorded calls, added scenarios and uses are removed, too.
         """
         request = pb.ResetRequest(app=pb.AppSelector(project=project, domain=domain, name=app))
         return self._api.call("Reset", request, pb.ResetResponse).removed

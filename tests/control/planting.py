@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from flyteapps_control.fault_table import Rule
+from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.stream_faults import StreamFaults
 from flyteapps_fake import FakeControlPlane
@@ -24,6 +25,8 @@ from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.history import History
 from flyteapps_fake.http.handlers.uploads import UploadHandler
 from flyteapps_fake.inprocess import transport
+from flyteapps_fake.simulation import admission
+from flyteapps_fake.simulation.admission import Bounds
 from flyteapps_fake.standard import dialect, past, writes
 from flyteapps_fake.standard.dialect import Standard
 from flyteapps_fake.standard.past import Past
@@ -32,7 +35,7 @@ from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import EventLog
 from serving import test_uploads
 
-from . import test_calls, test_clock, test_faults, test_leases, test_quick_reads, test_stale
+from . import test_calls, test_clock, test_faults, test_leases, test_loads, test_quick_reads, test_stale
 
 Case = Callable[[], object]
 
@@ -118,6 +121,7 @@ stale_watch = on_quiet_plane(test_stale.test_a_watch_begins_with_the_snapshot_of
 theft = test_leases.test_a_cluster_that_lost_its_app_is_refused_until_it_leases_again
 kept_upload = on_loop(test_uploads.test_a_file_is_kept_only_if_its_upload_was_carried_out, True, 1)
 dropped_upload = on_loop(test_uploads.test_a_file_is_kept_only_if_its_upload_was_carried_out, False, 0)
+scales, by_glob = test_loads.test_an_app_scales_to_its_load, test_loads.test_apps_by_glob
 lifetime = on_plane(test_faults.test_a_rule_of_a_lifetime_ends)
 
 PLANTED = [
@@ -207,6 +211,29 @@ PLANTED = [
         "bytes=size)",
         'bytes=size)\n    self._plane.intercept(Call(UPLOAD, request, HttpMetadata(scope)), lambda _: b"")',
         dropped_upload,
+    ),
+    # declared load
+    Planted(Bounds, "demand", "self.replicas(", "(", on_plane(scales, "1000rps", test_loads.RATE, 5)),
+    Planted(admission, "replicas_for", "math.ceil", "math.floor", on_plane(scales, "10.5rps", test_loads.RATE, 2)),
+    Planted(Reactor, "_rest", "demand < record.replicas", "True", on_plane(scales, "10rps", test_loads.RATE, 1)),
+    Planted(
+        Reactor,
+        "load_changed",
+        "run.requested_at = self._state.clock.now()",
+        "pass",
+        on_plane(test_loads.test_it_scales_down_after_its_time),
+    ),
+    Planted(
+        Reactor, "_demand", "run.loaded or load is not None", "False", on_plane(test_loads.test_to_zero_and_from_zero)
+    ),
+    Planted(LoadTable, "of", "reversed(self._loads.values())", "self._loads.values()", on_plane(by_glob)),
+    Planted(LoadTable, "set", "self._loads.pop(key, None)", "pass", on_plane(by_glob)),
+    Planted(
+        ControlService,
+        "_reset",
+        "self._plane.clear_loads(None)",
+        "pass",
+        on_plane(test_loads.test_without_its_load_an_app_is_idle),
     ),
     # the log of calls
     Planted(

@@ -195,6 +195,10 @@ def test_streams_end_and_apps_go(plane: FakeControlPlane, run: Run) -> None:
         ("clock show --timeout 0", "timeout must be over 0"),
         ("clock show --endpoint https://localhost:1 --ca-cert no-such.pem", "no-such.pem"),
         ("streams drop --code NOPE", "'NOPE' is no code"),
+        ("load hello 50", "the load '50' has no unit: write it as 50rps"),
+        ("load hello -- -5rps", "the load '-5rps' is invalid"),
+        ("load hello", "a load is missing after the app"),
+        ("load hello 5rps --clear", "--clear takes no load"),
     ],
 )
 def test_invalid_input_is_one_line(run: Run, line: str, message: str) -> None:
@@ -203,6 +207,18 @@ def test_invalid_input_is_one_line(run: Run, line: str, message: str) -> None:
     assert (status, out) == (2, "")
     assert err.startswith("flyteapps control: ") and err.count("\n") == 1
     assert message in err
+
+
+def test_loads_are_declared_listed_and_cleared(run: Run, plane: FakeControlPlane) -> None:
+    """As text and as JSON; an app that doesn't exist yet is no error."""
+    assert run("load hello 50rps").out == "0 app(s) have it\n"
+    assert run("load w* .5concurrent --project demo --json").value == {"apps": 0}
+    assert run("load").out == "hello 50rps\nw* 0.5concurrent project=demo\n"
+    assert run("load --json").value["loads"][0] == {"app": {"name": "hello"}, "requestsPerSecond": 50.0}
+    assert run("load hello --clear").out == "cleared hello 50rps\n"
+    assert run("load hello --clear").out == "no load is declared for that\n"
+    assert len(run("load --clear --json").value["loads"]) == 1
+    assert run("load").out == "no load is declared\n"
 
 
 def test_no_server_is_one_line(run: Run) -> None:

@@ -213,7 +213,7 @@ def old_revisions_report() -> AbstractContextManager[Any]:
     def step_due(real: Any, self: Reactor, timer: Any) -> None:
         real(self, timer._replace(owner=timer.owner[0]))
 
-    def go_idle(real: Any, self: Reactor, timer: Any) -> None:
+    def scale_down(real: Any, self: Reactor, timer: Any) -> None:
         real(self, timer._replace(owner=timer.owner[0]))
 
     def take_step(real: Any, self: Reactor, *arguments: Any) -> None:
@@ -223,7 +223,7 @@ def old_revisions_report() -> AbstractContextManager[Any]:
     both = ExitStack()
     both.enter_context(patch.object(TimerQueue, "schedule", schedule_all))
     both.enter_context(around(Reactor, "_step_due", step_due))
-    both.enter_context(around(Reactor, "_go_idle", go_idle))
+    both.enter_context(around(Reactor, "_scale_down", scale_down))
     both.enter_context(patch.object(Reactor, "_run_of", lambda self, key, *revision: self._runs.get(key)))
     both.enter_context(around(Reactor, "_take_step", take_step))
     both.enter_context(patch.object(Run, "is_of", lambda self, record: True))

@@ -28,7 +28,7 @@ def the_snapshot_is_in_reverse() -> AbstractContextManager[Any]:
 @mutant("WA-2")
 def a_cluster_watch_shows_the_org() -> AbstractContextManager[Any]:
     return around(
-        reads, "_target", lambda real, request, own: ("org",) if request.HasField("cluster_id") else real(request, own)
+        reads, "scope_of", lambda real, request, own: ("org",) if request.HasField("cluster_id") else real(request, own)
     )
 
 

@@ -21,7 +21,7 @@ def test_the_next_step_of_an_app_is_listed(api: Api) -> None:
     assert (str(lease.app), lease.reason) == ("proj/dev/a", "its lease runs out")
     assert api.plane.now_ns() <= step.due < lease.due
     api.settle()
-    assert [each.reason for each in api.plane.pending_timers()] == ["it scales to zero, unless it was asked for"]
+    assert [each.reason for each in api.plane.pending_timers()] == ["it scales down, unless it was asked for"]
 
 
 def test_a_lease_is_listed() -> None:

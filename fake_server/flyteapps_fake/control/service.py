@@ -31,6 +31,8 @@ LOG_OFF = (
     "or flyteapps serve --call-log-size 1000"
 )
 
+NO_CLUSTER = "no cluster is simulated, as --data-plane none says: apps scale as their clusters report"
+
 
 class Row(NamedTuple):
     """One method of the service."""
@@ -61,6 +63,9 @@ class ControlService:
             "ListScenarios": Row(pb.ListScenariosRequest, pb.ListScenariosResponse, scenarios.list, True),
             "RemoveScenarios": Row(pb.RemoveScenariosRequest, pb.RemoveScenariosResponse, scenarios.remove),
             "UseScenario": Row(pb.UseScenarioRequest, pb.UseScenarioResponse, scenarios.use),
+            "SetLoad": Row(pb.SetLoadRequest, pb.SetLoadResponse, self._set_load),
+            "ListLoads": Row(pb.ListLoadsRequest, pb.ListLoadsResponse, self._list_loads, True),
+            "ClearLoads": Row(pb.ClearLoadsRequest, pb.ClearLoadsResponse, self._clear_loads),
             "DropStreams": Row(pb.DropStreamsRequest, pb.DropStreamsResponse, self._drop_streams),
             "Reset": Row(pb.ResetRequest, pb.ResetResponse, self._reset),
         }
@@ -129,6 +134,20 @@ class ControlService:
     def _clear_calls(self, request: pb.ClearCallsRequest) -> pb.ClearCallsResponse:
         return pb.ClearCallsResponse(cleared=self._plane.clear_calls())
 
+    def _set_load(self, request: pb.SetLoadRequest) -> pb.SetLoadResponse:
+        if self._plane.settings.data_plane != "simulated":
+            raise RpcError(Code.FAILED_PRECONDITION, NO_CLUSTER)
+        try:
+            return pb.SetLoadResponse(apps=self._plane.set_load(request.load))
+        except ValueError as error:
+            raise RpcError(Code.RESOURCE_EXHAUSTED, str(error)) from None
+
+    def _list_loads(self, request: pb.ListLoadsRequest) -> pb.ListLoadsResponse:
+        return pb.ListLoadsResponse(loads=self._plane.list_loads())
+
+    def _clear_loads(self, request: pb.ClearLoadsRequest) -> pb.ClearLoadsResponse:
+        return pb.ClearLoadsResponse(loads=self._plane.clear_loads(request.app if request.HasField("app") else None))
+
     def _drop_streams(self, request: pb.DropStreamsRequest) -> pb.DropStreamsResponse:
         try:
             code = code_name(request.code or "UNAVAILABLE")
@@ -140,6 +159,7 @@ class ControlService:
         removed = self._plane.remove_apps(request.app)
         if AppGlobs(request.app).is_all:
             self._plane.remove_faults([])
+            self._plane.clear_loads(None)
             self._plane.clear_calls()
             with self._plane.scenario_book() as book:
                 book.clear()

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Container, Hashable, Mapping
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
+from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
@@ -64,6 +65,8 @@ class Dialect(Planner):
     """The plane's secrets."""
     scenarios: ScenarioBook
     """The scenarios that its simulated cluster knows."""
+    loads: LoadTable
+    """The declared loads of apps."""
     on_notice: Callable[[Notice], None] | None = None
     request_limits: ClassVar[RequestLimits] = RequestLimits()
     """The request limits of its servers."""
@@ -165,6 +168,10 @@ class Dialect(Planner):
         """Handle a request to an app's public URL, by the URL's host: return the encoded App, or None."""
 
     @abstractmethod
+    def load_changed(self, app: AppName) -> None:
+        """React to another declared load of an app."""
+
+    @abstractmethod
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""
 
@@ -176,6 +183,7 @@ class Closed(Dialect):
         self._dialect = dialect
         self.streams = dialect.streams
         self.secrets = dialect.secrets
+        self.loads = dialect.loads
         self.scenarios = dialect.scenarios
         self.request_limits = dialect.request_limits  # type: ignore[misc]  # as that dialect has it
         self.caches_reads = dialect.caches_reads  # type: ignore[misc]
@@ -251,6 +259,9 @@ class Closed(Dialect):
     def ask(self, host: str) -> bytes | None:
         """Return the encoded App that answers under a host name (without port), or None."""
         return self._dialect.find_by_host(host)
+
+    def load_changed(self, app: AppName) -> None:
+        """Do nothing: no app changes any more."""
 
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""

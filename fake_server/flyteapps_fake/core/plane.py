@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any, Self, TypeVar
 
 from flyteapps_control.selection import AppGlobs, AppName
-from flyteapps_control.v1.control_pb2 import AppSelector, Fault
+from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
@@ -255,6 +255,33 @@ class Plane:
         """Remove these rules, or all where `ids` is empty; return them. Raises KeyError for an id without a rule."""
         with self._lock:
             return self._interceptor.remove(ids)
+
+    def set_load(self, load: Load) -> int:
+        """Declare the load of apps; return how many of them there are. Raises ValueError for too many loads."""
+        with self._lock:
+            self._timeline.run_due()
+            self._dialect.loads.set(load)
+            return self._load_changed(load.app)
+
+    def list_loads(self) -> list[Load]:
+        """Return the declared loads, in the order in which they were declared."""
+        with self._lock:
+            return self._dialect.loads.list()
+
+    def clear_loads(self, app: AppSelector | None) -> list[Load]:
+        """Remove the load with this selector, or all of them; return them."""
+        with self._lock:
+            self._timeline.run_due()
+            removed = self._dialect.loads.clear(app)
+            for load in removed:
+                self._load_changed(load.app)
+            return removed
+
+    def _load_changed(self, app: AppSelector) -> int:
+        found = self.statuses(app)
+        for name, _ in found:
+            self._dialect.load_changed(name)
+        return len(found)
 
     def count_faults(self) -> int:
         """Return how many rules for faults there are."""

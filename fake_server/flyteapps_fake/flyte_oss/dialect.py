@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from flyteidl2.app.app_definition_pb2 import App, Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetRequest, UpdateRequest
 
+from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
@@ -56,7 +57,8 @@ class FlyteOss(Dialect):
         self.streams = self._cluster.streams
         self.secrets = Secrets(settings.missing_secrets)
         self.scenarios = ScenarioBook(settings.dialect, settings.scenarios)
-        self._operator = Operator(self._cluster, environment, self.scenarios, timeline.floor)
+        self.loads = LoadTable()
+        self._operator = Operator(self._cluster, environment, self.scenarios, self.loads, timeline.floor)
         self._writes = Writes(self._cluster, self._operator, environment)
         self._reads = Reads(self._cluster)
         self._logs = Logs(self._cluster, self._operator, environment)
@@ -146,6 +148,11 @@ class FlyteOss(Dialect):
         self._operator.receive_request(service.resource)
         self._timeline.requested(service.resource)
         return self.find_by_host(host)
+
+    def load_changed(self, app: AppName) -> None:
+        resource = resource_name(Identifier(org=self.org, project=app.project, domain=app.domain, name=app.name))
+        self._operator.load_changed(resource)
+        self._timeline.requested(resource)
 
     def serve_at(self, port: int) -> None:
         if self._cluster.settings.ingress_port is None:

@@ -14,9 +14,11 @@ from flyteidl2.app.app_definition_pb2 import App, Spec
 from flyteidl2.core.tasks_pb2 import Container, Resources
 from google.protobuf.struct_pb2 import Struct
 
+from flyteapps_control.v1.control_pb2 import Load
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.simulation.load import replicas_for, target_of
 from flyteapps_fake.simulation.scenarios import LABEL, VARIABLE, Size
 
 DEFAULT_SCALEDOWN = 900 * SECOND
@@ -29,11 +31,15 @@ _QUANTITY = re.compile(rf"\+?{UNSIGNED}")
 
 
 class Bounds(NamedTuple):
-    """The least and greatest number of replicas, and the idle time in nanoseconds before scaling down."""
+    """The least and greatest number of replicas, and the idle time in nanoseconds before scaling down.
+
+    `target`: the load of one replica, 0 for any load.
+    """
 
     minimum: int
     maximum: int
     scaledown: int
+    target: int = 0
 
     @property
     def start(self) -> int:
@@ -47,6 +53,10 @@ class Bounds(NamedTuple):
         if size is Size.START:
             return self.start
         return self.maximum if size is Size.FULL else 0
+
+    def demand(self, load: Load | None) -> int:
+        """Return the number of replicas for a load, without any the least number."""
+        return self.replicas(replicas_for(load, self.target) if load is not None else 0)
 
     def allow(self, trip: Size | None) -> bool:
         """Return whether an app may scale from its start size to that size and back."""
@@ -62,13 +72,13 @@ def bounds_of(spec: Spec) -> Bounds:
     if not (minimum or maximum):
         minimum, maximum = 0, 1
     period = scaling.scaledown_period.seconds * SECOND + scaling.scaledown_period.nanos
-    return _bounds(minimum, maximum, period if period > 0 else DEFAULT_SCALEDOWN)
+    return _bounds(minimum, maximum, period if period > 0 else DEFAULT_SCALEDOWN, target_of(spec))
 
 
 @lru_cache(maxsize=256)
-def _bounds(minimum: int, maximum: int, scaledown: int) -> Bounds:
+def _bounds(minimum: int, maximum: int, scaledown: int, target: int) -> Bounds:
     """Return one object for all apps with these bounds."""
-    return Bounds(minimum, maximum, scaledown)
+    return Bounds(minimum, maximum, scaledown, target)
 
 
 def violation_of(spec: Spec) -> str:

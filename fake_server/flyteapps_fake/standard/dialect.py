@@ -17,6 +17,7 @@ from flyteidl2.app.app_payload_pb2 import (
     WatchRequest,
 )
 
+from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
@@ -68,8 +69,9 @@ class Standard(Dialect):
         self.streams = self.state.events
         self.secrets = Secrets(settings.missing_secrets)
         self.scenarios = ScenarioBook(settings.dialect, settings.scenarios)
+        self.loads = LoadTable()
         self._reactor = (
-            Reactor(self.state, self.secrets, self.scenarios, timeline.floor)
+            Reactor(self.state, self.secrets, self.scenarios, self.loads, timeline.floor)
             if settings.data_plane == "simulated"
             else None
         )
@@ -250,6 +252,13 @@ class Standard(Dialect):
             self._reactor.asked(key)
             self._timeline.requested(key)
         return self.find_by_host(host)
+
+    def load_changed(self, app: AppName) -> None:
+        """React to another declared load of an app."""
+        key = AppKey(self.org, *app)
+        if self._reactor is not None:
+            self._reactor.load_changed(key)
+            self._timeline.requested(key)
 
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""

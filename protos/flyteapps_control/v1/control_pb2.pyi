@@ -416,6 +416,50 @@ class ClearCallsResponse(_message.Message):
     cleared: int
     def __init__(self, cleared: _Optional[int] = ...) -> None: ...
 
+class Load(_message.Message):
+    __slots__ = ("app", "requests_per_second", "concurrent_requests")
+    APP_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENT_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    requests_per_second: float
+    concurrent_requests: float
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ..., requests_per_second: _Optional[float] = ..., concurrent_requests: _Optional[float] = ...) -> None: ...
+
+class SetLoadRequest(_message.Message):
+    __slots__ = ("load",)
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    load: Load
+    def __init__(self, load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
+
+class SetLoadResponse(_message.Message):
+    __slots__ = ("apps",)
+    APPS_FIELD_NUMBER: _ClassVar[int]
+    apps: int
+    def __init__(self, apps: _Optional[int] = ...) -> None: ...
+
+class ListLoadsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListLoadsResponse(_message.Message):
+    __slots__ = ("loads",)
+    LOADS_FIELD_NUMBER: _ClassVar[int]
+    loads: _containers.RepeatedCompositeFieldContainer[Load]
+    def __init__(self, loads: _Optional[_Iterable[_Union[Load, _Mapping]]] = ...) -> None: ...
+
+class ClearLoadsRequest(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+
+class ClearLoadsResponse(_message.Message):
+    __slots__ = ("loads",)
+    LOADS_FIELD_NUMBER: _ClassVar[int]
+    loads: _containers.RepeatedCompositeFieldContainer[Load]
+    def __init__(self, loads: _Optional[_Iterable[_Union[Load, _Mapping]]] = ...) -> None: ...
+
 class DropStreamsRequest(_message.Message):
     __slots__ = ("app", "code")
     APP_FIELD_NUMBER: _ClassVar[int]

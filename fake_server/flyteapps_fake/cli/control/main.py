@@ -15,6 +15,7 @@ from flyteapps_fake.cli.control.calls import calls
 from flyteapps_fake.cli.control.clock import clock
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option
 from flyteapps_fake.cli.control.faults import faults
+from flyteapps_fake.cli.control.loads import load
 from flyteapps_fake.cli.control.scenarios import scenarios
 from flyteapps_fake.cli.option_groups import Group
 
@@ -38,11 +39,12 @@ def _reset(connection: Connection, *, app: str, project: str, domain: str) -> No
 
 control = click.Group(
     "control",
-    help="Drive a running stand-in: faults, time, scenarios, the log of calls. Its server must serve the control API: "
-    "`flyteapps serve` does so on this machine.",
+    help="Drive a running stand-in: faults, time, scenarios, load, the log of calls. Its server must serve the control "
+    "API: `flyteapps serve` does so on this machine.",
     epilog="\b\nExamples:\n"
     "  flyteapps control faults fail Create --nth 2 --code UNAVAILABLE\n"
     "  flyteapps control clock until hello ACTIVE\n"
+    "  flyteapps control load hello 50rps\n"
     "  flyteapps control calls verify Update --app hello --times 1\n"
     "  flyteapps control reset --endpoint localhost:9000",
     commands=[
@@ -50,6 +52,7 @@ control = click.Group(
         clock,
         calls,
         scenarios,
+        load,
         click.Group(
             "streams",
             help="End open streams.",
@@ -75,7 +78,7 @@ control = click.Group(
         command(
             "reset",
             _reset,
-            "Remove apps, some or all; with all of them, rules, recorded calls, added scenarios and uses, too.",
+            "Remove apps, some or all; with all of them, rules, loads, recorded calls, added scenarios and uses, too.",
             "reset --project demo",
             groups=(Group("Which apps (all, and the rest, without any)", app_options("Apps: a glob on names")),),
         ),

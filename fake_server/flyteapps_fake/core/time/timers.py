@@ -108,6 +108,10 @@ class TimerQueue:
         """Return whether the owner has a timer."""
         return owner in self._progress.owners or owner in self._background.owners
 
+    def get(self, owner: Hashable) -> Timer | None:
+        """Return the owner's timer, None if it has none."""
+        return self._progress.owners.get(owner) or self._background.owners.get(owner)
+
     @property
     def progress(self) -> Mapping[Hashable, Timer]:
         """The progress timers, by owner."""

@@ -10,6 +10,7 @@ from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.streams import StreamScope
@@ -26,8 +27,8 @@ from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.builtin import REJECTED, UNKNOWN, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.load import START_NS, UP_NS
 from flyteapps_fake.simulation.progress import Progress
-from flyteapps_fake.simulation.scenarios import Size
 
 WRITE_NS = 2 * MILLISECOND
 """The time between a client's read of a service and its write; a report in between makes the write fail."""
@@ -36,7 +37,7 @@ _STOP_REPORT_NS = 50 * MILLISECOND
 _OUTCOMES = (Phase.SERVING, Phase.FAILED)
 
 
-REPORT, STOP_REPORT, IDLE_CHECK = "report", "stop-report", "idle-check"
+REPORT, STOP_REPORT, IDLE_CHECK, SCALE = "report", "stop-report", "idle-check", "scale"
 """The kinds of timers of the operator, whose owner is the name of a resource."""
 
 
@@ -56,6 +57,8 @@ class Rollout:
     reached: bool = False
     delays_drawn: int = 0
     requested_at: int = 0
+    loaded: bool = False
+    """Whether it has had a declared load, which decides its size from then on."""
     pods_started: int = 0
     """Pods started so far."""
 
@@ -68,8 +71,16 @@ def log_scope(resource: str) -> StreamScope:
 class Operator:
     """One operator over one cluster."""
 
-    def __init__(self, cluster: Cluster, environment: ClusterEnvironment, scenarios: ScenarioBook, floor: int) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        environment: ClusterEnvironment,
+        scenarios: ScenarioBook,
+        loads: LoadTable,
+        floor: int,
+    ) -> None:
         self._cluster = cluster
+        self._loads = loads
         self._environment = environment
         self._floor = floor
         """The least time in nanoseconds between a write and the state that it leads to."""
@@ -82,7 +93,8 @@ class Operator:
         handle = cluster.timeline.handle
         handle(REPORT, self._report, "the operator reports the next state of its rollout", self._named)
         handle(STOP_REPORT, self._rewrite_status, "the operator reports that it has stopped", self._named)
-        handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for", self._named)
+        handle(IDLE_CHECK, self._scale_down, "it scales down, unless it was asked for", self._named)
+        handle(SCALE, self._scale_up, "it scales up to its load", self._named)
 
     def _named(self, resource: str) -> AppName:
         """Return the app of a timer's owner."""
@@ -120,6 +132,14 @@ class Operator:
         if not service.replicas:
             self._resize(service, rollout, rollout.bounds.start)
             self._continue(rollout)
+
+    def load_changed(self, resource: str) -> None:
+        """React to another load of the app, as soon as it serves and is at rest."""
+        rollout, timer = self._rollouts.get(resource), self._cluster.timers.get(resource)
+        if rollout is not None and (timer is None or timer.kind in (IDLE_CHECK, SCALE)):
+            self._cluster.timers.cancel(resource)
+            rollout.requested_at = self._cluster.clock.now()
+            self._rest(rollout)
 
     # ---- queries
 
@@ -179,12 +199,27 @@ class Operator:
         report = rollout.reporting.next_report(rollout.bounds.allow, partial(self._draw, rollout))
         if report is not None:
             self._schedule(rollout, report)
-            return
-        service = self._cluster.services.get(rollout.resource)
-        serves = service is not None and service.ready == rollout.generation and service.replicas > 0
-        if serves and not rollout.bounds.minimum:
+        else:
             rollout.requested_at = max(rollout.requested_at, self._cluster.clock.now())
+            self._rest(rollout)
+
+    def _rest(self, rollout: Rollout) -> None:
+        """Schedule that an app without further reports scales up to its load, or down."""
+        service = self._cluster.services.get(rollout.resource)
+        if service is None or service.ready != rollout.generation:
+            return
+        demand = self._demand(rollout, service)
+        if demand > service.replicas and rollout.loaded:
+            due = self._cluster.clock.now() + UP_NS + START_NS
+            self._cluster.timers.schedule(due, rollout.resource, SCALE, rollout.generation)
+        elif demand < service.replicas and (rollout.loaded or not rollout.bounds.minimum):
             self._idle_at(rollout)
+
+    def _demand(self, rollout: Rollout, service: Service) -> int:
+        """Return the number of replicas for the app's load."""
+        load = self._loads.of(self._named(service.resource)) if len(self._loads) else None
+        rollout.loaded = rollout.loaded or load is not None
+        return rollout.bounds.demand(load)
 
     def _draw(self, rollout: Rollout, number: int) -> float:
         """Return the draw of a choice, in [0, 1)."""
@@ -303,7 +338,13 @@ class Operator:
         due = rollout.requested_at + rollout.bounds.scaledown
         self._cluster.timers.schedule(due, rollout.resource, IDLE_CHECK, rollout.generation, progress=False)
 
-    def _go_idle(self, timer: Timer) -> None:
+    def _scale_up(self, timer: Timer) -> None:
+        if (found := self._rollout_of(timer)) is not None:
+            rollout, service = found
+            self._resize(service, rollout, self._demand(rollout, service))
+            self._continue(rollout)
+
+    def _scale_down(self, timer: Timer) -> None:
         found = self._rollout_of(timer)
         if found is None:
             return
@@ -311,4 +352,4 @@ class Operator:
         if rollout.requested_at + rollout.bounds.scaledown > self._cluster.clock.now():
             self._idle_at(rollout)
         else:
-            self._resize(service, rollout, rollout.bounds.replicas(Size.NONE))
+            self._resize(service, rollout, self._demand(rollout, service))

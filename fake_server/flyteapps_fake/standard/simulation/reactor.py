@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from flyteapps_control.loads import LoadTable
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.core.secrets import Secrets
@@ -16,6 +17,7 @@ from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.builtin import IDLE, WAKE, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.load import steps_down, steps_up
 from flyteapps_fake.simulation.scenarios import Step
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
@@ -32,8 +34,11 @@ STEP, IDLE_CHECK = "step", "idle-check"
 class Reactor:
     """One simulated cluster over one plane."""
 
-    def __init__(self, state: State, secrets: Secrets, scenarios: ScenarioBook, floor: int = 0) -> None:
+    def __init__(
+        self, state: State, secrets: Secrets, scenarios: ScenarioBook, loads: LoadTable, floor: int = 0
+    ) -> None:
         self._state = state
+        self._loads = loads
         self._secrets = secrets
         self._floor = floor
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
@@ -44,7 +49,7 @@ class Reactor:
         """The names of the clusters that it plays for an app, other than its own."""
         self._runs: dict[Hashable, Run] = {}
         state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state", AppKey.named)
-        state.timeline.handle(IDLE_CHECK, self._go_idle, "it scales to zero, unless it was asked for", AppKey.named)
+        state.timeline.handle(IDLE_CHECK, self._scale_down, "it scales down, unless it was asked for", AppKey.named)
 
     def on_event(self, event: Event) -> None:
         """React to a committed change."""
@@ -82,6 +87,19 @@ class Reactor:
         if not record.replicas and key not in self._state.timers:
             self._wake(record, run)
 
+    def load_changed(self, key: AppKey) -> None:
+        """React to another load of the app, as soon as it serves and is at rest."""
+        run, record = self._runs.get(key), self._state.store.get(key)
+        if run is None or record is None or not traits_of(record.status).serves:
+            return
+        timer = self._state.timers.get(key)
+        if timer is not None and timer.kind != IDLE_CHECK:
+            return
+        self._state.timers.cancel(key)
+        if record.replicas:
+            run.requested_at = self._state.clock.now()
+        self._rest(record, run)
+
     def _take(self, record: AppRecord, name: str) -> None:
         """Lease the app under that name."""
         if name == SIMULATED:
@@ -109,13 +127,27 @@ class Reactor:
             self._plan(record, run, step, self._report_delay)
         elif step is not None:
             self._plan(record, run, step, step.delay, step.jitter)
-        elif traits_of(record.status).serves and run.bounds.minimum == 0:
-            if not record.replicas:
-                if run.requested_at > record.changed_at:
-                    self._wake(record, run)
-            else:
-                run.requested_at = max(run.requested_at, record.changed_at)
-                self._go_idle_at(run.requested_at + run.bounds.scaledown, record.key)
+        elif traits_of(record.status).serves:
+            self._rest(record, run)
+
+    def _rest(self, record: AppRecord, run: Run) -> None:
+        """Scale an app without further steps up to its load, or schedule that it scales down."""
+        demand = self._demand(run)
+        if demand > record.replicas and run.loaded:
+            run.follow(steps_up(record.replicas, demand))
+            self._go_on(record, run)
+        elif not record.replicas:
+            if run.requested_at > record.changed_at:
+                self._wake(record, run)
+        elif demand < record.replicas and (run.loaded or run.bounds.minimum == 0):
+            run.requested_at = max(run.requested_at, record.changed_at)
+            self._scale_down_at(run.requested_at + run.bounds.scaledown, record.key)
+
+    def _demand(self, run: Run) -> int:
+        """Return the number of replicas for the app's load."""
+        load = self._loads.of(run.key.named()) if len(self._loads) else None
+        run.loaded = run.loaded or load is not None
+        return run.bounds.demand(load)
 
     def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
         run.drawn += 1
@@ -132,16 +164,17 @@ class Reactor:
         run.follow(situation(WAKE))
         self._go_on(record, run)
 
-    def _go_idle_at(self, due: int, key: AppKey) -> None:
+    def _scale_down_at(self, due: int, key: AppKey) -> None:
         self._state.timers.schedule(due, key, IDLE_CHECK, progress=False)
 
-    def _go_idle(self, timer: Timer) -> None:
+    def _scale_down(self, timer: Timer) -> None:
         run = self._runs[timer.owner]
         due = run.requested_at + run.bounds.scaledown
         if due > self._state.clock.now():
-            self._go_idle_at(due, run.key)
+            self._scale_down_at(due, run.key)
         else:
-            run.follow(situation(IDLE))
+            demand, record = self._demand(run), self._state.store.get(run.key)
+            run.follow(steps_down(record.replicas, demand) if demand and record is not None else situation(IDLE))
             first = run.next_step(self._state.settings.seed)
             if first is not None:
                 self._take_step(run, first, timer)

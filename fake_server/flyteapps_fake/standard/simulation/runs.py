@@ -38,6 +38,8 @@ class Run:
     """The number of delays that were drawn."""
     requested_at: int = 0
     """When the app last received a request, or began to serve."""
+    loaded: bool = False
+    """Whether it has had a declared load, which decides its size from then on."""
     fresh: bool = True
     """Whether nothing has been reported of it."""
     reached: bool = False

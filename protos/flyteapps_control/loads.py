@@ -1,0 +1,109 @@
+"""Declared loads: their texts, such as "50rps", the table of a plane, and their Python face."""
+
+from __future__ import annotations
+
+import re
+
+from flyteapps_control.api import Api
+from flyteapps_control.selection import AppGlobs, AppName
+from flyteapps_control.v1 import control_pb2 as pb
+
+MAX_LOADS = 10_000
+MAX_AMOUNT = 1e9
+_TEXT = re.compile(r"(?P<number>[0-9]+([.][0-9]+)?|[.][0-9]+)\s*(?P<unit>rps|concurrent)?")
+_EXAMPLES = "write it as 50rps (requests a second) or 20concurrent (requests at the same time)"
+
+
+def load_of(text: str, *, app: str = "", project: str = "", domain: str = "") -> pb.Load:
+    """Return a load by its text, such as "50rps", "20 concurrent" or "0". Raises ValueError."""
+    found = _TEXT.fullmatch(text.strip()) if isinstance(text, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+    if found is None:
+        raise ValueError(f"the load {text!r} is invalid: {_EXAMPLES}")
+    number, unit = float(found["number"]), found["unit"]
+    if number and unit is None:
+        raise ValueError(f"the load {text!r} has no unit: {_EXAMPLES}")
+    if number > MAX_AMOUNT:
+        raise ValueError(f"the load {text!r} is over {MAX_AMOUNT:,.0f}")
+    load = pb.Load(app=pb.AppSelector(project=project, domain=domain, name=app))
+    if unit == "concurrent":
+        load.concurrent_requests = number
+    else:
+        load.requests_per_second = number
+    return load
+
+
+def text_of(load: pb.Load) -> str:
+    """Return the text of a load's amount."""
+    if load.WhichOneof("amount") == "concurrent_requests":
+        return f"{load.concurrent_requests:.15g}concurrent"
+    return f"{load.requests_per_second:.15g}rps"
+
+
+class LoadTable:
+    """The declared loads of one plane."""
+
+    def __init__(self) -> None:
+        self._loads: dict[tuple[str, str, str], tuple[AppGlobs, pb.Load]] = {}
+
+    def __len__(self) -> int:
+        return len(self._loads)
+
+    def set(self, load: pb.Load) -> None:
+        """Declare a load, instead of one with the same selector. Raises ValueError where there are too many."""
+        key = _key(load.app)
+        if key not in self._loads and len(self._loads) >= MAX_LOADS:
+            raise ValueError(f"there can be at most {MAX_LOADS:,} loads: clear some")
+        self._loads.pop(key, None)  # the last one that is declared counts
+        own = pb.Load()
+        own.CopyFrom(load)
+        self._loads[key] = AppGlobs(own.app), own
+
+    def list(self) -> list[pb.Load]:
+        """Return the loads, in the order in which they were declared."""
+        return [load for _, load in self._loads.values()]
+
+    def clear(self, app: pb.AppSelector | None) -> list[pb.Load]:
+        """Remove the load with this selector, or all of them; return them."""
+        if app is None:
+            removed, self._loads = self.list(), {}
+            return removed
+        found = self._loads.pop(_key(app), None)
+        return [found[1]] if found is not None else []
+
+    def of(self, app: AppName) -> pb.Load | None:
+        """Return the load of an app, None where none is declared."""
+        for globs, load in reversed(self._loads.values()):
+            if globs.matches(app):
+                return load
+        return None
+
+
+def _key(app: pb.AppSelector) -> tuple[str, str, str]:
+    return app.project, app.domain, app.name
+
+
+class Loads:
+    """The declared loads of apps, which the simulated cluster scales them to."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def set(self, load: str, *, app: str = "", project: str = "", domain: str = "") -> int:
+        """Declare a load such as "50rps", "20concurrent" or "0"; return how many apps there are with it.
+
+        `app`, `project`, `domain`: globs; apps that are created later have it, too. It replaces one with the same
+        globs. Raises ValueError for a load that is invalid, ControlError where the plane refuses.
+        """
+        request = pb.SetLoadRequest(load=load_of(load, app=app, project=project, domain=domain))
+        return self._api.call("SetLoad", request, pb.SetLoadResponse).apps
+
+    def list(self) -> list[pb.Load]:
+        """Return the declared loads, in the order in which they were declared."""
+        return list(self._api.call("ListLoads", pb.ListLoadsRequest(), pb.ListLoadsResponse).loads)
+
+    def clear(self, *, app: str = "", project: str = "", domain: str = "") -> list[pb.Load]:
+        """Remove the load with exactly these globs, or all without any; return what was removed."""
+        request = pb.ClearLoadsRequest()
+        if app or project or domain:
+            request.app.CopyFrom(pb.AppSelector(project=project, domain=domain, name=app))
+        return list(self._api.call("ClearLoads", request, pb.ClearLoadsResponse).loads)
