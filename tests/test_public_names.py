@@ -12,7 +12,7 @@ from import_graph import ROOT
 
 PUBLIC_MODULES = {
     *("flyteapps", "flyteapps.auth", "flyteapps.testing", "flyteapps.testing.faults"),
-    *("flyteapps_fake", "flyteapps_fake.pytest_plugin", "flyteapps_contract"),
+    *("flyteapps_fake", "flyteapps_fake.auth", "flyteapps_fake.pytest_plugin", "flyteapps_contract"),
 }
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
@@ -56,6 +56,7 @@ EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
     [
         ("flyteapps_fake", FAKE),
         ("flyteapps.auth", AUTH),
+        ("flyteapps_fake.auth", {"Auth", "Client", "User"}),
         ("flyteapps.testing", TESTING),
         ("flyteapps.testing.faults", RULES),
         ("flyteapps_contract", CONTRACT),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flyteapps_control.face import Calls, Control, Faults
     from flyteapps_control.loads import Loads
     from flyteapps_control.scenarios import Scenarios
+    from flyteapps_fake.auth.authentication import Authentication
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.servers.embedded import EmbeddedServer
 
@@ -141,6 +142,34 @@ class FakeControlPlane(Plane):
     def loads(self) -> Loads:
         """The declared loads of apps, which scale to them: `plane.loads.set("50rps", app="hello")`."""
         return self.control.loads
+
+    def token(self, subject: str, expires_in: float | None = None, **claims: Any) -> str:
+        """Return an access token for a user or a client; `expires_in`: seconds of the plane's clock.
+
+        `claims` are further ones, or other values, such as `aud="another"`. Raises ValueError for an unknown subject,
+        RuntimeError on a plane without authentication.
+        """
+        return self.run(lambda: self._authenticating().token(subject, expires_in, **claims))
+
+    def api_key(self, client: str | None = None, *, endpoint: str | None = None) -> str:
+        """Return an API key, as in FLYTE_API_KEY, of a client with a secret; without a name of the first one.
+
+        `endpoint`: in the key, by default that of the server which `serve` started.
+        """
+        return self._authenticating().api_key(self.org, client, endpoint)
+
+    def revoke_token(self, token: str) -> None:
+        """Revoke an access token: calls with it are refused from now on, and its open streams end."""
+        self.run(lambda: self._authenticating().revoke_token(token))
+
+    def rotate_keys(self, *, keep: bool = True) -> None:
+        """Sign tokens with a new key from now on; `keep`: those of the keys before still count."""
+        self.run(lambda: self._authenticating().rotate_keys(keep=keep))
+
+    def _authenticating(self) -> Authentication:
+        if self.authentication is None:
+            raise RuntimeError('this plane answers everyone: make it with FakeControlPlane(auth="demo")')
+        return self.authentication
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps (globs) with a code; return how many there were."""

@@ -13,6 +13,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common.identity_pb2 import EnrichedIdentity
 
+from flyteapps_fake.core.call import Identity
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import PENDING, STOPPED
 from flyteapps_fake.core.plane import Plane
@@ -46,7 +47,7 @@ def rules_are_not_checked() -> AbstractContextManager[Any]:
 
 @mutant("ID-4")
 def the_creator_stays_empty() -> AbstractContextManager[Any]:
-    return patch.object(writes, "user", lambda subject: EnrichedIdentity())
+    return patch.object(Identity, "enriched", lambda self: EnrichedIdentity())
 
 
 @mutant("CR-1")
@@ -256,8 +257,8 @@ def a_deleted_app_stays_listed() -> AbstractContextManager[Any]:
         gone.setdefault(id(state.store), []).append(state.require(AppKey.of(request.app_id)).encoded)
         return real(state, request)
 
-    def list_apps(real: Any, store: Any, tokens: Any, own_org: str, request: rpc.ListRequest) -> Any:
-        encoded, page = real(store, tokens, own_org, request)
+    def list_apps(real: Any, store: Any, *arguments: Any) -> Any:
+        encoded, page = real(store, *arguments)
         answer = rpc.ListResponse.FromString(encoded)
         answer.apps.extend(model.App.FromString(each) for each in gone.get(id(store), ()))
         return answer.SerializeToString(), page

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -19,7 +19,8 @@ from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer
 from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
-from flyteapps_fake.core.call import Call, Protocol
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.call import Protocol as CallProtocol
 from flyteapps_fake.core.dialect import Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, UPDATE_STATUS, WATCH, Operation
@@ -53,11 +54,29 @@ def _end_stall(timer: Timer) -> None:
     stream.stir()
 
 
-class Interceptor:
-    """The faults and the log of calls of one plane. `active`: whether there is a rule, or the log is on."""
+class Admission(Protocol):
+    """The check of a call's caller, where callers are authenticated."""
 
-    def __init__(self, dialect: Dialect, timeline: Timeline, seed: int, calls: int) -> None:
+    def admit(self, call: Call[Any]) -> Any:
+        """Return the caller, and set the call's. Raises RpcError where it has no right to the call."""
+        ...
+
+    def as_caller(self, caller: Any, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
+        """Return what carries a call out as that caller's."""
+        ...
+
+
+class Interceptor:
+    """The faults and the log of calls of one plane, and the check of its callers.
+
+    `active`: whether there is a rule, the log is on, or callers are checked.
+    """
+
+    def __init__(
+        self, dialect: Dialect, timeline: Timeline, seed: int, calls: int, admission: Admission | None = None
+    ) -> None:
         self._dialect = dialect
+        self._admission = admission
         self._timeline = timeline
         self._lock = timeline.lock
         self.rpcs = {operation.rpc for operation in OPERATIONS.values()}
@@ -92,7 +111,7 @@ class Interceptor:
         return removed
 
     def _refresh(self) -> None:
-        self.active = bool(len(self.table) or self.log.size)
+        self.active = bool(len(self.table) or self.log.size or self._admission is not None)
         rules = self.table.by_rpc.get(GET.rpc, NO_RULES)
         self._named_in_rules_of_get = rules.named if not rules.others else None
         age = self.table.age
@@ -111,25 +130,28 @@ class Interceptor:
         A Get takes few microseconds: if no rule can be about it, by the name of its app alone, nothing is made for the
         rules, and for the log nothing that can be made when it is read.
         """
+        caller = self._admit(call) if self._admission is not None else None
         if call.operation is GET and (named := self._named_in_rules_of_get) is not None:
             response = dialect.get_stored(call, named)
             if response is not None:
                 if (log := self.log).size:
                     log.answer(response, call.protocol, call.caller)
                 return response
-        return self.run(call, dialect.call, bytes, dialect.call_as_of)
+        return self._run_as(caller, call, dialect.call, bytes, dialect.call_as_of)
 
     def read(self, call: Call[Any], dialect: Dialect) -> StoredApp:
         """Return the app that a Get asks for, with the call's faults. Raises RpcError, Postponed."""
         return self.run(call, dialect.read, _get_response, dialect.read_as_of)
 
-    def read_again(self, record: StoredApp, response: bytes, protocol: Protocol, dialect: Dialect) -> bool:
+    def read_again(
+        self, record: StoredApp, response: bytes, protocol: CallProtocol, dialect: Dialect, caller: str | None
+    ) -> bool:
         """Return whether a Get finds that very record again, unless a rule may be about it; record the call if so."""
         named = self._named_in_rules_of_get
         if named is None or not dialect.read_again(record, named):
             return False
         if (log := self.log).size:
-            log.answer(response, protocol)
+            log.answer(response, protocol, caller)
         return True
 
     def run(
@@ -143,9 +165,23 @@ class Interceptor:
 
         `encoded`: its response.
         """
+        caller = self._admit(call) if self._admission is not None else None
+        return self._run_as(caller, call, run, encoded, as_of)
+
+    def _run_as(
+        self,
+        caller: Any,
+        call: Call[Any],
+        run: Callable[[Call[Any]], T],
+        encoded: Callable[[T], bytes],
+        as_of: Callable[[Call[Any], int], T] | None,
+    ) -> T:
+        """Make a unary call of a caller that was admitted; None: of any."""
         record, rules = self._begin(call)
         if rules and as_of is not None:
             run = _now_or_then(rules, run, as_of)
+        if caller is not None:
+            run = self._as_caller(caller, run)
 
         def carry_out() -> T:
             for rule in rules:
@@ -165,9 +201,14 @@ class Interceptor:
         as_of: Callable[[Call[Any], int], OpenStream],
     ) -> OpenStream:
         """Open a stream by `run`, or by `as_of` at an age, with its faults. Raises RpcError, Postponed."""
+        caller = self._admit(call) if self._admission is not None else None
         record, rules = self._begin(call)
         if rules:
             run = _now_or_then(rules, run, as_of)
+        if caller is not None:
+            run = self._as_caller(caller, run)
+            if record is None and not rules:
+                return run(call)
 
         def carry_out() -> OpenStream:
             stream = _run(call, run, record)
@@ -177,6 +218,22 @@ class Interceptor:
             return stream
 
         return self._with_faults(call, rules, record, carry_out) if rules else carry_out()
+
+    def _admit(self, call: Call[Any]) -> Any:
+        """Return the caller, None for a call that needs none; record a refusal. Raises RpcError."""
+        assert self._admission is not None
+        if call.operation.access == "public":
+            return None
+        try:
+            return self._admission.admit(call)
+        except RpcError as error:
+            if self.log.size:
+                self.log.begin(call).end(error.code.name, error.message)
+            raise
+
+    def _as_caller(self, caller: Any, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
+        assert self._admission is not None
+        return self._admission.as_caller(caller, run)
 
     def _begin(self, call: Call[Any]) -> tuple[Record | None, Sequence[Rule]]:
         record = self.log.begin(call) if self.log.size else None

@@ -5,21 +5,42 @@ A concern that needs more of an RPC adds a field here, not a parameter to the fu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
-from flyteidl2.common.identifier_pb2 import UserIdentifier
-from flyteidl2.common.identity_pb2 import EnrichedIdentity, User
+from flyteidl2.common.identifier_pb2 import ApplicationIdentifier, UserIdentifier
+from flyteidl2.common.identity_pb2 import Application, AppSpec, EnrichedIdentity, User, UserSpec
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.operations import Operation
+
+Sees = Callable[[str, str], bool]
+"""Whether a caller may see the apps of a project, by its name and domain."""
 
 R = TypeVar("R", bound=Message)
 
 Protocol = Literal["direct", "connect", "grpc", "grpc-web", "http"]
 
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+class Identity(NamedTuple):
+    """The identity of a caller. `application`: a program, instead of a person."""
+
+    subject: str
+    name: str = ""
+    email: str = ""
+    application: bool = False
+
+    def enriched(self) -> EnrichedIdentity:
+        """Return the identity as a message."""
+        if self.application:
+            spec = AppSpec(name=self.name) if self.name else None
+            return EnrichedIdentity(application=Application(id=ApplicationIdentifier(subject=self.subject), spec=spec))
+        first, _, last = self.name.partition(" ")
+        spec = UserSpec(first_name=first, last_name=last, email=self.email) if self.name or self.email else None
+        return EnrichedIdentity(user=User(id=UserIdentifier(subject=self.subject), spec=spec))
 
 
 class Call(Generic[R]):
@@ -48,8 +69,3 @@ class Call(Generic[R]):
         self.deadline = deadline
         self.caller = caller
         self.protocol: Protocol = protocol
-
-
-def user(subject: str) -> EnrichedIdentity:
-    """Return the identity of a caller with that subject."""
-    return EnrichedIdentity(user=User(id=UserIdentifier(subject=subject)))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
-from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.call import Call, Identity, Sees
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import FAILED, short_name, substate_name
 from flyteapps_fake.core.operations import Operation
@@ -75,8 +75,22 @@ class Dialect(Planner):
 
     refused_faults: ClassVar[Mapping[str, str]] = {}
     """The effects that no rule for faults can have here, each with the reason."""
+    caller = Identity("anonymous")
+    """The caller of the RPC that is being answered."""
+    sees: Sees | None = None
+    """Whether that caller may see the apps of a project; None where it sees all."""
+
     unbound: ClassVar[str] = "is not offered by this stand-in yet"
     """The text of the refusal of an operation without a handler."""
+
+    def act_for(self, caller: Identity, sees: Sees | None) -> None:
+        """Answer the calls from now on as that caller's."""
+        self.caller = caller
+        self.sees = self.streams.sees = sees
+
+    @abstractmethod
+    def absent(self, app: AppName) -> RpcError:
+        """Return the refusal of a request that needs an app that isn't there."""
 
     def handler_of(self, handlers: Mapping[Operation, H], operation: Operation) -> H:
         """Return the handler of an operation in a table. Raises RpcError, UNIMPLEMENTED, if it has none."""
@@ -200,6 +214,10 @@ class Closed(Dialect):
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         """Return the scopes of all watches that see the app."""
         return self._dialect.scopes(key)
+
+    def absent(self, app: AppName) -> RpcError:
+        """Return the refusal of a request that needs an app that isn't there."""
+        return self._dialect.absent(app)
 
     def call(self, call: Call[Any]) -> bytes:
         """Refuse the call with UNAVAILABLE."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from urllib.parse import quote
 
@@ -60,7 +60,10 @@ class RpcError(Exception):
     `code` is the status, `message` what the caller reads, `details` messages that
     go along as error details (such as `buf.validate.Violations`). Both are cut to
     what gRPC's trailers can carry, so that every transport sends the same.
+    `http_headers`: of an answer in HTTP, besides those of its protocol.
     """
+
+    http_headers: Sequence[tuple[bytes, bytes]] = ()
 
     def __init__(self, code: Code, message: str, details: Iterable[Message] = ()) -> None:
         self.details = bounded(details)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest, TailLogsResponse
@@ -37,6 +37,8 @@ APP_LOGS_SERVICE = "flyteidl2.app.AppLogsService"
 
 AppIdPlace = Callable[[Any], Identifier]
 """Finds the id of the app that a request names; an empty one if it names none."""
+Access = Literal["read", "write", "admin", "public"]
+"""The right that a call needs, where callers are authenticated: "public" none, "admin" the role of that name."""
 
 OrgPlace = Callable[[Any], tuple[Message, str] | None]
 """Finds the org of a request: the message that has it and the name of its field, None if the request has none."""
@@ -85,7 +87,11 @@ _APP_ID: AppIdPlace = attrgetter("app_id")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One RPC. `org` finds the org of its requests, and `app_id` the id of the app that they name."""
+    """One RPC.
+
+    `org` finds the org of its requests, and `app_id` the id of the app that they name. `access`: the right that a call
+    needs.
+    """
 
     service: str
     method: str
@@ -95,6 +101,7 @@ class Operation:
     no_side_effects: bool = False
     org: OrgPlace = _NO_ORG
     app_id: AppIdPlace = _no_app_id
+    access: Access = "read"
     rpc: str = field(init=False)
     """Its full name, such as flyteidl2.app.AppService/Get."""
     path: str = field(init=False)
@@ -112,18 +119,24 @@ _OF_LOGS = org_in("app_id.org", "replica_id.app_id.org")
 _OF_LIST = org_in("cluster_id.organization", "project.organization", "artifact.", "org")
 _OF_WATCH = org_in("cluster_id.organization", "project.organization", "app_id.org", "org")
 
-CREATE = Operation(APP_SERVICE, "Create", CreateRequest, CreateResponse, org=_OF_APP, app_id=_ID_OF_APP)
+CREATE = Operation(APP_SERVICE, "Create", CreateRequest, CreateResponse, org=_OF_APP, app_id=_ID_OF_APP, access="write")
 GET = Operation(APP_SERVICE, "Get", GetRequest, GetResponse, no_side_effects=True, org=_OF_ID, app_id=_APP_ID)
-UPDATE = Operation(APP_SERVICE, "Update", UpdateRequest, UpdateResponse, org=_OF_APP, app_id=_ID_OF_APP)
+UPDATE = Operation(APP_SERVICE, "Update", UpdateRequest, UpdateResponse, org=_OF_APP, app_id=_ID_OF_APP, access="write")
 UPDATE_STATUS = Operation(
-    APP_SERVICE, "UpdateStatus", UpdateStatusRequest, UpdateStatusResponse, org=_OF_APP, app_id=_ID_OF_APP
+    APP_SERVICE,
+    "UpdateStatus",
+    UpdateStatusRequest,
+    UpdateStatusResponse,
+    org=_OF_APP,
+    app_id=_ID_OF_APP,
+    access="admin",
 )
-DELETE = Operation(APP_SERVICE, "Delete", DeleteRequest, DeleteResponse, org=_OF_ID, app_id=_APP_ID)
+DELETE = Operation(APP_SERVICE, "Delete", DeleteRequest, DeleteResponse, org=_OF_ID, app_id=_APP_ID, access="write")
 LIST = Operation(APP_SERVICE, "List", ListRequest, ListResponse, no_side_effects=True, org=_OF_LIST)
 WATCH = Operation(
     APP_SERVICE, "Watch", WatchRequest, WatchResponse, True, no_side_effects=True, org=_OF_WATCH, app_id=_APP_ID
 )
-LEASE = Operation(APP_SERVICE, "Lease", LeaseRequest, LeaseResponse, True, org=_OF_CLUSTER)
+LEASE = Operation(APP_SERVICE, "Lease", LeaseRequest, LeaseResponse, True, org=_OF_CLUSTER, access="admin")
 TAIL_LOGS = Operation(
     APP_LOGS_SERVICE, "TailLogs", TailLogsRequest, TailLogsResponse, True, org=_OF_LOGS, app_id=_app_id_of_logs
 )

@@ -10,7 +10,8 @@ import copy
 import datetime
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from typing import Any, Self, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
@@ -18,7 +19,7 @@ from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.control.waits import Wait, explain
-from flyteapps_fake.core.call import Call, Protocol
+from flyteapps_fake.core.call import Call, Identity, Protocol, Sees
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import short_name
@@ -33,7 +34,29 @@ from flyteapps_fake.core.time.timers import PendingTimer
 from flyteapps_fake.dialects import Maker, maker_of
 from flyteapps_fake.simulation.book import ScenarioBook
 
+if TYPE_CHECKING:
+    from flyteapps_fake.auth.authentication import Authentication
+
 T = TypeVar("T")
+
+
+AUTH_LIBRARIES = ("authlib", "joserfc", "cryptography")
+
+
+def _authentication_of(settings: Settings, timeline: Timeline, dialect: Dialect) -> Authentication | None:
+    """Return the check of callers; its libraries are imported for planes that have one."""
+    auth = settings.authentication
+    if auth is None:
+        return None
+    try:
+        module = import_module("flyteapps_fake.auth.authentication")
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] not in AUTH_LIBRARIES:
+            raise
+        message = f"auth needs {missing.name}: pip install 'flyteapps[auth]'"
+        raise ModuleNotFoundError(message, name=missing.name) from None
+    made: Authentication = module.Authentication(auth, timeline.clock, dialect)
+    return made
 
 
 class Plane:
@@ -46,14 +69,29 @@ class Plane:
         self._timeline = Timeline(settings.clock, settings.speed, real, settings.start)
         self._dialect: Dialect = (dialect or maker_of(settings.dialect))(settings, self._timeline)
         self._timeline.attach(self._dialect)
+        self._dialect.act_for(Identity(settings.subject), None)
         self._lock = self._timeline.lock
-        self._interceptor = Interceptor(self._dialect, self._timeline, settings.seed, settings.call_log)
+        self.authentication = _authentication_of(settings, self._timeline, self._dialect)
+        """The check of callers; None for a plane that answers everyone."""
+        self._interceptor = Interceptor(
+            self._dialect, self._timeline, settings.seed, settings.call_log, self.authentication
+        )
         self._companions: dict[Callable[[Any], object], Any] = {}
 
     @property
     def org(self) -> str:
         """The plane's own org; "flyte" as long as nothing has decided it."""
         return self._dialect.org
+
+    @property
+    def caller(self) -> Identity:
+        """The caller of the RPC that is being answered."""
+        return self._dialect.caller
+
+    @property
+    def sees(self) -> Sees | None:
+        """Whether that caller may see the apps of a project; None where it sees all."""
+        return self._dialect.sees
 
     @property
     def secrets(self) -> Secrets:
@@ -118,10 +156,24 @@ class Plane:
                 return self._interceptor.read(call, self._dialect)
             return self._dialect.read(call)
 
-    def read_again(self, record: StoredApp, response: bytes, protocol: Protocol) -> bool:
+    def require(self, call: Call[Any]) -> None:
+        """Check that a call's caller has the right to it, where callers are authenticated. Raises RpcError."""
+        if self.authentication is not None:
+            with self._lock:
+                self.authentication.admit(call)
+
+    def recognizes(self, call: Call[Any]) -> bool:
+        """Return whether a Get may be answered by a response of before, as far as its caller goes; set the caller."""
+        if self.authentication is None:
+            return True
+        with self._lock:
+            return self.authentication.recognizes(call)
+
+    def read_again(self, record: StoredApp, response: bytes, protocol: Protocol, caller: str | None = None) -> bool:
         """Return whether a Get of that app would still find that very record, and count it as a read if so.
 
-        `response`: what it is answered with, by that protocol. One that a rule for faults may be about isn't.
+        `response`: what it is answered with, by that protocol, to that caller. One that a rule for faults may be about
+        isn't.
 
         A response cache over it answers a repeated Get in a third of the Python calls of a first one (18 of 56 over
         Connect), which is what polling clients send.
@@ -129,7 +181,7 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.read_again(record, response, protocol, self._dialect)
+                return self._interceptor.read_again(record, response, protocol, self._dialect, caller)
             return self._dialect.read_again(record)
 
     def open(self, call: Call[Any]) -> OpenStream:
@@ -236,6 +288,12 @@ class Plane:
             return run(call)
         with self._lock:
             return self._interceptor.run(call, run, bytes)
+
+    def run(self, function: Callable[[], T]) -> T:
+        """Return what `function` returns, under the plane's lock and after what was due."""
+        with self._lock:
+            self._timeline.run_due()
+            return function()
 
     def know(self, rpcs: Iterable[str]) -> None:
         """Record that these RPCs are served, too, SERVICE/METHOD each."""
@@ -360,6 +418,8 @@ class Plane:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""
         with self._lock:
             self._dialect.serve_at(port)
+            if self.authentication is not None:
+                self.authentication.serve_at(f"http://127.0.0.1:{port}")
 
     def shared(self) -> Self:
         """Return the same plane as an object of its own, for servers: they must not keep its owner's object alive."""

@@ -7,8 +7,9 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.core.hostnames import is_hostname
 from flyteapps_fake.core.time.start import start_nanoseconds
 from flyteapps_fake.dialects import DIALECTS
@@ -64,7 +65,8 @@ class Settings:
     they are created. `artifacts`: URIs of files, or of directories where they end in a
     slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
     name, each a URI or another text. `call_log`: recorded calls that are kept, 0 to
-    record none, which is faster.
+    record none, which is faster. `auth`: who may call, None for everyone: "demo", an
+    Auth, or a mapping of its fields.
     """
 
     dialect: str = "standard"
@@ -91,6 +93,7 @@ class Settings:
     app_scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
     scenarios: Sources = ()
     call_log: int = 0
+    auth: Auth | str | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -137,6 +140,8 @@ class Settings:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
         if not 0 <= self.call_log <= 1_000_000:
             raise ValueError(f"call_log must be from 0 to 1,000,000 calls, not {self.call_log!r}")
+        if self.auth is not None:
+            object.__setattr__(self, "auth", Auth.of(self.auth))
         self._check_declared()
         self._check_scenarios()
         for pool, clusters in self.pools.items():
@@ -178,6 +183,11 @@ class Settings:
     def start(self) -> int | None:
         """Return `start_time` in nanoseconds since 1970."""
         return None if self.start_time is None else start_nanoseconds(self.start_time)
+
+    @property
+    def authentication(self) -> Auth | None:
+        """The settings of authentication, None without it."""
+        return self.auth if isinstance(self.auth, Auth) else None
 
     @property
     def report_delay(self) -> int | None:

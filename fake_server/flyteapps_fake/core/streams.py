@@ -62,6 +62,8 @@ class OpenStream(ABC):
         """The call that opened it."""
         self.since = 0
         """The plane's time at which it was opened."""
+        self.credential: tuple[str, ...] = ()
+        """The ids of the token that it was opened with, and of that token's session."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
 
@@ -151,6 +153,8 @@ class Streams:
         self._lock = lock
         """The plane's own: streams are opened and fed under it, but closed from anywhere."""
         self._streams: dict[StreamScope | None, dict[OpenStream, None]] = {}
+        self.sees: Callable[[str, str], bool] | None = None
+        """The apps that the caller of new streams may see, by project and domain; None for all."""
         self.gone: RpcError | None = None
         """The error of new streams; None as long as the plane is open."""
 

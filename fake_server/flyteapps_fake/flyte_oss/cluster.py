@@ -30,6 +30,11 @@ class Cluster:
         self.history: History[str, Service] | None = None
         """The changes of the last while; None as long as no read needs them."""
 
+    def shows(self, service: Service) -> bool:
+        """Return whether the caller of the RPC that is being answered may see the service."""
+        sees = self.streams.sees
+        return sees is None or sees(service.project, service.domain)
+
     def put(self, service: Service) -> None:
         """Store a service and notify its watchers; the caller has ticked the clock."""
         kind = UPDATE_EVENT if self.services.get(service.resource) is not None else CREATE_EVENT
@@ -82,4 +87,5 @@ class Cluster:
         if watching:
             event = event_of(kind, self.encoded(service))
             for stream in watching:
-                stream.feed(event)
+                if stream.sees is None or stream.sees(service.project, service.domain):
+                    stream.feed(event)

@@ -16,6 +16,7 @@ from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import RequestLimits
@@ -35,7 +36,7 @@ from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.flyte_oss.watch_hub import watch_scope
-from flyteapps_fake.flyte_oss.writes import Writes
+from flyteapps_fake.flyte_oss.writes import Writes, missing
 from flyteapps_fake.simulation.book import ScenarioBook
 
 
@@ -77,6 +78,9 @@ class FlyteOss(Dialect):
     @property
     def org(self) -> str:
         return self._settings.org or DEFAULT_ORG
+
+    def absent(self, app: AppName) -> RpcError:
+        return missing(resource_name(Identifier(project=app.project, domain=app.domain, name=app.name)))
 
     def scope(self, key: Hashable) -> StreamScope:
         service = self._service(key)

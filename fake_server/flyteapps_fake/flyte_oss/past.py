@@ -49,18 +49,19 @@ class Past:
                 self._read(service.resource)
             return self._shown(service, self._then)
 
-        return list_services(self._services(), request, shown)
+        return list_services(self._services(), self._cluster.shows, request, shown)
 
     def watch(self, request: WatchRequest) -> Subscription:
         """Return a subscription that begins with the apps of then, and the events since."""
         app_id = watched_id(request)
-        snapshot = [self._shown(each, self._then) for each in matching(self._services(), app_id)]
-        since = [self._event(each) for each in self._changes if not each.silent and _name(each) == app_id.name]
+        shows = self._cluster.shows
+        snapshot = [self._shown(each, self._then) for each in matching(self._services(), app_id) if shows(each)]
+        changes = [each for each in self._changes if not each.silent and _name(each) == app_id.name]
+        since = [self._event(each) for each in changes if shows(_service_of(each))]
         return self._cluster.streams.subscribe(app_id.name, snapshot, (), since)
 
     def _event(self, change: Change[str, Service]) -> bytes:
-        service = change.new or change.old
-        assert service is not None
+        service = _service_of(change)
         kind = DELETE_EVENT if change.new is None else UPDATE_EVENT if change.old is not None else CREATE_EVENT
         return event_of(kind, self._shown(service, change.at))
 
@@ -90,7 +91,12 @@ class Past:
             timeline.read_past(resource, change.at + self._age)
 
 
+def _service_of(change: Change[str, Service]) -> Service:
+    service = change.new or change.old
+    assert service is not None
+    return service
+
+
 def _name(change: Change[str, Service]) -> str:
     """Return the bare name of the app that changed."""
-    service = change.new or change.old
-    return service.name if service is not None else ""
+    return _service_of(change).name

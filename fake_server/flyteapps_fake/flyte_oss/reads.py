@@ -106,24 +106,32 @@ class Reads:
             self._cluster.timeline.read(service.resource)
             return self._cluster.encoded(service)
 
-        return list_services(self._cluster.services, request, shown)
+        return list_services(self._cluster.services, self._cluster.shows, request, shown)
 
     def watch(self, request: WatchRequest) -> Subscription:
         """Return a subscription by bare name that begins with the apps of that id's project and domain."""
         app_id = watched_id(request)
         name = app_id.name
-        snapshot = [self._cluster.encoded(each) for each in matching(self._cluster.services, app_id)]
+        snapshot = [
+            self._cluster.encoded(each)
+            for each in matching(self._cluster.services, app_id)
+            if self._cluster.shows(each)
+        ]
         return self._cluster.streams.subscribe(name, snapshot, self._recent_events(name) if name else ())
 
     def _recent_events(self, name: str) -> list[bytes]:
         """Return the events of writes that the watch hub has not received yet."""
         since = self._cluster.clock.now() - EVENT_DELAY_NS
-        found = [each for each in self._cluster.services.named(name) if each.written >= since]
+        found = [
+            each for each in self._cluster.services.named(name) if each.written >= since and self._cluster.shows(each)
+        ]
         return [event_of(CREATE_EVENT if each.new else UPDATE_EVENT, self._cluster.encoded(each)) for each in found]
 
 
-def list_services(services: Services, request: ListRequest, shown: Callable[[Service], bytes]) -> bytes:
-    """Return the encoded ListResponse about these services; `shown` returns an encoded App."""
+def list_services(
+    services: Services, shows: Callable[[Service], bool], request: ListRequest, shown: Callable[[Service], bytes]
+) -> bytes:
+    """Return the encoded ListResponse about those of the services that `shows`; `shown` returns an encoded App."""
     match request.WhichOneof("filter_by"):
         case "org" | "cluster_id":
             message = "org and cluster_id filters are not supported by the data plane"
@@ -136,6 +144,8 @@ def list_services(services: Services, request: ListRequest, shown: Callable[[Ser
     start = _start_of(token, project, domain) if token else ""
     encoded: list[bytes] = []
     for service in services.listed(project, domain, start):
+        if not shows(service):
+            continue
         if limit and len(encoded) == limit:
             encoded.append(field(2, _token(service.resource)))
             break

@@ -34,12 +34,13 @@ def event_of(kind: int, app: bytes) -> bytes:
 
 
 class Subscription(OpenStream):
-    """An open Watch subscription."""
+    """An open Watch subscription; `sees`: the apps that its caller may see, None for all."""
 
     def __init__(
         self, scope: StreamScope, streams: Streams, snapshot: Iterable[bytes], since: Iterable[bytes], buffer: int
     ) -> None:
         super().__init__(scope, streams.remove)
+        self.sees = streams.sees
         self._snapshot = deque((*(event_of(CREATE_EVENT, app) for app in snapshot), *since))
         self._queue: deque[bytes] = deque()
         self._buffer = buffer

@@ -122,9 +122,14 @@ def require(cluster: Cluster, resource: str) -> Service:
 def found(resource: str, service: Service | None) -> Service:
     """Return the service that was found, or raise NOT_FOUND with the backend's message where there is none."""
     if service is None:
-        kind = "services.serving.knative.dev"
-        raise RpcError(Code.NOT_FOUND, f'KService {resource} not found: {kind} "{resource}" not found')
+        raise missing(resource)
     return service
+
+
+def missing(resource: str) -> RpcError:
+    """Return the backend's refusal of a request for a service that isn't there."""
+    kind = "services.serving.knative.dev"
+    return RpcError(Code.NOT_FOUND, f'KService {resource} not found: {kind} "{resource}" not found')
 
 
 def _require_id(app: App) -> None:

@@ -84,9 +84,13 @@ def plane_endpoints(plane: Plane) -> Iterator[Endpoint]:
 
 
 def service_endpoints(plane: Plane, signer: Signer) -> Iterator[Endpoint]:
-    """Yield the methods of the services beside AppService."""
-    for method in plane.companion(Platform).methods(signer):
-        yield _service(plane, method)
+    """Return the methods of the services beside AppService."""
+    return method_endpoints(plane, plane.companion(Platform).methods(signer))
+
+
+def method_endpoints(plane: Plane, methods: Iterable[Method]) -> Iterator[Endpoint]:
+    """Return the endpoints of a service's methods."""
+    return (_service(plane, method) for method in methods)
 
 
 def _service(plane: Plane, method: Method) -> Unary:
@@ -94,7 +98,7 @@ def _service(plane: Plane, method: Method) -> Unary:
         origin = call.metadata.origin if isinstance(call.metadata, HttpMetadata) else ""
         return method.call(call.request, origin, plane.org)
 
-    operation = Operation(method.service, method.name, method.request, method.response)
+    operation = Operation(method.service, method.name, method.request, method.response, access=method.access)
 
     def call(call: Call[Any]) -> bytes:
         return plane.intercept(call, answer)
@@ -106,11 +110,14 @@ def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
     """Yield the methods of the control API. They get no faults, and are not recorded."""
     control = plane.companion(ControlService)
     for name, row in control.handlers.items():
-        operation = Operation(SERVICE, name, row.request, row.response, no_side_effects=row.no_side_effects)
-        yield Unary(operation, partial(_control_answer, control, row))
+        operation = Operation(
+            SERVICE, name, row.request, row.response, no_side_effects=row.no_side_effects, access="admin"
+        )
+        yield Unary(operation, partial(_control_answer, plane, control, row))
 
 
-def _control_answer(control: ControlService, row: Row, call: Call[Any]) -> bytes:
+def _control_answer(plane: Plane, control: ControlService, row: Row, call: Call[Any]) -> bytes:
+    plane.require(call)
     try:
         return control.answer(row, call.request).SerializeToString()
     except Postponed as postponed:

@@ -5,6 +5,7 @@ An answer is reused as long as the record that it was made of is the plane's cur
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,6 +13,7 @@ from google.protobuf.message import Message
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.dialect import StoredApp
+from flyteapps_fake.core.operations import GET, Operation
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.protobuf import field
 
@@ -33,13 +35,24 @@ class ResponseCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def lookup(self, body: bytes, protocol: Protocol) -> tuple[bytes, Message] | None:
-        """Return the encoded answer and the request, where both are known and the app hasn't changed."""
+    def lookup(
+        self, body: bytes, protocol: Protocol, call_of: Callable[[Operation, Message], Call[Any]]
+    ) -> tuple[bytes, Message] | None:
+        """Return the encoded answer and the request, where both are known and the app hasn't changed.
+
+        `call_of` returns the call of a request, whose caller is checked where callers are authenticated.
+        """
         known = self._known.get(body)
         if known is None:
             return None
         record, answer, request = known
-        return (answer, request) if self._plane.read_again(record, answer, protocol) else None
+        caller = None
+        if self._plane.authentication is not None:
+            call = call_of(GET, request)
+            if not self._plane.recognizes(call):
+                return None
+            caller = call.caller
+        return (answer, request) if self._plane.read_again(record, answer, protocol, caller) else None
 
     def read(self, body: bytes, call: Call[Any]) -> bytes:
         """Return the encoded answer of the plane, and keep it. Raises RpcError, Postponed."""

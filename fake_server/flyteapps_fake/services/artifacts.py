@@ -5,7 +5,6 @@ from __future__ import annotations
 from flyteidl2.artifact.artifact_pb2 import Artifact
 from flyteidl2.artifact.artifact_service_pb2 import GetArtifactRequest, GetArtifactResponse
 
-from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import quoted
@@ -50,6 +49,6 @@ class Artifacts:
         artifact.artifact_id.version = version
         artifact.spec.value.CopyFrom(literal_of(versions[version]))
         artifact.spec.type.CopyFrom(type_of(versions[version]))
-        artifact.created_by.CopyFrom(user(self._host.settings.subject))
+        artifact.created_by.CopyFrom(self._host.caller.enriched())
         set_timestamp(artifact.created_at, self._created)
         return GetArtifactResponse(artifact=artifact)

@@ -35,7 +35,7 @@ class DataProxy:
     def methods(self) -> tuple[Method, ...]:
         """Return the rows of the service."""
         request, response = CreateUploadLocationRequest, CreateUploadLocationResponse
-        return (Method(SERVICE, "CreateUploadLocation", request, response, self._locate),)
+        return (Method(SERVICE, "CreateUploadLocation", request, response, self._locate, access="write"),)
 
     def _locate(self, request: CreateUploadLocationRequest, origin: str) -> CreateUploadLocationResponse:
         check_scope(request.project, request.domain)

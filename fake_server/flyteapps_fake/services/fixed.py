@@ -1,4 +1,4 @@
-"""Services with fixed answers: the cluster (this server), the user (the configured subject), the image (any)."""
+"""Services with fixed answers: the cluster (this server), the user (the caller), the image (any)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,16 @@ class Fixed:
         return SelectClusterResponse()
 
     def _user_info(self, request: UserInfoRequest, origin: str) -> UserInfoResponse:
-        subject = self._host.settings.subject
-        return UserInfoResponse(subject=subject, name=subject, preferred_username=subject)
+        caller = self._host.caller
+        subject, first, last = caller.subject, *caller.name.partition(" ")[::2]
+        return UserInfoResponse(
+            subject=subject,
+            name=caller.name or subject,
+            preferred_username=subject,
+            given_name=first,
+            family_name=last,
+            email=caller.email,
+        )
 
     def _get_image(self, request: GetImageRequest, origin: str) -> GetImageResponse:
         """Return a name for any image, since the stand-in runs none."""

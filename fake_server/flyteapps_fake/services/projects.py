@@ -56,8 +56,8 @@ class Projects:
     def methods(self) -> tuple[Method, ...]:
         """Return the rows of the service."""
         return (
-            Method(SERVICE, "CreateProject", CreateProjectRequest, CreateProjectResponse, self._create),
-            Method(SERVICE, "UpdateProject", UpdateProjectRequest, UpdateProjectResponse, self._update),
+            Method(SERVICE, "CreateProject", CreateProjectRequest, CreateProjectResponse, self._create, access="admin"),
+            Method(SERVICE, "UpdateProject", UpdateProjectRequest, UpdateProjectResponse, self._update, access="admin"),
             Method(SERVICE, "GetProject", GetProjectRequest, GetProjectResponse, self._get),
             Method(SERVICE, "ListProjects", ListProjectsRequest, ListProjectsResponse, self._list),
         )
@@ -89,7 +89,7 @@ class Projects:
 
     def _list(self, request: ListProjectsRequest, origin: str) -> ListProjectsResponse:
         test = matches(_filters(request.filters), _FIELDS)
-        found = [project for project in self._all() if test(project)]
+        found = [project for project in self._visible() if test(project)]
         if request.sort_by.key == _CREATED_AT:
             found = found[::-1] if request.sort_by.direction == Sort.DESCENDING else found
         elif request.sort_by.key:
@@ -113,6 +113,11 @@ class Projects:
 
     def _implicit(self) -> set[str]:
         return {DEFAULT_PROJECT} | self._named | self._host.projects()
+
+    def _visible(self) -> list[Project]:
+        """Return the projects that the caller may see in any domain."""
+        sees = self._host.sees
+        return [each for each in self._all() if sees is None or sees(each.id, "")]
 
     def _plain(self, name: str) -> Project:
         """Return a project that was only named."""

@@ -23,7 +23,6 @@ from flyteidl2.workflow.run_service_pb2 import (
     ListRunsResponse,
 )
 
-from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.core.validation import quoted
@@ -111,7 +110,7 @@ class Runs:
 
     def _action(self, run_id: RunIdentifier) -> Action:
         name, _ = self._find(run_id.name)
-        metadata = ActionMetadata(executed_by=user(self._host.settings.subject))
+        metadata = ActionMetadata(executed_by=self._host.caller.enriched())
         task = metadata.task
         task.id.org, task.id.project, task.id.domain = run_id.org, run_id.project, run_id.domain
         task.id.name, task.short_name = name, name.rpartition(".")[2]

@@ -39,11 +39,11 @@ class SecretStore:
     def methods(self) -> tuple[Method, ...]:
         """Return the rows of the service."""
         return (
-            Method(SERVICE, "CreateSecret", CreateSecretRequest, CreateSecretResponse, self._create),
-            Method(SERVICE, "UpdateSecret", UpdateSecretRequest, UpdateSecretResponse, self._update),
+            Method(SERVICE, "CreateSecret", CreateSecretRequest, CreateSecretResponse, self._create, access="write"),
+            Method(SERVICE, "UpdateSecret", UpdateSecretRequest, UpdateSecretResponse, self._update, access="write"),
             Method(SERVICE, "GetSecret", GetSecretRequest, GetSecretResponse, self._get),
             Method(SERVICE, "ListSecrets", ListSecretsRequest, ListSecretsResponse, self._list),
-            Method(SERVICE, "DeleteSecret", DeleteSecretRequest, DeleteSecretResponse, self._delete),
+            Method(SERVICE, "DeleteSecret", DeleteSecretRequest, DeleteSecretResponse, self._delete, access="write"),
         )
 
     def _create(self, request: CreateSecretRequest, origin: str) -> CreateSecretResponse:

@@ -16,7 +16,6 @@ from flyteidl2.task.task_service_pb2 import (
     ListVersionsResponse,
 )
 
-from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.services.support.host import Host
@@ -41,7 +40,7 @@ class Tasks:
     def methods(self) -> tuple[Method, ...]:
         """Return the rows of the service."""
         return (
-            Method(SERVICE, "DeployTask", DeployTaskRequest, DeployTaskResponse, self._deploy),
+            Method(SERVICE, "DeployTask", DeployTaskRequest, DeployTaskResponse, self._deploy, access="write"),
             Method(SERVICE, "GetTaskDetails", GetTaskDetailsRequest, GetTaskDetailsResponse, self._get),
             Method(SERVICE, "ListTasks", ListTasksRequest, ListTasksResponse, self._list),
             Method(SERVICE, "ListVersions", ListVersionsRequest, ListVersionsResponse, self._versions),
@@ -51,7 +50,7 @@ class Tasks:
         spec = request.spec
         details = TaskDetails(task_id=request.task_id, spec=spec)
         metadata = details.metadata
-        metadata.deployed_by.CopyFrom(user(self._host.settings.subject))
+        metadata.deployed_by.CopyFrom(self._host.caller.enriched())
         metadata.short_name = spec.short_name or request.task_id.name.rpartition(".")[2]
         metadata.environment_name = spec.environment.name or request.task_id.name.partition(".")[0]
         metadata.short_description = spec.documentation.short_description

@@ -9,6 +9,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 
+from flyteapps_fake.core.call import Identity, Sees
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.history import Change, History
@@ -47,6 +48,12 @@ class State:
         self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(settings.seed)
+        self.actor = Identity(settings.subject).enriched()
+        """The caller of the RPC that is being answered."""
+        self.authenticated = settings.auth is not None
+        """Whether callers are who they say, so that no app names another creator."""
+        self.sees: Sees | None = None
+        """Whether that caller may see the apps of a project; None where it sees all."""
         self.on_event: Callable[[Event], None] | None = None
         self.scheduled: Callable[[], None] = timeline.scheduled
         """Notifies the timeline's listeners that timers may have changed."""

@@ -19,7 +19,7 @@ from flyteidl2.app.app_payload_pb2 import (
 
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
-from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.call import Call, Identity, Sees
 from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import UNASSIGNED, traits_of
@@ -96,6 +96,16 @@ class Standard(Dialect):
     def org(self) -> str:
         """The plane's own org."""
         return self.state.organization.name
+
+    def act_for(self, caller: Identity, sees: Sees | None) -> None:
+        if caller is self.caller and sees is self.sees:
+            return
+        super().act_for(caller, sees)
+        self.state.actor = caller.enriched()
+        self.state.sees = sees
+
+    def absent(self, app: AppName) -> RpcError:
+        return RpcError(Code.NOT_FOUND, f"app {AppKey(self.org, *app)} not found")
 
     def scope(self, key: Hashable) -> StreamScope:
         """Return the scope of a watch of that app alone."""

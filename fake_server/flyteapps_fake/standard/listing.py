@@ -17,6 +17,7 @@ from flyteidl2.app.app_payload_pb2 import ListRequest
 from flyteidl2.common.list_pb2 import ListRequest as Query
 from flyteidl2.common.list_pb2 import Sort
 
+from flyteapps_fake.core.call import Sees
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.protobuf import encode, field, uint_field
 from flyteapps_fake.core.validation import quoted
@@ -74,12 +75,14 @@ class Tokens:
         return hmac.digest(self._secret, body, "sha256")[:16]
 
 
-def list_apps(store: AppStore, tokens: Tokens, own_org: str, request: ListRequest) -> tuple[bytes, list[AppRecord]]:
-    """Return the encoded ListResponse, and the records on it."""
+def list_apps(
+    store: AppStore, tokens: Tokens, own_org: str, request: ListRequest, sees: Sees | None = None
+) -> tuple[bytes, list[AppRecord]]:
+    """Return the encoded ListResponse, and the records on it; `sees`: the caller's view, None for all apps."""
     query = request.request
     if query.raw_filters:
         raise RpcError(Code.INVALID_ARGUMENT, "request.raw_filters: not supported; use request.filters")
-    matches = compile_filters(query.filters)
+    matches = _seen(sees, compile_filters(query.filters))
     orders = _orders(query)
     scope, consumes = _scope(request, own_org)
     fingerprint = _fingerprint(request)
@@ -96,6 +99,13 @@ def list_apps(store: AppStore, tokens: Tokens, own_org: str, request: ListReques
     if request.include_total_count and scope is not None:
         encoded += uint_field(3, sum(1 for r in store.members(scope) if consumes(r) and matches(r)))
     return encoded, page
+
+
+def _seen(sees: Sees | None, matches: Callable[[AppRecord], bool]) -> Callable[[AppRecord], bool]:
+    """Return the filter, and that the app is visible."""
+    if sees is None:
+        return matches
+    return lambda record: sees(record.key.project, record.key.domain) and matches(record)
 
 
 def _whole(record: AppRecord) -> bytes:

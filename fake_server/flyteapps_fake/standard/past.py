@@ -13,7 +13,7 @@ from flyteapps_fake.core.time.history import undone
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.listing import list_apps
-from flyteapps_fake.standard.reads import scope_of
+from flyteapps_fake.standard.reads import UNKNOWN_INGRESS, scope_of
 from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import Event, Subscription
 
@@ -35,14 +35,16 @@ class Past:
             self._read(key)
             return state.found(key, self._find(key))
         found = self._resolve(request)
-        if found is None:
-            raise RpcError(Code.NOT_FOUND, "no app answers under that ingress")
+        if found is None or (state.sees is not None and not state.sees(found.key.project, found.key.domain)):
+            raise RpcError(Code.NOT_FOUND, UNKNOWN_INGRESS)
         self._read(found.key)
         return found
 
     def list_(self, request: ListRequest) -> bytes:
         """Return one page, encoded."""
-        encoded, page = list_apps(self._store(), self._state.tokens, self._state.organization.name, request)
+        encoded, page = list_apps(
+            self._store(), self._state.tokens, self._state.organization.name, request, self._state.sees
+        )
         for key in dict.fromkeys((*(record.key for record in page), *self._undone)):
             self._read(key)
         return encoded

@@ -13,6 +13,8 @@ from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.listing import list_apps
 from flyteapps_fake.standard.watch import Subscription, WatchScope, app_scope
 
+UNKNOWN_INGRESS = "no app answers under that ingress"
+
 
 def find(state: State, request: GetRequest) -> AppRecord | None:
     """Return the app of that id, or None, also for a request without an id."""
@@ -25,13 +27,15 @@ def get(state: State, request: GetRequest) -> AppRecord:
         return state.require(AppKey.of(request.app_id))
     key = state.hosts.resolve(request.ingress)
     if key is None:
-        raise RpcError(Code.NOT_FOUND, "no app answers under that ingress")
+        raise RpcError(Code.NOT_FOUND, UNKNOWN_INGRESS)
+    if state.sees is not None and not state.sees(key.project, key.domain):
+        raise RpcError(Code.NOT_FOUND, UNKNOWN_INGRESS)
     return state.require(key)
 
 
 def list_(state: State, request: ListRequest) -> tuple[bytes, list[AppRecord]]:
     """Return one page, encoded, and the records on it."""
-    return list_apps(state.store, state.tokens, state.organization.name, request)
+    return list_apps(state.store, state.tokens, state.organization.name, request, state.sees)
 
 
 def watch(state: State, request: WatchRequest) -> Subscription:

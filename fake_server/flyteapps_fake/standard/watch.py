@@ -35,6 +35,12 @@ class Event:
         """Bytes of its apps."""
         self._encoded: dict[int, bytes] = {}
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The project and the domain of its app."""
+        record = self.new or self.old
+        return (record.key.project, record.key.domain) if record is not None else ("", "")
+
     def encoded(self, kind: int) -> bytes:
         """Return the event as a WatchResponse of that kind."""
         found = self._encoded.get(kind)
@@ -51,7 +57,7 @@ class Event:
 
 
 class Subscription(OpenStream):
-    """One open Watch."""
+    """One open Watch, of the apps that its caller may see."""
 
     def __init__(
         self,
@@ -62,8 +68,12 @@ class Subscription(OpenStream):
         buffer: int,
     ) -> None:
         super().__init__(scope, log.remove)
+        self._sees = sees = log.sees
         self._snapshot = deque(snapshot)
         self._since = deque(since)
+        if sees is not None:
+            self._snapshot = deque(each for each in self._snapshot if sees(each.key.project, each.key.domain))
+            self._since = deque(each for each in self._since if sees(*each.place))
         self._queue: deque[tuple[Event, int]] = deque()
         self._buffer = buffer
         self._waiting_bytes = 0
@@ -87,7 +97,7 @@ class Subscription(OpenStream):
 
     def push(self, event: Event, kind: int) -> None:
         """Queue an event; end the stream if its watcher has fallen too far behind."""
-        if self._end is not None:
+        if self._end is not None or (self._sees is not None and not self._sees(*event.place)):
             return
         self.waiting = False
         if len(self._queue) >= self._buffer:

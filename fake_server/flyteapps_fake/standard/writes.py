@@ -8,7 +8,6 @@ from __future__ import annotations
 from flyteidl2.app.app_definition_pb2 import App, Condition, IngressConfig, Meta, Spec, Status
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
 
-from flyteapps_fake.core.call import user
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import PENDING, STOPPED, UNASSIGNED, Cause, should_run, traits_of
 from flyteapps_fake.core.protobuf import encode
@@ -35,8 +34,8 @@ def create(state: State, request: CreateRequest) -> AppKey:
     app.metadata.revision = 1
     if is_default(app):
         app.spec.ingress.CopyFrom(IngressConfig(subdomain=generated))
-    if not app.spec.creator.WhichOneof("principal"):
-        app.spec.creator.CopyFrom(user(state.settings.subject))
+    if state.authenticated or not app.spec.creator.WhichOneof("principal"):
+        app.spec.creator.CopyFrom(state.actor)
     check_size(app, str(key))
     draft = Draft(None, app)
     status = draft.status
@@ -48,7 +47,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     condition = Condition(
         deployment_status=UNASSIGNED if running else STOPPED,
         message=state.pools.why_waiting(wanted_by(app.spec)) if running else "Created as stopped",
-        actor=user(state.settings.subject),
+        actor=state.actor,
     )
     draft.append(condition, Cause.CREATE, now)
     state.organization.settle()
@@ -91,9 +90,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
     target = _condition_after_update(draft)
     if target is not None:
         reason = request.reason or "no reason given"
-        condition = Condition(
-            deployment_status=target, message=f"Updated: {reason}", actor=user(state.settings.subject)
-        )
+        condition = Condition(deployment_status=target, message=f"Updated: {reason}", actor=state.actor)
         draft.append(condition, Cause.UPDATE, now)
     elif traits_of(old.status).leasable and (wanted := wanted_by(app.spec)) != old.wanted:
         draft.last.message = state.pools.why_waiting(wanted)

@@ -14,8 +14,8 @@ from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.http.protocol.wire import Receive, Scope
 
 UPLOADS = "/_flyteapps/uploads/"
-UPLOAD = Operation("http", "Upload", Upload, UploadAnswer)
-"""The RPC as which uploads have faults, and are recorded."""
+UPLOAD = Operation("http", "Upload", Upload, UploadAnswer, access="public")
+"""The RPC as which uploads have faults, and are recorded; its caller is who has the URL, which is signed."""
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_TOTAL_BYTES = 4 * 1024 * 1024 * 1024
 MAX_FILES = 100_000

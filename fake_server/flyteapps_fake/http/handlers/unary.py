@@ -68,7 +68,8 @@ class UnaryHandler:
                 raise too_large(self._max_bytes)
             check_deadline(until)
             cache = endpoint.cache
-            if cache is not None and (known := cache.lookup(body, "grpc" if grpc else "connect")) is not None:
+            known = cache.lookup(body, "grpc" if grpc else "connect", exchange.call) if cache is not None else None
+            if known is not None:
                 answer, exchange.request = known
             else:
                 exchange.request = request = decode(endpoint.operation.request, body, self._request_limits)

@@ -36,6 +36,12 @@ class Dispatch:
         self._duplex = DuplexHandler(services)
         self._uploads = UploadHandler(services)
         self._general: Handler | None = None
+        self._authorization: Handler | None = None
+        self._authorization_paths: tuple[str, ...] = ()
+        if services.plane.authentication is not None:
+            from flyteapps_fake.http.handlers.authorization import PREFIXES, AuthorizationHandler
+
+            self._authorization, self._authorization_paths = AuthorizationHandler(services), PREFIXES
 
     def __call__(self, exchange: Exchange) -> Awaitable[None]:
         """Pass the exchange to the handler of its kind."""
@@ -75,6 +81,9 @@ class Dispatch:
         path: str = scope["path"]
         if path.startswith(UPLOADS):
             await self._uploads(exchange)
+            return
+        if self._authorization is not None and path.startswith(self._authorization_paths):
+            await self._authorization(exchange)
             return
         await self._timeouts.skip(exchange)
         form = form_of(scope, exchange.headers)

@@ -227,4 +227,11 @@ async def refuse(
         await send(opening(content_type))
         await finish(send, content_type, error)
     else:
-        await respond(send, status or HTTP_STATUS[error.code], connect_error(error), b"application/json", head=head)
+        await respond(
+            send,
+            status or HTTP_STATUS[error.code],
+            connect_error(error),
+            b"application/json",
+            error.http_headers,
+            head=head,
+        )

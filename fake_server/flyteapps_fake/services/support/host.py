@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from flyteapps_fake.core.call import Identity, Sees
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 
@@ -21,6 +22,16 @@ class Host(Protocol):
     @property
     def secrets(self) -> Secrets:
         """The plane's secrets."""
+        ...
+
+    @property
+    def caller(self) -> Identity:
+        """The caller of the RPC that is being answered."""
+        ...
+
+    @property
+    def sees(self) -> Sees | None:
+        """Whether that caller may see the apps of a project; None where it sees all."""
         ...
 
     def projects(self) -> set[str]:

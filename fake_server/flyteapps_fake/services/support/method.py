@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 
+from flyteapps_fake.core.operations import Access
 from flyteapps_fake.core.validation import check
 from flyteapps_fake.services.support.orgs import fill_org
 
@@ -15,7 +16,7 @@ class Method(NamedTuple):
     """One method of a platform service.
 
     `answer` gets the request and the caller's origin, http(s)://host:port, and may raise RpcError. `checked` says
-    whether a request must satisfy the protos' validation rules.
+    whether a request must satisfy the protos' validation rules. `access`: the right that a call needs.
     """
 
     service: str
@@ -24,6 +25,7 @@ class Method(NamedTuple):
     response: type[Message]
     answer: Callable[[Any, str], Message]
     checked: bool = True
+    access: Access = "read"
 
     def call(self, request: Message, origin: str, org: str) -> bytes:
         """Fill in the org, validate the request, and return the encoded response. Raises RpcError."""

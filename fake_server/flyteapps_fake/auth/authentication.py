@@ -1,0 +1,211 @@
+"""The authentication of one plane: from the header of a call to its caller, its rights, and what was revoked.
+
+Entered under the plane's lock. A token that was checked is remembered until it expires, so that a Get with one costs
+little more than without.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flyteapps_control.selection import NO_APP
+from flyteapps_fake.auth.keys import SigningKeys
+from flyteapps_fake.auth.principal import Principal, Rights, known
+from flyteapps_fake.auth.projects import project_named_by
+from flyteapps_fake.auth.refusals import denied, invalid_token, no_credentials
+from flyteapps_fake.auth.settings import Auth
+from flyteapps_fake.auth.tokens import InvalidToken, Tokens
+from flyteapps_fake.control.subject import app_named_by
+from flyteapps_fake.core.call import Call, Identity
+from flyteapps_fake.core.dialect import Dialect
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.operations import LIST, WATCH
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.clock import Clock
+
+T = TypeVar("T")
+
+IN_PROCESS = "http://localhost"
+"""The issuer of a plane that no server serves."""
+MAX_VERIFIED = 10_000
+"""Tokens that are remembered as checked; one more forgets all of them."""
+MAX_REVOKED = 100_000
+"""Revoked tokens that are remembered; the oldest are forgotten, which have expired by then."""
+FILTERED = (LIST, WATCH)
+"""The RPCs whose answers leave out what a caller may not see."""
+
+
+class Authentication:
+    """The authentication of one plane."""
+
+    def __init__(self, auth: Auth, clock: Clock, dialect: Dialect) -> None:
+        self.settings = auth
+        self._clock = clock
+        self._dialect = dialect
+        self.keys = SigningKeys()
+        self.tokens = Tokens(self.keys, self.now)
+        self.skew_seconds = 0.0
+        """Seconds by which the clock of the tokens is ahead of the plane's: a fault."""
+        self.issuer = auth.issuer or IN_PROCESS
+        self._issuers = frozenset((self.issuer,))
+        self._verified: dict[str, Principal] = {}
+        self._revoked: dict[str, None] = {}
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970."""
+        return self._clock.now() / 1e9 + self.skew_seconds
+
+    @property
+    def audience(self) -> str:
+        """The audience of the plane's tokens."""
+        return self.settings.audience or self.issuer
+
+    def serve_at(self, url: str) -> None:
+        """Take the base URL of a server as the issuer, unless one is configured or a server named its own before."""
+        if self.issuer == IN_PROCESS and self.settings.issuer is None:
+            self.issuer = url
+            self._issuers = frozenset((IN_PROCESS, url))
+
+    # ---- tokens
+
+    def token(self, subject: str, seconds: float | None = None, **claims: Any) -> str:
+        """Return an access token for a user or a client. Raises ValueError for an unknown subject."""
+        if known(self.settings, subject) is None and self.settings.others is None:
+            names = [
+                *(each.subject for each in self.settings.users),
+                *(each.client_id for each in self.settings.clients),
+            ]
+            raise ValueError(f"{subject!r} is neither a user nor a client; there are {', '.join(names) or 'none'}")
+        lifetime = self.settings.access_token_seconds if seconds is None else seconds
+        scope = " ".join(self.settings.scopes)
+        return self.tokens.issue(self.issuer, self.audience, subject, lifetime, **{"scope": scope, **claims})
+
+    def api_key(self, org: str, client_id: str | None = None, endpoint: str | None = None) -> str:
+        """Return an API key of a client with a secret, the first one by default. Raises ValueError."""
+        client = self.settings.confidential_client(client_id)
+        where = endpoint or self.issuer.removeprefix("https://")
+        return base64.b64encode(f"{where}:{client.client_id}:{client.secret}:{org}".encode()).decode()
+
+    def rotate_keys(self, *, keep: bool = True) -> None:
+        """Sign with a new key; `keep`: tokens of the keys before still count."""
+        self.keys.rotate(keep=keep)
+        self._verified.clear()
+
+    def revoke(self, *names: str) -> None:
+        """Revoke the tokens of these ids or sessions: new calls are refused, and their open streams end."""
+        for name in names:
+            self._revoked[name] = None
+            if len(self._revoked) > MAX_REVOKED:
+                del self._revoked[next(iter(self._revoked))]
+        self._verified.clear()
+        for stream in self._dialect.streams.all():
+            if self.is_revoked(stream.credential):
+                stream.end(invalid_token("it was revoked"))
+
+    def revoke_token(self, token: str) -> None:
+        """Revoke one access token. Raises ValueError for one that isn't valid."""
+        try:
+            claims = self.claims(token)
+        except InvalidToken as invalid:
+            raise ValueError(f"the token can't be revoked: {invalid}") from None
+        self.revoke(str(claims.get("jti", "")))
+
+    def is_revoked(self, names: tuple[str, ...]) -> bool:
+        """Return whether one of these ids or sessions is revoked."""
+        return any(name in self._revoked for name in names if name)
+
+    # ---- calls
+
+    def identify(self, call: Call[Any]) -> Principal:
+        """Return the caller of a call. Raises RpcError, UNAUTHENTICATED."""
+        name = self.settings.header
+        header = call.metadata.get(name)
+        if header is None and call.protocol == "direct":
+            header = next((value for key, value in call.metadata.items() if key.lower() == name), None)
+        if header is None:
+            raise no_credentials(name)
+        found = self._verified.get(header)
+        if found is not None and found.starts <= self.now() < found.expires:
+            return found
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise no_credentials(name)
+        try:
+            found = self._check(token)
+        except InvalidToken as invalid:
+            self._verified.pop(header, None)
+            raise invalid_token(str(invalid)) from None
+        if len(self._verified) >= MAX_VERIFIED:
+            self._verified.clear()
+        self._verified[header] = found
+        return found
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that counts. Raises InvalidToken."""
+        return self.tokens.check(token, self._issuers, self.audience)
+
+    def _check(self, token: str) -> Principal:
+        """Return the caller that a token names. Raises InvalidToken."""
+        return self._principal(self.claims(token))
+
+    def _principal(self, claims: dict[str, Any]) -> Principal:
+        token_id, session = (str(claims.get(key, "")) for key in ("jti", "sid"))
+        if self.is_revoked((token_id, session)):
+            raise InvalidToken("it was revoked")
+        subject: str = claims["sub"]
+        found = known(self.settings, subject)
+        if found is None:
+            if self.settings.others is None:
+                raise InvalidToken("its subject is unknown here")
+            texts = (claims.get(key) for key in ("name", "email"))
+            name, email = (text if isinstance(text, str) else "" for text in texts)
+            found = Identity(subject, name, email), Rights(self.settings.others)
+        identity, rights = found
+        return Principal(identity, rights, rights.sees, token_id, session, claims["exp"], claims.get("nbf", 0.0))
+
+    def admit(self, call: Call[Any]) -> Principal:
+        """Return the caller of a call that it has the right to. Raises RpcError."""
+        principal = self.identify(call)
+        call.caller = principal.subject
+        if principal.rights.role != "admin" and (principal.sees is not None or call.operation.access != "read"):
+            self._check_rights(call, principal)
+        return principal
+
+    def as_caller(self, caller: Principal, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
+        """Return what carries a call out as that caller's."""
+
+        def run_as_caller(call: Call[Any]) -> T:
+            self._dialect.act_for(caller.identity, caller.sees)
+            result = run(call)
+            if isinstance(result, OpenStream):
+                result.credential = (caller.token_id, caller.session)
+            return result
+
+        return run_as_caller
+
+    def recognizes(self, call: Call[Any]) -> bool:
+        """Return whether a Get has a token that was checked before, and may see its app; sets the call's caller."""
+        found = self._verified.get(call.metadata.get(self.settings.header, ""))
+        if found is None or not found.starts <= self.now() < found.expires:
+            return False
+        call.caller = found.subject
+        return found.sees is None or found.sees(call.request.app_id.project, call.request.app_id.domain)
+
+    def _check_rights(self, call: Call[Any], principal: Principal) -> None:
+        operation, rights = call.operation, principal.rights
+        if operation.access == "admin":
+            raise denied(principal.subject, rights.role, f"{operation.method} needs the role admin")
+        app = app_named_by(call)
+        project, domain = (app.project, app.domain) if app != NO_APP else project_named_by(call.request)
+        hidden = project and principal.sees is not None and not rights.may_see(project, domain)
+        if hidden and operation not in FILTERED and (operation.access == "read" or app.name):
+            raise self._dialect.absent(app) if app.name else _absent_project(project)
+        if operation.access == "write" and not rights.may_write(project, domain):
+            where = f" in project {project}" if project else ""
+            raise denied(principal.subject, rights.role, f"{operation.method}{where} needs the role contributor there")
+
+
+def _absent_project(project: str) -> RpcError:
+    return RpcError(Code.NOT_FOUND, f"project {project!r} not found")

@@ -1,0 +1,1 @@
+"""The authorization server of a plane: login pages, tokens, keys, over authlib."""
