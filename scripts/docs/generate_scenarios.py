@@ -91,8 +91,10 @@ scenarios:
       - {weight: 1, steps: [{state: FAILED, substate: CRASH_LOOP, message: Given up, after: 1m}]}
 ```
 
-`flyteapps serve --scenarios scenarios.yaml` reads it; repeat the option for further files. In a test a path will do, or
-a mapping as in the file:
+`flyteapps serve --scenarios scenarios.yaml` reads it (repeat the option for further files), and reads it again within a
+second when it changes: the next starts of apps get what it says then, those that run go on. If the new version is
+invalid, the terminal says so once, and the one before stays in force. In a test a path will do, or a mapping as in the
+file:
 
 ```python
 from flyteapps_fake import FakeControlPlane

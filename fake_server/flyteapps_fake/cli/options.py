@@ -145,7 +145,8 @@ GROUPS: tuple[Group, ...] = (
                 multiple=True,
                 type=PATH,
                 metavar="FILE",
-                help="File of YAML or JSON with further scenarios, such as scenarios.yaml; repeatable.",
+                help="File of YAML or JSON with further scenarios, such as scenarios.yaml, which is read again when it "
+                "changes; repeatable.",
             ),
             option(
                 ["--report-seconds"],

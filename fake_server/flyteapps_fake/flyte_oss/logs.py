@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest, TailLogsResponse
@@ -75,6 +76,7 @@ class LogStream(Tail):
     ) -> None:
         self._owner = owner
         self._pods = pods
+        self._resource = resource
         self._read = 0
         """The time up to which lines were read."""
         first = TailLogsResponse()
@@ -90,8 +92,11 @@ class LogStream(Tail):
     def _since(self) -> Iterator[bytes]:
         after, self._read = self._read, self._owner.cluster.clock.now()
         found: list[bytes] = []
+        steps = self._owner.operator.step_logs.of(self._resource)
         for pod, replica in self._pods.items():
             lines = self._owner.environment.lines(pod, after, self._read)
+            lines += [line for step in steps for line in step.lines(pod.name) if after < line.at <= self._read]
+            lines.sort(key=attrgetter("at"))
             found += (
                 _message(replica, lines[first : first + MAX_BATCH_LINES])
                 for first in range(0, len(lines), MAX_BATCH_LINES)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyteapps_fake.cli.access_log import access_log
+from flyteapps_fake.cli.output import warn
 from flyteapps_fake.cli.traces import set_up_traces
 from flyteapps_fake.console.pages import pages
+from flyteapps_fake.core.dialect import Notice
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.http.access.host_policy import HostPolicy
@@ -20,6 +22,8 @@ from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.options import FrontOptions, Server
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.console_port import Console, Pem
+from flyteapps_fake.servers.scenario_files import ScenarioFiles
+from flyteapps_fake.simulation.file_watch import FileWatch
 
 if TYPE_CHECKING:
     from flyteapps_fake.cli.call_log_file import CallLogFile
@@ -54,8 +58,13 @@ def assemble(
     end_traces = set_up_traces()
     console: Console | None = None
 
+    files = ScenarioFiles(
+        FileWatch(plane.scenario_book), (lambda text: log(Notice("", text))) if log is not None else warn
+    )
+
     async def on_startup(front: Front) -> None:
         nonlocal console
+        files.start()
         if socks:
             console = Console(front, socks, pem)
             console.start()
@@ -63,6 +72,7 @@ def assemble(
             await started(front)
 
     async def on_shutdown(front: Front) -> None:
+        files.stop()
         if console is not None:
             await console.close()
         with contextlib.suppress(TimeoutError):  # a collector that doesn't answer delays the end no longer

@@ -5,7 +5,8 @@ All or nothing: what is refused changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flyteapps_control.selection import AppGlobs, AppName
@@ -44,16 +45,25 @@ class ScenarioBook:
 
     def __init__(self, dialect: str, sources: Sources | None = None) -> None:
         self._dialect = dialect
-        self._sources = as_list(sources)
-        self._given: list[list[Scenario]] = [read(each) for each in self._sources]
-        """The scenarios of each source."""
-        self._stamps: dict[int, Stamp | None] = {}
-        """The last versions of the files among the sources."""
-        self._named: Mapping[str, Scenario] = self._joined(self._given)
+        self.files: dict[str, Stamp | None] = {}
+        """The files of the settings, with their versions when they were read."""
+        self._given: Mapping[str, Sequence[Scenario]] = dict(self._read(as_list(sources)))
+        """The scenarios of each source, by its path or number."""
+        self._named: Mapping[str, Scenario] = self._joined(self._given.values())
         self._added: dict[str, Scenario] = {}
         self._uses: dict[str, Use] = {}
         self._used = 0
         self._check_following({**self._named})
+
+    def _read(self, sources: Sequence[Source]) -> Iterator[tuple[str, Sequence[Scenario]]]:
+        for index, source in enumerate(sources):
+            if isinstance(source, Mapping):
+                yield str(index), read(source)
+            elif (path := os.fspath(source)) not in self.files:
+                self.files[path] = stamp_of(path)
+                yield path, read(path)
+            else:
+                raise ScenarioError(path, "the file is given twice")
 
     # ---- queries
 
@@ -144,46 +154,16 @@ class ScenarioBook:
         self._added, self._uses = {}, {}
         return removed
 
-    # ---- files
-
-    @property
-    def has_files(self) -> bool:
-        """Whether scenarios come from files, which may change."""
-        return any(not isinstance(each, Mapping) for each in self._sources)
-
-    def reload(self, stamp: Callable[[str], Stamp | None] = stamp_of) -> list[str]:
-        """Read the files again that have changed; return a message about each. Those that are invalid change nothing.
-
-        The first call only looks at the files' versions. `stamp`: returns the version of a file.
-        """
-        messages: list[str] = []
-        for index, source in enumerate(self._sources):
-            if isinstance(source, Mapping):
-                continue
-            path = str(source)
-            found, known = stamp(path), index in self._stamps
-            before = self._stamps.get(index)
-            self._stamps[index] = found
-            if known and found != before and found is not None:
-                messages.append(self._read_again(index, path, source))
-            elif known and found is None and before is not None:
-                messages.append(f"{path}: is gone; its scenarios stay in force until it is there again")
-        return messages
-
-    def _read_again(self, index: int, path: str, source: Source) -> str:
-        try:
-            given = [*self._given]
-            given[index] = read(source)
-            named = self._joined(given)
-            self._check_following({**named, **self._added})
-        except ScenarioError as error:
-            return f"{error}; the scenarios that were read before stay in force"
+    def replace(self, path: str, scenarios: Sequence[Scenario]) -> None:
+        """Replace the scenarios of a file of the settings."""
+        given = {**self._given, path: scenarios}
+        named = self._joined(given.values())
+        self._check_following({**named, **self._added})
         self._given, self._named = given, named
-        return f"{path}: read again, {len(given[index])} scenario(s); the next starts of apps get them"
 
     # ---- checks
 
-    def _joined(self, given: Sequence[Sequence[Scenario]]) -> dict[str, Scenario]:
+    def _joined(self, given: Iterable[Sequence[Scenario]]) -> dict[str, Scenario]:
         """Return the scenarios of all sources by name. Raises ScenarioError for a name that is taken."""
         joined: dict[str, Scenario] = {}
         for each in self._own(scenario for source in given for scenario in source):

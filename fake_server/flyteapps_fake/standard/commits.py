@@ -14,6 +14,7 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.history import Change, History
 from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.simulation.step_logs import StepLogs
 from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.standard.ingress import Hosts
 from flyteapps_fake.standard.listing import Tokens
@@ -45,6 +46,7 @@ class State:
         self.pools = Pools(settings)
         self.waiting = Waiting()
         self.replicas = ReplicaBook(settings.seed)
+        self.step_logs = StepLogs()
         self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(settings.seed)

@@ -91,7 +91,8 @@ class LogStream(Tail):
         after, until = self._read, self._until or self._state.clock.now()
         self._read = until
         app = self._record.parse()
-        lines = [[(line, each) for line in lines_between(each, app, after, until)] for each in self._replicas]
+        steps = self._state.step_logs.of(self._record.key)
+        lines = [[(line, each) for line in lines_between(each, app, steps, after, until)] for each in self._replicas]
         return self._messages(merge(*lines, key=lambda pair: pair[0].at))
 
     def _messages(self, lines: Iterable[tuple[Line, Replica]]) -> Iterator[bytes]:

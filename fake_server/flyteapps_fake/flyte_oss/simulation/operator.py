@@ -29,6 +29,7 @@ from flyteapps_fake.simulation.builtin import REJECTED, UNKNOWN, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.load import START_NS, UP_NS
 from flyteapps_fake.simulation.progress import Progress
+from flyteapps_fake.simulation.step_logs import StepLog, StepLogs
 
 WRITE_NS = 2 * MILLISECOND
 """The time between a client's read of a service and its write; a report in between makes the write fail."""
@@ -86,6 +87,8 @@ class Operator:
         """The least time in nanoseconds between a write and the state that it leads to."""
         self._rollouts: dict[str, Rollout] = {}
         self._pods: dict[str, tuple[Pod, ...]] = {}
+        self.step_logs = StepLogs()
+        """The lines of steps by resource name."""
         self._owners: dict[str, str] = {}
         """Resource names by pod name."""
         self._delay = cluster.settings.report_delay
@@ -119,6 +122,7 @@ class Operator:
     def drop(self, resource: str) -> None:
         """Forget a removed service."""
         self._choice.forget(resource)
+        self.step_logs.drop(resource)
         self._rollouts.pop(resource, None)
         self._end_pods(resource)
         self._cluster.timers.cancel(resource)
@@ -255,6 +259,9 @@ class Operator:
         rollout, service = found
         report: Report = timer.arguments[1]
         rollout.first = False
+        early = report.logs and self._pods_of(rollout)  # else those that this report starts log them
+        if early or (report.logs and report.phase is Phase.UNCHANGED):
+            self._log(rollout, report)
         if report.phase is Phase.UNCHANGED:
             self._continue(rollout)
             return
@@ -267,6 +274,8 @@ class Operator:
         elif report.phase is Phase.FAILED and ready == rollout.generation:
             replicas = 0
         self._run_pods(rollout, count, now, alone=report.phase is Phase.SERVING)
+        if report.logs and not early:
+            self._log(rollout, report)
         status = self._reported_status(rollout, report)
         seconds = now // SECOND * SECOND
         after = replace(
@@ -302,6 +311,17 @@ class Operator:
             self._cluster.put(service)
 
     # ---- pods
+
+    def _pods_of(self, rollout: Rollout) -> tuple[Pod, ...]:
+        """Return the pods of a generation that run now."""
+        return tuple(pod for pod in self._pods.get(rollout.resource, ()) if pod.generation == rollout.generation)
+
+    def _log(self, rollout: Rollout, report: Report) -> None:
+        """Let the pods that run now log the lines of a report."""
+        names = frozenset(pod.name for pod in self._pods_of(rollout))
+        self.step_logs.add(rollout.resource, StepLog(self._cluster.clock.tick(), names, report.logs))
+        for stream in tuple(self._cluster.streams.of(log_scope(rollout.resource))):
+            stream.stir()
 
     def _run_pods(self, rollout: Rollout, count: int, now: int, *, alone: bool) -> None:
         """Run `count` pods of that generation; with `alone`, end those of others."""

@@ -1,14 +1,18 @@
-"""Log lines of the standard dialect's replicas, computed from the app's conditions, the replica's seed and the time."""
+"""Log lines of the standard dialect's replicas, computed from the app's conditions, the replica's seed and the time.
+
+The lines of steps of scenarios are handed in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, Status
 
 from flyteapps_fake.core.lifecycle import short_name, substate_name, traits_of
 from flyteapps_fake.core.time.clock import from_timestamp
 from flyteapps_fake.simulation.log_lines import BACKLOG, MAX_SLOTS_AHEAD, SLOT_NS, Line, request_in
+from flyteapps_fake.simulation.step_logs import StepLog
 from flyteapps_fake.standard.replicas import Replica
 
 _IDLE_SUBSTATES = (Status.SCALED_TO_ZERO, Status.SCALING_FROM_ZERO)
@@ -25,10 +29,13 @@ FINAL_LINES: dict[int, tuple[str, ...]] = {
 """The last lines of a container that dies, by the substate that its death leads to."""
 
 
-def lines_between(replica: Replica, app: App, after: int, until: int) -> list[Line]:
-    """Return the replica's lines later than `after`, up to and including `until`: the last BACKLOG ones, in order."""
+def lines_between(replica: Replica, app: App, steps: Collection[StepLog], after: int, until: int) -> list[Line]:
+    """Return the replica's lines later than `after`, up to and including `until`: the last BACKLOG ones, in order.
+
+    `steps`: the lines that steps of the app's scenario have let replicas log.
+    """
     first, last = max(after + 1, replica.life.began), min(until, replica.life.ended or until)
-    lines = [line for line in _of_life(replica, app) if first <= line.at <= last]
+    lines = [line for line in _of_life(replica, app, steps) if first <= line.at <= last]
     lines += _requests(replica, _serving(app.status.conditions, last), first, last)
     lines.sort(key=lambda line: line.at)
     return lines[-BACKLOG:]
@@ -46,8 +53,8 @@ def next_request(replica: Replica, app: App, after: int) -> int | None:
     return None
 
 
-def _of_life(replica: Replica, app: App) -> Iterator[Line]:
-    """Yield the lines of the replica's start, of the app's conditions, and its final ones."""
+def _of_life(replica: Replica, app: App, steps: Collection[StepLog]) -> Iterator[Line]:
+    """Yield the lines of the replica's start, of its steps, of the app's conditions, and its final ones."""
     yield Line(replica.life.began, True, f"Replica {replica.name} of revision {replica.life.revision} starts")
     if replica.life.revision == app.metadata.revision:
         container = app.spec.container
@@ -56,9 +63,12 @@ def _of_life(replica: Replica, app: App) -> Iterator[Line]:
         command = " ".join((*container.command, *container.args))
         if command:
             yield Line(replica.life.began, False, f"Running {command[:1_000]}")
+    for step in steps:
+        yield from step.lines(replica.life.number)
+    with_lines = {step.condition for step in steps}
     for condition in app.status.conditions:
         at = from_timestamp(condition.last_transition_time)
-        for text in FINAL_LINES.get(condition.substate, ()):
+        for text in FINAL_LINES.get(condition.substate, ()) if condition.revision not in with_lines else ():
             yield Line(at, False, text)
         yield Line(at, True, _transition(condition))
 

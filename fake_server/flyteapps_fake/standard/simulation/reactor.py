@@ -19,13 +19,14 @@ from flyteapps_fake.simulation.builtin import IDLE, WAKE, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.load import steps_down, steps_up
 from flyteapps_fake.simulation.scenarios import Step
+from flyteapps_fake.simulation.step_logs import StepLog
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.operators.leases import lease
 from flyteapps_fake.standard.operators.reports import Report, report
 from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.simulation.runs import Run, run_of
-from flyteapps_fake.standard.watch import Event
+from flyteapps_fake.standard.watch import Event, app_scope
 
 STEP, IDLE_CHECK = "step", "idle-check"
 """The kinds of timers of the simulated cluster."""
@@ -59,6 +60,7 @@ class Reactor:
                 self._drop(old.key)
                 self._names.pop(old.key, None)
                 self._choice.forget(old.key)
+                self._state.step_logs.drop(old.key)
             return
         if self._state.store.get(new.key) is not new:
             return
@@ -205,9 +207,26 @@ class Reactor:
             materialized=run.materialized,
             at=timer.due,
         )
+        log = self._log(run, step) if step.logs and self._replicas(run) else None
         record = report(self._state, record, reported)
         run.counter = record.counter
         run.fresh, run.materialized = False, None
         run.reached = run.reached or traits_of(step.status).terminal
+        if step.logs:
+            log = log or self._log(run, step)
+            log.condition = record.counter
+            for stream in tuple(self._state.events.of(app_scope(key))):
+                stream.stir()
         if self._holds(record):
             self._go_on(record, run)
+
+    def _replicas(self, run: Run) -> frozenset[int]:
+        """Return the numbers of the revision's replicas that run now."""
+        living = self._state.replicas.living(run.key)
+        return frozenset(life.number for life in living if life.revision == run.revision)
+
+    def _log(self, run: Run, step: Step) -> StepLog:
+        """Let the replicas that run now log the lines of a step."""
+        log = StepLog(self._state.clock.tick(), self._replicas(run), step.logs)
+        self._state.step_logs.add(run.key, log)
+        return log
