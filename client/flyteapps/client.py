@@ -243,7 +243,7 @@ class App(Handle):
         from flyteapps.flows.waiting import Standstill, wait
 
         client = self.client
-        standstill = Standstill(client._hint, client._warn) if client._hint() else None  # pyright: ignore[reportPrivateUsage]  # one package
+        standstill = Standstill(client._hint) if client._hint() else None  # pyright: ignore[reportPrivateUsage]  # one package
         try:
             self.pb2, self.waited = yield from wait(client.settings, self.pb2, target, baseline, timeout, standstill)
         except WaitError as error:

@@ -17,6 +17,8 @@ from connectrpc.errors import ConnectError
 from flyteidl2.app import app_service_pb2_grpc
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
+from flyteapps.testing import connect_control
+
 from .messages import create, get, watch
 from .server_process import ServerProcess, eventually
 
@@ -98,6 +100,17 @@ def test_a_client_that_dies_frees_its_streams(kind: str) -> None:
     assert "PENDING" in notices
     row = next(row for row in rows if "method" in row)
     assert (row["method"], row["app"], row["code"]) == ("AppService/Create", "held", "OK")
+
+
+def test_a_manual_clock_that_is_not_moved_is_shown(kind: str) -> None:
+    """A client that waits for a clock which nothing moves is shown, with what would end its wait."""
+    with ServerProcess("--server", kind, "--clock", "manual") as server, AppServiceClientSync(server.url) as client:
+        client.create(create("held"))
+        stream = iter(client.watch(watch("held")))
+        next(stream)
+        message = "waits for its next event: the simulated cluster reports its next state"
+        eventually(lambda: message in server.output, f"no notice: {server.output}")
+        connect_control(server.url).drop_streams()
 
 
 def test_quiet_says_nothing_of_calls(kind: str) -> None:

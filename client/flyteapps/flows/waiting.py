@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -25,22 +24,16 @@ __tracebackhide__ = hidden_in_tests
 class Standstill:
     """The check whether a plane's clock stands still, so that a wait observes no change.
 
-    `hint`: returns the transport's hint about its plane's clock, "" where that runs by itself. `warn`: logs it.
+    `hint`: returns the transport's hint about its plane's clock, "" where that runs by itself.
     """
 
-    def __init__(self, hint: Callable[[], str], warn: Callable[[str], None]) -> None:
+    def __init__(self, hint: Callable[[], str]) -> None:
         self._hint = hint
-        self._warn = warn
         self._first = hint()
 
     def now(self) -> str:
         """Return the hint, "" if the time runs or was moved since the wait began."""
         return self._first if self._first and self._hint() == self._first else ""
-
-    def warn(self) -> None:
-        """Log the hint, if there is one."""
-        if hint := self.now():
-            self._warn(hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +48,6 @@ class Waited:
     how: str
     scaled_to_zero: bool
     seconds: float
-
-
-STANDSTILL_SECONDS = 5.0
-"""Time that a plane's clock may stand still before a wait logs it."""
 
 
 class _End(Enum):
@@ -97,8 +86,8 @@ def wait(
     seconds = settings.waits.timeout if timeout is None else timeout
     identifier = known.metadata.id
     started: float = yield Now()
-    waiting = _Wait(Follow(settings, identifier), baseline, target, settings.waits.settle, standstill)
-    end, app = yield from waiting.run(started, started + seconds)
+    waiting = _Wait(Follow(settings, identifier), baseline, target, settings.waits.settle)
+    end, app = yield from waiting.run(started + seconds)
     yield from waiting.follow.close()
     if end is _End.TIMED_OUT:
         if (failing := waiting.follow.failing) is not None:
@@ -117,29 +106,22 @@ class _Wait:
     """The state of one wait.
 
     `baseline`: grows with each observation. `settles`: the time at which an unchanged state counts, None while there is
-    none. `warns`: the time at which a standstill is logged, infinite for never.
+    none.
     """
 
-    def __init__(
-        self, follow: Follow, baseline: Baseline, target: WaitFor, settle: float, standstill: Standstill | None
-    ) -> None:
+    def __init__(self, follow: Follow, baseline: Baseline, target: WaitFor, settle: float) -> None:
         self.follow = follow
         self.now = 0.0
         self._baseline = baseline
         self._target: WaitFor = target
         self._settle_seconds = settle
         self._settles: float | None = None
-        self._standstill = standstill
-        self._warns = math.inf
 
-    def run(self, started: float, deadline: float) -> Flow[tuple[_End, definition.App | None]]:
+    def run(self, deadline: float) -> Flow[tuple[_End, definition.App | None]]:
         """Observe the app until the wait ends; return its end, and the app as last observed."""
-        if self._standstill is not None:
-            self._warns = started + STANDSTILL_SECONDS
         while True:
-            observation = yield from self.follow.next(min(deadline, self._settles or deadline, self._warns))
+            observation = yield from self.follow.next(min(deadline, self._settles or deadline))
             self.now = yield Now()
-            self._warn_if_due(deadline)
             if observation.kind is not Kind.TIME:
                 if self.follow.traits.loses_events and self._ends_badly(observation):
                     # an event can be older than the snapshot before it
@@ -162,11 +144,6 @@ class _Wait:
     @property
     def _is_settled(self) -> bool:
         return self._settles is not None and self.now >= self._settles
-
-    def _warn_if_due(self, deadline: float) -> None:
-        if self._standstill is not None and self._warns <= self.now < deadline:
-            self._standstill.warn()
-            self._warns = math.inf
 
     def _end_by(self, app: definition.App) -> _End | None:
         """Return the end of the wait by this observation, None if it goes on."""

@@ -69,6 +69,7 @@ class Delays:
         if virtual and timeline.mode != "auto":  # which goes there at once
             timeline.timers.schedule(delayed.due, delayed, DELAY_END, progress=False)
             timeline.scheduled()
+            timeline.waits()
 
         def end() -> None:
             with timeline.lock:
@@ -87,6 +88,7 @@ class Delays:
 
         def left() -> float | None:
             with timeline.lock:
+                timeline.run_due()
                 return timeline.real_seconds_until(delayed.due) if delayed.due else 0.0
 
         return Postponed(real / 1e9, left, resume, give_up)

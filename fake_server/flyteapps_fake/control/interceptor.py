@@ -12,13 +12,15 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf.message import Message
 
 from flyteapps_control.fault_table import FaultTable, Rule, RulesOfRpc
-from flyteapps_control.v1.control_pb2 import Fault
+from flyteapps_control.selection import AppGlobs
+from flyteapps_control.v1.control_pb2 import AppSelector, Fault
 from flyteapps_fake.control.call_log import CallLog, Record
 from flyteapps_fake.control.delays import Delays
 from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer
 from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
+from flyteapps_fake.control.waits import explain, log_notice, standstill_notice
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.call import Protocol as CallProtocol
 from flyteapps_fake.core.dialect import Dialect, Notice, StoredApp
@@ -96,6 +98,8 @@ class Interceptor:
         self.delays = Delays(timeline)
         """The calls that are delayed."""
         timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app, changes=False)
+        if timeline.standstill is not None:
+            timeline.standstill.report = self._report_standstill
         self._refresh()
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
@@ -286,6 +290,14 @@ class Interceptor:
         stream.on_closed.append(lambda _: self._timeline.timers.cancel(owner))
         self._timeline.timers.schedule(due, owner, STALL_END, found, stream, progress=False)
         self._timeline.scheduled()
+
+    def _report_standstill(self) -> bool:
+        """Report that clients wait on a manual clock; return whether any do."""
+        waits = explain(self._timeline, self._dialect, self.delays.all(), AppGlobs(AppSelector()))
+        notice = standstill_notice(waits, self._now())
+        if notice is not None:
+            (self.on_notice or log_notice)(notice)
+        return notice is not None
 
     def _now(self) -> int:
         return self._timeline.clock.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from flyteapps_control.durations import text_of
 from flyteapps_control.selection import NO_APP, AppGlobs, AppName
 from flyteapps_fake.control.delays import Delayed
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, MovingApp
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice
 from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.clock import MILLISECOND
@@ -71,6 +72,24 @@ def explain(timeline: Timeline, dialect: Dialect, delayed: Iterable[Delayed], gl
         *(explanation.of_delayed(each) for each in delayed if globs.matches(each.app)),
         *(explanation.of_app(each) for each in explanation.moving if globs.matches(each.app)),
     ]
+
+
+def standstill_notice(waits: Sequence[Wait], now: int) -> Notice | None:
+    """Return the notice of a manual clock that clients wait for and that isn't moved, None where none waits for it."""
+    waiting = [each for each in waits if each.rpc and each.timer is not None]
+    if not waiting:
+        return None
+    others = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    return Notice(
+        "",
+        f"{waiting[0].text(now)}{others}. The plane's clock is manual, and stands at {moment_text(now)}: move it by "
+        "plane.clock.advance() or `flyteapps control clock advance`",
+    )
+
+
+def log_notice(notice: Notice) -> None:
+    """Log a notice of a plane without a terminal, by the logger `flyteapps_fake`."""
+    logging.getLogger("flyteapps_fake").warning("%s", notice.message)
 
 
 class _Explanation:

@@ -15,6 +15,7 @@ from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
 from flyteapps_fake.core.time.clock import EPOCH, MILLISECOND, Clock, RealtimeClock, VirtualClock
 from flyteapps_fake.core.time.holds import Holds
+from flyteapps_fake.core.time.standstill import Standstill
 from flyteapps_fake.core.time.timers import PendingTimer, Timer, TimerQueue
 
 _REALTIME_FLOOR = 300 * MILLISECOND
@@ -66,6 +67,8 @@ class Timeline:
         """The gates of the `auto` clock; None for the others."""
         self.holds: Holds | None = None
         """The waiting steps of the `realtime` clock; None for the others."""
+        self.standstill = Standstill(real) if mode == "manual" else None
+        """The standstill of the `manual` clock; None for the others."""
         self.floor = int(_REALTIME_FLOOR * speed) if self._realtime is not None else 0
         """Nanoseconds of the plane's time at least between a write and the state that it leads to."""
         self._real = real
@@ -133,6 +136,19 @@ class Timeline:
             self.auto.written(key)
         elif self.holds is not None:
             self.holds.written(key)
+        elif self.standstill is not None and self._is_awaited():
+            self.standstill.written()
+            self.scheduled()
+
+    def _is_awaited(self) -> bool:
+        """Return whether a stream is open."""
+        return self._planner is not None and len(self._planner.streams) > 0
+
+    def waits(self) -> None:
+        """Record that a client begins to wait, by a stream or a delayed call."""
+        if self.standstill is not None:
+            self.standstill.begin()
+            self.scheduled()
 
     def woken(self, key: Hashable) -> None:
         """Record that the schedule of that app may have changed without a client's write."""
@@ -201,6 +217,8 @@ class Timeline:
             self.auto.opened(stream)
         elif self.holds is not None and self.holds.opened(stream):
             self.scheduled()
+        else:
+            self.waits()
 
     def _sent(self, stream: OpenStream) -> None:
         with self.lock:
@@ -214,7 +232,8 @@ class Timeline:
     def run_due(self) -> None:
         """Fire what is due: by the clock in `realtime`, by the waiting clients in `auto`; nothing in `manual`.
 
-        In `realtime`, too, a step that a write leads to waits for a client that may still open a Watch, for a time.
+        There a standstill is reported. In `realtime`, too, a step that a write leads to waits for a client that may
+        still open a Watch, for a time.
         """
         if self.auto is not None:
             while (key := self.auto.due()) is not None:
@@ -225,13 +244,15 @@ class Timeline:
             due = self.timers.next_due()
             if due is not None and due <= self._realtime.now():
                 self._fire_until(self._realtime.now())
+        elif self.standstill is not None and self.standstill.due is not None:
+            self.standstill.report_overdue()
 
     def next_due(self) -> float | None:
         """Return the real seconds until `run_due` has something to do, or None if nothing is scheduled."""
         if self.auto is not None:
             return self.auto.next_gate()
         if self._realtime is None:
-            return None
+            return self.standstill.seconds() if self.standstill is not None else None
         due = self.timers.next_due()
         release = self.holds.next_release() if self.holds is not None else None
         if due is None:
@@ -248,6 +269,8 @@ class Timeline:
         if self.mode != "manual":
             hint = 'use FakeControlPlane(clock="manual")'
             raise ValueError(f"the clock is {self.mode}, and only a manual one can be advanced: {hint}")
+        if self._is_awaited():
+            self.waits()
         return self._fire_until(target, timers)
 
     def real_seconds_until(self, due: int) -> float | None:
