@@ -17,7 +17,17 @@ PUBLIC_MODULES = {
 
 FAKE = {"Code", "FakeControlPlane", "LeakedStreams", "RpcError", "Settings"}
 AUTH = {
-    *("ApiKey", "Auth", "ClientSecret", "ExternalCommand", "Passthrough", "StaticToken", "TokenFunction"),
+    *(
+        "ApiKey",
+        "Auth",
+        "ClientSecret",
+        "DeviceFlow",
+        "ExternalCommand",
+        "Passthrough",
+        "Pkce",
+        "StaticToken",
+        "TokenFunction",
+    ),
     "auth_metadata",
 }
 TESTING = {

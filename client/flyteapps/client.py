@@ -443,6 +443,8 @@ class Client(Connection):
         if not config.endpoint:
             where = f"{config.source} has no" if config.source else "no configuration file was found, so there is no"
             raise ConfigError(f"{where} admin.endpoint; set it there, or by the variable FLYTE_ADMIN_ENDPOINT")
+        from flyteapps.auth.configuration import AuthConfig
+
         tls = Endpoint.parse(config.endpoint, config.insecure).secure  # without, the SDK ignores certificates, too
         return cls(
             config.endpoint,
@@ -453,6 +455,7 @@ class Client(Connection):
             insecure_skip_verify=config.insecure_skip_verify and tls,
             ca_cert=config.ca_cert_file_path if tls else None,
             console_endpoint=config.console_endpoint,
+            **(config.auth or AuthConfig()).options(stored=tls),
         )
 
     @classmethod
@@ -465,7 +468,7 @@ class Client(Connection):
         """
         key = hidden_text(key)
         protect(options, "from_api_key")
-        from flyteapps.auth.client_secret import ApiKey
+        from flyteapps.auth.sources.client_secret import ApiKey
 
         auth = ApiKey(key)
         if options.get("org") is None:

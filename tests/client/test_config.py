@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flyteapps
+from flyteapps.auth.configuration import AUTH_KEYS
 from flyteapps.config import Config
 from flyteapps.errors import ConfigError
 
@@ -80,22 +81,21 @@ def test_variable_wins(files: Files, variable: str) -> None:
 
 
 def test_names_are_the_sdks() -> None:
-    """The variables, of keys read and of keys refused, are those of the SDK, aliases included."""
+    """The keys and the variables are those of the SDK, aliases included."""
     from flyteapps import config
 
     ours: dict[str, tuple[str, ...]] = dict.fromkeys(config._KEYS, ())  # pyright: ignore[reportPrivateUsage]
-    ours |= config._AUTHENTICATION  # pyright: ignore[reportPrivateUsage]  # compared with the SDK's own table
-    assert ours.pop("admin.apiKey") == (
-        "FLYTE_API_KEY",
-        "UNION_API_KEY",
-    )  # not in its table: init_from_api_key reads it
+    ours |= AUTH_KEYS
+    # not in its table: init_from_api_key reads it
+    assert ours.pop("admin.apiKey") == ("FLYTE_API_KEY", "UNION_API_KEY")
+    for name in ("audience", "authorizationHeader", "tokenUrl"):  # flytectl's
+        assert ours.pop(f"admin.{name}") == ()
     sdk = {
         entry.yaml_entry.switch: entry.yaml_entry.aliases
         for group in (sdk_keys.Platform, sdk_keys.Credentials, sdk_keys.Task)
         for entry in vars(group).values()
         if isinstance(entry, sdk_reader.ConfigEntry)
     }
-    del sdk["admin.disableKeyring"]  # no token is kept here, so either value is obeyed
     assert ours == sdk
 
 
@@ -272,61 +272,6 @@ def test_missing_certificate(files: Files) -> None:
     )
 
 
-AUTHENTICATION = {
-    "apiKey": "secret",
-    "command": "[secret]",
-    "proxyCommand": "[secret]",
-    "clientId": "secret",
-    "clientSecretLocation": "/secret",
-    "clientSecretEnvVar": "SECRET",
-    "scopes": "[secret]",
-    "authType": "Pkce",
-    "httpProxyURL": "http://me:secret@proxy",
-}
-
-
-@pytest.mark.parametrize("name", AUTHENTICATION)
-def test_authentication_in_a_file(files: Files, name: str) -> None:
-    """Settings of authentication are refused, never ignored, and their values not repeated."""
-    message = files.refused(f"admin:\n  endpoint: h\n  {name}: {AUTHENTICATION[name]}\n")
-    assert message == (
-        f"FILE, line 3: admin.{name} is a setting of authentication, which is not supported yet: remove it, and send "
-        f"a token by Client(endpoint, headers=...)"
-    )
-
-
-@pytest.mark.parametrize(
-    "variable",
-    [
-        *(f"FLYTE_ADMIN_{name.upper()}" for name in AUTHENTICATION),
-        *("FLYTE_AUTH_COMMAND", "FLYTE_AUTH_PROXY_COMMAND", "FLYTE_AUTH_TYPE", "FLYTE_API_KEY", "UNION_API_KEY"),
-    ],
-)
-def test_authentication_in_a_variable(files: Files, variable: str) -> None:
-    """Variables of authentication are refused as well, with a file and without; an empty one counts as not set."""
-    for content in (None, "admin:\n  endpoint: h\n"):
-        message = files.refused(content, **{variable: "secret"})
-        assert message == (
-            f"variable {variable} is a setting of authentication, which is not supported yet: unset it, and send a "
-            f"token by Client(endpoint, headers=...)"
-        )
-        assert files.load(content, **{variable: ""})
-
-
-def test_a_client_of_its_own_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that happens to be set matters where the configuration is read, and nowhere else."""
-    monkeypatch.setenv("FLYTE_API_KEY", "secret")
-    assert flyteapps.Client("localhost:8090").settings.headers == {}
-    with pytest.raises(ConfigError, match="FLYTE_API_KEY"):
-        flyteapps.init_from_config()
-
-
-def test_keys_beside_authentication(files: Files) -> None:
-    """Keys that the SDK reads for itself alone, and keys of flytectl, are left alone."""
-    content = "admin:\n  endpoint: h\n  disableKeyring: true\n  maxRetries: 3\n  authorizationHeader: x\n"
-    assert files.load(content).endpoint == "h"
-
-
 @settings(deadline=None)  # a busy machine is no fault
 @given(
     st.one_of(
@@ -355,7 +300,6 @@ def test_yaml_is_imported_late() -> None:
     program = (
         "import sys, flyteapps; flyteapps.Config.load(None, {'HOME': '/nowhere'}, '/'); print('yaml' in sys.modules)"
     )
-    import flyteapps
 
     root = str(Path(flyteapps.__file__).parent.parent)
     done = subprocess.run(

@@ -10,8 +10,10 @@ import flyte.config
 import pytest
 from flyte.config import _reader as sdk_reader
 
+from flyteapps.auth.configuration import AuthConfig
 from flyteapps.config import Config
 from flyteapps.console import Console
+from flyteapps.support.secret import Secret
 
 from .configuration import Files
 
@@ -22,6 +24,9 @@ SAME = [
     "admin: {endpoint: h}\nconsole: {endpoint: 'https://c'}\nimage: {builder: remote}\n",
     "base: &b {org: o, project: p}\ntask:\n  <<: *b\n  project: q\n",
     "c: &c {org: c}\na: &a {<<: *c, project: a}\nb: &b {org: b, project: b, domain: b}\ntask: {<<: [*a, *b]}\n",
+    "admin: {endpoint: h, authType: ExternalCommand, command: [uctl, get-token], proxyCommand: [iap, --now]}\n",
+    "admin: {endpoint: h, authType: DeviceFlow, clientId: me, scopes: [a, b], disableKeyring: true}\n",
+    "admin: {endpoint: h, command: [], httpProxyURL: 'http://p:3128', authType: Passthrough}\n",
     "admin:\ntask: {org: '', project: ~, domain: d}\n",
 ]
 
@@ -30,6 +35,16 @@ def sdk_view(path: Path) -> Config:
     """Return the settings that the SDK reads, as a Config."""
     read = flyte.config.auto(str(path))
     platform = read.platform
+    auth = AuthConfig(
+        auth_type=None if platform.auth_mode == "Pkce" else platform.auth_mode,  # its default
+        client_id=platform.client_id,
+        client_secret=None,
+        command=tuple(Secret(each) for each in platform.command or ()),
+        proxy_command=tuple(Secret(each) for each in platform.proxy_command or ()),
+        scopes=tuple(platform.scopes),
+        http_proxy_url=None if platform.http_proxy_url is None else Secret(platform.http_proxy_url),
+        disable_keyring=platform.disable_keyring,
+    )
     return Config(
         endpoint=platform.endpoint,
         insecure=platform.insecure,
@@ -40,6 +55,7 @@ def sdk_view(path: Path) -> Config:
         domain=read.task.domain,
         console_endpoint=platform.console_endpoint,
         source=path,
+        auth=None if auth == AuthConfig() else auth,
     )
 
 

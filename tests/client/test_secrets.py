@@ -219,7 +219,9 @@ def test_another_refusal_shows_no_header(make: Any) -> None:
 SECRET_FILES = [
     f"admin:\n  apiKey: {TOKEN}\n",
     f"admin:\n  api_key: {TOKEN}\n",
-    f"admin:\n  clientId: {TOKEN}\n",
+    f"admin:\n  authType: {TOKEN}\n",
+    f"admin:\n  clientSecretEnvVar: {TOKEN}\n",
+    f"admin:\n  command: '{TOKEN}\n",
     f"admin:\n  apiKey: {TOKEN}: x\n",
     f"admin:\n  apiKey: '{TOKEN}\n",
     f"admin:\n  apiKey: {TOKEN}\n  apiKey: {TOKEN}\n",

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flyteapps.auth.base import Auth as Auth
-    from flyteapps.auth.client_secret import ApiKey as ApiKey
-    from flyteapps.auth.client_secret import ClientSecret as ClientSecret
-    from flyteapps.auth.external_command import ExternalCommand as ExternalCommand
-    from flyteapps.auth.given import Passthrough as Passthrough
-    from flyteapps.auth.given import StaticToken as StaticToken
-    from flyteapps.auth.given import TokenFunction as TokenFunction
-    from flyteapps.auth.given import auth_metadata as auth_metadata
+    from flyteapps.auth.sources.client_secret import ApiKey as ApiKey
+    from flyteapps.auth.sources.client_secret import ClientSecret as ClientSecret
+    from flyteapps.auth.sources.device_flow import DeviceFlow as DeviceFlow
+    from flyteapps.auth.sources.external_command import ExternalCommand as ExternalCommand
+    from flyteapps.auth.sources.given import Passthrough as Passthrough
+    from flyteapps.auth.sources.given import StaticToken as StaticToken
+    from flyteapps.auth.sources.given import TokenFunction as TokenFunction
+    from flyteapps.auth.sources.given import auth_metadata as auth_metadata
+    from flyteapps.auth.sources.pkce import Pkce as Pkce
 
 _HOME = {
     "base": ("Auth",),
-    "client_secret": ("ApiKey", "ClientSecret"),
-    "external_command": ("ExternalCommand",),
-    "given": ("Passthrough", "StaticToken", "TokenFunction", "auth_metadata"),
+    "sources.client_secret": ("ApiKey", "ClientSecret"),
+    "sources.device_flow": ("DeviceFlow",),
+    "sources.external_command": ("ExternalCommand",),
+    "sources.given": ("Passthrough", "StaticToken", "TokenFunction", "auth_metadata"),
+    "sources.pkce": ("Pkce",),
 }
 
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -31,8 +35,10 @@ __all__ = [
     "ApiKey",
     "Auth",
     "ClientSecret",
+    "DeviceFlow",
     "ExternalCommand",
     "Passthrough",
+    "Pkce",
     "StaticToken",
     "TokenFunction",
     "auth_metadata",

@@ -16,20 +16,18 @@ class Context:
     """The part of a client that is needed to get credentials.
 
     `endpoint`: the plane's URL. `http`: requests to other URLs, with the plane's certificates and proxies.
-    `disable_keyring`: whether the system's keyring is left alone.
     """
 
-    def __init__(self, endpoint: str, http: OneRequest, disable_keyring: bool = False) -> None:
+    def __init__(self, endpoint: str, http: OneRequest) -> None:
         self.endpoint = endpoint
         self.http = http
-        self.disable_keyring = disable_keyring
         self.metadata: Any = None  # what the plane said of its authentication, a Metadata
 
     def through(self, http_proxy: str | None) -> Context:
         """Return the same with another proxy for requests to other URLs, itself for None."""
         if http_proxy is None:
             return self
-        return Context(self.endpoint, self.http.through(http_proxy), self.disable_keyring)
+        return Context(self.endpoint, self.http.through(http_proxy))
 
 
 class Auth:
@@ -44,6 +42,9 @@ class Auth:
     on_refusal: bool = False
     """Whether credentials are got only after a plane refused a call without them."""
 
+    max_seconds: float = 30.0
+    """Maximum time that it takes, also for calls without a timeout."""
+
     def fetch(self, context: Context, last: Token | None, timeout: float) -> Flow[Token]:
         """Get credentials within so many seconds. `last`: those of before. Raises Error, without secrets."""
         raise NotImplementedError
@@ -51,9 +52,6 @@ class Auth:
     def of_call(self) -> Mapping[str, str] | None:
         """Return the headers of the present call, None where all calls have the same credentials."""
         return None
-
-    def stale(self, context: Context) -> Any:
-        """Drop what is stored of credentials that were refused for good."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from flyteapps.auth.base import Auth, Context
-from flyteapps.auth.given import StaticToken, TokenFunction
 from flyteapps.auth.requests import OneRequest
 from flyteapps.auth.session import Session
+from flyteapps.auth.sources.given import StaticToken, TokenFunction
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
 from flyteapps.options import ClientOptions

@@ -23,11 +23,11 @@ from flyteapps.support.latch import Latch
 from flyteapps.support.secret import forget_locals
 from flyteapps.transports import forks
 
-MAX_RENEWAL_SECONDS = 30.0
-"""Maximum duration of one renewal, also of calls without a timeout; after it the next caller leads."""
-
 MAX_EARLY_RENEWAL_SECONDS = 5.0
 """Maximum duration of a renewal before the expiry, since the call of the leading caller waits for it."""
+
+SHARED_SECONDS = 30.0
+"""Duration after which a renewal that took too long has failed for all callers, not just for a hurried one."""
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 60.0
 """Pauses after a renewal that failed: the first, doubled with each further failure, and the longest."""
@@ -106,7 +106,7 @@ class Credentials:
         None for `never_accepted` ones, if others were tried a moment ago.
         """
         now: float = yield Now()
-        until = now + (MAX_RENEWAL_SECONDS if timeout is None else min(timeout, MAX_RENEWAL_SECONDS))
+        until = now + (self.auth.max_seconds if timeout is None else min(timeout, self.auth.max_seconds))
         while True:
             with self._lock:
                 if self.token is not None and self.token is not old and now < self.token.expires_at:
@@ -146,7 +146,7 @@ class Credentials:
             forget_locals(error, outer)  # all that got them: secrets stand in its frames
             now: float = yield Now()
             debug("%r: no credentials: %s", self.auth, error.message)
-            impatient = isinstance(error, DeadlineExceeded) and limit < MAX_RENEWAL_SECONDS
+            impatient = isinstance(error, DeadlineExceeded) and limit < 0.9 * min(SHARED_SECONDS, self.auth.max_seconds)
             with self._lock:
                 renewal.error = None if impatient else error
                 self._failed(now, renewal.error)
@@ -178,8 +178,9 @@ class Credentials:
         self._failures = 0
 
     def _late(self, timeout: float | None) -> Error:
+        seconds = timeout or self.auth.max_seconds
         return DeadlineExceeded(
-            f"{self.auth!r}: no credentials within {timeout or MAX_RENEWAL_SECONDS:g} s, which another call is getting",
+            f"{self.auth!r}: no credentials within {seconds:g} s, which another call is getting",
             endpoint=self._context.endpoint,
         )
 

@@ -144,8 +144,8 @@ class Follow:
         self._opened = yield Now()
         self._shown = False
         try:
-            self._stream = ServerStream(self._settings, WATCH, request)
-            yield from self._stream.open(max(MIN_READ_SECONDS, min(until - self._opened, MAX_READ_SECONDS)))
+            self._stream = ServerStream(self._settings, WATCH, request, until)
+            yield from self._stream.open()
         except Error as error:
             yield from self._dropped(error)
 

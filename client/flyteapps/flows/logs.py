@@ -127,7 +127,7 @@ def follow_logs(
         emitted.reopened()
         fresh, stream = False, ServerStream(settings, tail_logs(), request_of(identifier, replica, follow=follow))
         try:
-            yield from stream.open(settings.timeout)
+            yield from stream.open()
             patience = None if follow else settings.timeout
             while not isinstance(message := (yield from stream.next(patience)), Quiet):
                 patience = None if follow else BACKLOG_SILENCE_SECONDS
@@ -156,8 +156,8 @@ def read_backlog(
 ) -> Flow[tuple[LogLine, ...]]:
     """Return the last lines of the backlog, at most `max_lines`, read within `seconds`. Raises Error."""
     until: float = seconds + (yield Now())
-    stream = ServerStream(settings, tail_logs(), request_of(identifier, None))
-    yield from stream.open(seconds)
+    stream = ServerStream(settings, tail_logs(), request_of(identifier, None), until)
+    yield from stream.open()
     lines: list[LogLine] = []
     while True:
         left = until - (yield Now())

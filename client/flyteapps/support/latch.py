@@ -13,13 +13,16 @@ SLICE_SECONDS = 0.1
 
 
 class Latch:
-    """An event that is not set at first. Threads wait by `wait`, tasks of any loop by `async_wait`."""
+    """An event that is not set at first. Threads wait by `wait`, tasks of any loop by `async_wait`.
 
-    def __init__(self) -> None:
+    `by_loop`: whether a task of the loop that runs now, if any, sets it.
+    """
+
+    def __init__(self, *, by_loop: bool = True) -> None:
         self._lock = threading.Lock()
         self._event = threading.Event()
         self._waiting: list[asyncio.Future[None]] = []
-        self._loop = running_loop()
+        self._loop = running_loop() if by_loop else None
 
     def set(self) -> None:
         """End all waits, from any thread; setting it again does nothing."""

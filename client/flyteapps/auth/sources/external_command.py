@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from flyteapps.auth.base import Auth, Context
-from flyteapps.auth.token_endpoint import is_token
+from flyteapps.auth.sources.token_endpoint import is_token
 from flyteapps.auth.tokens import Token, bearer
 from flyteapps.errors import ConfigError, DeadlineExceeded, Unauthenticated
 from flyteapps.flows.operations import Flow, Now, Perform

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any, ClassVar, cast
 
 from flyteapps.auth.base import Auth, Context
-from flyteapps.auth.token_endpoint import is_token
+from flyteapps.auth.sources.token_endpoint import is_token
 from flyteapps.auth.tokens import Token, bearer
 from flyteapps.errors import ConfigError, DeadlineExceeded, Error, Unauthenticated
 from flyteapps.flows.operations import Flow, Now, Perform

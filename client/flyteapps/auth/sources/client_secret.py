@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from flyteapps.auth.base import Auth, Context
-from flyteapps.auth.metadata import discovered
-from flyteapps.auth.token_endpoint import Request
+from flyteapps.auth.sources.metadata import discovered
+from flyteapps.auth.sources.token_endpoint import Request
 from flyteapps.auth.tokens import Token
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError

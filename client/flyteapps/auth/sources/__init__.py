@@ -1,0 +1,1 @@
+"""The sources of credentials: each an Auth, and what they share."""
