@@ -56,7 +56,7 @@ class DeviceFlow(Login):
                 expired = lifetime <= timeout
                 raise DeadlineExceeded(
                     f"DeviceFlow: the code {'expired' if expired else 'was not approved within the timeout'}, after "
-                    f"{min(timeout, lifetime):.0f} s: log in again, by `flyteapps login --device`",
+                    f"{min(timeout, lifetime):.3g} s: log in again, by `flyteapps login --device`",
                     endpoint=context.endpoint,
                 )
             yield Sleep(interval)

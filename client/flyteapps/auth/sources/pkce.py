@@ -60,7 +60,7 @@ class Pkce(Login):
                 code = yield in_thread(lambda: listener.code(timeout), timeout + 1)
             except TimeoutError:
                 raise DeadlineExceeded(
-                    f"Pkce: no login came back from the browser within {timeout:.0f} s: log in by `flyteapps login`, "
+                    f"Pkce: no login came back from the browser within {timeout:.3g} s: log in by `flyteapps login`, "
                     f"or without a browser on this machine by `flyteapps login --device`",
                     endpoint=context.endpoint,
                 ) from None
