@@ -34,8 +34,11 @@ COMPLETION = "completion"
 #: Our own entry points, as pyproject.toml has them: to find one in the metadata of all installed packages takes 30 ms.
 OWN_COMMANDS = {
     "control": "flyteapps_fake.cli.control.main:main",
+    "login": "flyteapps.auth.commands:login",
+    "logout": "flyteapps.auth.commands:logout",
     "serve": "flyteapps_fake.cli.serve:main",
     "verify": "flyteapps_contract.cli.verify:command",
+    "whoami": "flyteapps.auth.commands:whoami",
 }
 
 #: Extra that brings what a command needs; a command of another distribution has none here.
@@ -44,8 +47,11 @@ EXTRA_OF_COMMAND = {"control": "serve", "serve": "serve", "verify": "contract"}
 #: One line for `--help`, without importing the command.
 SUMMARY_OF_COMMAND = {
     "control": "drive a running stand-in: faults, time, the log of calls",
+    "login": "log in to a plane, and keep the tokens in the system's keyring",
+    "logout": "delete the tokens of a plane from the keyring",
     "serve": "run a stand-in control plane that the Flyte SDK and CLI can deploy to",
     "verify": "check that a control plane keeps the contract",
+    "whoami": "print the name that a plane knows you by",
     COMPLETION: "print a completion script for bash, zsh or fish",
 }
 

@@ -64,7 +64,8 @@ class Connection:
         from flyteapps.transports.errors import error_of
 
         made = error_of(error, operation, self.settings.endpoint)
-        if isinstance(made, Unauthenticated) and self.settings.auth is None and not _has_credentials(operation):
+        is_bare = self.settings.auth is None and not _has_credentials(operation)
+        if isinstance(made, Unauthenticated) and is_bare and "flyteapps login" not in made.message:
             made.message = f"{made.message} ({NO_CREDENTIALS})"
             made.args = (made.message,)
         return made

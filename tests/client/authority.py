@@ -45,7 +45,7 @@ class Authority:
     `requests` are the forms that it was sent, each with its `authorization`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.lifetime: Any = 3600
         self.requests: list[dict[str, str]] = []
         self.script: Callable[[dict[str, str]], Answer | None] = lambda form: None
@@ -70,10 +70,11 @@ class Authority:
             def log_message(self, *args: Any, **kwargs: Any) -> None:
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def answer(self, form: dict[str, str]) -> Answer:
         """Return the response to a form."""

@@ -27,6 +27,17 @@ class Session:
     def __repr__(self) -> str:
         return f"Session({', '.join(repr(part.auth) for part in self._parts)})"
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there are any at the moment."""
+        return any(part.token is not None and part.token.headers for part in self._parts)
+
+    def log_in(self, timeout: float) -> Flow[None]:
+        """Get the credentials that are got only once a plane refuses a call. Raises Error."""
+        for part in self._parts:
+            now: float = yield Now()
+            yield from part.replaced(Token({}, now), now, timeout)
+
     def grant(self, now: float, timeout: float | None) -> Flow[Grant]:
         """Return the credentials of an attempt that has so many seconds. Raises Error."""
         grant = Grant()

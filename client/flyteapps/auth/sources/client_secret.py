@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from flyteapps.auth.base import Auth, Context
-from flyteapps.auth.sources.metadata import discovered
+from flyteapps.auth.sources.metadata import discovered, no_credentials
 from flyteapps.auth.sources.token_endpoint import Request
 from flyteapps.auth.tokens import Token
 from flyteapps.endpoint import Endpoint
@@ -68,7 +68,7 @@ class ClientSecret(Auth):
         if not endpoint:
             metadata = yield from discovered(context, timeout)
             if metadata is None:
-                return Token({}, began)
+                return no_credentials(self.mode, context, last, began)
             endpoint, scopes = metadata.token_endpoint, scopes or metadata.scopes
             audience, header = audience or metadata.audience, header or metadata.header
         secret = self._secret

@@ -67,7 +67,7 @@ class DeviceFlow(Login):
                     interval += SLOW_DOWN_SECONDS
                 elif error.reason != "authorization_pending":
                     raise _refused(error, context) from None
-            except (Unavailable, Overloaded) as error:
+            except (DeadlineExceeded, Unavailable, Overloaded) as error:
                 interval = max(interval, error.retry_after or 0.0)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from flyteapps.auth.base import Auth, Context
-from flyteapps.auth.sources.metadata import Metadata, discovered
+from flyteapps.auth.sources.metadata import Metadata, discovered, no_credentials
 from flyteapps.auth.sources.stored import Keyring, Stored
 from flyteapps.auth.sources.token_endpoint import OAuthRefusal, Request
 from flyteapps.auth.tokens import Token, bearer
@@ -54,6 +54,18 @@ class Login(Auth):
         self._prompt = prompt
         self._http_proxy = Secret(http_proxy) if http_proxy is not None else None
 
+    def with_person(self, kind: type[Login]) -> Login:
+        """Return the same as another kind of login, with a person that can log in."""
+        return kind(
+            client_id=self._client_id,
+            scopes=self._scopes,
+            audience=self._audience,
+            header=self._header,
+            keyring=self._keyring,
+            prompt=self._prompt,
+            http_proxy=self._http_proxy,
+        )
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
@@ -66,7 +78,7 @@ class Login(Auth):
 
         metadata = yield from discovered(context, timeout)
         if metadata is None:
-            return Token({}, began)
+            return no_credentials(self.mode, context, last, began)
         context = context.through(self._http_proxy)
         keyring = Keyring(context.endpoint, self._keyring)
         stored = yield from keyring.read(left((yield Now())))

@@ -7,7 +7,8 @@ from typing import Any
 from connectrpc.method import IdempotencyLevel, MethodInfo
 
 from flyteapps.auth.base import Context
-from flyteapps.errors import AppNotFound, Error, Unimplemented
+from flyteapps.auth.tokens import Token
+from flyteapps.errors import AppNotFound, Error, Unauthenticated, Unimplemented
 from flyteapps.flows.operations import Flow, Now, Unary
 from flyteapps.support.debug import debug
 from flyteapps.support.request_ids import request_id
@@ -58,6 +59,20 @@ def discovered(context: Context, timeout: float) -> Flow[Metadata | None]:
         return None
     context.metadata = Metadata(oauth2, public)
     return context.metadata
+
+
+def no_credentials(mode: str, context: Context, last: Token | None, now: float) -> Token:
+    """Return the credentials for a plane that names no authority. Raises Unauthenticated if it refused a call without.
+
+    `last`: the credentials that it refused, None at the first call.
+    """
+    if last is None:
+        return Token({}, now)
+    raise Unauthenticated(
+        f"{mode}: {context.endpoint} wants credentials, and doesn't say where to get them (it serves no "
+        f"AuthMetadataService): pass ClientSecret(..., token_endpoint=...), a token, or a function",
+        endpoint=context.endpoint,
+    )
 
 
 def _call(name: str, request: type, response: type, timeout: float) -> Unary:

@@ -1,0 +1,169 @@
+"""The commands `flyteapps login`, `logout` and `whoami`: standard library and this client alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flyteapps.client import Client
+from flyteapps.config import Config
+from flyteapps.errors import Error, Unauthenticated, Unimplemented
+from flyteapps.flows.operations import Flow
+
+LOGIN_SECONDS = 300.0
+"""Time that a person has to log in, by default."""
+
+
+def login(arguments: list[str]) -> int:
+    """Log in to a plane, and store the tokens in the keyring."""
+    parser = _parser("login", "Log in to a plane with a browser, and keep the tokens in the system's keyring.")
+    parser.add_argument("--device", action="store_true", help="log in with a browser on another machine")
+    parser.add_argument("--timeout", type=float, default=LOGIN_SECONDS, help="seconds to wait (default: 300)")
+    return _run(parser, arguments, _login)
+
+
+def logout(arguments: list[str]) -> int:
+    """Delete the tokens of a plane from the keyring."""
+    return _run(_parser("logout", "Delete the tokens of a plane from the system's keyring."), arguments, _logout)
+
+
+def whoami(arguments: list[str]) -> int:
+    """Print the name that the plane knows the caller by."""
+    return _run(_parser("whoami", "Print the name that the plane knows you by."), arguments, _whoami)
+
+
+def _login(given: argparse.Namespace) -> int:
+    from flyteapps.auth.sources.device_flow import DeviceFlow
+    from flyteapps.auth.sources.pkce import Pkce
+
+    client = _client(given, None)
+    configured = client.settings.auth.auth if client.settings.auth is not None else None
+    if configured is not None and not isinstance(configured, Pkce | DeviceFlow):
+        print(f"{client.settings.endpoint}: the configuration logs in by {configured!r}: no login is needed")
+        return 0
+    kind = DeviceFlow if given.device or isinstance(configured, DeviceFlow) else Pkce
+    client = _client(given, configured.with_person(kind) if configured is not None else kind(), given.timeout)
+    session = client.settings.auth
+    assert session is not None
+    try:
+        name = _name(_user_info(client))
+    except Unimplemented:  # a plane that serves no identities may still have a login
+        _run_flow(client, session.log_in(given.timeout))
+        name = "you"
+    keyring = _keyring(client)
+    stored = _run_flow(client, keyring.read(given.timeout))
+    if not session.has_credentials:
+        print(f"{client.settings.endpoint} needs no login")
+    elif stored.access_token:
+        print(f"Logged in to {client.settings.endpoint} as {name}")
+    else:
+        return _refuse(f"logged in as {name}, and the tokens can't be kept; the keyring: {keyring.trouble}")
+    return 0
+
+
+def _logout(given: argparse.Namespace) -> int:
+    client = _client(given, None)
+    keyring = _keyring(client)
+    deleted = _run_flow(client, keyring.delete(LOGIN_SECONDS))
+    if keyring.trouble:
+        return _refuse(f"the keyring: {keyring.trouble}")
+    print(f"{'Logged out of' if deleted else 'There was no login to'} {client.settings.endpoint}")
+    return 0
+
+
+def _whoami(given: argparse.Namespace) -> int:
+    from flyteapps.auth.sources.pkce import Pkce
+
+    client = _client(given, None)
+    if client.settings.auth is None:
+        client = _client(given, Pkce(interactive=False))
+    user = _user_info(client)
+    print(_name(user))
+    for what, value in (
+        ("subject", user.subject),
+        ("name", user.name),
+        ("email", user.email),
+        ("endpoint", client.settings.endpoint),
+        ("credentials", repr(client.settings.auth)),
+    ):
+        if value:
+            print(f"  {what}: {value}")
+    return 0
+
+
+def _keyring(client: Client) -> Any:
+    from flyteapps.auth.sources.stored import Keyring
+
+    return Keyring(client.settings.endpoint)
+
+
+def _user_info(client: Client) -> Any:
+    """Return the answer of IdentityService.UserInfo. Raises Error."""
+    from connectrpc.method import IdempotencyLevel, MethodInfo
+    from flyteidl2.auth import identity_pb2
+
+    from flyteapps.flows.calls import call
+
+    method: MethodInfo[Any, Any] = MethodInfo(
+        name="UserInfo",
+        service_name="flyteidl2.auth.IdentityService",
+        input=identity_pb2.UserInfoRequest,
+        output=identity_pb2.UserInfoResponse,
+        idempotency_level=IdempotencyLevel.NO_SIDE_EFFECTS,
+    )
+    flow: Flow[Any] = call(client.settings, method, identity_pb2.UserInfoRequest())
+    return _run_flow(client, flow)
+
+
+def _name(user: Any) -> str:
+    return user.name or user.preferred_username or user.email or user.subject or "nobody in particular"
+
+
+def _client(given: argparse.Namespace, auth: Any, timeout: float = 30.0) -> Client:
+    """Return the client of the arguments: of an endpoint, or of the configuration. Raises ConfigError."""
+    options: dict[str, Any] = {"timeout": timeout, "retries": 1}
+    if given.ca_cert is not None:
+        options["ca_cert"] = given.ca_cert
+    if given.endpoint is not None:
+        insecure = True if given.insecure else None
+        return Client(given.endpoint, insecure=insecure, auth=auth, **options)
+    client = Client.from_config(config := Config.load(given.config))
+    if auth is None:
+        return client
+    if client.settings.endpoint.startswith("https:"):
+        options["insecure_skip_verify"] = config.insecure_skip_verify
+        options.setdefault("ca_cert", config.ca_cert_file_path)
+    return Client(client.settings.endpoint, auth=auth, **options)
+
+
+def _run_flow(client: Client, flow: Flow[Any]) -> Any:
+    return client._blocking.run(flow)  # pyright: ignore[reportPrivateUsage]  # one package
+
+
+def _parser(name: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"flyteapps {name}", description=description)
+    parser.add_argument("endpoint", nargs="?", help="the plane (default: that of the configuration file)")
+    parser.add_argument("--config", metavar="FILE", help="the configuration file (default: as the Flyte SDK finds it)")
+    parser.add_argument("--insecure", action="store_true", help="the endpoint is without TLS")
+    parser.add_argument("--ca-cert", metavar="FILE", help="the certificates to trust, in PEM")
+    return parser
+
+
+def _run(parser: argparse.ArgumentParser, arguments: list[str], command: Callable[[argparse.Namespace], int]) -> int:
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 2
+    try:
+        return command(given)
+    except Unauthenticated as error:
+        return _refuse(error.message)
+    except Error as error:
+        return _refuse(str(error))
+
+
+def _refuse(message: str) -> int:
+    print(f"flyteapps: {message}", file=sys.stderr)
+    return 1
