@@ -11,7 +11,7 @@ from flyteapps_control.codes import CODES
 from flyteapps_fake.core.lifecycle import short_name, substate_name
 from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, WATCH
 from flyteapps_fake.core.time.clock import SECOND
-from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.simulation.scenarios import each_step
 
 COMMAND = "python scripts/docs/generate_faults.py"

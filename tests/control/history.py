@@ -17,7 +17,7 @@ from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, UPDATE, WATCH
-from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.simulation.scenarios import LABEL
 
 APPS = 12

@@ -14,7 +14,7 @@ from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.simulation import admission
 from flyteapps_fake.simulation.admission import Bounds
-from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.standard import writes
 from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.simulation import runs

@@ -14,7 +14,7 @@ from flyteidl2.core.tasks_pb2 import Container
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, DELETE, UPDATE, WATCH
-from flyteapps_fake.simulation.builtin import builtin_scenarios
+from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.simulation.scenarios import LABEL
 
 

@@ -16,8 +16,8 @@ from flyteapps_fake.servers import scenario_files
 from flyteapps_fake.servers.assembly import assemble
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.scenario_files import ScenarioFiles
-from flyteapps_fake.simulation.file_watch import FileWatch
-from flyteapps_fake.simulation.sources import Stamp
+from flyteapps_fake.simulation.files.sources import Stamp
+from flyteapps_fake.simulation.files.watching import FileWatch
 
 from .driving import last_message, restart, start
 

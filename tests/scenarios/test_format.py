@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.simulation import located
-from flyteapps_fake.simulation.builtin import builtin_scenarios
-from flyteapps_fake.simulation.format import STATES, SUBSTATES
-from flyteapps_fake.simulation.located import ScenarioError, from_data, from_text
-from flyteapps_fake.simulation.parsing import parse_scenarios
+from flyteapps_fake.simulation.files import located
+from flyteapps_fake.simulation.files.builtin import builtin_scenarios
+from flyteapps_fake.simulation.files.format import STATES, SUBSTATES
+from flyteapps_fake.simulation.files.located import ScenarioError, from_data, from_text
+from flyteapps_fake.simulation.files.parsing import parse_scenarios
 from flyteapps_fake.simulation.scenarios import Loop, Size, Step, each_step
 
 from .driving import ACTIVE, FAILED, PENDING, scenarios

@@ -15,8 +15,8 @@ from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.simulation import choice
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.choice import ScenarioChoice
-from flyteapps_fake.simulation.file_watch import FileWatch
-from flyteapps_fake.simulation.parsing import _StepReader  # pyright: ignore[reportPrivateUsage]  # a bug is planted there
+from flyteapps_fake.simulation.files.parsing import _StepReader  # pyright: ignore[reportPrivateUsage]  # a bug is planted there
+from flyteapps_fake.simulation.files.watching import FileWatch
 from flyteapps_fake.simulation.progress import Progress
 from flyteapps_fake.simulation.scenarios import Loop
 from flyteapps_fake.simulation.step_logs import StepLogs

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from import_graph import ROOT
 
-from flyteapps_fake.simulation.format import json_schema
+from flyteapps_fake.simulation.files.format import json_schema
 
 from .test_format import MISTAKES
 
@@ -96,7 +96,7 @@ def test_the_schema_is_current() -> None:
 
 def test_what_the_parser_accepts_the_schema_accepts() -> None:
     """The built-in scenarios, and the example of the docs."""
-    text = files("flyteapps_fake.simulation").joinpath("builtin.yaml").read_text(encoding="utf-8")
+    text = files("flyteapps_fake.simulation.files").joinpath("builtin.yaml").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
     [example] = re.findall(r"^```yaml title.*?\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     for each in (text, example):

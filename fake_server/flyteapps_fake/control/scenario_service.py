@@ -11,7 +11,7 @@ from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.simulation.book import Use
-from flyteapps_fake.simulation.located import ScenarioError, from_data, from_text
+from flyteapps_fake.simulation.files.located import ScenarioError, from_data, from_text
 from flyteapps_fake.simulation.scenarios import Scenario
 
 T = TypeVar("T")

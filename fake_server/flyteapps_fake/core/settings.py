@@ -14,7 +14,7 @@ from flyteapps_fake.core.hostnames import is_hostname
 from flyteapps_fake.core.time.start import start_nanoseconds
 from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.simulation.book import ScenarioBook
-from flyteapps_fake.simulation.sources import Sources
+from flyteapps_fake.simulation.files.sources import Sources
 
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "none"]

@@ -23,7 +23,7 @@ from flyteapps_fake.http.options import FrontOptions, Server
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.console_port import Console, Pem
 from flyteapps_fake.servers.scenario_files import ScenarioFiles
-from flyteapps_fake.simulation.file_watch import FileWatch
+from flyteapps_fake.simulation.files.watching import FileWatch
 
 if TYPE_CHECKING:
     from flyteapps_fake.cli.call_log_file import CallLogFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from flyteapps_fake.simulation.file_watch import FileWatch
+from flyteapps_fake.simulation.files.watching import FileWatch
 
 POLL_SECONDS = 1.0
 """Real time between two looks."""

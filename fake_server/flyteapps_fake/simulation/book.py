@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake.core.validation import quoted
-from flyteapps_fake.simulation.builtin import builtin_scenarios
-from flyteapps_fake.simulation.field_values import nearest
-from flyteapps_fake.simulation.located import ScenarioError, Value
-from flyteapps_fake.simulation.parsing import parse_scenarios
+from flyteapps_fake.simulation.files.builtin import builtin_scenarios
+from flyteapps_fake.simulation.files.field_values import nearest
+from flyteapps_fake.simulation.files.located import ScenarioError, Value
+from flyteapps_fake.simulation.files.parsing import parse_scenarios
+from flyteapps_fake.simulation.files.sources import Source, Sources, Stamp, as_list, read, stamp_of
 from flyteapps_fake.simulation.scenarios import Scenario
-from flyteapps_fake.simulation.sources import Source, Sources, Stamp, as_list, read, stamp_of
 
 MAX_ADDED = 10_000
 """Scenarios of the control API, and uses, each."""

@@ -1,8 +1,8 @@
 """Scenarios as data: the steps of an app that starts, stops, goes idle or receives a request.
 
-Built-in ones and users' come from files of one format (format.py says which, parsing.py reads it); no code depends on
-a scenario's name, but for the default one. Nothing is guessed from a spec: an app names its scenario by a label or a
-variable, or a scenario says by `when` which apps get it.
+Built-in ones and users' come from files of one format: files/ has it, and its parser. No code depends on a scenario's
+name, but for the default one. Nothing is guessed from a spec: an app names its scenario by a label or a variable, or a
+scenario says by `when` which apps get it.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from flyteapps_fake.flyte_oss.simulation.pods import Pod, runs
 from flyteapps_fake.flyte_oss.simulation.scenarios import Phase, Report, Reporting
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
 from flyteapps_fake.simulation.book import ScenarioBook
-from flyteapps_fake.simulation.builtin import REJECTED, UNKNOWN, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.files.builtin import REJECTED, UNKNOWN, situation
 from flyteapps_fake.simulation.load import START_NS, UP_NS
 from flyteapps_fake.simulation.progress import Progress
 from flyteapps_fake.simulation.step_logs import StepLog, StepLogs

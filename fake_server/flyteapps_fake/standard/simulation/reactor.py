@@ -15,8 +15,8 @@ from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.book import ScenarioBook
-from flyteapps_fake.simulation.builtin import IDLE, WAKE, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.files.builtin import IDLE, WAKE, situation
 from flyteapps_fake.simulation.load import steps_down, steps_up
 from flyteapps_fake.simulation.scenarios import Step
 from flyteapps_fake.simulation.step_logs import StepLog

@@ -11,8 +11,8 @@ from flyteapps_fake.core.lifecycle import should_run
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, missing_secret_of, violation_of
-from flyteapps_fake.simulation.builtin import MISSING_SECRET, REJECTED, STOP, UNKNOWN, situation
 from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.files.builtin import MISSING_SECRET, REJECTED, STOP, UNKNOWN, situation
 from flyteapps_fake.simulation.progress import Progress
 from flyteapps_fake.simulation.scenarios import Step, Steps
 from flyteapps_fake.standard.apps import AppKey, AppRecord

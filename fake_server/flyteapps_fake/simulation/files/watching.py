@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from flyteapps_fake.simulation.book import ScenarioBook
-from flyteapps_fake.simulation.located import ScenarioError
-from flyteapps_fake.simulation.sources import Stamp, read, stamp_of
+from flyteapps_fake.simulation.files.located import ScenarioError
+from flyteapps_fake.simulation.files.sources import Stamp, read, stamp_of
 
 KEPT = "the scenarios that were read before stay in force"
 

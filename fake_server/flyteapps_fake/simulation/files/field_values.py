@@ -10,9 +10,9 @@ from flyteidl2.app.app_definition_pb2 import Status
 from flyteapps_control.durations import nanoseconds
 from flyteapps_fake.core.lifecycle import ACTIVE, PENDING, qualifies, short_name, substate_name, traits_of
 from flyteapps_fake.core.validation import quoted
-from flyteapps_fake.simulation import format as fields
-from flyteapps_fake.simulation.format import Field
-from flyteapps_fake.simulation.located import ScenarioError, Value
+from flyteapps_fake.simulation.files import format as fields
+from flyteapps_fake.simulation.files.format import Field
+from flyteapps_fake.simulation.files.located import ScenarioError, Value
 from flyteapps_fake.simulation.scenarios import Size
 
 _WITH_CONTAINERS = frozenset(

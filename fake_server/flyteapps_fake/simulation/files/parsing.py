@@ -13,8 +13,8 @@ from flyteapps_control.selection import Glob
 from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, Cause, refusal, short_name
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.dialects import DIALECTS
-from flyteapps_fake.simulation import format as fields
-from flyteapps_fake.simulation.field_values import (
+from flyteapps_fake.simulation.files import format as fields
+from flyteapps_fake.simulation.files.field_values import (
     duration_of,
     fields_of,
     flag_of,
@@ -28,7 +28,7 @@ from flyteapps_fake.simulation.field_values import (
     weight_of,
     whole_of,
 )
-from flyteapps_fake.simulation.located import ScenarioError, Value
+from flyteapps_fake.simulation.files.located import ScenarioError, Value
 from flyteapps_fake.simulation.scenarios import NAME, Branch, Choice, Loop, Scenario, Step, Steps, When
 
 _BEGINNING = frozenset((ASSIGNED,))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from flyteapps_fake.simulation.located import Value, from_text
-from flyteapps_fake.simulation.parsing import parse_scenarios, parse_situations
+from flyteapps_fake.simulation.files.located import Value, from_text
+from flyteapps_fake.simulation.files.parsing import parse_scenarios, parse_situations
 from flyteapps_fake.simulation.scenarios import Scenario, Steps
 
 FILE = "builtin.yaml"
@@ -51,4 +51,4 @@ def _part(name: str) -> Value:
 
 @cache
 def _file() -> Value:
-    return from_text(files("flyteapps_fake.simulation").joinpath(FILE).read_text(encoding="utf-8"), FILE)
+    return from_text(files("flyteapps_fake.simulation.files").joinpath(FILE).read_text(encoding="utf-8"), FILE)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flyteapps_fake.simulation.located import ScenarioError, Value, from_data, from_text
-from flyteapps_fake.simulation.parsing import parse_scenarios
+from flyteapps_fake.simulation.files.located import ScenarioError, Value, from_data, from_text
+from flyteapps_fake.simulation.files.parsing import parse_scenarios
 from flyteapps_fake.simulation.scenarios import Scenario
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
