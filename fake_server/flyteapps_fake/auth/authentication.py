@@ -7,6 +7,7 @@ little more than without.
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,9 +15,11 @@ from flyteapps_control.selection import NO_APP
 from flyteapps_fake.auth.keys import SigningKeys
 from flyteapps_fake.auth.principal import Principal, Rights, known
 from flyteapps_fake.auth.projects import project_named_by
+from flyteapps_fake.auth.provider import Pending, Provider
 from flyteapps_fake.auth.refusals import denied, invalid_token, no_credentials
 from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.auth.tokens import InvalidToken, Tokens
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.core.call import Call, Identity
 from flyteapps_fake.core.dialect import Dialect
@@ -45,6 +48,10 @@ class Authentication:
         self._clock = clock
         self._dialect = dialect
         self.keys = SigningKeys()
+        self.provider = (
+            Provider(auth.provider, auth.audience) if auth.provider is not None and auth.audience is not None else None
+        )
+        """The existing provider whose tokens count; None where the plane issues its own."""
         self.tokens = Tokens(self.keys, self.now)
         self.skew_seconds = 0.0
         """Seconds by which the clock of the tokens is ahead of the plane's: a fault."""
@@ -78,6 +85,8 @@ class Authentication:
                 *(each.client_id for each in self.settings.clients),
             ]
             raise ValueError(f"{subject!r} is neither a user nor a client; there are {', '.join(names) or 'none'}")
+        if self.provider is not None:
+            raise ValueError(f"this plane issues no tokens: {self.settings.provider} does")
         lifetime = self.settings.access_token_seconds if seconds is None else seconds
         scope = " ".join(self.settings.scopes)
         return self.tokens.issue(self.issuer, self.audience, subject, lifetime, **{"scope": scope, **claims})
@@ -127,7 +136,7 @@ class Authentication:
         if header is None:
             raise no_credentials(name)
         found = self._verified.get(header)
-        if found is not None and found.starts <= self.now() < found.expires:
+        if found is not None and self._counts(found):
             return found
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -143,7 +152,9 @@ class Authentication:
         return found
 
     def claims(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token that counts. Raises InvalidToken."""
+        """Return the claims of a token that counts. Raises InvalidToken, and Pending where that isn't known yet."""
+        if self.provider is not None:
+            return self.provider.check(token)
         return self.tokens.check(token, self._issuers, self.audience)
 
     def _check(self, token: str) -> Principal:
@@ -159,15 +170,25 @@ class Authentication:
         if found is None:
             if self.settings.others is None:
                 raise InvalidToken("its subject is unknown here")
-            texts = (claims.get(key) for key in ("name", "email"))
+            texts = [claims.get(key) for key in ("name", "email")]
             name, email = (text if isinstance(text, str) else "" for text in texts)
             found = Identity(subject, name, email), Rights(self.settings.others)
         identity, rights = found
         return Principal(identity, rights, rights.sees, token_id, session, claims["exp"], claims.get("nbf", 0.0))
 
+    def _counts(self, principal: Principal) -> bool:
+        """Return whether a token that was checked before has begun, and hasn't expired."""
+        if self.provider is None:
+            return principal.starts <= self.now() < principal.expires
+        return time.time() < principal.expires
+
     def admit(self, call: Call[Any]) -> Principal:
-        """Return the caller of a call that it has the right to. Raises RpcError."""
-        principal = self.identify(call)
+        """Return the caller of a call that it has the right to. Raises RpcError; Postponed where it isn't known yet."""
+        try:
+            principal = self.identify(call)
+        except Pending as pending:
+            done = pending.done
+            raise Postponed(0.0, lambda: 0.0 if done() else None, lambda: None, lambda: None) from None
         call.caller = principal.subject
         if principal.rights.role != "admin" and (principal.sees is not None or call.operation.access != "read"):
             self._check_rights(call, principal)
@@ -188,7 +209,7 @@ class Authentication:
     def recognizes(self, call: Call[Any]) -> bool:
         """Return whether a Get has a token that was checked before, and may see its app; sets the call's caller."""
         found = self._verified.get(call.metadata.get(self.settings.header, ""))
-        if found is None or not found.starts <= self.now() < found.expires:
+        if found is None or not self._counts(found):
             return False
         call.caller = found.subject
         return found.sees is None or found.sees(call.request.app_id.project, call.request.app_id.domain)

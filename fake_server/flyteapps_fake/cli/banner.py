@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+DEFAULT_ORG = "flyte"
+"""The org of a plane as long as nothing has decided it."""
 _WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
+
+
+class AuthLines(NamedTuple):
+    """The lines of a server with authentication: who may log in, how the SDK is configured, an API key."""
+
+    users: str
+    admin: str
+    api_key: str
+
+
+def auth_lines(auth: Mapping[str, Any], org: str | None) -> AuthLines:
+    """Return the lines for the settings of authentication, as a mapping of their fields."""
+    if auth["provider"] is not None:
+        return AuthLines(f"tokens of {auth['provider']} for {auth['audience']}", "", "")
+    users = ", ".join(f"{each['subject']} ({each['role']})" for each in auth["users"]) or "no users"
+    public = any(each["secret"] is None for each in auth["clients"])
+    client = next((each for each in auth["clients"] if each["secret"] is not None), None)
+    key = ""
+    if client is not None:
+        where = auth["issuer"].removeprefix("https://")
+        text = f"{where}:{client['client_id']}:{client['secret']}:{org or DEFAULT_ORG}"
+        key = base64.b64encode(text.encode()).decode()
+    return AuthLines(f"credentials are needed; users {users}", "\n    authType: Pkce" if public else "", key)
 
 
 class Banner(NamedTuple):
@@ -22,6 +49,7 @@ class Banner(NamedTuple):
     dialect: str = ""
     tls: bool = False
     ca: Path | None = None
+    auth: AuthLines | None = None
 
     def text(self, port: int, console_port: int | None) -> str:
         """Return the banner's lines."""
@@ -38,21 +66,28 @@ class Banner(NamedTuple):
             f"\nand, since the SDK's uploads ignore caCertFilePath: export SSL_CERT_FILE={self.ca}" if self.ca else ""
         )
         trust = f"\n  trust    {self.ca} (curl --cacert, SSL_CERT_FILE, or your system's store)" if self.ca else ""
+        callers = f"\n  callers  {self.auth.users}" if self.auth else ""
+        if self.auth and not self.tls:
+            callers += "\n           the Flyte SDK sends credentials over TLS alone: add --tls self-signed"
+        login = self.auth.admin if self.auth and self.tls else ""
+        key = ""
+        if self.auth and self.auth.api_key:
+            key = f"\n\nA program logs in by an API key:\n  export FLYTE_API_KEY={self.auth.api_key}"
         return f"""\
 flyteapps serves the Flyte apps API at {scheme}://{host}:{port} over Connect, gRPC-Web and gRPC
   server   {self.server}{slow}, clock {self.clock}{dialect}
-  console  {console}{waits}{trust}
+  console  {console}{waits}{trust}{callers}
 
 Configure the Flyte SDK and CLI for it by a file config.yaml (or ~/.flyte/config.yaml):
   admin:
     endpoint: dns:///{host}:{port}
-    insecure: {insecure}{authority}
+    insecure: {insecure}{authority}{login}
   image:
     builder: remote
   task:
     project: demo
     domain: development
-or in Python: flyte.init(endpoint="dns:///{host}:{port}"{argument}, project="demo", domain="development"){uploads}
+or in Python: flyte.init(endpoint="dns:///{host}:{port}"{argument}, project="demo", domain="development"){uploads}{key}
 
 Ctrl-C stops it.
 """

@@ -59,6 +59,10 @@ class ServeOptions:
     control: bool | None
     call_log: Path | None
     call_log_size: int | None
+    auth: str | None
+    auth_approve: str | None
+    auth_issuer: str | None
+    auth_audience: str | None
     log_format: Literal["text", "json"]
     quiet: bool
 
@@ -219,6 +223,31 @@ GROUPS: tuple[Group, ...] = (
                 metavar="FILE",
                 help="File to append each finished call to as a line of JSON, such as calls.jsonl.",
             ),
+        ),
+    ),
+    Group(
+        "Authentication",
+        (
+            option(
+                ["--auth"],
+                metavar="demo|FILE",
+                help="Callers need credentials: of three users and a client with a new secret (demo), or as a YAML "
+                "file says, such as auth.yaml.",
+            ),
+            option(
+                ["--auth-approve"],
+                metavar="[USER]",
+                is_flag=False,
+                flag_value="",
+                help="User that is logged in at once, without the page; without a name the first one.",
+            ),
+            option(
+                ["--auth-issuer"],
+                metavar="URL",
+                help="Issuer of an existing OpenID provider, whose tokens are checked; none are issued here. Needs "
+                "--auth-audience.",
+            ),
+            option(["--auth-audience"], metavar="NAME", help="Audience that the provider's tokens have."),
         ),
     ),
     Group(

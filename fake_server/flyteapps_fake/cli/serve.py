@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from flyteapps_fake.cli import startup
-from flyteapps_fake.cli.banner import Banner
+from flyteapps_fake.cli.banner import Banner, auth_lines
 from flyteapps_fake.cli.option_groups import GroupedCommand
 from flyteapps_fake.cli.options import GROUPS, ServeOptions
 from flyteapps_fake.cli.output import keep_standard_files, warn, write_line
@@ -59,10 +59,11 @@ def run(options: ServeOptions) -> int:
         dialect="" if options.dialect == "standard" else options.dialect,
         tls=certificate is not None,
         ca=certificate.ca if certificate else None,
+        auth=auth_lines(config.settings["auth"], options.org) if config.settings["auth"] is not None else None,
     )
 
     def listening() -> None:
-        startup.warn_if_open(options.host, addresses)
+        startup.warn_if_open(options, addresses)
         write_line(banner.text(config.port, config.console_port))
 
     with without_collection():

@@ -10,8 +10,11 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.cli.options import ServeOptions, Server
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.core.hostnames import is_hostname, is_loopback
@@ -75,6 +78,7 @@ def _own_name(host: str, address: str) -> str:
 def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, Any]:
     """Return the checked fields of Settings, for a server on these addresses. Raises StartupError."""
     name = _own_name(options.host, addresses[0])
+    auth = auth_of(options)
     pools = [pool for pool, _ in options.pool]
     if twice := next((pool for pool in pools if pools.count(pool) > 1), None):
         raise StartupError(f"--pool {twice} is given twice: name all its clusters at once, as in --pool {twice}=C1,C2")
@@ -102,12 +106,58 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "speed": options.speed,
         "start_time": options.start_time,
         "call_log": _calls_kept(options),
+        "auth": asdict(auth) if auth is not None else None,
     }
     try:
         Settings(**settings)  # type: ignore[arg-type]
     except ValueError as error:
         raise StartupError(str(error)) from None
     return settings
+
+
+def auth_of(options: ServeOptions) -> Auth | None:
+    """Return the settings of authentication, None without it. Raises StartupError."""
+    if options.auth is None and options.auth_issuer is None:
+        given = (("--auth-approve", options.auth_approve), ("--auth-audience", options.auth_audience))
+        if wrong := next((name for name, value in given if value is not None), None):
+            raise StartupError(
+                f"{wrong} is for a server that authenticates: add --auth demo, --auth FILE or --auth-issuer"
+            )
+        return None
+    for library in ("authlib", "joserfc"):
+        if importlib.util.find_spec(library) is None:
+            raise StartupError(f"--auth needs {library}: pip install 'flyteapps[auth]'")
+    try:
+        auth = Auth() if options.auth is None else _auth_named(options.auth)
+        if options.auth_issuer is not None:
+            if options.auth_audience is None:
+                raise StartupError("--auth-issuer needs --auth-audience: name the audience that its tokens have")
+            others = auth.others or ("contributor" if options.auth is None else None)
+            auth = replace(auth, provider=options.auth_issuer, audience=options.auth_audience, others=others)
+        elif options.auth_audience is not None:
+            auth = replace(auth, audience=options.auth_audience)
+        if options.auth_approve is not None:
+            first = auth.users[0].subject if auth.users else ""
+            auth = replace(auth, approve=options.auth_approve or first)
+    except ValueError as error:
+        raise StartupError(f"--auth: {error}") from None
+    return auth
+
+
+def _auth_named(name: str) -> Auth:
+    if name == "demo":
+        return Auth.demo()
+    from flyteapps_fake.auth.file import read_auth
+
+    return read_auth(Path(name))
+
+
+def with_issuer(settings: dict[str, Any], url: str) -> dict[str, Any]:
+    """Return the settings with the server's URL as the issuer of its tokens, unless one is configured."""
+    auth = settings.get("auth")
+    if auth is None or auth["issuer"] is not None:
+        return settings
+    return {**settings, "auth": {**auth, "issuer": url}}
 
 
 def _calls_kept(options: ServeOptions) -> int:
@@ -235,15 +285,17 @@ def config_of(
     certificate: Certificate | None,
 ) -> ServeConfig:
     """Return the configuration of the server."""
+    port: int = sockets.api[0].getsockname()[1]
+    guarded = settings.get("auth") is not None
     return ServeConfig(
         addresses=addresses,
-        port=sockets.api[0].getsockname()[1],
+        port=port,
         console_port=sockets.console[0].getsockname()[1] if sockets.console else None,
         log_format=options.log_format,
         quiet=options.quiet,
-        control_api=is_loopback(addresses[0]) if options.control is None else options.control,
+        control_api=guarded or is_loopback(addresses[0]) if options.control is None else options.control,
         call_log=call_log_of(options),
-        settings=settings,
+        settings=with_issuer(settings, f"{'https' if certificate else 'http'}://{sockets.host}:{port}"),
         tls_cert=str(certificate.cert) if certificate else None,
         tls_key=str(certificate.key) if certificate else None,
         hosts=tuple(options.allow_host),
@@ -252,10 +304,13 @@ def config_of(
     )
 
 
-def warn_if_open(host: str, addresses: Sequence[str]) -> None:
-    """Warn if other machines can reach the server."""
-    if not is_loopback(addresses[0]):
+def warn_if_open(options: ServeOptions, addresses: Sequence[str]) -> None:
+    """Warn if other machines can reach the server, and everyone may use it."""
+    host = options.host
+    if is_loopback(addresses[0]):
+        return
+    if options.auth is None and options.auth_issuer is None:
         warn(
             f"the server listens on {host}: everyone who can reach this machine can read and change its apps, since "
-            "there are no passwords; --host 127.0.0.1 restricts it to this machine"
+            "there are no passwords; --host 127.0.0.1 restricts it to this machine, --auth to known callers"
         )

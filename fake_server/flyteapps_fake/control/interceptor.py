@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -16,7 +17,7 @@ from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault
 from flyteapps_fake.control.call_log import CallLog, Record
 from flyteapps_fake.control.delays import Delays
-from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer
+from flyteapps_fake.control.effects import ConnectionReset, HttpAnswer, Postponed
 from flyteapps_fake.control.fault_notices import fault_notice
 from flyteapps_fake.control.stream_faults import StreamFilter
 from flyteapps_fake.control.subject import subject_of
@@ -60,7 +61,10 @@ class Admission(Protocol):
     """The check of a call's caller, where callers are authenticated."""
 
     def admit(self, call: Call[Any]) -> Any:
-        """Return the caller, and set the call's. Raises RpcError where it has no right to the call."""
+        """Return the caller, and set the call's. Raises RpcError where it has no right to the call.
+
+        Raises Postponed where it isn't known yet; its `resume` does nothing.
+        """
         ...
 
     def as_caller(self, caller: Any, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
@@ -134,7 +138,7 @@ class Interceptor:
         A Get takes few microseconds: if no rule can be about it, by the name of its app alone, nothing is made for the
         rules, and for the log nothing that can be made when it is read.
         """
-        caller = self._admit(call) if self._admission is not None else None
+        caller = self._admit(call, lambda: self.call(call, dialect)) if self._admission is not None else None
         if call.operation is GET and (named := self._named_in_rules_of_get) is not None:
             response = dialect.get_stored(call, named)
             if response is not None:
@@ -169,7 +173,8 @@ class Interceptor:
 
         `encoded`: its response.
         """
-        caller = self._admit(call) if self._admission is not None else None
+        again = partial(self.run, call, run, encoded, as_of)
+        caller = self._admit(call, again) if self._admission is not None else None
         return self._run_as(caller, call, run, encoded, as_of)
 
     def _run_as(
@@ -205,7 +210,7 @@ class Interceptor:
         as_of: Callable[[Call[Any], int], OpenStream],
     ) -> OpenStream:
         """Open a stream by `run`, or by `as_of` at an age, with its faults. Raises RpcError, Postponed."""
-        caller = self._admit(call) if self._admission is not None else None
+        caller = self._admit(call, lambda: self.open(call, run, as_of)) if self._admission is not None else None
         record, rules = self._begin(call)
         if rules:
             run = _now_or_then(rules, run, as_of)
@@ -223,17 +228,27 @@ class Interceptor:
 
         return self._with_faults(call, rules, record, carry_out) if rules else carry_out()
 
-    def _admit(self, call: Call[Any]) -> Any:
-        """Return the caller, None for a call that needs none; record a refusal. Raises RpcError."""
+    def _admit(self, call: Call[Any], again: Callable[[], Any]) -> Any:
+        """Return the caller, None for a call that needs none; record a refusal. Raises RpcError.
+
+        Raises Postponed where the caller isn't known yet; `again` makes the call once more then.
+        """
         assert self._admission is not None
         if call.operation.access == "public":
             return None
         try:
             return self._admission.admit(call)
+        except Postponed as postponed:
+            raise postponed.then(lambda _: self._locked(again)) from None
         except RpcError as error:
             if self.log.size:
                 self.log.begin(call).end(error.code.name, error.message)
             raise
+
+    def _locked(self, function: Callable[[], T]) -> T:
+        with self._lock:
+            self._timeline.run_due()
+            return function()
 
     def _as_caller(self, caller: Any, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
         assert self._admission is not None

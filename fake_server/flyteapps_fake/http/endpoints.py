@@ -117,7 +117,10 @@ def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
 
 
 def _control_answer(plane: Plane, control: ControlService, row: Row, call: Call[Any]) -> bytes:
-    plane.require(call)
+    try:
+        plane.require(call)
+    except Postponed as postponed:
+        raise postponed.then(lambda _: _control_answer(plane, control, row, call)) from None
     try:
         return control.answer(row, call.request).SerializeToString()
     except Postponed as postponed:

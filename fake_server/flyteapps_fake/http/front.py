@@ -104,6 +104,9 @@ class Front:
         """Prepare for the first request: the plane's clock advances from now on."""
         from flyteapps_fake.http.loop_driver import LoopDriver
 
+        authentication = self.plane.authentication
+        if authentication is not None and authentication.provider is not None:
+            authentication.provider.refresh()
         self._driver = LoopDriver(self.plane)
         self._driver.start()
         self.sweeper.start()

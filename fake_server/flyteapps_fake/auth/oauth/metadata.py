@@ -64,7 +64,15 @@ class AuthMetadata:
         )
 
     def _metadata(self, request: GetOAuth2MetadataRequest, origin: str) -> GetOAuth2MetadataResponse:
-        found = document(self._authentication, origin)
+        provider = self._authentication.provider
+        if provider is None:
+            found = document(self._authentication, origin)
+        else:
+            if not provider.document:
+                provider.refresh()
+                problem = provider.problem or f"the provider {self._authentication.settings.provider} is being asked"
+                raise RpcError(Code.UNAVAILABLE, f"{problem}; try again")
+            found = provider.document
         answer = GetOAuth2MetadataResponse()
         for field in GetOAuth2MetadataResponse.DESCRIPTOR.fields:
             value = found.get(field.name)

@@ -38,7 +38,8 @@ class Dispatch:
         self._general: Handler | None = None
         self._authorization: Handler | None = None
         self._authorization_paths: tuple[str, ...] = ()
-        if services.plane.authentication is not None:
+        authentication = services.plane.authentication
+        if authentication is not None and authentication.provider is None:
             from flyteapps_fake.http.handlers.authorization import PREFIXES, AuthorizationHandler
 
             self._authorization, self._authorization_paths = AuthorizationHandler(services), PREFIXES
