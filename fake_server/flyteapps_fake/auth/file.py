@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flyteapps_fake.auth.settings import Auth, AuthError
-from flyteapps_fake.simulation.located import ScenarioError, Value, from_text
+from flyteapps_fake.simulation.files.located import ScenarioError, Value, from_text
 
 
 def read_auth(path: Path) -> Auth:
