@@ -5,24 +5,18 @@ The same objects drive a plane in process and over the wire: they make messages,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec
-
-from google.protobuf.json_format import ParseDict
-from google.protobuf.struct_pb2 import Value
+from collections.abc import Callable
+from typing import Generic, ParamSpec
 
 from flyteapps_control import faults
 from flyteapps_control.api import Api
+from flyteapps_control.calls import Calls
 from flyteapps_control.clock import Clock
 from flyteapps_control.loads import Loads
 from flyteapps_control.scenarios import Scenarios
 from flyteapps_control.v1 import control_pb2 as pb
 
 P = ParamSpec("P")
-
-
-class CallsDiffer(AssertionError):  # noqa: N818  # a test's failure
-    """The recorded calls are not as expected; the message has the nearest ones."""
 
 
 class _Adding(Generic[P]):
@@ -82,56 +76,6 @@ class Faults:
         return list(self._api.call("RemoveFaults", pb.RemoveFaultsRequest(), pb.RemoveFaultsResponse).faults)
 
 
-class Calls:
-    """The recorded calls."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def list(
-        self,
-        rpc: str = "",
-        *,
-        app: str = "",
-        project: str = "",
-        domain: str = "",
-        where: Mapping[str, Any] | None = None,
-        code: str = "",
-        limit: int = 0,
-    ) -> list[pb.RecordedCall]:
-        """Return the recorded calls that match, the oldest first; with `limit` the newest of them.
-
-        `app`, `project`, `domain`: globs. `where`: values of fields of the request by path, such as
-        {"spec.desired_state": "STOPPED"}. Raises ControlError for an RPC or a field that doesn't exist.
-        """
-        select = _selector(rpc, app, project, domain, where, code)
-        return list(
-            self._api.call("ListCalls", pb.ListCallsRequest(select=select, limit=limit), pb.ListCallsResponse).calls
-        )
-
-    def verify(
-        self,
-        rpc: str = "",
-        *,
-        times: int | None = None,
-        app: str = "",
-        project: str = "",
-        domain: str = "",
-        where: Mapping[str, Any] | None = None,
-        code: str = "",
-    ) -> None:
-        """Raise CallsDiffer unless so many recorded calls match, at least one where `times` is None. Else as `list`."""
-        select = _selector(rpc, app, project, domain, where, code)
-        request = pb.VerifyCallsRequest(select=select, times=times)
-        found = self._api.call("VerifyCalls", request, pb.VerifyCallsResponse)
-        if not found.holds:
-            raise CallsDiffer(found.explanation)
-
-    def clear(self) -> int:
-        """Forget the recorded calls; return how many there were."""
-        return self._api.call("ClearCalls", pb.ClearCallsRequest(), pb.ClearCallsResponse).cleared
-
-
 class Control:
     """All that drives one plane."""
 
@@ -155,12 +99,3 @@ class Control:
         """
         request = pb.ResetRequest(app=pb.AppSelector(project=project, domain=domain, name=app))
         return self._api.call("Reset", request, pb.ResetResponse).removed
-
-
-def _selector(
-    rpc: str, app: str, project: str, domain: str, where: Mapping[str, Any] | None, code: str
-) -> pb.CallSelector:
-    values: dict[str, Value] = {path: ParseDict(value, Value()) for path, value in (where or {}).items()}
-    return pb.CallSelector(
-        rpc=rpc, app=pb.AppSelector(project=project, domain=domain, name=app), where=values, code=code.upper()
-    )

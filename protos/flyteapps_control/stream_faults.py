@@ -25,10 +25,16 @@ class StreamFaults(Generic[M]):
 
     Messages are counted from 1 as the source makes them; `after` of a cut or a stall counts those that were read.
     `pause` is called once with the nanoseconds for which a stall lasts, unless it is for good: `resume` has to be
-    called after them.
+    called after them. `moved` returns a message that a rule sends once more, or later.
     """
 
-    def __init__(self, rules: Sequence[Rule], pause: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        pause: Callable[[int], None],
+        moved: Callable[[M, Rule], M] = lambda message, rule: message,
+    ) -> None:
+        self._moved = moved
         self._pause = pause
         self._ready: deque[M] = deque()
         self._held: M | None = None
@@ -39,7 +45,7 @@ class StreamFaults(Generic[M]):
         self._stall: Rule | None = None
         self.stalled = False
         """Whether a stall has begun, and not ended."""
-        self._rearranged: dict[int, list[str]] = {}
+        self._rearranged: dict[int, dict[str, Rule]] = {}
         for rule in rules:
             fault = rule.fault
             if rule.effect == "cut":
@@ -50,7 +56,7 @@ class StreamFaults(Generic[M]):
                     self._stall = rule
             elif rule.effect in ("repeat", "withhold", "reorder"):
                 number: int = getattr(fault, rule.effect).message
-                self._rearranged.setdefault(number, []).append(rule.effect)
+                self._rearranged.setdefault(number, {}).setdefault(rule.effect, rule)
 
     def next(self) -> M | None:
         """Return the next message for the reader, None if the source has to make one first, or while stalled.
@@ -78,15 +84,15 @@ class StreamFaults(Generic[M]):
     def offer(self, message: M) -> None:
         """Pass the next message of the source on."""
         self._made += 1
-        effects = self._rearranged.get(self._made, ())
+        effects = self._rearranged.get(self._made, {})
         if "withhold" in effects:
             return
         if "reorder" in effects and self._held is None:
-            self._held = message
+            self._held = self._moved(message, effects["reorder"])
             return
         self._ready.append(message)
         if "repeat" in effects:
-            self._ready.append(message)
+            self._ready.append(self._moved(message, effects["repeat"]))
         self._release()
 
     def end(self, error: Exception) -> None:

@@ -178,7 +178,7 @@ PLANTED = [
         test_faults.test_a_delay_ends_with_the_calls_deadline,
     ),
     Planted(StreamFaults, "_is_cut", ">=", ">", on_plane(test_faults.test_a_stream_is_cut_before_its_first_message)),
-    Planted(StreamFaults, "offer", "get(self._made, ())", "get(self._made + 1, ())", rearranged),
+    Planted(StreamFaults, "offer", "get(self._made, {})", "get(self._made + 1, {})", rearranged),
     Planted(StreamFaults, "offer", "self._release()", "None", rearranged),
     Planted(
         StreamFaults,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import click
 import pytest
+from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, WatchRequest
 
 from flyteapps_fake import FakeControlPlane
@@ -67,6 +69,43 @@ def create(plane: FakeControlPlane, name: str, project: str = "demo") -> None:
     request.app.spec.container.image = "example.org/hello:1"
     request.app.spec.desired_state = request.app.spec.DESIRED_STATE_ACTIVE
     plane.stub().create(request)
+
+
+def test_calls_are_shown_with_their_causes(plane: FakeControlPlane, run: Run) -> None:
+    """What a call led to, and where the messages of a stream come from."""
+    create(plane, "hello")
+    name = Identifier(project="demo", domain="development", name="hello")
+    events = iter(plane.stub().watch(WatchRequest(app_id=name)))
+    plane.clock.advance(1)
+    for _ in range(2):
+        next(events)
+    out = run("calls list --causes").out
+    number = plane.calls.list("Create")[0].number
+    assert re.search(r"\n    -> [\d:.]+ demo/development/hello created\n", out)
+    assert re.search(r"\n    -> [\d:.]+ \S+ PENDING by timer: the simulated cluster reports its next state\n", out)
+    assert f"    <- message 1 by call #{number + 1}\n    <- message 2 by call #{number}, timer: " in out
+    del events
+
+
+def test_calls_are_selected_by_time(plane: FakeControlPlane, run: Run) -> None:
+    """By times of the plane's clock, in UTC where they name no zone; what is no time is invalid."""
+    create(plane, "hello")
+    plane.clock.advance(10)
+    later = plane.clock.now.replace(tzinfo=None).isoformat()
+    plane.clock.advance(1)
+    create(plane, "other")
+    assert "hello" in run(f"calls list --until {later}").out and "other" not in run(f"calls list --until {later}").out
+    assert "other" in run(f"calls list --since {later}Z").out
+    refused = run("calls list --since yesterday")
+    assert refused.status == 2 and "'yesterday' is no time; use one such as 2026-01-01T00:05:00Z" in refused.err
+
+
+def test_a_test_is_written(plane: FakeControlPlane, run: Run) -> None:
+    """The source alone is printed; without a call there is none."""
+    assert run("calls as-test").status == 1
+    create(plane, "hello")
+    assert run("calls as-test") == (0, plane.calls.as_test(), "")
+    assert run("calls as-test Create --json").value == {"source": plane.calls.as_test("Create")}
 
 
 def test_a_rule_is_added_listed_and_removed(plane: FakeControlPlane, run: Run) -> None:

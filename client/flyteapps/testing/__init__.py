@@ -12,7 +12,8 @@ from flyteapps.testing.faulty_transport import FaultyTransport
 from flyteapps.testing.mock_server import MockServer
 from flyteapps.testing.mock_transport import MockTransport
 from flyteapps_control.api import ControlError
-from flyteapps_control.face import CallsDiffer, Control
+from flyteapps_control.calls import CallsDiffer
+from flyteapps_control.face import Control
 from flyteapps_control.remote import connect_control
 
 __all__ = [

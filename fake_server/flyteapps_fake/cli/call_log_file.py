@@ -10,7 +10,7 @@ from flyteapps_control.call_json import plain_call
 from flyteapps_fake.cli.background_writer import BackgroundWriter
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.control.call_log import Record
-from flyteapps_fake.control.record_form import recorded
+from flyteapps_fake.control.calls.record_form import recorded
 
 MAX_QUEUED_CALLS = 10_000
 """Calls that wait for the file; further ones are dropped, and their number is reported later."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from functools import partial
 from pathlib import Path
@@ -40,8 +41,9 @@ class Option(click.Option):
 if TYPE_CHECKING:
     _PoolType = click.ParamType[tuple[str, tuple[str, ...]]]
     _PairType = click.ParamType[tuple[str, str]]
+    _MomentType = click.ParamType[datetime.datetime]
 else:  # click's types can't be subscripted before 8.4
-    _PoolType = _PairType = click.ParamType
+    _PoolType = _PairType = _MomentType = click.ParamType
 
 
 class Pool(_PoolType):
@@ -60,6 +62,24 @@ class Pool(_PoolType):
         if not (name.strip() and equals and all(parts)):
             self.fail(f"{value!r} is not a pool with its clusters; use one such as default=east,west", param, ctx)
         return name.strip(), parts
+
+
+class Moment(_MomentType):
+    """A time in the form of ISO 8601, in UTC unless it names a zone."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime.datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime.datetime:
+        """Return the time, or fail with an example."""
+        if not isinstance(value, str):
+            return value
+        try:
+            found = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; use one such as 2026-01-01T00:05:00Z", param, ctx)
+        return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
 
 
 class Pair(_PairType):

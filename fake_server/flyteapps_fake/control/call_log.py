@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from flyteidl2.app.app_payload_pb2 import GetRequest, GetResponse
 
 from flyteapps_control.selection import AppName
+from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.operations import GET, Operation
+from flyteapps_fake.core.time.causes import Cause
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of requests and responses that are kept."""
 MAX_MESSAGES = 100
 """Messages of a stream that are kept, the last ones."""
+MAX_EFFECTS = 100
+"""Effects of a call that are kept, the first ones."""
+EFFECT_BYTES = 200
 RECORD_BYTES = 400
 """Bytes of a record besides its messages."""
-NO_MESSAGES: deque[bytes] = deque(maxlen=0)
+NO_MESSAGES: deque[tuple[bytes, Cause]] = deque(maxlen=0)
 
 QuickRead = tuple[int, int, float, bytes, Protocol, str | None]
 """A Get by the id of a stored app: its number, times, response, protocol and caller. A Record is made of it on demand.
 """
 
 
+class Effect(NamedTuple):
+    """A change of an app to which a call led; or a message of a stream, by the number of its call and its own."""
+
+    time_ns: int
+    app: AppName
+    cause: Cause
+    change: str = ""
+    stream: int = 0
+    message: int = 0
+
+
 class Record:
     """A recorded call. `number`: from 1. `code`: the name of its code, "" as long as it isn't over.
 
-    `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970. `faults`:
-    the ids of the rules whose faults it had. What costs time is made when it is asked for.
+    `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970.
+    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `effects`: what it
+    led to. What costs time is made when it is asked for.
     """
 
     __slots__ = (
@@ -43,10 +60,12 @@ class Record:
         "_response",
         "_stream",
         "code",
-        "faults",
+        "effects",
+        "fault_rules",
         "message",
         "messages",
         "number",
+        "opened",
         "real_time",
         "size",
         "time_ns",
@@ -63,10 +82,12 @@ class Record:
         self._response: bytes | None = None
         self._ends_otherwise = False
         self._stream = NO_MESSAGES
+        self.effects: list[Effect] = []
         self.messages = 0
         self.code = ""
         self.message = ""
-        self.faults: tuple[str, ...] = ()
+        self.fault_rules: Sequence[Fault] = ()
+        self.opened = False
         self.size: int = RECORD_BYTES + (call.request.ByteSize() if self._request is None else len(self._request))
 
     @classmethod
@@ -85,6 +106,11 @@ class Record:
     def operation(self) -> Operation:
         """The RPC."""
         return self._call.operation
+
+    @property
+    def faults(self) -> list[str]:
+        """The ids of the rules whose faults it had."""
+        return [each.id for each in self.fault_rules]
 
     @property
     def app(self) -> AppName:
@@ -109,7 +135,12 @@ class Record:
     @property
     def responses(self) -> list[bytes]:
         """The encoded response, or the last messages of a stream."""
-        return [*self._stream] if self._response is None else [self._response]
+        return [message for message, _ in (*self._stream,)] if self._response is None else [self._response]
+
+    @property
+    def causes(self) -> list[Cause]:
+        """The causes of the messages of a stream."""
+        return [cause for _, cause in (*self._stream,)]
 
     def answer(self, response: bytes) -> None:
         """Record the response of a unary call."""
@@ -119,13 +150,15 @@ class Record:
         if not self._ends_otherwise:
             self._log.finish(self)
 
-    def send(self, message: bytes) -> None:
-        """Record a message of a stream."""
+    def send(self, message: bytes, cause: Cause) -> None:
+        """Record a message of a stream, and that the cause has led to it."""
         if self._stream is NO_MESSAGES:
-            self._stream = deque[bytes](maxlen=MAX_MESSAGES)
-        dropped = len(self._stream[0]) if len(self._stream) == MAX_MESSAGES else 0
-        self._stream.append(message)
+            self._stream = deque[tuple[bytes, Cause]](maxlen=MAX_MESSAGES)
+        dropped = len(self._stream[0][0]) if len(self._stream) == MAX_MESSAGES else 0
+        self._stream.append((message, cause))
         self.messages += 1
+        if cause.call != self.number:
+            self._log.add_effect(Effect(self._log.now(), self.app, cause, stream=self.number, message=self.messages))
         self._log.grow(self, len(message) - dropped)
 
     def end(self, code: str, message: str = "") -> None:
@@ -157,6 +190,7 @@ class CallLog:
         self.size = size
         self.now = now
         self._records: deque[Record] = deque()
+        self._by_number: dict[int, Record] = {}
         self._reads: deque[QuickRead] = deque(maxlen=size)
         self._max_read_bytes = MAX_BYTES // 2 // max(1, size) - RECORD_BYTES
         self._bytes = 0
@@ -209,6 +243,17 @@ class CallLog:
             self._bytes += size
             self._trim()
 
+    def add_effect(self, effect: Effect) -> None:
+        """Record an effect with the call that led to it, unless that is forgotten."""
+        record = self._by_number.get(effect.cause.call)
+        if record is not None and len(record.effects) < MAX_EFFECTS:
+            record.effects.append(effect)
+            self.grow(record, EFFECT_BYTES)
+
+    def changed(self, cause: Cause, app: AppName, change: str) -> None:
+        """Record a change of an app with the call that led to it."""
+        self.add_effect(Effect(self.now(), app, cause, change))
+
     def finish(self, record: Record) -> None:
         """Report that a call is over."""
         if self._on_finished is not None:
@@ -220,12 +265,14 @@ class CallLog:
         self._cleared += count
         self._first = self._number + 1
         self._records.clear()
+        self._by_number.clear()
         self._reads.clear()
         self._bytes = 0
         return count
 
     def _add(self, record: Record) -> None:
         self._records.append(record)
+        self._by_number[record.number] = record
         self._bytes += record.size
         self._trim()
         if record.code:
@@ -240,5 +287,6 @@ class CallLog:
         records, first = self._records, self._oldest()
         while records[0].number < first or (self._bytes > MAX_BYTES // 2 and len(records) > 1):
             oldest = records.popleft()
+            del self._by_number[oldest.number]
             self._bytes -= oldest.size
             self._first = oldest.number + 1

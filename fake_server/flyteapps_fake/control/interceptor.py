@@ -29,6 +29,7 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import GET, LIST, OPERATIONS, UPDATE_STATUS, WATCH, Operation
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
 
@@ -92,6 +93,9 @@ class Interceptor:
             lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, LIMITED
         )
         self.log = CallLog(calls, timeline.clock.now)
+        self._causes = timeline.causes
+        self._causes.on = calls > 0
+        self._causes.on_change = self.log.changed
         self.active = False
         self.on_notice: Callable[[Notice], None] | None = None
         """The function that is called with a notice of each fault that a call has."""
@@ -195,8 +199,9 @@ class Interceptor:
         def carry_out() -> T:
             for rule in rules:
                 if rule.effect == "steal_lease":
-                    self._dialect.steal_lease(call, rule.fault.steal_lease.cluster)
-            result = _run(call, run, record)
+                    with self._causes.during(Cause(record.number if record is not None else 0, fault=rule.fault.id)):
+                        self._dialect.steal_lease(call, rule.fault.steal_lease.cluster)
+            result = self._run(call, run, record)
             if record is not None:
                 record.answer(encoded(result))
             return result
@@ -220,8 +225,10 @@ class Interceptor:
                 return run(call)
 
         def carry_out() -> OpenStream:
-            stream = _run(call, run, record)
-            found = StreamFilter(rules, record, lambda nanos: self._pause(found, stream, nanos))
+            stream = self._run(call, run, record)
+            if record is not None:
+                record.opened = True
+            found = StreamFilter(rules, record, stream, lambda nanos: self._pause(found, stream, nanos))
             stream.filter = found
             stream.on_closed.append(lambda _: found.close())
             return stream
@@ -254,6 +261,17 @@ class Interceptor:
         assert self._admission is not None
         return self._admission.as_caller(caller, run)
 
+    def _run(self, call: Call[Any], run: Callable[[Call[Any]], T], record: Record | None) -> T:
+        """Return what `run` returns, and record a refusal."""
+        if record is None:
+            return run(call)
+        try:
+            with self._causes.during(Cause(record.number)):
+                return run(call)
+        except RpcError as error:
+            record.end(error.code.name, error.message)
+            raise
+
     def _begin(self, call: Call[Any]) -> tuple[Record | None, Sequence[Rule]]:
         record = self.log.begin(call) if self.log.size else None
         rules: Sequence[Rule] = ()
@@ -265,7 +283,7 @@ class Interceptor:
                 for rule in rules:
                     self.on_notice(fault_notice(rule, subject))
             if record is not None:
-                record.faults = tuple(rule.fault.id for rule in rules)
+                record.fault_rules = tuple(rule.fault for rule in rules)
         return record, rules
 
     def _with_faults(
@@ -328,16 +346,6 @@ def _now_or_then(
 
 def _get_response(stored: StoredApp) -> bytes:
     return field(1, stored.encoded)
-
-
-def _run(call: Call[Any], run: Callable[[Call[Any]], T], record: Record | None) -> T:
-    """Return what `run` returns, and record a refusal."""
-    try:
-        return run(call)
-    except RpcError as error:
-        if record is not None:
-            record.end(error.code.name, error.message)
-        raise
 
 
 def ending_of(rule: Rule) -> tuple[RpcError, bool] | None:

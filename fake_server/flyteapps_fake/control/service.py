@@ -12,10 +12,11 @@ from flyteapps_control.api import ControlError
 from flyteapps_control.codes import code_name
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1 import control_pb2 as pb
-from flyteapps_fake.control.call_query import Query
+from flyteapps_fake.control.calls.query import Query
+from flyteapps_fake.control.calls.record_form import recorded
+from flyteapps_fake.control.calls.written_test import write_test
 from flyteapps_fake.control.clock_service import ClockService
 from flyteapps_fake.control.effects import Postponed
-from flyteapps_fake.control.record_form import recorded
 from flyteapps_fake.control.scenario_service import ScenarioService
 from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.errors import Code, RpcError
@@ -58,6 +59,7 @@ class ControlService:
             "ExplainWaits": Row(pb.ExplainWaitsRequest, pb.ExplainWaitsResponse, clock.explain, True),
             "ListCalls": Row(pb.ListCallsRequest, pb.ListCallsResponse, self._list_calls, True),
             "VerifyCalls": Row(pb.VerifyCallsRequest, pb.VerifyCallsResponse, self._verify_calls, True),
+            "WriteTest": Row(pb.WriteTestRequest, pb.WriteTestResponse, self._write_test, True),
             "ClearCalls": Row(pb.ClearCallsRequest, pb.ClearCallsResponse, self._clear_calls),
             "AddScenarios": Row(pb.AddScenariosRequest, pb.AddScenariosResponse, scenarios.add),
             "ListScenarios": Row(pb.ListScenariosRequest, pb.ListScenariosResponse, scenarios.list, True),
@@ -130,6 +132,15 @@ class ControlService:
             wanted = request.times if request.HasField("times") else None
             answer.explanation = query.explain(records, wanted, found, self._plane.forgotten_calls())
         return answer
+
+    def _write_test(self, request: pb.WriteTestRequest) -> pb.WriteTestResponse:
+        self._require_log()
+        query = self._query(request.select)
+        found = [record for record in self._plane.recorded_calls() if query.matches(record)]
+        if not found:
+            raise RpcError(Code.FAILED_PRECONDITION, "no call is recorded that matches: there is nothing to repeat")
+        source = write_test(found, self._plane.settings, self._plane.forgotten_calls())
+        return pb.WriteTestResponse(source=source)
 
     def _clear_calls(self, request: pb.ClearCallsRequest) -> pb.ClearCallsResponse:
         return pb.ClearCallsResponse(cleared=self._plane.clear_calls())

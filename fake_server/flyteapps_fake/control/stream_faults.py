@@ -8,16 +8,31 @@ from flyteapps_control.fault_table import Rule
 from flyteapps_control.stream_faults import StreamCut, StreamFaults
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.causes import UNKNOWN, Cause
+
+Message = tuple[bytes, Cause]
+"""A message of a stream with its cause."""
+
+
+def _moved(message: Message, rule: Rule) -> Message:
+    """Return a message that a rule sends once more, or later."""
+    encoded, cause = message
+    return encoded, cause._replace(fault=rule.fault.id)
 
 
 class StreamFilter:
-    """The faults of one stream, and its entry in the log of calls.
+    """The faults of `stream`, and its entry in the log of calls.
 
     `pause` is called once with the nanoseconds for which a stall lasts: `resume` has to be called after them.
     """
 
-    def __init__(self, rules: Sequence[Rule], record: Record | None, pause: Callable[[int], None]) -> None:
-        self._faults = StreamFaults[bytes](rules, pause)
+    def __init__(
+        self, rules: Sequence[Rule], record: Record | None, stream: OpenStream, pause: Callable[[int], None]
+    ) -> None:
+        self._faults = StreamFaults[Message](rules, pause, _moved)
+        self._stream = stream
+        self._of_call = Cause(record.number) if record is not None else UNKNOWN
         self._record = record
         self.idle = self._faults.idle
         self.resume = self._faults.resume
@@ -33,7 +48,7 @@ class StreamFilter:
         Raises as `following`, and RpcError or EOFError where the stream is cut.
         """
         try:
-            message = self._next(following)
+            taken = self._next(following)
         except RpcError as error:
             if self._record is not None:
                 self._record.end(error.code.name, error.message)
@@ -42,8 +57,11 @@ class StreamFilter:
             if self._record is not None:
                 self._record.end("OK")
             raise
-        if message is not None and self._record is not None:
-            self._record.send(message)
+        if taken is None:
+            return None
+        message, cause = taken
+        if self._record is not None:
+            self._record.send(message, cause)
         return message
 
     def close(self) -> None:
@@ -51,7 +69,7 @@ class StreamFilter:
         if self._record is not None:
             self._record.end(Code.CANCELED.name, "closed by its client")
 
-    def _next(self, following: Callable[[], bytes | None]) -> bytes | None:
+    def _next(self, following: Callable[[], bytes | None]) -> Message | None:
         faults = self._faults
         try:
             while (message := faults.next()) is None and not faults.stalled:
@@ -62,7 +80,7 @@ class StreamFilter:
                     continue
                 if made is None:
                     return None
-                faults.offer(made)
+                faults.offer((made, self._stream.cause or self._of_call))
             return message
         except StreamCut as cut:
             raise RpcError(Code[cut.code], cut.message) from None

@@ -33,11 +33,24 @@ class Notice(NamedTuple):
     message: str
 
 
+def state_text(status: int, substate: int) -> str:
+    """Return a state such as "FAILED/CRASH_LOOP"."""
+    state = short_name(status)
+    return f"{state}/{substate_name(substate)}" if substate else state
+
+
+def change_text(before: tuple[int, int] | None, after: tuple[int, int] | None) -> str:
+    """Return a change of an app, by its status and substate before and after it (None: absent), in a word."""
+    if after is None:
+        return "deleted"
+    if before is None:
+        return "created"
+    return state_text(*after) if after != before else "changed"
+
+
 def status_notice(app: str, status: int, substate: int, message: str) -> Notice:
     """Return the notice of an app's new status, such as "FAILED/CRASH_LOOP: MESSAGE"; other states have no message."""
-    state = short_name(status)
-    if substate:
-        state = f"{state}/{substate_name(substate)}"
+    state = state_text(status, substate)
     return Notice(app, f"{state}: {message}" if status == FAILED and message else state)
 
 

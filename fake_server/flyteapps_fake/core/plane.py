@@ -27,6 +27,7 @@ from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.time.moves import Advance, complete
 from flyteapps_fake.core.time.timeline import Timeline
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from flyteapps_fake.auth.authentication import Authentication
 
 T = TypeVar("T")
+
+OF_URL = Cause(other="a request to the app's URL")
+OF_LOAD = Cause(other="a declared load")
+OF_RESET = Cause(other="a reset by the control API")
 
 
 AUTH_LIBRARIES = ("authlib", "joserfc", "cryptography")
@@ -230,7 +235,8 @@ class Plane:
         """
         with self._lock:
             self._timeline.run_due()
-            return self._dialect.ask(host)
+            with self._timeline.causes.during(OF_URL):
+                return self._dialect.ask(host)
 
     def run_due(self) -> None:
         """Fire what is due: by the clock in `realtime`, by the waiting clients in `auto`; nothing in `manual`."""
@@ -337,8 +343,9 @@ class Plane:
 
     def _load_changed(self, app: AppSelector) -> int:
         found = self.statuses(app)
-        for name, _ in found:
-            self._dialect.load_changed(name)
+        with self._timeline.causes.during(OF_LOAD):
+            for name, _ in found:
+                self._dialect.load_changed(name)
         return len(found)
 
     def count_faults(self) -> int:
@@ -382,8 +389,9 @@ class Plane:
         """Remove the selected apps in any state, with events to their watchers; return how many there were."""
         with self._lock:
             found = self.statuses(app)
-            for name, _ in found:
-                self._dialect.remove_app(name)
+            with self._timeline.causes.during(OF_RESET):
+                for name, _ in found:
+                    self._dialect.remove_app(name)
             return len(found)
 
     def end_streams_of(self, app: AppSelector, code: Code) -> int:

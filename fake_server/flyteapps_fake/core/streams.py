@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from flyteapps_control.selection import NO_APP
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.time.causes import Cause
 
 StreamScope = tuple[str, ...]
 """The subject of a stream: a Scope of the store, ("app", PROJECT, DOMAIN, NAME) or ("lease", CLUSTER)."""
@@ -54,6 +55,8 @@ class OpenStream(ABC):
         self.closed = False
         self.abandoned = False
         """Whether its reader was cancelled and hasn't returned: it will not be closed."""
+        self.cause: Cause | None = None
+        """The cause of the message that was taken last; None for one of the call that opened the stream."""
         self.method = ""
         """The name of the RPC that opened it."""
         self.app = NO_APP

@@ -88,4 +88,4 @@ class Cluster:
             event = event_of(kind, self.encoded(service))
             for stream in watching:
                 if stream.sees is None or stream.sees(service.project, service.domain):
-                    stream.feed(event)
+                    stream.feed(event, self.timeline.causes.current)

@@ -15,7 +15,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetReque
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, change_text, status_notice
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
@@ -191,6 +191,11 @@ class FlyteOss(Dialect):
 
     def _report(self, old: Service | None, new: Service | None) -> None:
         """Report a change of an app's status."""
+        causes, service = self._timeline.causes, new or old
+        if causes.on and service is not None:
+            before, after = ((each.summary()[0], 0) if each is not None else None for each in (old, new))
+            app = AppName(service.project, service.domain, service.name)
+            causes.changed(causes.current, app, change_text(before, after))
         if self.on_notice is None:
             return
         if new is None:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from flyteapps_fake.core.operations import CREATE_EVENT
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
+from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.clock import MILLISECOND
 
 MAX_BUFFERED_EVENTS = 100
@@ -42,29 +43,30 @@ class Subscription(OpenStream):
         super().__init__(scope, streams.remove)
         self.sees = streams.sees
         self._snapshot = deque((*(event_of(CREATE_EVENT, app) for app in snapshot), *since))
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[tuple[bytes, Cause | None]] = deque()
         self._buffer = buffer
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
+        self.cause = None
         if self._snapshot:
             return self._snapshot.popleft()
         if not self._queue:
             return None
-        event = self._queue.popleft()
+        event, self.cause = self._queue.popleft()
         self._waiting_bytes -= len(event)
         return event
 
     def _ready(self) -> bool:
         return bool(self._snapshot or self._queue)
 
-    def feed(self, event: bytes) -> None:
-        """Queue an event, or drop it if the stream's buffer is full."""
+    def feed(self, event: bytes, cause: Cause | None = None) -> None:
+        """Queue an event with its cause, or drop it if the stream's buffer is full."""
         self.waiting = False
         fits = not self._queue or self._waiting_bytes + len(event) <= MAX_WAITING_BYTES
         if fits and len(self._queue) < self._buffer:
             self._waiting_bytes += len(event)
-            self._queue.append(event)
+            self._queue.append((event, cause))
             self.notify()
 
 

@@ -103,7 +103,7 @@ class State:
         if old is not None and old.lease and (new is None or new.lease != old.lease):
             self.timers.cancel(lease_timer(old.key))
         self.replicas.follow(old, new, self.clock.now())
-        event = Event(old, new)
+        event = Event(old, new, self.timeline.causes.current)
         if self.history is not None:
             key = (new or old).key  # type: ignore[union-attr]  # one of them is there
             self.history.add(Change(self.clock.now(), key, old, new, event.size))

@@ -20,7 +20,7 @@ from flyteidl2.app.app_payload_pb2 import (
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call, Identity, Sees
-from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, status_notice
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, change_text, status_notice
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import UNASSIGNED, traits_of
 from flyteapps_fake.core.operations import (
@@ -322,6 +322,16 @@ class Standard(Dialect):
         return field(1, record.encoded)
 
     def _on_event(self, event: Event) -> None:
+        causes, record = self._timeline.causes, event.new or event.old
+        if not causes.on or record is None:
+            self._react(event)
+            return
+        before, after = ((each.status, each.substate) if each is not None else None for each in (event.old, event.new))
+        with causes.during(event.cause):
+            causes.changed(event.cause, AppName(*record.key[1:]), change_text(before, after))
+            self._react(event)
+
+    def _react(self, event: Event) -> None:
         record = event.new or event.old
         if record is not None:
             self._timeline.changed(record.key)

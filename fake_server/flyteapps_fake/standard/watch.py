@@ -13,6 +13,7 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream, Streams
+from flyteapps_fake.core.time.causes import UNKNOWN, Cause
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.store import Scope, scopes_of
 
@@ -24,11 +25,12 @@ WatchScope = Scope
 
 
 class Event:
-    """One committed change: what the app was and what it became (None: absent)."""
+    """One committed change: what the app was and what it became (None: absent), and its cause."""
 
-    __slots__ = ("_encoded", "new", "old", "size")
+    __slots__ = ("_encoded", "cause", "new", "old", "size")
 
-    def __init__(self, old: AppRecord | None, new: AppRecord | None) -> None:
+    def __init__(self, old: AppRecord | None, new: AppRecord | None, cause: Cause = UNKNOWN) -> None:
+        self.cause = cause
         self.old = old
         self.new = new
         self.size = (old.size if old is not None else 0) + (new.size if new is not None else 0)
@@ -79,6 +81,7 @@ class Subscription(OpenStream):
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
+        self.cause = None
         if self._snapshot:
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
         while self._since:
@@ -89,6 +92,7 @@ class Subscription(OpenStream):
         if self._queue:
             event, kind = self._queue.popleft()
             self._waiting_bytes -= event.size
+            self.cause = event.cause
             return event.encoded(kind)
         return None
 

@@ -306,7 +306,7 @@ class Wait(_message.Message):
     def __init__(self, rpc: _Optional[str] = ..., subject: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., awaited: _Optional[str] = ..., timer: _Optional[_Union[Timer, _Mapping]] = ..., reason: _Optional[str] = ..., text: _Optional[str] = ..., status: _Optional[str] = ...) -> None: ...
 
 class CallSelector(_message.Message):
-    __slots__ = ("rpc", "app", "where", "code", "since")
+    __slots__ = ("rpc", "app", "where", "code", "since", "until")
     class WhereEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -319,15 +319,17 @@ class CallSelector(_message.Message):
     WHERE_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
     rpc: str
     app: AppSelector
     where: _containers.MessageMap[str, _struct_pb2.Value]
     code: str
     since: _timestamp_pb2.Timestamp
-    def __init__(self, rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., where: _Optional[_Mapping[str, _struct_pb2.Value]] = ..., code: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, rpc: _Optional[str] = ..., app: _Optional[_Union[AppSelector, _Mapping]] = ..., where: _Optional[_Mapping[str, _struct_pb2.Value]] = ..., code: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RecordedCall(_message.Message):
-    __slots__ = ("number", "rpc", "caller", "protocol", "time", "real_time", "request", "responses", "messages", "code", "message", "faults", "app")
+    __slots__ = ("number", "rpc", "caller", "protocol", "time", "real_time", "request", "responses", "messages", "code", "message", "faults", "app", "causes", "effects")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     RPC_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
@@ -341,6 +343,8 @@ class RecordedCall(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     APP_FIELD_NUMBER: _ClassVar[int]
+    CAUSES_FIELD_NUMBER: _ClassVar[int]
+    EFFECTS_FIELD_NUMBER: _ClassVar[int]
     number: int
     rpc: str
     caller: str
@@ -354,7 +358,37 @@ class RecordedCall(_message.Message):
     message: str
     faults: _containers.RepeatedScalarFieldContainer[str]
     app: str
-    def __init__(self, number: _Optional[int] = ..., rpc: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., real_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., responses: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., messages: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., app: _Optional[str] = ...) -> None: ...
+    causes: _containers.RepeatedCompositeFieldContainer[Cause]
+    effects: _containers.RepeatedCompositeFieldContainer[Effect]
+    def __init__(self, number: _Optional[int] = ..., rpc: _Optional[str] = ..., caller: _Optional[str] = ..., protocol: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., real_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., responses: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ..., messages: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., faults: _Optional[_Iterable[str]] = ..., app: _Optional[str] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ..., effects: _Optional[_Iterable[_Union[Effect, _Mapping]]] = ...) -> None: ...
+
+class Cause(_message.Message):
+    __slots__ = ("call", "timer", "fault", "other")
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    TIMER_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    OTHER_FIELD_NUMBER: _ClassVar[int]
+    call: int
+    timer: str
+    fault: str
+    other: str
+    def __init__(self, call: _Optional[int] = ..., timer: _Optional[str] = ..., fault: _Optional[str] = ..., other: _Optional[str] = ...) -> None: ...
+
+class Effect(_message.Message):
+    __slots__ = ("time", "app", "change", "stream", "message", "cause")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    app: str
+    change: str
+    stream: int
+    message: int
+    cause: Cause
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., app: _Optional[str] = ..., change: _Optional[str] = ..., stream: _Optional[int] = ..., message: _Optional[int] = ..., cause: _Optional[_Union[Cause, _Mapping]] = ...) -> None: ...
 
 class Upload(_message.Message):
     __slots__ = ("method", "path", "bytes")
@@ -405,6 +439,18 @@ class VerifyCallsResponse(_message.Message):
     found: int
     explanation: str
     def __init__(self, holds: bool = ..., found: _Optional[int] = ..., explanation: _Optional[str] = ...) -> None: ...
+
+class WriteTestRequest(_message.Message):
+    __slots__ = ("select",)
+    SELECT_FIELD_NUMBER: _ClassVar[int]
+    select: CallSelector
+    def __init__(self, select: _Optional[_Union[CallSelector, _Mapping]] = ...) -> None: ...
+
+class WriteTestResponse(_message.Message):
+    __slots__ = ("source",)
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    def __init__(self, source: _Optional[str] = ...) -> None: ...
 
 class ClearCallsRequest(_message.Message):
     __slots__ = ()

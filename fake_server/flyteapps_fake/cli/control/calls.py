@@ -10,11 +10,12 @@ from typing import Any, TypedDict, Unpack
 import click
 
 from flyteapps_control.call_json import plain_call
-from flyteapps_control.face import CallsDiffer
+from flyteapps_control.calls import CallsDiffer
 from flyteapps_control.v1 import control_pb2 as pb
+from flyteapps_fake.cli.control.call_text import links, shown
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option
 from flyteapps_fake.cli.option_groups import Group
-from flyteapps_fake.cli.option_types import Pair
+from flyteapps_fake.cli.option_types import Moment, Pair
 
 DIFFERENT = 1
 """The exit status of `verify` where the calls are not as expected."""
@@ -31,12 +32,20 @@ class Selection(TypedDict):
     domain: str
     where: tuple[tuple[str, str], ...]
     code: str
+    since: datetime.datetime | None
+    until: datetime.datetime | None
 
 
-def _list(connection: Connection, *, limit: int, **selection: Unpack[Selection]) -> None:
+def _list(connection: Connection, *, limit: int, causes: bool, **selection: Unpack[Selection]) -> None:
     found = connection.control.calls.list(**_selected(selection), limit=limit)
     value = _readable(found) if connection.as_json else None
-    connection.show(value, "\n".join(map(_shown, found)) or "no call is recorded that matches")
+    lines = [line for call in found for line in (shown(call), *(links(call) if causes else ()))]
+    connection.show(value, "\n".join(lines) or "no call is recorded that matches")
+
+
+def _as_test(connection: Connection, **selection: Unpack[Selection]) -> None:
+    source = connection.control.calls.as_test(**_selected(selection))
+    connection.show({"source": source}, source.rstrip("\n"))
 
 
 def _verify(connection: Connection, *, times: int | None, **selection: Unpack[Selection]) -> int:
@@ -69,22 +78,6 @@ def _value(text: str) -> Any:
     return text if isinstance(value, list | dict) else value
 
 
-def _shown(call: pb.RecordedCall) -> str:
-    moment = call.time.ToDatetime(datetime.UTC).strftime("%H:%M:%S.%f")[:-3]
-    parts = [
-        f"#{call.number}",
-        moment,
-        call.protocol,
-        call.rpc.rpartition(".")[2],
-        call.app or "-",
-        call.code or "open",
-    ]
-    parts += [f"by {call.caller}"] if call.caller else []
-    parts += [f"{call.messages} message(s)"] if call.messages else []
-    parts += [f"faults {','.join(call.faults)}"] if call.faults else []
-    return " ".join(parts) + (f": {' '.join(call.message.split())}" if call.message else "")
-
-
 def _readable(calls: list[pb.RecordedCall]) -> list[dict[str, Any]]:
     """Return the calls as JSON."""
     for module in MESSAGES:
@@ -103,6 +96,13 @@ def _selection() -> tuple[click.Option, ...]:
             help="... with this value of a field of the request, as spec.desired_state=STOPPED; repeatable.",
         ),
         option(["--code"], default="", show_default=False, help="... that ended with this code, such as OK."),
+        option(
+            ["--since"],
+            type=Moment(),
+            show_default=False,
+            help="... that began at this time of the plane or later, such as 2026-01-01T00:05:00Z.",
+        ),
+        option(["--until"], type=Moment(), show_default=False, help="... that began at this time or earlier."),
     )
 
 
@@ -112,7 +112,7 @@ def _rpc() -> click.Argument:
 
 calls = click.Group(
     "calls",
-    help="List the recorded calls, or verify that they are as expected.",
+    help="List the recorded calls, verify that they are as expected, or write a test of them.",
     epilog="\b\nExample:\n  flyteapps control calls verify Update --app hello --times 1",
     commands=[
         command(
@@ -132,6 +132,11 @@ calls = click.Group(
                             default=0,
                             show_default="all",
                             help="The newest so many, such as 20.",
+                        ),
+                        option(
+                            ["--causes"],
+                            is_flag=True,
+                            help="... with what each led to, and the cause of each message of a stream.",
                         ),
                     ),
                 ),
@@ -157,6 +162,14 @@ calls = click.Group(
                     ),
                 ),
             ),
+        ),
+        command(
+            "as-test",
+            _as_test,
+            "Write a test in Python that repeats the recorded calls, of one RPC or all.",
+            "calls as-test > test_recorded.py",
+            arguments=(_rpc(),),
+            groups=(Group("Which calls", _selection()),),
         ),
         command("clear", _clear, "Forget the recorded calls.", "calls clear"),
     ],

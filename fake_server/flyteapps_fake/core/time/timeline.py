@@ -13,6 +13,7 @@ from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
+from flyteapps_fake.core.time.causes import Cause, Causes
 from flyteapps_fake.core.time.clock import EPOCH, MILLISECOND, Clock, RealtimeClock, VirtualClock
 from flyteapps_fake.core.time.holds import Holds
 from flyteapps_fake.core.time.standstill import Standstill
@@ -57,7 +58,9 @@ class Timeline:
         self.lock = threading.RLock()
         """The plane's lock."""
         self.mode = mode
-        self.timers = TimerQueue()
+        self.causes = Causes()
+        """The cause of what happens now."""
+        self.timers = TimerQueue(self.causes)
         self.fired = 0
         """Number of timers that have fired."""
         self._handlers: dict[str, _Handler] = {}
@@ -293,7 +296,7 @@ class Timeline:
     def fire(self, timer: Timer) -> None:
         """Fire a progress timer now that is about to be due."""
         self.timers.cancel(timer.owner)
-        self._handlers[timer.kind].fire(timer)
+        self._dispatch(timer)
         if self.auto is not None:
             self.auto.stepped(timer.owner)
 
@@ -322,6 +325,14 @@ class Timeline:
         self.fired += 1
         if timer.last and self.holds is not None:
             self.holds.stepped(timer.owner)
-        self._handlers[timer.kind].fire(timer)
+        self._dispatch(timer)
         if self._planner is not None:
             self._planner.settle()
+
+    def _dispatch(self, timer: Timer) -> None:
+        handler = self._handlers[timer.kind]
+        if not self.causes.on:
+            handler.fire(timer)
+            return
+        with self.causes.during(Cause(timer.call, timer=handler.reason)):
+            handler.fire(timer)

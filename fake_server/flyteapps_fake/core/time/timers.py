@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 from flyteapps_control.selection import AppName
+from flyteapps_fake.core.time.causes import Causes
 
 MIN_CANCELLED = 64
 """Cancelled timers that stay in a heap: fewer are not worth a rebuild."""
@@ -19,7 +20,7 @@ class Timer(NamedTuple):
     """Something that becomes due, as data: its kind names the handler, which gets the timer.
 
     `progress`: it is the next step of an app that starts or stops; all else is background. `last`: it is the step that
-    a client's write leads to, such as that to ACTIVE.
+    a client's write leads to, such as that to ACTIVE. `call`: the number of the recorded call that led to it, or 0.
     """
 
     due: int
@@ -29,6 +30,7 @@ class Timer(NamedTuple):
     arguments: tuple[Any, ...] = ()
     progress: bool = True
     last: bool = False
+    call: int = 0
 
 
 class PendingTimer(NamedTuple):
@@ -95,7 +97,8 @@ class _Heap:
 class TimerQueue:
     """Two heaps of timers, progress and background; at most one timer an owner."""
 
-    def __init__(self) -> None:
+    def __init__(self, causes: Causes) -> None:
+        self._causes = causes
         self._progress = _Heap()
         self._background = _Heap()
         self._sequence = 0
@@ -129,7 +132,8 @@ class TimerQueue:
         """Schedule a timer of that kind for `due`; it replaces the timer that its owner has."""
         self.cancel(owner)
         self._sequence += 1
-        self._heap(progress).push(Timer(due, self._sequence, owner, kind, arguments, progress, last))
+        call = self._causes.current.call
+        self._heap(progress).push(Timer(due, self._sequence, owner, kind, arguments, progress, last, call))
 
     def cancel(self, owner: Hashable) -> None:
         """Cancel the owner's timer, if it has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ class Query:
         self._names = select.app
         self._code = select.code if select.code in ("", OK) else code_name(select.code)
         self._since = select.since.ToNanoseconds() if select.HasField("since") else None
+        self._until = select.until.ToNanoseconds() if select.HasField("until") else None
         self._where = {path: _plain(value) for path, value in sorted(select.where.items())}
         requests = [row.request for row in OPERATIONS.values() if self._rpcs is None or row.rpc in self._rpcs]
         for path in self._where:
@@ -65,6 +67,8 @@ class Query:
         parts += [f"{name}={value}" for field, value in self._names.ListFields() for name in (field.name,)]
         parts += [f"{path}={value!r}" for path, value in self._where.items()]
         parts += [f"code={self._code}"] if self._code else []
+        for name, time_ns in (("since", self._since), ("until", self._until)):
+            parts += [f"{name}={_time_text(time_ns)}"] if time_ns is not None else []
         return " ".join(parts)
 
     def _misses(self, record: Record) -> Iterator[str]:
@@ -77,6 +81,8 @@ class Query:
             yield f"the code is {record.code or 'still open'}"
         if self._since is not None and record.time_ns < self._since:
             yield "it began earlier"
+        if self._until is not None and record.time_ns > self._until:
+            yield "it began later"
         if self._where:
             request = record.operation.request.FromString(record.request)
             fields = MessageToDict(request, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
@@ -91,6 +97,11 @@ def shown(record: Record) -> str:
     app = f" {record.app}" if any(record.app) else ""
     message = f" ({record.message})" if record.message else ""
     return f"#{record.number} {record.operation.method}{app} {record.code or 'open'}{message}"
+
+
+def _time_text(nanoseconds: int) -> str:
+    moment = datetime.datetime.fromtimestamp(nanoseconds // 10**9, datetime.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 10**9 // 1_000:06d}Z"
 
 
 def _plain(value: Value) -> Any:

@@ -1,0 +1,1 @@
+"""Uses of the recorded calls: answers to queries, messages of the control API, tests."""

@@ -1,0 +1,101 @@
+"""The recorded calls as a Python object: `control.calls.verify("Update", app="hello", times=1)`."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, TypedDict, Unpack
+
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Value
+
+from flyteapps_control.api import Api
+from flyteapps_control.v1 import control_pb2 as pb
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+class CallsDiffer(AssertionError):  # noqa: N818  # a test's failure
+    """The recorded calls are not as expected; the message has the nearest ones."""
+
+
+class Selection(TypedDict, total=False):
+    """Keywords that select calls: those that are given have to match, all of them.
+
+    `app`, `project`, `domain`: globs. `where`: values of fields of the request by path, such as
+    {"spec.desired_state": "STOPPED"}. `code`: such as "NOT_FOUND", or "OK". `since`, `until`: the first and the last
+    time at which a call may have begun, by the plane's clock, with a time zone.
+    """
+
+    app: str
+    project: str
+    domain: str
+    where: Mapping[str, Any] | None
+    code: str
+    since: datetime.datetime | None
+    until: datetime.datetime | None
+
+
+class Calls:
+    """The recorded calls. They are selected by the name of an RPC, "" for any, and by the keywords of `Selection`.
+
+    Raises ControlError for an RPC or a field that doesn't exist.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def list(self, rpc: str = "", *, limit: int = 0, **selection: Unpack[Selection]) -> list[pb.RecordedCall]:
+        """Return the recorded calls that match, the oldest first; with `limit` the newest of them."""
+        request = pb.ListCallsRequest(select=selector(rpc, selection), limit=limit)
+        return list(self._api.call("ListCalls", request, pb.ListCallsResponse).calls)
+
+    def verify(self, rpc: str = "", *, times: int | None = None, **selection: Unpack[Selection]) -> None:
+        """Raise CallsDiffer unless so many recorded calls match, at least one where `times` is None."""
+        request = pb.VerifyCallsRequest(select=selector(rpc, selection), times=times)
+        found = self._api.call("VerifyCalls", request, pb.VerifyCallsResponse)
+        if not found.holds:
+            raise CallsDiffer(found.explanation)
+
+    def as_test(self, rpc: str = "", **selection: Unpack[Selection]) -> str:
+        """Return the source of a test for pytest that repeats the recorded calls that match, and compares their codes.
+
+        Each is made at its time, on a manual clock, by the stub of a plane in process. Calls of other services than
+        those of apps are left out, and so are delays and stale reads.
+        """
+        request = pb.WriteTestRequest(select=selector(rpc, selection))
+        return self._api.call("WriteTest", request, pb.WriteTestResponse).source
+
+    def clear(self) -> int:
+        """Forget the recorded calls; return how many there were."""
+        return self._api.call("ClearCalls", pb.ClearCallsRequest(), pb.ClearCallsResponse).cleared
+
+
+def selector(rpc: str, selection: Selection) -> pb.CallSelector:
+    """Return the selector of a selection. Raises TypeError and ValueError for one that can't be."""
+    unknown = selection.keys() - Selection.__annotations__.keys()
+    if unknown:
+        known = ", ".join(Selection.__annotations__)
+        raise TypeError(f"calls have no keyword {sorted(unknown)[0]!r}; they are selected by {known}")
+    app = pb.AppSelector(
+        project=selection.get("project", ""), domain=selection.get("domain", ""), name=selection.get("app", "")
+    )
+    values = {path: ParseDict(value, Value()) for path, value in (selection.get("where") or {}).items()}
+    select = pb.CallSelector(rpc=rpc, app=app, where=values, code=selection.get("code", "").upper())
+    since, until = selection.get("since"), selection.get("until")
+    if since is not None:
+        select.since.FromNanoseconds(_nanoseconds("since", since))
+    if until is not None:
+        select.until.FromNanoseconds(_nanoseconds("until", until) + 999)  # the whole microsecond
+    if since is not None and until is not None and until < since:
+        raise ValueError(f"until, {until}, is before since, {since}: no call can match")
+    return select
+
+
+def _nanoseconds(name: str, moment: datetime.datetime) -> int:
+    if not isinstance(moment, datetime.datetime):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+        raise TypeError(f"{name} must be a datetime, such as plane.clock.now, not {type(moment).__name__}")
+    if moment.tzinfo is None:
+        raise ValueError(f"{name}, {moment}, has no time zone: use one such as plane.clock.now")
+    return (moment - _EPOCH) // _MICROSECOND * 1_000
