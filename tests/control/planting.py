@@ -8,6 +8,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -18,11 +19,13 @@ from flyteapps_control.stream_faults import StreamFaults
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control import interceptor
 from flyteapps_fake.control.call_log import CallLog
+from flyteapps_fake.control.calls import written_test
 from flyteapps_fake.control.clock_service import _Until  # pyright: ignore[reportPrivateUsage]  # to break it
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.history import History
+from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.http.handlers.uploads import UploadHandler
 from flyteapps_fake.inprocess import transport
 from flyteapps_fake.simulation import admission
@@ -32,10 +35,20 @@ from flyteapps_fake.standard.dialect import Standard
 from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.store import AppStore
-from flyteapps_fake.standard.watch import EventLog
+from flyteapps_fake.standard.watch import EventLog, Subscription
 from serving import test_uploads
 
-from . import test_calls, test_clock, test_faults, test_leases, test_loads, test_quick_reads, test_stale
+from . import (
+    test_calls,
+    test_causes,
+    test_clock,
+    test_faults,
+    test_leases,
+    test_loads,
+    test_quick_reads,
+    test_stale,
+    test_written,
+)
 
 Case = Callable[[], object]
 
@@ -256,7 +269,7 @@ PLANTED = [
     Planted(CallLog, "_trim", "oldest.number + 1", "oldest.number", test_calls.test_bytes_of_calls_are_bounded),
     # a Get without faults, and its record
     Planted(
-        Interceptor,
+        Plane,
         "call",
         "log.answer(response, call.protocol, call.caller)",
         "pass",
@@ -282,6 +295,49 @@ PLANTED = [
         "if (log := self.log).size",
         "if False",
         test_quick_reads.test_a_repeated_read_over_http_is_recorded,
+    ),
+    # cause and effect, and tests that are written
+    Planted(
+        Timeline,
+        "_dispatch",
+        "Cause(timer.call, ",
+        "Cause(0, ",
+        on_plane(test_causes.test_a_change_is_an_effect_of_the_call_that_led_to_it),
+    ),
+    Planted(
+        Interceptor,
+        "_run",
+        "Cause(record.number)",
+        "Cause(record.number + 1)",
+        on_plane(test_causes.test_a_change_is_an_effect_of_the_call_that_led_to_it),
+    ),
+    Planted(
+        Subscription,
+        "_next",
+        "self.cause = event.cause",
+        "pass",
+        on_plane(test_causes.test_a_message_of_a_watch_has_its_cause),
+    ),
+    Planted(
+        StreamFaults,
+        "offer",
+        'self._moved(message, effects["repeat"])',
+        "message",
+        on_plane(test_causes.test_a_message_that_a_fault_moved_names_it, "repeat"),
+    ),
+    Planted(
+        written_test,
+        "_faults",
+        '"times=1"',
+        '"times=2"',
+        partial(test_written.test_a_written_test_makes_the_same_calls, "standard"),
+    ),
+    Planted(
+        written_test,
+        "_start",
+        "EPOCH",
+        "records[-1].time_ns",
+        partial(test_written.test_a_written_test_makes_the_same_calls, "standard"),
     ),
     # the clock, and resets
     Planted(

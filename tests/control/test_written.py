@@ -34,6 +34,7 @@ def history(plane: FakeControlPlane) -> None:
     plane.faults.cut("Watch", after=3, code="DATA_LOSS")
     stub.create(create("second"))
     refused(lambda: stub.create(create("third")))
+    stub.create(create("fourth"))
     stub.update(update("second", desired_state=Spec.DESIRED_STATE_STOPPED))
     events = iter(stub.watch(watch()))
     plane.clock.advance_until(app="demo", status="ACTIVE")

@@ -93,6 +93,8 @@ class Interceptor:
             lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, LIMITED
         )
         self.log = CallLog(calls, timeline.clock.now)
+        self.log_of_gets = self.log if calls else None
+        """The log, for the Gets that need no interceptor; None where it is off."""
         self._causes = timeline.causes
         self._causes.on = calls > 0
         self._causes.on_change = self.log.changed
@@ -103,6 +105,8 @@ class Interceptor:
         """Number of faults that calls have had, of rules that were removed, too."""
         self._named_in_rules_of_get: Container[str] | None = None
         """The names of the apps that rules about Get are about; None if some are about apps of any name."""
+        self.ruled_names: Container[str] | None = None
+        """The same, None also where callers are checked: a Get of another app by its id needs no interceptor."""
         self.delays = Delays(timeline)
         """The calls that are delayed."""
         timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app, changes=False)
@@ -126,6 +130,7 @@ class Interceptor:
         self.active = bool(len(self.table) or self.log.size or self._admission is not None)
         rules = self.table.by_rpc.get(GET.rpc, NO_RULES)
         self._named_in_rules_of_get = rules.named if not rules.others else None
+        self.ruled_names = self._named_in_rules_of_get if self._admission is None else None
         age = self.table.age
         self._dialect.keep_history(age)
         if not age:
@@ -137,19 +142,8 @@ class Interceptor:
         return rules is not None and rules.may_concern(operation.app_id(request).name)
 
     def call(self, call: Call[Any], dialect: Dialect) -> bytes:
-        """Return the encoded response of a unary call, with its faults. Raises RpcError, Postponed.
-
-        A Get takes few microseconds: if no rule can be about it, by the name of its app alone, nothing is made for the
-        rules, and for the log nothing that can be made when it is read.
-        """
-        caller = self._admit(call, lambda: self.call(call, dialect)) if self._admission is not None else None
-        if call.operation is GET and (named := self._named_in_rules_of_get) is not None:
-            response = dialect.get_stored(call, named)
-            if response is not None:
-                if (log := self.log).size:
-                    log.answer(response, call.protocol, call.caller)
-                return response
-        return self._run_as(caller, call, dialect.call, bytes, dialect.call_as_of)
+        """Return the encoded response of a unary call, with its faults. Raises RpcError, Postponed."""
+        return self.run(call, dialect.call, bytes, dialect.call_as_of)
 
     def read(self, call: Call[Any], dialect: Dialect) -> StoredApp:
         """Return the app that a Get asks for, with the call's faults. Raises RpcError, Postponed."""

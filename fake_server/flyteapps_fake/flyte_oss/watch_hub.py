@@ -48,7 +48,6 @@ class Subscription(OpenStream):
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
-        self.cause = None
         if self._snapshot:
             return self._snapshot.popleft()
         if not self._queue:

@@ -81,7 +81,6 @@ class Subscription(OpenStream):
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
-        self.cause = None
         if self._snapshot:
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
         while self._since:
