@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from flyteapps.support.version import __version__
+
 if TYPE_CHECKING:
     from flyteapps.apps.builder import new_app as new_app
     from flyteapps.apps.states import DeploymentStatus as DeploymentStatus
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from flyteapps.client import Client as Client
     from flyteapps.config import Config as Config
     from flyteapps.console import Console as Console
+    from flyteapps.drivers.observing import Attempt as Attempt
     from flyteapps.errors import AppDeleted as AppDeleted
     from flyteapps.errors import AppExists as AppExists
     from flyteapps.errors import AppNotFound as AppNotFound
@@ -54,7 +57,6 @@ if TYPE_CHECKING:
     from flyteapps.transports.transport import Stream as Stream
     from flyteapps.transports.transport import Transport as Transport
 
-__version__ = "0.1.0"
 
 _HOME = {
     "apps.builder": ("new_app",),
@@ -62,6 +64,7 @@ _HOME = {
     "client": ("App", "Change", "Client"),
     "config": ("Config",),
     "console": ("Console",),
+    "drivers.observing": ("Attempt",),
     "errors": (
         "AppDeleted", "AppExists", "AppNotFound", "CallerError", "Code", "ConfigError", "Conflict", "DeadlineExceeded",
         "DeploymentFailed", "Error", "FailedPrecondition", "InvalidArgument", "NetworkError", "Overloaded",
@@ -84,6 +87,7 @@ __all__ = [
     "AppExists",
     "AppNotFound",
     "AsyncStream",
+    "Attempt",
     "CallerError",
     "Change",
     "ChangeKind",

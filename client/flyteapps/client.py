@@ -21,7 +21,7 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.errors import AppDeleted, AppNotFound, ConfigError, WaitError
 from flyteapps.flows import reading
 from flyteapps.flows.operations import Flow, ItemFlow, mapped
-from flyteapps.options import PROTOCOL, TIMEOUT_SECONDS, ClientOptions, protect, spelled_out
+from flyteapps.options import PROTOCOL, TIMEOUT_SECONDS, ClientOptions, hook, name, protect, spelled_out
 from flyteapps.retries import Retries, Waits
 from flyteapps.settings import IN_PROCESS, Settings
 from flyteapps.support import arguments
@@ -380,7 +380,8 @@ class Client(Connection):
     `retries`: a Retries, or how many attempts at most. `waits`: how waits behave. `protocol`: "connect" or "grpc",
     both by connectrpc, or "grpcio", by grpcio (extra grpc). `http_version`: "1.1" or "2"; gRPC needs 2.
     `transport`: a transport to use instead of an endpoint, such as `plane.transport()`. `console_endpoint`: where
-    the console is, if not where the endpoint says.
+    the console is, if not where the endpoint says. `on_request`, `on_response`: functions that are called with the
+    Attempt of each call.
 
     Raises ConfigError for invalid options. Nothing is connected before the first call; connections are closed by
     `close` or `aclose`, or by the `with` of either kind.
@@ -407,9 +408,9 @@ class Client(Connection):
             session = session_of(where, headers, client_cert, options)
         settings = Settings(
             endpoint=where.url if where else IN_PROCESS,
-            org=_text(options.get("org"), "org"),
-            project=_text(options.get("project"), "project"),
-            domain=_text(options.get("domain"), "domain"),
+            org=name(options, "org"),
+            project=name(options, "project"),
+            domain=name(options, "domain"),
             timeout=limit(options.get("timeout", TIMEOUT_SECONDS), "timeout"),
             headers=headers,
             retries=Retries.of(options.get("retries")),
@@ -430,6 +431,7 @@ class Client(Connection):
             )
         links = endpoint or "localhost:8090", where is None or not where.secure, options.get("console_endpoint")
         super().__init__(settings, transport, links)
+        self._hooks = hook(options, "on_request"), hook(options, "on_response")
         self.apps = Apps(self)
 
     @classmethod
@@ -491,10 +493,3 @@ class Client(Connection):
             if value
         )
         return f"Client({settings.endpoint!r}{scope})"
-
-
-def _text(value: object, what: str) -> str:
-    """Return a string, "" for None. Raises ConfigError."""
-    if value is not None and not isinstance(value, str):
-        raise ConfigError(f"{what}={value!r} should be a string, and is a {type(value).__name__}")
-    return value or ""

@@ -5,6 +5,7 @@ Rules of this file: below the client and its handles, so that both import it and
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from connectrpc.errors import ConnectError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from flyteapps.console import Console
     from flyteapps.drivers.awaiting import AwaitingDriver
     from flyteapps.drivers.blocking import BlockingDriver
+    from flyteapps.drivers.observing import Hook
 
 __tracebackhide__ = hidden_in_tests
 
@@ -39,19 +41,28 @@ class Connection:
         self.settings = settings
         self.transport = transport
         self._console = console
+        self._hooks: tuple[Hook | None, Hook | None] = (None, None)
         self._warned: set[str] = set()
 
     @lazy
     def _blocking(self) -> BlockingDriver:
         from flyteapps.drivers.blocking import BlockingDriver
 
-        return BlockingDriver(self.transport, self._translated)
+        return BlockingDriver(self._observed(), self._translated)
 
     @lazy
     def _awaiting(self) -> AwaitingDriver:
         from flyteapps.drivers.awaiting import AwaitingDriver
 
-        return AwaitingDriver(self.transport, self._translated)
+        return AwaitingDriver(self._observed(), self._translated)
+
+    def _observed(self) -> Transport:
+        """Return the transport, with the hooks of the client and OpenTelemetry's where there are any."""
+        if self._hooks == (None, None) and "opentelemetry.trace" not in sys.modules:
+            return self.transport
+        from flyteapps.drivers.observing import observed
+
+        return observed(self.transport, self.settings.endpoint, *self._hooks)
 
     @lazy
     def console(self) -> Console:

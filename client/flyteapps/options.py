@@ -6,12 +6,14 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, cast
 
+from flyteapps.errors import ConfigError
 from flyteapps.retries import Retries, Waits
 from flyteapps.support.secret import Secret, hidden
 from flyteapps.transports.transport import Transport
 
 if TYPE_CHECKING:
     from flyteapps.auth.base import Auth
+    from flyteapps.drivers.observing import Attempt
 
 F = TypeVar("F", bound=Callable[..., Any])
 Protocol: TypeAlias = Literal["connect", "grpc", "grpcio"]
@@ -45,6 +47,8 @@ class ClientOptions(TypedDict, total=False):
     http_version: str | None
     transport: Transport | None
     console_endpoint: str | None
+    on_request: Callable[[Attempt], object] | None
+    on_response: Callable[[Attempt], object] | None
 
 
 _DEFAULTS: ClientOptions = {"insecure_skip_verify": False, "timeout": TIMEOUT_SECONDS, "protocol": PROTOCOL}
@@ -81,3 +85,19 @@ def protect(options: ClientOptions, function: str) -> None:
     for name in ("auth", "proxy_auth"):
         if isinstance(plain.get(name), str):
             plain[name] = Secret(plain[name])
+
+
+def name(options: ClientOptions, option: Literal["org", "project", "domain"]) -> str:
+    """Return a name of the options, "" for None. Raises ConfigError."""
+    value: object = options.get(option)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{option}={value!r} should be a string, and is a {type(value).__name__}")
+    return value or ""
+
+
+def hook(options: ClientOptions, option: Literal["on_request", "on_response"]) -> Callable[[Attempt], object] | None:
+    """Return a hook of the options. Raises ConfigError for anything but a function."""
+    given = options.get(option)
+    if given is not None and not callable(given):
+        raise ConfigError(f"{option}={given!r} should be a function that takes a flyteapps.Attempt")
+    return given

@@ -103,8 +103,16 @@ def unary(url: str, blocks: int, calls: int) -> bool:
             good &= report(f"Get, {name}, blocking / the stub", compare(raw, mine, blocks, calls), limit, control)
             ratio = compare(zipped, mine, blocks, calls)
             good &= report(f"Get, {name}, blocking / the stub as it comes (gzip)", ratio, limit)
+            with Client(url, protocol="grpc" if grpc else "connect", auth=token, **SCOPE) as known:
+                ratio = compare(mine, partial(known.apps.get, "a"), blocks, calls)
+                good &= report(f"Get, {name}, blocking, with credentials / without", ratio, 1.05)
         good &= asyncio.run(_awaiting(url, name, protocol, version, blocks, calls))
     return good
+
+
+def token() -> tuple[str, float]:
+    """Return a token of usual length, that lives for the whole run."""
+    return "t" * 800, 86_400.0
 
 
 def _blocking(version: HTTPVersion | None) -> SyncClient:
@@ -159,6 +167,9 @@ def direct(blocks: int, calls: int) -> bool:
         control = compare(own, own, blocks, calls)
         ours = compare(own, lambda: client.apps.get("a"), blocks, calls)
         good = report("Get, in process, blocking / the plane's own call", ours, 4, control)
+        known = Client(transport=plane.transport(), auth=token, **SCOPE)
+        ratio = compare(lambda: client.apps.get("a"), lambda: known.apps.get("a"), blocks, calls)
+        good &= report("Get, in process, blocking, with credentials / without", ratio, 1.08)  # 1 us of 13
 
         async def go() -> Ratio:
             async def awaited() -> object:

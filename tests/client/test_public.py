@@ -13,6 +13,7 @@ PUBLIC = [
     "AppExists",
     "AppNotFound",
     "AsyncStream",
+    "Attempt",
     "CallerError",
     "Change",
     "ChangeKind",

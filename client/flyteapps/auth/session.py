@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from flyteapps.auth.base import Auth, Context
 from flyteapps.auth.credentials import Credentials
 from flyteapps.auth.tokens import Token
 from flyteapps.errors import Code, Error
-from flyteapps.flows.operations import Flow, Now, Unary
+from flyteapps.flows.operations import CredentialsExpired, Flow, Now, Unary
 from flyteapps.support.debug import debug
 
 MAX_REPETITIONS = 3
@@ -53,38 +54,60 @@ class Session:
 
     def unary(self, call: Unary) -> Flow[Any]:
         """Make a call with credentials, repeated if they were refused. Raises Error."""
-        plain, timeout, only = call.headers, call.timeout, self._only
-        refusals = Refusals()
-        began = now = yield Now()
-        while True:
-            token, grant = only.token if only is not None else None, None
-            sent = False
+        only = self._only
+        token = only.token if only is not None else None
+        plain, timeout = call.headers, call.timeout
+        if only is not None and token is not None:  # the common case: neither a look at the clock nor a Grant
+            call.headers = {**plain, **token.headers}
+            call.valid_until = token.renew_at
             try:
-                if token is not None and now < token.renew_at:  # the common case
-                    call.headers = {**plain, **token.headers}
-                else:
-                    grant = yield from self.grant(now, _left(timeout, now - began))
-                    now = yield Now()
-                    call.headers = {**plain, **grant.headers}
-                    call.timeout = _left(timeout, now - began)
-                sent = True
                 response = yield call
+            except CredentialsExpired:
+                pass
+            except Error as error:
+                now: float = yield Now()
+                refusals, began = Refusals(), now - error.seconds
+                yield from self._refused(error, call, Grant([(only, token)], token.headers), timeout, began, refusals)
+                return (yield from self._attempts(call, plain, timeout, began, refusals))
+            else:
+                if not token.accepted:
+                    only.accepted(token)
+                return response
+        return (yield from self._attempts(call, plain, timeout, (yield Now()), Refusals()))
+
+    def _attempts(
+        self, call: Unary, plain: dict[str, str], timeout: float | None, began: float, refusals: Refusals
+    ) -> Flow[Any]:
+        """Make a call that began at a time, with credentials that may have to be got first."""
+        call.valid_until = inf
+        while True:
+            now: float = yield Now()
+            try:
+                grant = yield from self.grant(now, _left(timeout, now - began))
             except Error as error:
                 now = yield Now()
                 error.seconds = now - began
-                if grant is None and sent and token is not None:
-                    grant = Grant([(only, token)], token.headers)
-                if not sent or not (yield from self.renewed(error, grant, _left(timeout, error.seconds), refusals)):
-                    raise
-                debug("%s: repeating %s after %s", self.context.endpoint, call.method.name, error.code)
-                now = yield Now()
-                call.timeout = _left(timeout, now - began)
+                raise
+            now = yield Now()
+            call.headers = {**plain, **grant.headers}
+            call.timeout = _left(timeout, now - began)
+            try:
+                response = yield call
+            except Error as error:
+                yield from self._refused(error, call, grant, timeout, began, refusals)
             else:
-                if grant is not None:
-                    grant.accepted()
-                elif token is not None and only is not None and not token.accepted:
-                    only.accepted(token)
+                grant.accepted()
                 return response
+
+    def _refused(
+        self, error: Error, call: Unary, grant: Grant, timeout: float | None, began: float, refusals: Refusals
+    ) -> Flow[None]:
+        """Return if the call can be repeated. Raises its error otherwise, with the time of all attempts."""
+        now: float = yield Now()
+        error.seconds = now - began
+        if not (yield from self.renewed(error, grant, _left(timeout, error.seconds), refusals)):
+            raise error
+        debug("%s: repeating %s after %s", self.context.endpoint, call.method.name, error.code)
 
     def renewed(self, error: Error, grant: Grant | None, left: float | None, refusals: Refusals) -> Flow[bool]:
         """Return whether the refused call can be repeated, with other credentials. Raises Error.

@@ -8,7 +8,8 @@ from google.protobuf.message import Message
 
 from flyteapps.errors import Code, Error
 from flyteapps.flows.operations import Close, Flow, Method, Next, Now, Open, Quiet
-from flyteapps.settings import Settings
+from flyteapps.settings import REQUEST_ID, Settings
+from flyteapps.support.debug import debug
 from flyteapps.support.tracebacks import hidden_in_tests
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class ServerStream:
             now: float = yield Now()
             self._grant = yield from session.grant(now, self._limit(now))
             headers |= self._grant.headers
+        debug("%s: opening %s, request %s", self._settings.endpoint, self._method.name, headers[REQUEST_ID])
         self._stream = yield Open(self._method, self._request, headers)
 
     def _limit(self, now: float) -> float | None:

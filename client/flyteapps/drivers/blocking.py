@@ -12,7 +12,20 @@ from collections.abc import Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from flyteapps.drivers.translation import Translate, raise_translated
-from flyteapps.flows.operations import Close, Emit, Flow, ItemFlow, Next, Now, Open, Perform, Quiet, Sleep, Unary
+from flyteapps.flows.operations import (
+    Close,
+    CredentialsExpired,
+    Emit,
+    Flow,
+    ItemFlow,
+    Next,
+    Now,
+    Open,
+    Perform,
+    Quiet,
+    Sleep,
+    Unary,
+)
 from flyteapps.support.clock import monotonic
 from flyteapps.support.secret import forget_locals
 from flyteapps.support.tracebacks import hidden_in_tests
@@ -69,6 +82,8 @@ class _Run:
     def perform(self, operation: object) -> Any:
         if type(operation) is Unary:
             started, outer = monotonic(), sys.exception()
+            if started >= operation.valid_until:
+                raise CredentialsExpired
             try:
                 return self.transport.unary(operation.method, operation.request, operation.timeout, operation.headers)
             except BaseException as error:

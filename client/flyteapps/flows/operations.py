@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from enum import Enum
 from functools import partial
+from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from connectrpc.method import MethodInfo
@@ -28,16 +29,24 @@ class Quiet(Enum):
     END = "the stream ended without an error"
 
 
-class Unary:
-    """One call. Results in the response; raises `flyteapps.errors.Error`. `timeout` in seconds."""
+class CredentialsExpired(Exception):  # noqa: N818  # never an error of a caller
+    """A call was not made, as its credentials are to be renewed first."""
 
-    __slots__ = ("headers", "method", "request", "timeout")
+
+class Unary:
+    """One call. Results in the response; raises `flyteapps.errors.Error`. `timeout` in seconds.
+
+    `valid_until`: the time from which it isn't made, and raises CredentialsExpired.
+    """
+
+    __slots__ = ("headers", "method", "request", "timeout", "valid_until")
 
     def __init__(self, method: Method, request: Message, timeout: float | None, headers: dict[str, str]) -> None:
         self.method = method
         self.request = request
         self.timeout = timeout
         self.headers = headers
+        self.valid_until = inf
 
 
 class Open:

@@ -24,6 +24,7 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.flows.operations import Method
 from flyteapps.support.clock import monotonic
 from flyteapps.support.lazy import lazy
+from flyteapps.support.version import USER_AGENT
 from flyteapps.transports import forks
 from flyteapps.transports.delays import NotingClient, attach
 from flyteapps.transports.frames import Checked, CheckedClient
@@ -113,7 +114,7 @@ class ConnectTransport:
             return self._native_unary(method, request, timeout, headers)
         try:
             return self._blocking.execute_unary(
-                request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+                request=request, method=method, headers=_named(headers), timeout_ms=_milliseconds(timeout)
             )
         except ConnectError as error:
             attach(error)
@@ -125,7 +126,7 @@ class ConnectTransport:
         def run() -> Any:
             try:
                 return client.execute_unary(
-                    request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+                    request=request, method=method, headers=_named(headers), timeout_ms=_milliseconds(timeout)
                 )
             except ConnectError as error:
                 attach(error)
@@ -163,7 +164,7 @@ class ConnectTransport:
 
         def messages() -> Iterator[Any]:
             return client.execute_server_stream(
-                request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+                request=request, method=method, headers=_named(headers), timeout_ms=_milliseconds(timeout)
             )
 
         return QueueStream(messages, exchanges.sever)
@@ -177,7 +178,7 @@ class ConnectTransport:
             # connectrpc's own timeout makes a task of each call; this one is a timer
             async with asyncio.timeout(timeout):
                 try:
-                    response = await client.execute_unary(request=request, method=method, headers=headers)
+                    response = await client.execute_unary(request=request, method=method, headers=_named(headers))
                 except ConnectError as error:
                     if (cancelled := cancellation_of(error)) is not None:
                         raise cancelled from None
@@ -199,7 +200,7 @@ class ConnectTransport:
 
         def messages() -> AsyncIterator[Any]:
             return client.execute_server_stream(
-                request=request, method=method, headers=headers, timeout_ms=_milliseconds(timeout)
+                request=request, method=method, headers=_named(headers), timeout_ms=_milliseconds(timeout)
             )
 
         return TaskStream(messages)
@@ -345,6 +346,11 @@ def _wait_for_threads() -> None:
         known = {thread.ident for thread in threading.enumerate()}
         if not sys._current_frames().keys() - known:  # pyright: ignore[reportPrivateUsage]  # documented, for such uses
             return
+
+
+def _named(headers: Headers) -> dict[str, str]:
+    """Return the headers with the client's name, unless they have one."""
+    return {"user-agent": USER_AGENT, **headers} if headers else {"user-agent": USER_AGENT}
 
 
 def _milliseconds(timeout: float | None) -> int | None:

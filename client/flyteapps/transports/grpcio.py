@@ -17,6 +17,7 @@ from flyteapps.endpoint import Endpoint
 from flyteapps.errors import ConfigError
 from flyteapps.flows.operations import Method
 from flyteapps.support.clock import monotonic
+from flyteapps.support.version import USER_AGENT
 from flyteapps.transports import forks
 from flyteapps.transports.certificates import ClientCertificate, shown_by
 from flyteapps.transports.queue_stream import QueueStream
@@ -54,6 +55,7 @@ MAX_TIMEOUT_SECONDS = 2_000_000.0
 """Maximum timeout, 23 days."""
 
 _OPTIONS = (
+    ("grpc.primary_user_agent", USER_AGENT),
     ("grpc.client_idle_timeout_ms", IDLE_MILLISECONDS),
     ("grpc.keepalive_time_ms", PING_MILLISECONDS),
     ("grpc.keepalive_timeout_ms", PONG_MILLISECONDS),

@@ -285,7 +285,7 @@ def _close_all(idle: list[tuple[socket.socket, float]]) -> None:
 
 _SENT = (
     "content-type", "connect-protocol-version", "connect-timeout-ms", "user-agent", "accept-encoding",
-    "content-encoding", "connect-accept-encoding", "connect-content-encoding", REQUEST_ID,
+    "content-encoding", "connect-accept-encoding", "connect-content-encoding", REQUEST_ID, "authorization",
 )  # fmt: skip
 
 

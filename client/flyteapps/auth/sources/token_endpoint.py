@@ -20,6 +20,7 @@ from flyteapps.auth.tokens import Token, bearer
 from flyteapps.errors import ConfigError, Error, Overloaded, ProtocolError, Unauthenticated, Unavailable
 from flyteapps.flows.operations import Flow, Now
 from flyteapps.support.secret import Secret
+from flyteapps.support.version import USER_AGENT
 from flyteapps.transports.delays import seconds_of
 
 MAX_TEXT = 200
@@ -59,6 +60,7 @@ class Request:
             "accept": "application/json",
             "content-type": "application/x-www-form-urlencoded",
             "cache-control": "no-cache",
+            "user-agent": USER_AGENT,
         }
         if self._authorization:
             headers["authorization"] = self._authorization
