@@ -313,12 +313,12 @@ def only_the_very_app_is_heard() -> Planted:
         stream = real(self, request)
         app_id = request.app_id
 
-        def feed(event: bytes) -> None:
+        def feed(event: bytes, *cause: Any) -> None:
             response = WatchResponse.FromString(event)
             body = getattr(response, response.WhichOneof("event") or "create_event")
             seen = (body.updated_app if hasattr(body, "updated_app") else body.app).metadata.id
             if (seen.project, seen.domain) == (app_id.project, app_id.domain):
-                Subscription.feed(stream, event)
+                Subscription.feed(stream, event, *cause)
 
         stream.feed = feed
         return stream
@@ -343,8 +343,8 @@ def an_update_knows_the_app_before() -> Planted:
 
 @mutant("OSS-28")
 def a_deletion_ends_the_stream() -> Planted:
-    def feed(real: Any, self: Subscription, event: bytes) -> None:
-        real(self, event)
+    def feed(real: Any, self: Subscription, event: bytes, *cause: Any) -> None:
+        real(self, event, *cause)
         if event[0] >> 3 == 3:
             self.finish()
 
@@ -353,10 +353,10 @@ def a_deletion_ends_the_stream() -> Planted:
 
 @mutant("OSS-29")
 def a_slow_watcher_is_told() -> Planted:
-    def feed(real: Any, self: Subscription, event: bytes) -> None:
+    def feed(real: Any, self: Subscription, event: bytes, *cause: Any) -> None:
         if len(self._queue) >= self._buffer:
             self.end(RpcError(Code.RESOURCE_EXHAUSTED, "too far behind"))
-        real(self, event)
+        real(self, event, *cause)
 
     return around(Subscription, "feed", feed)
 
