@@ -106,6 +106,19 @@ def test_effects_are_bounded() -> None:
         assert len(created.effects) == 100 and created.effects[0].change == "created"
 
 
+def test_changes_are_kept_however_many_watchers_there_are() -> None:
+    """The messages of many streams leave room for what became of the app."""
+    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
+        streams = [iter(plane.stub().watch(watch())) for _ in range(150)]
+        plane.stub().create(create())
+        assert len([next(each) for each in streams]) == 150
+        plane.clock.advance_until(app="demo", status="ACTIVE")
+        effects = plane.calls.list("Create")[0].effects
+        assert sum(1 for each in effects if each.stream) == 100
+        assert "ACTIVE/RUNNING" in [each.change for each in effects]
+        del streams
+
+
 def test_an_effect_of_a_forgotten_call_is_dropped() -> None:
     """It says its number where a stream has the message, and nothing more."""
     with FakeControlPlane(call_log=1, clock="manual") as plane:

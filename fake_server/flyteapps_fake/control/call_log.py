@@ -22,7 +22,7 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_MESSAGES = 100
 """Messages of a stream that are kept, the last ones."""
 MAX_EFFECTS = 100
-"""Effects of a call that are kept, the first ones."""
+"""Changes to which a call led that are kept, and as many messages of streams; the first ones."""
 EFFECT_BYTES = 200
 RECORD_BYTES = 400
 """Bytes of a record besides its messages."""
@@ -48,8 +48,8 @@ class Record:
     """A recorded call. `number`: from 1. `code`: the name of its code, "" as long as it isn't over.
 
     `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970.
-    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `effects`: what it
-    led to. What costs time is made when it is asked for.
+    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `changes` of apps and
+    `deliveries`, messages of streams, are what it led to. What costs time is made when it is asked for.
     """
 
     __slots__ = (
@@ -59,8 +59,9 @@ class Record:
         "_request",
         "_response",
         "_stream",
+        "changes",
         "code",
-        "effects",
+        "deliveries",
         "fault_rules",
         "message",
         "messages",
@@ -82,7 +83,8 @@ class Record:
         self._response: bytes | None = None
         self._ends_otherwise = False
         self._stream = NO_MESSAGES
-        self.effects: list[Effect] = []
+        self.changes: list[Effect] = []
+        self.deliveries: list[Effect] = []
         self.messages = 0
         self.code = ""
         self.message = ""
@@ -142,6 +144,11 @@ class Record:
         """The causes of the messages of a stream."""
         return [cause for _, cause in (*self._stream,)]
 
+    @property
+    def effects(self) -> list[Effect]:
+        """All to which it led, in order of time."""
+        return sorted((*self.changes, *self.deliveries), key=lambda effect: effect.time_ns)
+
     def answer(self, response: bytes) -> None:
         """Record the response of a unary call."""
         self._response = response
@@ -157,8 +164,10 @@ class Record:
         dropped = len(self._stream[0][0]) if len(self._stream) == MAX_MESSAGES else 0
         self._stream.append((message, cause))
         self.messages += 1
-        if cause.call != self.number:
-            self._log.add_effect(Effect(self._log.now(), self.app, cause, stream=self.number, message=self.messages))
+        origin = self._log.record_of(cause.call) if cause.call != self.number else None
+        if origin is not None and len(origin.deliveries) < MAX_EFFECTS:
+            effect = Effect(self._log.now(), self.app, cause, stream=self.number, message=self.messages)
+            self._log.add_effect(origin, origin.deliveries, effect)
         self._log.grow(self, len(message) - dropped)
 
     def end(self, code: str, message: str = "") -> None:
@@ -243,16 +252,20 @@ class CallLog:
             self._bytes += size
             self._trim()
 
-    def add_effect(self, effect: Effect) -> None:
-        """Record an effect with the call that led to it, unless that is forgotten."""
-        record = self._by_number.get(effect.cause.call)
-        if record is not None and len(record.effects) < MAX_EFFECTS:
-            record.effects.append(effect)
-            self.grow(record, EFFECT_BYTES)
+    def record_of(self, number: int) -> Record | None:
+        """Return the record of a call, None if it is forgotten, or one of a Get that had no effect."""
+        return self._by_number.get(number)
+
+    def add_effect(self, record: Record, effects: list[Effect], effect: Effect) -> None:
+        """Record an effect of a call with the others of its kind."""
+        effects.append(effect)
+        self.grow(record, EFFECT_BYTES)
 
     def changed(self, cause: Cause, app: AppName, change: str) -> None:
         """Record a change of an app with the call that led to it."""
-        self.add_effect(Effect(self.now(), app, cause, change))
+        record = self.record_of(cause.call)
+        if record is not None and len(record.changes) < MAX_EFFECTS:
+            self.add_effect(record, record.changes, Effect(self.now(), app, cause, change))
 
     def finish(self, record: Record) -> None:
         """Report that a call is over."""

@@ -28,7 +28,7 @@ def recorded(record: Record) -> pb.RecordedCall:
         faults=record.faults,
         app=str(record.app),
         causes=map(_cause, record.causes),
-        effects=map(_effect, [*record.effects]),
+        effects=map(_effect, record.effects),
     )
     found.time.FromNanoseconds(record.time_ns)
     found.real_time.FromNanoseconds(round(record.real_time * 1e9))
