@@ -55,7 +55,8 @@ def page() -> str:
 
 
 def _failures(client: str, guarantee: str, outcomes: list[Outcome]) -> list[str]:
-    failed = [each for each in outcomes if guarantee in each.guarantees and each.verdict is not Verdict.HOLDS]
+    fine = (Verdict.HOLDS, Verdict.NOT_OFFERED)
+    failed = [each for each in outcomes if guarantee in each.guarantees and each.verdict not in fine]
     if not failed:
         return []
     why = f": {SDK_BREAKS[guarantee]}" if client == SDK and guarantee in SDK_BREAKS else ""

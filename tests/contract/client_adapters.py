@@ -17,7 +17,8 @@ from connectrpc.errors import ConnectError
 from flyteidl2.app import app_definition_pb2 as model
 
 import flyteapps
-from flyteapps_contract.clients.adapter import Kind, WaitFor, blocking
+from flyteapps_contract.clients.adapter import Kind, TokenFunction, WaitFor, blocking
+from flyteapps_contract.outcomes import NotOffered
 
 LONGEST = 20.0
 """Seconds of a wait without a deadline of its own: longer than a check, shorter than a test run."""
@@ -41,8 +42,12 @@ class Own:
 
     deadlines = True
 
-    def __init__(self, endpoint: str, project: str, domain: str) -> None:
-        self.client = flyteapps.Client(endpoint, project=project, domain=domain)
+    def __init__(self, endpoint: str, project: str, domain: str, auth: TokenFunction | None = None) -> None:
+        self._where = endpoint, project, domain
+        self.client = flyteapps.Client(endpoint, project=project, domain=domain, auth=auth)
+
+    def with_tokens(self, token: TokenFunction) -> Own:
+        return type(self)(*self._where, token)
 
     async def call(self, method: Any, *arguments: Any, **options: Any) -> Any:
         """Return how a method of the client is called."""
@@ -132,6 +137,9 @@ class Sdk:
 
     def __init__(self, endpoint: str, project: str, domain: str) -> None:
         self._endpoint, self._project, self._domain = endpoint, project, domain
+
+    def with_tokens(self, token: TokenFunction) -> Any:
+        raise NotOffered("the SDK sends credentials over TLS alone")
 
     async def _remote(self) -> Any:
         """Return the SDK's App, once the SDK knows the endpoint."""

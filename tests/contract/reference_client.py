@@ -18,9 +18,11 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_service_connect import AppServiceClient
 
-from flyteapps_contract.clients.adapter import Kind, WaitFor
+from flyteapps_contract.clients.adapter import Kind, TokenFunction, WaitFor
 from flyteapps_contract.clients.scripted.apps import status_of
 from flyteapps_contract.session import ACTIVE, FAILED, RUN, STARTED, STOP, STOPPED, copy
+
+from .reference_credentials import Credentials
 
 T = TypeVar("T")
 RETRIED = (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL)
@@ -50,13 +52,19 @@ class ReferenceClient:
     deadlines = True
     attempts = 4
     handle: type[Handle]
+    credentials: type[Credentials] = Credentials
     pause = 0.01
     silence = 0.2
     """Seconds without a message after which the app is read."""
 
     def __init__(self, endpoint: str, project: str, domain: str) -> None:
         self.stub = AppServiceClient(endpoint)
-        self._project, self._domain = project, domain
+        self._endpoint, self._project, self._domain = endpoint, project, domain
+
+    def with_tokens(self, token: TokenFunction) -> ReferenceClient:
+        client = type(self)(self._endpoint, self._project, self._domain)
+        client.stub = AppServiceClient(self._endpoint, interceptors=[self.credentials(token)])
+        return client
 
     def id(self, name: str) -> model.Identifier:
         return model.Identifier(project=self._project, domain=self._domain, name=name)

@@ -16,6 +16,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
 from contract.reference_client import RETRIED, Conflict, Handle, ReferenceClient, Since, WaitError, conditions
+from contract.reference_credentials import Credentials
 from flyteapps_contract.clients.adapter import WaitFor
 from flyteapps_contract.clients.scripted.apps import status_of
 from flyteapps_contract.session import ACTIVE, FAILED, STOP, copy
@@ -342,6 +343,76 @@ class WantsReplicas(ReferenceClient):
     def reached(self, app: model.App, wait_for: WaitFor, since: Since) -> bool:
         idle = status_of(app) == ACTIVE and app.status.conditions[-1].substate == model.Status.SCALED_TO_ZERO
         return not idle and super().reached(app, wait_for, since)
+
+
+class GetsOneForEachCall(Credentials):
+    """Each call that needs a token gets one."""
+
+    async def replaced(self, used: str) -> str:
+        self.token = await self.get()
+        return self.token
+
+
+@mutant("CL-24")
+class RefreshesInACrowd(ReferenceClient):
+    """Doesn't wait for a token that another call is getting."""
+
+    credentials = GetsOneForEachCall
+
+
+class NeverRenews(Credentials):
+    """Takes a refusal for final."""
+
+    def is_refusal(self, error: ConnectError) -> bool:
+        return False
+
+
+@mutant("CL-25")
+class KeepsItsToken(ReferenceClient):
+    """The first token is the only one."""
+
+    credentials = NeverRenews
+
+
+class RenewsAfterUnknown(Credentials):
+    """Takes UNKNOWN for a refusal, as the Flyte SDK does."""
+
+    def is_refusal(self, error: ConnectError) -> bool:
+        return super().is_refusal(error) or error.code == Code.UNKNOWN
+
+
+@mutant("CL-25")
+class RepeatsWrites(ReferenceClient):
+    """Sends a write again that may have been applied."""
+
+    credentials = RenewsAfterUnknown
+
+
+class NeverGivesUp(Credentials):
+    """Gets token after token."""
+
+    attempts = 5
+
+
+@mutant("CL-25")
+class RepeatsForEver(ReferenceClient):
+    """Repeats a call as long as it is refused."""
+
+    credentials = NeverGivesUp
+
+
+class Talkative(Credentials):
+    """Explains which token was refused."""
+
+    def explained(self, error: ConnectError, token: str) -> ConnectError:
+        return ConnectError(error.code, f"{error.message} (with {token})")
+
+
+@mutant("CL-26")
+class ShowsItsToken(ReferenceClient):
+    """Helps to debug."""
+
+    credentials = Talkative
 
 
 def _holding(message: object) -> asyncio.Queue[Any]:

@@ -65,6 +65,18 @@ CLIENT_GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("CL-21", "An error that the caller has to correct is reported at once, without a retry.", ("chosen",)),
     Guarantee("CL-22", "A wait that has ended leaves no stream open.", ("chosen",)),
     Guarantee("CL-23", "An app that is scaled to zero is active.", ("proto",)),
+    Guarantee(
+        "CL-24",
+        "Credentials are got once for all calls that need them at once: the first of a client, and after a refusal.",
+        ("chosen",),
+    ),
+    Guarantee(
+        "CL-25",
+        "A call that is refused for want of credentials is made once more, with others; no other call is, since a "
+        "write may have been applied.",
+        ("sdk", "chosen"),
+    ),
+    Guarantee("CL-26", "No error shows a credential.", ("chosen",)),
 )
 
 CLIENT_GUARANTEE_BY_ID = {each.id: each for each in CLIENT_GUARANTEES}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar
@@ -19,6 +19,10 @@ from flyteidl2.app import app_definition_pb2 as model
 P = ParamSpec("P")
 T = TypeVar("T")
 WaitFor = Literal["activated", "deactivated"]
+
+
+TokenFunction = Callable[[], Awaitable[str]]
+"""A function that returns a bearer token, a new one each time."""
 
 
 class Kind(StrEnum):
@@ -60,7 +64,11 @@ class HandleUnderTest(Protocol):
 
 
 class ClientUnderTest(Protocol):
-    """A client of one project and domain. `deadlines`: whether its waits take `seconds`."""
+    """A client of one project and domain. `deadlines`: whether its waits take `seconds`.
+
+    An adapter may have a method `with_tokens(token)` besides: it returns a client of the same plane that gets bearer
+    tokens from the function `token`. Without one, what is about credentials is not offered.
+    """
 
     deadlines: bool
 

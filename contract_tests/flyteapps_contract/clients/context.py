@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from flyteidl2.app import app_definition_pb2 as model
 
-from flyteapps_contract.clients.adapter import ClientUnderTest, HandleUnderTest, Kind
+from flyteapps_contract.clients.adapter import ClientUnderTest, HandleUnderTest, Kind, TokenFunction
 from flyteapps_contract.clients.scripted.plane import ScriptedPlane
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Unjudged
@@ -34,6 +34,7 @@ class ClientContext:
         self._deadline = deadline
         self._tasks: list[asyncio.Future[Any]] = []
         self._names = 0
+        self._clients: list[ClientUnderTest] = []
 
     # ---- apps
 
@@ -73,6 +74,15 @@ class ClientContext:
         sent = self.stored(app)
         sent.spec.container.image = image
         return self.plane.apps.update(sent, "another writer")
+
+    def with_tokens(self, token: TokenFunction) -> ClientUnderTest:
+        """Return another client of the same plane, which gets its tokens from that function. Raises NotOffered."""
+        make = getattr(self.client, "with_tokens", None)
+        if make is None:
+            raise NotOffered("its adapter makes no client with credentials (`with_tokens`)")
+        client = make(token)
+        self._clients.append(client)
+        return client
 
     # ---- time
 
@@ -165,6 +175,8 @@ class ClientContext:
             for task in going:
                 task.cancel()
             await asyncio.wait(going, timeout=0.2)
+        for client in self._clients:
+            await asyncio.wait((asyncio.ensure_future(client.close()),), timeout=0.5)
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.exception()

@@ -38,7 +38,8 @@ class Cluster(StrEnum):
 class ScriptedPlane:
     """The plane of one project: `apps` are stored, `call_log` has the calls, `faults` has rules for calls.
 
-    `fails` names the apps that a cluster can't start. `failures` gets the errors of actions.
+    `tokens`: the bearer tokens of which calls need one, None for none. `fails` names the apps that a cluster can't
+    start. `failures` gets the errors of actions.
     """
 
     def __init__(self, failures: list[Exception]) -> None:
@@ -46,6 +47,7 @@ class ScriptedPlane:
         self.call_log = CallLog()
         self.cluster = Cluster.HELD
         self.fails: set[str] = set()
+        self.tokens: set[str] | None = None
         self.viewers: list[Viewer] = []
         self.faults = FaultyTransport(MockTransport(self._perform))
         self._actions: list[tuple[str, str, Any]] = []
@@ -95,6 +97,9 @@ class ScriptedPlane:
         call = Call(request.rpc, request.app, request.request)
         self.call_log.calls.append(call)
         self._touch()
+        if self.tokens is not None and request.headers.get("authorization") not in {f"Bearer {t}" for t in self.tokens}:
+            call.outcome = "UNAUTHENTICATED"
+            return _refuse_stream() if request.streaming else _refuse()
         return self._stream(call, request) if request.streaming else self._unary(call, request)
 
     async def _unary(self, call: Call, request: Request) -> Any:
@@ -221,3 +226,12 @@ async def _messages(stream: Any) -> AsyncGenerator[Any]:
         return
     finally:
         await stream.aclose()
+
+
+async def _refuse() -> Any:
+    raise ConnectError(Code.UNAUTHENTICATED, "the scripted plane does not know these credentials")
+
+
+async def _refuse_stream() -> AsyncGenerator[Any]:
+    await _refuse()
+    yield
