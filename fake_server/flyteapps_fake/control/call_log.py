@@ -48,8 +48,8 @@ class Record:
     """A recorded call. `number`: from 1. `code`: the name of its code, "" as long as it isn't over.
 
     `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970.
-    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `changes` of apps and
-    `deliveries`, messages of streams, are what it led to. What costs time is made when it is asked for.
+    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `changes` of apps
+    and `deliveries`, messages of streams, are what it led to. What costs time is made when it is asked for.
     """
 
     __slots__ = (
