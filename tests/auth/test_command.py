@@ -113,7 +113,7 @@ def test_a_file_that_cant_be(text: str, message: str) -> None:
 
 
 def test_the_banner_for_the_sdk(tmp_path: Path, monkeypatch: Any) -> None:
-    """With TLS it has the lines for the SDK's way of logging in."""
+    """With TLS it has the lines for the SDK's login."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with ServerProcess("--auth", "demo", "--tls", "self-signed") as served:
         assert "    authType: Pkce\n" in served.output

@@ -187,7 +187,7 @@ def test_a_stolen_code_is_worth_nothing(http: httpx.Client, changed: dict[str, s
 
 
 def test_a_refresh_token_is_replaced(http: httpx.Client) -> None:
-    """Each one counts once; the use of an old one ends the session, also for whoever has the new one."""
+    """Each one counts once; the use of an old one ends the session, also for the holder of the new one."""
     first = redeem(http, code_for(http, "bob")).json()
     second = refresh(http, first["refresh_token"]).json()
     assert second["refresh_token"] != first["refresh_token"]
@@ -235,7 +235,7 @@ def test_a_device_is_denied_or_expires(plane: FakeControlPlane, http: httpx.Clie
     assert http.post("/oauth2/device", data={"user_code": "XXXX-XXXX", "subject": "vera"}).status_code == 400
 
 
-def test_a_device_that_polls_too_often_is_told_to_slow_down() -> None:
+def test_a_device_that_polls_too_often_has_to_slow_down() -> None:
     """On a clock that moves by itself; the interval grows by five seconds each time."""
     elapsed = [0.0]
     plane = FakeControlPlane.of(Settings(auth=AUTH, clock="realtime"), real=lambda: elapsed[0])
@@ -327,7 +327,7 @@ def test_faults_of_the_token_endpoint(plane: FakeControlPlane, http: httpx.Clien
 
 
 def test_a_lost_answer_of_the_token_endpoint(plane: FakeControlPlane, http: httpx.Client) -> None:
-    """The token was refreshed, but nobody has it: the old one ends the session."""
+    """The client never got its new refresh token: the old one ends the session."""
     first = redeem(http, code_for(http, "bob")).json()
     plane.faults.fail("Token", code="UNAVAILABLE", applied=True, times=1)
     assert refresh(http, first["refresh_token"]).status_code == 503

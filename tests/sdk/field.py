@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +30,8 @@ class Server:
 
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self._log = folder / "server.log"
+        self._state = folder / "state"
+        """The folder of the certificates that it makes."""
         command = [sys.executable, "-m", "flyteapps.cli", "serve", "--port", "0", "--console-port", "0"]
         # The FLYTEAPPS_... variables of the test run must not configure the server.
         env = {k: v for k, v in os.environ.items() if not k.startswith("FLYTEAPPS_")}
@@ -39,14 +41,19 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**env, "PYTHONUNBUFFERED": "1"},
+                env={**env, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(self._state)},
             )
         self._said = b""
         try:
-            self.port = int(self._wait_for(rb"API at http://[^:]+:(\d+)"))
+            self.port = int(self._wait_for(rb"API at https?://[^:]+:(\d+)"))
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def ca(self) -> Path:
+        """The authority of the certificate of a server with `--tls self-signed`."""
+        return Path(self._wait_for(rb"caCertFilePath: (\S+)").decode())
 
     def _wait_for(self, pattern: bytes) -> bytes:
         """Read the server's output until the pattern matches; return its group."""
@@ -101,13 +108,27 @@ class Server:
 class User:
     """A user with the SDK and a configuration file, and nothing else."""
 
-    def __init__(self, folder: Path, endpoint: str, *, org: str | None = None, project: str | None = "proj") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        endpoint: str,
+        *,
+        org: str | None = None,
+        project: str | None = "proj",
+        login: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the configuration; `login`: how the user logs in over TLS, as keys of `admin`."""
+        self._more_env = dict(env or {})
         self.folder = folder / "work"
         self._home = folder / "home"
         self.folder.mkdir()
         self._home.mkdir()
         task = {"org": org, "project": project, "domain": "dev" if project else None}
-        lines = ["admin:", f"  endpoint: dns:///{endpoint}", "  insecure: true", "image:", "  builder: remote"]
+        admin = {"insecure": True} if login is None else login
+        lines = ["admin:", f"  endpoint: dns:///{endpoint}"]
+        lines += [f"  {key}: {json.dumps(value)}" for key, value in admin.items()]
+        lines += ["image:", "  builder: remote"]
         lines += ["task:", *(f"  {key}: {value}" for key, value in task.items() if value)] if any(task.values()) else []
         (self.folder / "config.yaml").write_text("\n".join(lines) + "\n")
 
@@ -119,6 +140,19 @@ class User:
         """Run a flow, which must succeed, and return its output."""
         self.bring(flow)
         return self._run([sys.executable, f"{flow}.py", *arguments], 0)
+
+    def start(self, flow: str) -> subprocess.Popen[str]:
+        """Start a flow, whose output can be read while it runs."""
+        self.bring(flow)
+        return subprocess.Popen(
+            [sys.executable, "-u", f"{flow}.py"],
+            cwd=self.folder,
+            env=self._env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def flyte(self, *arguments: str, code: int = 0) -> str:
         """Run the CLI, which must exit with the code, and return its output without line breaks and frames."""
@@ -159,6 +193,7 @@ class User:
             "TERM": "dumb",
             "PYTHONWARNINGS": "default",
             "DO_NOT_TRACK": "1",  # no telemetry from tests
+            **self._more_env,
         }
 
     def _run(self, command: list[str], code: int) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+
+from flyteidl2.app.app_payload_pb2 import GetRequest
 
 from flyteapps_control.selection import NO_APP
 from flyteapps_fake.auth.keys import SigningKeys
@@ -58,6 +60,10 @@ class Authentication:
         self.issuer = auth.issuer or IN_PROCESS
         self._issuers = frozenset((self.issuer,))
         self._verified: dict[str, Principal] = {}
+        self._verified_bytes: dict[bytes, Principal] = {}
+        """The same by the bytes of the header."""
+        self._header = auth.header
+        self._header_bytes = auth.header.encode()
         self._revoked: dict[str, None] = {}
 
     def now(self) -> float:
@@ -100,7 +106,7 @@ class Authentication:
     def rotate_keys(self, *, keep: bool = True) -> None:
         """Sign with a new key; `keep`: tokens of the keys before still count."""
         self.keys.rotate(keep=keep)
-        self._verified.clear()
+        self._forget()
 
     def revoke(self, *names: str) -> None:
         """Revoke the tokens of these ids or sessions: new calls are refused, and their open streams end."""
@@ -108,7 +114,7 @@ class Authentication:
             self._revoked[name] = None
             if len(self._revoked) > MAX_REVOKED:
                 del self._revoked[next(iter(self._revoked))]
-        self._verified.clear()
+        self._forget()
         for stream in self._dialect.streams.all():
             if self.is_revoked(stream.credential):
                 stream.end(invalid_token("it was revoked"))
@@ -144,12 +150,17 @@ class Authentication:
         try:
             found = self._check(token)
         except InvalidToken as invalid:
-            self._verified.pop(header, None)
             raise invalid_token(str(invalid)) from None
         if len(self._verified) >= MAX_VERIFIED:
-            self._verified.clear()
+            self._forget()
         self._verified[header] = found
+        self._verified_bytes[header.encode("latin-1", "replace")] = found
         return found
+
+    def _forget(self) -> None:
+        """Forget which tokens were checked."""
+        self._verified.clear()
+        self._verified_bytes.clear()
 
     def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that counts. Raises InvalidToken, and Pending where that isn't known yet."""
@@ -179,8 +190,16 @@ class Authentication:
     def _counts(self, principal: Principal) -> bool:
         """Return whether a token that was checked before has begun, and hasn't expired."""
         if self.provider is None:
-            return principal.starts <= self.now() < principal.expires
+            return principal.starts <= self._clock.now() / 1e9 + self.skew_seconds < principal.expires
         return time.time() < principal.expires
+
+    def known_reader(self, call: Call[Any]) -> Principal | None:
+        """Return the caller of a read, if its token was checked before and it sees all; else None, and `admit` says."""
+        found = self._verified.get(call.metadata.get(self._header, ""))
+        if found is None or found.sees is not None or call.operation.access != "read" or not self._counts(found):
+            return None
+        call.caller = found.identity.subject
+        return found
 
     def admit(self, call: Call[Any]) -> Principal:
         """Return the caller of a call that it has the right to. Raises RpcError; Postponed where it isn't known yet."""
@@ -206,13 +225,17 @@ class Authentication:
 
         return run_as_caller
 
-    def recognizes(self, call: Call[Any]) -> bool:
-        """Return whether a Get has a token that was checked before, and may see its app; sets the call's caller."""
-        found = self._verified.get(call.metadata.get(self.settings.header, ""))
+    def recognized(self, headers: Mapping[bytes, bytes], request: GetRequest) -> str | None:
+        """Return the subject of a Get whose token was checked before, if it may see the app; else None.
+
+        For responses of before: it takes a microsecond, and needs no lock.
+        """
+        found = self._verified_bytes.get(headers.get(self._header_bytes, b""))
         if found is None or not self._counts(found):
-            return False
-        call.caller = found.subject
-        return found.sees is None or found.sees(call.request.app_id.project, call.request.app_id.domain)
+            return None
+        if found.sees is not None and not found.sees(request.app_id.project, request.app_id.domain):
+            return None
+        return found.identity.subject
 
     def _check_rights(self, call: Call[Any], principal: Principal) -> None:
         operation, rights = call.operation, principal.rights

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from joserfc import jws
-from joserfc.errors import JoseError
 
 from flyteapps_fake.auth.encoding import from_base64url
 from flyteapps_fake.auth.keys import ALGORITHM, SigningKeys, canonical
@@ -93,7 +92,7 @@ class Tokens:
         try:
             jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
             genuine = canonical(token) == token
-        except (JoseError, ValueError, AssertionError, OverflowError):
+        except Exception:  # the library's own, and what a hostile header makes it raise besides
             genuine = False
         if not genuine:
             raise InvalidToken("its signature is wrong")

@@ -68,6 +68,10 @@ class Admission(Protocol):
         """
         ...
 
+    def known_reader(self, call: Call[Any]) -> Any:
+        """Return the caller of a read, and set the call's, if that takes no time; else None, and `admit` says."""
+        ...
+
     def as_caller(self, caller: Any, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
         """Return what carries a call out as that caller's."""
         ...
@@ -143,7 +147,16 @@ class Interceptor:
 
     def call(self, call: Call[Any], dialect: Dialect) -> bytes:
         """Return the encoded response of a unary call, with its faults. Raises RpcError, Postponed."""
-        return self.run(call, dialect.call, bytes, dialect.call_as_of)
+        if (admission := self._admission) is None:
+            return self.run(call, dialect.call, bytes, dialect.call_as_of)
+        caller = admission.known_reader(call) or self._admit(call, lambda: self.call(call, dialect))
+        if call.operation is GET and (named := self._named_in_rules_of_get) is not None:
+            response = dialect.get_stored(call, named)
+            if response is not None:
+                if self.log_of_gets is not None:
+                    self.log_of_gets.answer(response, call.protocol, call.caller)
+                return response
+        return self._run_as(caller, call, dialect.call, bytes, dialect.call_as_of)
 
     def read(self, call: Call[Any], dialect: Dialect) -> StoredApp:
         """Return the app that a Get asks for, with the call's faults. Raises RpcError, Postponed."""

@@ -179,13 +179,6 @@ class Plane:
             with self._lock:
                 self.authentication.admit(call)
 
-    def recognizes(self, call: Call[Any]) -> bool:
-        """Return whether a Get may be answered by a response of before, as far as its caller goes; set the caller."""
-        if self.authentication is None:
-            return True
-        with self._lock:
-            return self.authentication.recognizes(call)
-
     def read_again(self, record: StoredApp, response: bytes, protocol: Protocol, caller: str | None = None) -> bool:
         """Return whether a Get of that app would still find that very record, and count it as a read if so.
 

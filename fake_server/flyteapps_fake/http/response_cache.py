@@ -5,15 +5,15 @@ An answer is reused as long as the record that it was made of is the plane's cur
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
+from flyteidl2.app.app_payload_pb2 import GetRequest
 from google.protobuf.message import Message
 
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.dialect import StoredApp
-from flyteapps_fake.core.operations import GET, Operation
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.protobuf import field
 
@@ -30,28 +30,26 @@ class ResponseCache:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._known: dict[bytes, tuple[StoredApp, bytes, Message]] = {}
+        self._authentication = plane.authentication
+        self._known: dict[bytes, tuple[StoredApp, bytes, GetRequest]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def lookup(
-        self, body: bytes, protocol: Protocol, call_of: Callable[[Operation, Message], Call[Any]]
-    ) -> tuple[bytes, Message] | None:
+    def lookup(self, body: bytes, protocol: Protocol, headers: Mapping[bytes, bytes]) -> tuple[bytes, Message] | None:
         """Return the encoded answer and the request, where both are known and the app hasn't changed.
 
-        `call_of` returns the call of a request, whose caller is checked where callers are authenticated.
+        `headers`: of the request, whose caller is checked where callers are authenticated.
         """
         known = self._known.get(body)
         if known is None:
             return None
         record, answer, request = known
         caller = None
-        if self._plane.authentication is not None:
-            call = call_of(GET, request)
-            if not self._plane.recognizes(call):
+        if self._authentication is not None:
+            caller = self._authentication.recognized(headers, request)
+            if caller is None:
                 return None
-            caller = call.caller
         return (answer, request) if self._plane.read_again(record, answer, protocol, caller) else None
 
     def read(self, body: bytes, call: Call[Any]) -> bytes:

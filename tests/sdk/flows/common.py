@@ -6,17 +6,28 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import NoReturn
 
 import flyte
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
-from flyte.remote import App
+from flyte.remote import App, auth_metadata
 from flyteidl2.app import app_definition_pb2 as model
+
+PASSTHROUGH = ExitStack()
 
 
 def init() -> None:
+    """Initialize the SDK as most users do; or by an API key, or with credentials of one's own for each call."""
+    if "FLYTE_API_KEY" in os.environ:
+        flyte.init_from_api_key(
+            project="proj", domain="dev", image_builder="remote", ca_cert_file_path=os.environ["FLOW_CA"]
+        )
+        return
     flyte.init_from_config("config.yaml")
+    if "FLOW_TOKEN" in os.environ:
+        PASSTHROUGH.enter_context(auth_metadata(("authorization", f"Bearer {os.environ['FLOW_TOKEN']}")))
 
 
 def make(name: str, stopped: bool = False, image: str = "img:1") -> App:

@@ -68,7 +68,7 @@ class UnaryHandler:
                 raise too_large(self._max_bytes)
             check_deadline(until)
             cache = endpoint.cache
-            known = cache.lookup(body, "grpc" if grpc else "connect", exchange.call) if cache is not None else None
+            known = cache.lookup(body, "grpc" if grpc else "connect", headers) if cache is not None else None
             if known is not None:
                 answer, exchange.request = known
             else:
