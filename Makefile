@@ -6,7 +6,7 @@
 #   make check    all that CI demands
 #   make workflows  actionlint on .github/workflows
 #   make verify   flyteapps verify on servers of each kind; verify-all: every combination
-#   make test-interop  the clients of docs/interop.md: Node, Go, curl
+#   make test-interop  the clients of docs/interop.md: Node, Go, curl; our client's logins at a certified OIDC server
 #   make wheels   whether every extra has wheels for every platform and Python
 #   make lowest   the tests with the lowest versions that are allowed; canary: with the newest flyte, flyteidl2, connectrpc
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute, SOAK="60 auto 1 flyte-oss" of that dialect
@@ -112,6 +112,7 @@ verify-all: $(VENV)/.stamp-test
 # Clients of other projects: Node's and Go's, brought into .interop by the machine's own Node and Go or the registry's.
 test-interop: interop-tools
 	@PYTHONPATH=tests $(BIN)/python -m interop.run .interop
+	@PYTHONPATH=tests $(BIN)/python -m interop.logins .interop
 
 interop-tools: $(VENV)/.stamp-test
 	@sh scripts/interop_tools.sh $(VENV) .interop

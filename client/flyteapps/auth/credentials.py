@@ -139,7 +139,7 @@ class Credentials:
         """Get credentials within so many seconds, for all that wait for this renewal."""
         outer = sys.exception()
         began: float = yield Now()
-        debug("%r: %s credentials", self.auth, "getting" if old is None else "renewing")
+        debug("%r: %s credentials", self.auth, "renewing" if old is not None and old.headers else "getting")
         try:
             token = yield from self.auth.fetch(self._context, old, limit)
         except Error as error:

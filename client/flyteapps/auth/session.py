@@ -107,7 +107,7 @@ class Session:
         error.seconds = now - began
         if not (yield from self.renewed(error, grant, _left(timeout, error.seconds), refusals)):
             raise error
-        debug("%s: repeating %s after %s", self.context.endpoint, call.method.name, error.code)
+        debug("%s: repeating %s after %s", self.context.endpoint, call.method.name, error.code and error.code.name)
 
     def renewed(self, error: Error, grant: Grant | None, left: float | None, refusals: Refusals) -> Flow[bool]:
         """Return whether the refused call can be repeated, with other credentials. Raises Error.

@@ -114,11 +114,10 @@ class Login(Auth):
             debug("%r: the tokens are not stored: %s", self, keyring.trouble)
 
     def _refreshed(self, context: Context, metadata: Metadata, refresh_token: str, timeout: float) -> Flow[Token]:
-        fields = {
+        fields = {  # without a scope: it is that of the login, and authorities refuse one that wasn't granted
             "grant_type": "refresh_token",
             "refresh_token": Secret(refresh_token),
             "client_id": self._client_of(metadata),
-            "scope": self._scope_of(metadata),
             "audience": self._audience or metadata.audience,
         }
         request = Request(self.mode, metadata.token_endpoint, fields)
