@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from import_graph import ROOT
 
-PUBLISHED = {"scenarios.schema.json"}
+PUBLISHED = {"auth.schema.json", "scenarios.schema.json"}
 """Files that editors of users load from the site."""
 
 
