@@ -92,14 +92,14 @@ class AuthConfig:
 
     def _auth(self, stored: bool) -> Auth | None:
         """Return the source of credentials."""
-        from flyteapps.auth.sources.client_secret import ApiKey, ClientSecret
-        from flyteapps.auth.sources.external_command import ExternalCommand
-        from flyteapps.auth.sources.given import Passthrough
-
         kind = self.kind
         if self.api_key is not None:
+            from flyteapps.auth.sources.client_secret import ApiKey
+
             return ApiKey(self.api_key, scopes=self.scopes, audience=self.audience)
         if kind == "ClientSecret":
+            from flyteapps.auth.sources.client_secret import ClientSecret
+
             secret = self.client_secret if self.client_secret is not None else _path(self.client_secret_location)
             return ClientSecret(
                 self.client_id or "",
@@ -111,8 +111,12 @@ class AuthConfig:
                 http_proxy=self.http_proxy_url,
             )
         if kind == "ExternalCommand":
+            from flyteapps.auth.sources.external_command import ExternalCommand
+
             return ExternalCommand(self.command, header=self.header or "authorization")
         if kind == "Passthrough":
+            from flyteapps.auth.sources.given import Passthrough
+
             return Passthrough()
         if kind is None and not stored:
             return None

@@ -1,15 +1,13 @@
-"""Pkce: a person logs in with a browser on this machine (RFC 7636, 8252)."""
+"""Pkce: a person logs in with a browser on this machine (RFC 7636, 8252).
+
+What only a login needs is imported by it: a client of a configuration file has a Pkce that may never log in.
+"""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import secrets
 import socket
 import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -37,6 +35,10 @@ class Pkce(Login):
 
     def log_in(self, context: Context, metadata: Metadata, timeout: float) -> Flow[Token]:
         """See Login.log_in."""
+        import base64
+        import hashlib
+        import secrets
+
         began: float = yield Now()
         verifier, state = Secret(secrets.token_urlsafe(48)), Secret(secrets.token_urlsafe(24))
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -90,6 +92,10 @@ class _Listener:
     """The server that the browser is sent to at the end, on the address of the redirect URI alone."""
 
     def __init__(self, redirect_uri: str, state: str) -> None:
+        import html
+        import secrets
+        from http.server import BaseHTTPRequestHandler, HTTPServer
+
         parts = urlsplit(redirect_uri)
         host = parts.hostname or ""
         try:
