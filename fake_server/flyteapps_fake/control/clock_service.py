@@ -156,25 +156,27 @@ class _Until(_Move):
         return self._fired
 
     def _part(self, timers: int) -> bool:
-        plane, last = self._plane, self._fired + timers
-        while True:
-            found = plane.statuses(self._request.until.app)
-            if any(status == self._wanted for _, status in found):
-                return True
-            if self._fired >= last:
-                return False
-            now, due = plane.now_ns(), plane.next_timer_due()
-            if due is None or due > now + self._left:
-                self._refuse(due is None, [f"{name} is {status}" for name, status in found[:5]])
-            step = plane.advancing(max(0, due - now))
-            while not step.run(timers):
-                pass
-            self._fired += step.fired
-            self._left -= plane.now_ns() - now
+        plane, app, last = self._plane, self._request.until.app, self._fired + timers
+        with plane.noting_changes(app) as changed:  # to look at the apps after each timer would take long with many
+            look = True
+            while not (look and any(status == self._wanted for _, status in plane.statuses(app))):
+                if self._fired >= last:
+                    return False
+                now, due = plane.now_ns(), plane.next_timer_due()
+                if due is None or due > now + self._left:
+                    self._refuse(due is None)
+                step = plane.advancing(max(0, due - now))
+                while not step.run(timers):
+                    pass
+                self._fired += step.fired
+                self._left -= plane.now_ns() - now
+                look = changed()
+        return True
 
-    def _refuse(self, nothing: bool, seen: list[str]) -> NoReturn:
+    def _refuse(self, nothing: bool) -> NoReturn:
+        found = self._plane.statuses(self._request.until.app)
         why = "nothing is pending that would change it" if nothing else f"within {text_of(self._limit)}"
-        shown = ", ".join(seen) or "there is no such app"
+        shown = ", ".join(f"{name} is {status}" for name, status in found[:5]) or "there is no such app"
         raise RpcError(Code.FAILED_PRECONDITION, f"no app is {self._wanted}, {why}: {shown}")
 
     @property

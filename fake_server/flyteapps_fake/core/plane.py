@@ -9,7 +9,8 @@ import contextlib
 import copy
 import datetime
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -389,6 +390,26 @@ class Plane:
         with self._lock:
             found = [(name, short_name(status)) for name, status in self._dialect.apps()]
         return [(name, status) for name, status in found if globs.matches(name)]
+
+    @contextmanager
+    def noting_changes(self, app: AppSelector) -> Generator[Callable[[], bool]]:
+        """Yield a function that returns whether a selected app has changed since its last call."""
+        globs, noted = AppGlobs(app), False
+
+        def note(key: Hashable) -> None:
+            nonlocal noted
+            noted = noted or globs.is_all or globs.matches(self._dialect.named(key))
+
+        def changed() -> bool:
+            nonlocal noted
+            before, noted = noted, False
+            return before
+
+        self._timeline.on_change.append(note)
+        try:
+            yield changed
+        finally:
+            self._timeline.on_change.remove(note)
 
     def remove_apps(self, app: AppSelector) -> int:
         """Remove the selected apps in any state, with events to their watchers; return how many there were."""

@@ -76,6 +76,8 @@ class Timeline:
         """Nanoseconds of the plane's time at least between a write and the state that it leads to."""
         self._real = real
         self._planner: Planner | None = None
+        self.on_change: list[Callable[[Hashable], None]] = []
+        """The functions that are called with the key of each app that changes."""
         self.on_schedule: list[Callable[[], None]] = []
         """The functions that are called when timers may have changed."""
         self.handle(CATCH_UP, lambda _: None, "stale reads show its next change", self._caught_up, changes=False)
@@ -209,6 +211,8 @@ class Timeline:
 
     def changed(self, key: Hashable) -> None:
         """Record a change of that app."""
+        for listener in self.on_change:
+            listener(key)
         if self.auto is not None:
             self.auto.changed(key)
 
