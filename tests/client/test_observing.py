@@ -181,6 +181,24 @@ def test_opentelemetry_has_a_span_for_each_attempt() -> None:
     assert done.returncode == 0, done.stderr
 
 
+BARE = """
+from opentelemetry import trace
+from flyteapps import Client
+from flyteapps.testing import MockTransport
+
+transport = MockTransport(lambda call: None)
+client = Client(transport=transport, project="p", domain="d")
+assert client._observed() is transport
+"""
+
+
+def test_the_api_of_opentelemetry_alone_costs_nothing() -> None:
+    """Many libraries import it; without a tracer provider nothing would record the spans."""
+    pytest.importorskip("opentelemetry")
+    done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_repetition_for_credentials_is_an_attempt() -> None:
     """Hooks see the refused call, and the repeated one."""
     with Authority() as authority:

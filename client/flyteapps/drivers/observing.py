@@ -46,12 +46,14 @@ Hook = Callable[[Attempt], object]
 
 
 def observed(transport: Transport, endpoint: str, on_request: Hook | None, on_response: Hook | None) -> Transport:
-    """Return the transport, observed if there is a hook or if OpenTelemetry is loaded."""
+    """Return the transport, observed if there is a hook, or a tracer provider of OpenTelemetry that records."""
     tracer = None
     if "opentelemetry.trace" in sys.modules:
         from opentelemetry import trace
 
-        tracer = trace.get_tracer("flyteapps")
+        # the API alone, which many libraries import, has a provider that records nothing
+        if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+            tracer = trace.get_tracer("flyteapps")
     if on_request is None and on_response is None and tracer is None:
         return transport
     return ObservedTransport(transport, endpoint, on_request, on_response, tracer)
