@@ -76,7 +76,7 @@ PLANTED = [
     # loops and steps
     Planted(Loop, "wait", "self.first << doublings", "self.first", loops),
     Planted(Loop, "wait", "number - 1", "number", loops),
-    Planted(Progress, "_leave", "done.round < block.times", "done.round <= block.times", loops),
+    Planted(Progress, "_leave", "inner.round < block.times", "inner.round <= block.times", loops),
     Planted(
         Progress,
         "next_step",

@@ -32,6 +32,13 @@ class Progress:
     frames: list[Frame] = field(default_factory=lambda: [Frame()])
     draws: int = 0
     """The number of choices so far."""
+    _lists: list[Steps] = field(init=False, repr=False, compare=False)
+    """The list of steps of each frame, which follows from the frames."""
+
+    def __post_init__(self) -> None:
+        self._lists = [self.steps]
+        for outer, inner in zip(self.frames, self.frames[1:], strict=False):
+            self._lists.append(_inside(self._lists[-1][outer.index], inner.branch))
 
     def next_step(self, allow: Allow, draw: Draw) -> Step | None:
         """Move to the next step and return it, with the waits of loops in its delay, or None at the end.
@@ -40,77 +47,69 @@ class Progress:
         """
         wait = 0
         while True:
-            frame, loop = self.frames[-1], self._enclosing()
-            steps = self._innermost()
+            frame, steps = self.frames[-1], self._lists[-1]
             if frame.index < len(steps):
-                match block := steps[frame.index]:
-                    case Step():
-                        frame.index += 1
-                        if allow(block.trip):
-                            return self._rendered(block, wait, loop)
-                    case Loop():
-                        self.frames.append(Frame(round=1))
-                        wait += block.wait(1)
-                    case Choice():
-                        self.draws += 1
-                        self.frames.append(Frame(branch=drawn_branch(block.branches, draw(self.draws))))
+                block = steps[frame.index]
+                if isinstance(block, Step):
+                    frame.index += 1
+                    if block.trip is None or allow(block.trip):
+                        return self._rendered(block, wait) if wait or len(self.frames) > 1 else block
+                elif isinstance(block, Loop):
+                    wait += block.wait(1)
+                    self._enter(block, Frame(round=1))
+                else:
+                    self.draws += 1
+                    self._enter(block, Frame(branch=drawn_branch(block.branches, draw(self.draws))))
             elif len(self.frames) == 1:
                 return None
             else:
                 wait += self._leave()
 
+    def loops(self) -> Iterator[Loop]:
+        """Yield the loops that the app is inside of, the outermost first."""
+        for steps, outer in zip(self._lists, self.frames[:-1], strict=False):
+            if isinstance(block := steps[outer.index], Loop):
+                yield block
+
+    def _enter(self, block: Loop | Choice, frame: Frame) -> None:
+        self.frames.append(frame)
+        self._lists.append(_inside(block, frame.branch))
+
     def _leave(self) -> int:
         """Leave the innermost list, whose end is reached, or begin its next round; return the wait before that."""
-        done, outer = self.frames.pop(), self.frames[-1]
-        block = self._innermost()[outer.index]
-        if isinstance(block, Loop) and (block.times is None or done.round < block.times):
-            self.frames.append(Frame(round=done.round + 1))
-            return block.wait(done.round + 1)
+        inner, outer = self.frames[-1], self.frames[-2]
+        block = self._lists[-2][outer.index]
+        if isinstance(block, Loop) and (block.times is None or inner.round < block.times):
+            inner.index = 0
+            inner.round += 1
+            return block.wait(inner.round)
+        self.frames.pop()
+        self._lists.pop()
         outer.index += 1
         return 0
 
-    def _innermost(self) -> Steps:
-        """Return the list of the innermost frame."""
-        steps = self.steps
-        for outer, inner in zip(self.frames, self.frames[1:], strict=False):
-            block = steps[outer.index]
-            assert not isinstance(block, Step)
-            steps = block.steps if isinstance(block, Loop) else block.branches[inner.branch].steps
-        return steps
-
-    def loops(self) -> Iterator[Loop]:
-        """Yield the loops that the app is inside of, the outermost first."""
-        for loop, _ in self._rounds():
-            yield loop
-
-    def _enclosing(self) -> tuple[Loop, int] | None:
-        """Return the innermost loop and its round."""
-        rounds = [*self._rounds()] if len(self.frames) > 1 else None
-        return rounds[-1] if rounds else None
-
-    def _rounds(self) -> Iterator[tuple[Loop, int]]:
-        """Yield the loops that the app is inside of with their rounds, the outermost first."""
-        steps = self.steps
-        for outer, inner in zip(self.frames, self.frames[1:], strict=False):
-            block = steps[outer.index]
+    def _innermost(self) -> tuple[Loop, int] | None:
+        """Return the innermost loop that the app is inside of, with its round."""
+        for depth in range(len(self.frames) - 1, 0, -1):
+            block = self._lists[depth - 1][self.frames[depth - 1].index]
             if isinstance(block, Loop):
-                steps = block.steps
-                yield block, inner.round
-            else:
-                assert isinstance(block, Choice)
-                steps = block.branches[inner.branch].steps
+                return block, self.frames[depth].round
+        return None
 
-    @staticmethod
-    def _rendered(step: Step, wait: int, loop: tuple[Loop, int] | None) -> Step:
+    def _rendered(self, step: Step, wait: int) -> Step:
         """Return the step with the wait before it, and with the round of its loop in its message."""
-        if loop is None:
-            return step._replace(delay=step.delay + wait) if wait else step
-        around, number = loop
         message = step.message
-        if "{" in message:
-            seconds = around.wait(number) / UNITS["s"]
+        if "{" in message and (found := self._innermost()) is not None:
+            loop, number = found
+            seconds = loop.wait(number) / UNITS["s"]
             message = message.replace("{round}", str(number)).replace("{wait}", f"{seconds:g} s")
-        return step._replace(delay=step.delay + wait, message=message)
+        return step._replace(message=message, delay=step.delay + wait)
+
+
+def _inside(block: Step | Loop | Choice, branch: int) -> Steps:
+    """Return the list of steps inside of a loop, or of a choice of which a branch was drawn."""
+    assert not isinstance(block, Step)
+    return block.steps if isinstance(block, Loop) else block.branches[branch].steps
 
 
 def drawn_branch(branches: tuple[Branch, ...], fraction: float) -> int:

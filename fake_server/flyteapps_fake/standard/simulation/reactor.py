@@ -119,12 +119,14 @@ class Reactor:
             self._state.timers.cancel(key)
 
     def _start(self, record: AppRecord) -> None:
-        run = self._runs[record.key] = run_of(record, self._state.clock.now(), self._choice, self._secrets)
+        run = self._runs[record.key] = run_of(
+            record, self._state.clock.now(), self._choice, self._secrets, self._state.settings.seed
+        )
         self._go_on(record, run)
 
     def _go_on(self, record: AppRecord, run: Run) -> None:
         """Schedule the next step."""
-        step = run.next_step(self._state.settings.seed)
+        step = run.next_step()
         if step is not None and run.fresh and self._report_delay is not None:
             self._plan(record, run, step, self._report_delay)
         elif step is not None:
@@ -177,7 +179,7 @@ class Reactor:
         else:
             demand, record = self._demand(run), self._state.store.get(run.key)
             run.follow(steps_down(record.replicas, demand) if demand and record is not None else situation(IDLE))
-            first = run.next_step(self._state.settings.seed)
+            first = run.next_step()
             if first is not None:
                 self._take_step(run, first, timer)
 

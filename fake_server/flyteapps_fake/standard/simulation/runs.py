@@ -26,6 +26,8 @@ class Run:
     revision: int
     incarnation: int
     bounds: Bounds
+    seed: int
+    """The seed of the choices."""
     progress: Progress
     materialized: MaterializedInputs | None
     """The inputs in its first report; None from then on."""
@@ -49,17 +51,20 @@ class Run:
         """Return whether the run is of that revision of the app."""
         return (self.incarnation, self.revision) == (record.incarnation, record.revision)
 
-    def next_step(self, seed: int) -> Step | None:
-        """Move to the next step that the app's bounds allow and return it, or None; choices are drawn from the seed."""
-        words = (*self.key, self.incarnation, self.revision)
-        return self.progress.next_step(self.bounds.allow, lambda number: draws.fraction(seed, "choice", *words, number))
+    def next_step(self) -> Step | None:
+        """Move to the next step that the app's bounds allow and return it, or None."""
+        return self.progress.next_step(self.bounds.allow, self._draw)
+
+    def _draw(self, number: int) -> float:
+        """Return the draw of a choice, in [0, 1)."""
+        return draws.fraction(self.seed, "choice", *self.key, self.incarnation, self.revision, number)
 
     def follow(self, steps: Steps) -> None:
         """Follow these steps instead of the ones that are left."""
         self.progress = Progress(steps)
 
 
-def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets) -> Run:
+def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets, seed: int) -> Run:
     """Return the run of a new revision."""
     app = record.parse_front()
     steps, reason = _program(record, app, choice, secrets)
@@ -68,6 +73,7 @@ def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Sec
         revision=record.revision,
         incarnation=record.incarnation,
         bounds=bounds_of(app.spec),
+        seed=seed,
         progress=Progress(steps),
         materialized=_materialized(app) if should_run(record.desired_state) else None,
         written=written,
