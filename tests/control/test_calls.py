@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import re
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from connectrpc.errors import ConnectError
 from flyteidl2.app.app_definition_pb2 import Spec
-from flyteidl2.app.app_payload_pb2 import CreateRequest, GetResponse, WatchResponse
+from flyteidl2.app.app_payload_pb2 import CreateRequest, GetResponse, ListRequest, WatchResponse
 
 from flyteapps_control.api import ControlError
 from flyteapps_control.calls import CallsDiffer
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.operations import CREATE, LIST
 
 from .calls import create, get, update, watch
 
@@ -188,3 +192,47 @@ def test_the_log_can_be_off() -> None:
         for query in (plane.calls.list, plane.calls.verify):
             with pytest.raises(ControlError, match="the log of calls is off: use the pytest fixture flyte_plane"):
                 query()
+
+
+def test_a_stream_outlives_its_place_in_the_log() -> None:
+    """A Watch goes on after so many quick Gets that its record is forgotten."""
+    with FakeControlPlane(call_log=5, clock="manual") as plane:
+        stub = plane.stub()
+        stub.create(create())
+        events = iter(stub.watch(watch()))
+        next(events)
+        for _ in range(10):
+            stub.get(get())
+        plane.clock.advance(1)
+        assert next(events).WhichOneof("event") == "update_event"
+        assert {each.rpc.rpartition("/")[2] for each in plane.calls.list()} == {"Get"}
+        del events
+
+
+def test_texts_of_errors_count_among_the_bytes_of_calls() -> None:
+    """Of two calls that are refused alike, the one with the longer message takes more of the log's bytes."""
+    with FakeControlPlane(call_log=10) as plane:
+        for message in ("short", "x" * 500):
+            plane.faults.fail("List", code="UNAVAILABLE", message=message, times=1)
+            with pytest.raises(ConnectError):
+                plane.stub().list(ListRequest())
+        short, long = plane.recorded_calls()
+        assert long.size - short.size == 495
+
+
+def test_a_record_keeps_no_headers() -> None:
+    """Neither a large header nor a secret one stays in memory as long as the call is recorded."""
+
+    class Text(str):
+        """A header's value that can be referred to weakly."""
+
+        __slots__ = ("__weakref__",)
+
+    with FakeControlPlane(call_log=10) as plane:
+        token = Text("secret")
+        left = weakref.ref(token)
+        plane.call(Call(CREATE, create(), {"authorization": token}))
+        plane.call(Call(LIST, ListRequest(), {"authorization": token}))
+        del token
+        gc.collect()
+        assert left() is None and plane.count_calls() == 2

@@ -9,12 +9,13 @@ from time import time
 from typing import Any, NamedTuple
 
 from flyteidl2.app.app_payload_pb2 import GetRequest, GetResponse
+from google.protobuf.message import Message
 
 from flyteapps_control.selection import AppName
 from flyteapps_control.v1.control_pb2 import Fault
-from flyteapps_fake.control.subject import app_named_by
+from flyteapps_fake.control.subject import app_named_by, app_named_in
 from flyteapps_fake.core.call import Call, Protocol
-from flyteapps_fake.core.operations import GET, Operation
+from flyteapps_fake.core.operations import GET
 from flyteapps_fake.core.time.causes import Cause
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -47,18 +48,21 @@ class Effect(NamedTuple):
 class Record:
     """A recorded call. `number`: from 1. `code`: the name of its code, "" as long as it isn't over.
 
+    `caller`: the subject of an authenticated caller, "" for any other. `protocol`: "direct" without a wire.
     `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970.
     `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `changes` of apps
     and `deliveries`, messages of streams, are what it led to. What costs time is made when it is asked for.
     """
 
     __slots__ = (
-        "_call",
+        "_app",
         "_ends_otherwise",
         "_log",
+        "_message",
         "_request",
         "_response",
         "_stream",
+        "caller",
         "changes",
         "code",
         "deliveries",
@@ -67,6 +71,8 @@ class Record:
         "messages",
         "number",
         "opened",
+        "operation",
+        "protocol",
         "real_time",
         "size",
         "time_ns",
@@ -75,11 +81,17 @@ class Record:
     def __init__(self, log: CallLog, number: int, call: Call[Any], time_ns: int, real_time: float) -> None:
         self._log = log
         self.number = number
-        self._call = call
+        self.operation = call.operation
+        self.caller = call.caller or ""
+        self.protocol: str = call.protocol
         self.time_ns = time_ns
         self.real_time = real_time
-        # the plane may change and keep the request of a write
-        self._request: bytes | None = None if call.operation.no_side_effects else call.request.SerializeToString()
+        # not the call, whose headers may be long and secret; the plane may change and keep the request of a write
+        self._message: Message | None = call.request
+        self._request: bytes | None = None
+        self._app: AppName | None = None
+        if not call.operation.no_side_effects:
+            self._message, self._request, self._app = None, call.request.SerializeToString(), app_named_by(call)
         self._response: bytes | None = None
         self._ends_otherwise = False
         self._stream = NO_MESSAGES
@@ -105,11 +117,6 @@ class Record:
         return record
 
     @property
-    def operation(self) -> Operation:
-        """The RPC."""
-        return self._call.operation
-
-    @property
     def faults(self) -> list[str]:
         """The ids of the rules whose faults it had."""
         return [each.id for each in self.fault_rules]
@@ -117,22 +124,18 @@ class Record:
     @property
     def app(self) -> AppName:
         """The app that the request names."""
-        return app_named_by(self._call)
-
-    @property
-    def caller(self) -> str:
-        """The subject of an authenticated caller, "" for any other."""
-        return self._call.caller or ""
-
-    @property
-    def protocol(self) -> str:
-        """The protocol, "direct" without a wire."""
-        return self._call.protocol
+        if self._app is None:
+            assert self._message is not None
+            self._app = app_named_in(self.operation, self._message)
+        return self._app
 
     @property
     def request(self) -> bytes:
         """The encoded request."""
-        return self._call.request.SerializeToString() if self._request is None else self._request
+        if self._request is None:
+            assert self._message is not None
+            return self._message.SerializeToString()
+        return self._request
 
     @property
     def responses(self) -> list[bytes]:
@@ -173,8 +176,7 @@ class Record:
     def end(self, code: str, message: str = "") -> None:
         """Record the end of the call, the first one."""
         if not self.code:
-            self.code, self.message = code, message
-            self._log.finish(self)
+            self._refused(code, message)
 
     def expect_loss(self) -> None:
         """Record that `lose_answer` follows, unless the call fails: the call isn't over with its answer."""
@@ -183,7 +185,11 @@ class Record:
     def lose_answer(self, code: str, message: str) -> None:
         """Record that the call was carried out, and answered otherwise."""
         self._response = None
+        self._refused(code, message)
+
+    def _refused(self, code: str, message: str) -> None:
         self.code, self.message = code, message
+        self._log.grow(self, len(message))
         self._log.finish(self)
 
 
@@ -298,7 +304,7 @@ class CallLog:
     def _trim(self) -> None:
         """Forget the oldest records beyond the bounds, and all calls before them."""
         records, first = self._records, self._oldest()
-        while records[0].number < first or (self._bytes > MAX_BYTES // 2 and len(records) > 1):
+        while records and (records[0].number < first or (self._bytes > MAX_BYTES // 2 and len(records) > 1)):
             oldest = records.popleft()
             del self._by_number[oldest.number]
             self._bytes -= oldest.size
