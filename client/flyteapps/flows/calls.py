@@ -13,7 +13,7 @@ from flyteapps.errors import CallerError, Code, Error, ProtocolError
 from flyteapps.flows.methods import WRITES
 from flyteapps.flows.operations import Flow, Method, Sleep, Unary
 from flyteapps.settings import REQUEST_ID, Settings, label
-from flyteapps.support.debug import debug
+from flyteapps.support.debug import debug, is_enabled
 from flyteapps.support.tracebacks import hidden_in_tests
 
 __tracebackhide__ = hidden_in_tests
@@ -36,7 +36,8 @@ def call(settings: Settings, method: Method, request: Message, about: definition
     left, attempt, uncertain = timeout, 1, False
     while True:
         try:
-            debug("%s: %s, attempt %d, request %s", settings.endpoint, method.name, attempt, headers[REQUEST_ID])
+            if is_enabled():
+                debug("%s: %s, attempt %d, request %s", settings.endpoint, method.name, attempt, headers[REQUEST_ID])
             operation = Unary(method, request, left, headers)
             response = (yield operation) if session is None else (yield from session.unary(operation))
             if about is not None and not is_of(response.app, about):

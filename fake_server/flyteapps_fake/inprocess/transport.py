@@ -45,7 +45,9 @@ def _call(
     copy = type(request)()
     copy.CopyFrom(request)
     deadline = time.monotonic() + timeout if timeout else None
-    metadata = dict(zip(map(str.lower, headers), headers.values(), strict=True)) if headers else NO_METADATA
+    metadata = headers or NO_METADATA
+    if metadata and not "".join(metadata).islower():
+        metadata = {name.lower(): value for name, value in metadata.items()}
     return Call(operation, copy, metadata, deadline)
 
 
