@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from import_graph import ROOT
 from test_docs_ci import ERRORS, free_port, run_command
+
+import flyteapps
 
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 PARTS = re.split(r"^## (.*)\n", PAGE, flags=re.MULTILINE)
@@ -41,6 +44,15 @@ def test_each_effect_has_a_line_and_a_test() -> None:
     for line, effect in lines:
         beginning = line.removesuffix(")").partition(",")[0]
         assert beginning in blocks(PAGE) or f'"{effect}"' in blocks(PAGE), line
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{each.name}" for each in sorted((ROOT / "docs").glob("*.md")))])
+def test_names_of_the_client_in_code_are_public(page: str) -> None:
+    """Each `flyteapps.NAME` in a block of Python is there, also in those that slow tests alone run."""
+    text = blocks((ROOT / page).read_text(encoding="utf-8"))
+    names = set(re.findall(r"(?<![\w./\"])flyteapps\.([A-Za-z_]\w*)", text)) - {"control"}  # the control API's service
+    missing = [each for each in names if not hasattr(flyteapps, each) and find_spec(f"flyteapps.{each}") is None]
+    assert missing == []
 
 
 @pytest.mark.slow

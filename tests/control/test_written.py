@@ -80,6 +80,19 @@ def test_a_written_test_makes_the_same_calls(dialect: str) -> None:
         assert abs(one.time.ToNanoseconds() - other.time.ToNanoseconds()) < 1_000_000, f"#{one.number}"
 
 
+def test_a_stream_that_was_the_last_call_is_read_at_the_times_of_its_messages() -> None:
+    """The clock is moved before messages are read that timers led to."""
+    with FakeControlPlane(call_log=1_000) as plane:
+        plane.stub().create(create())
+        events = iter(plane.stub().watch(watch()))
+        for _ in range(5):
+            next(events)
+        del events
+        source = plane.calls.as_test()
+    [_, watched] = repeated(source)
+    assert len(watched.responses) == 5
+
+
 def test_a_written_test_can_fail() -> None:
     """A plane that answers otherwise doesn't pass it."""
     with FakeControlPlane(call_log=1_000, clock="manual") as plane:

@@ -60,6 +60,10 @@ def write_test(records: Sequence[Record], settings: Settings, forgotten: int) ->
         now = record.time_ns
         body += _call(record, imports, streams)
     for record in streams:
+        last = _last_message_ns(record, records)
+        if last - now >= MILLISECOND:
+            body.append(f"at({text_of_seconds(last - start)})")
+            now = last
         body += _end(record)
     head = ['"""The calls of a plane, repeated: written by plane.calls.as_test()."""', ""]
     head += [f"# {forgotten} older call(s) were forgotten, and are not repeated."] if forgotten else []
@@ -153,6 +157,12 @@ def _arguments(fault: Fault, effect: str) -> Iterable[str]:
         yield 'code=""'
     if effect in ("cut", "stall") and not getattr(fault, effect).after:
         yield "after=0"
+
+
+def _last_message_ns(record: Record, records: Iterable[Record]) -> int:
+    """Return the plane's time of a stream's last message, as far as the calls that led to it are among the records."""
+    times = (each.time_ns for call in records for each in call.deliveries if each.stream == record.number)
+    return max(times, default=record.time_ns)
 
 
 def _end(record: Record) -> Iterator[str]:
