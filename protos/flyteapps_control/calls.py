@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Value
 
 from flyteapps_control.api import Api
@@ -81,7 +82,7 @@ def selector(rpc: str, selection: Selection) -> pb.CallSelector:
     app = pb.AppSelector(
         project=selection.get("project", ""), domain=selection.get("domain", ""), name=selection.get("app", "")
     )
-    values = {path: ParseDict(value, Value()) for path, value in (selection.get("where") or {}).items()}
+    values = _values(selection.get("where") or {})
     select = pb.CallSelector(rpc=rpc, app=app, where=values, code=selection.get("code", "").upper())
     since, until = selection.get("since"), selection.get("until")
     if since is not None:
@@ -91,6 +92,19 @@ def selector(rpc: str, selection: Selection) -> pb.CallSelector:
     if since is not None and until is not None and until < since:
         raise ValueError(f"until, {until}, is before since, {since}: no call can match")
     return select
+
+
+def _values(where: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the values of fields by path as messages. Raises TypeError and ValueError."""
+    if not isinstance(where, Mapping) or not all(isinstance(path, str) for path in where):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+        raise TypeError(f'where must be a mapping of paths, such as {{"spec.desired_state": "STOPPED"}}, not {where!r}')
+    values: dict[str, Value] = {}
+    for path, value in where.items():
+        try:
+            values[path] = ParseDict(json.loads(json.dumps(value, allow_nan=False)), Value())
+        except (TypeError, ValueError, ArithmeticError, RecursionError, ParseError) as error:
+            raise ValueError(f"where: {path} can't have the value {value!r:.80}: {error}") from None
+    return values
 
 
 def _nanoseconds(name: str, moment: datetime.datetime) -> int:

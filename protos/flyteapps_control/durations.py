@@ -14,6 +14,8 @@ UNITS = {"ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d
 """Nanoseconds of each unit of a text."""
 TEXT = r"([0-9]+([.][0-9]+)?(ms|s|m|h|d))+"
 """The pattern of a duration as a text."""
+_MAX_SHOWN = 10**20
+_MAX_CHARACTERS = 80
 _TEXT = re.compile(TEXT)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -27,22 +29,30 @@ def nanoseconds(duration: DurationLike) -> int:
         text = duration.strip()
         if not _TEXT.fullmatch(text):
             raise ValueError(
-                f'the duration {duration!r} is invalid: write it as "500ms", "90s", "2m", "1h30m" or "10d"'
+                f'the duration {_shown(duration)} is invalid: write it as "500ms", "90s", "2m", "1h30m" or "10d"'
             )
-        found = round(sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text)))
+        scaled = sum(float(number) * UNITS[unit] for number, unit in _PART.findall(text))
     elif isinstance(duration, datetime.timedelta):
-        found = round(duration.total_seconds() * SECOND)
+        scaled = duration.total_seconds() * SECOND
     elif isinstance(duration, bool) or not isinstance(duration, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
         raise ValueError(f"a duration is a number of seconds, a text or a timedelta, not {type(duration).__name__}")
-    elif not math.isfinite(duration):
+    elif isinstance(duration, float) and not math.isfinite(duration):
         raise ValueError(f"the duration {duration!r} is not finite")
     else:
-        found = round(duration * SECOND)
-    if found < 0:
-        raise ValueError(f"the duration {duration!r} is negative")
-    if found > MAX_SECONDS * SECOND:
-        raise ValueError(f"the duration {duration!r} is over a hundred years")
-    return found
+        scaled = duration * SECOND
+    if scaled < 0:
+        raise ValueError(f"the duration {_shown(duration)} is negative")
+    if scaled > MAX_SECONDS * SECOND:
+        raise ValueError(f"the duration {_shown(duration)} is over a hundred years")
+    return round(scaled)
+
+
+def _shown(duration: DurationLike) -> str:
+    """Return a duration as messages show it: a number of many digits by their beginning alone, if at all."""
+    if isinstance(duration, int) and abs(duration) > _MAX_SHOWN:
+        return "of so many seconds"
+    shown = repr(duration)
+    return shown if len(shown) <= _MAX_CHARACTERS else f"{shown[:_MAX_CHARACTERS]}..."
 
 
 def text_of(nanos: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from flyteapps_control.codes import code_name
+from flyteapps_control.durations import MAX_SECONDS, SECOND
 from flyteapps_control.selection import AppGlobs, Glob, Subject, rpcs_of
 from flyteapps_control.v1.control_pb2 import Fault
 
@@ -68,14 +69,14 @@ class Rule:
         return chosen
 
     def draw_delay(self) -> int:
-        """Return the nanoseconds of the rule's delay for one call."""
+        """Return the nanoseconds of the rule's delay for one call, those of a hundred years at most."""
         delay = self.fault.delay
         match delay.WhichOneof("distribution"):
             case "uniform":
                 return round(self.random.uniform(delay.uniform.min.ToNanoseconds(), delay.uniform.max.ToNanoseconds()))
             case "log_normal":
                 drawn = self.random.lognormvariate(0, delay.log_normal.sigma)
-                return round(delay.log_normal.median.ToNanoseconds() * drawn)
+                return round(min(delay.log_normal.median.ToNanoseconds() * drawn, MAX_SECONDS * SECOND))
             case _:
                 return delay.fixed.ToNanoseconds()
 

@@ -13,6 +13,7 @@ from flyteapps_fake.control.waits import Wait, moment_text
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.core.time.clock import END
 from flyteapps_fake.core.time.moves import PART_TIMERS, TURN_SECONDS
 from flyteapps_fake.core.time.timers import PendingTimer
 
@@ -77,14 +78,20 @@ class ClockService:
             )
         match request.WhichOneof("target"):
             case "duration":
-                return _Move(plane, request, request.duration.ToNanoseconds())
+                return self._by(request, request.duration.ToNanoseconds())
             case "next_timer":
                 due = plane.next_timer_due()
                 if due is None:
                     raise RpcError(Code.FAILED_PRECONDITION, "no timer is pending: nothing is to happen")
-                return _Move(plane, request, max(0, due - plane.now_ns()))
+                return self._by(request, max(0, due - plane.now_ns()))
             case _:
                 return _Until(plane, request)
+
+    def _by(self, request: pb.AdvanceClockRequest, nanoseconds: int) -> _Move:
+        try:
+            return _Move(self._plane, request, nanoseconds)
+        except ValueError as error:
+            raise RpcError(Code.OUT_OF_RANGE, str(error)) from None
 
 
 def _nothing() -> None:
@@ -163,8 +170,8 @@ class _Until(_Move):
                 if self._fired >= last:
                     return False
                 now, due = plane.now_ns(), plane.next_timer_due()
-                if due is None or due > now + self._left:
-                    self._refuse(due is None)
+                if due is None or due > min(now + self._left, END):
+                    self._refuse(due)
                 step = plane.advancing(max(0, due - now))
                 while not step.run(timers):
                     pass
@@ -173,9 +180,11 @@ class _Until(_Move):
                 look = changed()
         return True
 
-    def _refuse(self, nothing: bool) -> NoReturn:
+    def _refuse(self, due: int | None) -> NoReturn:
         found = self._plane.statuses(self._request.until.app)
-        why = "nothing is pending that would change it" if nothing else f"within {text_of(self._limit)}"
+        why = "nothing is pending that would change it" if due is None else f"within {text_of(self._limit)}"
+        if due is not None and due > END:
+            why = "and the clock stops with the year 9000"
         shown = ", ".join(f"{name} is {status}" for name, status in found[:5]) or "there is no such app"
         raise RpcError(Code.FAILED_PRECONDITION, f"no app is {self._wanted}, {why}: {shown}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
 
+from flyteapps_control.durations import MAX_SECONDS, SECOND
 from flyteapps_control.fault_table import Rule
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.control.effects import Postponed
@@ -15,6 +16,8 @@ from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
 
+MAX_NS = MAX_SECONDS * SECOND
+"""Nanoseconds that a call is delayed by at most, by all rules."""
 DELAY_END = "delay-end"
 """The kind of the timers of delayed calls."""
 
@@ -60,6 +63,7 @@ class Delays:
                 virtual += drawn
         if not real and not virtual:
             return None
+        real, virtual = min(real, MAX_NS), min(virtual, MAX_NS)
         timeline = self._timeline
         now = timeline.clock.now()
         delayed = Delayed(

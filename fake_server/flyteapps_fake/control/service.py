@@ -19,6 +19,7 @@ from flyteapps_fake.control.clock_service import ClockService
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.scenario_service import ScenarioService
 from flyteapps_fake.control.waiting import pauses
+from flyteapps_fake.control.well_formed import check_well_formed
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.interrupts import held_back
@@ -76,6 +77,7 @@ class ControlService:
     def answer(self, row: Row, request: Message) -> Message:
         """Check a request, and answer it. Raises RpcError, and Postponed after the first part of a long move."""
         check(request)
+        check_well_formed(request)
         return row.handler(request)
 
     def call(self, method: str, request: Message, response: type[M]) -> M:

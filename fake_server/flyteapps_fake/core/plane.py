@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from flyteapps_control.durations import nanoseconds as duration_ns
+from flyteapps_control.durations import text_of
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
-from flyteapps_fake.control.waits import Wait, explain
+from flyteapps_fake.control.waits import Wait, explain, moment_text
 from flyteapps_fake.core.call import Call, Identity, Protocol, Sees
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
@@ -30,7 +32,7 @@ from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.causes import Cause
-from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.time.clock import END
 from flyteapps_fake.core.time.moves import Advance, complete
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import PendingTimer
@@ -255,16 +257,20 @@ class Plane:
             return self._timeline.next_due()
 
     def advance(self, seconds: float) -> None:
-        """Move a `manual` clock, and fire all that becomes due on the way, in order. Raises ValueError.
+        """Move a `manual` clock by seconds, and fire all that becomes due on the way, in order. Raises ValueError.
 
         Ctrl-C ends it between two timers: the clock then stands at the last one that fired.
         """
-        if seconds < 0:
-            raise ValueError(f"time never goes back: {seconds} seconds")
-        complete(self.advancing(round(seconds * SECOND)))
+        complete(self.advancing(duration_ns(seconds)))
 
     def advancing(self, nanoseconds: int) -> Advance:
-        """Return a move of a `manual` clock by so much, which isn't negative, to be made in parts."""
+        """Return a move of a `manual` clock by so much, which isn't negative, to be made in parts.
+
+        Raises ValueError for one that leads beyond the clock's end.
+        """
+        if nanoseconds and self.now_ns() + nanoseconds > END:
+            by, now = text_of(nanoseconds), moment_text(self.now_ns())
+            raise ValueError(f"the clock can't be moved by {by} from {now}: it stops with the year 9000")
         return Advance(self._timeline, nanoseconds)
 
     def next_timer_due(self) -> int | None:

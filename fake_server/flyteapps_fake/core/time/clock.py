@@ -19,9 +19,12 @@ TICK = 1_000
 EPOCH = 1_767_225_600 * SECOND
 """Where virtual clocks start: 2026-01-01T00:00:00Z, the same in every run."""
 
+END = 221_845_392_000 * SECOND
+"""Where every clock stops: 9000-01-01T00:00:00Z. A Timestamp ends with the year 9999, and timers are ahead of now."""
+
 
 class Clock(ABC):
-    """The time of a plane; `now` never decreases."""
+    """The time of a plane; `now` never decreases, and a jump never leads beyond END."""
 
     def __init__(self, start: int) -> None:
         self._now = start
@@ -37,7 +40,7 @@ class Clock(ABC):
 
     def jump(self, to: int) -> None:
         """Move the clock forward to `to`; never back."""
-        self._now = max(self._now, to)
+        self._now = max(self._now, min(to, END))
 
 
 class VirtualClock(Clock):
@@ -63,7 +66,7 @@ class RealtimeClock(Clock):
 
     def now(self) -> int:
         """Return the nanoseconds since 1970."""
-        self._now = max(self._now, self._origin + int((self._real() - self._started) * self.speed * SECOND))
+        self.jump(self._origin + int((self._real() - self._started) * self.speed * SECOND))
         return self._now
 
     def real_seconds_until(self, due: int) -> float:
