@@ -16,6 +16,10 @@ class ControlError(ValueError):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type[ControlError], tuple[str, str]]:
+        """Return what makes the same error in another process."""
+        return type(self), (self.code, str(self))
+
 
 class Api(Protocol):
     """The way of a request of the control API to its plane."""

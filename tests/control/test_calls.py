@@ -116,6 +116,16 @@ def test_values_of_fields_are_compared_as_people_write_them(plane: FakeControlPl
         {"metadata.revision": 0},
     ):
         plane.calls.verify("Update", where=where, times=1)
+    request.app.metadata.labels["example.org/team.name"] = "green"
+    request.app.spec.container.image = "example.org/my_app"
+    plane.stub().update(request)
+    for where in (
+        {"metadata.labels.example.org/team.name": "green"},
+        {"spec.container.image": "example.org/my_app", "spec.desired_state": Spec.DESIRED_STATE_STOPPED},
+        {"spec.container.image": "example.org/my_app", "spec.desired_state": "stopped"},
+    ):
+        plane.calls.verify("Update", where=where, times=1)
+    plane.calls.verify("Update", where={"spec.container.image": "app"}, times=0)  # no end of a text
     with pytest.raises(CallsDiffer, match=r"spec\.autoscaling\.replicas\.max is 3"):
         plane.calls.verify("Update", where={"spec.autoscaling.replicas.max": 4})
 
@@ -147,6 +157,7 @@ def test_verify_explains_what_differs(plane: FakeControlPlane) -> None:
         ({"rpc": "Gett"}, "no RPC is called 'Gett': did you mean Get"),
         ({"rpc": "Get", "where": {"spec.image": "x"}}, "GetRequest has no field 'spec.image'"),
         ({"where": {"nothing": 1}}, "have no field 'nothing'"),
+        ({"rpc": "Create", "where": {"spec.desired_state": "STOPED"}}, "spec.desired_state is never 'STOPED': there"),
         ({"code": "FINE"}, "'FINE' is no code of an error"),
         ({"since": datetime.datetime(2026, 1, 1)}, "has no time zone"),  # it is what is refused
         ({"since": at(2), "until": at(1)}, "is before since"),

@@ -16,8 +16,26 @@ from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.calls.message_code import Imports, code_of
+from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.operations import GET
 
 from .calls import app_id, create, delete, get, update, watch
+
+
+def test_calls_that_were_not_carried_out_are_left_out() -> None:
+    """A delayed call whose client left, and one that still waits, have no code that a test could expect."""
+    with FakeControlPlane(clock="manual", call_log=10) as plane:
+        plane.stub().create(create())
+        plane.faults.delay("Get", seconds=60)
+        with pytest.raises(ConnectError, match="the deadline passed"):
+            plane.stub().get(get(), timeout_ms=20)
+        with pytest.raises(Postponed):
+            plane.call(Call(GET, get()))
+        source = plane.calls.as_test()
+    assert "# #2 Get is not repeated: it was delayed, and its client left" in source
+    assert "# #3 Get is not repeated: it was delayed, and it was not over" in source
+    assert [each.code for each in repeated(source)] == ["OK"]
 
 
 def refused(call: Callable[[], object]) -> None:

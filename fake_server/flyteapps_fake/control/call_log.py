@@ -50,7 +50,8 @@ class Record:
 
     `caller`: the subject of an authenticated caller, "" for any other. `protocol`: "direct" without a wire.
     `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970.
-    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened. `changes` of apps
+    `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened.
+    `abandoned`: whether its client left before it was carried out. `changes` of apps
     and `deliveries`, messages of streams, are what it led to. What costs time is made when it is asked for.
     """
 
@@ -62,6 +63,7 @@ class Record:
         "_request",
         "_response",
         "_stream",
+        "abandoned",
         "caller",
         "changes",
         "code",
@@ -102,6 +104,7 @@ class Record:
         self.message = ""
         self.fault_rules: Sequence[Fault] = ()
         self.opened = False
+        self.abandoned = False
         self.size: int = RECORD_BYTES + (call.request.ByteSize() if self._request is None else len(self._request))
 
     @classmethod
@@ -175,11 +178,16 @@ class Record:
 
     def end(self, code: str, message: str = "") -> None:
         """Record the end of the call, the first one."""
-        if not self.code:
+        if not self.code and not self._ends_otherwise:
             self._refused(code, message)
 
+    def abandon(self, message: str) -> None:
+        """Record that the client left before the call was carried out."""
+        self.abandoned = True
+        self.end("CANCELED", message)
+
     def expect_loss(self) -> None:
-        """Record that `lose_answer` follows, unless the call fails: the call isn't over with its answer."""
+        """Record that `lose_answer` follows: the call isn't over with its answer, nor with its error."""
         self._ends_otherwise = True
 
     def lose_answer(self, code: str, message: str) -> None:

@@ -13,6 +13,7 @@ from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
 
@@ -40,18 +41,30 @@ class Delays:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._delayed: WeakSet[Delayed] = WeakSet()
+        self._gone: RpcError | None = None
+        """The error of delayed calls; None as long as the plane is open."""
         timeline.handle(DELAY_END, _look_again, "a delayed call goes on", _app_of, changes=False)
 
     def all(self) -> list[Delayed]:
         """Return the delayed calls, those first that began first."""
         return sorted(self._delayed, key=lambda each: (each.since, each.due, str(each.app)))
 
+    def end(self, error: RpcError) -> None:
+        """Let all delayed calls end with an error, as the plane goes away."""
+        self._gone = error
+
     def postpone(
-        self, call: Call[Any], rules: Sequence[Rule], go_on: Callable[[], Any], abandon: Callable[[], None]
+        self,
+        call: Call[Any],
+        rules: Sequence[Rule],
+        go_on: Callable[[], Any],
+        abandon: Callable[[], None],
+        refuse: Callable[[RpcError], None],
     ) -> Postponed | None:
         """Return the wait of a call by the rules that delay it, None without any.
 
-        `go_on` carries the call out, under the plane's lock; `abandon` records that its client left.
+        `go_on` carries the call out, under the plane's lock; `abandon` records that its client left, and `refuse` that
+        the plane did.
         """
         real, virtual = 0, 0
         delaying = [rule for rule in rules if rule.effect == "delay"]
@@ -82,6 +95,10 @@ class Delays:
 
         def resume() -> Any:
             with timeline.lock:
+                if self._gone is not None:
+                    end()
+                    refuse(self._gone)
+                    raise self._gone
                 timeline.run_due()
                 end()
                 return go_on()
@@ -95,7 +112,7 @@ class Delays:
                 timeline.run_due()
                 return timeline.real_seconds_until(delayed.due) if delayed.due else 0.0
 
-        return Postponed(real / 1e9, left, resume, give_up)
+        return Postponed(real / 1e9, left, resume, give_up, is_void=lambda: self._gone is not None)
 
 
 def _look_again(timer: Timer) -> None:

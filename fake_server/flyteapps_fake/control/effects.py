@@ -18,7 +18,8 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
     `real_seconds`: of the wall clock, to wait first. `left` then returns how many more there are until the plane's time
     is far enough, None where its clock is moved by hand. `resume` carries the call out, or raises as it does; `abandon`
     records that its client left. `purpose`: what passes meanwhile, for errors. `ends_with_client`: whether the call is
-    given up once its client has left.
+    given up once its client has left. `is_void`: returns whether there is nothing to wait for any more, of which
+    `resume` raises the reason.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         abandon: Callable[[], None],
         purpose: str = "the call was delayed",
         ends_with_client: bool = False,
+        is_void: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__("the call is delayed")
         self.real_seconds = real_seconds
@@ -39,6 +41,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         self.abandon = abandon
         self.purpose = purpose
         self.ends_with_client = ends_with_client
+        self.is_void = is_void
 
     def then(self, following: Callable[[Any], Any]) -> Postponed:
         """Return the same wait, after which `following` gets what the call returns."""
@@ -50,6 +53,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
             self.abandon,
             self.purpose,
             self.ends_with_client,
+            self.is_void,
         )
 
 

@@ -306,16 +306,22 @@ class Interceptor:
                 if record is not None:
                     record.expect_loss()
                 with contextlib.suppress(RpcError):  # an answer is lost, whatever it was
-                    carry_out()
+                    result = carry_out()
+                    if isinstance(result, OpenStream):  # which has no reader
+                        result.close()
             if record is not None:
                 record.lose_answer(error.code.name, error.message)
             raise error
 
         def abandon() -> None:
             if record is not None:
-                record.end(Code.CANCELED.name, "its client left while it was delayed")
+                record.abandon("its client left while it was delayed")
 
-        postponed = self.delays.postpone(call, rules, go_on, abandon)
+        def refuse(error: RpcError) -> None:
+            if record is not None:
+                record.end(error.code.name, error.message)
+
+        postponed = self.delays.postpone(call, rules, go_on, abandon, refuse)
         if postponed is not None:
             raise postponed
         return go_on()

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.errors import Code, RpcError
 
+MAX_PAUSE_SECONDS = 0.5
+"""Real seconds until a wait is noticed to be void, at most."""
 POLL_SECONDS = 0.01
 """Real seconds between two looks at a clock that is moved by hand."""
 
@@ -25,6 +27,9 @@ def pauses(postponed: Postponed, deadline: float | None, until: float | None = N
         while True:
             now = time.monotonic()
             left: float | None = postponed.real_until - now
+            if postponed.is_void():
+                over = True
+                return
             if left <= 0:
                 left = postponed.left()
                 if left == 0:
@@ -36,7 +41,7 @@ def pauses(postponed: Postponed, deadline: float | None, until: float | None = N
                 over = True
                 raise TimeoutError("the stream was not opened in time, by a fault")
             ends = [each - now for each in (deadline, until) if each is not None]
-            yield min([POLL_SECONDS if left is None else left, *ends])
+            yield min([POLL_SECONDS if left is None else left, MAX_PAUSE_SECONDS, *ends])
     finally:
         if not over:
             postponed.abandon()

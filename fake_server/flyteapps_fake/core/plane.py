@@ -466,9 +466,10 @@ class Plane:
         return copy.copy(self)
 
     def end_streams(self, message: str) -> None:
-        """End every open stream with UNAVAILABLE, and refuse new ones."""
+        """End every open stream and delayed call with UNAVAILABLE, and refuse new streams."""
         with self._lock:
             self._dialect.streams.end(RpcError(Code.UNAVAILABLE, message))
+            self._interceptor.delays.end(RpcError(Code.UNAVAILABLE, message))
 
     def close(self) -> None:
         """End the open streams, and refuse every call from now on, with UNAVAILABLE."""

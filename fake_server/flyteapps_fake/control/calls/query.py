@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 
 from flyteapps_control.codes import OK, code_name
@@ -16,6 +17,8 @@ from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.core.operations import OPERATIONS
 
+MAX_DIGITS = 9
+"""Digits of an index in a path."""
 NEAREST = 5
 """Calls that an explanation shows."""
 MISSING = object()
@@ -37,9 +40,12 @@ class Query:
         self._where = {path: _plain(value) for path, value in sorted(select.where.items())}
         requests = [row.request for row in OPERATIONS.values() if self._rpcs is None or row.rpc in self._rpcs]
         for path in self._where:
-            if requests and not any(_has(cast("Descriptor", request.DESCRIPTOR), path) for request in requests):
+            found = [field for request in requests if (field := _field_at(_shape_of(request), path)) is not None]
+            if requests and not found:
                 kinds = ", ".join(sorted({request.DESCRIPTOR.name for request in requests}))
                 raise ValueError(f"{kinds} {'have' if len(requests) > 1 else 'has'} no field {path!r}")
+            if found:
+                _check_value(path, self._where[path], found)
 
     def matches(self, record: Record) -> bool:
         """Return whether the call is selected."""
@@ -88,7 +94,7 @@ class Query:
             fields = MessageToDict(request, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
             for path, value in self._where.items():
                 there = _at(fields, path)
-                if not _equal(there, value):
+                if not _equal(there, value, _field_at(_shape_of(type(request)), path)):
                     yield f"{path} is {'not there' if there is MISSING else repr(there)}"
 
 
@@ -116,49 +122,84 @@ def _plain(value: Value) -> Any:
     return getattr(value, kind)
 
 
-def _equal(there: Any, value: Any) -> bool:
+def _equal(there: Any, value: Any, field: FieldDescriptor | None) -> bool:
     """Compare a field of JSON's form with a value: 64-bit numbers are texts in it, enum values may be short."""
     if there is MISSING:
         return False
     if there == value or (isinstance(value, int) and not isinstance(value, bool) and there == str(value)):
         return True
-    return isinstance(there, str) and isinstance(value, str) and value != "" and there.endswith("_" + value)
+    if field is None or field.enum_type is None or not isinstance(there, str):
+        return False
+    if isinstance(value, int):
+        known = field.enum_type.values_by_name.get(there)
+        return known is not None and known.number == value
+    return isinstance(value, str) and _is_short(value, there)
+
+
+def _is_short(value: str, name: str) -> bool:
+    """Return whether a text is the name of an enum's value, or the end of it, in any case."""
+    return value != "" and f"_{name}".upper().endswith(f"_{value}".upper())
+
+
+def _check_value(path: str, value: Any, found: Sequence[FieldDescriptor]) -> None:
+    """Raise ValueError for a text that is no value of an enum."""
+    enums = [field.enum_type for field in found if field.enum_type is not None]
+    if len(enums) < len(found) or not isinstance(value, str):
+        return
+    names = [name for enum in enums for name in enum.values_by_name]
+    if not any(_is_short(value, name) for name in names):
+        raise ValueError(f"{path} is never {value!r}: there are {', '.join(dict.fromkeys(names))}")
 
 
 def _at(fields: Mapping[str, Any], path: str) -> Any:
     for root in (fields, *(fields[name] for name in ROOTS if isinstance(fields.get(name), dict))):
-        found: Any = root
-        for name in path.split("."):
-            found = _inside(found, name)
+        found = _inside(root, path.split("."))
         if found is not MISSING:
             return found
     return MISSING
 
 
-def _inside(value: Any, name: str) -> Any:
+def _inside(value: Any, names: Sequence[str]) -> Any:
+    """Return what is at a path in data; a key of a map may have dots."""
+    if not names:
+        return value
     if isinstance(value, list):
-        elements = cast("list[Any]", value)
-        return elements[int(name)] if name.isdecimal() and int(name) < len(elements) else MISSING
-    return cast("dict[str, Any]", value).get(name, MISSING) if isinstance(value, dict) else MISSING
+        elements, name = cast("list[Any]", value), names[0]
+        inside = name.isdecimal() and len(name) <= MAX_DIGITS and int(name) < len(elements)
+        return _inside(elements[int(name)], names[1:]) if inside else MISSING
+    if isinstance(value, dict):
+        data = cast("dict[str, Any]", value)
+        for count in range(1, len(names) + 1):
+            key = ".".join(names[:count])
+            if key in data and (found := _inside(data[key], names[count:])) is not MISSING:
+                return found
+    return MISSING
 
 
-def _has(shape: Descriptor, path: str) -> bool:
-    """Return whether a path exists in a message of that type, or in its app."""
+def _shape_of(request: type[Message]) -> Descriptor:
+    return cast("Descriptor", request.DESCRIPTOR)
+
+
+def _field_at(shape: Descriptor, path: str) -> FieldDescriptor | None:
+    """Return the field at a path in a message of that type, or in its app; None where there is none."""
     roots = [shape, *(field.message_type for field in shape.fields if field.name in ROOTS and field.message_type)]
-    return any(_reaches(root, path.split(".")) for root in roots)
+    found = (_reached(root, path.split(".")) for root in roots)
+    return next((field for field in found if field is not None), None)
 
 
-def _reaches(shape: Descriptor, names: Sequence[str]) -> bool:
+def _reached(shape: Descriptor, names: Sequence[str]) -> FieldDescriptor | None:
     field: FieldDescriptor | None = shape.fields_by_name.get(names[0])
     if field is None:
-        return False
+        return None
     rest = names[1:]
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        return True
+        return field.message_type.fields_by_name["value"] if rest else field
     if field.is_repeated and rest and rest[0].isdecimal():
         rest = rest[1:]
     if not rest:
-        return True
+        return field
     if field.message_type is None:
-        return False
-    return field.message_type.full_name.startswith("google.protobuf.") or _reaches(field.message_type, rest)
+        return None
+    if field.message_type.full_name.startswith("google.protobuf."):
+        return field
+    return _reached(field.message_type, rest)

@@ -119,6 +119,10 @@ def _call(record: Record, imports: Imports, streams: list[Record]) -> Iterator[s
     if operation.service not in STUBS:
         yield f"# #{record.number} {operation.rpc} {record.code or 'open'}: a plane in process has no stub of it"
         return
+    if record.abandoned or not (record.code or record.opened):
+        why = "its client left" if record.abandoned else "it was not over"
+        yield f"# #{record.number} {operation.method} is not repeated: it was delayed, and {why}"
+        return
     yield from _faults(record)
     method = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.method).lower()
     called = f"{STUBS[operation.service]}.{method}"
