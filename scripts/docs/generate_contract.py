@@ -10,7 +10,7 @@ import sys
 
 from generated import write_or_check
 
-from contract.standins import in_process, over_connect
+from contract.standins import authenticated_over_connect, in_process, over_connect
 from flyteapps_contract.catalogue.clients import CLIENT_GUARANTEES
 from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.clients.registry import client_checks_of
@@ -67,6 +67,8 @@ def _client_guarantees() -> list[str]:
 def _outcomes(guarantee: str) -> list[Outcome]:
     """Return the outcomes in process, or over Connect where a check needs a wire: that takes ten times as long."""
     outcomes = outcomes_of(in_process(), guarantee)
+    if guarantee.startswith("AU-"):
+        return outcomes_of(authenticated_over_connect(), guarantee)
     if any(outcome.verdict is Verdict.NOT_OFFERED for outcome in outcomes):
         return outcomes_of(over_connect(), guarantee)
     return outcomes

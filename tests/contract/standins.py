@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import cast
@@ -13,9 +14,10 @@ from flyteapps_contract.targets.connect import ConnectLink
 from flyteapps_contract.targets.grpc_channel import GrpcLink
 from flyteapps_contract.targets.grpc_servicer import ServicerLink
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
-from flyteapps_contract.targets.target import Capabilities, Link
+from flyteapps_contract.targets.target import ADMIN, BLIND, VIEWER, Capabilities, Link
 from flyteapps_contract.targets.wire import Wire
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.auth import Auth, User
 from flyteapps_fake.grpc.servicer import SyncServicer
 
 from .direct_link import DirectLink
@@ -52,6 +54,72 @@ OSS_CAPABILITIES = Capabilities(
 def fresh_oss() -> FakeControlPlane:
     """Return a plane of the open-source backend's dialect, on the manual clock."""
     return FakeControlPlane(dialect="flyte-oss", clock="manual", ingress_port=PUBLIC_PORT)
+
+
+USERS = [User(ADMIN, "admin"), User(VIEWER), User(BLIND, visible=["none-*"])]
+AUTHENTICATED = replace(CAPABILITIES, authenticated=True, issues_tokens=True)
+
+
+def fresh_with_callers() -> FakeControlPlane:
+    """Return a plane on the manual clock whose callers need credentials."""
+    return FakeControlPlane(clock="manual", pools={SHARED[0]: SHARED[1:]}, auth=Auth(users=USERS))
+
+
+def _issue(plane: InProcess, caller: str, expires_in: float | None, claims: Mapping[str, object]) -> str:
+    return cast("FakeControlPlane", plane).token(caller, expires_in, **claims)
+
+
+def _revoke(plane: InProcess, token: str) -> None:
+    cast("FakeControlPlane", plane).revoke_token(token)
+
+
+def _as_admin(plane: InProcess) -> dict[str, str]:
+    """Return the headers of a caller with all rights, whose token outlives each check."""
+    return {"authorization": f"Bearer {_issue(plane, ADMIN, 1e8, {})}"}
+
+
+def _direct_as_admin(plane: InProcess, stack: ExitStack) -> Link:
+    return ConnectLink(plane.async_stub(), _as_admin(plane))
+
+
+def _over_connect_as_admin(plane: InProcess, stack: ExitStack) -> Link:
+    server = cast("FakeControlPlane", plane).serve()
+    link = ConnectLink(AppServiceClient(server.url), _as_admin(plane))
+    link.wire = Wire(server.url.removeprefix("http://"))
+    return link
+
+
+def _over_grpc_as_admin(plane: InProcess, stack: ExitStack) -> Link:
+    server = cast("FakeControlPlane", plane).serve()
+    return GrpcLink(grpc.insecure_channel(server.grpc_target), _as_admin(plane))
+
+
+def _authenticated(name: str, connect: Callable[[InProcess, ExitStack], Link], **more: bool) -> PlanesTarget:
+    return PlanesTarget(
+        fresh_with_callers,
+        name=name,
+        capabilities=replace(AUTHENTICATED, **more),
+        connect=connect,
+        move=_move,
+        shut=_shut,
+        issue=_issue,
+        revoke=_revoke,
+    )
+
+
+def authenticated() -> PlanesTarget:
+    """Return planes in this process whose callers need credentials."""
+    return _authenticated("in process, authenticated", _direct_as_admin)
+
+
+def authenticated_over_connect() -> PlanesTarget:
+    """Return the same behind the front, on real ports."""
+    return _authenticated("Connect, authenticated", _over_connect_as_admin, http=True)
+
+
+def authenticated_over_grpc() -> PlanesTarget:
+    """Return the same behind grpcio's servicer, on real ports."""
+    return _authenticated("gRPC, authenticated", _over_grpc_as_admin)
 
 
 def _move(plane: InProcess, seconds: float) -> None:

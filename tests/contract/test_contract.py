@@ -19,6 +19,11 @@ test_in_process = contract_tests(standins.in_process)
 test_over_connect = contract_tests(standins.over_connect, only=OF_EACH_RPC)
 test_over_connect_further = pytest.mark.matrix(contract_tests(standins.over_connect, only=FURTHER))
 test_over_grpc = pytest.mark.matrix(contract_tests(standins.over_grpc))
+OF_CALLERS = tuple(each.id for each in GUARANTEES if each.id.startswith("AU-"))
+test_callers = contract_tests(standins.authenticated, only=OF_CALLERS)
+test_callers_over_connect = contract_tests(standins.authenticated_over_connect, only=OF_CALLERS)
+test_callers_over_grpc = pytest.mark.matrix(contract_tests(standins.authenticated_over_grpc, only=OF_CALLERS))
+test_all_with_callers = pytest.mark.matrix(contract_tests(standins.authenticated))
 test_in_grpcio_testing = pytest.mark.matrix(contract_tests(standins.in_grpcio_testing))
 
 

@@ -33,6 +33,8 @@ def directed(guarantee: str, mutant: Mutant) -> Outcome | None:
 def planes_of(guarantee: str) -> PlanesTarget:
     """Return planes of the guarantee's dialect, in this process, or on ports where its checks need those."""
     wired = any("http" in check.needs for check in checks_of(guarantee))
+    if any("authenticated" in check.needs for check in checks_of(guarantee)):
+        return standins.authenticated_over_connect() if wired else standins.authenticated()
     if BY_ID[guarantee].dialect == FLYTE_OSS:
         return standins.oss_over_connect() if wired else standins.oss_in_process()
     return standins.in_process()

@@ -32,7 +32,8 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee("CR-2", "Creating an id that exists is ALREADY_EXISTS and changes nothing.", ("sdk",)),
     Guarantee(
         "CR-3",
-        "The spec comes back as it was sent, save an ingress that was left out, and a creator that was.",
+        "The spec comes back as it was sent, save an ingress that was left out, and a creator that was; where callers "
+        "need credentials, any creator (AU-7).",
         ("sdk", "proto"),
     ),
     Guarantee(
@@ -157,6 +158,39 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "A log stream gives the replicas, the backlog, then what comes, and ends when the replicas change; after a "
         "reconnect the same lines come with the same times.",
         ("oss", "sdk"),
+    ),
+    Guarantee(
+        "AU-1",
+        "Where callers need credentials, a call of any RPC without them is UNAUTHENTICATED, and its error has nothing "
+        "of the app. (AU-1 to AU-8 are judged on planes whose callers need credentials.)",
+        ("sdk",),
+    ),
+    Guarantee(
+        "AU-2",
+        "A token that isn't as its issuer signed it is UNAUTHENTICATED: altered, without a signature, of the "
+        "algorithm none.",
+        ("chosen",),
+    ),
+    Guarantee(
+        "AU-3",
+        "An expired token is UNAUTHENTICATED; one that expires during a stream lets the stream go on.",
+        ("sdk", "chosen"),
+    ),
+    Guarantee("AU-4", "A token for another audience, of another issuer or of its key is UNAUTHENTICATED.", ("chosen",)),
+    Guarantee("AU-5", "A revoked token is UNAUTHENTICATED; its open streams end so within 2 seconds.", ("chosen",)),
+    Guarantee(
+        "AU-6", "Over HTTP a unary refusal for want of credentials is 401, with WWW-Authenticate: Bearer.", ("chosen",)
+    ),
+    Guarantee(
+        "AU-7",
+        "An app's creator and the actor of its conditions is the caller, whatever a request says.",
+        ("sdk",),
+    ),
+    Guarantee(
+        "AU-8",
+        "A write without the right is PERMISSION_DENIED and names the caller's role; what a caller may not see is "
+        "NOT_FOUND, and neither listed nor watched.",
+        ("chosen",),
     ),
     Guarantee("HI-1", "Concurrent histories are linearizable.", ("chosen",)),
     Guarantee("HI-2", "Same seed, same requests, same times: byte-identical histories.", ("chosen",)),

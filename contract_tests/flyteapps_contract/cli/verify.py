@@ -22,6 +22,7 @@ from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
 from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.cli import replay
+from flyteapps_contract.cli.credentials import token_for
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.search import Exploration, explore
@@ -46,7 +47,7 @@ EXAMPLES = """\b
 Examples:
   flyteapps verify localhost:8090                    every guarantee, on a plane of this machine
   flyteapps verify localhost:8090 --only CR          those of Create
-  flyteapps verify https://plane.example --project mine --header 'authorization: Bearer ...'
+  flyteapps verify https://plane.example --project mine --api-key "$FLYTE_API_KEY"
   flyteapps verify localhost:8090 --profile standard --html report.html
 """
 
@@ -69,6 +70,8 @@ Examples:
     metavar="'NAME: VALUE'",
     help="Header of every call, such as 'authorization: Bearer ...'; repeatable.",
 )
+@click.option("--token", default="", help="Access token of every call, for a plane whose callers need credentials.")
+@click.option("--api-key", default="", metavar="KEY", help="API key by which a token is got, as in FLYTE_API_KEY.")
 @click.option(
     "--dialect",
     type=click.Choice(list(DIALECTS)),
@@ -141,6 +144,8 @@ def verify(
     insecure: bool,
     ca_cert: Path | None,
     header: tuple[str, ...],
+    token: str,
+    api_key: str,
     dialect: str,
     detect: bool,
     org: str,
@@ -172,10 +177,18 @@ def verify(
     deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
     guarantees = select(only, dialect, deviations)
     tried = PROFILES[profile] if DIALECTS[dialect].explored else DIRECTED
+    address = Address.parse(endpoint, insecure)
+    headers = _headers(header)
+    if api_key and (token or "authorization" in headers):
+        raise CannotJudge("--api-key, --token and the header authorization are three of one kind: give one of them")
+    if api_key:
+        token = token_for(api_key, EndpointTarget(address, access=Access(ca_cert=ca_cert)).wire)
+    if token:
+        headers["authorization"] = f"Bearer {token}"
     target = EndpointTarget(
-        Address.parse(endpoint, insecure),
+        address,
         protocol,
-        Access(headers=_headers(header), ca_cert=ca_cert),
+        Access(headers=headers, ca_cert=ca_cert),
         org=org,
         projects=not project,
         failing=_label(failing_label),

@@ -139,8 +139,9 @@ class Conversation:
         wanted.metadata.labels.update(sent.app.metadata.labels)
         wanted.metadata.code_bundle_uri = sent.app.metadata.code_bundle_uri
         wanted.spec.CopyFrom(sent.app.spec)
+        known_callers = self.session.capabilities.authenticated  # the creator is the caller there: AU-7
         for name in ("ingress", "creator"):  # what was left out, the plane fills in; an update keeps who created it
-            if name == "creator" and self.method == "Create" and sent.app.spec.HasField(name):
+            if name == "creator" and self.method == "Create" and sent.app.spec.HasField(name) and not known_callers:
                 continue
             wanted.spec.ClearField(name)
             if now.spec.HasField(name):

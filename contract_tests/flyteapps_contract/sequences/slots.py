@@ -42,6 +42,7 @@ class Slots:
         count = len(ClusterName)
         self.clusters = shared[1 : 1 + count] or tuple(name(f"-c{n}") for n in range(count))
         self._shared = shared[0] if shared else ""
+        self._authenticated = session.capabilities.authenticated
         self.host = name("-host")
         first, second = name("-a"), name("-b")
         elsewhere = {"project": f"{session.project}x"} if session.capabilities.projects else dict[str, str]()
@@ -103,7 +104,8 @@ class Slots:
         app.spec.container.image = image.value
         app.spec.desired_state = state.value
         app.spec.cluster_pool = slot.pool
-        text_format.Merge(extra.value.replace("HOST", self.host), app)
+        if extra is not Extra.CREATOR or not self._authenticated:  # there the caller is the creator: AU-7
+            text_format.Merge(extra.value.replace("HOST", self.host), app)
         return app
 
     def marker_request(self, app_id: model.Identifier, cluster: str) -> rpc.CreateRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -44,6 +45,12 @@ class ConnectLink(Link):
             return self._client.execute_server_stream(request=request, method=info, headers=self._headers)
 
         return self._loop.read(messages, _translate)
+
+    def as_caller(self, headers: Mapping[str, str]) -> Link:
+        """Return the same link, of the same client and loop, with those headers instead of its own."""
+        twin = copy.copy(self)
+        twin._headers = dict(headers)
+        return twin
 
     def close(self) -> None:
         """End open streams, then the client's loop."""

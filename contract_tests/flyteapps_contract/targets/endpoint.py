@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
-from flyteapps_contract.targets.target import Capabilities, Link, Plane, Target
+from flyteapps_contract.targets.target import ADMIN, Capabilities, Link, Plane, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol, Wire
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -69,9 +69,16 @@ class Access:
 
 
 class _SharedPlane(Plane):
-    def __init__(self, capabilities: Capabilities, link: Link) -> None:
+    def __init__(self, capabilities: Capabilities, link: Link, token: str) -> None:
         self.capabilities = capabilities
         self.link = link
+        self._token = token
+
+    def token(self, caller: str, expires_in: float | None = None, **claims: object) -> str:
+        """Return the token of the run; there is no other."""
+        if caller != ADMIN or expires_in is not None or claims or not self._token:
+            return super().token(caller, expires_in, **claims)
+        return self._token
 
     def close(self) -> None:
         self.link.close()
@@ -103,11 +110,13 @@ class EndpointTarget(Target):
             raw_grpc=open_to_all,
             org=org,
             dialect=dialect,
+            authenticated="authorization" in self.access.headers,
         )
 
     def plane(self) -> Plane:
         """Return the plane, through a link of its own."""
-        return _SharedPlane(self.capabilities, self.link())
+        scheme, _, token = self.access.headers.get("authorization", "").partition(" ")
+        return _SharedPlane(self.capabilities, self.link(), token if scheme.lower() == "bearer" else "")
 
     def link(self) -> Link:
         """Return a new link; the caller closes it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -51,6 +52,12 @@ class GrpcLink(Link):
                 queue_stream.end(None)
 
         return self._readers.start(read, call.cancel)
+
+    def as_caller(self, headers: Mapping[str, str]) -> Link:
+        """Return the same link, over the same channel, with those headers instead of its own."""
+        twin = copy.copy(self)
+        twin._metadata = tuple(headers.items())
+        return twin
 
     def close(self) -> None:
         """End open streams, then the channel."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
@@ -21,6 +21,7 @@ class InProcess(Protocol):
         ...
 
 
+Issue = Callable[[InProcess, str, float | None, Mapping[str, object]], str]
 Factory = Callable[[], AbstractContextManager[InProcess]]
 
 
@@ -44,6 +45,12 @@ class _OwnPlane(Plane):
     def another(self) -> Plane:
         return _OwnPlane(self._target)
 
+    def token(self, caller: str, expires_in: float | None = None, **claims: object) -> str:
+        return self._target.issue(self._plane, caller, expires_in, claims)
+
+    def revoke(self, token: str) -> None:
+        self._target.revoke(self._plane, token)
+
     def close(self) -> None:
         self._stack.close()
 
@@ -58,6 +65,8 @@ class PlanesTarget(Target):
     `connect(plane, stack)` gives the link, by default to `plane.async_stub()`;
     what it starts goes onto the stack. `move(plane, seconds)` moves a plane's clock,
     None where it can't be moved; `shut(plane)` has the plane end its streams as at a shutdown.
+    `issue(plane, caller, expires_in, claims)` makes a token, and `revoke(plane, token)` revokes one, where callers
+    need them.
     `offers` is the former name of `capabilities`.
     """
 
@@ -70,6 +79,8 @@ class PlanesTarget(Target):
         connect: Callable[[InProcess, ExitStack], Link] = _direct,
         move: Callable[[InProcess, float], None] | None = None,
         shut: Callable[[InProcess], None] | None = None,
+        issue: Issue | None = None,
+        revoke: Callable[[InProcess, str], None] | None = None,
         offers: Capabilities | None = None,
     ) -> None:
         self.name = name
@@ -77,6 +88,8 @@ class PlanesTarget(Target):
         self.connect = connect
         self._move = move
         self._shut = shut
+        self._issue = issue
+        self._revoke = revoke
         self.capabilities = capabilities or offers or Capabilities(fresh=True, clock=move is not None)
 
     def plane(self) -> Plane:
@@ -87,6 +100,18 @@ class PlanesTarget(Target):
         """Move a plane's clock."""
         assert self._move is not None
         self._move(plane, seconds)
+
+    def issue(self, plane: InProcess, caller: str, expires_in: float | None, claims: Mapping[str, object]) -> str:
+        """Return a token."""
+        if self._issue is None:
+            raise NotOffered(Capabilities.REASONS["issues_tokens"])
+        return self._issue(plane, caller, expires_in, claims)
+
+    def revoke(self, plane: InProcess, token: str) -> None:
+        """Revoke a token."""
+        if self._revoke is None:
+            raise NotOffered(Capabilities.REASONS["issues_tokens"])
+        self._revoke(plane, token)
 
     def shut(self, plane: InProcess) -> None:
         """Shut a plane down."""

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,6 +19,8 @@ from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import NotOffered, Refused, StreamEnded
 from flyteapps_contract.targets.wire import Wire
 
+ADMIN, VIEWER, BLIND = "admin", "viewer", "blind"
+"""Callers of planes that issue tokens: one with all rights, one that only reads, one that sees no project."""
 CALL_SECONDS = 10.0
 """Real seconds that a unary call may take."""
 
@@ -37,7 +39,8 @@ class Capabilities:
     `conflicting`: labels that make an app's next write meet one of the cluster's,
     empty where none are known. `measured`: timed checks make sense here. `org`: the
     plane's org where it is known beforehand, else "". `dialect`: the one that it is
-    judged by, a key of DIALECTS.
+    judged by, a key of DIALECTS. `authenticated`: callers need credentials. `issues_tokens`:
+    tokens can be had at will, with any claims, and revoked.
     """
 
     clock: bool = False
@@ -53,6 +56,8 @@ class Capabilities:
     measured: bool = False
     org: str = ""
     dialect: str = STANDARD
+    authenticated: bool = False
+    issues_tokens: bool = False
 
     REASONS: ClassVar[dict[str, str]] = {
         "clock": "the target's clock can't be moved",
@@ -66,6 +71,8 @@ class Capabilities:
         "pools": "a cluster of the plane's own serves every pool, so that no check can play one; configure some (the "
         "stand-in: flyteapps serve --pool default=simulated)",
         "conflicting": "no way is known to have a write meet one of the cluster's",
+        "authenticated": "callers need no credentials here",
+        "issues_tokens": "no tokens can be had at will here",
         "measured": "timed; run by the benchmarks alone",
     }
 
@@ -152,6 +159,10 @@ class Link(ABC):
     def stream(self, service: str, method: str, request: Message, response: type[Message]) -> QueueStream:
         """Return an open server stream."""
 
+    def as_caller(self, headers: Mapping[str, str]) -> Link:
+        """Return the same link with those headers instead of its own; the original one is closed for both."""
+        raise NotOffered("calls with other credentials can't be made over this link")
+
     @abstractmethod
     def close(self) -> None:
         """End what is open."""
@@ -166,6 +177,14 @@ class Plane(ABC):
     def advance(self, seconds: float) -> None:
         """Move the plane's time."""
         raise NotOffered(Capabilities.REASONS["clock"])
+
+    def token(self, caller: str, expires_in: float | None = None, **claims: object) -> str:
+        """Return a token for a caller (ADMIN, VIEWER, BLIND), with a lifetime, and with claims of other values."""
+        raise NotOffered(Capabilities.REASONS["issues_tokens"])
+
+    def revoke(self, token: str) -> None:
+        """Revoke a token."""
+        raise NotOffered(Capabilities.REASONS["issues_tokens"])
 
     def end(self) -> None:
         """Shut the plane down, where it is the target's own (offers.fresh)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pyqwest import FullResponse, ReadError, RemoteProtocolError, WriteError
@@ -35,6 +35,7 @@ class Answer:
     status: int
     code: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def post(
@@ -121,7 +122,8 @@ def _read(response: FullResponse) -> Answer:
                 code = _code(content, "error")
     elif response.status != 200:
         code = _code(body)
-    return Answer(response.status, code, body)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, code, body, headers)
 
 
 def _trailer(content: bytes, name: str) -> str:
