@@ -18,6 +18,7 @@ from flyteidl2.app.app_service_connect import AppServiceClient
 
 from flyteapps import Client, DeploymentStatus, PermissionDenied, Unavailable
 from flyteapps.testing import SILENCE, Call, FaultyTransport, MockServer, faults
+from flyteapps.testing.http_server import CUT
 from flyteapps_fake import FakeControlPlane
 
 from .conftest import SCOPE, Run
@@ -163,6 +164,19 @@ def test_a_proxy_with_faults(plane: FakeControlPlane, run: Run, rule: Callable[.
         assert run(client.apps.get, "hello").is_active() or transport.unapplied()
         assert [call.rpc for call in server.calls].count("Watch") == 2
     assert not plane.open_streams()
+
+
+@pytest.mark.parametrize("gone", [ConnectionResetError, BrokenPipeError, ConnectionAbortedError])
+async def test_a_client_that_has_gone_is_no_failure(gone: type[OSError]) -> None:
+    """Which error a write to it raises depends on the moment; the test that used the server doesn't fail for any."""
+    server = MockServer(lambda call: None)
+
+    async def application(*_: Any) -> None:
+        raise gone
+
+    vars(server)["_application"] = application
+    async with server:
+        await vars(server)["_server"]._app({CUT: lambda: None}, None, None)
 
 
 def test_no_thread_is_left() -> None:

@@ -25,6 +25,10 @@ Context = RequestContext[Any, Any]
 T = TypeVar("T")
 
 
+_GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+"""The errors of a write to a client that has gone; which one depends on the moment."""
+
+
 class MockServer:
     """A server whose calls a handler answers: `with MockServer(handler) as server: Client(server.url)`.
 
@@ -78,7 +82,7 @@ class MockServer:
         _cut.set(scope[CUT])
         try:
             await self._application(cast("Any", scope), receive, send)
-        except (ConnectionResetError, ConnectError):  # a connection that was reset, a stream whose client has gone
+        except (*_GONE, ConnectError):  # a connection that was reset, a client that has gone
             pass
         except Exception as failure:
             self._failures.append(failure)
