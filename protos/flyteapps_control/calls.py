@@ -11,6 +11,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Value
 
 from flyteapps_control.api import Api
+from flyteapps_control.arguments import selected, text, whole
 from flyteapps_control.v1 import control_pb2 as pb
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -49,12 +50,13 @@ class Calls:
 
     def list(self, rpc: str = "", *, limit: int = 0, **selection: Unpack[Selection]) -> list[pb.RecordedCall]:
         """Return the recorded calls that match, the oldest first; with `limit` the newest of them."""
-        request = pb.ListCallsRequest(select=selector(rpc, selection), limit=limit)
+        request = pb.ListCallsRequest(select=selector(rpc, selection), limit=whole("limit", limit))
         return list(self._api.call("ListCalls", request, pb.ListCallsResponse).calls)
 
     def verify(self, rpc: str = "", *, times: int | None = None, **selection: Unpack[Selection]) -> None:
         """Raise CallsDiffer unless so many recorded calls match, at least one where `times` is None."""
-        request = pb.VerifyCallsRequest(select=selector(rpc, selection), times=times)
+        wanted = whole("times", times) if times is not None else None
+        request = pb.VerifyCallsRequest(select=selector(rpc, selection), times=wanted)
         found = self._api.call("VerifyCalls", request, pb.VerifyCallsResponse)
         if not found.holds:
             raise CallsDiffer(found.explanation)
@@ -79,11 +81,10 @@ def selector(rpc: str, selection: Selection) -> pb.CallSelector:
     if unknown:
         known = ", ".join(Selection.__annotations__)
         raise TypeError(f"calls have no keyword {sorted(unknown)[0]!r}; they are selected by {known}")
-    app = pb.AppSelector(
-        project=selection.get("project", ""), domain=selection.get("domain", ""), name=selection.get("app", "")
-    )
+    app = selected(selection.get("app"), selection.get("project"), selection.get("domain"))
     values = _values(selection.get("where") or {})
-    select = pb.CallSelector(rpc=rpc, app=app, where=values, code=selection.get("code", "").upper())
+    code = text("code", selection.get("code", "")).upper()
+    select = pb.CallSelector(rpc=text("the RPC", rpc), app=app, where=values, code=code)
     since, until = selection.get("since"), selection.get("until")
     if since is not None:
         select.since.FromNanoseconds(_nanoseconds("since", since))

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 
 from flyteapps_control.api import Api
+from flyteapps_control.arguments import selected, text
 from flyteapps_control.durations import DurationLike, nanoseconds
 from flyteapps_control.v1 import control_pb2 as pb
 
@@ -74,7 +75,7 @@ class Clock:
 
         Print it to read it. Each wait has the timer that would end it, or the reason why there is none.
         """
-        request = pb.ExplainWaitsRequest(app=pb.AppSelector(project=project, domain=domain, name=app))
+        request = pb.ExplainWaitsRequest(app=selected(app, project, domain))
         return Why(self._api.call("ExplainWaits", request, pb.ExplainWaitsResponse))
 
     def advance(self, duration: DurationLike, *, progress: Progress | None = None) -> datetime.datetime:
@@ -107,8 +108,8 @@ class Clock:
         `progress`: as for `advance`. Raises ControlError where it hasn't within `limit`, with what is pending: the
         clock stays at the last timer.
         """
-        selector = pb.AppSelector(project=project, domain=domain, name=app)
-        request = pb.AdvanceClockRequest(until=pb.AdvanceClockRequest.Until(app=selector, status=status))
+        until = pb.AdvanceClockRequest.Until(app=selected(app, project, domain), status=text("status", status))
+        request = pb.AdvanceClockRequest(until=until)
         request.until.limit.FromNanoseconds(nanoseconds(limit))
         return self._advance(request, progress)
 

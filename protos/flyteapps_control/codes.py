@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flyteapps_control.arguments import text
+
 OK = "OK"
 CODES = (
     *("CANCELED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"),
@@ -12,8 +14,8 @@ CODES = (
 
 
 def code_name(code: str) -> str:
-    """Return the name of a code of an error, of any case and spelling. Raises ValueError."""
-    name = code.strip().upper().replace("-", "_").replace("CANCELLED", "CANCELED")
+    """Return the name of a code of an error, of any case and spelling. Raises ValueError, TypeError."""
+    name = text("a code", code).strip().upper().replace("-", "_").replace("CANCELLED", "CANCELED")
     if name not in CODES:
         raise ValueError(f"{code!r} is no code of an error: there are {', '.join(CODES)}")
     return name

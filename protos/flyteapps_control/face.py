@@ -10,6 +10,7 @@ from typing import Generic, ParamSpec
 
 from flyteapps_control import faults
 from flyteapps_control.api import Api
+from flyteapps_control.arguments import selected, text
 from flyteapps_control.calls import Calls
 from flyteapps_control.clock import Clock
 from flyteapps_control.loads import Loads
@@ -54,6 +55,9 @@ class Faults:
 
     def add(self, *rules: pb.Fault) -> list[pb.Fault]:
         """Add rules, all or none; return them with their ids. Raises ControlError."""
+        for each in rules:
+            if not isinstance(each, pb.Fault):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+                raise TypeError(f"a rule must be one of flyteapps_control.faults, such as fail(...), not {each!r:.80}")
         return list(self._api.call("AddFaults", pb.AddFaultsRequest(faults=rules), pb.AddFaultsResponse).faults)
 
     def list(self) -> list[pb.Fault]:
@@ -66,7 +70,7 @@ class Faults:
 
     def remove(self, *rules: pb.Fault | str) -> list[pb.Fault]:
         """Remove rules, by themselves or by their ids; return them as they were. Raises ControlError."""
-        ids = [each if isinstance(each, str) else each.id for each in rules]
+        ids = [each.id if isinstance(each, pb.Fault) else text("a rule to remove", each) for each in rules]
         if not ids:
             return []
         return list(self._api.call("RemoveFaults", pb.RemoveFaultsRequest(ids=ids), pb.RemoveFaultsResponse).faults)
@@ -89,7 +93,7 @@ class Control:
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps with a code; return how many there were."""
-        request = pb.DropStreamsRequest(app=pb.AppSelector(project=project, domain=domain, name=app), code=code)
+        request = pb.DropStreamsRequest(app=selected(app, project, domain), code=text("code", code))
         return self._api.call("DropStreams", request, pb.DropStreamsResponse).dropped
 
     def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
@@ -97,5 +101,5 @@ class Control:
 
         Without any selection, rules, declared loads, recorded calls, added scenarios and uses are removed, too.
         """
-        request = pb.ResetRequest(app=pb.AppSelector(project=project, domain=domain, name=app))
+        request = pb.ResetRequest(app=selected(app, project, domain))
         return self._api.call("Reset", request, pb.ResetResponse).removed

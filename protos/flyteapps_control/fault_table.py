@@ -6,6 +6,7 @@ A rule is a message of the control API. The table decides; the caller carries th
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -19,6 +20,12 @@ ENDING = frozenset(("fail", "reset", "http"))
 OF_STREAMS = frozenset(("cut", "stall", "repeat", "withhold", "reorder"))
 """The effects on the messages of a stream."""
 MAX_RULES = 10_000
+MAX_HEADER_CHARACTERS = 16_384
+"""Characters of the headers of an answer, names and values."""
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+_FRAMING = frozenset(("content-length", "transfer-encoding"))
+"""The headers that say where an answer ends."""
 GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -192,6 +199,8 @@ class FaultTable:
             uniform = fault.delay.uniform
             if uniform.min.ToNanoseconds() > uniform.max.ToNanoseconds():
                 raise ValueError("the delay's minimum is above its maximum")
+        elif effect == "http":
+            _check_answer(fault.http)
         for number in ("nth", "first", "every"):
             if fault.HasField(number) and getattr(fault, number) < 1:
                 raise ValueError(f"{number} counts from 1, not from {getattr(fault, number)}")
@@ -206,6 +215,22 @@ class FaultTable:
         for rule in self._rules.values():
             for rpc in rule.rpcs:
                 self.by_rpc.setdefault(rpc, RulesOfRpc()).add(rule)
+
+
+def _check_answer(answer: Fault.HttpAnswer) -> None:
+    """Raise ValueError for an answer that no server can send."""
+    for name, value in sorted(answer.headers.items()):
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header of HTTP")
+        if name.lower() in _FRAMING:
+            raise ValueError(f"the header {name} is up to the server, which sends the body as it is")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the header {name} can't be {value!r:.80}: it has characters of a line in Latin-1")
+    size = sum(len(name) + len(value) for name, value in answer.headers.items())
+    if size > MAX_HEADER_CHARACTERS:
+        raise ValueError(f"headers have at most {MAX_HEADER_CHARACTERS:,} characters, and these {size:,}")
+    if answer.body and answer.status in (204, 304):
+        raise ValueError(f"an answer of HTTP {answer.status} has no body")
 
 
 class RulesOfRpc:

@@ -13,9 +13,10 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from flyteapps_control.arguments import number, selected, text, texts, whole
 from flyteapps_control.codes import code_name
 from flyteapps_control.durations import DurationLike, nanoseconds
-from flyteapps_control.v1.control_pb2 import AppSelector, Fault
+from flyteapps_control.v1.control_pb2 import Fault
 
 
 class Selection(TypedDict, total=False):
@@ -55,9 +56,11 @@ def fail(
     """Answer with an error; with `applied` the call is carried out, and its answer lost."""
     packed: list[AnyMessage] = []
     for detail in details:
+        if not isinstance(detail, Message):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+            raise TypeError(f"details must be messages of protobuf, not {detail!r:.80}")
         packed.append(AnyMessage())
         packed[-1].Pack(detail)
-    effect = Fault.Fail(code=code_name(code), message=message, details=packed, applied=applied)
+    effect = Fault.Fail(code=code_name(code), message=text("message", message), details=packed, applied=applied)
     return _rule(rpc, selection, fail=effect)
 
 
@@ -78,11 +81,13 @@ def delay(
         raise ValueError("a delay needs seconds, as one duration or as a pair (minimum, maximum), or a median")
     effect = Fault.Delay(real=real)
     if median is not None:
-        if not 0 < sigma <= 10:
+        if not 0 < number("sigma", sigma) <= 10:
             raise ValueError(f"sigma must be over 0 and at most 10, not {sigma!r}")
         effect.log_normal.median.CopyFrom(_duration("median", median))
         effect.log_normal.sigma = sigma
     elif isinstance(seconds, tuple):
+        if len(seconds) != 2:  # pyright: ignore[reportUnnecessaryComparison]  # what users hand in
+            raise ValueError(f"seconds must be one duration or a pair (minimum, maximum), not {seconds!r:.80}")
         low, high = seconds
         effect.uniform.min.CopyFrom(_duration("the minimum", low, zero=True))
         effect.uniform.max.CopyFrom(_duration("the maximum", high))
@@ -112,26 +117,26 @@ def answer(
 
     `headers_sent`: headers of the answer. `retry_after`: its Retry-After, in seconds.
     """
-    if not 200 <= status <= 599:
+    if not 200 <= whole("status", status) <= 599:
         raise ValueError(f"a status of HTTP is from 200 to 599, not {status}")
-    sent = {name.lower(): value for name, value in (headers_sent or {}).items()}
+    sent = {name.lower(): value for name, value in texts("headers_sent", headers_sent or {}).items()}
     if retry_after is not None:
-        if retry_after < 0:
-            raise ValueError(f"retry_after must not be negative: {retry_after}")
-        sent["retry-after"] = str(retry_after)
+        sent["retry-after"] = str(whole("retry_after", retry_after))
     content = body.encode() if isinstance(body, str) else body
+    if not isinstance(content, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+        raise TypeError(f"body must be bytes or a text, not {body!r:.80}")
     return _rule(rpc, selection, http=Fault.HttpAnswer(status=status, headers=sent, body=content, applied=applied))
 
 
 def cut(rpc: str, *, after: int, code: str = "UNAVAILABLE", **selection: Unpack[Selection]) -> Fault:
     """End a stream after so many messages; `code=""` for an end without an error."""
-    effect = Fault.Cut(after=_count("after", after, 0), code=code_name(code) if code else "")
+    effect = Fault.Cut(after=whole("after", after), code=code_name(code) if code else "")
     return _rule(rpc, selection, cut=effect)
 
 
 def stall(rpc: str, *, after: int, seconds: DurationLike | None = None, **selection: Unpack[Selection]) -> Fault:
     """Let a stream fall silent after so many messages, for so long, or for good."""
-    effect = Fault.Stall(after=_count("after", after, 0))
+    effect = Fault.Stall(after=whole("after", after))
     if seconds is not None:
         effect.duration.CopyFrom(_duration("seconds", seconds))
     return _rule(rpc, selection, stall=effect)
@@ -139,17 +144,17 @@ def stall(rpc: str, *, after: int, seconds: DurationLike | None = None, **select
 
 def repeat(rpc: str, *, message: int, **selection: Unpack[Selection]) -> Fault:
     """Send one message of a stream twice: `message` is its number, from 1."""
-    return _rule(rpc, selection, repeat=Fault.Rearrange(message=_count("message", message, 1)))
+    return _rule(rpc, selection, repeat=Fault.Rearrange(message=whole("message", message, 1)))
 
 
 def withhold(rpc: str, *, message: int, **selection: Unpack[Selection]) -> Fault:
     """Leave one message of a stream out: `message` is its number, from 1."""
-    return _rule(rpc, selection, withhold=Fault.Rearrange(message=_count("message", message, 1)))
+    return _rule(rpc, selection, withhold=Fault.Rearrange(message=whole("message", message, 1)))
 
 
 def reorder(rpc: str, *, message: int, **selection: Unpack[Selection]) -> Fault:
     """Send one message of a stream after the next one: `message` is its number, from 1."""
-    return _rule(rpc, selection, reorder=Fault.Rearrange(message=_count("message", message, 1)))
+    return _rule(rpc, selection, reorder=Fault.Rearrange(message=whole("message", message, 1)))
 
 
 def stale(rpc: str = "Get", *, age: DurationLike, **selection: Unpack[Selection]) -> Fault:
@@ -162,7 +167,7 @@ def stale(rpc: str = "Get", *, age: DurationLike, **selection: Unpack[Selection]
 
 def steal_lease(rpc: str = "UpdateStatus", *, cluster: str, **selection: Unpack[Selection]) -> Fault:
     """Let another cluster take the app before a report on it, which then is one of a cluster that doesn't hold it."""
-    if not cluster:
+    if not text("cluster", cluster):
         raise ValueError("steal_lease needs the name of a cluster that takes the app")
     return _rule(rpc, selection, steal_lease=Fault.StealLease(cluster=cluster))
 
@@ -179,27 +184,25 @@ def _rule(rpc: str, selection: Selection, **effect: Any) -> Fault:
         raise ValueError(f"{' and '.join(chosen)} exclude each other: give one of them")
     for name in chosen[:1]:
         if name == "probability":
-            if not 0 < fields[name] <= 1:
+            if not 0 < number(name, fields[name]) <= 1:
                 raise ValueError(f"probability must be over 0 and at most 1, not {fields[name]!r}")
         else:
-            _count(name, fields[name], 1)
+            whole(name, fields[name], 1)
     if fields.get("times") is not None:
-        _count("times", fields["times"], 1)
+        whole("times", fields["times"], 1)
     if fields.get("lifetime") is not None:
         fields["lifetime"] = _duration("lifetime", fields["lifetime"])
-    selector = AppSelector(
-        project=fields.pop("project", ""), domain=fields.pop("domain", ""), name=fields.pop("app", "")
+    if fields.get("headers") is not None:
+        fields["headers"] = texts("headers", fields["headers"])
+    if fields.get("caller") is not None:
+        text("caller", fields["caller"])
+    selector = selected(fields.pop("app", ""), fields.pop("project", ""), fields.pop("domain", ""))
+    fault = Fault(
+        rpc=text("the RPC", rpc), **{name: value for name, value in fields.items() if value is not None}, **effect
     )
-    fault = Fault(rpc=rpc, **{name: value for name, value in fields.items() if value is not None}, **effect)
     if selector.ByteSize():
         fault.app.CopyFrom(selector)
     return fault
-
-
-def _count(name: str, value: int, least: int) -> int:
-    if not least <= value < 2**31:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return value
 
 
 def _duration(name: str, value: DurationLike, *, zero: bool = False) -> Duration:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from flyteapps_control.api import Api
+from flyteapps_control.arguments import selected
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1 import control_pb2 as pb
 
@@ -18,13 +19,13 @@ def load_of(text: str, *, app: str = "", project: str = "", domain: str = "") ->
     """Return a load by its text, such as "50rps", "20 concurrent" or "0". Raises ValueError."""
     found = _TEXT.fullmatch(text.strip()) if isinstance(text, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
     if found is None:
-        raise ValueError(f"the load {text!r} is invalid: {_EXAMPLES}")
+        raise ValueError(f"the load {text!r:.80} is invalid: {_EXAMPLES}")
     number, unit = float(found["number"]), found["unit"]
     if number and unit is None:
         raise ValueError(f"the load {text!r} has no unit: {_EXAMPLES}")
     if number > MAX_AMOUNT:
-        raise ValueError(f"the load {text!r} is over {MAX_AMOUNT:,.0f}")
-    load = pb.Load(app=pb.AppSelector(project=project, domain=domain, name=app))
+        raise ValueError(f"the load {text!r:.80} is over {MAX_AMOUNT:,.0f}")
+    load = pb.Load(app=selected(app, project, domain))
     if unit == "concurrent":
         load.concurrent_requests = number
     else:
@@ -105,5 +106,5 @@ class Loads:
         """Remove the load with exactly these globs, or all without any; return what was removed."""
         request = pb.ClearLoadsRequest()
         if app or project or domain:
-            request.app.CopyFrom(pb.AppSelector(project=project, domain=domain, name=app))
+            request.app.CopyFrom(selected(app, project, domain))
         return list(self._api.call("ClearLoads", request, pb.ClearLoadsResponse).loads)

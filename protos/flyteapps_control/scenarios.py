@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
 
 from flyteapps_control.api import Api
+from flyteapps_control.arguments import selected, text, whole
 from flyteapps_control.v1 import control_pb2 as pb
 
 
@@ -40,8 +41,8 @@ class Scenarios:
         What an app names itself wins. Uses with `times` come first, in the order in which they were added; of the
         others the last. Raises ControlError for an unknown scenario.
         """
-        selector = pb.AppSelector(project=project, domain=domain, name=app)
-        request = pb.UseScenarioRequest(scenario=name, app=selector, times=times)
+        apps = selected(app, project, domain)
+        request = pb.UseScenarioRequest(scenario=text("the scenario", name), app=apps, times=whole("times", times))
         return self._api.call("UseScenario", request, pb.UseScenarioResponse).use
 
     def list(self) -> list[pb.Scenario]:
@@ -55,14 +56,10 @@ class Scenarios:
     def remove(self, *which: str | pb.Scenario | pb.ScenarioUse) -> None:
         """Remove added scenarios (by name) with their uses, and uses; all or none. Raises ControlError."""
         if which:
-            self._remove(
-                names=[
-                    each if isinstance(each, str) else each.name
-                    for each in which
-                    if not isinstance(each, pb.ScenarioUse)
-                ],
-                uses=[each.id for each in which if isinstance(each, pb.ScenarioUse)],
-            )
+            uses = [each.id for each in which if isinstance(each, pb.ScenarioUse)]
+            others = [each for each in which if not isinstance(each, pb.ScenarioUse)]
+            names = [each.name if isinstance(each, pb.Scenario) else text("a scenario", each) for each in others]
+            self._remove(names=names, uses=uses)
 
     def clear(self) -> None:
         """Remove all scenarios that were added, and all uses."""
@@ -77,6 +74,8 @@ class Scenarios:
 
 def _struct(source: Mapping[str, Any]) -> Struct:
     try:
-        return ParseDict(json.loads(json.dumps(source)), Struct())
-    except (TypeError, ValueError, RecursionError) as error:
+        if not isinstance(source, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+            raise TypeError(f"it is {source!r:.80}")
+        return ParseDict(json.loads(json.dumps(source, allow_nan=False)), Struct())
+    except (TypeError, ValueError, ArithmeticError, RecursionError, ParseError) as error:
         raise ValueError(f"scenarios must be a path, or a mapping of what JSON knows: {error}") from None

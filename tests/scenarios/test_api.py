@@ -139,7 +139,7 @@ def test_what_cannot_be_removed_or_used(control: Control) -> None:
         control.scenarios.remove(use)
     with pytest.raises(ControlError, match="the scenario 'frist' is unknown; did you mean first"):
         control.scenarios.use("frist")
-    with pytest.raises(ControlError, match="times"):
+    with pytest.raises(ValueError, match="times"):
         control.scenarios.use("first", times=-1)
     assert len(control.scenarios.list()) == 18
 

@@ -9,8 +9,7 @@ from typing import Any, Final
 from connectrpc.method import MethodInfo
 
 from flyteapps.transports.transport import Transport
-from flyteapps_control.requests import app_named_by
-from flyteapps_control.selection import Subject
+from flyteapps_control.selection import Subject, app_named_by
 
 SILENCE: Final = object()
 """An item of a stream of MockTransport: no message comes any more, and the stream stays open."""

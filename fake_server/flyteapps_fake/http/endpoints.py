@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
-from flyteapps_control.requests import app_named_by
+from flyteapps_control.selection import app_named_by
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.service import SERVICE, ControlService, Row
 from flyteapps_fake.core.call import Call
