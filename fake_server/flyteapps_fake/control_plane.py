@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
+from flyteapps_fake.core.dialect import CLOSED
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.dialects import Maker
@@ -236,6 +237,7 @@ class FakeControlPlane(Plane):
 
     def close(self) -> None:
         """Stop what `serve` started, end the open streams, and refuse every call from now on, with UNAVAILABLE."""
+        self.end_delayed(CLOSED)  # while the servers can still send the answers
         while self._servers:
             self._servers.pop().close()
         super().close()

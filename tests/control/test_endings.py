@@ -5,20 +5,24 @@ from __future__ import annotations
 import pickle
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+import grpc
+import httpx
 import pytest
 from connectrpc.errors import ConnectError
-from flyteidl2.app.app_payload_pb2 import CreateRequest
+from flyteidl2.app.app_payload_pb2 import CreateRequest, GetRequest
 
 from flyteapps_control.api import ControlError
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.operations import CREATE
+from flyteapps_fake.core.operations import CREATE, GET
+from flyteapps_fake.servers.embedded import EmbeddedServer
 
-from .calls import create, watch
+from .calls import create, get, watch
 
 
 @pytest.mark.parametrize("real", [False, True])
@@ -42,6 +46,66 @@ def test_a_closed_plane_ends_its_delayed_calls(clock: Any, real: bool) -> None:
     thread.join(20)
     assert [(each.code.name, "closed" in each.message) for each in refusals] == [("UNAVAILABLE", True)]
     assert (plane.count(), plane.recorded_calls()[0].code) == (0, "UNAVAILABLE")
+
+
+def by_connect(server: EmbeddedServer) -> str:
+    """Make a Get over Connect; return its code."""
+    path = f"{server.url}/flyteidl2.app.AppService/Get"
+    answer = httpx.post(path, content=get().SerializeToString(), headers={"content-type": "application/proto"})
+    return str(answer.json()["code"]).upper()
+
+
+def by_grpc(target: str) -> str:
+    """Make a Get over gRPC; return its code."""
+    with grpc.insecure_channel(target) as channel:
+        method = channel.unary_unary(GET.path, request_serializer=GetRequest.SerializeToString)
+        with pytest.raises(grpc.RpcError) as refused:
+            method(get(), timeout=60)
+        return str(refused.value.code().name)  # type: ignore[attr-defined]  # an error of a call has a code
+
+
+SERVED: dict[str, Callable[[EmbeddedServer], str]] = {
+    "connect": by_connect,
+    "gRPC": lambda server: by_grpc(f"localhost:{server.port}"),
+    "grpcio": lambda server: by_grpc(server.grpc_target),
+}
+
+
+@pytest.mark.parametrize("way", SERVED.values(), ids=SERVED)
+def test_a_closed_plane_answers_its_delayed_calls_over_the_wire(way: Callable[[EmbeddedServer], str]) -> None:
+    """The client gets UNAVAILABLE, and no thread of a server waits for a clock that nothing moves."""
+    plane = FakeControlPlane(clock="manual", call_log=10)
+    server = plane.serve()
+    plane.faults.delay("Get", seconds=60)
+    codes: list[str] = []
+    client = threading.Thread(target=lambda: codes.append(way(server)), daemon=True)
+    client.start()
+    while not plane.recorded_calls():
+        time.sleep(0)
+    closing = threading.Thread(target=plane.close, daemon=True)
+    closing.start()
+    for each in (closing, client):
+        each.join(30)
+    assert not closing.is_alive() and codes == ["UNAVAILABLE"]
+
+
+def test_a_closed_server_of_grpcio_ends_its_delayed_calls() -> None:
+    """Its plane may go on: the call is over, and not carried out."""
+    with FakeControlPlane(clock="manual", call_log=10) as plane:
+        server = plane.serve()
+        plane.faults.delay("Get", seconds=60)
+        codes: list[str] = []
+        target = server.grpc_target
+        client = threading.Thread(target=lambda: codes.append(by_grpc(target)), daemon=True)
+        client.start()
+        while not plane.recorded_calls():
+            time.sleep(0)
+        closing = threading.Thread(target=server.close, daemon=True)
+        closing.start()
+        for each in (closing, client):
+            each.join(30)
+        assert not closing.is_alive() and codes == ["UNAVAILABLE"]
+        assert plane.recorded_calls()[0].code == "CANCELED"
 
 
 @pytest.mark.parametrize("effect", ["fail", "answer", "reset"])

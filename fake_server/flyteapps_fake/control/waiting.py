@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.errors import Code, RpcError
 
-MAX_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 0.1
 """Real seconds until a wait is noticed to be void, at most."""
 POLL_SECONDS = 0.01
 """Real seconds between two looks at a clock that is moved by hand."""

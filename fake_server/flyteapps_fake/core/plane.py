@@ -469,6 +469,11 @@ class Plane:
         """End every open stream and delayed call with UNAVAILABLE, and refuse new streams."""
         with self._lock:
             self._dialect.streams.end(RpcError(Code.UNAVAILABLE, message))
+        self.end_delayed(message)
+
+    def end_delayed(self, message: str) -> None:
+        """End every call that a fault delays, with UNAVAILABLE."""
+        with self._lock:
             self._interceptor.delays.end(RpcError(Code.UNAVAILABLE, message))
 
     def close(self) -> None:

@@ -87,6 +87,14 @@ class SyncServicer:
             services.setdefault(operation.service, {})[operation.method] = make(behavior, response_serializer=identity)
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 
+    def _outcome(self, postponed: Postponed, deadline: float | None) -> Any:
+        """Sleep until the call may go on, and return what it returns. Raises RpcError, also where the server ends."""
+        for seconds in pauses(postponed, deadline):
+            if self._ending is not None:
+                raise RpcError(Code.UNAVAILABLE, self._ending)
+            time.sleep(seconds)
+        return postponed.resume()
+
     def _unary(
         self, operation: Operation, read: Callable[[Any], Message]
     ) -> Callable[[Any, grpc.ServicerContext], bytes]:
@@ -96,7 +104,7 @@ class SyncServicer:
                 try:
                     return self._plane.call(call)
                 except Postponed as postponed:
-                    return _outcome(postponed, call.deadline)
+                    return self._outcome(postponed, call.deadline)
             except RpcError as error:
                 _abort(context, error)
 
@@ -123,7 +131,7 @@ class SyncServicer:
             try:
                 subscription = self._plane.open(call)
             except Postponed as postponed:
-                subscription = _outcome(postponed, call.deadline)
+                subscription = self._outcome(postponed, call.deadline)
             subscription.wake = wake.set
             context.add_callback(wake.set)
             while context.is_active():
@@ -140,13 +148,6 @@ class SyncServicer:
             self._wakes.discard(wake)
             if subscription is not None:
                 subscription.close()
-
-
-def _outcome(postponed: Postponed, deadline: float | None) -> Any:
-    """Sleep until the call may go on, and return what it returns. Raises RpcError."""
-    for seconds in pauses(postponed, deadline):
-        time.sleep(seconds)
-    return postponed.resume()
 
 
 def _abort(context: grpc.ServicerContext, error: RpcError) -> NoReturn:
