@@ -35,16 +35,19 @@ def move(api: Api, request: pb.AdvanceClockRequest, progress: Progress | None = 
 class Why(list[pb.Wait]):
     """The waits of a plane, at most 1,000; as a text, a line each below what moves the clock.
 
-    `clock`: what moves the clock, in a sentence. `total`: how many waits there are.
+    `clock`: what moves the clock, in a sentence. `total`: how many waits there are. `otherwise`: the states of selected
+    apps for which nothing waits, or that there is no such app.
     """
 
     def __init__(self, found: pb.ExplainWaitsResponse) -> None:
         super().__init__(found.waits)
         self.clock = found.clock
         self.total = found.wait_count
+        self.otherwise = found.otherwise
 
     def __str__(self) -> str:
-        lines = [each.text for each in self] or ["nothing waits"]
+        nothing = f"nothing waits: {self.otherwise}" if self.otherwise else "nothing waits"
+        lines = [each.text for each in self] or [nothing]
         if self.total > len(self):
             lines.append(f"... and {self.total - len(self)} more")
         return "\n".join([self.clock, *lines])

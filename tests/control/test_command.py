@@ -14,7 +14,7 @@ from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_payload_pb2 import CreateRequest, WatchRequest
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.cli.control.faults import EFFECTS
+from flyteapps_fake.cli.control.faults import EFFECTS, Effect
 from flyteapps_fake.cli.control.main import control, main
 
 
@@ -234,6 +234,8 @@ def test_streams_end_and_apps_go(plane: FakeControlPlane, run: Run) -> None:
         ("clock show --timeout 0", "timeout must be over 0"),
         ("clock show --endpoint https://localhost:1 --ca-cert no-such.pem", "no-such.pem"),
         ("streams drop --code NOPE", "'NOPE' is no code"),
+        ("scenarios use crash-loop --times 0", "--times"),
+        ("scenarios add no-such.yaml", "flyteapps control: no-such.yaml: can't be read: No such file"),
         ("load hello 50", "the load '50' has no unit: write it as 50rps"),
         ("load hello -- -5rps", "the load '-5rps' is invalid"),
         ("load hello", "a load is missing after the app"),
@@ -246,6 +248,15 @@ def test_invalid_input_is_one_line(run: Run, line: str, message: str) -> None:
     assert (status, out) == (2, "")
     assert err.startswith("flyteapps control: ") and err.count("\n") == 1
     assert message in err
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
+def test_the_help_of_an_effect_names_an_rpc_that_can_have_it(run: Run, effect: Effect) -> None:
+    """The RPC of the text is that of the example, which is added as it stands."""
+    rpc = effect.rpc or effect.example.split()[2]
+    assert run(effect.example).status == 0
+    shown = " ".join(run(f"faults {effect.name} --help").out.split())
+    assert (f"RPC is such as {rpc}, or * for all." in shown) == (not effect.rpc)
 
 
 def test_loads_are_declared_listed_and_cleared(run: Run, plane: FakeControlPlane) -> None:

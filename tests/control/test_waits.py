@@ -63,6 +63,8 @@ def test_a_watch_waits_for_the_next_step_of_its_app(plane: FakeControlPlane) -> 
     assert "proj/dev/demo is ACTIVE, and changes by a write or a request alone" in line or "it scales to zero" in line
     stream.close()
     assert str(plane.clock.why()).endswith("\nnothing waits")
+    assert str(plane.clock.why(app="demo")).endswith("\nnothing waits: proj/dev/demo is ACTIVE")
+    assert str(plane.clock.why(app="absent")).endswith("\nnothing waits: there is no such app")
 
 
 def test_a_watch_without_its_app(plane: FakeControlPlane) -> None:

@@ -22,6 +22,8 @@ DAY = 86_400 * 1_000_000_000
 STATUSES = tuple(short_name(value) for value in Status.DeploymentStatus.values() if value)
 MAX_LISTED = 1_000
 """Timers in one answer."""
+MAX_NAMED = 5
+"""Apps whose states are in one text."""
 _PURPOSE = "the clock was advanced, which stands at the last timer that fired"
 """The text for the error of a move that is given up."""
 
@@ -47,6 +49,8 @@ class ClockService:
         waits, now = self._plane.waits(request.app), self._plane.now_ns()
         answer = pb.ExplainWaitsResponse(clock=self._moved_by(now), wait_count=len(waits))
         answer.now.FromNanoseconds(now)
+        if not waits and request.app.ByteSize():
+            answer.otherwise = _states(self._plane, request.app)
         answer.waits.extend(_wait_message(each, now) for each in waits[:MAX_LISTED])
         return answer
 
@@ -181,12 +185,12 @@ class _Until(_Move):
         return True
 
     def _refuse(self, due: int | None) -> NoReturn:
-        found = self._plane.statuses(self._request.until.app)
         why = "nothing is pending that would change it" if due is None else f"within {text_of(self._limit)}"
         if due is not None and due > END:
             why = "and the clock stops with the year 9000"
-        shown = ", ".join(f"{name} is {status}" for name, status in found[:5]) or "there is no such app"
-        raise RpcError(Code.FAILED_PRECONDITION, f"no app is {self._wanted}, {why}: {shown}")
+        moved = f"; the clock was moved, to {moment_text(self._plane.now_ns())}" if self._fired else ""
+        shown = _states(self._plane, self._request.until.app)
+        raise RpcError(Code.FAILED_PRECONDITION, f"no app is {self._wanted}, {why}: {shown}{moved}")
 
     @property
     def _can_rest(self) -> bool:
@@ -195,6 +199,13 @@ class _Until(_Move):
     def _fill(self, rest: pb.AdvanceClockRequest) -> None:
         rest.until.CopyFrom(self._request.until)
         rest.until.limit.FromNanoseconds(self._left)
+
+
+def _states(plane: Plane, selected: pb.AppSelector) -> str:
+    """Return the states of selected apps, of the first ones where there are many."""
+    found = plane.statuses(selected)
+    more = f", and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    return ", ".join(f"{name} is {status}" for name, status in found[:MAX_NAMED]) + more or "there is no such app"
 
 
 def _wait_message(wait: Wait, now: int) -> pb.Wait:

@@ -270,16 +270,18 @@ class ExplainWaitsRequest(_message.Message):
     def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
 
 class ExplainWaitsResponse(_message.Message):
-    __slots__ = ("clock", "now", "waits", "wait_count")
+    __slots__ = ("clock", "now", "waits", "wait_count", "otherwise")
     CLOCK_FIELD_NUMBER: _ClassVar[int]
     NOW_FIELD_NUMBER: _ClassVar[int]
     WAITS_FIELD_NUMBER: _ClassVar[int]
     WAIT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OTHERWISE_FIELD_NUMBER: _ClassVar[int]
     clock: str
     now: _timestamp_pb2.Timestamp
     waits: _containers.RepeatedCompositeFieldContainer[Wait]
     wait_count: int
-    def __init__(self, clock: _Optional[str] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits: _Optional[_Iterable[_Union[Wait, _Mapping]]] = ..., wait_count: _Optional[int] = ...) -> None: ...
+    otherwise: str
+    def __init__(self, clock: _Optional[str] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits: _Optional[_Iterable[_Union[Wait, _Mapping]]] = ..., wait_count: _Optional[int] = ..., otherwise: _Optional[str] = ...) -> None: ...
 
 class Wait(_message.Message):
     __slots__ = ("rpc", "subject", "caller", "protocol", "since", "awaited", "timer", "reason", "text", "status")

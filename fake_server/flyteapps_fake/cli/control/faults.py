@@ -217,7 +217,7 @@ def _adding(effect: Effect) -> click.Command:
     return command(
         effect.name,
         run,
-        effect.help if effect.rpc else f"{effect.help} RPC is such as Create, or * for all.",
+        effect.help if effect.rpc else f"{effect.help} RPC is such as {effect.example.split()[2]}, or * for all.",
         effect.example,
         arguments=effect.arguments if effect.rpc else (click.Argument(["rpc"]), *effect.arguments),
         groups=(Group("Effect", effect.options), _selection()) if effect.options else (_selection(),),

@@ -98,7 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except ControlError as error:
         return _fail(str(error), INVALID if error.code in INVALID_CODES else REFUSED)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        return _fail(f"{error.filename}: can't be read: {error.strerror}" if error.filename else str(error), INVALID)
+    except ValueError as error:
         return _fail(str(error), INVALID)
     return status if isinstance(status, int) else 0
 

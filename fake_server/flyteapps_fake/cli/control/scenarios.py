@@ -14,8 +14,8 @@ def _add(connection: Connection, *, files: tuple[str, ...]) -> None:
     connection.show([plain(each) for each in added], "\n".join(f"added {each.name}" for each in added))
 
 
-def _use(connection: Connection, *, name: str, app: str, project: str, domain: str, times: int) -> None:
-    found = connection.control.scenarios.use(name, app=app, project=project, domain=domain, times=times)
+def _use(connection: Connection, *, name: str, app: str, project: str, domain: str, times: int | None) -> None:
+    found = connection.control.scenarios.use(name, app=app, project=project, domain=domain, times=times or 0)
     connection.show(plain(found), _used(found))
 
 
@@ -73,8 +73,7 @@ scenarios = click.Group(
                         *app_options("Starts of apps: a glob on names"),
                         option(
                             ["--times"],
-                            type=click.IntRange(0, 2**31 - 1),
-                            default=0,
+                            type=click.IntRange(1, 2**31 - 1),
                             show_default="all",
                             help="How many starts of these apps, all together, such as 1.",
                         ),
