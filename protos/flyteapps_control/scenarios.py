@@ -30,7 +30,8 @@ class Scenarios:
         a file that can't be read.
         """
         if isinstance(source, str | os.PathLike):
-            request = pb.AddScenariosRequest(text=Path(source).read_text(encoding="utf-8"), name=os.fspath(source))
+            name = os.fspath(source)
+            request = pb.AddScenariosRequest(text=_text_of(name), name=name)
         else:
             request = pb.AddScenariosRequest(content=_struct(source))
         return list(self._api.call("AddScenarios", request, pb.AddScenariosResponse).scenarios)
@@ -70,6 +71,13 @@ class Scenarios:
 
     def _remove(self, **which: Any) -> None:
         self._api.call("RemoveScenarios", pb.RemoveScenariosRequest(**which), pb.RemoveScenariosResponse)
+
+
+def _text_of(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: is not text in UTF-8") from None
 
 
 def _struct(source: Mapping[str, Any]) -> Struct:

@@ -16,7 +16,7 @@ from flyteapps_fake.servers import scenario_files
 from flyteapps_fake.servers.assembly import assemble
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.scenario_files import ScenarioFiles
-from flyteapps_fake.simulation.files.sources import Stamp
+from flyteapps_fake.simulation.files.sources import Stamp, stamp_of
 from flyteapps_fake.simulation.files.watching import FileWatch
 
 from .driving import last_message, restart, start
@@ -108,6 +108,32 @@ def test_a_file_that_is_gone_is_reported_once(served: Served) -> None:
     served.write(TEXT % "again")
     served.watch.look()
     assert restart(served.plane) == "again"
+
+
+def test_a_file_that_becomes_something_else(served: Served) -> None:
+    """A directory or a pipe in its place is reported, and not read, which could take for good."""
+    reported = f"{served.path}: is no file any more; the scenarios that were read before stay in force"
+    served.path.unlink()
+    served.path.mkdir()
+    served.stamps[str(served.path)] = stamp_of(str(served.path))
+    assert served.watch.look() == [reported]
+    served.path.rmdir()
+    os.mkfifo(served.path)
+    served.stamps[str(served.path)] = Stamp(0, 0, -1, regular=False)
+    assert stamp_of(str(served.path)) == Stamp(0, 0, served.path.stat().st_ino, regular=False)
+    assert served.watch.look() == [reported]
+    assert start(served.plane) == "first"
+
+
+def test_a_file_that_is_replaced_by_one_of_the_same_age_and_size(tmp_path: Path) -> None:
+    """As by `mv` of a copy with its times: another version."""
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.write_text("x")
+        os.utime(path, ns=(0, 0))
+    before = stamp_of(str(paths[0]))
+    paths[1].rename(paths[0])
+    assert stamp_of(str(paths[0])) != before
 
 
 async def test_a_server_looks_again_and_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
+from typing import TypeGuard
 
 from flyteidl2.app.app_definition_pb2 import Status
 
 from flyteapps_control.durations import nanoseconds
 from flyteapps_fake.core.lifecycle import ACTIVE, PENDING, qualifies, short_name, substate_name, traits_of
-from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.core.validation import MAX_QUOTE_CHARACTERS, quoted
 from flyteapps_fake.simulation.files import format as fields
 from flyteapps_fake.simulation.files.format import Field
-from flyteapps_fake.simulation.files.located import ScenarioError, Value
+from flyteapps_fake.simulation.files.located import Scalar, ScenarioError, Value
 from flyteapps_fake.simulation.scenarios import Size
 
 _WITH_CONTAINERS = frozenset(
@@ -90,10 +91,10 @@ def substate_of(value: Value, state: int) -> int:
 def whole_of(value: Value, what: str, least: int, most: int) -> int:
     """Return a whole number in these bounds."""
     number = value.scalar
-    if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
+    if not _is_whole(number):
         raise value.fail(f"{what} must be a whole number, not {_shown(value)}")
     if not least <= number <= most:
-        raise value.fail(f"{what} must be from {least} to {most:,}, not {value.text}")
+        raise value.fail(f"{what} must be from {least} to {most:,}, not {value.text[:MAX_QUOTE_CHARACTERS]}")
     return int(number)
 
 
@@ -102,7 +103,7 @@ def weight_of(value: Value | None) -> float:
     if value is None:
         return 1.0
     number = value.scalar
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= 1e9:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= fields.MAX_WEIGHT:
         raise value.fail(f"weight must be a number over 0, and at most a billion, not {_shown(value)}")
     return float(number)
 
@@ -149,6 +150,12 @@ def size_of(value: Value | None, state: int, substate: int) -> Size | int:
     if found not in (Size.NONE, 0) and (state == PENDING or substate == Status.SCALED_TO_ZERO):
         raise value.fail(f"replicas: an app has none while it is {substate_name(substate) if substate else 'PENDING'}")
     return Size.NONE if found == 0 else found
+
+
+def _is_whole(number: Scalar) -> TypeGuard[int | float]:
+    return not isinstance(number, bool) and (
+        isinstance(number, int) or (isinstance(number, float) and number.is_integer())
+    )
 
 
 def _shown(value: Value) -> str:

@@ -17,6 +17,10 @@ MAX_SCENARIOS = 1_000
 """Scenarios in one text."""
 MAX_STEPS = 10_000
 """Steps in one text, those of an alias counted wherever it stands."""
+MAX_BRANCHES = 100
+"""Branches of one choice."""
+MAX_LABELS = 100
+"""Labels of one `when`."""
 MAX_NESTING = 5
 """Loops and choices inside of each other."""
 MAX_TEXT = 1_000
@@ -26,6 +30,7 @@ MAX_LINES = 100
 MAX_TIMES = 1_000_000
 """Rounds of a loop."""
 MAX_REPLICAS = 1_000
+MAX_WEIGHT = 1e9
 
 STATES: Mapping[str, int] = {short_name(each): each for each in (PENDING, DEPLOYING, ACTIVE, FAILED)}
 """The states of a step, by name: an app that should run is never STOPPED."""
@@ -48,7 +53,7 @@ class Field(NamedTuple):
 
 _TEXT = {"type": "string", "maxLength": MAX_TEXT}
 _DURATION = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": f"^\\s*{TEXT}\\s*$"}]}
-_WEIGHT = {"type": "number", "exclusiveMinimum": 0}
+_WEIGHT = {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_WEIGHT}
 _STEPS = {"$ref": "#/$defs/steps"}
 
 FILE: Mapping[str, Field] = {
@@ -88,7 +93,10 @@ WHEN: Mapping[str, Field] = {
     "domain": Field("A glob on its domain.", _TEXT),
     "image": Field("A glob on its image; of a pod app, on that of the primary container.", _TEXT),
     "command": Field("A glob on its command and arguments, with spaces between.", _TEXT),
-    "labels": Field("Globs on the values of its labels, by key.", {"type": "object", "additionalProperties": _TEXT}),
+    "labels": Field(
+        "Globs on the values of its labels, by key.",
+        {"type": "object", "additionalProperties": _TEXT, "maxProperties": MAX_LABELS},
+    ),
     "start": Field("The number of the app's start, from 1; each, without it.", {"type": "integer", "minimum": 1}),
 }
 STEP: Mapping[str, Field] = {
@@ -137,7 +145,7 @@ LOOPS: Mapping[str, Field] = {"loop": Field("Steps that are repeated.", {"$ref":
 CHOICES: Mapping[str, Field] = {
     "choose": Field(
         "Branches, of which one is drawn from the seed.",
-        {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/branch"}},
+        {"type": "array", "minItems": 1, "maxItems": MAX_BRANCHES, "items": {"$ref": "#/$defs/branch"}},
         required=True,
     )
 }

@@ -76,22 +76,37 @@ def from_text(text: str, name: str) -> Value:
     return _Reader(name).value(node)
 
 
-def from_data(data: object, place: str = "") -> Value:
-    """Return the values of a Python mapping. Raises ScenarioError for one that JSON doesn't know."""
+def from_data(data: object, place: str = "", depth: int = 0) -> Value:
+    """Return the values of a Python mapping. Raises ScenarioError for one that JSON doesn't know.
+
+    `depth`: the number of lists and mappings around it.
+    """
+    if depth > MAX_NESTING:
+        raise ScenarioError(quoted(place), "lists and mappings are nested too deeply, or inside of themselves")
     if isinstance(data, Mapping):
         found: dict[str, Value] = {}
         for key, each in cast("Mapping[object, object]", data).items():
             if not isinstance(key, str):
                 raise ScenarioError(place, f"the key {quoted(str(key))} is no text")
             inside = f"{place}.{key}" if place else key
-            found[key] = replace(from_data(each, inside), key_place=inside)
+            found[key] = replace(from_data(each, inside, depth + 1), key_place=inside)
         return Value(place, fields=found)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes | bytearray):
         items = cast("Sequence[object]", data)
-        return Value(place, items=[from_data(each, f"{place}[{index}]") for index, each in enumerate(items)])
+        return Value(place, items=[from_data(each, f"{place}[{index}]", depth + 1) for index, each in enumerate(items)])
     if data is None or isinstance(data, bool | int | float | str):
-        return Value(place, data, str(data))
+        return Value(place, data, _text_of(place, data))
     raise ScenarioError(place, f"a {type(data).__name__} is neither a mapping, a list, a text nor a number")
+
+
+def _text_of(place: str, scalar: Scalar) -> str:
+    """Return a scalar as a file would have it. Raises ScenarioError for what a file can't hold."""
+    try:
+        text = str(scalar)  # a number of too many digits has none
+        text.encode()
+    except ValueError as error:
+        raise ScenarioError(place, f"no file can hold it: {error}") from None
+    return text
 
 
 def _place(name: str, mark: Any) -> str:

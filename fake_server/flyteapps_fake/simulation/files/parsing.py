@@ -93,6 +93,8 @@ def _when(value: Value) -> When:
     labels = found.get("labels")
     if labels is not None and labels.fields is None:
         raise labels.fail('labels must be globs by key, such as {tier: "gpu*"}')
+    if labels is not None and len(labels.fields or {}) > fields.MAX_LABELS:
+        raise labels.fail(f"labels: one `when` has at most {fields.MAX_LABELS} of them")
     by_key = (labels.fields if labels is not None else None) or {}
     globs = {name: Glob(text_of(each, name)) for name, each in found.items() if name not in ("labels", "start")}
     return When(
@@ -182,6 +184,8 @@ class _StepReader:
     ) -> tuple[Choice, frozenset[int] | None]:
         if not value.items:
             raise value.fail("choose must be a list of branches, each with its steps")
+        if len(value.items) > fields.MAX_BRANCHES:
+            raise value.fail(f"choose: one choice has at most {fields.MAX_BRANCHES} branches")
         branches: list[Branch] = []
         after: frozenset[int] = frozenset()
         for each in value.items:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from flyteapps_fake.simulation.files.located import ScenarioError, Value, from_data, from_text
+from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.simulation.files.located import MAX_BYTES, ScenarioError, Value, from_data, from_text
 from flyteapps_fake.simulation.files.parsing import parse_scenarios
 from flyteapps_fake.simulation.scenarios import Scenario
 
@@ -16,10 +17,15 @@ Sources = Source | Sequence[Source]
 
 
 class Stamp(NamedTuple):
-    """The version of a file: one with another stamp is read again."""
+    """The version of a file: one with another stamp is read again.
+
+    `regular`: whether it is a file; a pipe is read once, and not again.
+    """
 
     modified_ns: int
     size: int
+    inode: int = 0
+    regular: bool = True
 
 
 def as_list(sources: Sources | None) -> list[Source]:
@@ -45,18 +51,25 @@ def stamp_of(path: str) -> Stamp | None:
     """Return the version of a file, None for one that isn't there."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a path with a zero byte is none
         return None
-    return Stamp(found.st_mtime_ns, found.st_size)
+    if not stat.S_ISREG(found.st_mode):
+        return Stamp(0, 0, found.st_ino, regular=False)
+    return Stamp(found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _value(source: Source) -> Value:
     if isinstance(source, Mapping):
         return from_data(source)
-    path = Path(source)
+    path = os.fspath(source)
     try:
-        return from_text(path.read_text(encoding="utf-8"), os.fspath(source))
+        with open(path, "rb") as file:
+            content = file.read(MAX_BYTES + 1)  # from_text refuses what is longer
     except OSError as error:
-        raise ScenarioError(os.fspath(source), f"can't be read: {error.strerror}") from None
+        raise ScenarioError(path or quoted(path), f"can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ScenarioError(quoted(path), f"can't be read: {error}") from None
+    try:
+        return from_text(content.decode("utf-8", "strict" if len(content) <= MAX_BYTES else "replace"), path)
     except UnicodeDecodeError:
-        raise ScenarioError(os.fspath(source), "is not text in UTF-8") from None
+        raise ScenarioError(path, "is not text in UTF-8") from None

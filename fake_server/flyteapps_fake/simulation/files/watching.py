@@ -41,7 +41,12 @@ class FileWatch:
             if found == known:
                 continue
             self._known[path] = found
-            messages.append(self._read(path) if found is not None else f"{path}: is gone; {KEPT}")
+            if found is None:
+                messages.append(f"{path}: is gone; {KEPT}")
+            elif not found.regular:  # to read a pipe could take for good
+                messages.append(f"{path}: is no file any more; {KEPT}")
+            else:
+                messages.append(self._read(path))
         return messages
 
     def _read(self, path: str) -> str:
