@@ -6,13 +6,15 @@ used for what drives a test.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
 import re
 import ssl
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from google.protobuf.message import DecodeError, Message
 
@@ -27,20 +29,30 @@ SERVICE = pb.DESCRIPTOR.services_by_name["ControlService"].full_name
 TIMEOUT_SECONDS = 60.0
 """The maximum duration of one request, without any other."""
 _BODY = "application/proto"
+_UNAUTHENTICATED = 401
+"""The status of HTTP by which Connect reports UNAUTHENTICATED."""
+_TOKEN_PATH = "/oauth2/token"
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 def connect_control(
-    endpoint: str, *, ca_cert: str | os.PathLike[str] | None = None, timeout: float = TIMEOUT_SECONDS
+    endpoint: str,
+    *,
+    ca_cert: str | os.PathLike[str] | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    token: str | None = None,
+    api_key: str | None = None,
 ) -> Control:
     """Return what drives the stand-in at an address: its faults, its clock, its recorded calls.
 
     `endpoint`: `http(s)://host:port` or `host:port`. `ca_cert`: a PEM file of authorities to trust instead of the
-    system's. `timeout`: seconds of one request. Nothing is connected: a call raises ControlError with the code
-    UNAVAILABLE where no server listens, UNIMPLEMENTED where it has no control API. Raises ValueError for an address, a
-    file or a timeout that is invalid.
+    system's. `timeout`: seconds of one request. `token`, `api_key`: credentials of an admin, for a stand-in that needs
+    them; a key is used for the server that it names alone, and once that asks for it. Nothing is connected: a call
+    raises ControlError with the code UNAVAILABLE where no server listens, UNIMPLEMENTED where it has no control API,
+    UNAUTHENTICATED without credentials that it needs. Raises ValueError for an address, a file or a timeout that is
+    invalid.
     """
-    return Control(RemoteApi(endpoint, ca_cert, timeout))
+    return Control(RemoteApi(endpoint, ca_cert, timeout, token, api_key))
 
 
 class RemoteApi:
@@ -51,11 +63,15 @@ class RemoteApi:
         endpoint: str,
         ca_cert: str | os.PathLike[str] | None = None,
         timeout: float = TIMEOUT_SECONDS,
+        token: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         if not 0 < timeout <= 86_400:
             raise ValueError(f"timeout must be over 0 and at most a day, in seconds, not {timeout!r}")
         self._host, self._port, secure = _address(endpoint)
         self._timeout = timeout
+        self._token = token
+        self._api_key = api_key
         self._context: ssl.SSLContext | None = None
         if secure:
             try:
@@ -68,7 +84,11 @@ class RemoteApi:
 
     def call(self, method: str, request: Message, response: type[M]) -> M:
         """Return the response. Raises ControlError."""
-        status, content_type, body = self._post(f"/{SERVICE}/{method}", request.SerializeToString())
+        path, sent = f"/{SERVICE}/{method}", request.SerializeToString()
+        status, content_type, body = self._post(path, sent)
+        if status == _UNAUTHENTICATED and self._api_key:
+            self._token = self._log_in(self._api_key)
+            status, content_type, body = self._post(path, sent)
         if status == 200 and content_type.startswith(_BODY):
             try:
                 return response.FromString(body)
@@ -76,13 +96,33 @@ class RemoteApi:
                 raise self._no_plane("its answer can't be decoded") from None
         raise self._error(status, content_type, body)
 
-    def _post(self, path: str, body: bytes) -> tuple[int, str, bytes]:
+    def _log_in(self, api_key: str) -> str:
+        """Return a token for an API key, base64 of ENDPOINT:CLIENT_ID:SECRET:ORG. Raises ControlError."""
+        try:
+            endpoint, client, secret, _ = base64.b64decode(api_key, validate=True).decode().rsplit(":", 3)
+            host, port, secure = _address(endpoint if "://" in endpoint else f"https://{endpoint}")
+        except ValueError:
+            raise ControlError("UNAUTHENTICATED", "the API key is no base64 of ENDPOINT:CLIENT_ID:SECRET:ORG") from None
+        if (host, port, secure) != (self._host, self._port, self._context is not None):
+            raise ControlError("UNAUTHENTICATED", f"{self.url} needs credentials, and the API key is for {endpoint}")
+        basic = base64.b64encode(f"{quote_plus(client)}:{quote_plus(secret)}".encode()).decode()
+        headers = {"content-type": "application/x-www-form-urlencoded", "authorization": f"Basic {basic}"}
+        status, _, body = self._post(_TOKEN_PATH, b"grant_type=client_credentials", headers)
+        try:
+            return str(json.loads(body)["access_token"])
+        except (ValueError, KeyError, TypeError):
+            raise ControlError("UNAUTHENTICATED", f"{self.url} refuses the API key (HTTP {status})") from None
+
+    def _post(self, path: str, body: bytes, others: Mapping[str, str] | None = None) -> tuple[int, str, bytes]:
         host = self._host.strip("[]")
         if self._context is None:
             connection = http.client.HTTPConnection(host, self._port, timeout=self._timeout)
         else:
             connection = http.client.HTTPSConnection(host, self._port, timeout=self._timeout, context=self._context)
         headers = {"content-type": _BODY, "connect-protocol-version": "1", "connection": "close"}
+        if self._token and others is None:
+            headers["authorization"] = f"Bearer {self._token}"
+        headers |= others or {}
         try:
             connection.request("POST", path, body, headers)
             answer = connection.getresponse()

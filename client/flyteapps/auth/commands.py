@@ -59,7 +59,10 @@ def _login(given: argparse.Namespace) -> int:
     elif stored.access_token:
         print(f"Logged in to {client.settings.endpoint} as {name}")
     else:
-        return _refuse(f"logged in as {name}, and the tokens can't be kept; the keyring: {keyring.trouble}")
+        return _refuse(
+            f"logged in as {name}, and the tokens can't be kept; the keyring: {keyring.trouble}. Install a backend of "
+            "keyring, or log in without one: by FLYTE_API_KEY, a client secret, or auth=DeviceFlow(keyring=False)"
+        )
     return 0
 
 
@@ -161,7 +164,7 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str], command: Callabl
     except Unauthenticated as error:
         return _refuse(error.message)
     except Error as error:
-        return _refuse(str(error))
+        return _refuse(str(error).replace("pass insecure=True", "pass --insecure"))
 
 
 def _refuse(message: str) -> int:

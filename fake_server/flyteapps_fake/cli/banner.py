@@ -72,7 +72,10 @@ class Banner(NamedTuple):
         login = self.auth.admin if self.auth and self.tls else ""
         key = ""
         if self.auth and self.auth.api_key:
-            key = f"\n\nA program logs in by an API key:\n  export FLYTE_API_KEY={self.auth.api_key}"
+            who = (
+                "the client flyteapps, and `flyteapps control`, log in by an API key (the SDK: docs/authentication.md)"
+            )
+            key = f"\n\nPrograms with {who}:\n  export FLYTE_API_KEY={self.auth.api_key}"
         return f"""\
 flyteapps serves the Flyte apps API at {scheme}://{host}:{port} over Connect, gRPC-Web and gRPC
   server   {self.server}{slow}, clock {self.clock}{dialect}

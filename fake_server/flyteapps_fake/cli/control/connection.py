@@ -34,6 +34,17 @@ def _server() -> Group:
             ),
             option(["--ca-cert"], metavar="PEM", help="File of the authority that a server with TLS has, to trust it."),
             option(
+                ["--token"],
+                envvar="FLYTEAPPS_TOKEN",
+                help="Access token of an admin, for a server with --auth; also by the variable FLYTEAPPS_TOKEN.",
+            ),
+            option(
+                ["--api-key"],
+                envvar="FLYTE_API_KEY",
+                metavar="KEY",
+                help="API key, as the server prints it, instead; also by the variable FLYTE_API_KEY.",
+            ),
+            option(
                 ["--timeout"], type=float, default=TIMEOUT_SECONDS, help="Seconds to wait for the answer, such as 600."
             ),
             option(["--json", "as_json"], is_flag=True, help="Print JSON, for programs."),
@@ -77,8 +88,16 @@ def command(
 ) -> click.Command:
     """Return a command with the options about the server. `example`: its arguments after `flyteapps control`."""
 
-    def callback(endpoint: str, ca_cert: str | None, timeout: float, as_json: bool, **values: Any) -> int:
-        api = RemoteApi(endpoint, ca_cert, timeout)
+    def callback(
+        endpoint: str,
+        ca_cert: str | None,
+        token: str | None,
+        api_key: str | None,
+        timeout: float,
+        as_json: bool,
+        **values: Any,
+    ) -> int:
+        api = RemoteApi(endpoint, ca_cert, timeout, token, api_key)
         return run(Connection(api, Control(api), as_json), **values) or 0
 
     return GroupedCommand(
