@@ -62,7 +62,7 @@ def test_a_client_secret_is_exchanged_at_the_first_call(authority: Authority) ->
 
 
 def test_scope_and_audience_are_the_planes_unless_given(authority: Authority) -> None:
-    """What AuthMetadataService says is sent, and the header is the one that it names."""
+    """Scopes and audience of AuthMetadataService are sent, in the header that it names."""
     transport = plane_of(authority, "flyte-authorization", scopes=["all", "offline"], audience="https://plane")
     Client(transport=transport, auth=ClientSecret(CLIENT_ID, SECRET), **SCOPE).apps.get("hello")
     own = ClientSecret(CLIENT_ID, SECRET, scopes=["one"], audience="two")
@@ -413,7 +413,7 @@ def test_a_client_with_credentials_shows_none(authority: Authority) -> None:
         assert not isinstance(auth, Auth) or "very-secret" not in repr(auth)
 
 
-def test_an_error_without_credentials_names_the_ways_in(authority: Authority) -> None:
+def test_an_error_without_credentials_names_the_modes(authority: Authority) -> None:
     """A plane with authentication, and a client without: one error that tells what to do."""
     with pytest.raises(Unauthenticated, match=r"auth=.*FLYTE_API_KEY.*flyteapps login"):
         Client(transport=plane_of(authority), **SCOPE).apps.get("hello")

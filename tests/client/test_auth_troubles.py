@@ -1,4 +1,4 @@
-"""What can be wrong with credentials: one clear message each, within the timeout, and no secret in it."""
+"""Troubles with credentials: one clear message each, within the timeout, and no secret in it."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_a_proxy_with_faults(plane: FakeControlPlane, run: Run, rule: Callable[.
 
 @pytest.mark.parametrize("gone", [ConnectionResetError, BrokenPipeError, ConnectionAbortedError])
 async def test_a_client_that_has_gone_is_no_failure(gone: type[OSError]) -> None:
-    """Which error a write to it raises depends on the moment; the test that used the server doesn't fail for any."""
+    """A write to it raises one of these, by the moment; the test that used the server fails for none."""
     server = MockServer(lambda call: None)
 
     async def application(*_: Any) -> None:

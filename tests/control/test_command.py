@@ -72,7 +72,7 @@ def create(plane: FakeControlPlane, name: str, project: str = "demo") -> None:
 
 
 def test_calls_are_shown_with_their_causes(plane: FakeControlPlane, run: Run) -> None:
-    """What a call led to, and where the messages of a stream come from."""
+    """The effects of a call, and the causes of a stream's messages."""
     create(plane, "hello")
     name = Identifier(project="demo", domain="development", name="hello")
     events = iter(plane.stub().watch(WatchRequest(app_id=name)))

@@ -29,7 +29,7 @@ def test_two_processes_with_different_hash_seeds_record_the_same_bytes() -> None
 
 
 @pytest.mark.slow
-def test_the_auto_clock_repeats_what_one_client_does_whose_watches_fail() -> None:
+def test_the_auto_clock_is_deterministic_for_one_client_whose_watches_fail() -> None:
     """A client that waits for one app at a time records the same bytes, though its Watches are cut and stalled."""
     first, second, other = (run(*each, "auto_history.py") for each in ((7, "1"), (7, "4242"), (8, "1")))
     assert first.count("\n") > 30

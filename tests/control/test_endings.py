@@ -71,14 +71,14 @@ SERVED: dict[str, Callable[[EmbeddedServer], str]] = {
 }
 
 
-@pytest.mark.parametrize("way", SERVED.values(), ids=SERVED)
-def test_a_closed_plane_answers_its_delayed_calls_over_the_wire(way: Callable[[EmbeddedServer], str]) -> None:
+@pytest.mark.parametrize("call", SERVED.values(), ids=SERVED)
+def test_a_closed_plane_answers_its_delayed_calls_over_the_wire(call: Callable[[EmbeddedServer], str]) -> None:
     """The client gets UNAVAILABLE, and no thread of a server waits for a clock that nothing moves."""
     plane = FakeControlPlane(clock="manual", call_log=10)
     server = plane.serve()
     plane.faults.delay("Get", seconds=60)
     codes: list[str] = []
-    client = threading.Thread(target=lambda: codes.append(way(server)), daemon=True)
+    client = threading.Thread(target=lambda: codes.append(call(server)), daemon=True)
     client.start()
     while not plane.recorded_calls():
         time.sleep(0)

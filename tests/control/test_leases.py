@@ -99,7 +99,7 @@ def test_the_thief_itself_may_report() -> None:
 
 
 def test_a_stolen_app_that_should_stop_stops_with_the_lease() -> None:
-    """What its cluster reports can't be stolen from under a stop: the app is STOPPED once the thief's lease is over."""
+    """A stop survives a stolen lease: the app is STOPPED once the thief's lease is over."""
     with bare_plane() as plane, lease(plane) as stream:
         plane.stub().create(create())
         stream.receive(1)

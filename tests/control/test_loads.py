@@ -184,7 +184,7 @@ def test_an_app_that_does_not_run_does_not_scale(plane: FakeControlPlane) -> Non
     assert replicas(plane) == 5
 
 
-def test_the_states_on_the_way() -> None:
+def test_the_states_between() -> None:
     """ACTIVE throughout: SCALING_UP, RUNNING, SCALING_DOWN, SCALED_TO_ZERO, SCALING_FROM_ZERO, with the replicas."""
     with FakeControlPlane(clock="manual") as plane:
         given(plane, low=0, **RATE)

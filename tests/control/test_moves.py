@@ -97,7 +97,7 @@ def test_a_limit_leaves_the_rest(ticking: Ticking) -> None:
 
 
 def test_moves_at_once_add_up(ticking: Ticking) -> None:
-    """What another thread moves during a move is added to it."""
+    """A move by another thread during a move is added to it."""
     began = ticking.plane.clock.now
     other = threading.Thread(target=ticking.plane.clock.advance, args=("1s",))
 
@@ -111,15 +111,15 @@ def test_moves_at_once_add_up(ticking: Ticking) -> None:
     assert ticking.ticks == 3_000 and milliseconds_since(began, ticking.plane) == 3_000
 
 
-WAYS: dict[str, Callable[[FakeControlPlane], object]] = {
+MOVES: dict[str, Callable[[FakeControlPlane], object]] = {
     "plane": lambda plane: plane.advance(86_400),
     "clock": lambda plane: plane.clock.advance("100d"),
     "until": lambda plane: plane.clock.advance_until(app="demo", status="FAILED"),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_ctrl_c_ends_a_move_between_two_timers(ticking: Ticking, way: str) -> None:
+@pytest.mark.parametrize("move", MOVES)
+def test_ctrl_c_ends_a_move_between_two_timers(ticking: Ticking, move: str) -> None:
     """The timer in which the signal comes is completed, time stands at the last one, and the plane goes on."""
     began, plane = ticking.plane.clock.now, ticking.plane
     plane.call(Call(CREATE, create()))
@@ -129,10 +129,13 @@ def test_ctrl_c_ends_a_move_between_two_timers(ticking: Ticking, way: str) -> No
             signal.raise_signal(signal.SIGINT)
 
     ticking.on_tick = interrupt
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        WAYS[way](plane)
-    assert signal.getsignal(signal.SIGINT) is handler
+    before_test = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            MOVES[move](plane)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before_test)
     assert 150 <= ticking.ticks <= 150 + PART_TIMERS
     assert milliseconds_since(began, plane) == ticking.ticks
     before = ticking.ticks

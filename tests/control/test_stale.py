@@ -155,7 +155,7 @@ def test_a_watch_of_a_project_has_the_events_of_its_apps_alone() -> None:
 
 
 def test_no_history_is_kept_without_a_rule(plane: FakeControlPlane) -> None:
-    """What was changed before the rule was added is not undone, and nothing is kept once it is removed."""
+    """Changes before the rule was added are not undone, and nothing is kept once it is removed."""
     plane.stub().create(create())
     plane.stub().update(update())
     rule = plane.faults.stale("Get", age="1h")

@@ -1,4 +1,4 @@
-"""Who waits for what: open streams, delayed calls and apps, each with the timer that would end the wait."""
+"""Waits: of open streams, delayed calls and apps, each with the timer that would end it."""
 
 from __future__ import annotations
 

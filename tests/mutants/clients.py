@@ -382,7 +382,7 @@ class RenewsAfterUnknown(Credentials):
 
 
 @mutant("CL-25")
-class RepeatsWrites(ReferenceClient):
+class WritesTwice(ReferenceClient):
     """Sends a write again that may have been applied."""
 
     credentials = RenewsAfterUnknown
@@ -395,7 +395,7 @@ class NeverGivesUp(Credentials):
 
 
 @mutant("CL-25")
-class RepeatsForEver(ReferenceClient):
+class RetriesForever(ReferenceClient):
     """Repeats a call as long as it is refused."""
 
     credentials = NeverGivesUp

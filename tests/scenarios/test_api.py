@@ -29,7 +29,7 @@ def plane() -> Iterator[FakeControlPlane]:
 
 @pytest.fixture(params=["in process", "over the wire"])
 def control(request: pytest.FixtureRequest, plane: FakeControlPlane) -> Control:
-    """What drives the plane, either way."""
+    """The control of a plane, in process and over the wire."""
     return plane.control if request.param == "in process" else connect_control(plane.serve().url)
 
 
@@ -63,7 +63,7 @@ def test_a_use_counts_starts(plane: FakeControlPlane, control: Control) -> None:
 
 
 def test_the_order_of_uses(plane: FakeControlPlane, control: Control) -> None:
-    """Those with times first, as they were added; of the others the last; all before what is configured."""
+    """Uses with times come first, as they were added; of the others the last; all before the configured ones."""
     control.scenarios.use("given")
     control.scenarios.add(scenarios(**{name: ending(name) for name in ("last", "one", "two")}))
     unlimited = control.scenarios.use("last", app="other-*")
@@ -122,7 +122,7 @@ def test_what_is_refused_changes_nothing(control: Control, content: dict[str, An
 
 
 def test_what_cannot_be_removed_or_used(control: Control) -> None:
-    """What is built in, what is of the settings, what isn't there, what another names; then nothing is removed."""
+    """A built-in one, one of the settings, a missing one, one that another names: then nothing is removed."""
     control.scenarios.add(scenarios(first=ending("first", then="second"), second=ending("second")))
     use = control.scenarios.use("second")
     for which, code, message in (

@@ -100,7 +100,7 @@ def test_a_version_that_would_break_others_is_refused(served: Served) -> None:
 
 
 def test_a_file_that_is_gone_is_reported_once(served: Served) -> None:
-    """What was read stays in force, until it is there again."""
+    """The version that was read stays in force, until the file is there again."""
     served.stamps[str(served.path)] = None
     assert served.watch.look() == [f"{served.path}: is gone; the scenarios that were read before stay in force"]
     assert served.watch.look() == []

@@ -145,7 +145,7 @@ def test_a_mistake_in_a_mapping_has_a_path() -> None:
     ],
 )
 def test_a_source_that_is_none(sources: Any, message: str) -> None:
-    """What is neither a path nor a mapping is refused, as is a name that is there twice."""
+    """A value that is neither a path nor a mapping is refused, as is a name that is there twice."""
     with pytest.raises(ValueError, match=message):
         FakeControlPlane(scenarios=sources)
 
