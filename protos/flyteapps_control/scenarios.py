@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError
@@ -14,6 +13,9 @@ from google.protobuf.struct_pb2 import Struct
 from flyteapps_control.api import Api
 from flyteapps_control.arguments import selected, text, whole
 from flyteapps_control.v1 import control_pb2 as pb
+
+MAX_BYTES = 1 << 20
+"""Bytes of one text."""
 
 
 class Scenarios:
@@ -74,8 +76,12 @@ class Scenarios:
 
 
 def _text_of(name: str) -> str:
+    with open(name, "rb") as file:
+        content = file.read(MAX_BYTES + 1)  # a device, such as /dev/zero, has no end
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{name}: more than {MAX_BYTES:,} bytes of scenarios: split them into several files")
     try:
-        return Path(name).read_text(encoding="utf-8")
+        return content.decode()
     except UnicodeDecodeError:
         raise ValueError(f"{name}: is not text in UTF-8") from None
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from flyteapps_control.scenarios import MAX_BYTES
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.simulation.files import located
 from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.simulation.files.format import STATES, SUBSTATES
 from flyteapps_fake.simulation.files.located import ScenarioError, from_data, from_text
@@ -154,7 +154,7 @@ def test_texts_that_would_take_forever() -> None:
     """Nesting, aliases of aliases and sizes are bounded."""
     for text, message in (
         ("[" * 100_000, "nested too deeply"),
-        ("x" * (located.MAX_BYTES + 1), "more than 1,048,576 bytes"),
+        ("x" * (MAX_BYTES + 1), "more than 1,048,576 bytes"),
         (_aliases(), "more than 10,000 steps"),
         (json.dumps(scenarios(one=[PENDING, *_nested(6)])), "more than 5 loops and choices inside of each other"),
     ):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from flyteapps_control.scenarios import MAX_BYTES
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.simulation.files.format import MAX_BRANCHES, MAX_LABELS
-from flyteapps_fake.simulation.files.located import MAX_BYTES, ScenarioError, from_text
+from flyteapps_fake.simulation.files.located import ScenarioError, from_text
 from flyteapps_fake.simulation.files.parsing import parse_scenarios
 
 HEAD = "scenarios:\n  one:\n    steps:\n    - {state: PENDING}\n"
@@ -110,6 +111,9 @@ def test_a_file_that_is_no_text_of_scenarios(tmp_path: Path, content: bytes, mes
     with pytest.raises(ScenarioError, match=message) as refused:
         FakeControlPlane(scenarios=path)
     assert str(refused.value).startswith(str(path))
+    with FakeControlPlane() as plane, pytest.raises(ValueError, match=message) as added:
+        plane.scenarios.add(path)
+    assert str(added.value).startswith(str(path))
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "/", "/nowhere/f.yaml"], ids=repr)

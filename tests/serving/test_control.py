@@ -55,6 +55,8 @@ def test_a_rule_is_added_counted_and_removed(server: ServerProcess, client: AppS
         ({"rpc": "Get", "probability": 2, "fail": {"code": "UNAVAILABLE"}}, "faults[0].probability"),
         ({"rpc": "Get", "delay": {"fixed": "-1s"}}, "faults[0].delay.fixed"),
         ({"rpc": "Get", "fail": {"code": "UNAVAILABL"}}, "is no code"),
+        ({"rpc": "Get", "nht": 2, "fail": {"code": "UNAVAILABLE"}}, 'has no field named "nht"'),
+        ({"rpc": "Get", "fail": {"code": "UNAVAILABLE", "applid": True}}, 'has no field named "applid"'),
     ):
         refused = control(server, "AddFaults", faults=[broken])
         assert refused["code"] == "invalid_argument" and message in refused["message"]

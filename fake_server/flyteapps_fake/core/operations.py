@@ -90,7 +90,7 @@ class Operation:
     """One RPC.
 
     `org` finds the org of its requests, and `app_id` the id of the app that they name. `access`: the right that a call
-    needs.
+    needs. `strict`: whether a field in JSON that its request doesn't have is an error, and not dropped.
     """
 
     service: str
@@ -102,6 +102,7 @@ class Operation:
     org: OrgPlace = _NO_ORG
     app_id: AppIdPlace = _no_app_id
     access: Access = "read"
+    strict: bool = False
     rpc: str = field(init=False)
     """Its full name, such as flyteidl2.app.AppService/Get."""
     path: str = field(init=False)

@@ -111,7 +111,13 @@ def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
     control = plane.companion(ControlService)
     for name, row in control.handlers.items():
         operation = Operation(
-            SERVICE, name, row.request, row.response, no_side_effects=row.no_side_effects, access="admin"
+            SERVICE,
+            name,
+            row.request,
+            row.response,
+            no_side_effects=row.no_side_effects,
+            access="admin",
+            strict=True,  # a misspelt field would make a rule of all calls
         )
         yield Unary(operation, partial(_control_answer, plane, control, row))
 

@@ -178,7 +178,10 @@ class _Calls:
         if len(data) > self._request_limits.request_bytes:
             raise too_large(self._request_limits.request_bytes)
         message = endpoint.operation.request()
-        (from_json if raw.json else fill)(message, bytes(data), self._request_limits)
+        if raw.json:
+            from_json(message, bytes(data), self._request_limits, strict=endpoint.operation.strict)
+        else:
+            fill(message, bytes(data), self._request_limits)
         return message
 
     async def _shown(self, endpoint: Endpoint, answer: bytes, json: bool) -> Encoded | JsonText:

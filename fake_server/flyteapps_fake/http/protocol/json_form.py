@@ -22,8 +22,11 @@ def to_json(message: Message, indent: int | None = 2) -> bytes:
         raise RpcError(Code.INVALID_ARGUMENT, f"JSON can't carry this answer, binary can: {error}") from None
 
 
-def from_json(message: Message, data: bytes, request_limits: RequestLimits) -> None:
-    """Fill the message from JSON, dropping unknown fields (ID-3). Raises INVALID_ARGUMENT for another shape."""
+def from_json(message: Message, data: bytes, request_limits: RequestLimits, *, strict: bool = False) -> None:
+    """Fill the message from JSON, dropping unknown fields (ID-3). Raises INVALID_ARGUMENT for another shape.
+
+    `strict`: and for unknown fields.
+    """
     try:
         text = data.decode("utf-8-sig")
         if count_json(text, request_limits.values) > request_limits.values:
@@ -31,6 +34,6 @@ def from_json(message: Message, data: bytes, request_limits: RequestLimits) -> N
         parsed = json.loads(text)
         if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
             raise ParseError(wrong)
-        ParseDict(parsed, message, ignore_unknown_fields=True)
+        ParseDict(parsed, message, ignore_unknown_fields=not strict)
     except (ParseError, ValueError, OverflowError, RecursionError) as error:  # Overflow: Infinity as an enum
         raise RpcError(Code.INVALID_ARGUMENT, request_limits.undecodable(type(message), data, error)) from None

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from flyteapps_control.scenarios import MAX_BYTES
 from flyteapps_fake.core.validation import quoted
 
-MAX_BYTES = 1 << 20
-"""Bytes of one text."""
 MAX_NESTING = 100
 """Lists and mappings inside of each other."""
 

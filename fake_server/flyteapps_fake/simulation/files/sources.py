@@ -7,8 +7,9 @@ import stat
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from flyteapps_control.scenarios import MAX_BYTES
 from flyteapps_fake.core.validation import quoted
-from flyteapps_fake.simulation.files.located import MAX_BYTES, ScenarioError, Value, from_data, from_text
+from flyteapps_fake.simulation.files.located import ScenarioError, Value, from_data, from_text
 from flyteapps_fake.simulation.files.parsing import parse_scenarios
 from flyteapps_fake.simulation.scenarios import Scenario
 
