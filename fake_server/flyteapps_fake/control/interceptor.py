@@ -68,8 +68,8 @@ class Admission(Protocol):
         """
         ...
 
-    def known_reader(self, call: Call[Any]) -> Any:
-        """Return the caller of a read, and set the call's, if that takes no time; else None, and `admit` says."""
+    def is_known_reader(self, call: Call[Any]) -> bool:
+        """Return whether a read's caller is known without a check, and set it then; else `admit` says."""
         ...
 
     def as_caller(self, caller: Any, run: Callable[[Call[Any]], T]) -> Callable[[Call[Any]], T]:
@@ -107,10 +107,13 @@ class Interceptor:
         """The function that is called with a notice of each fault that a call has."""
         self.applied = 0
         """Number of faults that calls have had, of rules that were removed, too."""
-        self._named_in_rules_of_get: Container[str] | None = None
-        """The names of the apps that rules about Get are about; None if some are about apps of any name."""
         self.ruled_names: Container[str] | None = None
-        """The same, None also where callers are checked: a Get of another app by its id needs no interceptor."""
+        """The names of the apps that rules about Get are about; None if some are about apps of any name.
+
+        A Get of another app by its id needs no interceptor.
+        """
+        self.is_known_reader = None if admission is None else admission.is_known_reader
+        """The check of a Get's caller that takes no time; None where callers are not authenticated."""
         self.delays = Delays(timeline)
         """The calls that are delayed."""
         timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app, changes=False)
@@ -133,8 +136,7 @@ class Interceptor:
     def _refresh(self) -> None:
         self.active = bool(len(self.table) or self.log.size or self._admission is not None)
         rules = self.table.by_rpc.get(GET.rpc, NO_RULES)
-        self._named_in_rules_of_get = rules.named if not rules.others else None
-        self.ruled_names = self._named_in_rules_of_get if self._admission is None else None
+        self.ruled_names = rules.named if not rules.others else None
         age = self.table.age
         self._dialect.keep_history(age)
         if not age:
@@ -147,16 +149,7 @@ class Interceptor:
 
     def call(self, call: Call[Any], dialect: Dialect) -> bytes:
         """Return the encoded response of a unary call, with its faults. Raises RpcError, Postponed."""
-        if (admission := self._admission) is None:
-            return self.run(call, dialect.call, bytes, dialect.call_as_of)
-        caller = admission.known_reader(call) or self._admit(call, lambda: self.call(call, dialect))
-        if call.operation is GET and (named := self._named_in_rules_of_get) is not None:
-            response = dialect.get_stored(call, named)
-            if response is not None:
-                if self.log_of_gets is not None:
-                    self.log_of_gets.answer(response, call.protocol, call.caller)
-                return response
-        return self._run_as(caller, call, dialect.call, bytes, dialect.call_as_of)
+        return self.run(call, dialect.call, bytes, dialect.call_as_of)
 
     def read(self, call: Call[Any], dialect: Dialect) -> StoredApp:
         """Return the app that a Get asks for, with the call's faults. Raises RpcError, Postponed."""
@@ -166,7 +159,7 @@ class Interceptor:
         self, record: StoredApp, response: bytes, protocol: CallProtocol, dialect: Dialect, caller: str | None
     ) -> bool:
         """Return whether a Get finds that very record again, unless a rule may be about it; record the call if so."""
-        named = self._named_in_rules_of_get
+        named = self.ruled_names
         if named is None or not dialect.read_again(record, named):
             return False
         if (log := self.log).size:

@@ -153,7 +153,8 @@ class Plane:
             self._timeline.run_due()
             interceptor = self._interceptor
             if call.operation is GET and (names := interceptor.ruled_names) is not None:
-                response = self._dialect.get_stored(call, names)
+                is_known = interceptor.is_known_reader
+                response = self._dialect.get_stored(call, names) if is_known is None or is_known(call) else None
                 if response is not None:
                     if (log := interceptor.log_of_gets) is not None:
                         log.answer(response, call.protocol, call.caller)
