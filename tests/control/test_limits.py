@@ -135,6 +135,18 @@ def test_a_drawn_delay_is_bounded(plane: FakeControlPlane, real: bool) -> None:
     assert str(plane.clock.why())
 
 
+@pytest.mark.parametrize(
+    "selection",
+    [{"app": "*a" * 501}, {"project": "x" * 1_001}, {"caller": "x" * 1_001}, {"headers": {"a": "x" * 1_001}}],
+    ids=lambda selection: next(iter(selection)),
+)
+def test_a_glob_of_too_many_characters(plane: FakeControlPlane, selection: Any) -> None:
+    """It would take seconds to compile, with the plane waiting."""
+    with pytest.raises(ControlError, match="1000 characters"):
+        plane.faults.fail("Get", code="ABORTED", **selection)
+    assert not plane.faults.list()
+
+
 HUGE = 10**400
 NO_DURATIONS: list[Any] = [
     *(math.nan, math.inf, -math.inf, 1e300, HUGE, -HUGE, 10**5_000),
