@@ -25,14 +25,14 @@ def texts(name: str, value: Any) -> dict[str, str]:
     return {text(f"a name in {name}", key): text(f"{name}[{key!r}]", value[key]) for key in value}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # what users hand in
 
 
-def whole(name: str, value: Any, least: int = 0) -> int:
+def whole(name: str, value: Any, least: int = 0, most: int = MAX_WHOLE) -> int:
     """Return an argument that is a whole number. Raises TypeError for anything else, ValueError out of bounds."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {value!r:.80}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    if value > MAX_WHOLE:
-        raise ValueError(f"{name} must be at most {MAX_WHOLE:,}")
+        raise ValueError(f"{name} must be at least {least}, not {value if value > -MAX_WHOLE else 'less'}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most:,}")
     return value
 
 

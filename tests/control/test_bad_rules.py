@@ -137,6 +137,26 @@ def test_a_value_of_another_type(use: Use) -> None:
     refuses(use, [5], "must be ")
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "error", "message"),
+    [
+        ("call_log", "5", TypeError, "call_log must be a whole number, not '5'"),
+        ("call_log", 1.5, TypeError, "call_log must be a whole number, not 1.5"),
+        ("call_log", -1, ValueError, "call_log must be at least 0, not -1"),
+        ("call_log", 10**30, ValueError, "call_log must be at most 1,000,000"),
+        ("speed", "2", TypeError, "speed must be a number, not '2'"),
+        ("app_scenarios", "healthy", TypeError, "app_scenarios must be a mapping of texts by name, not 'healthy'"),
+        ("app_scenarios", {5: "healthy"}, TypeError, "a name in app_scenarios must be a text, not 5"),
+        ("app_scenarios", {"*": 5}, TypeError, "app_scenarios['*'] must be a text, not 5"),
+    ],
+)
+def test_a_setting_of_another_type(setting: str, value: Any, error: type[Exception], message: str) -> None:
+    """It is refused where the plane is made, not by a later call."""
+    settings: dict[str, Any] = {setting: value}
+    with pytest.raises(error, match=re.escape(message)):
+        FakeControlPlane(**settings)
+
+
 def test_a_delay_between_three_durations() -> None:
     """A pair is wanted."""
     with pytest.raises(ValueError, match=r"a pair \(minimum, maximum\), not \(1, 2, 3\)"):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from flyteapps_control.arguments import number, texts, whole
 from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.core.hostnames import is_hostname
 from flyteapps_fake.core.time.start import start_nanoseconds
@@ -100,7 +101,7 @@ class Settings:
             raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {self.dialect!r}")
         if self.clock not in CLOCK_MODES:
             raise ValueError(f"clock must be one of {', '.join(CLOCK_MODES)}, not {self.clock!r}")
-        if not 0 < self.speed <= 1e6:
+        if not 0 < number("speed", self.speed) <= 1e6:
             raise ValueError(f"speed must be over 0 and at most 1,000,000 virtual seconds a second, not {self.speed!r}")
         if self.speed != 1 and self.clock != "realtime":
             raise ValueError(
@@ -134,12 +135,11 @@ class Settings:
             raise ValueError(
                 f"data_plane 'none' and pools are for clusters that lease apps: {self.dialect} has no leases"
             )
-        if not 0 < self.lease_seconds <= 1e9:
+        if not 0 < number("lease_seconds", self.lease_seconds) <= 1e9:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
-        if not 0 <= self.call_log <= 1_000_000:
-            raise ValueError(f"call_log must be from 0 to 1,000,000 calls, not {self.call_log!r}")
+        whole("call_log", self.call_log, most=1_000_000)
         if self.auth is not None:
             object.__setattr__(self, "auth", Auth.of(self.auth))
         self._check_declared()
@@ -152,7 +152,7 @@ class Settings:
 
     def _check_scenarios(self) -> None:
         book = ScenarioBook(self.dialect, self.scenarios)
-        for glob, name in self.app_scenarios.items():
+        for glob, name in texts("app_scenarios", self.app_scenarios).items():
             if not glob:
                 raise ValueError(
                     f"app_scenarios (--scenario): {glob}={name} has no pattern of apps' names before the ="
@@ -166,9 +166,9 @@ class Settings:
     def _check_declared(self) -> None:
         if self.missing_secrets and (self.dialect != "standard" or self.data_plane != "simulated"):
             raise ValueError("missing_secrets are for apps that the simulated cluster of the standard dialect runs")
-        for what, texts in (("missing_secrets", self.missing_secrets), *self.run_outputs.items()):
-            if isinstance(texts, str):
-                raise ValueError(f"{what}: give a list of texts, not the text {texts!r}")
+        for what, given in (("missing_secrets", self.missing_secrets), *self.run_outputs.items()):
+            if isinstance(given, str):
+                raise ValueError(f"{what}: give a list of texts, not the text {given!r}")
         for name, uri in self.artifacts.items():
             if not _ARTIFACT.fullmatch(name) or "://" not in uri:
                 raise ValueError(
