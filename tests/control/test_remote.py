@@ -8,12 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import TypeVar
 
+import grpc
 import pytest
 from flyteidl2.app.app_payload_pb2 import CreateRequest
+from google.protobuf.message import Message
 
 from flyteapps.testing import CallsDiffer, Control, ControlError, connect_control
+from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake import FakeControlPlane
+
+M = TypeVar("M", bound=Message)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +45,29 @@ def _create(plane: FakeControlPlane, name: str) -> None:
     request.app.spec.container.image = "example.org/hello:1"
     request.app.spec.desired_state = request.app.spec.DESIRED_STATE_ACTIVE
     plane.stub().create(request)
+
+
+def test_grpcio_serves_it_too(plane: FakeControlPlane, control: Control) -> None:
+    """On its port, beside AppService: rules, moves of the clock, and refusals."""
+    with grpc.insecure_channel(plane.serve().grpc_target) as channel:
+
+        def call(method: str, request: Message, response: type[M]) -> M:
+            path = f"/flyteapps.control.v1.ControlService/{method}"
+            made = channel.unary_unary(
+                path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
+            )
+            return made(request, timeout=60)
+
+        rule = pb.Fault(rpc="Create", nth=1, fail=pb.Fault.Fail(code="UNAVAILABLE"))
+        call("AddFaults", pb.AddFaultsRequest(faults=[rule]), pb.AddFaultsResponse)
+        assert [each.rpc for each in control.faults.list()] == ["Create"]
+        before = plane.clock.now
+        request = pb.AdvanceClockRequest()
+        request.duration.FromSeconds(5)
+        call("AdvanceClock", request, pb.AdvanceClockResponse)
+        assert (plane.clock.now - before).total_seconds() == 5
+        with pytest.raises(grpc.RpcError, match="no RPC is called 'Crate': did you mean Create"):
+            call("AddFaults", pb.AddFaultsRequest(faults=[pb.Fault(rpc="Crate", reset={})]), pb.AddFaultsResponse)
 
 
 def test_faults_clock_calls_and_apps(plane: FakeControlPlane, control: Control) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from connectrpc.errors import ConnectError
 
+from flyteapps.testing import MockServer
 from flyteapps_contract.cli import verify
 from flyteapps_contract.outcomes import CannotJudge
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
@@ -85,6 +86,5 @@ def test_a_plane_with_a_fault_is_not_judged(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_plane_without_a_control_api_is_judged() -> None:
     """Where nothing of the kind is served, there are no rules: that is no obstacle."""
-    with FakeControlPlane(call_log=1_000, clock="manual") as plane:
-        server = plane.serve()
-        require_no_faults(EndpointTarget(Address.parse(server.grpc_target), "grpc"))
+    with MockServer(lambda call: None) as server:
+        require_no_faults(EndpointTarget(Address.parse(server.url)))

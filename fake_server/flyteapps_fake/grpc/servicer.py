@@ -12,6 +12,7 @@ import grpc
 from google.protobuf.message import Message
 
 from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.control.served import control_operations
 from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status in grpc.StatusCode if status.value[0]}
+
+STREAM_HANDLER: Any = grpc.unary_stream_rpc_method_handler  # whose types ask for a serializer of messages
+UNARY_HANDLER: Any = grpc.unary_unary_rpc_method_handler
 
 
 def identity(data: T) -> T:
@@ -66,7 +70,7 @@ class SyncServicer:
         if operation.streaming:
             stream = self._stream(operation, identity)
             return lambda request, context: map(parse, stream(request, context))
-        unary = self._unary(operation, identity)
+        unary = self._unary(operation, identity, self._plane.call)
         return lambda request, context: parse(unary(request, context))
 
     def end(self, message: str) -> None:
@@ -79,13 +83,20 @@ class SyncServicer:
         """Return the argument of `grpc.Server.add_generic_rpc_handlers`."""
         services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         for operation in OPERATIONS.values():
-            make: Any = (
-                grpc.unary_stream_rpc_method_handler if operation.streaming else grpc.unary_unary_rpc_method_handler
-            )
-            answer = self._stream if operation.streaming else self._unary
-            behavior = answer(operation, reader(operation, self._plane.request_limits))
-            services.setdefault(operation.service, {})[operation.method] = make(behavior, response_serializer=identity)
+            if operation.streaming:
+                behavior = self._stream(operation, reader(operation, self._plane.request_limits))
+                handler = STREAM_HANDLER(behavior, response_serializer=identity)
+            else:
+                handler = self._handler(operation, self._plane.call)
+            services.setdefault(operation.service, {})[operation.method] = handler
+        for operation, answer in control_operations(self._plane):
+            services.setdefault(operation.service, {})[operation.method] = self._handler(operation, answer)
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
+
+    def _handler(self, operation: Operation, answer: Callable[[Call[Any]], bytes]) -> grpc.RpcMethodHandler[Any, Any]:
+        read = reader(operation, self._plane.request_limits)
+        behavior = self._unary(operation, read, answer)
+        return UNARY_HANDLER(behavior, response_serializer=identity)
 
     def _outcome(self, postponed: Postponed, deadline: float | None) -> Any:
         """Sleep until the call may go on, and return what it returns. Raises RpcError, also where the server ends."""
@@ -96,13 +107,13 @@ class SyncServicer:
         return postponed.resume()
 
     def _unary(
-        self, operation: Operation, read: Callable[[Any], Message]
+        self, operation: Operation, read: Callable[[Any], Message], made: Callable[[Call[Any]], bytes]
     ) -> Callable[[Any, grpc.ServicerContext], bytes]:
         def answer(request: Any, context: grpc.ServicerContext) -> bytes:
             try:
                 call = call_of(operation, read(request), context)
                 try:
-                    return self._plane.call(call)
+                    return made(call)
                 except Postponed as postponed:
                     return self._outcome(postponed, call.deadline)
             except RpcError as error:

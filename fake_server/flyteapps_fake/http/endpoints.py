@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
 from flyteapps_control.selection import app_named_by
-from flyteapps_fake.control.effects import Postponed
-from flyteapps_fake.control.service import SERVICE, ControlService, Row
+from flyteapps_fake.control.served import control_operations
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
 from flyteapps_fake.core.plane import Plane
@@ -107,30 +105,8 @@ def _service(plane: Plane, method: Method) -> Unary:
 
 
 def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
-    """Yield the methods of the control API. They get no faults, and are not recorded."""
-    control = plane.companion(ControlService)
-    for name, row in control.handlers.items():
-        operation = Operation(
-            SERVICE,
-            name,
-            row.request,
-            row.response,
-            no_side_effects=row.no_side_effects,
-            access="admin",
-            strict=True,  # a misspelt field would make a rule of all calls
-        )
-        yield Unary(operation, partial(_control_answer, plane, control, row))
-
-
-def _control_answer(plane: Plane, control: ControlService, row: Row, call: Call[Any]) -> bytes:
-    try:
-        plane.require(call)
-    except Postponed as postponed:
-        raise postponed.then(lambda _: _control_answer(plane, control, row, call)) from None
-    try:
-        return control.answer(row, call.request).SerializeToString()
-    except Postponed as postponed:
-        raise postponed.then(lambda answer: answer.SerializeToString()) from None
+    """Yield the methods of the control API."""
+    return (Unary(operation, answer) for operation, answer in control_operations(plane))
 
 
 def app_of(request: Message | None) -> str:
