@@ -13,6 +13,7 @@ from flyteapps_control.api import Api
 from flyteapps_control.arguments import selected, text
 from flyteapps_control.calls import Calls
 from flyteapps_control.clock import Clock
+from flyteapps_control.durations import DurationLike, nanoseconds
 from flyteapps_control.loads import Loads
 from flyteapps_control.scenarios import Scenarios
 from flyteapps_control.v1 import control_pb2 as pb
@@ -80,6 +81,31 @@ class Faults:
         return list(self._api.call("RemoveFaults", pb.RemoveFaultsRequest(), pb.RemoveFaultsResponse).faults)
 
 
+class Tokens:
+    """The keys and the clock of the tokens that an authenticating plane issues."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def rotate_keys(self, *, keep: bool = True) -> None:
+        """Sign with a new key from now on; `keep`: tokens of the keys before still count. Raises ControlError."""
+        self._api.call("RotateKeys", pb.RotateKeysRequest(drop=not keep), pb.RotateKeysResponse)
+
+    def skew(self, *, ahead: DurationLike = 0, behind: DurationLike = 0) -> None:
+        """Let the tokens' clock be ahead of the plane's, or behind it; without either it is the same again.
+
+        Raises ValueError for both, ControlError where the plane issues no tokens.
+        """
+        request, spans = pb.SkewTokensRequest(), (nanoseconds(ahead), nanoseconds(behind))
+        if all(spans):
+            raise ValueError("a clock is ahead or behind, not both")
+        if spans[0]:
+            request.ahead.FromNanoseconds(spans[0])
+        elif spans[1]:
+            request.behind.FromNanoseconds(spans[1])
+        self._api.call("SkewTokens", request, pb.SkewTokensResponse)
+
+
 class Control:
     """All that drives one plane."""
 
@@ -90,6 +116,7 @@ class Control:
         self.calls = Calls(api)
         self.scenarios = Scenarios(api)
         self.loads = Loads(api)
+        self.tokens = Tokens(api)
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps with a code; return how many there were."""
@@ -99,7 +126,8 @@ class Control:
     def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
         """Remove those apps, with an event to their watchers; return how many there were.
 
-        Without any selection, rules, declared loads, recorded calls, added scenarios and uses are removed, too.
+        Without any selection, rules, declared loads, recorded calls, added scenarios, uses and a skew of the tokens'
+        clock are removed, too.
         """
         request = pb.ResetRequest(app=selected(app, project, domain))
         return self._api.call("Reset", request, pb.ResetResponse).removed

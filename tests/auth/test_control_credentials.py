@@ -59,3 +59,24 @@ def test_the_command_takes_them_from_variables(
     monkeypatch.delenv("FLYTE_API_KEY")
     monkeypatch.setenv("FLYTEAPPS_TOKEN", plane.token("alice"))
     assert main(["faults", "list"]) == 0
+
+
+def test_tokens_from_the_shell(
+    plane: FakeControlPlane, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A skewed clock and another key make tokens void; a key of a client gets new ones."""
+    monkeypatch.setenv("FLYTEAPPS_ENDPOINT", url)
+    monkeypatch.setenv("FLYTE_API_KEY", plane.api_key("flyteapps-ci"))
+    token = plane.token("alice")
+    assert main(["tokens", "skew", "--ahead", "2h"]) == 0
+    assert capsys.readouterr().out == "the clock of the tokens is 2h ahead\n"
+    with pytest.raises(ControlError, match="expired"):
+        connect_control(url, token=token).faults.list()
+    assert main(["tokens", "skew"]) == 0
+    assert connect_control(url, token=token).faults.list() == []
+    assert main(["tokens", "rotate-keys", "--drop"]) == 0
+    assert "tokens of the keys before don't count any more" in capsys.readouterr().out
+    with pytest.raises(ControlError, match="unknown key"):
+        connect_control(url, token=token).faults.list()
+    assert main(["tokens", "skew", "--ahead", "1h", "--behind", "1h"]) == 2
+    assert "ahead or behind, not both" in capsys.readouterr().err

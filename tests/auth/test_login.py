@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from flyteidl2.app.app_payload_pb2 import CreateRequest
+from flyteidl2.app.app_payload_pb2 import ListRequest
 from flyteidl2.auth.auth_service_connect import AuthMetadataServiceClientSync
 from flyteidl2.auth.auth_service_pb2 import GetOAuth2MetadataRequest, GetPublicClientConfigRequest
 from joserfc import jwt
@@ -15,7 +15,6 @@ from auth.support import (
     CLI,
     DEVICE_GRANT,
     REDIRECT,
-    app,
     authorization_request,
     bearer,
     code_for,
@@ -23,6 +22,7 @@ from auth.support import (
     refresh,
     user_info,
 )
+from flyteapps.testing import ControlError
 from flyteapps_fake import FakeControlPlane, Settings
 from flyteapps_fake.auth import Auth, Client, User
 
@@ -335,10 +335,32 @@ def test_a_lost_answer_of_the_token_endpoint(plane: FakeControlPlane, http: http
 
 
 def test_a_skewed_clock(plane: FakeControlPlane) -> None:
-    """Tokens from a clock that is behind are expired early for others."""
-    assert plane.authentication is not None
-    plane.authentication.skew_seconds = -7200
+    """Tokens from a clock that is behind are expired early for others; a reset ends the skew."""
+    plane.control.tokens.skew(behind="2h")
     headers = bearer(plane, "alice")
-    plane.authentication.skew_seconds = 0
+    plane.stub().list(ListRequest(), headers=headers)
+    plane.reset()
     with pytest.raises(Exception, match="expired"):
-        plane.stub().create(CreateRequest(app=app()), headers=headers)
+        plane.stub().list(ListRequest(), headers=headers)
+    headers = bearer(plane, "alice")
+    plane.control.tokens.skew(ahead="2h")
+    with pytest.raises(Exception, match="expired"):
+        plane.stub().list(ListRequest(), headers=headers)
+    plane.control.tokens.skew()
+    plane.stub().list(ListRequest(), headers=headers)
+    with pytest.raises(ValueError, match="a clock is ahead or behind, not both"):
+        plane.control.tokens.skew(ahead=1, behind=1)
+
+
+def test_keys_rotate_by_the_control_api(plane: FakeControlPlane) -> None:
+    """Tokens of the key before count until they are dropped; a plane without tokens of its own says so."""
+    headers = bearer(plane, "alice")
+    plane.control.tokens.rotate_keys()
+    plane.stub().list(ListRequest(), headers=headers)
+    plane.control.tokens.rotate_keys(keep=False)
+    with pytest.raises(Exception, match="key"):
+        plane.stub().list(ListRequest(), headers=headers)
+    with FakeControlPlane() as other:
+        for call in (other.control.tokens.rotate_keys, other.control.tokens.skew):
+            with pytest.raises(ControlError, match="this plane issues no tokens: use FakeControlPlane"):
+                call()

@@ -67,13 +67,8 @@ class Authentication:
         self._header_bytes = auth.header.encode()
         self._revoked: dict[str, None] = {}
 
-    @property
-    def skew_seconds(self) -> float:
-        """Seconds by which the clock of the tokens is ahead of the plane's: a fault."""
-        return self._skew_seconds
-
-    @skew_seconds.setter
-    def skew_seconds(self, seconds: float) -> None:
+    def skew(self, seconds: float) -> None:
+        """Let the clock of the tokens be ahead of the plane's by so many seconds, which may be negative: a fault."""
         self._skew_seconds = seconds
         self._readers.clear()
 

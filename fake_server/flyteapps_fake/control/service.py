@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
@@ -22,8 +22,12 @@ from flyteapps_fake.control.waiting import pauses
 from flyteapps_fake.control.well_formed import check_well_formed
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.time.interrupts import held_back
 from flyteapps_fake.core.validation import check
+
+if TYPE_CHECKING:
+    from flyteapps_fake.auth.authentication import Authentication
 
 M = TypeVar("M", bound=Message)
 
@@ -33,6 +37,7 @@ LOG_OFF = (
     "or flyteapps serve --call-log-size 1000"
 )
 
+NO_TOKENS = "this plane issues no tokens: use FakeControlPlane(auth=...), or flyteapps serve --auth"
 NO_CLUSTER = "no cluster is simulated, as --data-plane none says: apps scale as their clusters report"
 
 
@@ -69,6 +74,8 @@ class ControlService:
             "SetLoad": Row(pb.SetLoadRequest, pb.SetLoadResponse, self._set_load),
             "ListLoads": Row(pb.ListLoadsRequest, pb.ListLoadsResponse, self._list_loads, True),
             "ClearLoads": Row(pb.ClearLoadsRequest, pb.ClearLoadsResponse, self._clear_loads),
+            "RotateKeys": Row(pb.RotateKeysRequest, pb.RotateKeysResponse, self._rotate_keys),
+            "SkewTokens": Row(pb.SkewTokensRequest, pb.SkewTokensResponse, self._skew_tokens),
             "DropStreams": Row(pb.DropStreamsRequest, pb.DropStreamsResponse, self._drop_streams),
             "Reset": Row(pb.ResetRequest, pb.ResetResponse, self._reset),
         }
@@ -161,6 +168,27 @@ class ControlService:
     def _clear_loads(self, request: pb.ClearLoadsRequest) -> pb.ClearLoadsResponse:
         return pb.ClearLoadsResponse(loads=self._plane.clear_loads(request.app if request.HasField("app") else None))
 
+    def _rotate_keys(self, request: pb.RotateKeysRequest) -> pb.RotateKeysResponse:
+        authentication = self._issuing()
+        self._plane.run(lambda: authentication.rotate_keys(keep=not request.drop))
+        return pb.RotateKeysResponse()
+
+    def _skew_tokens(self, request: pb.SkewTokensRequest) -> pb.SkewTokensResponse:
+        authentication = self._issuing()
+        seconds = (request.ahead.ToNanoseconds() - request.behind.ToNanoseconds()) / SECOND
+        self._plane.run(lambda: authentication.skew(seconds))
+        return pb.SkewTokensResponse()
+
+    def _issuing(self) -> Authentication:
+        """Return the authentication of a plane that issues tokens. Raises RpcError."""
+        authentication = self._plane.authentication
+        if authentication is None:
+            raise RpcError(Code.FAILED_PRECONDITION, NO_TOKENS)
+        if authentication.provider is not None:
+            issuer = authentication.settings.provider
+            raise RpcError(Code.FAILED_PRECONDITION, f"this plane issues no tokens: {issuer} does")
+        return authentication
+
     def _drop_streams(self, request: pb.DropStreamsRequest) -> pb.DropStreamsResponse:
         try:
             code = code_name(request.code or "UNAVAILABLE")
@@ -174,6 +202,8 @@ class ControlService:
             self._plane.remove_faults([])
             self._plane.clear_loads(None)
             self._plane.clear_calls()
+            if (authentication := self._plane.authentication) is not None:
+                self._plane.run(lambda: authentication.skew(0))
             with self._plane.scenario_book() as book:
                 book.clear()
         return pb.ResetResponse(removed=removed)

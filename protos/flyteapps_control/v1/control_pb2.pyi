@@ -508,6 +508,28 @@ class ClearLoadsResponse(_message.Message):
     loads: _containers.RepeatedCompositeFieldContainer[Load]
     def __init__(self, loads: _Optional[_Iterable[_Union[Load, _Mapping]]] = ...) -> None: ...
 
+class RotateKeysRequest(_message.Message):
+    __slots__ = ("drop",)
+    DROP_FIELD_NUMBER: _ClassVar[int]
+    drop: bool
+    def __init__(self, drop: bool = ...) -> None: ...
+
+class RotateKeysResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SkewTokensRequest(_message.Message):
+    __slots__ = ("ahead", "behind")
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    ahead: _duration_pb2.Duration
+    behind: _duration_pb2.Duration
+    def __init__(self, ahead: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., behind: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class SkewTokensResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class DropStreamsRequest(_message.Message):
     __slots__ = ("app", "code")
     APP_FIELD_NUMBER: _ClassVar[int]

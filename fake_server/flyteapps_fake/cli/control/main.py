@@ -17,6 +17,7 @@ from flyteapps_fake.cli.control.connection import Connection, app_options, comma
 from flyteapps_fake.cli.control.faults import faults
 from flyteapps_fake.cli.control.loads import load
 from flyteapps_fake.cli.control.scenarios import scenarios
+from flyteapps_fake.cli.control.tokens import tokens
 from flyteapps_fake.cli.option_groups import Group
 
 NAME = "flyteapps control"
@@ -53,6 +54,7 @@ control = click.Group(
         calls,
         scenarios,
         load,
+        tokens,
         click.Group(
             "streams",
             help="End open streams.",
