@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -14,7 +14,7 @@ from connectrpc.codec import proto_json_codec
 from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo
 from connectrpc.protocol import ProtocolType
-from flyteidl2.app.app_payload_pb2 import CreateRequest
+from flyteidl2.app.app_payload_pb2 import CreateRequest, GetRequest
 
 from auth.support import AUTH, app, bearer
 from flyteapps_fake import FakeControlPlane
@@ -126,6 +126,44 @@ def test_grpcios_server_needs_a_caller(served: tuple[FakeControlPlane, Any], ope
     for headers in ({}, {"authorization": "Bearer x.y.z"}):
         assert _by_grpc(server.grpc_target, operation, headers) is Code.UNAUTHENTICATED
     assert _by_grpc(server.grpc_target, operation, bearer(plane, "alice")) is not Code.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(("subject", "expected"), [("alice", Code.ABORTED), ("vera", None)])
+def test_rules_for_faults_choose_callers(
+    served: tuple[FakeControlPlane, Any], subject: str, expected: Code | None
+) -> None:
+    """By a glob on the subject of a token, over each wire and without one."""
+    plane, server = served
+    get, request = OPERATIONS["/flyteidl2.app.AppService/Get"], GetRequest(app_id=app("secret-app").metadata.id)
+    headers = bearer(plane, subject)
+    plane.faults.fail("Get", code="ABORTED", caller="al*")
+
+    def by(protocol: ProtocolType) -> object:
+        with ConnectClientSync(server.url, protocol=protocol) as client:
+            return client.execute_unary(request=request, method=_info(get), headers=headers)
+
+    def by_grpcio() -> object:
+        with grpc.insecure_channel(server.grpc_target) as channel:
+            call = channel.unary_unary(get.path, request_serializer=GetRequest.SerializeToString)
+            return call(request, metadata=tuple(headers.items()), timeout=60)
+
+    try:
+        assert _code(lambda: by(ProtocolType.CONNECT)) is expected
+        assert _code(lambda: by(ProtocolType.GRPC_WEB)) is expected
+        assert _code(by_grpcio) is expected
+        assert _code(lambda: plane.stub().get(request, headers=headers)) is expected
+    finally:
+        plane.faults.clear()
+
+
+def _code(call: Callable[[], object]) -> Code | None:
+    try:
+        call()
+    except ConnectError as error:
+        return error.code
+    except grpc.RpcError as error:
+        return Code(error.code().name.lower())  # type: ignore[attr-defined]  # of a call
+    return None
 
 
 def test_a_revoked_tokens_stream_over_http_ends(served: tuple[FakeControlPlane, Any]) -> None:
