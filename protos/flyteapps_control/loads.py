@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from flyteapps_control.api import Api
 from flyteapps_control.arguments import selected
@@ -45,6 +46,8 @@ class LoadTable:
 
     def __init__(self) -> None:
         self._loads: dict[tuple[str, str, str], tuple[AppGlobs, pb.Load]] = {}
+        self.on_change: Callable[[pb.Load | None, pb.AppSelector | None], None] | None = None
+        """The function that is called with a load that is declared, or with the selector of what is removed."""
 
     def __len__(self) -> int:
         return len(self._loads)
@@ -58,6 +61,8 @@ class LoadTable:
         own = pb.Load()
         own.CopyFrom(load)
         self._loads[key] = AppGlobs(own.app), own
+        if self.on_change is not None:
+            self.on_change(own, None)
 
     def list(self) -> list[pb.Load]:
         """Return the loads, in the order in which they were declared."""
@@ -67,9 +72,12 @@ class LoadTable:
         """Remove the load with this selector, or all of them; return them."""
         if app is None:
             removed, self._loads = self.list(), {}
-            return removed
-        found = self._loads.pop(_key(app), None)
-        return [found[1]] if found is not None else []
+        else:
+            found = self._loads.pop(_key(app), None)
+            removed = [found[1]] if found is not None else []
+        if removed and self.on_change is not None:
+            self.on_change(None, app)
+        return removed
 
     def of(self, app: AppName) -> pb.Load | None:
         """Return the load of an app, None where none is declared."""

@@ -56,6 +56,11 @@ class Scenarios:
         """Return the uses, in the order in which they were added, with how many starts have had each."""
         return [*self._list().uses]
 
+    def of(self, *, app: str = "", project: str = "", domain: str = "") -> list[pb.AppScenario]:
+        """Return the scenarios that those apps (globs) have since their last starts, each with the reason."""
+        request = pb.ListAppScenariosRequest(app=selected(app, project, domain))
+        return [*self._api.call("ListAppScenarios", request, pb.ListAppScenariosResponse).scenarios]
+
     def remove(self, *which: str | pb.Scenario | pb.ScenarioUse) -> None:
         """Remove added scenarios (by name) with their uses, and uses; all or none. Raises ControlError."""
         if which:

@@ -48,11 +48,26 @@ def test_scenarios_come_and_go(plane: FakeControlPlane, run: Run, tmp_path: Path
     status, listed = run("list")
     assert status == 0
     assert "healthy  (built-in)  The app starts and runs." in listed
-    assert "two  (control API)  It is two." in listed
+    assert f"two  (control API, {tmp_path / 'two'}:2:3)  It is two." in listed
     assert listed.endswith("u1 two app.name=worker-* times=1  (applied 1)\nu2 one  (applied 0)")
     assert run("remove", "two", "--use", "u2") == (0, "removed two\nremoved u2")
     assert run("clear") == (0, "added scenarios and uses are removed")
     assert "control API" not in run("list")[1]
+
+
+def test_the_scenario_of_an_app_is_shown(plane: FakeControlPlane, run: Run) -> None:
+    """With the reason; exit status 1 where no app is meant."""
+    run("use", "crash-loop", "--app", "worker-*", "--times", "1")
+    for name in ("worker-1", "worker-2"):
+        start(plane, name)
+    assert run("of", "worker-1") == (0, "proj/dev/worker-1  crash-loop  (by the use u1)")
+    assert run("of", "*", "--project", "proj") == (
+        0,
+        "proj/dev/worker-1  crash-loop  (by the use u1)\nproj/dev/worker-2  healthy  (default)",
+    )
+    [found] = json.loads(run("of", "worker-2", "--json")[1])
+    assert found == {"app": "proj/dev/worker-2", "scenario": "healthy", "reason": "default"}
+    assert run("of", "absent") == (1, "no app that matches has started")
 
 
 def test_output_for_programs(run: Run, tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from flyteidl2.app.app_payload_pb2 import GetRequest, GetResponse
 from google.protobuf.message import Message
 
 from flyteapps_control.selection import AppName
-from flyteapps_control.v1.control_pb2 import Fault
+from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
 from flyteapps_fake.control.subject import app_named_by, app_named_in
 from flyteapps_fake.core.call import Call, Protocol
 from flyteapps_fake.core.operations import GET
 from flyteapps_fake.core.time.causes import Cause
+from flyteapps_fake.simulation.given import Given
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of requests and responses that are kept."""
@@ -24,6 +25,8 @@ MAX_MESSAGES = 100
 """Messages of a stream that are kept, the last ones."""
 MAX_EFFECTS = 100
 """Changes to which a call led that are kept, and as many messages of streams; the first ones."""
+MAX_LOADS = 10_000
+"""Changes of declared loads that are kept, the last ones."""
 EFFECT_BYTES = 200
 RECORD_BYTES = 400
 """Bytes of a record besides its messages."""
@@ -45,6 +48,18 @@ class Effect(NamedTuple):
     message: int = 0
 
 
+class LoadChange(NamedTuple):
+    """A load that was declared, or else loads that were removed: those of `app`, all for None.
+
+    `after`: the number of the last call before it.
+    """
+
+    time_ns: int
+    after: int
+    load: Load | None
+    app: AppSelector | None
+
+
 class Record:
     """A recorded call. `number`: from 1. `code`: the name of its code, "" as long as it isn't over.
 
@@ -52,7 +67,8 @@ class Record:
     `time_ns`: the plane's time at which it began; `real_time`: that of the wall clock, in seconds since 1970.
     `fault_rules`: the rules whose faults it had. `opened`: whether it is a stream that was opened.
     `abandoned`: whether its client left before it was carried out. `changes` of apps
-    and `deliveries`, messages of streams, are what it led to. What costs time is made when it is asked for.
+    and `deliveries`, messages of streams, are what it led to, and `starts` the scenarios of apps that it started. What
+    costs time is made when it is asked for.
     """
 
     __slots__ = (
@@ -77,6 +93,7 @@ class Record:
         "protocol",
         "real_time",
         "size",
+        "starts",
         "time_ns",
     )
 
@@ -99,6 +116,7 @@ class Record:
         self._stream = NO_MESSAGES
         self.changes: list[Effect] = []
         self.deliveries: list[Effect] = []
+        self.starts: list[Given] = []
         self.messages = 0
         self.code = ""
         self.message = ""
@@ -223,6 +241,8 @@ class CallLog:
         self._cleared = 0
         """Number of calls that were cleared."""
         self._on_finished: Callable[[Record], None] | None = None
+        self.loads = deque[LoadChange](maxlen=MAX_LOADS)
+        """The changes of declared loads."""
 
     def __len__(self) -> int:
         return self._number - self._oldest() + 1
@@ -280,6 +300,17 @@ class CallLog:
         record = self.record_of(cause.call)
         if record is not None and len(record.changes) < MAX_EFFECTS:
             self.add_effect(record, record.changes, Effect(self.now(), app, cause, change))
+
+    def started(self, cause: Cause, given: Given) -> None:
+        """Record the scenario of an app's start with the call that led to it."""
+        record = self.record_of(cause.call)
+        if record is not None and len(record.starts) < MAX_EFFECTS:
+            record.starts.append(given)
+            self.grow(record, EFFECT_BYTES)
+
+    def load_changed(self, load: Load | None, app: AppSelector | None) -> None:
+        """Record that a load was declared, or that loads were removed."""
+        self.loads.append(LoadChange(self.now(), self._number, load, app))
 
     def finish(self, record: Record) -> None:
         """Report that a call is over."""

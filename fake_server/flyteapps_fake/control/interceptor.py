@@ -102,6 +102,9 @@ class Interceptor:
         self._causes = timeline.causes
         self._causes.on = calls > 0
         self._causes.on_change = self.log.changed
+        if calls:
+            dialect.scenarios.given.on_start = lambda given: self.log.started(timeline.causes.current, given)
+            dialect.loads.on_change = self.log.load_changed
         self.active = False
         self.on_notice: Callable[[Notice], None] | None = None
         """The function that is called with a notice of each fault that a call has."""

@@ -7,11 +7,13 @@ from typing import Any, TypeVar, cast
 
 from google.protobuf.json_format import MessageToDict
 
+from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.simulation.book import Use
 from flyteapps_fake.simulation.files.located import ScenarioError, from_data, from_text
+from flyteapps_fake.simulation.given import Given
 from flyteapps_fake.simulation.scenarios import Scenario
 
 T = TypeVar("T")
@@ -49,6 +51,12 @@ class ScenarioService:
             found = _refusing(lambda: book.use(request.scenario, request.app, request.times))
             return pb.UseScenarioResponse(use=_use(found))
 
+    def of_apps(self, request: pb.ListAppScenariosRequest) -> pb.ListAppScenariosResponse:
+        """List the scenarios that apps have."""
+        with self._plane.scenario_book() as book:
+            found = book.given.of(AppGlobs(request.app))
+            return pb.ListAppScenariosResponse(scenarios=map(_given, found))
+
     def _add(self, request: pb.AddScenariosRequest) -> Iterable[Scenario]:
         if request.WhichOneof("source") == "text":
             value = from_text(request.text, request.name or "text")
@@ -77,6 +85,10 @@ def _message(scenario: Scenario, origin: str) -> pb.Scenario:
 
 def _use(use: Use) -> pb.ScenarioUse:
     return pb.ScenarioUse(id=use.id, scenario=use.scenario, app=use.app, times=use.times, applied=use.applied)
+
+
+def _given(given: Given) -> pb.AppScenario:
+    return pb.AppScenario(app=str(given.app), scenario=given.name, reason=given.reason, detail=given.detail)
 
 
 def _whole(value: Any) -> Any:

@@ -12,6 +12,7 @@ from flyteapps_control.api import ControlError
 from flyteapps_control.codes import code_name
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1 import control_pb2 as pb
+from flyteapps_fake.control.calls.given_lines import GivenLines
 from flyteapps_fake.control.calls.query import Query
 from flyteapps_fake.control.calls.record_form import recorded
 from flyteapps_fake.control.calls.written_test import write_test
@@ -71,6 +72,7 @@ class ControlService:
             "ListScenarios": Row(pb.ListScenariosRequest, pb.ListScenariosResponse, scenarios.list, True),
             "RemoveScenarios": Row(pb.RemoveScenariosRequest, pb.RemoveScenariosResponse, scenarios.remove),
             "UseScenario": Row(pb.UseScenarioRequest, pb.UseScenarioResponse, scenarios.use),
+            "ListAppScenarios": Row(pb.ListAppScenariosRequest, pb.ListAppScenariosResponse, scenarios.of_apps, True),
             "SetLoad": Row(pb.SetLoadRequest, pb.SetLoadResponse, self._set_load),
             "ListLoads": Row(pb.ListLoadsRequest, pb.ListLoadsResponse, self._list_loads, True),
             "ClearLoads": Row(pb.ClearLoadsRequest, pb.ClearLoadsResponse, self._clear_loads),
@@ -148,7 +150,9 @@ class ControlService:
         found = [record for record in self._plane.recorded_calls() if query.matches(record)]
         if not found:
             raise RpcError(Code.FAILED_PRECONDITION, "no call is recorded that matches: there is nothing to repeat")
-        source = write_test(found, self._plane.settings, self._plane.forgotten_calls())
+        with self._plane.scenario_book() as book:
+            given = GivenLines(found, self._plane.recorded_loads(), book)
+            source = write_test(found, self._plane.settings, self._plane.forgotten_calls(), given)
         return pb.WriteTestResponse(source=source)
 
     def _clear_calls(self, request: pb.ClearCallsRequest) -> pb.ClearCallsResponse:

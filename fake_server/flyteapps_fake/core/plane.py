@@ -18,7 +18,7 @@ from flyteapps_control.durations import nanoseconds as duration_ns
 from flyteapps_control.durations import text_of
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
-from flyteapps_fake.control.call_log import Record
+from flyteapps_fake.control.call_log import LoadChange, Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.control.waits import Wait, explain, moment_text
@@ -380,6 +380,11 @@ class Plane:
         """Return the recorded calls, the oldest first."""
         with self._lock:
             return list(self._interceptor.log)
+
+    def recorded_loads(self) -> list[LoadChange]:
+        """Return the changes of declared loads, the oldest first, as far as calls are recorded."""
+        with self._lock:
+            return list(self._interceptor.log.loads)
 
     def forgotten_calls(self) -> int:
         """Return how many calls were recorded and are forgotten by now."""

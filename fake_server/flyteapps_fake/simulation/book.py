@@ -17,6 +17,7 @@ from flyteapps_fake.simulation.files.field_values import nearest
 from flyteapps_fake.simulation.files.located import ScenarioError, Value
 from flyteapps_fake.simulation.files.parsing import parse_scenarios
 from flyteapps_fake.simulation.files.sources import Source, Sources, Stamp, as_list, read, stamp_of
+from flyteapps_fake.simulation.given import GivenScenarios
 from flyteapps_fake.simulation.scenarios import Scenario
 
 MAX_ADDED = 10_000
@@ -44,7 +45,7 @@ class ScenarioBook:
     """The scenarios of one plane of a dialect. Raises ScenarioError for a source that is invalid."""
 
     def __init__(self, dialect: str, sources: Sources | None = None) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
         self.files: dict[str, Stamp | None] = {}
         """The files of the settings, with their versions when they were read."""
         self._given: Mapping[str, Sequence[Scenario]] = dict(self._read(as_list(sources)))
@@ -53,6 +54,8 @@ class ScenarioBook:
         self._added: dict[str, Scenario] = {}
         self._uses: dict[str, Use] = {}
         self._used = 0
+        self.given = GivenScenarios()
+        """The scenarios that apps have."""
         self._check_following({**self._named})
 
     def _read(self, sources: Sequence[Source]) -> Iterator[tuple[str, Sequence[Scenario]]]:
@@ -69,17 +72,17 @@ class ScenarioBook:
 
     def find(self, name: str) -> Scenario | None:
         """Return the scenario of that name, or None."""
-        return self._added.get(name) or self._named.get(name) or builtin_scenarios(self._dialect).get(name)
+        return self._added.get(name) or self._named.get(name) or builtin_scenarios(self.dialect).get(name)
 
     def names(self) -> list[str]:
         """Return the names of all scenarios, in order."""
-        return sorted({*builtin_scenarios(self._dialect), *self._named, *self._added})
+        return sorted({*builtin_scenarios(self.dialect), *self._named, *self._added})
 
     def list(self) -> Sequence[tuple[str, Scenario]]:
         """Return all scenarios with their origin: "built-in", "settings", or "control API"; by name."""
         found: dict[str, tuple[str, Scenario]] = {}
         for origin, scenarios in (
-            ("built-in", builtin_scenarios(self._dialect)),
+            ("built-in", builtin_scenarios(self.dialect)),
             ("settings", self._named),
             ("control API", self._added),
         ):
@@ -177,15 +180,15 @@ class ScenarioBook:
 
     def _own(self, scenarios: Iterable[Scenario]) -> list[Scenario]:
         """Return the scenarios that the plane's dialect has."""
-        return [each for each in scenarios if each.dialect in ("", self._dialect)]
+        return [each for each in scenarios if each.dialect in ("", self.dialect)]
 
     def _check_names(self, scenarios: Iterable[Scenario]) -> None:
         for each in scenarios:
-            if each.name in builtin_scenarios(self._dialect):
+            if each.name in builtin_scenarios(self.dialect):
                 raise ScenarioError(each.place, f"{each.name} is a built-in scenario: choose another name")
 
     def _check_following(self, named: Mapping[str, Scenario], verb: str = "is unknown") -> None:
-        known = {*builtin_scenarios(self._dialect), *named} if named else ()
+        known = {*builtin_scenarios(self.dialect), *named} if named else ()
         for each in named.values():
             if each.after and each.after not in known:
                 raise ScenarioError(
@@ -193,7 +196,7 @@ class ScenarioBook:
                 )
 
     def _refuse_removal(self, name: str) -> None:
-        if name in builtin_scenarios(self._dialect):
+        if name in builtin_scenarios(self.dialect):
             raise ScenarioError("", f"{name} is a built-in scenario, which can't be removed")
         if name in self._named:
             raise ScenarioError("", f"{name} is of the plane's settings, at {self._named[name].place}: remove it there")

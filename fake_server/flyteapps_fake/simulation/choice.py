@@ -16,10 +16,12 @@ from flyteidl2.app.app_definition_pb2 import App
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.validation import quoted
+from flyteapps_fake.simulation import given as reasons
 from flyteapps_fake.simulation.admission import command_of, image_of, named_scenario
 from flyteapps_fake.simulation.book import ScenarioBook
+from flyteapps_fake.simulation.given import Given
 from flyteapps_fake.simulation.progress import drawn_index
-from flyteapps_fake.simulation.scenarios import HEALTHY, Scenario, When
+from flyteapps_fake.simulation.scenarios import HEALTHY, LABEL, VARIABLE, Scenario, When
 
 
 class Start(NamedTuple):
@@ -29,6 +31,7 @@ class Start(NamedTuple):
     version: Hashable
     base: str
     scenario: str
+    app: AppName
 
 
 class Chosen(NamedTuple):
@@ -56,39 +59,54 @@ class ScenarioChoice:
         if last is not None and last.version == version and (found := self._book.find(last.scenario)) is not None:
             return Chosen(last.scenario, found)
         number = last.number + 1 if last is not None else 1
-        base = named_scenario(app)
-        if not base:
-            app_id = app.metadata.id
-            who = AppName(app_id.project, app_id.domain, app_id.name)
-            if (use := self._book.used(who)) is not None:
-                use.applied += 1
-                self._starts[key] = Start(number, version, "", use.scenario)
-                return Chosen(use.scenario, self._book.find(use.scenario))
-            base = self._unnamed(app, who, number)
+        app_id = app.metadata.id
+        who = AppName(app_id.project, app_id.domain, app_id.name)
+        own = named_scenario(app)
+        if not own and (use := self._book.used(who)) is not None:
+            use.applied += 1
+            self._starts[key] = Start(number, version, "", use.scenario, who)
+            return self._given(Given(who, use.scenario, self._book.find(use.scenario), reasons.USE, use.id))
+        base, reason, detail = _own(app, own) if own else self._unnamed(app, who, number)
         name = base
         if last is not None and last.base == base:
             before = self._book.find(last.scenario)
             name = before.after if before is not None and before.after else last.scenario
-        self._starts[key] = Start(number, version, base, name)
-        return Chosen(name, self._book.find(name))
+            if name != base:
+                reason, detail = reasons.THEN, last.scenario if name != last.scenario else base
+        self._starts[key] = Start(number, version, base, name, who)
+        return self._given(Given(who, name, self._book.find(name), reason, detail, bool(own)))
 
     def forget(self, key: Hashable) -> None:
         """Forget a removed app: one that is created later starts for the first time."""
-        self._starts.pop(key, None)
+        if (last := self._starts.pop(key, None)) is not None:
+            self._book.given.forget(last.app)
 
     def unknown(self, name: str) -> str:
         """Return the message about an unknown scenario."""
         return f"unknown scenario {quoted(name)}; known ones: {', '.join(self._book.names())}"
 
-    def _unnamed(self, app: App, who: AppName, number: int) -> str:
+    def _given(self, given: Given) -> Chosen:
+        self._book.given.record(given)
+        return Chosen(given.name, given.scenario)
+
+    def _unnamed(self, app: App, who: AppName, number: int) -> tuple[str, str, str]:
+        """Return the scenario of an app that names none, with the reason and its detail."""
         for glob, chosen in self._configured.items():
             if fnmatchcase(who.name, glob):
-                return chosen
+                return chosen, reasons.SETTING, glob
         fitting = [each for each in self._book.matching() if each.when is not None and _matches(each.when, app, number)]
         if not fitting:
-            return HEALTHY
+            return HEALTHY, reasons.DEFAULT, ""
         fraction = draws.fraction(self._seed, "scenario", *who)
-        return fitting[drawn_index([each.weight for each in fitting], fraction)].name
+        found = fitting[drawn_index([each.weight for each in fitting], fraction)]
+        return found.name, reasons.WHEN, found.place
+
+
+def _own(app: App, name: str) -> tuple[str, str, str]:
+    """Return the scenario that an app names, with the reason and its detail."""
+    if app.metadata.labels.get(LABEL):
+        return name, reasons.LABEL, LABEL
+    return name, reasons.VARIABLE, VARIABLE
 
 
 def _matches(when: When, app: App, number: int) -> bool:

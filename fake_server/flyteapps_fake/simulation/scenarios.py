@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flyteapps_control.selection import Glob
 
@@ -99,7 +99,7 @@ class Scenario(NamedTuple):
 
     `conflicts`: writes to each version of an app that collide with one of the operator's, in dialects that have such.
     `dialect`: the only one that has it, "" for all. `place`, `after_place`: where it and its `after` were defined, such
-    as "scenarios.yaml:3:5".
+    as "scenarios.yaml:3:5". `data`: its fields as in a file.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Scenario(NamedTuple):
     dialect: str = ""
     place: str = ""
     after_place: str = ""
+    data: Mapping[str, Any] = {}
 
 
 def each_step(steps: Steps) -> Iterator[Step]:

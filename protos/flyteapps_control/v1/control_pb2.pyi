@@ -641,3 +641,27 @@ class UseScenarioResponse(_message.Message):
     USE_FIELD_NUMBER: _ClassVar[int]
     use: ScenarioUse
     def __init__(self, use: _Optional[_Union[ScenarioUse, _Mapping]] = ...) -> None: ...
+
+class AppScenario(_message.Message):
+    __slots__ = ("app", "scenario", "reason", "detail")
+    APP_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    scenario: str
+    reason: str
+    detail: str
+    def __init__(self, app: _Optional[str] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class ListAppScenariosRequest(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+
+class ListAppScenariosResponse(_message.Message):
+    __slots__ = ("scenarios",)
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    scenarios: _containers.RepeatedCompositeFieldContainer[AppScenario]
+    def __init__(self, scenarios: _Optional[_Iterable[_Union[AppScenario, _Mapping]]] = ...) -> None: ...

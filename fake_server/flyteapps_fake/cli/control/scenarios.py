@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import click
 
-from flyteapps_control.v1.control_pb2 import ListScenariosRequest, ListScenariosResponse, Scenario, ScenarioUse
+from flyteapps_control.v1.control_pb2 import (
+    AppScenario,
+    ListScenariosRequest,
+    ListScenariosResponse,
+    Scenario,
+    ScenarioUse,
+)
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option, plain
 from flyteapps_fake.cli.option_groups import Group
+
+BUILT_IN = "built-in"
+NOT_STARTED = "no app that matches has started"
+REASONS = {
+    "label": "by its label {}",
+    "variable": "by its variable {}",
+    "use": "by the use {}",
+    "setting": "by --scenario {}",
+    "when": "by the `when` at {}",
+    "then": "by the `then` of {}",
+    "default": "default",
+}
+"""The text for each reason for a scenario, with a placeholder for its detail."""
 
 
 def _add(connection: Connection, *, files: tuple[str, ...]) -> None:
@@ -38,8 +57,19 @@ def _clear(connection: Connection) -> None:
     connection.show({}, "added scenarios and uses are removed")
 
 
+def _of(connection: Connection, *, app: str, project: str, domain: str) -> int:
+    found = connection.control.scenarios.of(app=app, project=project, domain=domain)
+    connection.show([plain(each) for each in found], "\n".join(map(_given, found)) or NOT_STARTED)
+    return 0 if found else 1
+
+
+def _given(given: AppScenario) -> str:
+    return f"{given.app}  {given.scenario}  ({REASONS[given.reason].format(given.detail)})"
+
+
 def _described(scenario: Scenario) -> str:
-    return f"{scenario.name}  ({scenario.origin})  {scenario.summary}".rstrip()
+    origin = scenario.origin if scenario.origin == BUILT_IN else f"{scenario.origin}, {scenario.place}"
+    return f"{scenario.name}  ({origin})  {scenario.summary}".rstrip()
 
 
 def _used(use: ScenarioUse) -> str:
@@ -77,6 +107,22 @@ scenarios = click.Group(
                             show_default="all",
                             help="How many starts of these apps, all together, such as 1.",
                         ),
+                    ),
+                ),
+            ),
+        ),
+        command(
+            "of",
+            _of,
+            "Show which scenario apps have since their last start, and why. APP: a glob such as 'worker-*'.",
+            "scenarios of worker-1",
+            arguments=(click.Argument(["app"]),),
+            groups=(
+                Group(
+                    "Which apps",
+                    (
+                        option(["--project"], default="", show_default=False, help="Their project, such as demo."),
+                        option(["--domain"], default="", show_default=False, help="Their domain, such as development."),
                     ),
                 ),
             ),

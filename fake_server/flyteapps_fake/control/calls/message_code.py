@@ -117,6 +117,20 @@ def _single(field: FieldDescriptor, value: Any, imports: Imports) -> _Group | st
     return literal(value)
 
 
+def data_code(value: Any) -> str:
+    """Return plain data as code, broken into lines if it is long."""
+    return _laid_out(_data(value), 0, 0)
+
+
+def _data(value: Any) -> _Group | str:
+    if isinstance(value, Mapping):
+        items = cast("Mapping[Any, Any]", value).items()
+        return _Group("{", [(f"{literal(key)}: ", _data(each)) for key, each in items], "}")
+    if isinstance(value, list | tuple):
+        return _Group("[", [("", _data(each)) for each in cast("list[Any]", value)], "]")
+    return literal(value)
+
+
 def literal(value: Any) -> str:
     """Return plain data as code: texts, numbers, lists and dictionaries."""
     if isinstance(value, str):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 import datetime
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, fields
 
 from flyteapps_control.durations import text_of
 from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake.control.call_log import Record
+from flyteapps_fake.control.calls.given_lines import GivenLines
 from flyteapps_fake.control.calls.message_code import Imports, code_of, literal
 from flyteapps_fake.core.operations import APP_LOGS_SERVICE, APP_SERVICE, WATCH
 from flyteapps_fake.core.settings import Settings
@@ -24,7 +26,7 @@ STUBS = {APP_SERVICE: "stub", APP_LOGS_SERVICE: "logs_stub"}
 """The methods of a plane that return a stub, by service."""
 SETTINGS = (
     "dialect", "org", "seed", "start_time", "subject", "watch_buffer", "data_plane", "pools", "lease_seconds",
-    "report_seconds", "missing_secrets", "artifacts", "run_outputs", "app_scenarios", "scenarios",
+    "report_seconds", "missing_secrets", "artifacts", "run_outputs",
 )  # fmt: skip
 """The settings that a test gets where they aren't the default: those that decide how a call ends."""
 NOT_REPEATED = ("delay", "stale")
@@ -42,8 +44,11 @@ def code_of(call: Callable[[], object]) -> str:
 '''
 
 
-def write_test(records: Sequence[Record], settings: Settings, forgotten: int) -> str:
-    """Return the source of a test that repeats the calls. `forgotten`: how many older ones there were."""
+def write_test(records: Sequence[Record], settings: Settings, forgotten: int, given: GivenLines) -> str:
+    """Return the source of a test that repeats the calls. `forgotten`: how many older ones there were.
+
+    `given`: the lines about the scenarios and loads of its apps.
+    """
     imports = Imports()
     start = _start(records, settings)
     body: list[str] = []
@@ -54,20 +59,30 @@ def write_test(records: Sequence[Record], settings: Settings, forgotten: int) ->
     body += ["    flyte_plane.advance(max(0.0, seconds - (flyte_plane.now_ns() - start) / 1e9))", ""]
     now = start
     streams: list[Record] = []
+
+    def move(time_ns: int) -> None:
+        nonlocal now
+        if time_ns - now >= MILLISECOND:
+            body.append(f"at({text_of_seconds(time_ns - start)})")
+            now = time_ns
+
     for record in records:
-        if record.time_ns - now >= MILLISECOND:
-            body.append(f"at({text_of_seconds(record.time_ns - start)})")
-        now = record.time_ns
+        for time_ns, line in given.loads_before(record.number, record.time_ns):
+            move(time_ns)
+            body.append(line)
+        move(record.time_ns)
+        body += given.scenarios_of(record)
         body += _call(record, imports, streams)
     for record in streams:
         last = _last_message_ns(record, records)
-        if last - now >= MILLISECOND:
-            body.append(f"at({text_of_seconds(last - start)})")
-            now = last
+        for time_ns, line in given.loads_before(sys.maxsize, last):
+            move(time_ns)
+            body.append(line)
+        move(last)
         body += _end(record)
     head = ['"""The calls of a plane, repeated: written by plane.calls.as_test()."""', ""]
     head += [f"# {forgotten} older call(s) were forgotten, and are not repeated."] if forgotten else []
-    head += ["from collections.abc import Callable"]
+    head += [*given.warnings, "from collections.abc import Callable"]
     head += ["from functools import partial"] if any("partial(" in line for line in body) else []
     head += ["", "import pytest", "from connectrpc.errors import ConnectError"]
     head += [*imports.lines(), "", "from flyteapps_fake import FakeControlPlane", "", CODE_OF]

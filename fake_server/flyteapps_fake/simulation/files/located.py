@@ -40,6 +40,12 @@ class Value:
     fields: dict[str, Value] | None = None
     key_place: str = ""
 
+    def data(self) -> Any:
+        """Return it as plain data, as a Python mapping would have it."""
+        if self.fields is not None:
+            return {key: each.data() for key, each in self.fields.items()}
+        return [each.data() for each in self.items] if self.items is not None else self.scalar
+
     @property
     def is_scalar(self) -> bool:
         """Whether it is neither a list nor a mapping."""

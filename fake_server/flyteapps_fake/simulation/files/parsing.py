@@ -83,6 +83,7 @@ def _scenario(name: str, value: Value, reader: _StepReader) -> Scenario:
         dialect=dialect,
         place=place,
         after_place=after.place if after is not None else "",
+        data=value.data(),
     )
 
 
