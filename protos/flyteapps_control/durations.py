@@ -56,14 +56,23 @@ def _shown(duration: DurationLike) -> str:
 
 
 def text_of(nanos: int) -> str:
-    """Return a duration in nanoseconds as a short text that `nanoseconds` takes, such as "1h30m"."""
+    """Return a duration in nanoseconds as a short text that `nanoseconds` takes, such as "1h30m" or "1.064s"."""
     if nanos == 0:
         return "0s"
     parts: list[str] = []
-    for unit in ("d", "h", "m", "s"):
+    for unit in ("d", "h", "m"):
         whole, nanos = divmod(nanos, UNITS[unit])
         if whole:
             parts.append(f"{whole}{unit}")
-    if nanos:
-        parts.append(f"{nanos / UNITS['ms']:.6f}".rstrip("0").rstrip(".") + "ms")
+    if nanos >= SECOND:
+        parts.append(_decimal(nanos, "s"))
+    elif nanos:
+        parts.append(_decimal(nanos, "ms"))
     return "".join(parts)
+
+
+def _decimal(nanos: int, unit: str) -> str:
+    """Return nanoseconds in a unit, such as "1.064s", exactly."""
+    whole, rest = divmod(nanos, UNITS[unit])
+    digits = len(str(UNITS[unit])) - 1
+    return f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".") + unit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import ipaddress
 import json
 import os
 import re
@@ -28,6 +29,8 @@ M = TypeVar("M", bound=Message)
 SERVICE = pb.DESCRIPTOR.services_by_name["ControlService"].full_name
 TIMEOUT_SECONDS = 60.0
 """The maximum duration of one request, without any other."""
+PLAINTEXT_REASONS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+"""The reasons of an SSLError for the answer of a server without TLS."""
 _BODY = "application/proto"
 _UNAUTHENTICATED = 401
 """The status of HTTP by which Connect reports UNAUTHENTICATED."""
@@ -45,12 +48,12 @@ def connect_control(
 ) -> Control:
     """Return what drives the stand-in at an address: its faults, its clock, its recorded calls.
 
-    `endpoint`: `http(s)://host:port` or `host:port`. `ca_cert`: a PEM file of authorities to trust instead of the
-    system's. `timeout`: seconds of one request. `token`, `api_key`: credentials of an admin, for a stand-in that needs
-    them; a key is used for the server that it names alone, and once that asks for it. Nothing is connected: a call
-    raises ControlError with the code UNAVAILABLE where no server listens, UNIMPLEMENTED where it has no control API,
-    UNAUTHENTICATED without credentials that it needs. Raises ValueError for an address, a file or a timeout that is
-    invalid.
+    `endpoint`: `http(s)://host:port`, or `host:port`, which is http on this machine and https elsewhere. `ca_cert`: a
+    PEM file of authorities to trust instead of the system's. `timeout`: seconds of one request. `token`, `api_key`:
+    credentials of an admin, for a stand-in that needs them; a key is used for the server that it names alone, and once
+    that asks for it. Nothing is connected: a call raises ControlError with the code UNAVAILABLE where no server
+    listens, UNIMPLEMENTED where it has no control API, UNAUTHENTICATED without credentials that it needs. Raises
+    ValueError for an address, a file or a timeout that is invalid.
     """
     return Control(RemoteApi(endpoint, ca_cert, timeout, token, api_key))
 
@@ -135,7 +138,16 @@ class RemoteApi:
                 f"the certificate of {self.url} is not trusted ({error.verify_message}): give the file of its "
                 "authority, ca_cert or --ca-cert",
             ) from None
-        except (http.client.HTTPException, ssl.SSLError) as error:
+        except ssl.SSLError as error:
+            if error.reason not in PLAINTEXT_REASONS:
+                raise self._no_plane(str(error)) from None
+            plain = self.url.replace("https:", "http:", 1)
+            raise ControlError(
+                "UNAVAILABLE",
+                f"the server at {self.url} speaks no TLS: give {plain}; an address without http:// means https, unless "
+                "it is of this machine",
+            ) from None
+        except http.client.HTTPException as error:
             raise self._no_plane(str(error) or type(error).__name__) from None
         except OSError as error:
             raise ControlError(
@@ -174,16 +186,31 @@ class RemoteApi:
 def _address(endpoint: str) -> tuple[str, int, bool]:
     """Return host, port and whether TLS is used. Raises ValueError."""
     wanted = "it should be such as http://localhost:8090"
-    url = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+    bare = endpoint.removeprefix("dns:///")
+    url = urlsplit(bare if "://" in bare else f"//{bare}")
+    secure = url.scheme == "https" or not (url.scheme or is_loopback(url.hostname or ""))
     try:
         port = url.port
     except ValueError:
         port = 0
-    if url.scheme not in ("http", "https"):
+    if url.scheme not in ("", "http", "https"):
         raise ValueError(f"the endpoint {endpoint!r} has the scheme {url.scheme!r}: {wanted}")
     if url.username is not None or url.path.strip("/") or url.query or url.fragment:
         raise ValueError(f"the endpoint has more than a host and a port: {wanted}")
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     if port == 0 or not _HOST.fullmatch(host):
         raise ValueError(f"the endpoint {endpoint!r} is no host with a port: {wanted}")
-    return host, port or (443 if url.scheme == "https" else 80), url.scheme == "https"
+    return host, port or (443 if secure else 80), secure
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host without brackets is this machine, by its name or address alone."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (inner or address).is_loopback

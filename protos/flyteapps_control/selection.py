@@ -21,8 +21,8 @@ class AppName(NamedTuple):
     name: str = ""
 
     def __str__(self) -> str:
-        """Return PROJECT/DOMAIN/NAME."""
-        return "/".join(self) if any(self) else ""
+        """Return PROJECT/DOMAIN/NAME; without an app PROJECT/DOMAIN."""
+        return "/".join(self).rstrip("/")
 
 
 NO_APP = AppName()

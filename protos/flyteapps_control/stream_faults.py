@@ -128,4 +128,5 @@ def _end_of(rule: Rule) -> StreamCut | EOFError:
     cut = rule.fault.cut
     if not cut.code:
         return EOFError("the stream was cut, by a fault")
-    return StreamCut(cut.code, f"the stream was cut after {cut.after} messages, by fault {rule.fault.id}")
+    messages = "1 message" if cut.after == 1 else f"{cut.after} messages"
+    return StreamCut(cut.code, f"the stream was cut after {messages}, by fault {rule.fault.id}")

@@ -314,8 +314,27 @@ def test_whoami_without_a_login(plane: FakeControlPlane, ring: Memory, capsys: p
     assert cli.main(["whoami", "http://127.0.0.1:9"]) == 1
     assert "127.0.0.1:9" in capsys.readouterr().err
     assert cli.main(["whoami", "a b"]) == 1
-    assert cli.main(["login", "--help"]) == 0
     assert cli.main(["login", "--nothing"]) == 2
+
+
+@pytest.mark.parametrize("name", ["login", "logout", "whoami"])
+def test_the_help_of_a_command_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the form of the other commands: usage, what it does, options in groups, examples."""
+    assert cli.main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: flyteapps {name} [OPTIONS] [ENDPOINT]\n\n  ")
+    assert "\nPlane:\n  ENDPOINT " in shown and "\nOther:\n  -h, --help " in shown
+    assert f"\n  flyteapps {name} flyte.example.org" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_this_machine_needs_no_scheme(
+    plane: FakeControlPlane, ring: Memory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HOST:PORT of this machine is http, as for `flyteapps control`."""
+    url = plane.serve().url
+    assert cli.main(["whoami", url.removeprefix("http://")]) == 1
+    assert "not logged in" in capsys.readouterr().err
 
 
 def test_whoami_by_the_configuration(

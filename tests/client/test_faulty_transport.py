@@ -110,6 +110,7 @@ class TestCalls:
         ("rule", "text"),
         [
             (faults.stale("Get", age=1), "for the rules of a plane"),
+            (faults.fail("Upload", code="UNAVAILABLE"), "no upload passes a client's transport"),
             (faults.fail("Get", code="UNAVAILABLE", caller="me"), "headers"),
             (faults.cut("Get", after=1), "for streams"),
             (faults.fail("Gte", code="UNAVAILABLE"), "did you mean Get"),

@@ -38,7 +38,7 @@ def test_time_advances_by_durations(plane: FakeControlPlane, written: str | floa
 
 def test_a_duration_and_its_text() -> None:
     """The text of a duration is one that can be read again."""
-    for text in ("0s", "2m", "1h30m", "1d1s", "500ms", "1.5ms"):
+    for text in ("0s", "2m", "1h30m", "1d1s", "500ms", "1.5ms", "1.064s", "1m500ms", "0.000001ms"):
         assert text_of(nanoseconds(text)) == text
 
 

@@ -311,6 +311,18 @@ def test_a_stream_is_cut(plane: FakeControlPlane) -> None:
     assert [each.code for each in plane.calls.list("Watch")] == ["UNAVAILABLE", "OK"]
 
 
+@pytest.mark.parametrize(("after", "words"), [(0, "after 0 messages,"), (1, "after 1 message,")])
+def test_the_message_of_a_cut_counts_in_the_singular(plane: FakeControlPlane, after: int, words: str) -> None:
+    """One message is no "messages"."""
+    plane.faults.cut("Watch", after=after)
+    plane.stub().create(create())
+    events = iter(plane.stub().watch(watch(), timeout_ms=10_000))
+    for _ in range(after):
+        next(events)
+    with pytest.raises(ConnectError, match=words):
+        next(events)
+
+
 def test_a_stream_is_cut_before_its_first_message(plane: FakeControlPlane) -> None:
     """A cut after no message: the stream opens, and ends."""
     plane.faults.cut("Watch", after=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.server
 import socket
 import subprocess
@@ -15,7 +16,12 @@ import pytest
 from flyteidl2.app.app_payload_pb2 import CreateRequest
 from google.protobuf.message import Message
 
+from flyteapps.auth.commands import _client  # pyright: ignore[reportPrivateUsage]  # the client of `flyteapps login`
+from flyteapps.endpoint import Endpoint
 from flyteapps.testing import CallsDiffer, Control, ControlError, connect_control
+from flyteapps_contract.targets.endpoint import Address
+from flyteapps_control.remote import RemoteApi
+from flyteapps_control.selection import AppName
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake import FakeControlPlane
 
@@ -141,6 +147,45 @@ def test_a_silent_server_is_not_awaited_for_ever() -> None:
         with pytest.raises(ControlError, match=r"has not answered within 0\.05 s") as late:
             control.faults.list()
     assert late.value.code == "DEADLINE_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("localhost:8090", "http://localhost:8090"),
+        ("plane.localhost", "http://plane.localhost:80"),
+        ("127.0.0.2:8090", "http://127.0.0.2:8090"),
+        ("[::1]:8090", "http://[::1]:8090"),
+        ("dns:///localhost:8090", "http://localhost:8090"),
+        ("flyte.example.org", "https://flyte.example.org:443"),
+        ("flyte.example.org:8090", "https://flyte.example.org:8090"),
+        ("dns:///flyte.example.org", "https://flyte.example.org:443"),
+        ("10.0.0.1:8090", "https://10.0.0.1:8090"),
+        ("http://flyte.example.org", "http://flyte.example.org:80"),
+        ("https://localhost:8090", "https://localhost:8090"),
+    ],
+)
+def test_an_address_without_a_scheme_is_http_on_this_machine_and_https_elsewhere(endpoint: str, url: str) -> None:
+    """As for `flyteapps login` and `flyteapps verify`."""
+    assert RemoteApi(endpoint).url == url
+    authority = Endpoint.parse(endpoint).authority
+    given = argparse.Namespace(endpoint=endpoint, insecure=False, ca_cert=None)
+    assert _client(given, None).settings.endpoint == f"{url.partition(':')[0]}://{authority}"
+    address = Address.parse(endpoint)
+    assert f"{'https' if address.tls else 'http'}://{address.authority}" == url
+
+
+def test_a_project_is_shown_without_a_slash_at_its_end() -> None:
+    """PROJECT/DOMAIN/NAME of an app, PROJECT/DOMAIN of a List, and nothing of what names none."""
+    assert [str(AppName(*each)) for each in (("p", "d", "n"), ("p", "d"), ("p",), ())] == ["p/d/n", "p/d", "p", ""]
+
+
+def test_a_server_without_tls_is_named(plane: FakeControlPlane) -> None:
+    """What speaks no TLS says so, with the address to give."""
+    url = plane.serve().url
+    with pytest.raises(ControlError, match=f"speaks no TLS: give {url};") as refused:
+        connect_control(url.replace("http:", "https:")).faults.list()
+    assert refused.value.code == "UNAVAILABLE"
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flyteapps.client import Client
 from flyteapps.config import Config
+from flyteapps.endpoint import Endpoint
 from flyteapps.errors import Error, Unauthenticated, Unimplemented
 from flyteapps.flows.operations import Flow
 
@@ -18,20 +19,33 @@ LOGIN_SECONDS = 300.0
 
 def login(arguments: list[str]) -> int:
     """Log in to a plane, and store the tokens in the keyring."""
-    parser = _parser("login", "Log in to a plane with a browser, and keep the tokens in the system's keyring.")
-    parser.add_argument("--device", action="store_true", help="log in with a browser on another machine")
-    parser.add_argument("--timeout", type=float, default=LOGIN_SECONDS, help="seconds to wait (default: 300)")
+    parser = _parser(
+        "login",
+        "Log in to a plane with a browser, and keep the tokens in the system's keyring.",
+        ("flyte.example.org", "--device flyte.example.org", "localhost:8090"),
+    )
+    person = parser.add_argument_group("Login")
+    person.add_argument("--device", action="store_true", help="Log in with a browser on another machine.")
+    person.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=LOGIN_SECONDS,
+        help=f"Time to wait for the login.  [default: {LOGIN_SECONDS:g}]",
+    )
     return _run(parser, arguments, _login)
 
 
 def logout(arguments: list[str]) -> int:
     """Delete the tokens of a plane from the keyring."""
-    return _run(_parser("logout", "Delete the tokens of a plane from the system's keyring."), arguments, _logout)
+    parser = _parser("logout", "Delete the tokens of a plane from the system's keyring.", ("flyte.example.org",))
+    return _run(parser, arguments, _logout)
 
 
 def whoami(arguments: list[str]) -> int:
     """Print the name that the plane knows the caller by."""
-    return _run(_parser("whoami", "Print the name that the plane knows you by."), arguments, _whoami)
+    parser = _parser("whoami", "Print the name that the plane knows you by.", ("flyte.example.org",))
+    return _run(parser, arguments, _whoami)
 
 
 def _login(given: argparse.Namespace) -> int:
@@ -130,8 +144,7 @@ def _client(given: argparse.Namespace, auth: Any, timeout: float = 30.0) -> Clie
     if given.ca_cert is not None:
         options["ca_cert"] = given.ca_cert
     if given.endpoint is not None:
-        insecure = True if given.insecure else None
-        return Client(given.endpoint, insecure=insecure, auth=auth, **options)
+        return Client(given.endpoint, insecure=_insecure(given), auth=auth, **options)
     client = Client.from_config(config := Config.load(given.config))
     if auth is None:
         return client
@@ -141,20 +154,57 @@ def _client(given: argparse.Namespace, auth: Any, timeout: float = 30.0) -> Clie
     return Client(client.settings.endpoint, auth=auth, **options)
 
 
+def _insecure(given: argparse.Namespace) -> bool | None:
+    """Return whether the endpoint is without TLS: one of this machine is, unless it says https."""
+    if given.insecure:
+        return True
+    if given.endpoint.lower().startswith(("http:", "https:")) or not Endpoint.parse(given.endpoint).is_loopback:
+        return None
+    return True
+
+
 def _run_flow(client: Client, flow: Flow[Any]) -> Any:
     return client._blocking.run(flow)  # pyright: ignore[reportPrivateUsage]  # one package
 
 
-def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"flyteapps {name}", description=description)
-    parser.add_argument("endpoint", nargs="?", help="the plane (default: that of the configuration file)")
-    parser.add_argument("--config", metavar="FILE", help="the configuration file (default: as the Flyte SDK finds it)")
-    parser.add_argument("--insecure", action="store_true", help="the endpoint is without TLS")
-    parser.add_argument("--ca-cert", metavar="FILE", help="the certificates to trust, in PEM")
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """The help in the form of the other commands, which are click's."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=80)
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        """Begin with `Usage:`."""
+        super().add_usage(usage, actions, groups, "Usage: " if prefix is None else prefix)
+
+
+def _parser(name: str, description: str, examples: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of a command. `examples`: its arguments in each."""
+    lines = [f"  flyteapps {name} {each}" for each in examples]
+    parser = argparse.ArgumentParser(
+        prog=f"flyteapps {name}",
+        usage="%(prog)s [OPTIONS] [ENDPOINT]",
+        description=f"  {description}",
+        epilog="\n".join([f"Example{'s' if len(lines) > 1 else ''}:", *lines]),
+        formatter_class=_Help,
+        add_help=False,
+    )
+    plane = parser.add_argument_group("Plane")
+    plane.add_argument(
+        "endpoint",
+        nargs="?",
+        metavar="ENDPOINT",
+        help="Address such as flyte.example.org; without http:// it is https, and http on this machine.  "
+        "[default: that of the configuration file]",
+    )
+    plane.add_argument("--config", metavar="FILE", help="Configuration file.  [default: as the Flyte SDK finds it]")
+    plane.add_argument("--insecure", action="store_true", help="Use an ENDPOINT on another machine without TLS.")
+    plane.add_argument("--ca-cert", metavar="FILE", help="PEM file of the certificates to trust.")
     return parser
 
 
 def _run(parser: argparse.ArgumentParser, arguments: list[str], command: Callable[[argparse.Namespace], int]) -> int:
+    parser.add_argument_group("Other").add_argument("-h", "--help", action="help", help="Show this message and exit.")
     try:
         given = parser.parse_args(arguments)
     except SystemExit as ended:

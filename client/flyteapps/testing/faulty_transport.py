@@ -25,6 +25,7 @@ Method = MethodInfo[Any, Any]
 Headers = Mapping[str, str] | None
 
 
+_UPLOAD = "Upload"
 _REFUSED = {
     "stale": "a stale read is for the rules of a plane: a client's transport has no older answer",
     "steal_lease": "steal_lease is for the rules of a plane: a client's transport has no leases",
@@ -40,7 +41,7 @@ class FaultyTransport:
     made, and its answer, also an error, is lost.
 
     `calls` are those of the client, in order. Raises ValueError for a rule that can't be, for one with `caller`, since
-    a client sends none, and for what only a plane can do: a stale read, a stolen lease.
+    a client sends none, and for what only a plane can do: a stale read, a stolen lease, a fault of an upload.
     """
 
     def __init__(self, transport: Transport, rules: Iterable[Fault] = (), seed: int = 0) -> None:
@@ -71,6 +72,8 @@ class FaultyTransport:
         for rule in rules:
             if rule.caller:
                 raise ValueError("caller is for the rules of a plane: select a client's calls by headers")
+            if rule.rpc.strip("/").rpartition("/")[2] == _UPLOAD:
+                raise ValueError("Upload is for the rules of a plane: no upload passes a client's transport")
         with self._lock:
             return self._table.add(rules)
 

@@ -30,7 +30,8 @@ def _server() -> Group:
                 default=DEFAULT_ENDPOINT,
                 envvar="FLYTEAPPS_ENDPOINT",
                 metavar="URL",
-                help="Address of the server, such as localhost:9000; also by the variable FLYTEAPPS_ENDPOINT.",
+                help="Address of the server, such as localhost:9000; without http:// it is https, and http on this "
+                "machine; also by the variable FLYTEAPPS_ENDPOINT.",
             ),
             option(["--ca-cert"], metavar="PEM", help="File of the authority that a server with TLS has, to trust it."),
             option(

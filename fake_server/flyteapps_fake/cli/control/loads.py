@@ -48,7 +48,13 @@ load = command(
                 option(
                     ["--project"], default="", show_default=False, metavar="GLOB", help="Their project, such as demo."
                 ),
-                option(["--domain"], default="", show_default=False, metavar="GLOB", help="... of this domain."),
+                option(
+                    ["--domain"],
+                    default="",
+                    show_default=False,
+                    metavar="GLOB",
+                    help="Their domain, such as development.",
+                ),
                 option(["--clear"], is_flag=True, help="Remove the load of APP instead, or all without it."),
             ),
         ),
