@@ -36,6 +36,7 @@ trap 'rm -rf "$logs"' EXIT
 
 parts() {
     cat <<'END'
+wheels
 docs-check
 verify
 lowest LOWEST_TESTS='tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py'
@@ -52,7 +53,6 @@ bare
 soak SOAK=20
 soak SOAK='10 auto 1 flyte-oss'
 site
-wheels
 workflows
 protos-check
 imports

@@ -38,6 +38,7 @@ ATTEMPTS = 5
 """The number of attempts of a write that meets one of the cluster's each time."""
 MOMENT = 0.01
 """Virtual seconds after which a write of the cluster's is over."""
+UNANSWERED_SECONDS = 0.5  # in which an interrupted Create may be carried out yet
 STEP = 1.0
 """Virtual seconds that a movable clock is advanced while a check waits."""
 
@@ -99,6 +100,7 @@ class Session:
         self.domain = run.domain
         self._throttle = Throttle(run.limits.calls_per_second)
         self._created: dict[str, model.Identifier] = {}
+        self._unanswered = ""  # the app of a Create whose answer hasn't come
         self._streams: list[OpenStream] = []
         self._marker: model.App | None = None
 
@@ -146,8 +148,14 @@ class Session:
             limit = self.run.limits.apps
             if limit and len(self._created) >= limit:
                 raise NotOffered(f"needs more than the {limit} apps that this run may have at once")
-            self._created[_whole(request.app.metadata.id)] = request.app.metadata.id
-        answer = self._answer(method, request, response, seconds)
+            self._unanswered = _whole(request.app.metadata.id)
+            self._created[self._unanswered] = request.app.metadata.id
+        try:
+            answer = self._answer(method, request, response, seconds)
+        except Refused:
+            self._unanswered = ""
+            raise
+        self._unanswered = ""
         if not isinstance(answer, response):
             raise Broken(f"{method} answered with {type(answer).__name__}")
         if isinstance(request, rpc.DeleteRequest):
@@ -408,6 +416,8 @@ class Session:
     def _clean_up(self) -> None:
         for key, app_id in reversed(list(self._created.items())):
             try:
+                if key == self._unanswered:
+                    time.sleep(UNANSWERED_SECONDS)
                 remove(self, app_id)
             except Refused as error:
                 if error.code in GONE:

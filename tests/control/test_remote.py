@@ -181,7 +181,7 @@ def test_a_project_is_shown_without_a_slash_at_its_end() -> None:
 
 
 def test_a_server_without_tls_is_named(plane: FakeControlPlane) -> None:
-    """What speaks no TLS says so, with the address to give."""
+    """A server without TLS says so, with the address to give."""
     url = plane.serve().url
     with pytest.raises(ControlError, match=f"speaks no TLS: give {url};") as refused:
         connect_control(url.replace("http:", "https:")).faults.list()

@@ -140,7 +140,7 @@ def test_a_written_test_declares_the_loads_of_its_apps(dialect: str) -> None:
 
 
 def test_a_test_of_a_stopped_app_needs_no_scenario() -> None:
-    """What starts nothing has none."""
+    """A call that starts nothing has none."""
     with FakeControlPlane(call_log=10, clock="manual") as plane:
         plane.scenarios.use("crash-loop")
         request = create()
