@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, Self, Unpack, cast
 
 from flyteidl2.app import app_definition_pb2 as definition
-from flyteidl2.app import app_payload_pb2 as payload
 
 from flyteapps.apps.handle import Handle
 from flyteapps.apps.states import DeploymentStatus
@@ -20,8 +19,7 @@ from flyteapps.default import default_client
 from flyteapps.drivers.binding import calling, calling_by, calling_self, iterating, iterating_by, making_by
 from flyteapps.endpoint import Endpoint
 from flyteapps.errors import AppDeleted, AppNotFound, ConfigError, WaitError
-from flyteapps.flows.calls import call
-from flyteapps.flows.methods import GET
+from flyteapps.flows import reading
 from flyteapps.flows.operations import Flow, ItemFlow, mapped
 from flyteapps.options import PROTOCOL, TIMEOUT_SECONDS, ClientOptions, hook, name, protect, spelled_out
 from flyteapps.retries import Retries, Waits
@@ -67,10 +65,7 @@ class Apps:
     def get(self, name: str, project: str | None = None, domain: str | None = None) -> Flow[App]:
         """Return the app of that name; project and domain are the client's if left out. Raises AppNotFound."""
         settings = self._client.settings
-        identifier = settings.identifier(name, project, domain)
-        # as reading.get, without a generator of its own
-        response = yield from call(settings, GET, payload.GetRequest(app_id=identifier), identifier)
-        return self._handle(response.app)
+        return self._handle((yield from reading.get(settings, settings.identifier(name, project, domain))))
 
     @calling
     def create(self, app: definition.App) -> Flow[App]:

@@ -204,7 +204,10 @@ def _address(endpoint: str) -> tuple[str, int, bool]:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host without brackets is this machine, by its name or address alone."""
+    """Return whether a host without brackets is this machine, by its name or address alone.
+
+    As the client's Endpoint has it: this package and the client don't import each other.
+    """
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True

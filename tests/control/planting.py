@@ -285,8 +285,8 @@ PLANTED = [
     Planted(
         Interceptor,
         "read_again",
-        "named is None or not dialect.read_again(record, named)",
-        "not dialect.read_again(record, named or ())",
+        "named is None or not self._dialect.read_again(record, named)",
+        "not self._dialect.read_again(record, named or ())",
         test_quick_reads.test_a_rule_of_a_glob_is_not_passed_by,
     ),
     Planted(

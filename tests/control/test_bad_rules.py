@@ -1,10 +1,11 @@
-"""Arguments of the wrong type, and answers of HTTP that can't be sent, are errors that name the argument."""
+"""Rules that can't be, and arguments of the wrong type, are errors that name what is wrong, and change nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import call
 
 import pytest
 
@@ -187,3 +188,55 @@ def test_an_answer_that_no_server_can_send(status: int, headers: dict[str, str],
         with pytest.raises(ControlError, match=re.escape(message)):
             plane.faults.add(rule)
         assert not plane.faults.list()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("fail", call("Creat", code="UNAVAILABLE"), "no RPC is called 'Creat': did you mean Create"),
+        ("fail", call("Create", code="SOMETHING"), "'SOMETHING' is no code of an error: there are"),
+        ("fail", call("Create", code="OK"), "'OK' is no code of an error"),
+        ("fail", call("Create", code="ABORTED", probability=2), "probability must be over 0"),
+        ("fail", call("Create", code="ABORTED", nth=0), "nth must be at least 1, not 0"),
+        ("fail", call("Create", code="ABORTED", nth=1, first=1), "nth and first exclude each other"),
+        ("fail", call("Create", code="ABORTED", times=0), "times must be at least 1"),
+        ("fail", call("Create", code="ABORTED", lifetime="-1s"), "the duration '-1s' is invalid"),
+        ("delay", call("Get", seconds=-1), "the duration -1 is negative"),
+        ("delay", call("Get", seconds=0), "seconds must be longer than nothing"),
+        ("delay", call("Get", seconds=("3s", "1s")), "minimum '3s' is above its maximum '1s'"),
+        ("delay", call("Get"), "a delay needs seconds"),
+        ("delay", call("Get", seconds=float("nan")), "is not finite"),
+        ("delay", call("Get", seconds="200y"), "the duration '200y' is invalid"),
+        ("delay", call("Get", median="1s", sigma=0), "sigma must be over 0"),
+        ("answer", call("Get", status=99), "a status of HTTP is from 200 to 599, not 99"),
+        ("cut", call("Get", after=1), "cut is for streams, such as Watch"),
+        ("cut", call("Watch", after=-1), "after must be at least 0, not -1"),
+        ("repeat", call("Watch", message=0), "message must be at least 1, not 0"),
+        ("remove", call("f7"), "no rule has the id 'f7'"),
+    ],
+)
+def test_a_rule_that_cannot_be_changes_nothing(
+    plane: FakeControlPlane, method: str, arguments: Any, message: str
+) -> None:
+    """A clear error says what is wrong, and the rules stay as they were."""
+    plane.faults.fail("Get", code="ABORTED")
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  # its text is compared
+        getattr(plane.faults, method)(*arguments.args, **arguments.kwargs)
+    assert message in str(refused.value)
+    assert [each.id for each in plane.faults.list()] == ["f1"]
+
+
+def test_an_unknown_keyword_is_named() -> None:
+    """A misspelt keyword is a TypeError that lists those that exist."""
+    with (
+        FakeControlPlane(call_log=1_000) as plane,
+        pytest.raises(TypeError, match="no keyword 'ap'; calls are selected by project"),
+    ):
+        plane.faults.fail("Get", code="ABORTED", ap="demo")  # type: ignore[call-arg]  # the mistake
+
+
+def test_rules_are_added_all_or_none(plane: FakeControlPlane) -> None:
+    """One invalid rule among several adds none."""
+    with pytest.raises(ControlError):
+        plane.faults.add(faults.fail("Get", code="ABORTED"), faults.fail("Nothing", code="ABORTED"))
+    assert plane.faults.list() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,13 +9,6 @@ import pytest
 from flyteapps_fake import FakeControlPlane
 
 from .calls import create, get, update, watch
-
-
-@pytest.fixture(params=["standard", "flyte-oss"])
-def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
-    """A plane of each dialect on the manual clock."""
-    with FakeControlPlane(call_log=1_000, dialect=request.param, clock="manual") as made:
-        yield made
 
 
 def test_a_change_is_an_effect_of_the_call_that_led_to_it(plane: FakeControlPlane) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, cast
-from unittest.mock import call
+from collections.abc import Callable
+from typing import cast
 
 import pytest
 from connectrpc.code import Code
@@ -16,8 +15,6 @@ from flyteidl2.app.app_definition_pb2 import Status
 from flyteidl2.app.app_payload_pb2 import GetResponse, WatchResponse
 from google.rpc.error_details_pb2 import RetryInfo
 
-from flyteapps_control import faults
-from flyteapps_control.api import ControlError
 from flyteapps_control.codes import CODES
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.effects import Postponed
@@ -27,13 +24,6 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.inprocess.transport import DirectStream
 
 from .calls import app_id, create, delete, get, update, watch
-
-
-@pytest.fixture(params=["standard", "flyte-oss"])
-def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
-    """A plane of each dialect on the manual clock."""
-    with FakeControlPlane(call_log=1_000, dialect=request.param, clock="manual") as made:
-        yield made
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -442,61 +432,6 @@ def test_streams_are_dropped_by_app(plane: FakeControlPlane) -> None:
     assert streams[1].receive(1).HasField("create_event")
     for stream in streams:
         stream.close()
-
-
-# ---- bad input
-
-
-@pytest.mark.parametrize(
-    ("method", "arguments", "message"),
-    [
-        ("fail", call("Creat", code="UNAVAILABLE"), "no RPC is called 'Creat': did you mean Create"),
-        ("fail", call("Create", code="SOMETHING"), "'SOMETHING' is no code of an error: there are"),
-        ("fail", call("Create", code="OK"), "'OK' is no code of an error"),
-        ("fail", call("Create", code="ABORTED", probability=2), "probability must be over 0"),
-        ("fail", call("Create", code="ABORTED", nth=0), "nth must be at least 1, not 0"),
-        ("fail", call("Create", code="ABORTED", nth=1, first=1), "nth and first exclude each other"),
-        ("fail", call("Create", code="ABORTED", times=0), "times must be at least 1"),
-        ("fail", call("Create", code="ABORTED", lifetime="-1s"), "the duration '-1s' is invalid"),
-        ("delay", call("Get", seconds=-1), "the duration -1 is negative"),
-        ("delay", call("Get", seconds=0), "seconds must be longer than nothing"),
-        ("delay", call("Get", seconds=("3s", "1s")), "minimum '3s' is above its maximum '1s'"),
-        ("delay", call("Get"), "a delay needs seconds"),
-        ("delay", call("Get", seconds=float("nan")), "is not finite"),
-        ("delay", call("Get", seconds="200y"), "the duration '200y' is invalid"),
-        ("delay", call("Get", median="1s", sigma=0), "sigma must be over 0"),
-        ("answer", call("Get", status=99), "a status of HTTP is from 200 to 599, not 99"),
-        ("cut", call("Get", after=1), "cut is for streams, such as Watch"),
-        ("cut", call("Watch", after=-1), "after must be at least 0, not -1"),
-        ("repeat", call("Watch", message=0), "message must be at least 1, not 0"),
-        ("remove", call("f7"), "no rule has the id 'f7'"),
-    ],
-)
-def test_a_rule_that_cannot_be_changes_nothing(
-    plane: FakeControlPlane, method: str, arguments: Any, message: str
-) -> None:
-    """A clear error says what is wrong, and the rules stay as they were."""
-    plane.faults.fail("Get", code="ABORTED")
-    with pytest.raises(ValueError) as refused:  # noqa: PT011  # its text is compared
-        getattr(plane.faults, method)(*arguments.args, **arguments.kwargs)
-    assert message in str(refused.value)
-    assert [each.id for each in plane.faults.list()] == ["f1"]
-
-
-def test_an_unknown_keyword_is_named() -> None:
-    """A misspelt keyword is a TypeError that lists those that exist."""
-    with (
-        FakeControlPlane(call_log=1_000) as plane,
-        pytest.raises(TypeError, match="no keyword 'ap'; calls are selected by project"),
-    ):
-        plane.faults.fail("Get", code="ABORTED", ap="demo")  # type: ignore[call-arg]  # the mistake
-
-
-def test_rules_are_added_all_or_none(plane: FakeControlPlane) -> None:
-    """One invalid rule among several adds none."""
-    with pytest.raises(ControlError):
-        plane.faults.add(faults.fail("Get", code="ABORTED"), faults.fail("Nothing", code="ABORTED"))
-    assert plane.faults.list() == []
 
 
 def test_delete_gets_faults_too(plane: FakeControlPlane) -> None:

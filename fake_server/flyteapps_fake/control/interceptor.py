@@ -150,20 +150,18 @@ class Interceptor:
         rules = self.table.by_rpc.get(operation.rpc)
         return rules is not None and rules.may_concern(operation.app_id(request).name)
 
-    def call(self, call: Call[Any], dialect: Dialect) -> bytes:
+    def call(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a unary call, with its faults. Raises RpcError, Postponed."""
-        return self.run(call, dialect.call, bytes, dialect.call_as_of)
+        return self.run(call, self._dialect.call, bytes, self._dialect.call_as_of)
 
-    def read(self, call: Call[Any], dialect: Dialect) -> StoredApp:
+    def read(self, call: Call[Any]) -> StoredApp:
         """Return the app that a Get asks for, with the call's faults. Raises RpcError, Postponed."""
-        return self.run(call, dialect.read, _get_response, dialect.read_as_of)
+        return self.run(call, self._dialect.read, _get_response, self._dialect.read_as_of)
 
-    def read_again(
-        self, record: StoredApp, response: bytes, protocol: CallProtocol, dialect: Dialect, caller: str | None
-    ) -> bool:
+    def read_again(self, record: StoredApp, response: bytes, protocol: CallProtocol, caller: str | None) -> bool:
         """Return whether a Get finds that very record again, unless a rule may be about it; record the call if so."""
         named = self.ruled_names
-        if named is None or not dialect.read_again(record, named):
+        if named is None or not self._dialect.read_again(record, named):
             return False
         if (log := self.log).size:
             log.answer(response, protocol, caller)
@@ -180,19 +178,9 @@ class Interceptor:
 
         `encoded`: its response.
         """
-        again = partial(self.run, call, run, encoded, as_of)
-        caller = self._admit(call, again) if self._admission is not None else None
-        return self._run_as(caller, call, run, encoded, as_of)
-
-    def _run_as(
-        self,
-        caller: Any,
-        call: Call[Any],
-        run: Callable[[Call[Any]], T],
-        encoded: Callable[[T], bytes],
-        as_of: Callable[[Call[Any], int], T] | None,
-    ) -> T:
-        """Make a unary call of a caller that was admitted; None: of any."""
+        caller = None
+        if self._admission is not None:
+            caller = self._admit(call, partial(self.run, call, run, encoded, as_of))
         record, rules = self._begin(call)
         if rules and as_of is not None:
             run = _now_or_then(rules, run, as_of)

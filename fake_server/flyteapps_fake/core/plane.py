@@ -160,7 +160,7 @@ class Plane:
                         log.answer(response, call.protocol, call.caller)
                     return response
             if interceptor.active:
-                return interceptor.call(call, self._dialect)
+                return interceptor.call(call)
             return self._dialect.call(call)
 
     def look_up(self, call: Call[Any]) -> bytes:
@@ -174,7 +174,7 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.read(call, self._dialect)
+                return self._interceptor.read(call)
             return self._dialect.read(call)
 
     def require(self, call: Call[Any]) -> None:
@@ -195,7 +195,7 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             if self._interceptor.active:
-                return self._interceptor.read_again(record, response, protocol, self._dialect, caller)
+                return self._interceptor.read_again(record, response, protocol, caller)
             return self._dialect.read_again(record)
 
     def open(self, call: Call[Any]) -> OpenStream:

@@ -146,40 +146,33 @@ class Standard(Dialect):
     def get_stored(self, call: Call[Any], unless: Container[str]) -> bytes | None:
         """Return the encoded response of a Get by the id of a stored app; None for any other, and for those names.
 
-        The hot path of Get in process: nobody sees its request afterwards, so that an empty org is not filled in. A Get
-        by URL has no id, and finds no app here.
+        The hot path of Get in process: nobody sees its request afterwards, so that an empty org is not filled in.
         """
-        state, app_id = self.state, call.request.app_id
-        key = AppKey(app_id.org or state.organization.name, app_id.project, app_id.domain, app_id.name)
-        record = state.store.get(key)
-        # the id of an app that is there was checked when it was created
-        if record is None or key.name in unless or call.request.ByteSize() > MAX_ID_REQUEST_BYTES:
+        record = self._stored(call.request, unless)
+        if record is None:
             return None
-        if self._timeline.read(key):
-            record = state.require(key)
         if record is not self._last_read:  # who waits by Gets asks for one app, and most answers are the last one
             self._last_read, self._last_response = record, field(1, record.encoded)
         return self._last_response
 
     def read(self, call: Call[Any]) -> AppRecord:
         """Return the app that a Get asks for. Raises RpcError."""
-        stored = self._stored(call, ())
-        if stored is not None:
-            return stored
         request: GetRequest = call.request
         named = self.state.organization.fill(call)
+        stored = self._stored(request, ())
+        if stored is not None:
+            return stored
         check(request)
         self.state.organization.adopt(named)
         return self._read(reads.get(self.state, request))
 
-    def _stored(self, call: Call[Any], unless: Container[str]) -> AppRecord | None:
-        organization = self.state.organization
-        if not organization.decided:
-            return None
-        organization.fill(call)
-        record = reads.find(self.state, call.request)
+    def _stored(self, request: GetRequest, unless: Container[str]) -> AppRecord | None:
+        """Return the app of a Get's id as `get_stored`; a Get by URL has no id, and finds none here."""
+        state, app_id = self.state, request.app_id
+        key = AppKey(app_id.org or state.organization.name, app_id.project, app_id.domain, app_id.name)
+        record = state.store.get(key)
         # the id of an app that is there was checked when it was created
-        if record is None or record.key.name in unless or call.request.ByteSize() > MAX_ID_REQUEST_BYTES:
+        if record is None or key.name in unless or request.ByteSize() > MAX_ID_REQUEST_BYTES:
             return None
         return self._read(record)
 

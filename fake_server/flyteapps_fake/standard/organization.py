@@ -35,11 +35,6 @@ class Organization:
         """The org, the default one as long as none is decided."""
         return self._name or DEFAULT_ORG
 
-    @property
-    def decided(self) -> bool:
-        """Whether the org is the configured one, or that of a request: it is, once an app is stored."""
-        return self._name is not None
-
     def settle(self) -> None:
         """Fix the org, which the first stored app does."""
         self._name = self.name

@@ -16,11 +16,6 @@ from flyteapps_fake.standard.watch import Subscription, WatchScope, app_scope
 UNKNOWN_INGRESS = "no app answers under that ingress"
 
 
-def find(state: State, request: GetRequest) -> AppRecord | None:
-    """Return the app of that id, or None, also for a request without an id."""
-    return state.store.get(AppKey.of(request.app_id)) if request.HasField("app_id") else None
-
-
 def get(state: State, request: GetRequest) -> AppRecord:
     """Return the app of that id, or the owner of those URLs. Raises NOT_FOUND."""
     if request.HasField("app_id"):
