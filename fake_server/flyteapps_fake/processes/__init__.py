@@ -1,0 +1,1 @@
+"""The data plane that really runs apps, as processes of this machine."""
