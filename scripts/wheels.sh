@@ -29,11 +29,11 @@ resolve() {
 # tier 1; all platforms at once, since it is the network that is waited for
 running=
 for platform in x86_64-manylinux_2_31 aarch64-manylinux_2_31 aarch64-apple-darwin; do
-    (resolve $platform serve fast contract grpc auth otel; exit $failed) &
+    (resolve $platform serve fast run contract grpc auth otel; exit $failed) &
     running="$running $!"
 done
 # tier 2: the embedded plane and the client
-(resolve x86_64-pc-windows-msvc serve contract grpc auth otel; exit $failed) &
+(resolve x86_64-pc-windows-msvc serve run contract grpc auth otel; exit $failed) &
 running="$running $!"
 for each in $running; do wait "$each" || failed=1; done
 exit $failed

@@ -14,7 +14,7 @@ trap 'rm -rf "$scratch"' EXIT
 case $which in
 lowest)
     venv=.venv-lowest
-    extras="--resolution lowest-direct --extra serve --extra fast --extra contract --extra grpc --extra auth --extra otel --extra runner"
+    extras="--resolution lowest-direct --extra serve --extra fast --extra run --extra contract --extra grpc --extra auth --extra otel --extra runner"
     for each in config console endpoint; do set -- "$@" --ignore tests/client/test_$each.py; done # they ask the SDK
     ;;
 *)
