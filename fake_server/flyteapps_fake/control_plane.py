@@ -8,6 +8,7 @@ import gc
 import inspect
 import os
 import time
+import weakref
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import TracebackType
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from flyteapps_control.scenarios import Scenarios
     from flyteapps_fake.auth.authentication import Authentication
     from flyteapps_fake.inprocess.transport import DirectTransport
+    from flyteapps_fake.processes.data_plane import DataPlane
+    from flyteapps_fake.processes.settings import Processes
     from flyteapps_fake.servers.embedded import EmbeddedServer
 
 _NOTICE_SECONDS = 1.0
@@ -41,12 +44,12 @@ _Init = Callable[[Any, Settings], None]
 
 
 @functools.cache
-def _require(subject: str, *modules: str) -> None:
-    """Raise ModuleNotFoundError, with what to install, if one of these modules of the extra `serve` is missing."""
+def _require(subject: str, *modules: str, extra: str = "serve") -> None:
+    """Raise ModuleNotFoundError, with what to install, if one of these modules of that extra is missing."""
     __tracebackhide__ = True
     for module in modules:
         if find_spec(module) is None:
-            raise ModuleNotFoundError(f"{subject} needs {module}: pip install 'flyteapps[serve]'", name=module)
+            raise ModuleNotFoundError(f"{subject} needs {module}: pip install 'flyteapps[{extra}]'", name=module)
 
 
 def _unknown(function: str, name: str, known: list[str]) -> str:
@@ -107,7 +110,19 @@ class FakeControlPlane(Plane):
         Plane.__init__(self, *arguments)
         self._process = os.getpid()
         self._servers: list[EmbeddedServer] = []
+        self._data_plane: DataPlane | None = None
+        if self.settings.runs_apps is not None:
+            self._data_plane = self._run_apps(self.settings.runs_apps)
         self._control: Control | None = None
+
+    def _run_apps(self, processes: Processes) -> DataPlane:
+        __tracebackhide__ = True
+        _require("data_plane='processes'", "aiohttp", "psutil", extra="run")
+        from flyteapps_fake.processes.data_plane import DataPlane
+
+        data_plane = DataPlane(self.shared(), processes)
+        weakref.finalize(self, data_plane.close)
+        return data_plane
 
     @property
     def control(self) -> Control:
@@ -232,7 +247,7 @@ class FakeControlPlane(Plane):
     def shared(self) -> Self:
         """Return the same plane as an object of its own, for servers: they must not keep its owner's object alive."""
         twin = super().shared()
-        twin._servers = []
+        twin._servers, twin._data_plane = [], None
         return twin
 
     def close(self) -> None:
@@ -240,6 +255,8 @@ class FakeControlPlane(Plane):
         self.end_delayed(CLOSED)  # while the servers can still send the answers
         while self._servers:
             self._servers.pop().close()
+        if self._data_plane is not None:
+            self._data_plane.close()
         super().close()
 
     def __enter__(self) -> Self:

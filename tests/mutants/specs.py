@@ -49,7 +49,7 @@ def a_waiting_app_does_not_say_why() -> AbstractContextManager[Any]:
 
 @mutant("SP-2")
 def every_pool_is_served() -> AbstractContextManager[Any]:
-    return patch.object(Pools, "simulated_as", same(SIMULATED))
+    return patch.object(Pools, "own_as", same(SIMULATED))
 
 
 @mutant("SP-3")

@@ -80,6 +80,8 @@ class Dialect(Planner):
     """The scenarios that its simulated cluster knows."""
     loads: LoadTable
     """The declared loads of apps."""
+    local_cluster: Any = None
+    """The cluster whose apps are processes of this machine, where there is one; it is called under the plane's lock."""
     on_notice: Callable[[Notice], None] | None = None
     request_limits: ClassVar[RequestLimits] = RequestLimits()
     """The request limits of its servers."""
@@ -197,6 +199,12 @@ class Dialect(Planner):
     @abstractmethod
     def load_changed(self, app: AppName) -> None:
         """React to another declared load of an app."""
+
+    def choose_ports(self, choose: Callable[[Callable[[int], bool], Any], int]) -> None:  # noqa: B027  # few have any
+        """Give each app that is created from now on a port of its own; `choose` returns one for an id.
+
+        It is handed a function that tells whether a port is another app's.
+        """
 
     @abstractmethod
     def serve_at(self, port: int) -> None:

@@ -314,6 +314,10 @@ class Plane:
             self._timeline.run_due()
             return function()
 
+    def use(self, function: Callable[[Dialect], T]) -> T:
+        """Return what `function` returns for the plane's dialect, under the plane's lock and after what was due."""
+        return self.run(lambda: function(self._dialect))
+
     def know(self, rpcs: Iterable[str]) -> None:
         """Record that these RPCs are served, too, SERVICE/METHOD each."""
         self._interceptor.rpcs.update(rpcs)

@@ -14,16 +14,17 @@ from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.core.hostnames import is_hostname
 from flyteapps_fake.core.time.start import start_nanoseconds
 from flyteapps_fake.dialects import DIALECTS
+from flyteapps_fake.processes.settings import Processes
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.files.sources import Sources
 
 ClockMode = Literal["realtime", "auto", "manual"]
-DataPlane = Literal["simulated", "none"]
-IngressForm = Literal["path", "host"]
+DataPlane = Literal["simulated", "processes", "none"]
+IngressForm = Literal["path", "host", "port"]
 
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
-DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "none")
-INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host")
+DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "processes", "none")
+INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host", "port")
 
 MAX_NAME = 255
 """Characters of the name of a task or an artifact: the protos' rule."""
@@ -34,6 +35,10 @@ CALLS = 1_000
 DEFAULT_POOL = "default"
 SIMULATED = "simulated"
 """The name of the simulated cluster."""
+LOCAL = "local"
+"""The name of the cluster whose apps are processes of this machine."""
+OWN_CLUSTERS: Mapping[DataPlane, str] = {"simulated": SIMULATED, "processes": LOCAL}
+"""The plane's own cluster, by the data plane that has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +50,18 @@ class Settings:
     `speed`: virtual seconds a real second, in `realtime`. `start_time`: the time at
     which the clock begins, a datetime or a text such as "2026-12-24T09:00:00Z"; None
     for now in `realtime`, 2026-01-01 in the others. `ingress`: the form of the
-    apps' public URLs: "path", SCHEME://INGRESS_HOST:PORT/apps/SUBDOMAIN/, or "host",
-    SCHEME://SUBDOMAIN.BASE_DOMAIN:PORT, which is also that of a plane without a port.
+    apps' public URLs: "path", SCHEME://INGRESS_HOST:PORT/apps/SUBDOMAIN/, "host",
+    SCHEME://SUBDOMAIN.BASE_DOMAIN:PORT, which is also that of a plane without a port,
+    or "port", http://localhost:PORT with a port for each app, where apps really run;
+    None for "port" there, and else for "path".
     `ingress_port`: None for the port of the server that `serve` starts, if it starts
     one. `own_hosts`: names that its servers answer under, which no app may take.
     `subject`: the user that unauthenticated callers are.
     `watch_buffer`: events that a slow watcher may fall behind, None for as many as
-    the dialect allows. `data_plane`: "simulated" starts and stops apps by itself;
-    "none" leaves that to clusters that come by the Lease RPC. `pools`: the clusters
+    the dialect allows. `data_plane`: "simulated" plays that apps start and stop;
+    "processes" runs each as processes of this machine, on the clock `realtime`;
+    "none" leaves that to clusters that come by the Lease RPC. `processes`: how it
+    runs them, a Processes or a mapping of its fields. `pools`: the clusters
     that serve a pool, by its name; each cluster also serves the pool of its own
     name, and the simulated one the pool "default". Without any, the simulated
     cluster serves every pool, and stands in for every cluster that an app names,
@@ -76,7 +85,7 @@ class Settings:
     clock: ClockMode = "auto"
     speed: float = 1.0
     start_time: datetime.datetime | str | None = None
-    ingress: IngressForm = "path"
+    ingress: IngressForm | None = None
     base_domain: str = "apps.localhost"
     ingress_host: str = "localhost"
     ingress_scheme: str = "http"
@@ -85,6 +94,7 @@ class Settings:
     subject: str = "anonymous"
     watch_buffer: int | None = None
     data_plane: DataPlane = "simulated"
+    processes: Processes | Mapping[str, Any] | None = None
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     lease_seconds: float = 60.0
     report_seconds: float | None = None
@@ -114,6 +124,8 @@ class Settings:
             raise ValueError("org must not be empty; leave it out to take it from the first request")
         if not self.subject:
             raise ValueError("subject must not be empty")
+        if self.ingress is None:
+            object.__setattr__(self, "ingress", "port" if self.data_plane == "processes" else "path")
         if self.ingress not in INGRESS_FORMS:
             raise ValueError(f"ingress must be one of {', '.join(INGRESS_FORMS)}, not {self.ingress!r}")
         if not is_hostname(self.ingress_host) and not _is_ip_address(self.ingress_host):
@@ -133,8 +145,9 @@ class Settings:
             raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
         if not DIALECTS[self.dialect].leases and (self.data_plane != "simulated" or self.pools):
             raise ValueError(
-                f"data_plane 'none' and pools are for clusters that lease apps: {self.dialect} has no leases"
+                f"data_plane {self.data_plane!r} and pools are for clusters that lease apps: {self.dialect} has no leases"
             )
+        self._check_processes()
         if not 0 < number("lease_seconds", self.lease_seconds) <= 1e9:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
@@ -150,6 +163,20 @@ class Settings:
             if not pool or not clusters or not all(clusters):
                 raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
 
+    def _check_processes(self) -> None:
+        """Check what apps that really run need: real time, which the default clock gives way to."""
+        if self.data_plane == "processes":
+            object.__setattr__(self, "processes", Processes.of(self.processes))
+            if self.clock == "auto":
+                object.__setattr__(self, "clock", "realtime")
+            if self.clock != "realtime" or self.speed != 1:
+                raise ValueError("data_plane 'processes' runs in real time: leave out clock and speed")
+            return
+        if self.processes is not None:
+            raise ValueError("processes are for data_plane 'processes' (--run)")
+        if self.ingress == "port":
+            raise ValueError("ingress 'port' is for apps that really run: data_plane 'processes' (--run)")
+
     def _check_scenarios(self) -> None:
         book = ScenarioBook(self.dialect, self.scenarios)
         for glob, name in texts("app_scenarios", self.app_scenarios).items():
@@ -164,8 +191,8 @@ class Settings:
                 )
 
     def _check_declared(self) -> None:
-        if self.missing_secrets and (self.dialect != "standard" or self.data_plane != "simulated"):
-            raise ValueError("missing_secrets are for apps that the simulated cluster of the standard dialect runs")
+        if self.missing_secrets and (self.dialect != "standard" or self.data_plane == "none"):
+            raise ValueError("missing_secrets are for apps that the plane's own cluster of the standard dialect runs")
         for what, given in (("missing_secrets", self.missing_secrets), *self.run_outputs.items()):
             if isinstance(given, str):
                 raise ValueError(f"{what}: give a list of texts, not the text {given!r}")
@@ -195,16 +222,26 @@ class Settings:
         return None if self.report_seconds is None else round(self.report_seconds * 1e9)
 
     def pools_served(self) -> dict[str, tuple[str, ...]]:
-        """Return the clusters that serve a pool, by its name, the simulated one included if there is one."""
+        """Return the clusters that serve a pool, by its name, the plane's own included if there is one."""
         pools = {pool: tuple(clusters) for pool, clusters in self.pools.items()}
-        if self.data_plane == "simulated" and SIMULATED not in pools.get(DEFAULT_POOL, ()):
-            pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), SIMULATED)
+        if self.own_cluster and self.own_cluster not in pools.get(DEFAULT_POOL, ()):
+            pools[DEFAULT_POOL] = (*pools.get(DEFAULT_POOL, ()), self.own_cluster)
         return pools
 
     @property
+    def own_cluster(self) -> str:
+        """The name of the plane's own cluster, "" where there is none."""
+        return OWN_CLUSTERS.get(self.data_plane, "")
+
+    @property
     def serves_all(self) -> bool:
-        """Whether the simulated cluster serves every pool, and plays every cluster, that no other has leased for."""
-        return self.data_plane == "simulated" and not self.pools
+        """Whether the plane's own cluster serves every pool, and plays every cluster, that no other has leased for."""
+        return bool(self.own_cluster) and not self.pools
+
+    @property
+    def runs_apps(self) -> Processes | None:
+        """How apps are run as processes, None where they aren't."""
+        return self.processes if isinstance(self.processes, Processes) else None
 
 
 def _is_ip_address(text: str) -> bool:

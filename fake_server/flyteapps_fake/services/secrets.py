@@ -1,4 +1,4 @@
-"""SecretService: creates, updates, gets, lists and deletes secrets. Their values are never read, and not stored."""
+"""SecretService: creates, updates, gets, lists and deletes secrets. Values are kept where apps really run, and only there."""
 
 from __future__ import annotations
 
@@ -50,12 +50,14 @@ class SecretStore:
         key = _key(request.id)
         if not self._secrets.add(key, self._secret(key, request.secret_spec)):
             raise RpcError(Code.ALREADY_EXISTS, f"secret {key.name} already exists")
+        self._host.secrets.keep(key, _value(request.secret_spec))
         return CreateSecretResponse()
 
     def _update(self, request: UpdateSecretRequest, origin: str) -> UpdateSecretResponse:
         key = _key(request.id)
         if not self._secrets.replace(key, self._secret(key, request.secret_spec)):
             raise _not_found(key)
+        self._host.secrets.keep(key, _value(request.secret_spec))
         return UpdateSecretResponse()
 
     def _get(self, request: GetSecretRequest, origin: str) -> GetSecretResponse:
@@ -78,6 +80,7 @@ class SecretStore:
         key = _key(request.id)
         if not self._secrets.remove(key):
             raise _not_found(key)
+        self._host.secrets.forget(key)
         return DeleteSecretResponse()
 
     def _secret(self, key: SecretKey, spec: SecretSpec) -> Secret:
@@ -90,8 +93,12 @@ class SecretStore:
         set_timestamp(metadata.created_time, self._host.now_ns())
         metadata.secret_status.overall_status = OverallStatus.FULLY_PRESENT
         where = metadata.secret_status.cluster_status.add(presence_status=SecretPresenceStatus.PRESENT)
-        where.cluster.organization, where.cluster.name = self._host.org, SIMULATED
+        where.cluster.organization, where.cluster.name = self._host.org, self._host.settings.own_cluster or SIMULATED
         return secret
+
+
+def _value(spec: SecretSpec) -> bytes:
+    return spec.string_value.encode() if spec.WhichOneof("value") == "string_value" else spec.binary_value
 
 
 def _key(identifier: SecretIdentifier) -> SecretKey:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
+
+from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.core.call import Identity, Sees
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.history import Change, History
 from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.simulation.step_logs import StepLogs
 from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.standard.ingress import Hosts
@@ -21,7 +25,8 @@ from flyteapps_fake.standard.listing import Tokens
 from flyteapps_fake.standard.operators.pools import Pools
 from flyteapps_fake.standard.operators.waiting import Waiting, lease_timer
 from flyteapps_fake.standard.organization import Organization
-from flyteapps_fake.standard.replicas import ReplicaBook
+from flyteapps_fake.standard.replicas import Replica, ReplicaBook
+from flyteapps_fake.standard.simulation.log_lines import SimulatedLines
 from flyteapps_fake.standard.store import AppStore
 from flyteapps_fake.standard.watch import Event, EventLog
 
@@ -29,6 +34,18 @@ WATCH_BUFFER = 1_000
 """Events that a slow watcher may fall behind before its stream ends, where nothing else is configured."""
 MAX_DELETED_IDS = 100_000
 """Ids of deleted apps that are remembered: created again, an app gets another host name."""
+
+
+class LineSource(Protocol):
+    """The log lines of replicas."""
+
+    def between(self, replica: Replica, app: App, after: int, until: int) -> list[Line]:
+        """Return the replica's lines later than `after`, up to and including `until`, in order."""
+        ...
+
+    def next_at(self, replica: Replica, app: App, after: int) -> int | None:
+        """Return when the replica logs its next line, None where that is unknown."""
+        ...
 
 
 class State:
@@ -47,6 +64,8 @@ class State:
         self.waiting = Waiting()
         self.replicas = ReplicaBook(settings.seed)
         self.step_logs = StepLogs()
+        self.lines: LineSource = SimulatedLines(self.step_logs)
+        """The log lines of replicas."""
         self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(settings.seed)

@@ -46,8 +46,10 @@ from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.ingress import PortChoice
 from flyteapps_fake.standard.logs import tail_logs
 from flyteapps_fake.standard.operators.leases import LeaseStreams, steal
+from flyteapps_fake.standard.operators.local_cluster import LocalCluster
 from flyteapps_fake.standard.operators.reports import update_status
 from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.past import Past
@@ -67,14 +69,15 @@ class Standard(Dialect):
         self._timeline = timeline
         self.state = State(settings, timeline)
         self.streams = self.state.events
-        self.secrets = Secrets(settings.missing_secrets)
+        runs = settings.runs_apps
+        self.secrets = Secrets(settings.missing_secrets, runs.secrets if runs is not None else None)
         self.scenarios = ScenarioBook(settings.dialect, settings.scenarios)
         self.loads = LoadTable()
-        self._reactor = (
-            Reactor(self.state, self.secrets, self.scenarios, self.loads, timeline.floor)
-            if settings.data_plane == "simulated"
-            else None
-        )
+        self._cluster: Reactor | LocalCluster | None = None
+        if settings.data_plane == "simulated":
+            self._cluster = Reactor(self.state, self.secrets, self.scenarios, self.loads, timeline.floor)
+        elif runs is not None:
+            self._cluster = self.local_cluster = LocalCluster(self.state)
         self._lease_streams = LeaseStreams(self.state)
         self._last_read: AppRecord | None = None
         self._last_response = b""
@@ -260,17 +263,21 @@ class Standard(Dialect):
     def ask(self, host: str) -> bytes | None:
         """Handle a request: keep the app from going idle, and wake one that has scaled to zero."""
         key = self.state.hosts.owner(host)
-        if key is not None and self._reactor is not None:
-            self._reactor.asked(key)
+        if key is not None and self._cluster is not None:
+            self._cluster.asked(key)
             self._timeline.requested(key)
         return self.find_by_host(host)
 
     def load_changed(self, app: AppName) -> None:
         """React to another declared load of an app."""
         key = AppKey(self.org, *app)
-        if self._reactor is not None:
-            self._reactor.load_changed(key)
+        if self._cluster is not None:
+            self._cluster.load_changed(key)
             self._timeline.requested(key)
+
+    def choose_ports(self, choose: PortChoice) -> None:
+        """Let `choose` return the port of each app that is created from now on."""
+        self.state.hosts.choose_port = choose
 
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""
@@ -339,8 +346,8 @@ class Standard(Dialect):
             self._timeline.changed(record.key)
         if self.on_notice is not None:
             self._report(event, self.on_notice)
-        if self._reactor is not None:
-            self._reactor.on_event(event)
+        if self._cluster is not None:
+            self._cluster.on_event(event)
         current = self.state.store.get(event.new.key) if event.new is not None else None
         if current is not None:
             self._lease_streams.offer(current)

@@ -1,13 +1,16 @@
 """Public names of apps: generated subdomains, the URLs built from them, and the owners of hosts.
 
-A host belongs to one app at a time. A public URL has one of two forms: a host name of its own under the base domain,
-or a path under /apps/ on the plane's own host, which every client can resolve. Whichever is shown, both lead to the
-app: a subdomain is kept as the host name that it has under the base domain.
+A host belongs to one app at a time. A public URL has one of three forms: a host name of its own under the base domain,
+a path under /apps/ on the plane's own host, which every client can resolve, or a port of its own on the loopback.
+Whichever is shown, the first two lead to the app, too: a subdomain is kept as the host name that it has under the base
+domain.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Ingress, IngressConfig
@@ -22,6 +25,20 @@ from flyteapps_fake.standard.apps import AppKey
 APPS = "/apps/"
 """The prefix of the paths of apps."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+PORTS = range(20_000, 32_768)
+"""The ports of apps: below those that systems hand out by themselves."""
+PortChoice = Callable[[Callable[[int], bool], Any], int]
+"""Returns the port of an app by its key; it is handed a function that tells whether a port is another app's."""
+
+
+def drawn_port(is_taken: Callable[[int], bool], key: Any) -> int:
+    """Return a port that isn't taken, the same for the same app unless it is. Raises RpcError if all are."""
+    start = int.from_bytes(drawn(0, *key)[:4], "big") % len(PORTS)
+    for step in range(len(PORTS)):
+        port = PORTS[(start + step) % len(PORTS)]
+        if not is_taken(port):
+            return port
+    raise RpcError(Code.RESOURCE_EXHAUSTED, f"all ports from {PORTS[0]} to {PORTS[-1]} are taken: delete an app")
 
 
 def generated_subdomain(seed: int, key: AppKey, incarnation: int) -> str:
@@ -44,11 +61,19 @@ class Hosts:
         }
         self._owners: dict[str, AppKey] = {}
         self._port = settings.ingress_port
+        self.choose_port: PortChoice = drawn_port
+        """Chooses the port of a new app, where each has one of its own."""
+        self._ports: dict[AppKey, int] = {}
+        self._labels: dict[AppKey, str] = {}
+        """The subdomains of apps that have a port: its URL doesn't show them."""
+        self._planned: tuple[AppKey | None, str] = (None, "")
+        """The app whose ingress was planned last, and its subdomain."""
 
     def copy(self) -> Hosts:
         """Return a copy, which changes by itself."""
         other = copy.copy(self)
         other._owners = dict(self._owners)
+        other._ports, other._labels = dict(self._ports), dict(self._labels)
         return other
 
     def serve_at(self, port: int) -> None:
@@ -73,24 +98,46 @@ class Hosts:
                 raise _invalid("cname", config.cname, "is not a DNS name")
             if is_address(config.cname) or config.cname.lower() in self._reserved:
                 raise _invalid("cname", config.cname, "is an address or the plane's own host: give a name of the app's")
-        ingress = Ingress(public_url=self.url(config.subdomain or generated))
+        label = config.subdomain or generated
+        ingress = Ingress(public_url=self._url_by_port(key) if self._by_port else self.url(label))
         if config.cname:
             ingress.cname_url = f"https://{config.cname}"
-        self.check(key, ingress)
+        self._check(key, self._hosts_of(ingress, label.lower()))
+        self._planned = key, label.lower()
         return ingress
+
+    @property
+    def _by_port(self) -> bool:
+        return self._settings.ingress == "port"
+
+    def _url_by_port(self, key: AppKey) -> str:
+        """Return the URL of the app's own port, which it keeps as long as it is there."""
+        port = self._ports.get(key) or self.choose_port(lambda port: f"localhost:{port}" in self._owners, key)
+        return f"http://localhost:{port}"
 
     def check(self, key: AppKey, ingress: Ingress) -> None:
         """Refuse a host that is another app's."""
-        for host in self._hosts_of(ingress):
+        self._check(key, self._hosts_of(ingress, self._labels.get(key, "")))
+
+    def _check(self, key: AppKey, hosts: list[str]) -> None:
+        for host in hosts:
             owner = self._owners.get(host, key)
             if owner != key:
                 raise RpcError(Code.FAILED_PRECONDITION, f"host {host} is taken by app {owner}")
 
     def move(self, key: AppKey, old: Ingress | None, new: Ingress | None) -> None:
-        """Release the old hosts and take the new ones."""
-        for host in self._hosts_of(old) if old is not None else ():
+        """Release the old hosts, and take the new ones: those of the last plan, or with another vpc_url alone."""
+        label = self._labels.pop(key, "")
+        for host in self._hosts_of(old, label) if old is not None else ():
             self._owners.pop(host, None)
-        for host in self._hosts_of(new) if new is not None else ():
+        self._ports.pop(key, None)
+        if new is None:
+            return
+        if self._by_port:
+            planned_for, planned = self._planned
+            self._labels[key] = label = planned if planned_for == key else label
+            self._ports[key] = urlsplit(new.public_url).port or 0
+        for host in self._hosts_of(new, label):
             self._owners[host] = key
 
     def owner(self, host: str) -> AppKey | None:
@@ -116,6 +163,8 @@ class Hosts:
             return None
         own_port = self._port or _DEFAULT_PORTS[self._settings.ingress_scheme]
         ports = {own_port} if host.endswith("." + self._base) else set[int]()
+        if self._by_port and is_loopback(host) and (named := self.owner(f"localhost:{port}")) is not None:
+            return named
         named = self.owner(host) if port in ports | {_DEFAULT_PORTS["https"]} else None
         if named is None and port == own_port and self._is_own(host):
             named = self.owner(self._host_of_path(parts.path))
@@ -129,9 +178,12 @@ class Hosts:
         label = subdomain_of_path(path)
         return f"{label}.{self._base}" if label else ""
 
-    def _hosts_of(self, ingress: Ingress) -> list[str]:
+    def _hosts_of(self, ingress: Ingress, label: str) -> list[str]:
         """Return the host names of an app's ingress; the one reported by its cluster, in its own network, with port."""
-        hosts = [self._host_of_public(urlsplit(ingress.public_url))]
+        public = urlsplit(ingress.public_url)
+        hosts = [self._host_of_public(public)]
+        if self._by_port and public.port is not None:
+            hosts = [f"localhost:{public.port}", *([f"{label}.{self._base}"] if label else [])]
         if ingress.cname_url:
             hosts.append(urlsplit(ingress.cname_url).hostname or "")
         vpc = _endpoint(ingress.vpc_url) if ingress.vpc_url else ""

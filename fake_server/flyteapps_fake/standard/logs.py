@@ -23,7 +23,6 @@ from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.replicas import Replica
-from flyteapps_fake.standard.simulation.log_lines import lines_between, next_request
 from flyteapps_fake.standard.watch import Event, app_scope
 
 MAX_LINES = 100
@@ -90,9 +89,8 @@ class LogStream(Tail):
     def _since(self) -> Iterator[bytes]:
         after, until = self._read, self._until or self._state.clock.now()
         self._read = until
-        app = self._record.parse()
-        steps = self._state.step_logs.of(self._record.key)
-        lines = [[(line, each) for line in lines_between(each, app, steps, after, until)] for each in self._replicas]
+        app, source = self._record.parse(), self._state.lines
+        lines = [[(line, each) for line in source.between(each, app, after, until)] for each in self._replicas]
         return self._messages(merge(*lines, key=lambda pair: pair[0].at))
 
     def _messages(self, lines: Iterable[tuple[Line, Replica]]) -> Iterator[bytes]:
@@ -120,8 +118,8 @@ class LogStream(Tail):
         return encode(response)
 
     def _next_at(self) -> int | None:
-        app = self._record.parse()
-        times = [at for each in self._replicas if (at := next_request(each, app, self._read)) is not None]
+        app, source = self._record.parse(), self._state.lines
+        times = [at for each in self._replicas if (at := source.next_at(each, app, self._read)) is not None]
         return min(times, default=None)
 
     def _ids(self) -> list[ReplicaIdentifier]:

@@ -1,7 +1,7 @@
 """Cluster pools: the clusters of each, and the queues of apps that wait to be leased.
 
 A cluster serves the pool of its own name and those that the configuration gives it. Where nothing is configured the
-simulated cluster serves whatever no other cluster has come for, so that no app waits for a cluster that doesn't exist.
+plane's own cluster serves whatever no other cluster has come for, so that no app waits for a cluster that doesn't exist.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 from flyteidl2.app.app_definition_pb2 import Spec
 
-from flyteapps_fake.core.settings import DEFAULT_POOL, SIMULATED, Settings
+from flyteapps_fake.core.settings import DEFAULT_POOL, Settings
 from flyteapps_fake.core.validation import quoted
 
 MAX_CLUSTERS = 10_000
@@ -49,15 +49,16 @@ class Pools:
     def __init__(self, settings: Settings) -> None:
         self._configured = settings.pools_served()
         self._serves_all = settings.serves_all
-        self._simulated = frozenset(self.served_by(SIMULATED))
+        self._own = settings.own_cluster
+        self._served = frozenset(self.served_by(self._own)) if self._own else frozenset[Wanted]()
         self._come: dict[str, None] = {}
         """The clusters that have come, the oldest first."""
         self._lapses: dict[str, int] = {}
         """By cluster, the leases that have run out since it acknowledged one; the first to lapse comes first."""
 
     def come(self, cluster: str) -> None:
-        """Record a cluster that leases: the simulated one leaves it the apps that name it, or a pool of its name."""
-        if self._serves_all and cluster not in (SIMULATED, DEFAULT_POOL):
+        """Record a cluster that leases: the plane's own leaves it the apps that name it, or a pool of its name."""
+        if self._serves_all and cluster not in (self._own, DEFAULT_POOL):
             self._come[_short(cluster)] = None
             if len(self._come) > MAX_CLUSTERS:
                 del self._come[next(iter(self._come))]
@@ -76,14 +77,14 @@ class Pools:
         """Return how many leases the cluster let run out since it acknowledged one."""
         return self._lapses.get(_short(cluster), 0)
 
-    def simulated_as(self, wanted: Wanted) -> str:
-        """Return the name under which the simulated cluster takes an app that wants that; "" if it doesn't."""
+    def own_as(self, wanted: Wanted) -> str:
+        """Return the name under which the plane's own cluster takes an app that wants that; "" if it doesn't."""
         kind, name = wanted
-        if wanted in self._simulated:
-            return SIMULATED
+        if wanted in self._served:
+            return self._own
         if not self._serves_all or _short(name) in self._come:
             return ""
-        return name if kind == "cluster" else SIMULATED
+        return name if kind == "cluster" else self._own
 
     def served_by(self, cluster: str) -> tuple[Wanted, ...]:
         """Return what an app may want for the cluster to serve it."""
@@ -95,7 +96,7 @@ class Pools:
         kind, name = wanted
         if kind == "cluster":
             return f"Waiting for cluster {quoted(name)} to lease it"
-        clusters = self._configured.get(name) or ((SIMULATED,) if self.simulated_as(wanted) else ())
+        clusters = self._configured.get(name) or ((self._own,) if self.own_as(wanted) else ())
         if clusters:
             return f"Waiting for a cluster of pool {quoted(name)} to lease it: {', '.join(clusters)}"
         return (

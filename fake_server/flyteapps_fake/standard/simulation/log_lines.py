@@ -12,7 +12,8 @@ from flyteidl2.app.app_definition_pb2 import App, Condition, Status
 from flyteapps_fake.core.lifecycle import short_name, substate_name, traits_of
 from flyteapps_fake.core.time.clock import from_timestamp
 from flyteapps_fake.simulation.log_lines import BACKLOG, MAX_SLOTS_AHEAD, SLOT_NS, Line, request_in
-from flyteapps_fake.simulation.step_logs import StepLog
+from flyteapps_fake.simulation.step_logs import StepLog, StepLogs
+from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.replicas import Replica
 
 _IDLE_SUBSTATES = (Status.SCALED_TO_ZERO, Status.SCALING_FROM_ZERO)
@@ -27,6 +28,21 @@ FINAL_LINES: dict[int, tuple[str, ...]] = {
     Status.OOM_KILLED: ("Loading the model into memory", "Killed"),
 }
 """The last lines of a container that dies, by the substate that its death leads to."""
+
+
+class SimulatedLines:
+    """The log lines of simulated replicas."""
+
+    def __init__(self, steps: StepLogs) -> None:
+        self._steps = steps
+
+    def between(self, replica: Replica, app: App, after: int, until: int) -> list[Line]:
+        """Return the replica's lines later than `after`, up to and including `until`, in order."""
+        return lines_between(replica, app, self._steps.of(AppKey.of(app.metadata.id)), after, until)
+
+    def next_at(self, replica: Replica, app: App, after: int) -> int | None:
+        """Return when the replica logs its next line, None where that is unknown."""
+        return next_request(replica, app, after)
 
 
 def lines_between(replica: Replica, app: App, steps: Collection[StepLog], after: int, until: int) -> list[Line]:

@@ -12,7 +12,6 @@ from flyteapps_control.loads import LoadTable
 from flyteapps_fake.core import draws
 from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.core.secrets import Secrets
-from flyteapps_fake.core.settings import SIMULATED
 from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.choice import ScenarioChoice
@@ -22,9 +21,8 @@ from flyteapps_fake.simulation.scenarios import Step
 from flyteapps_fake.simulation.step_logs import StepLog
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
-from flyteapps_fake.standard.operators.leases import lease
+from flyteapps_fake.standard.operators.own_cluster import OwnCluster
 from flyteapps_fake.standard.operators.reports import Report, report
-from flyteapps_fake.standard.operators.waiting import leasable
 from flyteapps_fake.standard.simulation.runs import Run, run_of
 from flyteapps_fake.standard.watch import Event, app_scope
 
@@ -46,8 +44,7 @@ class Reactor:
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first report on a change; None for those of its scenario."""
         self._choice = ScenarioChoice(scenarios, state.settings.app_scenarios, state.settings.seed)
-        self._names: dict[AppKey, str] = {}
-        """The names of the clusters that it plays for an app, other than its own."""
+        self._leases = OwnCluster(state)
         self._runs: dict[Hashable, Run] = {}
         state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state", AppKey.named)
         state.timeline.handle(IDLE_CHECK, self._scale_down, "it scales down, unless it was asked for", AppKey.named)
@@ -58,19 +55,19 @@ class Reactor:
         if new is None:
             if old is not None:
                 self._drop(old.key)
-                self._names.pop(old.key, None)
+                self._leases.forget(old.key)
                 self._choice.forget(old.key)
                 self._state.step_logs.drop(old.key)
             return
         if self._state.store.get(new.key) is not new:
             return
         run = self._runs.get(new.key)
-        if leasable(new) and (name := self._state.pools.simulated_as(new.wanted)):
+        if name := self._leases.name_for(new):
             self._drop(new.key)
-            self._take(new, name)
-        elif not self._holds(new):
+            self._leases.take(new, name)
+        elif not self._leases.holds(new):
             self._drop(new.key)
-            self._names.pop(new.key, None)
+            self._leases.forget(new.key)
         elif run is None or not run.is_of(new) or old is None or old.cluster != new.cluster:
             self._start(new)
         elif run.counter != new.counter:
@@ -101,18 +98,6 @@ class Reactor:
         if record.replicas:
             run.requested_at = self._state.clock.now()
         self._rest(record, run)
-
-    def _take(self, record: AppRecord, name: str) -> None:
-        """Lease the app under that name."""
-        if name == SIMULATED:
-            self._names.pop(record.key, None)
-        else:
-            self._names[record.key] = name
-        lease(self._state, record, name)
-
-    def _holds(self, record: AppRecord) -> bool:
-        """Return whether the cluster holds the app."""
-        return record.cluster == self._names.get(record.key, SIMULATED)
 
     def _drop(self, key: AppKey) -> None:
         if self._runs.pop(key, None) is not None:
@@ -219,7 +204,7 @@ class Reactor:
             log.condition = record.counter
             for stream in tuple(self._state.events.of(app_scope(key))):
                 stream.stir()
-        if self._holds(record):
+        if self._leases.holds(record):
             self._go_on(record, run)
 
     def _replicas(self, run: Run) -> frozenset[int]:

@@ -1,0 +1,64 @@
+"""Code bundles: the files that a command refers to are there, and an archive stays inside of its directory.
+
+The app itself unpacks its bundle, by the SDK's `fserve`; what it would do is checked here first, by the rules of
+tarfile's filter "data".
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+ARCHIVES = ("--tgz",)
+"""The options of `fserve` whose value is the URI of an archive."""
+FILES = ("--pkl",)
+"""The options of `fserve` whose value is the URI of another file."""
+MAX_MEMBERS = 100_000
+
+
+def bundle_problem(command: Iterable[str], directory: Path) -> str:
+    """Return what is wrong with the code bundle of a command, "" for nothing. `directory`: where it is unpacked."""
+    for option, uri in _bundles(command):
+        parts = urlsplit(uri)
+        if parts.scheme not in ("", "file"):
+            return (
+                f"the code bundle {uri} isn't on this machine: deploy to this server, which keeps what is uploaded to "
+                "it, or deploy with a bundle that is a file:// URI"
+            )
+        path = Path(unquote(parts.path))
+        if not path.is_file():
+            return f"the code bundle {uri} is gone: deploy the app again"
+        if option in ARCHIVES and (why := _archive_problem(path, directory)):
+            return f"the code bundle {uri} {why}: deploy the app again"
+    return ""
+
+
+def _bundles(command: Iterable[str]) -> Iterator[tuple[str, str]]:
+    previous = ""
+    for argument in command:
+        if argument == "--":
+            return
+        option, equals, value = argument.partition("=")
+        if previous in ARCHIVES + FILES:
+            yield previous, argument
+            previous = ""
+        elif option in ARCHIVES + FILES and equals:
+            yield option, value
+        else:
+            previous = argument
+
+
+def _archive_problem(path: Path, directory: Path) -> str:
+    try:
+        with tarfile.open(path) as archive:
+            for number, member in enumerate(archive):
+                if number >= MAX_MEMBERS:
+                    return f"has more than {MAX_MEMBERS:,} files"
+                tarfile.data_filter(member, str(directory))
+    except tarfile.FilterError as error:
+        return f"has a file that would leave its directory ({error})"
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        return f"is no archive that can be read ({error})"
+    return ""

@@ -1,0 +1,298 @@
+"""The data plane of processes: a thread with a loop of its own, on which apps run and requests to them are passed on.
+
+The thread is started by the first app. What it learns of the plane, and reports to it, goes through the cluster of this
+machine, under the plane's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from flyteapps_control.selection import AppName
+from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.processes.directories import Directories
+from flyteapps_fake.processes.launch import Machine, own_environment
+from flyteapps_fake.processes.ports import ReplicaPorts, free_app_port
+from flyteapps_fake.processes.programs import Programs
+from flyteapps_fake.processes.replica import Workshop
+from flyteapps_fake.processes.routes import Route, Routes
+from flyteapps_fake.processes.running_app import RunningApp
+from flyteapps_fake.processes.settings import Processes
+from flyteapps_fake.processes.usage import sweep, usage_of
+from flyteapps_fake.servers.listener import AddressTaken
+from flyteapps_fake.standard.apps import AppKey
+from flyteapps_fake.standard.operators.local_cluster import HeldApp, LocalCluster, Log
+from flyteapps_fake.standard.replicas import Replica as ReplicaName
+
+START_SECONDS = 10.0
+"""Time that the thread's start may take."""
+USAGE_SECONDS = 0.25
+"""Time between two looks at the memory of replicas that have a limit."""
+COUNT_SECONDS = 1.0
+"""Time between two looks at the number of processes of all replicas."""
+MAX_PROCESSES = 1_000
+"""Processes of one replica."""
+STARTS_PER_CORE = 2
+PORT_SECONDS = 5.0
+"""Time after which a port that another program has is tried again."""
+
+
+class Ingress(Protocol):
+    """What passes requests on to apps."""
+
+    async def listen(self, route: Route) -> None:
+        """Listen on the port of an app. Raises AddressTaken."""
+        ...
+
+    async def close_port(self, route: Route) -> None:
+        """Close the port of an app."""
+        ...
+
+    async def close(self) -> None:
+        """Close all ports."""
+        ...
+
+
+class LockedCluster:
+    """The cluster of this machine, called from outside of the plane's lock."""
+
+    def __init__(self, plane: Plane, cluster: LocalCluster) -> None:
+        self._plane = plane
+        self._cluster = cluster
+
+    def held(self, key: AppKey) -> HeldApp | None:
+        """Return the app as it should run; None where it is gone, or another cluster's."""
+        return self._plane.run(lambda: self._cluster.held(key))
+
+    def report(
+        self, key: AppKey, revision: tuple[int, int], status: int, substate: int, message: str, replicas: int
+    ) -> list[ReplicaName] | None:
+        """Report on a revision; return its replicas' names, None where the app has moved on."""
+        return self._plane.run(lambda: self._cluster.report(key, revision, status, substate, message, replicas))
+
+    def keep_log(self, key: AppKey, number: int, log: Log) -> None:
+        """Keep the log of a replica."""
+        self._plane.run(lambda: self._cluster.logs.put(key, number, log))
+
+    def logged(self, key: AppKey) -> None:
+        """Wake those who follow the app's log."""
+        self._plane.run(lambda: self._cluster.logged(key))
+
+
+class DataPlane:
+    """The processes of one plane's apps.
+
+    `make_ingress` makes what passes requests on, on the thread's loop. `show` shows log lines in the server's terminal.
+    `interpreter` runs the keeper.
+    """
+
+    def __init__(
+        self,
+        plane: Plane,
+        settings: Processes,
+        make_ingress: Callable[[Routes], Ingress] | None = None,
+        *,
+        show: Callable[[AppName, str], None] | None = None,
+        interpreter: str | None = None,
+    ) -> None:
+        self._plane = plane
+        self._settings = settings
+        self._make_ingress = make_ingress
+        self._show = show
+        self._interpreter = interpreter
+        self.directories = Directories(settings.directory)
+        self.machine = Machine(python=settings.python or own_environment(), org=plane.org)
+        self.routes = Routes()
+        self._apps: dict[AppKey, RunningApp] = {}
+        self._tasks: dict[AppKey, asyncio.Task[None]] = {}
+        self._process = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._ended = False
+        self._stop = asyncio.Event()
+        self._programs = Programs(self.directories.prefix, interpreter)
+        self._workshop: Workshop | None = None
+        self._ingress: Ingress | None = None
+        cluster = plane.use(lambda dialect: dialect.local_cluster)
+        assert isinstance(cluster, LocalCluster)
+        self._cluster = LockedCluster(plane, cluster)
+        sweep(self.directories.prefix)
+        plane.use(lambda dialect: dialect.choose_ports(free_app_port))
+        plane.run(lambda: cluster.listen(self._changed))
+
+    def start(self) -> None:
+        """Start the thread, unless it runs."""
+        if self._thread is None and not self._ended and self._process == os.getpid():
+            started = threading.Event()
+            self._thread = threading.Thread(target=self._work, args=(started,), name="flyteapps-processes", daemon=True)
+            self._thread.start()
+            if not started.wait(START_SECONDS):
+                raise RuntimeError("the thread that runs apps didn't start")
+
+    def run_soon(self, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Run a coroutine on the thread's loop, and return what it returns. Raises what it raises."""
+        self.start()
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(make(), self._loop).result(START_SECONDS)
+
+    @property
+    def ingress(self) -> Ingress | None:
+        """What passes requests on, once the thread has started."""
+        return self._ingress
+
+    def close(self) -> None:
+        """End all apps, SIGTERM first, and the thread; their directory is left, a temporary one removed."""
+        if self._ended or self._process != os.getpid():
+            return
+        self._ended = True
+        if self._thread is not None and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by an error
+                self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(self._settings.stop_seconds + START_SECONDS)
+        self.directories.close()
+
+    def _changed(self, key: AppKey) -> None:
+        """Look at an app again; called under the plane's lock, by any thread."""
+        self.start()
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has been closed
+                self._loop.call_soon_threadsafe(self._look, key)
+
+    def _work(self, started: threading.Event) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._run(started))
+
+    async def _run(self, started: threading.Event) -> None:
+        workshop = self._workshop = Workshop(
+            settings=self._settings,
+            machine=self.machine,
+            programs=self._programs,
+            directories=self.directories,
+            ports=ReplicaPorts(),
+            starts=asyncio.Semaphore(STARTS_PER_CORE * (os.cpu_count() or 1)),
+            now=self._plane.now_ns,
+            secret=lambda app, group, key: self._plane.secrets.value(app.project, app.domain, key, group),
+            show=self._show,
+        )
+        if self._make_ingress is not None:
+            self._ingress = self._make_ingress(self.routes)
+        started.set()
+        watching = asyncio.create_task(self._watch_usage(), name="flyteapps-usage")
+        try:
+            await self._stop.wait()
+        finally:
+            watching.cancel()
+            for task in self._tasks.values():
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=workshop.settings.stop_seconds + 2)
+            if self._ingress is not None:
+                await self._ingress.close()
+            self._programs.close()
+
+    def _look(self, key: AppKey) -> None:
+        """Look at an app again, on the loop."""
+        app = self._apps.get(key)
+        if app is not None:
+            app.changed()
+        elif not self._stop.is_set() and key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._follow(key), name=f"flyteapps-app-{key.name}")
+
+    async def _follow(self, key: AppKey) -> None:
+        """Run an app until it is gone."""
+        held = self._cluster.held(key)
+        if held is None or self._workshop is None:
+            self._tasks.pop(key, None)
+            return
+        route = Route(key.named(), self._port_of(held))
+        app = self._apps[key] = RunningApp(key, self._cluster, self._workshop, route, self._place)
+        self._place(route, held)
+        listening = asyncio.create_task(self._listen(app), name=f"flyteapps-port-{route.port}")
+        try:
+            await app.run()
+        finally:
+            listening.cancel()
+            self._apps.pop(key, None)
+            self.routes.remove(key.named())
+            if self._ingress is not None:
+                await self._ingress.close_port(route)
+            if not self._stop.is_set() and self._cluster.held(key) is None:
+                await asyncio.to_thread(self.directories.remove, key.named())
+            self._tasks.pop(key, None)
+            if not self._stop.is_set():
+                self._look_if_held(key)
+
+    def _look_if_held(self, key: AppKey) -> None:
+        """Begin anew with an app that came back while its replicas were ended."""
+        if self._cluster.held(key) is not None:
+            self._look(key)
+
+    def _port_of(self, held: HeldApp) -> int:
+        """Return the app's own port, 0 where its URL has another form."""
+        if self._plane.settings.ingress != "port":
+            return 0
+        return urlsplit(held.app.status.ingress.public_url).port or 0
+
+    def _place(self, route: Route, held: HeldApp) -> None:
+        """Route the app's names to it."""
+        route.label = held.app.spec.ingress.subdomain.lower()
+        hosts = {f"{route.label}.{self._plane.settings.base_domain.lower()}"}
+        if cname := held.app.spec.ingress.cname:
+            hosts.add(cname.lower())
+        self.routes.remove(route.app)
+        route.hosts = frozenset(hosts)
+        self.routes.add(route)
+
+    async def _listen(self, app: RunningApp) -> None:
+        """Open the app's port, as soon as no other program has it."""
+        if self._ingress is None or not app.route.port:
+            return
+        while True:
+            try:
+                await self._ingress.listen(app.route)
+            except AddressTaken:
+                app.trouble = (
+                    f"port {app.route.port} of its URL was taken by another program: end that, or delete the app"
+                )
+                app.changed()
+                await asyncio.sleep(PORT_SECONDS)
+            else:
+                app.trouble = ""
+                app.changed()
+                return
+
+    async def _watch_usage(self) -> None:
+        """Kill replicas that use more memory than their limit, or start processes without end."""
+        counted = time.monotonic()
+        while True:
+            await asyncio.sleep(USAGE_SECONDS)
+            now = time.monotonic()
+            count = now - counted >= COUNT_SECONDS
+            replicas = [
+                (each, each.program)
+                for app in list(self._apps.values())
+                for each in app.replicas
+                if each.program is not None and (count or each.memory is not None)
+            ]
+            if not replicas:
+                continue
+            counted = now if count else counted
+            usages = await asyncio.to_thread(usage_of, [program.pid for _, program in replicas])
+            for replica, program in replicas:
+                usage = usages[program.pid]
+                if replica.program is not program:
+                    continue
+                if replica.memory is not None and usage.memory > replica.memory:
+                    replica.memory_exceeded = True
+                    program.end()
+                elif usage.processes > MAX_PROCESSES:
+                    replica.too_many_processes = True
+                    program.end()

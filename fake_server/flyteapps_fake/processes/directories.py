@@ -1,0 +1,105 @@
+"""The directories of the data plane: one for each replica and app, the logs, the uploaded files; and what is left of an earlier run.
+
+DIRECTORY/
+  lock              held by the one server that uses the directory
+  id                the beginning of the marks of its replicas, the same in each run
+  apps/APP/REPLICA  the working directory of a replica
+  data/APP          the app's raw data
+  logs/APP/         REPLICA.log
+  uploads/          what was uploaded: code bundles and files
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+from flyteapps_control.selection import AppName
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class DirectoryInUse(ValueError):  # noqa: N818  # reads as what is wrong
+    """The directory of another server that runs."""
+
+
+class Directories:
+    """The directories under `root`; a temporary one, which `close` removes, where that is None."""
+
+    def __init__(self, root: str | None) -> None:
+        self._temporary = root is None
+        self.root = Path(tempfile.mkdtemp(prefix="flyteapps-")) if root is None else Path(root)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _locked(self.root / "lock")
+        self.prefix = self._prefix()
+        self.uploads = self.root / "uploads"
+        self.uploads.mkdir(exist_ok=True)
+        shutil.rmtree(self.root / "apps", ignore_errors=True)  # of an earlier run, whose processes have ended
+
+    def _prefix(self) -> str:
+        file = self.root / "id"
+        with contextlib.suppress(FileNotFoundError):
+            return file.read_text()
+        prefix = f"{secrets.token_hex(6)}-"
+        file.write_text(prefix)
+        return prefix
+
+    def of_replica(self, app: AppName, replica: str) -> Path:
+        """Return a new, empty working directory."""
+        directory = self._of(app, "apps") / replica
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        return directory
+
+    def data(self, app: AppName) -> Path:
+        """Return the directory of an app's raw data."""
+        directory = self._of(app, "data")
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
+
+    def log(self, app: AppName, replica: str) -> Path:
+        """Return the path of a replica's log."""
+        return self._of(app, "logs") / f"{replica}.log"
+
+    def remove(self, app: AppName) -> None:
+        """Remove the files of a deleted app."""
+        for kind in ("apps", "data", "logs"):
+            shutil.rmtree(self._of(app, kind), ignore_errors=True)
+
+    def _of(self, app: AppName, kind: str) -> Path:
+        """Return an app's directory: its name, as far as it can be one, and a digest of all of it."""
+        digest = hashlib.blake2b(repr(tuple(app)).encode("utf-8", "replace"), digest_size=6).hexdigest()
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", app.name)[:64]
+        return self.root / kind / f"{name}-{digest}"
+
+    def close(self) -> None:
+        """Leave the directory to others; a temporary one is removed."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self._temporary:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _locked(path: Path) -> int | None:
+    """Return the descriptor of a locked file. Raises DirectoryInUse where another server has locked it."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise DirectoryInUse(
+            f"{path.parent} is in use by another server that runs apps: stop it, or give this one a directory of its own"
+        ) from None
+    return descriptor

@@ -1,0 +1,236 @@
+"""The keeper, a small process that starts the replicas of apps and ends them all when the server is gone, killed or not.
+
+It is run as a file, by the bare interpreter, and imports the standard library alone: forking it is quick and safe, as
+it has one thread. On Linux it is the parent of whatever its replicas leave behind, so that nothing escapes it.
+
+It speaks lines of JSON over a socket, and sends the reading end of a replica's output along as a file descriptor:
+  {"start": ID, "argv": [...], "env": {...}, "cwd": DIR}   -> {"started": ID, "pid": PID} or {"failed": ID, "why": TEXT}
+  {"signal": ID, "number": N}                              to the replica's process group
+  {"end": ID}                                              SIGKILL to the group, and to all with the replica's mark
+                                                           -> {"exited": ID, "status": WAIT_STATUS}, when it has exited
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+MARK = "FLYTEAPPS_REPLICA"
+"""The variable that every process of a replica inherits."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+FILES = 65_536
+"""The files that a replica may open, unless the machine allows fewer."""
+MORE_PROCESSES = 4_096
+"""The processes and threads of this user that may be started besides those that there are."""
+ROUNDS = 100
+"""The times that it looks for processes which start others while they are ended."""
+
+
+def prctl() -> Callable[[int, int], object]:
+    """Return Linux's prctl of two arguments; elsewhere a function that does nothing."""
+    if not sys.platform.startswith("linux"):
+        return lambda option, value: None
+    import ctypes
+
+    function = ctypes.CDLL(None, use_errno=True).prctl
+    return lambda option, value: function(option, value, 0, 0, 0)
+
+
+PRCTL = prctl()
+
+
+class Keeper:
+    """The replicas of one server, which is at the other end of `sock`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._buffer = b""
+        self._running: dict[int, str] = {}
+        """The id of the replica by its process's id, as long as that isn't reaped."""
+        self._groups: dict[str, int] = {}
+        """The process group by the replica's id."""
+
+    def run(self) -> None:
+        """Work until the server is gone, then end all replicas."""
+        PRCTL(PR_SET_CHILD_SUBREAPER, 1)
+        ours, theirs = os.pipe()
+        os.set_blocking(theirs, False)
+        os.set_blocking(ours, False)
+        signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the server says when to end
+        selector = selectors.DefaultSelector()
+        selector.register(self._sock, selectors.EVENT_READ)
+        selector.register(ours, selectors.EVENT_READ)
+        try:
+            while True:
+                for key, _ in selector.select():
+                    if key.fd == ours:
+                        with contextlib.suppress(BlockingIOError):
+                            os.read(ours, 65_536)
+                        self._reap()
+                    elif not self._receive():
+                        return
+        except OSError:  # the server is gone in the middle of an answer
+            return
+        finally:
+            self._end_all()
+
+    def _receive(self) -> bool:
+        """Carry out what has come; return False at the end."""
+        data = self._sock.recv(1 << 20)
+        if not data:
+            return False
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "start" in message:
+                self._start(message)
+            elif "signal" in message:
+                self._signal(message["signal"], message["number"])
+            else:
+                self._end(message["end"])
+        return True
+
+    def _start(self, message: dict[str, Any]) -> None:
+        name = message["start"]
+        reading, writing = os.pipe()
+        try:
+            process = subprocess.Popen(
+                message["argv"],
+                env={**message["env"], MARK: name},
+                cwd=message["cwd"],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+                preexec_fn=_prepare,
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            self._send({"failed": name, "why": why})
+        else:
+            process.returncode = 0  # it is reaped here, with what replicas leave behind
+            self._running[process.pid] = name
+            self._groups[name] = process.pid
+            self._send({"started": name, "pid": process.pid}, reading)
+        finally:
+            os.close(writing)
+            os.close(reading)
+
+    def _signal(self, name: str, number: int) -> None:
+        group = self._groups.get(name)
+        if group is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+
+    def _end(self, name: str) -> None:
+        """End all processes of a replica: its group, and those that have left it."""
+        self._signal(name, signal.SIGKILL)
+        for _ in range(ROUNDS):
+            left = [pid for pid in _descendants() if _is_marked(pid, name)]
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not left:
+                break
+        if not any(other == name for other in self._running.values()):
+            self._groups.pop(name, None)
+
+    def _end_all(self) -> None:
+        for name in list(self._groups):
+            self._signal(name, signal.SIGKILL)
+        for _ in range(ROUNDS):
+            left = list(_descendants())
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            if not left:
+                return
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                name = self._running.pop(pid, None)
+                if name is not None:
+                    self._send({"exited": name, "status": status})
+
+    def _send(self, message: dict[str, Any], descriptor: int | None = None) -> None:
+        rights = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+        data = json.dumps(message).encode() + b"\n"
+        sent = self._sock.sendmsg([data], rights)
+        if sent < len(data):
+            self._sock.sendall(data[sent:])
+
+
+def _prepare() -> None:
+    """Prepare a replica's process before it runs its program."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NOFILE, FILES)
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, ValueError):
+            _lower(resource.RLIMIT_NPROC, _threads_of_user() + MORE_PROCESSES)
+
+
+def _lower(kind: int, most: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(kind, (bound, hard))
+
+
+def _threads_of_user() -> int:
+    """Return about how many threads there are: those of all users, since who counts them has no time."""
+    with open("/proc/loadavg", encoding="ascii") as file:
+        return int(file.read().split()[3].partition("/")[2])
+
+
+def _descendants() -> Iterator[int]:
+    """Yield the processes that descend from this one, on Linux; the dead ones not."""
+    if not sys.platform.startswith("linux"):
+        return
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    state, parent = file.read().rpartition(b")")[2].split()[:2]
+                if state not in (b"Z", b"X"):
+                    children.setdefault(int(parent), []).append(int(entry))
+    waiting = [os.getpid()]
+    while waiting:
+        for pid in children.get(waiting.pop(), ()):
+            yield pid
+            waiting.append(pid)
+
+
+def _is_marked(pid: int, name: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"{MARK}={name}".encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    Keeper(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -1,0 +1,180 @@
+"""The output of replicas: split into lines with times, kept in memory for readers and on disk, with rotation, for users."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from flyteapps_fake.simulation.log_lines import BACKLOG, Line
+
+MAX_LINE_BYTES = 16 * 1024
+"""Bytes of one line: a longer one is split."""
+MAX_LOG_BYTES = 4 * 1024 * 1024
+"""Bytes of a replica's last lines that are kept in memory."""
+MAX_LINES = 10 * BACKLOG
+"""Lines that are kept in memory."""
+FILE_BYTES = 8 * 1024 * 1024
+"""Bytes of a log's file, before the next one is begun."""
+OLD_FILES = 3
+"""Full files that are kept beside it."""
+READ_BYTES = 65_536
+READS_A_TURN = 4
+"""Reads of one output before the other work of the loop has its turn."""
+
+
+class Log:
+    """The last lines of one replica, the oldest first."""
+
+    def __init__(self) -> None:
+        self._lines: deque[Line] = deque()
+        self._bytes = 0
+        self.last = ""
+        """The last line of the program that isn't empty."""
+
+    def add(self, at: int, text: str, *, system: bool = False) -> Line:
+        """Append a line; its time is later than that of the one before."""
+        if self._lines and at <= self._lines[-1].at:
+            at = self._lines[-1].at + 1
+        line = Line(at, system, text)
+        self._lines.append(line)
+        self._bytes += len(text)
+        while self._bytes > MAX_LOG_BYTES or len(self._lines) > MAX_LINES:
+            self._bytes -= len(self._lines.popleft().text)
+        if not system and text.strip():
+            self.last = text.strip()
+        return line
+
+    def between(self, after: int, until: int) -> list[Line]:
+        """Return the lines later than `after`, up to and including `until`, in order."""
+        found: list[Line] = []
+        for line in reversed(self._lines):
+            if line.at <= after:
+                break
+            if line.at <= until:
+                found.append(line)
+        found.reverse()
+        return found
+
+
+class LogFile:
+    """A file of log lines; a full one is renamed to NAME.1, and that to NAME.2, and so on.
+
+    Where the disk is full, or the directory gone, lines are lost until it can be written again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._size = 0
+
+    def write(self, lines: list[Line]) -> None:
+        """Append lines, each with its time."""
+        data = b"".join(_text(line) for line in lines)
+        try:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("ab", buffering=0)
+                self._size = self._file.tell()
+            elif self._size >= FILE_BYTES:
+                self._rotate()
+            if self._file is not None:
+                self._size += self._file.write(data)
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+
+    def _rotate(self) -> None:
+        self.close()
+        for number in range(OLD_FILES, 0, -1):
+            older = self._path.with_name(f"{self._path.name}.{number}")
+            newer = self._path.with_name(f"{self._path.name}.{number - 1}") if number > 1 else self._path
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(newer, older)
+        self._file = self._path.open("ab", buffering=0)
+        self._size = 0
+
+
+def _text(line: Line) -> bytes:
+    at = datetime.datetime.fromtimestamp(line.at // 1_000_000 / 1_000, datetime.UTC)
+    mark = "# " if line.system else ""
+    return f"{at.isoformat(timespec='milliseconds')} {mark}{line.text}\n".encode("utf-8", "replace")
+
+
+class Splitter:
+    """Bytes into lines: without line ends, in UTF-8, long ones split."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that these bytes complete."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        while len(rest) > MAX_LINE_BYTES:
+            lines.append(rest[:MAX_LINE_BYTES])
+            rest = rest[MAX_LINE_BYTES:]
+        self._rest = rest
+        return [text for line in lines for text in _decoded(line)]
+
+    def finish(self) -> list[str]:
+        """Return the last line, which has no line end, if there is one."""
+        rest, self._rest = self._rest, b""
+        return _decoded(rest) if rest else []
+
+
+def _decoded(line: bytes) -> list[str]:
+    text = line.removesuffix(b"\r")
+    return [
+        text[start : start + MAX_LINE_BYTES].decode("utf-8", "replace")
+        for start in range(0, max(len(text), 1), MAX_LINE_BYTES)
+    ]
+
+
+class Output:
+    """The reader of a program's output: `take` is called with its lines, until all who write it have ended."""
+
+    def __init__(self, descriptor: int, take: Callable[[list[str]], None]) -> None:
+        self._descriptor: int | None = descriptor
+        self._take = take
+        self._splitter = Splitter()
+        self.ended = asyncio.Event()
+        os.set_blocking(descriptor, False)
+        asyncio.get_running_loop().add_reader(descriptor, self._read)
+
+    def _read(self) -> None:
+        assert self._descriptor is not None
+        for _ in range(READS_A_TURN):
+            try:
+                data = os.read(self._descriptor, READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.close()
+                return
+            if lines := self._splitter.feed(data):
+                self._take(lines)
+            if len(data) < READ_BYTES:
+                return
+
+    def close(self) -> None:
+        """Read no more; the last line without an end counts."""
+        if self._descriptor is not None:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+            if lines := self._splitter.finish():
+                self._take(lines)
+            self.ended.set()

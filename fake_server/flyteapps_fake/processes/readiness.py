@@ -1,0 +1,31 @@
+"""Whether a port of the loopback answers: it accepts a connection, and where there is a path, with a status below 400."""
+
+from __future__ import annotations
+
+import asyncio
+
+SECONDS = 2.0
+"""Time that one look may take."""
+HOSTS = ("127.0.0.1", "::1")
+
+
+async def answers(port: int, path: str = "") -> bool:
+    """Return whether a program answers on that port; `path`: what it has to answer to a GET, "" for nothing."""
+    for host in HOSTS:
+        try:
+            async with asyncio.timeout(SECONDS):
+                reader, writer = await asyncio.open_connection(host, port)
+                try:
+                    return not path or await _gets(reader, writer, path, port)
+                finally:
+                    writer.transport.abort()
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            continue
+    return False
+
+
+async def _gets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, port: int) -> bool:
+    head = f"GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\nuser-agent: flyteapps\r\nconnection: close\r\n\r\n"
+    writer.write(head.encode("utf-8", "replace"))
+    status = (await reader.readuntil(b"\n")).split(b" ", 2)
+    return len(status) > 1 and status[1].isdigit() and 200 <= int(status[1]) < 400

@@ -1,0 +1,69 @@
+"""What processes use: memory, and the ports that they listen on; and what an earlier run has left behind. By psutil."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import psutil
+
+from flyteapps_fake.processes.keeper import MARK
+
+
+class Usage(NamedTuple):
+    """The memory of a replica's processes in bytes, and how many they are."""
+
+    memory: int
+    processes: int
+
+
+def usage_of(roots: Iterable[int]) -> dict[int, Usage]:
+    """Return the usage of each of these processes with all that descend from it, in one look at the machine."""
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    memory: dict[int, int] = {}
+    for process in psutil.process_iter(["ppid", "memory_info"]):
+        info: Mapping[str, object] = process.info  # type: ignore[attr-defined]  # process_iter sets it
+        parent, used = info["ppid"], info["memory_info"]
+        if isinstance(parent, int):
+            children[parent].append(process.pid)
+        memory[process.pid] = int(getattr(used, "rss", 0))
+    found: dict[int, Usage] = {}
+    for root in roots:
+        family = _family(root, children)
+        found[root] = Usage(sum(memory.get(pid, 0) for pid in family), len(family))
+    return found
+
+
+def _family(root: int, children: Mapping[int, list[int]]) -> list[int]:
+    family = [root]
+    for pid in family:
+        family.extend(children.get(pid, ()))
+    return family
+
+
+def listening_ports(root: int) -> set[int]:
+    """Return the TCP ports on which a process and those that descend from it listen."""
+    found: set[int] = set()
+    with contextlib.suppress(psutil.Error, OSError):
+        top = psutil.Process(root)
+        for process in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.Error, OSError):
+                found.update(each.laddr.port for each in process.net_connections("tcp") if each.status == "LISTEN")
+    return found
+
+
+def sweep(prefix: str) -> list[int]:
+    """Kill the processes whose mark begins so, which a server that was killed left behind; return their ids."""
+    swept: list[int] = []
+    for pid in psutil.pids():
+        if pid == os.getpid():
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(pid)
+            if process.environ().get(MARK, "").startswith(prefix):
+                process.kill()
+                swept.append(pid)
+    return swept
