@@ -239,8 +239,11 @@ class FakeControlPlane(Plane):
         from flyteapps_fake.servers.embedded import EmbeddedServer
 
         self.check_open()
-        server = EmbeddedServer(self, pages)
+        data_plane = self._data_plane
+        server = EmbeddedServer(self, pages, data_plane.directories.uploads if data_plane is not None else None)
         self._servers.append(server)
+        if data_plane is not None:
+            data_plane.served_at(f"localhost:{server.port}")
         self.serve_at(server.port)
         return server
 

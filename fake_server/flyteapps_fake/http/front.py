@@ -13,6 +13,7 @@ from typing import Any
 
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.access.host_check import HostCheck
+from flyteapps_fake.http.builtin.upload_files import UploadFiles
 from flyteapps_fake.http.builtin.uploads import Uploads
 from flyteapps_fake.http.endpoints import Endpoint
 from flyteapps_fake.http.exchange import Exchange, Handler
@@ -36,7 +37,7 @@ class Front:
     def __init__(self, plane: Plane, options: FrontOptions) -> None:
         self.plane = plane
         self.options = options
-        self.uploads = Uploads()
+        self.uploads = Uploads(files=UploadFiles(options.uploads) if options.uploads is not None else None)
         self.endpoints: dict[str, Endpoint] = table(plane, self.uploads, options.control)
         self.request_limits = plane.request_limits
         self.timeouts = RequestTimeouts(options.limits.request_seconds, self.request_limits.request_bytes)

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -136,6 +137,11 @@ class DataPlane:
             if not started.wait(START_SECONDS):
                 raise RuntimeError("the thread that runs apps didn't start")
 
+    def served_at(self, endpoint: str, *, secure: bool = False) -> None:
+        """Name the plane's endpoint to the apps that start from now on, unless one was named before."""
+        if not self.machine.api:
+            self.machine = replace(self.machine, api=endpoint, secure=secure)
+
     def run_soon(self, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Run a coroutine on the thread's loop, and return what it returns. Raises what it raises."""
         self.start()
@@ -173,7 +179,7 @@ class DataPlane:
     async def _run(self, started: threading.Event) -> None:
         workshop = self._workshop = Workshop(
             settings=self._settings,
-            machine=self.machine,
+            machine=lambda: self.machine,
             programs=self._programs,
             directories=self.directories,
             ports=ReplicaPorts(),

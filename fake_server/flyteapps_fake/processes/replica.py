@@ -56,7 +56,7 @@ class Workshop:
     """What the replicas of all apps share."""
 
     settings: Processes
-    machine: Machine
+    machine: Callable[[], Machine]
     programs: Programs
     directories: Directories
     ports: ReplicaPorts
@@ -195,7 +195,7 @@ class Replica:
             raise Refused(why, Status.SECRET_MOUNT_ERROR)
         variables = mount(wanted, values, directory)
         data = workshop.directories.data(self.app_name)
-        launch = launch_of(app, self._container, workshop.machine, self.port, directory, data, variables)
+        launch = launch_of(app, self._container, workshop.machine(), self.port, directory, data, variables)
         if why := bundle_problem(launch.argv, directory):
             raise Refused(why)
         return launch

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -38,7 +39,7 @@ class EmbeddedServer:
     plane closes it, and so does dropping both.
     """
 
-    def __init__(self, plane: Plane, page: Callable[[Front], Page]) -> None:
+    def __init__(self, plane: Plane, page: Callable[[Front], Page], uploads: Path | None = None) -> None:
         self._addresses = loopbacks()
         self._sockets = listening_sockets(self._addresses, 0)
         self.port: int = self._sockets[0].getsockname()[1]
@@ -49,7 +50,7 @@ class EmbeddedServer:
         self._lock = threading.Lock()
         # the thread must not keep this object or the plane: both may be dropped without being closed
         self._served = plane.shared()
-        front = Front(self._served, FrontOptions(server="hypercorn", page=page))
+        front = Front(self._served, FrontOptions(server="hypercorn", page=page, uploads=uploads))
         started: Future[None] = Future()
         arguments = (front, self._sockets, self._loop, self._stop, started)
         self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)

@@ -1,4 +1,4 @@
-"""DataProxyService: locations for uploads. Uploaded files are checked and dropped, since nothing reads them back."""
+"""DataProxyService: locations for uploads. What is kept of uploaded files is the servers' business: most read none."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ class Signer(Protocol):
         """Return a URL under `origin` that accepts a file, and its expiry in seconds since 1970."""
         ...
 
+    def location(self, key: str) -> str:
+        """Return the URI by which apps read the file."""
+        ...
+
 
 class DataProxy:
     """The upload locations of one server."""
@@ -47,6 +51,6 @@ class DataProxy:
         key = "/".join((request.project, request.domain, root, name.lstrip("/")))
         seconds = request.expires_in.seconds if request.HasField("expires_in") else DEFAULT_SECONDS
         url, expires = self._signer.sign(origin, key, request.content_md5, seconds)
-        answer = CreateUploadLocationResponse(signed_url=url, native_url=f"s3://flyteapps/{key}")
+        answer = CreateUploadLocationResponse(signed_url=url, native_url=self._signer.location(key))
         answer.expires_at.FromSeconds(int(expires))
         return answer

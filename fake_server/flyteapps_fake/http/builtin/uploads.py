@@ -1,4 +1,7 @@
-"""Uploads to signed URLs: a file is counted, its digest checked, and its bytes dropped, since none is read back."""
+"""Uploads to signed URLs: a file is counted, its digest checked, and its bytes kept where apps run that read them.
+
+Elsewhere they are dropped, since none is read back.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 from flyteapps_control.v1.control_pb2 import Upload, UploadAnswer
 from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.http.builtin.upload_files import UploadFiles
 from flyteapps_fake.http.protocol.wire import Receive, Scope
 
 UPLOADS = "/_flyteapps/uploads/"
@@ -25,11 +31,18 @@ MAX_DIGITS = 12
 
 
 class Uploads:
-    """The signed URLs of one server, and the sizes of the files that were sent to them."""
+    """The signed URLs of one server, and the sizes of the files that were sent to them; `files`: where they are kept."""
 
     def __init__(
-        self, max_file: int = MAX_FILE_BYTES, max_total: int = MAX_TOTAL_BYTES, max_files: int = MAX_FILES
+        self,
+        max_file: int = MAX_FILE_BYTES,
+        max_total: int = MAX_TOTAL_BYTES,
+        max_files: int = MAX_FILES,
+        files: UploadFiles | None = None,
     ) -> None:
+        self._files = files
+        self._paths: dict[str, Path] = {}
+        """Where the file of a URL is kept, the oldest first."""
         self.max_file = max_file
         self.max_total = max_total
         self.max_files = max_files
@@ -43,12 +56,20 @@ class Uploads:
 
         The file's name is hashed: no client or proxy can then disagree about its spelling in a URL.
         """
-        key = hashlib.sha256(key.encode()).hexdigest()
+        name, key = key, hashlib.sha256(key.encode()).hexdigest()
+        if self._files is not None:
+            self._paths[key] = self._files.path(name)
+            if len(self._paths) > self.max_files:
+                del self._paths[next(iter(self._paths))]
         expires = int(time.time() + min(max(seconds, 1), MAX_VALID_SECONDS))
         digest = base64.b64encode(md5).decode() if md5 else ""
         signature = self._signature(key, expires, digest)
         query = f"expires={expires}&md5={quote(digest, safe='')}&signature={signature}"
         return f"{origin}{UPLOADS}{key}?{query}", expires
+
+    def location(self, key: str) -> str:
+        """Return the URI by which apps read the file."""
+        return self._files.path(key).as_uri() if self._files is not None else f"s3://flyteapps/{key}"
 
     def _signature(self, key: str, expires: int, digest: str) -> str:
         return hmac.new(self._secret, f"{key}\n{expires}\n{digest}".encode(), hashlib.sha256).hexdigest()
@@ -85,6 +106,23 @@ class Uploads:
         return 200, ""
 
     async def _receive(self, key: str, receive: Receive, digests: set[str]) -> tuple[int, str] | None:
+        if self._files is None or key not in self._paths:
+            return await self._read(key, receive, digests, lambda chunk: None)
+        try:
+            upload = self._files.begin()
+            try:
+                refusal = await self._read(key, receive, digests, upload.write)
+                if refusal is None:
+                    upload.keep(self._paths[key])
+                return refusal
+            finally:
+                upload.drop()
+        except OSError as error:
+            return 507, f"the file can't be kept in {self._files.directory}: {error.strerror or error}\n"
+
+    async def _read(
+        self, key: str, receive: Receive, digests: set[str], write: Callable[[bytes], None]
+    ) -> tuple[int, str] | None:
         found = hashlib.md5(usedforsecurity=False)
         self._grow(key, 0)
         while True:
@@ -97,6 +135,7 @@ class Uploads:
             if refusal is not None:
                 return refusal
             found.update(chunk)
+            write(chunk)
             if not event.get("more_body", False):
                 break
         actual = base64.b64encode(found.digest()).decode()
@@ -107,7 +146,10 @@ class Uploads:
 
     def drop(self, path: str) -> None:
         """Drop the file that was sent to that path."""
-        self._forget(path.removeprefix(UPLOADS))
+        key = path.removeprefix(UPLOADS)
+        self._forget(key)
+        if (file := self._paths.get(key)) is not None:
+            file.unlink(missing_ok=True)
 
     def _grow(self, key: str, size: int) -> None:
         self.sizes[key] = self.sizes.get(key, 0) + size
