@@ -178,6 +178,14 @@ class Authentication:
             return self.provider.check(token)
         return self.tokens.check(token, self._issuers, self.audience)
 
+    def accepts(self, token: str) -> bool:
+        """Return whether a token is one of a caller of the plane."""
+        try:
+            self._check(token)
+        except InvalidToken:
+            return False
+        return True
+
     def _check(self, token: str) -> Principal:
         """Return the caller that a token names. Raises InvalidToken."""
         return self._principal(self.claims(token))

@@ -20,7 +20,7 @@ MAX_QUEUED_LINES = 10_000
 
 def access_log(log_format: str, quiet: bool) -> AccessLog | None:
     """Return the log to standard output, or None for a quiet server."""
-    return None if quiet else AccessLog(_as_json if log_format == "json" else _as_text)
+    return None if quiet else AccessLog.of(log_format)
 
 
 class AccessLog(BackgroundWriter[tuple[datetime, "AccessLine | Notice"]]):
@@ -29,6 +29,11 @@ class AccessLog(BackgroundWriter[tuple[datetime, "AccessLine | Notice"]]):
     def __init__(self, form: Callable[[datetime, AccessLine | Notice], str]) -> None:
         super().__init__("flyteapps-access-log", self._print, MAX_QUEUED_LINES, _dropped)
         self._form = form
+
+    @classmethod
+    def of(cls, log_format: str) -> AccessLog:
+        """Return a log of that form, text or json."""
+        return cls(_as_json if log_format == "json" else _as_text)
 
     def __call__(self, line: AccessLine | Notice) -> None:
         """Queue a line for writing."""
@@ -49,7 +54,7 @@ def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
     if isinstance(line, Notice):
         about = f"{_plain(line.app)}: " if line.app else ""
         return f"{stamp} {about}{_printable(line.message)}"
-    return f"{stamp} {_plain(line.method)} {_plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
+    return f"{stamp} {_plain(line.method)} {_plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
 
 
 def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
@@ -64,6 +69,8 @@ def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
         "ms": round(line.ms, 2),
         "request_id": line.request_id,
     }
+    if line.path:
+        row["path"] = line.path
     return json.dumps(row)
 
 

@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 DEFAULT_ORG = "flyte"
 """The org of a plane as long as nothing has decided it."""
 _WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
+_RUN = (
+    "\n  apps     run on this machine: whatever is deployed runs as you, with your rights"
+    "\n           in {directory}"
+)
 
 
 class AuthLines(NamedTuple):
@@ -39,13 +43,14 @@ class Banner(NamedTuple):
     """The properties of one server.
 
     `host` is the name that clients use. `dialect` is "" for the standard one. `ca` is the file of the certificate
-    authority that clients have to trust, or None.
+    authority that clients have to trust, or None. `directory`: where apps run, None for a temporary one.
     """
 
     host: str
     server: str
     clock: str
     data_plane: str
+    directory: str | None = None
     dialect: str = ""
     tls: bool = False
     ca: Path | None = None
@@ -56,7 +61,11 @@ class Banner(NamedTuple):
         host = self.host
         scheme = "https" if self.tls else "http"
         slow = " (slower than pyvoy, which the extra `fast` installs)" if self.server == "portable" else ""
-        waits = "" if self.data_plane == "simulated" else _WAITS
+        waits = ""
+        if self.data_plane == "processes":
+            waits = _RUN.format(directory=self.directory or "a temporary directory")
+        elif self.data_plane == "none":
+            waits = _WAITS
         dialect = f", dialect {self.dialect}" if self.dialect else ""
         console = f"{scheme}://{host}:{console_port}" if console_port else f"{scheme}://{host}:{port}/v2/"
         insecure = "false" if self.tls else "true"

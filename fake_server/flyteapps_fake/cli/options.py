@@ -11,7 +11,7 @@ import click
 
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.cli.option_types import PATH, Pair, Pool, option, port
-from flyteapps_fake.core.settings import CALLS, INGRESS_FORMS, IngressForm
+from flyteapps_fake.core.settings import CALLS, DATA_PLANES, INGRESS_FORMS, DataPlane, IngressForm
 from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import LOCALHOST
@@ -29,13 +29,19 @@ class ServeOptions:
     console_port: int | None
     dialect: str
     org: str | None
-    ingress: IngressForm
+    ingress: IngressForm | None
     ingress_host: str | None
     base_domain: str
     ingress_scheme: str | None
     ingress_port: int | None
-    data_plane: Literal["simulated", "none"]
+    data_plane: DataPlane | None
     pool: Sequence[tuple[str, tuple[str, ...]]]
+    run: bool
+    python: Path | None
+    secret: Sequence[tuple[str, str]]
+    env_file: Sequence[Path]
+    app_directory: Path | None
+    show_logs: bool
     lease_seconds: float
     report_seconds: float | None
     missing_secret: Sequence[str]
@@ -183,9 +189,10 @@ GROUPS: tuple[Group, ...] = (
             ),
             option(
                 ["--data-plane"],
-                type=click.Choice(["simulated", "none"]),
-                default="simulated",
-                help="What runs apps: a simulated cluster, or only clusters that call the Lease RPC (none).",
+                type=click.Choice(DATA_PLANES),
+                show_default="simulated, or processes with --run",
+                help="What runs apps: a simulated cluster, processes of this machine, or only clusters that call the "
+                "Lease RPC (none).",
             ),
             option(
                 ["--pool"],
@@ -201,6 +208,46 @@ GROUPS: tuple[Group, ...] = (
                 default=60.0,
                 help="Seconds of the plane's time within which a cluster must acknowledge a lease, such as 30.",
             ),
+        ),
+    ),
+    Group(
+        "Apps that really run",
+        (
+            option(
+                ["--run"],
+                is_flag=True,
+                help="Run each app as processes of this machine, as this user: the same as --data-plane processes.",
+            ),
+            option(
+                ["--python"],
+                type=PATH,
+                metavar="DIR",
+                show_default="the environment of this command",
+                help="Virtual environment whose programs apps find first, such as .venv.",
+            ),
+            option(
+                ["--secret"],
+                multiple=True,
+                metavar="KEY=VALUE",
+                type=Pair("a secret with its value", "TOKEN=abc"),
+                help="Value of a secret for apps that mount it, such as TOKEN=abc or GROUP/TOKEN=abc; repeatable. "
+                "Other users of this machine may see it: --env-file hides it.",
+            ),
+            option(
+                ["--env-file"],
+                multiple=True,
+                type=PATH,
+                metavar="FILE",
+                help="File with secrets, a line KEY=VALUE each, such as .env; repeatable.",
+            ),
+            option(
+                ["--app-directory"],
+                type=PATH,
+                metavar="DIR",
+                show_default="flyteapps/run-PORT in the user's state directory; with --port 0 a temporary one",
+                help="Directory in which apps run, and where their logs and uploaded files are kept, such as run.",
+            ),
+            option(["--show-logs"], is_flag=True, help="Show the log lines of apps in this terminal."),
         ),
     ),
     Group(
@@ -256,8 +303,9 @@ GROUPS: tuple[Group, ...] = (
             option(
                 ["--ingress"],
                 type=click.Choice(INGRESS_FORMS),
-                default="path",
-                help="Form of public URLs: a path, which every client resolves, or a host name. Both always answer.",
+                show_default="path, or port with --run",
+                help="Form of public URLs: a path, which every client resolves, a host name, or with --run a port for "
+                "each app. The first two always answer.",
             ),
             option(
                 ["--ingress-host"],

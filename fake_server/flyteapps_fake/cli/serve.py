@@ -33,6 +33,7 @@ _EXAMPLES = """\b
 Examples:
   flyteapps serve                                        the API on port 8090, the console on 8080
   flyteapps serve --port 0 --quiet                       on a free port, without access lines
+  flyteapps serve --run                                  deployed apps really run, as processes of this machine
   flyteapps serve --scenario 'worker-*=crash-loop'       apps called worker-... crash
   flyteapps serve --scenarios scenarios.yaml             scenarios of your own
   flyteapps serve --dialect flyte-oss --speed 100        the open-source backend, 100 times as fast
@@ -55,7 +56,8 @@ def run(options: ServeOptions) -> int:
         host=sockets.host,
         server=server,
         clock=options.clock,
-        data_plane=options.data_plane,
+        data_plane=settings["data_plane"],
+        directory=(settings["processes"] or {}).get("directory"),
         dialect="" if options.dialect == "standard" else options.dialect,
         tls=certificate is not None,
         ca=certificate.ca if certificate else None,

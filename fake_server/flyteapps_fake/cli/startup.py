@@ -18,12 +18,13 @@ from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.cli.options import ServeOptions, Server
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.core.hostnames import is_hostname, is_loopback
-from flyteapps_fake.core.settings import CALLS, Settings
+from flyteapps_fake.core.settings import CALLS, DataPlane, Settings
 from flyteapps_fake.http.access.host_policy import check_origin
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import bracketed, no_console, resolve, shadow, shown, taken_port
 from flyteapps_fake.servers.config import DEFAULT_CONSOLE_PORT, ServeConfig
 from flyteapps_fake.servers.listener import AddressTaken, bound_sockets, listening_sockets
+from flyteapps_fake.servers.run_folder import state_folder
 
 if TYPE_CHECKING:
     from flyteapps_fake.servers.certificates import Certificate
@@ -92,7 +93,8 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "ingress_scheme": options.ingress_scheme or ("https" if options.tls or options.tls_cert else "http"),
         "ingress_port": options.ingress_port,
         "own_hosts": (*options.allow_host, name),
-        "data_plane": options.data_plane,
+        "data_plane": data_plane_of(options),
+        "processes": processes_of(options, addresses),
         "pools": dict(options.pool),
         "lease_seconds": options.lease_seconds,
         "report_seconds": options.report_seconds,
@@ -113,6 +115,75 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
     except ValueError as error:
         raise StartupError(str(error)) from None
     return settings
+
+
+def data_plane_of(options: ServeOptions) -> DataPlane:
+    """Return what runs apps. Raises StartupError for --run beside another data plane."""
+    if options.run and options.data_plane not in (None, "processes"):
+        raise StartupError(f"--run is --data-plane processes: remove it, or remove --data-plane {options.data_plane}")
+    return "processes" if options.run else options.data_plane or "simulated"
+
+
+def processes_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, Any] | None:
+    """Return the fields of Processes, None where no app really runs. Raises StartupError."""
+    if data_plane_of(options) != "processes":
+        given = (
+            ("--python", options.python), ("--secret", options.secret), ("--env-file", options.env_file),
+            ("--app-directory", options.app_directory), ("--show-logs", options.show_logs),
+        )  # fmt: skip
+        if wrong := next((name for name, value in given if value), None):
+            raise StartupError(f"{wrong} is for apps that really run: add --run")
+        return None
+    for library in ("aiohttp", "psutil"):
+        if importlib.util.find_spec(library) is None:
+            raise StartupError(f"--run needs {library}: pip install 'flyteapps[run]'")
+    guarded = options.auth is not None or options.auth_issuer is not None
+    if not (guarded or is_loopback(addresses[0])):
+        raise StartupError(
+            f"--run with --host {options.host} would let everyone who can reach this machine run programs on it as "
+            "you: add --auth, or listen on this machine alone"
+        )
+    tls = bool(options.tls or options.tls_cert)
+    if tls and options.ingress in ("host", "path"):
+        raise StartupError(f"--ingress {options.ingress} with --run has no TLS: remove it, or remove --tls")
+    secrets = dict(pair for file in options.env_file for pair in _secrets_in(file))
+    return {
+        "python": str(options.python.absolute() if options.python is not None else sys.prefix),
+        "directory": _app_directory(options),
+        "secrets": {**secrets, **dict(options.secret)},
+    }
+
+
+def _secrets_in(file: Path) -> list[tuple[str, str]]:
+    from dotenv import dotenv_values
+
+    try:
+        with file.open(encoding="utf-8") as stream:
+            values = dotenv_values(stream=stream, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StartupError(f"--env-file {file}: can't be read: {why}") from None
+    if wrong := next((key for key, value in values.items() if value is None), None):
+        raise StartupError(f"--env-file {file}: {wrong} has no value: write {wrong}=VALUE")
+    return [(key, value) for key, value in values.items() if value is not None]
+
+
+def _app_directory(options: ServeOptions) -> str | None:
+    """Return the directory of apps, None for a temporary one. Raises StartupError."""
+    if options.app_directory is not None:
+        directory = options.app_directory.absolute()
+    elif not options.port:
+        return None
+    else:
+        try:
+            directory = state_folder() / f"run-{options.port}"
+        except ValueError as error:
+            raise StartupError(f"{error}, or give --app-directory") from None
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StartupError(f"--app-directory {directory}: can't be made: {error.strerror}") from None
+    return str(directory)
 
 
 def auth_of(options: ServeOptions) -> Auth | None:
@@ -295,6 +366,8 @@ def config_of(
         quiet=options.quiet,
         control_api=guarded or is_loopback(addresses[0]) if options.control is None else options.control,
         call_log=call_log_of(options),
+        interpreter=sys.executable,
+        show_logs=options.show_logs,
         settings=with_issuer(settings, f"{'https' if certificate else 'http'}://{sockets.host}:{port}"),
         tls_cert=str(certificate.cert) if certificate else None,
         tls_key=str(certificate.key) if certificate else None,

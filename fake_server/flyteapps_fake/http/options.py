@@ -15,13 +15,14 @@ Server = Literal["pyvoy", "hypercorn"]
 
 
 class AccessLine(NamedTuple):
-    """One answered call, for the access log."""
+    """One answered call, for the access log; `path`: of a request to an app."""
 
     method: str
     app: str
     code: str
     ms: float
     request_id: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

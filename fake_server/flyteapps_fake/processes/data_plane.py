@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.processes.directories import Directories
+from flyteapps_fake.processes.ingress.ingress import Ingress
+from flyteapps_fake.processes.ingress.request_line import Log as RequestLog
 from flyteapps_fake.processes.launch import Machine, own_environment
 from flyteapps_fake.processes.ports import ReplicaPorts, free_app_port
 from flyteapps_fake.processes.programs import Programs
@@ -27,11 +30,13 @@ from flyteapps_fake.processes.routes import Route, Routes
 from flyteapps_fake.processes.running_app import RunningApp
 from flyteapps_fake.processes.settings import Processes
 from flyteapps_fake.processes.usage import sweep, usage_of
-from flyteapps_fake.servers.listener import AddressTaken
+from flyteapps_fake.servers.listener import AddressTaken, listening_sockets
 from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.operators.local_cluster import HeldApp, LocalCluster, Log
 from flyteapps_fake.standard.replicas import Replica as ReplicaName
 
+BY_NAME = "/_flyteapps/apps/"
+"""The prefix of the router's paths by PROJECT/DOMAIN/NAME, by which apps reach each other."""
 START_SECONDS = 10.0
 """Time that the thread's start may take."""
 USAGE_SECONDS = 0.25
@@ -43,22 +48,6 @@ MAX_PROCESSES = 1_000
 STARTS_PER_CORE = 2
 PORT_SECONDS = 5.0
 """Time after which a port that another program has is tried again."""
-
-
-class Ingress(Protocol):
-    """What passes requests on to apps."""
-
-    async def listen(self, route: Route) -> None:
-        """Listen on the port of an app. Raises AddressTaken."""
-        ...
-
-    async def close_port(self, route: Route) -> None:
-        """Close the port of an app."""
-        ...
-
-    async def close(self) -> None:
-        """Close all ports."""
-        ...
 
 
 class LockedCluster:
@@ -90,22 +79,24 @@ class LockedCluster:
 class DataPlane:
     """The processes of one plane's apps.
 
-    `make_ingress` makes what passes requests on, on the thread's loop. `show` shows log lines in the server's terminal.
-    `interpreter` runs the keeper.
+    `pages`: the URL of the plane's own pages, for what the router gets that is for no app. `show` shows log lines in
+    the server's terminal, `log` is called with each request that was passed on. `interpreter` runs the keeper.
     """
 
     def __init__(
         self,
         plane: Plane,
         settings: Processes,
-        make_ingress: Callable[[Routes], Ingress] | None = None,
         *,
+        pages: str | None = None,
+        log: RequestLog | None = None,
         show: Callable[[AppName, str], None] | None = None,
         interpreter: str | None = None,
     ) -> None:
         self._plane = plane
         self._settings = settings
-        self._make_ingress = make_ingress
+        self._pages = pages
+        self._log = log
         self._show = show
         self._interpreter = interpreter
         self.directories = Directories(settings.directory)
@@ -142,16 +133,11 @@ class DataPlane:
         if not self.machine.api:
             self.machine = replace(self.machine, api=endpoint, secure=secure)
 
-    def run_soon(self, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Run a coroutine on the thread's loop, and return what it returns. Raises what it raises."""
+    def serve_router(self, socks: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+        """Answer on these listening sockets for all apps, and with the plane's own pages; called once."""
         self.start()
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(make(), self._loop).result(START_SECONDS)
-
-    @property
-    def ingress(self) -> Ingress | None:
-        """What passes requests on, once the thread has started."""
-        return self._ingress
+        assert self._loop is not None and self._ingress is not None
+        asyncio.run_coroutine_threadsafe(self._ingress.serve_router(socks, tls), self._loop).result(START_SECONDS)
 
     def close(self) -> None:
         """End all apps, SIGTERM first, and the thread; their directory is left, a temporary one removed."""
@@ -188,8 +174,15 @@ class DataPlane:
             secret=lambda app, group, key: self._plane.secrets.value(app.project, app.domain, key, group),
             show=self._show,
         )
-        if self._make_ingress is not None:
-            self._ingress = self._make_ingress(self.routes)
+        settings = self._plane.settings
+        authorize = self._authorize if settings.authentication is not None else None
+        ingress = self._ingress = Ingress(
+            self.routes, authorize, self._pages, self._log, base_domain=settings.base_domain
+        )
+        private = listening_sockets(("127.0.0.1",), 0)
+        await ingress.serve_router(private)
+        pattern = f"http://127.0.0.1:{private[0].getsockname()[1]}{BY_NAME}{{project}}/{{domain}}/{{app_fqdn}}"
+        self.machine = replace(self.machine, pattern=pattern)
         started.set()
         watching = asyncio.create_task(self._watch_usage(), name="flyteapps-usage")
         try:
@@ -200,9 +193,13 @@ class DataPlane:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks.values(), timeout=workshop.settings.stop_seconds + 2)
-            if self._ingress is not None:
-                await self._ingress.close()
+            await ingress.close(0)
             self._programs.close()
+
+    def _authorize(self, token: str) -> bool:
+        """Return whether the plane accepts a token."""
+        authentication = self._plane.authentication
+        return authentication is not None and self._plane.run(lambda: authentication.accepts(token))
 
     def _look(self, key: AppKey) -> None:
         """Look at an app again, on the loop."""

@@ -63,6 +63,7 @@ class Keeper:
     def run(self) -> None:
         """Work until the server is gone, then end all replicas."""
         PRCTL(PR_SET_CHILD_SUBREAPER, 1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # Envoy, which may have started it, blocks SIGTERM
         ours, theirs = os.pipe()
         os.set_blocking(theirs, False)
         os.set_blocking(ours, False)

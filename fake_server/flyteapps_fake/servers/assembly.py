@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyteapps_fake.cli.access_log import access_log
+from flyteapps_fake.cli.access_log import AccessLog, access_log
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.cli.traces import set_up_traces
 from flyteapps_fake.console.pages import pages
@@ -19,13 +20,17 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.http.access.host_policy import HostPolicy
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.limits import Limits
-from flyteapps_fake.http.options import FrontOptions, Server
+from flyteapps_fake.http.options import AccessLine, FrontOptions, Server
+from flyteapps_fake.servers.addresses import bracketed
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.console_port import Console, Pem
 from flyteapps_fake.servers.scenario_files import ScenarioFiles
 from flyteapps_fake.simulation.files.watching import FileWatch
 
 if TYPE_CHECKING:
+    from flyteapps_fake.processes.data_plane import DataPlane
+    from flyteapps_fake.processes.ingress.request_line import RequestLine
+    from flyteapps_fake.processes.settings import Processes
     from flyteapps_fake.cli.call_log_file import CallLogFile
 
 FLUSH_SECONDS = 0.2
@@ -45,10 +50,12 @@ def assemble(
     if fields.get("ingress_port") is None:
         fields["ingress_port"] = config.console_port or config.port
     plane = Plane(Settings(**fields))
-    pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     log = access_log(config.log_format, config.quiet)
     if log is not None:
         plane.notify(log)
+    processes = plane.settings.runs_apps
+    data_plane = run_apps(plane, processes, config, log) if processes is not None else None
+    pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     calls: CallLogFile | None = None
     if config.call_log is not None:
         from flyteapps_fake.cli.call_log_file import CallLogFile
@@ -65,7 +72,9 @@ def assemble(
     async def on_startup(front: Front) -> None:
         nonlocal console
         files.start()
-        if socks:
+        if socks and data_plane is not None:
+            await asyncio.to_thread(data_plane.serve_router, socks, _tls(pem))
+        elif socks:
             console = Console(front, socks, pem)
             console.start()
         if started is not None:
@@ -75,6 +84,8 @@ def assemble(
         files.stop()
         if console is not None:
             await console.close()
+        if data_plane is not None:
+            await asyncio.to_thread(data_plane.close)
         with contextlib.suppress(TimeoutError):  # a collector that doesn't answer delays the end no longer
             async with asyncio.timeout(FLUSH_SECONDS):
                 await asyncio.to_thread(end_traces)
@@ -95,7 +106,40 @@ def assemble(
             control=config.control_api,
             access_log=log,
             page=pages,
+            uploads=data_plane.directories.uploads if data_plane is not None else None,
             on_startup=on_startup,
             on_shutdown=on_shutdown,
         ),
     )
+
+
+def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: AccessLog | None) -> DataPlane:
+    """Return what runs the apps of a plane."""
+    from flyteapps_fake.processes.data_plane import DataPlane
+
+    secure = config.tls_cert is not None
+    shown = log if log is not None else AccessLog.of(config.log_format)
+    address = config.addresses[0].replace("0.0.0.0", "127.0.0.1").replace("::", "::1")
+    data_plane = DataPlane(
+        plane,
+        processes,
+        pages=f"{'https' if secure else 'http'}://{bracketed(address)}:{config.port}",
+        show=(lambda app, line: shown(Notice(app.name, line))) if config.show_logs else None,
+        log=(lambda line: log(_access_line(line))) if log is not None else None,
+        interpreter=config.interpreter or None,
+    )
+    data_plane.served_at(f"localhost:{config.port}", secure=secure)
+    return data_plane
+
+
+def _access_line(line: RequestLine) -> AccessLine:
+    path = line.path.partition("?")[0]  # a query may hold what nobody should read
+    return AccessLine(line.method, line.app.name, str(line.status), line.seconds * 1_000, path=path)
+
+
+def _tls(pem: Pem | None) -> ssl.SSLContext | None:
+    if pem is None:
+        return None
+    from flyteapps_fake.servers.hypercorn.server import tls_context
+
+    return tls_context(*pem)

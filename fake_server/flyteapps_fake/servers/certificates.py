@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from flyteapps_fake.servers.run_folder import state_folder
+
 DAYS = 365
 """Days that a certificate is valid."""
 RENEW_DAYS = 30
@@ -55,7 +57,7 @@ def self_signed(names: list[str], folder: Path | None = None) -> Certificate:
 
     Raises OSError, ValueError.
     """
-    folder = folder if folder is not None else _folder()
+    folder = folder if folder is not None else state_folder() / "tls"
     found = Certificate(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
     note = folder / "names.json"
     now = datetime.now(UTC)
@@ -96,11 +98,3 @@ def _make(found: Certificate, names: list[str], now: datetime) -> None:
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
-
-
-def _folder() -> Path:
-    try:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    except RuntimeError:
-        raise ValueError("there is no home directory to keep the certificate in: set HOME or XDG_STATE_HOME") from None
-    return Path(state) / "flyteapps" / "tls"

@@ -17,7 +17,8 @@ class ServeConfig:
 
     `addresses`: those it listens on. `settings`: the fields of Settings. `limits`: those of Limits. `console_port`
     None: no port for the console. `control_api`: whether the control API is served. `call_log`: the path of the file of
-    calls. `tls_cert`, `tls_key`: paths of PEM files, both or neither. `hosts`, `origins`: the
+    calls. `interpreter`: the Python that this command runs by. `show_logs`: whether log lines of apps are shown.
+    `tls_cert`, `tls_key`: paths of PEM files, both or neither. `hosts`, `origins`: the
     arguments of HostPolicy. For a child alone, `control`: the path of the socket to its parent; `console_fds`,
     `stderr_fd`: the files that it inherits.
     """
@@ -29,6 +30,8 @@ class ServeConfig:
     quiet: bool = False
     control_api: bool = True
     call_log: str | None = None
+    interpreter: str = ""
+    show_logs: bool = False
     control: str | None = None
     console_fds: tuple[int, ...] = ()
     stderr_fd: int | None = None

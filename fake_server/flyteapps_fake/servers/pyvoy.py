@@ -36,6 +36,8 @@ DRAIN_SECONDS = 1.3
 """Time that the child may take to answer an order."""
 STOP_SECONDS = 0.5
 """Time that the child may take to end."""
+STOP_APPS_SECONDS = 15.0
+"""The same for one that runs apps, which get ten seconds to end themselves."""
 TAKEN = "Address already in use"
 MAX_LINE_CHARACTERS = 300
 """Characters shown of a line of Envoy's log: it repeats its whole configuration in one."""
@@ -127,7 +129,7 @@ async def run_pyvoy(
             control.disconnect()
             listener.close()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
+                async with asyncio.timeout(_stop_seconds(config)):
                     await process.wait()
             with contextlib.suppress(ProcessLookupError):  # Envoy blocks SIGTERM
                 process.kill()
@@ -166,6 +168,12 @@ async def _start(
             )
     finally:
         os.close(own_errors)
+
+
+def _stop_seconds(config: ServeConfig) -> float:
+    """Return the time that the child may take to end: apps that really run may take theirs."""
+    processes = config.settings.get("processes")
+    return STOP_SECONDS if processes is None else STOP_SECONDS + STOP_APPS_SECONDS
 
 
 def _stderr() -> int:

@@ -22,3 +22,12 @@ def run_folder() -> Generator[Path]:
         base = SHORT
     with tempfile.TemporaryDirectory(prefix="flyteapps-", dir=base, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+def state_folder() -> Path:
+    """Return the folder, by the rules of XDG. Raises ValueError where there is no home directory."""
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:
+        raise ValueError("there is no home directory to keep state in: set HOME or XDG_STATE_HOME") from None
+    return Path(state) / "flyteapps"
