@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import quote
 
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_fake.console.answers import negotiated
 from flyteapps_fake.core.lifecycle import short_name, traits_of
 from flyteapps_fake.http.page import PageAnswer, PageRequest
 
-HTML = b"text/html; charset=utf-8"
-JSON = b"application/json"
 RETRY_SECONDS = 1
 """Time after which a request to a starting app is worth repeating."""
 
@@ -34,24 +32,10 @@ def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
     else:
         code, why = 503, f"The app {name} is starting ({state}): ask again in a moment."
         headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
-    return _answer(code, why, request, headers, {"app": name, "state": state})
+    return negotiated(code, why, request.accept, headers, {"app": name, "state": state})
 
 
 def no_app_page(request: PageRequest) -> PageAnswer:
     """Return 404 for a URL of an app that doesn't exist."""
-    return _answer(404, f"No app is at {request.path[:200]!r} of the host {request.host[:200]!r}.", request, [], {})
-
-
-def _answer(
-    code: int, why: str, request: PageRequest, headers: list[tuple[bytes, bytes]], details: dict[str, str]
-) -> PageAnswer:
-    """Return the answer in HTML for a browser, which accepts it, and else in JSON."""
-    headers.append((b"vary", b"accept"))
-    if "text/html" in request.accept.lower():
-        import html  # with its table of entities 2 ms of a start
-
-        page = f"<!doctype html><meta charset=utf-8><title>{code}</title><p>{html.escape(why)}</p>\n"
-        return PageAnswer(code, HTML, page.encode("utf-8", "replace"), headers)
-    word = {404: "not_found", 501: "unimplemented", 503: "unavailable"}[code]
-    body = {"code": word, "message": why, **details}
-    return PageAnswer(code, JSON, json.dumps(body).encode() + b"\n", headers)
+    why = f"No app is at {request.path[:200]!r} of the host {request.host[:200]!r}."
+    return negotiated(404, why, request.accept, [], {})

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flyteidl2.app.app_payload_pb2 import ListResponse
 
-from flyteapps_fake.console.app_page import HTML
+from flyteapps_fake.console.answers import HTML
 from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.http.page import PageAnswer
 

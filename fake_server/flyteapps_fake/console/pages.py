@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 from flyteidl2.app.app_payload_pb2 import ListRequest
 
-from flyteapps_fake.console.app_page import JSON, app_page, no_app_page
+from flyteapps_fake.console.answers import JSON
+from flyteapps_fake.console.app_page import app_page, no_app_page
 from flyteapps_fake.console.index_page import MAX_APPS, TEXT, index_page
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError

@@ -66,6 +66,7 @@ class Route:
     """When a request began or ended last, by time.monotonic."""
     begun: deque[float] = field(default_factory=deque[float])
     """When requests of the last RATE_SECONDS began."""
+    _turn: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def set(self, backends: tuple[Backend, ...], unavailable: Unavailable | None) -> None:
@@ -79,9 +80,13 @@ class Route:
         await self._changed.wait()
 
     def choose(self, excluded: tuple[Backend, ...] = ()) -> Backend | None:
-        """Return the backend with the fewest requests, None where there is none."""
-        able = [each for each in self.backends if each not in excluded]
-        return min(able, key=lambda each: each.in_flight) if able else None
+        """Return the backend with the fewest requests, of several in turn; None where there is none."""
+        backends = self.backends
+        if len(backends) > 1:
+            self._turn = turn = (self._turn + 1) % len(backends)
+            backends = backends[turn:] + backends[:turn]
+        able = [each for each in backends if each not in excluded] if excluded else backends
+        return min(able, key=_in_flight) if able else None
 
     def begin(self) -> None:
         """Count a request that begins."""
@@ -106,6 +111,10 @@ class Route:
         begun = self.begun
         while begun and begun[0] < now - RATE_SECONDS:
             begun.popleft()
+
+
+def _in_flight(backend: Backend) -> int:
+    return backend.in_flight
 
 
 class Routes:
