@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 DEFAULT_ORG = "flyte"
 """The org of a plane as long as nothing has decided it."""
 _WAITS = "\n  apps     wait for a cluster to lease them: --data-plane none"
-_RUN = (
-    "\n  apps     run on this machine: whatever is deployed runs as you, with your rights"
-    "\n           in {directory}"
-)
+_RUN = "\n  apps     run on this machine: whatever is deployed runs as you, with your rights\n           in {directory}"
 
 
 class AuthLines(NamedTuple):

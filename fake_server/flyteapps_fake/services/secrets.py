@@ -1,4 +1,4 @@
-"""SecretService: creates, updates, gets, lists and deletes secrets. Values are kept where apps really run, and only there."""
+"""SecretService: creates, updates, gets, lists and deletes secrets. Values are kept only where apps really run."""
 
 from __future__ import annotations
 

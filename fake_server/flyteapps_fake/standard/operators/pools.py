@@ -1,7 +1,7 @@
 """Cluster pools: the clusters of each, and the queues of apps that wait to be leased.
 
 A cluster serves the pool of its own name and those that the configuration gives it. Where nothing is configured the
-plane's own cluster serves whatever no other cluster has come for, so that no app waits for a cluster that doesn't exist.
+plane's own cluster serves whatever no other cluster has come for: no app waits for a cluster that doesn't exist.
 """
 
 from __future__ import annotations
