@@ -77,6 +77,10 @@ class Client:
             body = await self.reader.read()
         return head._replace(body=body)
 
+    async def rest(self) -> bytes:
+        """Return all up to the end of the connection."""
+        return await self.reader.read()
+
     async def request(self, data: bytes, *, bodiless: bool = False) -> Response:
         self.send(data)
         return await self.response(bodiless=bodiless)

@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from .running import GET, OK, Running, answering, header_lines
+from .running import GET, OK, Response, Running, answering, header_lines
 
 
 async def seen_by_replica(running: Running, request: bytes) -> bytes:
@@ -19,7 +19,7 @@ async def seen_by_replica(running: Running, request: bytes) -> bytes:
     return seen[0]
 
 
-async def passed(running: Running, response: bytes, request: bytes = GET, *, bodiless: bool = False):  # noqa: ANN201
+async def passed(running: Running, response: bytes, request: bytes = GET, *, bodiless: bool = False) -> Response:
     """Return the response of a replica as the client received it."""
     route = await running.app(await running.replica(answering(response)))
     client = await running.client(route)
@@ -75,7 +75,7 @@ async def test_what_a_proxy_before_stated_stays(running: Running) -> None:
 
 
 async def test_headers_of_the_connection_are_not_passed(running: Running) -> None:
-    """Connection and what it names, Keep-Alive, TE, Upgrade and their like stay with the connection that they are of."""
+    """Connection and what it names, Keep-Alive, TE, Upgrade and their like are left out."""
     request = (
         b"GET / HTTP/1.1\r\nX-Mine: 1\r\nHost: localhost\r\nConnection: keep-alive, x-mine, host\r\nKeep-Alive: 5\r\n"
         b"Proxy-Connection: close\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"

@@ -68,11 +68,6 @@ class _Client(End):
         if self.transport is not None:
             self.transport.resume_reading()
 
-    def eof_received(self) -> bool:
-        if self.relay.backend.transport is None:
-            return False
-        return super().eof_received()
-
     def connection_lost(self, exc: Exception | None) -> None:
         waits = self.relay.backend.transport is None
         super().connection_lost(exc)

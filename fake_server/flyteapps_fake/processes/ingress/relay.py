@@ -33,7 +33,6 @@ class End(asyncio.Protocol):
         self.received = 0
         self._relay = relay
         self._previous = previous
-        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -46,12 +45,7 @@ class End(asyncio.Protocol):
             peer.write(data)
 
     def eof_received(self) -> bool:
-        self._ended = True
-        peer = self._peer_transport()
-        if peer is None or not peer.can_write_eof() or (self.peer is not None and self.peer._ended):
-            return False  # which closes both
-        peer.write_eof()
-        return True
+        return False  # which closes both: neither WebSockets nor HTTP/2 have use for half a connection
 
     def pause_writing(self) -> None:
         peer = self._peer_transport()
