@@ -50,6 +50,7 @@ def run(options: ServeOptions) -> int:
     settings, limits = startup.settings_of(options, addresses), startup.limits_of(options)
     certificate = startup.certificate_of(options)
     sockets = startup.open_sockets(options, addresses, server)
+    startup.check_ingress(options, sockets.console)
     raise_file_limit()
     config = startup.config_of(options, settings, limits, addresses, sockets, certificate)
     banner = Banner(
@@ -57,7 +58,7 @@ def run(options: ServeOptions) -> int:
         server=server,
         clock=options.clock,
         data_plane=settings["data_plane"],
-        directory=(settings["processes"] or {}).get("directory"),
+        directory=settings["processes"]["directory"] if settings["processes"] is not None else None,
         dialect="" if options.dialect == "standard" else options.dialect,
         tls=certificate is not None,
         ca=certificate.ca if certificate else None,

@@ -143,9 +143,6 @@ def processes_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, A
             f"--run with --host {options.host} would let everyone who can reach this machine run programs on it as "
             "you: add --auth, or listen on this machine alone"
         )
-    tls = bool(options.tls or options.tls_cert)
-    if tls and options.ingress in ("host", "path"):
-        raise StartupError(f"--ingress {options.ingress} with --run has no TLS: remove it, or remove --tls")
     secrets = dict(pair for file in options.env_file for pair in _secrets_in(file))
     return {
         "python": str(options.python.absolute() if options.python is not None else sys.prefix),
@@ -375,6 +372,15 @@ def config_of(
         origins=tuple(options.cors_origin),
         limits=limits,
     )
+
+
+def check_ingress(options: ServeOptions, console: Sequence[socket.socket]) -> None:
+    """Check that apps that really run answer by host name or path where their URLs say so. Raises StartupError."""
+    if data_plane_of(options) == "processes" and options.ingress in ("host", "path") and not console:
+        raise StartupError(
+            f"--ingress {options.ingress} with --run needs the console's port, which another program has: choose "
+            "another by --console-port, or remove --ingress"
+        )
 
 
 def warn_if_open(options: ServeOptions, addresses: Sequence[str]) -> None:

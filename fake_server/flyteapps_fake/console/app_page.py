@@ -10,6 +10,7 @@ from flyteapps_fake.console.answers import negotiated
 from flyteapps_fake.core.lifecycle import short_name, traits_of
 from flyteapps_fake.http.page import PageAnswer, PageRequest
 
+HOW_TO_RUN = "this is a stand-in control plane, and runs apps when it is started with --run"
 RETRY_SECONDS = 1
 """Time after which a request to a starting app is worth repeating."""
 
@@ -24,7 +25,7 @@ def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
     name = "/".join((identifier.org, identifier.project, identifier.domain, identifier.name))
     headers = [(b"x-flyteapps-app", quote(name).encode())]
     if traits.serves:
-        code, why = 501, f"The app {name} is {state}, but nothing runs behind it: this is a stand-in control plane."
+        code, why = 501, f"The app {name} is {state}, but nothing runs behind it: {HOW_TO_RUN}."
     elif traits.released:
         code, why = 503, f"The app {name} is {state}: activate it."
     elif traits.terminal:
@@ -33,6 +34,17 @@ def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
         code, why = 503, f"The app {name} is starting ({state}): ask again in a moment."
         headers.append((b"retry-after", b"%d" % RETRY_SECONDS))
     return negotiated(code, why, request.accept, headers, {"app": name, "state": state})
+
+
+def redirect_page(encoded: bytes, request: PageRequest, rest: str) -> PageAnswer:
+    """Return a redirect to where an app that really runs answers; `rest`: the path within it."""
+    app = App.FromString(encoded)
+    path = quote(rest, safe="/~!$&'()*+,;=:@")
+    url = app.status.ingress.public_url.rstrip("/") + path + (f"?{request.query}" if request.query else "")
+    location = url.encode("latin-1", "replace")
+    return PageAnswer(
+        307, b"text/plain; charset=utf-8", b"The app answers at " + location + b"\n", [(b"location", location)]
+    )
 
 
 def no_app_page(request: PageRequest) -> PageAnswer:

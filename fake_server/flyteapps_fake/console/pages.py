@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from flyteidl2.app.app_payload_pb2 import ListRequest
 
 from flyteapps_fake.console.answers import JSON
-from flyteapps_fake.console.app_page import app_page, no_app_page
+from flyteapps_fake.console.app_page import app_page, no_app_page, redirect_page
 from flyteapps_fake.console.index_page import MAX_APPS, TEXT, index_page
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
@@ -39,6 +39,8 @@ class Pages:
             found = self._plane.ask(host)
             if found is None:
                 return no_app_page(request)
+            if self._plane.settings.runs_apps is not None:
+                return redirect_page(found, request, self._rest(request.path))
             return await self._front.large_requests.run(len(found), lambda: app_page(found, request))
         except RpcError as error:
             return PageAnswer(HTTP_STATUS[error.code], TEXT, f"{error}\n".encode("utf-8", "replace"))
@@ -56,6 +58,13 @@ class Pages:
         if not path.startswith(APPS):
             return ""
         return f"{subdomain_of_path(path)}{under}"
+
+    @staticmethod
+    def _rest(path: str) -> str:
+        """Return the path within an app."""
+        if not path.startswith(APPS):
+            return path
+        return "/" + path.removeprefix(APPS).partition("/")[2]
 
     async def _own(self, request: PageRequest) -> PageAnswer:
         if request.method not in ("GET", "HEAD"):

@@ -200,10 +200,10 @@ class Dialect(Planner):
     def load_changed(self, app: AppName) -> None:
         """React to another declared load of an app."""
 
-    def choose_ports(self, choose: Callable[[Callable[[int], bool], Any], int]) -> None:  # noqa: B027  # few have any
+    def choose_ports(self, choose: Callable[[Callable[[int], bool], Any], int]) -> None:
         """Give each app that is created from now on a port of its own; `choose` returns one for an id.
 
-        It is handed a function that tells whether a port is another app's.
+        It is handed a function that tells whether a port is another app's. A dialect without such ports ignores it.
         """
 
     @abstractmethod

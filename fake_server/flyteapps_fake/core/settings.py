@@ -145,7 +145,8 @@ class Settings:
             raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
         if not DIALECTS[self.dialect].leases and (self.data_plane != "simulated" or self.pools):
             raise ValueError(
-                f"data_plane {self.data_plane!r} and pools are for clusters that lease apps: {self.dialect} has no leases"
+                f"data_plane {self.data_plane!r} and pools are for clusters that lease apps: "
+                f"{self.dialect} has no leases"
             )
         self._check_processes()
         if not 0 < number("lease_seconds", self.lease_seconds) <= 1e9:

@@ -16,6 +16,10 @@ ARCHIVES = ("--tgz",)
 FILES = ("--pkl",)
 """The options of `fserve` whose value is the URI of another file."""
 MAX_MEMBERS = 100_000
+AGAIN = (
+    "deploy the app again; if the SDK says that it found the bundle in its cache, where it is for a day, first type "
+    "`flyte delete local-cache`"
+)
 
 
 def bundle_problem(command: Iterable[str], directory: Path) -> str:
@@ -23,15 +27,12 @@ def bundle_problem(command: Iterable[str], directory: Path) -> str:
     for option, uri in _bundles(command):
         parts = urlsplit(uri)
         if parts.scheme not in ("", "file"):
-            return (
-                f"the code bundle {uri} isn't on this machine: deploy to this server, which keeps what is uploaded to "
-                "it, or deploy with a bundle that is a file:// URI"
-            )
+            return f"the code bundle {uri} isn't on this machine: {AGAIN}"
         path = Path(unquote(parts.path))
         if not path.is_file():
-            return f"the code bundle {uri} is gone: deploy the app again"
+            return f"the code bundle {uri} is gone: {AGAIN}"
         if option in ARCHIVES and (why := _archive_problem(path, directory)):
-            return f"the code bundle {uri} {why}: deploy the app again"
+            return f"the code bundle {uri} {why}: {AGAIN}"
     return ""
 
 

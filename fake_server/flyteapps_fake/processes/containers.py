@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from flyteidl2.app.app_definition_pb2 import Spec
 from flyteidl2.core.tasks_pb2 import Container as ContainerSpec
 from flyteidl2.core.tasks_pb2 import Resources
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
+from flyteapps_fake.core.pod_spec import primary_containers, struct, structs, text, texts, whole
 
 DEFAULT_PORT = 8080
 H2C = "h2c"
@@ -25,7 +26,7 @@ _FACTORS = {
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container. `memory`: its limit in bytes, None without one. `readiness`: the path that answers when it is ready."""
+    """A container. `memory`: its limit in bytes, or None. `readiness`: a path that answers once it is ready."""
 
     image: str = ""
     command: tuple[str, ...] = ()
@@ -34,17 +35,13 @@ class Container:
     port_name: str = ""
     memory: int | None = None
     readiness: str = ""
-    workdir: str = ""
 
 
 def container_of(spec: Spec) -> Container:
     """Return the container of a spec; of a pod the primary one, the first where it names none."""
     if spec.HasField("container"):
         return _of_container(spec.container)
-    pod = MessageToDict(spec.pod.pod_spec)
-    containers = [each for each in _list(pod, "containers") if isinstance(each, dict)]
-    named = [each for each in containers if each.get("name") == spec.pod.primary_container_name]
-    return _of_pod((named or containers or [{}])[0])
+    return next((_of_pod(each) for each in primary_containers(spec)), Container())
 
 
 def _of_container(spec: ContainerSpec) -> Container:
@@ -60,26 +57,17 @@ def _of_container(spec: ContainerSpec) -> Container:
     )
 
 
-def _of_pod(spec: Mapping[str, Any]) -> Container:
-    ports = [each for each in _list(spec, "ports") if isinstance(each, dict)]
-    port = ports[0] if ports else {}
-    resources = spec.get("resources")
-    limits = resources.get("limits") if isinstance(resources, dict) else None
-    memory = limits.get("memory") if isinstance(limits, dict) else None
-    probe = spec.get("readinessProbe")
-    get = probe.get("httpGet") if isinstance(probe, dict) else None
-    path = get.get("path") if isinstance(get, dict) else None
-    number = port.get("containerPort")
-    env = [each for each in _list(spec, "env") if isinstance(each, dict) and "name" in each]
+def _of_pod(spec: Struct) -> Container:
+    ports = structs(spec, "ports")
+    memory = text(struct(struct(spec, "resources"), "limits"), "memory")
     return Container(
-        image=str(spec.get("image", "")),
-        command=tuple(str(each) for each in (*_list(spec, "command"), *_list(spec, "args"))),
-        env={str(each["name"]): str(each.get("value", "")) for each in env},
-        port=int(number) if isinstance(number, int | float) else DEFAULT_PORT,
-        port_name=str(port.get("name", "")),
-        memory=bytes_of(str(memory)) if memory is not None else None,
-        readiness=str(path) if path else "",
-        workdir=str(spec.get("workingDir", "")),
+        image=text(spec, "image"),
+        command=(*texts(spec, "command"), *texts(spec, "args")),
+        env={text(each, "name"): text(each, "value") for each in structs(spec, "env") if text(each, "name")},
+        port=(whole(ports[0], "containerPort") if ports else 0) or DEFAULT_PORT,
+        port_name=text(ports[0], "name") if ports else "",
+        memory=bytes_of(memory) if memory else None,
+        readiness=text(struct(struct(spec, "readinessProbe"), "httpGet"), "path"),
     )
 
 
@@ -87,8 +75,3 @@ def bytes_of(quantity: str) -> int | None:
     """Return the bytes of a Kubernetes quantity such as 1.5Gi; None for a text that is none."""
     match = _QUANTITY.fullmatch(quantity)
     return int(float(match[1]) * _FACTORS[match[2] or ""]) if match is not None else None
-
-
-def _list(value: Mapping[str, Any], key: str) -> list[Any]:
-    found = value.get(key)
-    return found if isinstance(found, list) else []

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from flyteapps_control.selection import AppName
@@ -104,6 +105,8 @@ class DataPlane:
         self.routes = Routes()
         self._apps: dict[AppKey, RunningApp] = {}
         self._tasks: dict[AppKey, asyncio.Task[None]] = {}
+        self._listening: dict[AppKey, asyncio.Task[None]] = {}
+        """The opening of apps' ports that is under way."""
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -216,13 +219,12 @@ class DataPlane:
             self._tasks.pop(key, None)
             return
         route = Route(key.named(), self._port_of(held))
-        app = self._apps[key] = RunningApp(key, self._cluster, self._workshop, route, self._place)
-        self._place(route, held)
-        listening = asyncio.create_task(self._listen(app), name=f"flyteapps-port-{route.port}")
+        app = self._apps[key] = RunningApp(key, self._cluster, self._workshop, route, partial(self._place, key))
         try:
             await app.run()
         finally:
-            listening.cancel()
+            if (listening := self._listening.get(key)) is not None:
+                listening.cancel()
             self._apps.pop(key, None)
             self.routes.remove(key.named())
             if self._ingress is not None:
@@ -244,8 +246,8 @@ class DataPlane:
             return 0
         return urlsplit(held.app.status.ingress.public_url).port or 0
 
-    def _place(self, route: Route, held: HeldApp) -> None:
-        """Route the app's names to it."""
+    def _place(self, key: AppKey, route: Route, held: HeldApp) -> None:
+        """Route the app's names to it, and open its port, if it isn't yet open for what the app speaks."""
         route.label = held.app.spec.ingress.subdomain.lower()
         hosts = {f"{route.label}.{self._plane.settings.base_domain.lower()}"}
         if cname := held.app.spec.ingress.cname:
@@ -253,6 +255,9 @@ class DataPlane:
         self.routes.remove(route.app)
         route.hosts = frozenset(hosts)
         self.routes.add(route)
+        if (app := self._apps.get(key)) is not None and key not in self._listening:
+            task = self._listening[key] = asyncio.create_task(self._listen(app), name=f"flyteapps-port-{route.port}")
+            task.add_done_callback(lambda _: self._listening.pop(key, None))
 
     async def _listen(self, app: RunningApp) -> None:
         """Open the app's port, as soon as no other program has it."""

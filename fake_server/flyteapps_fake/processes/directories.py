@@ -1,4 +1,4 @@
-"""The directories of the data plane: one for each replica and app, the logs, the uploaded files; and what is left of an earlier run.
+"""The directories of the data plane: one for each replica and app, the logs, and the uploaded files.
 
 DIRECTORY/
   lock              held by the one server that uses the directory
@@ -100,6 +100,7 @@ def _locked(path: Path) -> int | None:
     except OSError:
         os.close(descriptor)
         raise DirectoryInUse(
-            f"{path.parent} is in use by another server that runs apps: stop it, or give this one a directory of its own"
+            f"{path.parent} is in use by another server that runs apps: stop it, or give this one another directory "
+            "(--app-directory)"
         ) from None
     return descriptor

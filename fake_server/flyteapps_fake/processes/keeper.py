@@ -1,4 +1,4 @@
-"""The keeper, a small process that starts the replicas of apps and ends them all when the server is gone, killed or not.
+"""The keeper, a small process that starts the replicas of apps, and ends them all when the server is gone or killed.
 
 It is run as a file, by the bare interpreter, and imports the standard library alone: forking it is quick and safe, as
 it has one thread. On Linux it is the parent of whatever its replicas leave behind, so that nothing escapes it.

@@ -1,4 +1,4 @@
-"""The output of replicas: split into lines with times, kept in memory for readers and on disk, with rotation, for users."""
+"""The output of replicas: split into lines with times, kept in memory for readers, and on disk with rotation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import datetime
 import os
 from collections import deque
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from flyteapps_fake.simulation.log_lines import BACKLOG, Line
 
@@ -70,7 +70,7 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._size = 0
 
     def write(self, lines: list[Line]) -> None:
@@ -82,9 +82,8 @@ class LogFile:
                 self._file = self._path.open("ab", buffering=0)
                 self._size = self._file.tell()
             elif self._size >= FILE_BYTES:
-                self._rotate()
-            if self._file is not None:
-                self._size += self._file.write(data)
+                self._file = self._rotated()
+            self._size += self._file.write(data)
         except OSError:
             self.close()
 
@@ -95,15 +94,16 @@ class LogFile:
                 self._file.close()
             self._file = None
 
-    def _rotate(self) -> None:
+    def _rotated(self) -> FileIO:
+        """Begin a new file, and return it."""
         self.close()
         for number in range(OLD_FILES, 0, -1):
             older = self._path.with_name(f"{self._path.name}.{number}")
             newer = self._path.with_name(f"{self._path.name}.{number - 1}") if number > 1 else self._path
             with contextlib.suppress(FileNotFoundError):
                 os.replace(newer, older)
-        self._file = self._path.open("ab", buffering=0)
         self._size = 0
+        return self._path.open("ab", buffering=0)
 
 
 def _text(line: Line) -> bytes:

@@ -1,4 +1,4 @@
-"""Whether a port of the loopback answers: it accepts a connection, and where there is a path, with a status below 400."""
+"""Whether a port of the loopback answers: it accepts a connection, and a GET of a path, if there is one."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flyteapps_control.arguments import number, texts
 
@@ -54,6 +54,7 @@ class Processes:
         known = [each.name for each in fields(cls)]
         if not isinstance(value, Mapping):
             raise ValueError(f"processes must be a Processes or a mapping of its fields, not {value!r}")
-        if unknown := [name for name in value if name not in known]:
+        given = cast("Mapping[str, Any]", value)
+        if unknown := [name for name in given if name not in known]:
             raise ValueError(f"processes has no field {unknown[0]!r}; there are {', '.join(known)}")
-        return cls(**value)
+        return cls(**given)

@@ -28,10 +28,10 @@ from flyteapps_fake.servers.scenario_files import ScenarioFiles
 from flyteapps_fake.simulation.files.watching import FileWatch
 
 if TYPE_CHECKING:
+    from flyteapps_fake.cli.call_log_file import CallLogFile
     from flyteapps_fake.processes.data_plane import DataPlane
     from flyteapps_fake.processes.ingress.request_line import RequestLine
     from flyteapps_fake.processes.settings import Processes
-    from flyteapps_fake.cli.call_log_file import CallLogFile
 
 FLUSH_SECONDS = 0.2
 """Time to write the last access lines; a reader that has stopped doesn't delay the server's end any longer."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Spec
 from flyteidl2.core.tasks_pb2 import Container, Resources
-from google.protobuf.struct_pb2 import Struct
 
 from flyteapps_control.v1.control_pb2 import Load
+from flyteapps_fake.core.pod_spec import primary_containers, struct, structs, text, texts
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import quoted
@@ -110,14 +110,14 @@ def image_of(spec: Spec) -> str:
     """Return the image of the app's container, or of its primary one; "" without any."""
     if spec.HasField("container"):
         return spec.container.image
-    return next((_text(container, "image") for container in _primary(spec)), "")
+    return next((text(container, "image") for container in primary_containers(spec)), "")
 
 
 def command_of(spec: Spec) -> str:
     """Return the command and the arguments of that container, with spaces between."""
     if spec.HasField("container"):
         return " ".join((*spec.container.command, *spec.container.args))
-    return next((" ".join((*_texts(each, "command"), *_texts(each, "args"))) for each in _primary(spec)), "")
+    return next((" ".join((*texts(each, "command"), *texts(each, "args"))) for each in primary_containers(spec)), "")
 
 
 def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
@@ -128,9 +128,9 @@ def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
             for index, entry in enumerate(entries):
                 name = Resources.ResourceName.Name(entry.name) if entry.name in range(6) else str(entry.name)
                 yield f"spec.container.resources.{kind}[{index}]", name, entry.value
-    for number, container in enumerate(_items(spec.pod.pod_spec, "containers")):
+    for number, container in enumerate(structs(spec.pod.pod_spec, "containers")):
         for kind in ("requests", "limits"):
-            for name, value in sorted(_struct(_struct(container, "resources"), kind).fields.items()):
+            for name, value in sorted(struct(struct(container, "resources"), kind).fields.items()):
                 text = value.string_value if value.HasField("string_value") else f"{value.number_value:g}"
                 yield f"spec.pod.pod_spec.containers[{number}].resources.{kind}", name, text
 
@@ -138,35 +138,10 @@ def quantities(spec: Spec) -> Iterator[tuple[str, str, str]]:
 def _environment(spec: Spec) -> list[tuple[str, str]]:
     if spec.HasField("container"):
         return _of_container(spec.container)
-    for container in _primary(spec):
-        return [(_text(variable, "name"), _text(variable, "value")) for variable in _items(container, "env")]
+    for container in primary_containers(spec):
+        return [(text(variable, "name"), text(variable, "value")) for variable in structs(container, "env")]
     return []
-
-
-def _primary(spec: Spec) -> Iterator[Struct]:
-    """Yield the primary container of a pod app, the first ones if it names none."""
-    pod = spec.pod
-    for container in _items(pod.pod_spec, "containers"):
-        if not pod.primary_container_name or _text(container, "name") == pod.primary_container_name:
-            yield container
 
 
 def _of_container(container: Container) -> list[tuple[str, str]]:
     return [(pair.key, pair.value) for pair in container.env]
-
-
-def _items(struct: Struct, key: str) -> list[Struct]:
-    values = struct.fields[key].list_value.values if key in struct.fields else ()
-    return [value.struct_value for value in values]
-
-
-def _struct(struct: Struct, key: str) -> Struct:
-    return struct.fields[key].struct_value if key in struct.fields else Struct()
-
-
-def _text(struct: Struct, key: str) -> str:
-    return struct.fields[key].string_value if key in struct.fields else ""
-
-
-def _texts(struct: Struct, key: str) -> list[str]:
-    return [value.string_value for value in struct.fields[key].list_value.values] if key in struct.fields else []

@@ -31,7 +31,7 @@ MAX_DIGITS = 12
 
 
 class Uploads:
-    """The signed URLs of one server, and the sizes of the files that were sent to them; `files`: where they are kept."""
+    """The signed URLs of one server, and the sizes of the files that were sent to them; `files` keeps those."""
 
     def __init__(
         self,
