@@ -85,9 +85,30 @@ class Client:
         self.send(data)
         return await self.response(bodiless=bodiless)
 
+    def pause(self) -> None:
+        """Read no more."""
+        transport_of(self.writer).pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        transport_of(self.writer).resume_reading()
+
     def vanish(self) -> None:
         """Close the connection with a reset."""
         self.writer.transport.abort()
+
+
+def transport_of(writer: asyncio.StreamWriter) -> asyncio.Transport:
+    assert isinstance(writer.transport, asyncio.Transport)
+    return writer.transport
+
+
+def every_token(token: str) -> bool:
+    return True
+
+
+def no_token(token: str) -> bool:
+    return False
 
 
 class Running:

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from .running import GET, OK, Running, answering, settled, until
+from .running import GET, OK, Running, answering, settled, transport_of, until
 
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -105,12 +105,12 @@ async def test_a_client_that_does_not_read_stops_the_app(running: Running) -> No
             await writer.drain()
 
     client = await running.client(await running.app(await running.replica(handle)))
-    client.writer.transport.pause_reading()
+    client.pause()
     client.send(GET)
     await until(lambda: written)
     assert await settled(lambda: written) < MAX_BUFFERED_BYTES
     before = written
-    client.writer.transport.resume_reading()
+    client.resume()
     while written < before + MAX_BUFFERED_BYTES:
         await client.reader.read(1 << 20)
     client.vanish()
@@ -123,9 +123,9 @@ async def test_an_app_that_does_not_read_stops_the_client(running: Running) -> N
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.transport.pause_reading()
+        transport_of(writer).pause_reading()
         await reads.wait()
-        writer.transport.resume_reading()
+        transport_of(writer).resume_reading()
         while await reader.read(1 << 20):
             pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -47,7 +47,7 @@ class Echo:
 
 
 @asynccontextmanager
-async def echoing(running: Running) -> AsyncIterator[tuple[Route, Echo]]:
+async def echoing(running: Running) -> AsyncGenerator[tuple[Route, Echo]]:
     """An app of that kind."""
     echo = Echo()
     runner = web.ServerRunner(web.Server(echo))

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 
 from flyteapps_fake.processes.ingress.answers import Answer, encode
@@ -55,9 +56,18 @@ _KEPT, _CLOSED = Written(keep_alive=True), Written(keep_alive=False)
 
 
 class Connection(web.RequestHandler):
-    """A client's connection. A malformed request gets an answer in JSON or HTML."""
+    """A client's connection. A malformed request gets an answer in JSON."""
 
     __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        request = self._current_request
+        if request is None or not self._messages or isinstance(self._messages[-1][0], RawRequestMessage):
+            return
+        # aiohttp's parser in C leaves the reader of a body waiting once its framing proves to be malformed
+        if not request.content.is_eof():
+            request.content.set_exception(web.RequestPayloadError("the body is malformed"))
 
     def handle_error(
         self,
@@ -89,8 +99,15 @@ class Site(web.Server):
     """A server on some sockets. Connections beyond the limit of the `count` are answered with 503."""
 
     def __init__(self, handler: Handler, count: Count) -> None:
+        async def serve(request: web.BaseRequest) -> web.StreamResponse:
+            self._busy.add(request.protocol)
+            try:
+                return await handler(request)
+            finally:
+                self._busy.discard(request.protocol)
+
         super().__init__(
-            handler,
+            serve,
             handler_cancellation=True,
             keepalive_timeout=HEAD_SECONDS,
             lingering_time=LINGER_SECONDS,
@@ -104,6 +121,7 @@ class Site(web.Server):
         )
         self._count = count
         self._listening: list[asyncio.Server] = []
+        self._busy: set[web.RequestHandler] = set()
 
     async def start(self, socks: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         """Serve on listening sockets."""
@@ -116,7 +134,11 @@ class Site(web.Server):
         for server in self._listening:
             server.close()
         self._listening.clear()
-        self.pre_shutdown()
+        for connection in self.connections:
+            if connection in self._busy:
+                connection.close()  # after its request; an idle one would stay open
+            else:
+                connection.force_close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await self._all_closed()

@@ -1,39 +1,28 @@
 """Connections passed as they are, for apps that speak another protocol than HTTP/1.1: gRPC, HTTP/2 without TLS.
 
-Each connection has one replica. A client that finds none gets HTTP/2's GOAWAY with the reason, which gRPC shows.
+Each connection has one replica, and is closed as a whole when either side closes it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Callable, Sequence
 from socket import socket
 
 from flyteapps_fake.processes.ingress.limits import BUFFER_BYTES, MAX_IN_FLIGHT
+from flyteapps_fake.processes.ingress.raw_refusal import UNAUTHENTICATED, UNAVAILABLE, RawRefusal
 from flyteapps_fake.processes.ingress.relay import End, Relay
 from flyteapps_fake.processes.ingress.request_line import RequestLine
 from flyteapps_fake.processes.routes import Backend, Route
 from flyteapps_fake.servers.listener import BACKLOG
 
-_SETTINGS, _GOAWAY = 4, 7
-_REFUSED_STREAM = 7
-MAX_REASON_BYTES = 1_000
-
-
-def goaway(reason: str) -> bytes:
-    """Return the frames of HTTP/2 by which a server says why it refuses all streams."""
-    debug = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES]
-    payload = struct.pack(">II", 0, _REFUSED_STREAM) + debug
-    return _frame(_SETTINGS, b"") + _frame(_GOAWAY, payload)
-
-
-def _frame(kind: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, 0, 0) + payload
-
 
 class Refusal(Exception):  # noqa: N818  # reads as what happened
-    """The reason why a connection gets no replica."""
+    """The reason why a connection gets no replica; `code`: gRPC's."""
+
+    def __init__(self, reason: str, code: int = UNAVAILABLE) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class _Client(End):
@@ -119,7 +108,7 @@ class RawSite:
         backend: Backend | None = None
         try:
             if self._refusal:
-                raise Refusal(self._refusal)
+                raise Refusal(self._refusal, UNAUTHENTICATED)
             if route.in_flight >= MAX_IN_FLIGHT:
                 raise Refusal(f"it has {MAX_IN_FLIGHT:,} connections already")
             route.begin()
@@ -133,8 +122,8 @@ class RawSite:
                     backend.in_flight -= 1
         except Refusal as refusal:
             if client.transport is not None:
-                client.transport.write(goaway(f"The app {route.app}: {refusal}"))
-                client.transport.close()
+                reason = f"The app {route.app}: {refusal}"
+                await RawRefusal(reason, refusal.code, client.transport).run(bytes(client.early))
         finally:
             if self._log is not None:
                 number = backend.number if backend is not None else None
