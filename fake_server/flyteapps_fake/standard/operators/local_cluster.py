@@ -26,7 +26,10 @@ Log = Callable[[int, int], list[Line]]
 
 
 class HeldApp(NamedTuple):
-    """An app that the cluster holds. `running`: whether it should run. `status`, `substate`: the stored ones."""
+    """An app that the cluster holds, or one that is stopped. `running`: whether it should run.
+
+    `status`, `substate`: the stored ones.
+    """
 
     app: App
     incarnation: int
@@ -113,8 +116,8 @@ class LocalCluster:
             self._unheard[key] = None
 
     def held(self, key: AppKey) -> HeldApp | None:
-        """Return an app that the cluster holds, None for any other."""
-        record = self._held(key)
+        """Return an app that the cluster holds, or that is stopped; None for any other."""
+        record = self._held(key) or self._stopped(key)
         if record is None:
             return None
         return HeldApp(
@@ -130,6 +133,10 @@ class LocalCluster:
     def _held(self, key: AppKey) -> AppRecord | None:
         record = self._state.store.get(key)
         return record if record is not None and record.cluster and self._leases.holds(record) else None
+
+    def _stopped(self, key: AppKey) -> AppRecord | None:
+        record = self._state.store.get(key)
+        return record if record is not None and not record.cluster and not should_run(record.desired_state) else None
 
     def report(
         self,
