@@ -248,7 +248,7 @@ class DataPlane:
 
     def _place(self, key: AppKey, route: Route, held: HeldApp) -> None:
         """Route the app's names to it, and open its port, if it isn't yet open for what the app speaks."""
-        route.label = held.app.spec.ingress.subdomain.lower()
+        route.label = held.subdomain.lower()
         hosts = {f"{route.label}.{self._plane.settings.base_domain.lower()}"}
         if cname := held.app.spec.ingress.cname:
             hosts.add(cname.lower())

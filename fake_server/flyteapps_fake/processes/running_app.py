@@ -19,6 +19,7 @@ from flyteapps_fake.processes.autoscaler import Autoscaler
 from flyteapps_fake.processes.containers import H2C, Container, container_of
 from flyteapps_fake.processes.replica import CRASHES, Replica, Workshop
 from flyteapps_fake.processes.routes import Route, Unavailable
+from flyteapps_fake.simulation.admission import violation_of
 from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.operators.local_cluster import HeldApp, Log
 from flyteapps_fake.standard.replicas import Replica as ReplicaName
@@ -82,6 +83,8 @@ class RunningApp:
         """Whether the present revision has answered."""
         self._ending: set[asyncio.Task[None]] = set()
         self._reported: tuple[tuple[int, int], int, int, str, int] | None = None
+        self._violation = ""
+        """Why no cluster would run the present revision, "" where one would."""
         self.trouble = ""
         """Why its port at the ingress isn't open, "" where it is."""
 
@@ -132,6 +135,11 @@ class RunningApp:
             return
         if revision != self._revision:
             self._begin(held, revision)
+        if self._violation:
+            self._send(revision, DEPLOYING, Status.WEBHOOK_ERROR, self._violation, 0)
+            self._send(revision, FAILED, Status.WEBHOOK_ERROR, self._violation, 0)
+            self._set_route(held)
+            return
         self._scale(held)
         if self._before and any(each.is_ready for each in self.replicas):
             self._retire(self._before)
@@ -160,6 +168,8 @@ class RunningApp:
         route.raw = self._container.port_name == H2C
         route.request_seconds = timeouts.request_timeout.ToTimedelta().total_seconds() or REQUEST_SECONDS
         route.requires_auth = not spec.security_context.allow_anonymous
+        violation = violation_of(spec)
+        self._violation = f"Denied the app: {violation}" if violation else ""
         self._send(revision, PENDING, Status.SUBSTATE_UNSPECIFIED, "Accepted: it will run on this machine", 0)
 
     def _wanted(self, now: float) -> int:

@@ -140,6 +140,11 @@ class Hosts:
         for host in self._hosts_of(new, label):
             self._owners[host] = key
 
+    def subdomain(self, key: AppKey, ingress: Ingress) -> str:
+        """Return the subdomain of an app, generated or not."""
+        public = urlsplit(ingress.public_url)
+        return self._labels.get(key) or self._host_of_public(public).partition(".")[0]
+
     def owner(self, host: str) -> AppKey | None:
         """Return the app that owns a host name (without port), or None."""
         return self._owners.get(host.lower())

@@ -9,6 +9,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
 from flyteapps_contract.model.apps import is_generated
+from flyteapps_contract.outcomes import NotOffered
 from flyteapps_contract.session import RUN, STOP, Run, Session, copy
 
 LABEL_LENGTH = 63
@@ -36,10 +37,21 @@ def split(app: model.App) -> SplitResult:
 
 
 def label(app: model.App) -> str:
-    """Return the subdomain in its public_url: the last segment of a path, else the first label of the host."""
+    """Return the subdomain in its public_url: the last segment of a path, else the first label of the host.
+
+    Raises NotOffered where each app has a port of its own.
+    """
     parts = split(app)
     segments = [segment for segment in parts.path.split("/") if segment]
+    if _has_port(app):
+        raise NotOffered("each app has a port of its own there, and no subdomain in its URL")
     return segments[-1] if segments else parts.netloc.partition(".")[0]
+
+
+def _has_port(app: model.App) -> bool:
+    """Return whether the app has a port of its own, and no subdomain in its URL."""
+    parts = split(app)
+    return parts.hostname == "localhost" and parts.path in ("", "/")
 
 
 def expect_generated(subdomain: str, app: model.App, what: str) -> None:
@@ -114,6 +126,7 @@ def public_urls_differ_in_the_subdomain_alone(s: Session) -> None:
     own = s.create(with_ingress(s, subdomain=s.name("-own")))
     longest = s.name("-")
     long = s.create(with_ingress(s, subdomain=longest + "a" * (LABEL_LENGTH - len(longest))))
+    label(generated)
     before, subdomain, after = split(generated).geturl().partition(generated.spec.ingress.subdomain)
     expect(subdomain, f"public_url lacks the generated subdomain: {generated.status.ingress.public_url}")
     by_host = before.endswith("://") and after.startswith(".")
@@ -123,6 +136,19 @@ def public_urls_differ_in_the_subdomain_alone(s: Session) -> None:
         url = before + app.spec.ingress.subdomain + after
         for answer in (app, s.get(app.metadata.id)):
             expect_equal(answer.status.ingress.public_url, url, "status.ingress.public_url")
+
+
+@check("CR-6")
+def a_port_of_its_own_is_one_apps(s: Session) -> None:
+    """Where public_url is http://localhost with a port, it is the app's alone and is kept by its updates."""
+    one, two = s.given(s.app(state=STOP)), s.given(s.app(state=STOP))
+    if not _has_port(one):
+        raise NotOffered("public URLs have no ports of their own there")
+    ports = [split(each).port for each in (one, two)]
+    expect(ports[0] != ports[1], f"two apps have one port: {ports[0]}")
+    wanted = copy(one)
+    wanted.spec.container.image = "img:2"
+    expect_equal(split(s.given_update(wanted)).port, ports[0], "the port after an update")
 
 
 @check("CR-6")

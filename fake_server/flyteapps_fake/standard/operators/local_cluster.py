@@ -28,7 +28,7 @@ Log = Callable[[int, int], list[Line]]
 class HeldApp(NamedTuple):
     """An app that the cluster holds, or one that is stopped. `running`: whether it should run.
 
-    `status`, `substate`: the stored ones.
+    `status`, `substate`: the stored ones. `subdomain`: the one in its public URL, or that it would have there.
     """
 
     app: App
@@ -37,7 +37,7 @@ class HeldApp(NamedTuple):
     running: bool
     status: int
     substate: int
-    replicas: int
+    subdomain: str
 
 
 class ReplicaLogs:
@@ -127,7 +127,7 @@ class LocalCluster:
             should_run(record.desired_state),
             record.status,
             record.substate,
-            record.replicas,
+            self._state.hosts.subdomain(key, record.parse_status().ingress),
         )
 
     def _held(self, key: AppKey) -> AppRecord | None:
