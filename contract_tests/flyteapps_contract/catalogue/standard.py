@@ -46,7 +46,8 @@ GUARANTEES: tuple[Guarantee, ...] = (
     Guarantee(
         "CR-6",
         "A generated subdomain is one DNS label and is kept, as is the public URL, which names it in its host or in "
-        "its path, or is http://localhost with a port of the app's own; a subdomain, which has to be one DNS label, or a cname, a DNS name, belongs to one app.",
+        "its path, or is http://localhost with a port of the app's own; a subdomain, which has to be one DNS label, or "
+        "a cname, a DNS name, belongs to one app.",
         ("chosen",),
     ),
     Guarantee("GE-1", "Get by id gives the app as last written, or NOT_FOUND.", ("proto",)),
