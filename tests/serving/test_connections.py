@@ -201,6 +201,17 @@ def test_a_body_that_goes_on_over_http_2(strict: ServerProcess) -> None:
         assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
 
 
+def test_a_client_that_ends_with_its_request(server: ServerProcess) -> None:
+    """A connection whose client sends a request and then its end is closed with the answer; on the console, too."""
+    for port in (server.port, server.console_port):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            raw.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                while raw.recv(65_536):
+                    pass
+
+
 @pytest.fixture(scope="module", params=EACH_KIND)
 def strict_tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server by TLS with little patience."""
