@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -23,7 +24,7 @@ from h2.connection import H2Connection
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
-from flyteapps_fake.http.limits import CALLS_PER_CONNECTION
+from flyteapps_fake.http.limits import CALLS_PER_CONNECTION, KEEP_ALIVE_SECONDS
 from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2, SendBuffer
 
 from .conftest import EACH_KIND
@@ -262,16 +263,29 @@ def test_half_done_tls_is_cut(strict_tls: ServerProcess) -> None:
     assert answered(strict_tls)
 
 
+IDLE = {
+    "nothing": b"",
+    "a request": b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "settings of HTTP/2": PREFACE + SETTINGS,
+}
+
+
 @pytest.mark.slow
-def test_no_more_files(kind: str) -> None:
-    """With as many silent connections as a process may open files, others are answered soon, and logs stay short."""
-    limits = ("--request-timeout", "1")
+@pytest.mark.parametrize("sent", IDLE.values(), ids=IDLE.keys())
+def test_no_more_files(kind: str, sent: bytes) -> None:
+    """With as many idle connections as a process may open files, others are answered soon, and logs stay short."""
+    limits = ("--request-timeout", "1") if sent == b"" else ()  # what is idle has 75 s, where there is room
     with ServerProcess("--server", kind, "--quiet", *limits, shell="ulimit -n 100") as server:
         silent: list[socket.socket] = []
         try:
             for _ in range(150):
-                silent.append(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+                raw = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+                silent.append(raw)
+                with contextlib.suppress(OSError):
+                    raw.sendall(sent)
+            before = time.monotonic()
             eventually(lambda: answered(server), "no new client is answered")
+            assert time.monotonic() - before < KEEP_ALIVE_SECONDS / 2
         finally:
             for each in silent:
                 each.close()
