@@ -30,6 +30,7 @@ from flyteapps.drivers.blocking import Items
 from flyteapps_fake.control_plane import FakeControlPlane
 
 ROOT = Path(__file__).parents[1]
+RUN_PROGRAM = ROOT / "tests" / "sdk" / "run_program.py"
 README, CLIENT, MIGRATION = ROOT / "README.md", ROOT / "docs" / "client.md", ROOT / "docs" / "migration.md"
 WIRES = ["in process", *(pytest.param(wire, marks=pytest.mark.matrix) for wire in ("connect", "grpc", "grpcio"))]
 ADDRESS = 'flyteapps.init("localhost:8090", insecure=True, '
@@ -171,7 +172,7 @@ def test_a_program_of_the_sdk_runs(block: Block, work: Path) -> None:
         [configuration] = blocks(README, "yaml")
         (work / "config.yaml").write_text(configuration.text.replace("localhost:8090", address))
         done = subprocess.run(
-            [sys.executable, "program.py"],
+            [sys.executable, str(RUN_PROGRAM), "program.py"],
             env={"PATH": os.environ["PATH"], "HOME": str(work), "DO_NOT_TRACK": "1"},
             capture_output=True,
             text=True,

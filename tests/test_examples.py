@@ -20,6 +20,7 @@ from serving.server_process import ServerProcess, eventually
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+RUN_PROGRAM = ROOT / "tests" / "sdk" / "run_program.py"
 SECONDS = 90
 PYTEST_OPTIONS = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider")
 
@@ -52,7 +53,7 @@ def _run(folder: Path, *command: str) -> str:
 @pytest.mark.slow
 def test_the_sdk_deploys(endpoint: str, tmp_path: Path) -> None:
     """The SDK's example ends with its app deployed, and stopped again."""
-    printed = _run(tmp_path, "deploy_with_sdk.py", endpoint)
+    printed = _run(tmp_path, str(RUN_PROGRAM), "deploy_with_sdk.py", endpoint)
     assert "hello-sdk is active: http" in printed
     assert printed.endswith("hello-sdk is stopped\n")
 

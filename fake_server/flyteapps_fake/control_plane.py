@@ -38,6 +38,7 @@ _NOTICE_SECONDS = 1.0
 _POLL_SECONDS = 0.005
 _MAX_LISTED = 10
 """Leaked streams that an error lists, at most."""
+_LOOP_STANDS = "; in a coroutine leave the plane by `async with`: during a plain `with` no cancelled task can end"
 
 P = ParamSpec("P")
 _Init = Callable[[Any, Settings], None]
@@ -275,7 +276,7 @@ class FakeControlPlane(Plane):
                 time.sleep(_POLL_SECONDS)
         left = self._left()
         self.close()
-        self._judge(left, error)
+        self._judge(left, error, _LOOP_STANDS if asyncio._get_running_loop() else "")
 
     async def __aenter__(self) -> Self:
         return self
@@ -300,8 +301,10 @@ class FakeControlPlane(Plane):
         return self.awaited_streams() if self._process == os.getpid() else []
 
     @staticmethod
-    def _judge(left: list[str], error: BaseException | None) -> None:
+    def _judge(left: list[str], error: BaseException | None, hint: str = "") -> None:
         __tracebackhide__ = True
         if left and error is None:
             shown = ", ".join(left[:_MAX_LISTED])
-            raise LeakedStreams(f"{len(left)} stream(s) of this plane were still open at exit, close them: {shown}")
+            raise LeakedStreams(
+                f"{len(left)} stream(s) of this plane were still open at exit, close them: {shown}{hint}"
+            )

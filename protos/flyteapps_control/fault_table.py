@@ -29,22 +29,14 @@ _FRAMING = frozenset(("content-length", "transfer-encoding"))
 GLOB_CHARACTERS = frozenset("*?[")
 
 
-class Rule:
-    """A rule of the table, with its counts and its random numbers."""
+class Prepared:
+    """A rule for a table: its globs are compiled, which takes long where there are thousands."""
 
-    def __init__(self, fault: Fault, rpcs: frozenset[str], seed: str, now: int) -> None:
-        self.fault = fault
-        self.number = int(fault.id[1:])
-        self.rpcs = rpcs
-        self.effect = str(fault.WhichOneof("effect"))
+    def __init__(self, fault: Fault) -> None:
+        self.fault = copy_of(fault)
         self._app = AppGlobs(fault.app)
         self._caller = Glob(fault.caller)
         self._headers = [(name.lower(), Glob(value)) for name, value in sorted(fault.headers.items())]
-        self._attempts = fault.WhichOneof("attempts")
-        self._until = now + fault.lifetime.ToNanoseconds() if fault.HasField("lifetime") else None
-        self.random = random.Random(f"{seed}/{fault.id}")
-        self.age = fault.stale.age.ToNanoseconds() if self.effect == "stale" else 0
-        """The age of a stale read in nanoseconds; 0 for any other effect."""
 
     def selects(self, subject: Subject) -> bool:
         """Return whether the call is one of those that the rule is about."""
@@ -52,6 +44,22 @@ class Rule:
             return False
         metadata = subject.metadata
         return all(name in metadata and glob.matches(metadata[name]) for name, glob in self._headers)
+
+
+class Rule:
+    """A rule of the table, with its counts and its random numbers."""
+
+    def __init__(self, prepared: Prepared, rpcs: frozenset[str], seed: str, now: int) -> None:
+        self.fault = fault = prepared.fault
+        self.selects = prepared.selects
+        self.number = int(fault.id[1:])
+        self.rpcs = rpcs
+        self.effect = str(fault.WhichOneof("effect"))
+        self._attempts = fault.WhichOneof("attempts")
+        self._until = now + fault.lifetime.ToNanoseconds() if fault.HasField("lifetime") else None
+        self.random = random.Random(f"{seed}/{fault.id}")
+        self.age = fault.stale.age.ToNanoseconds() if self.effect == "stale" else 0
+        """The age of a stale read in nanoseconds; 0 for any other effect."""
 
     def applies(self, now: int) -> bool:
         """Count a call that the rule selects, and return whether it gets the fault."""
@@ -122,14 +130,17 @@ class FaultTable:
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
+        return self.add_prepared([Prepared(fault) for fault in faults])
+
+    def add_prepared(self, prepared: Iterable[Prepared]) -> list[Fault]:
+        """Add rules as `add` does, whose globs are compiled already."""
         number, rules = self._number, list[Rule]()
         now = self._now()
-        for fault in faults:
+        for each in prepared:
             number += 1
-            own = Fault()
-            own.CopyFrom(fault)
+            own = each.fault
             own.id, own.matched, own.applied = f"f{number}", 0, 0
-            rules.append(Rule(own, self._check(own), self._seed, now))
+            rules.append(Rule(each, self._check(own), self._seed, now))
         if len(self._rules) + len(rules) > MAX_RULES:
             raise ValueError(f"there can be at most {MAX_RULES:,} rules: remove some")
         self._number = number

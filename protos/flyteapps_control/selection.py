@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flyteapps_control.v1.control_pb2 import AppSelector
 
 ALL = "*"
+_SPECIAL = re.compile(r"[?\[]")
+"""The characters of a glob besides the star that match others than themselves."""
 
 
 class AppName(NamedTuple):
@@ -40,16 +42,45 @@ class Subject(NamedTuple):
 
 
 class Glob:
-    """A glob; an empty one matches everything."""
+    """A glob; an empty one matches everything.
+
+    A plain text and stars need no regular expression: to compile one of a thousand characters takes milliseconds.
+    """
 
     __slots__ = ("_matches",)
 
     def __init__(self, text: str) -> None:
-        self._matches = re.compile(fnmatch.translate(text)).match if text not in ("", ALL) else None
+        self._matches: Callable[[str], object] | None = None
+        if _SPECIAL.search(text):
+            self._matches = re.compile(fnmatch.translate(text)).match
+        elif text not in ("", ALL):
+            self._matches = _by_parts(text.split(ALL))
 
     def matches(self, text: str) -> bool:
         """Return whether it matches the whole text."""
-        return self._matches is None or self._matches(text) is not None
+        return self._matches is None or bool(self._matches(text))
+
+
+def _by_parts(parts: Sequence[str]) -> Callable[[str], bool]:
+    """Return the matcher of a glob of these texts, with a star between each and the next."""
+    first, *others = parts
+    if not others:
+        return lambda text: text == first
+    *inner, last = others
+    inner = [part for part in inner if part]
+
+    def matches(text: str) -> bool:
+        at, end = len(first), len(text) - len(last)
+        if end < at or not (text.startswith(first) and text.endswith(last)):
+            return False
+        for part in inner:
+            at = text.find(part, at, end)
+            if at < 0:
+                return False
+            at += len(part)
+        return True
+
+    return matches
 
 
 class AppGlobs:

@@ -174,7 +174,7 @@ async def test_a_client_that_has_gone_is_no_failure(gone: type[OSError]) -> None
     async def application(*_: Any) -> None:
         raise gone
 
-    vars(server)["_application"] = application
+    vars(vars(server)["_service"])["_application"] = application
     async with server:
         await vars(server)["_server"]._app({CUT: lambda: None}, None, None)
 

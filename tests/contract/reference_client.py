@@ -208,7 +208,8 @@ class ReferenceClient:
         if left <= 0:
             raise WaitError(Kind.TIMEOUT, name)
         try:
-            return await asyncio.wait_for(messages.get(), min(left, self.silence))
+            async with asyncio.timeout(min(left, self.silence)):
+                return await messages.get()
         except TimeoutError:
             return await self.after_silence(name)
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from flyteapps_control.fault_table import Rule
+from flyteapps_control.fault_table import Prepared, Rule
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.stream_faults import StreamFaults
@@ -164,7 +164,7 @@ PLANTED = [
         'if fault.id == "f1": globals()["shared"] = random.Random(seed)\n    self.random = globals()["shared"]',
         test_faults.test_draws_are_the_rules_own_and_follow_the_seed,
     ),
-    Planted(Rule, "__init__", "(name.lower(), ", "(name, ", on_plane(test_faults.test_headers_select)),
+    Planted(Prepared, "__init__", "(name.lower(), ", "(name, ", on_plane(test_faults.test_headers_select)),
     Planted(
         AppGlobs, "__init__", "selector.project", '""', on_plane(selection, {"project": "other"}, "web", "proj", False)
     ),

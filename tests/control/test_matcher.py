@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flyteapps_control import faults
 from flyteapps_control.fault_table import ENDING, FaultTable
-from flyteapps_control.selection import AppName, Subject
+from flyteapps_control.selection import AppName, Glob, Subject
 from flyteapps_control.v1.control_pb2 import Fault
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.settings import Settings
@@ -175,3 +175,10 @@ def test_a_lifetime_is_of_the_planes_time(clock: str) -> None:
                 plane.faults.remove(rule)
             codes.append(code_of(lambda: plane.stub().get(get())))
     assert codes == ["ABORTED", "ABORTED", "NOT_FOUND"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("ab*?[]!", max_size=8), st.text("ab*", max_size=8))
+def test_a_glob_matches_as_in_a_shell(glob: str, text: str) -> None:
+    """Whether or not it needs a regular expression; an empty one matches everything."""
+    assert Glob(glob).matches(text) == (not glob or fnmatch.fnmatchcase(text, glob))

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import cast
 
 FLOWS = Path(__file__).parent / "flows"
+RUN = [sys.executable, str(Path(__file__).with_name("run_program.py"))]
+"""The command that runs a program of the SDK: the same as Python, but for the interpreter's end."""
 START_SECONDS = 30.0
 FLOW_SECONDS = 90.0
 CLI = "from flyte.cli.main import main; main()"
@@ -139,13 +141,13 @@ class User:
     def python(self, flow: str, *arguments: str) -> str:
         """Run a flow, which must succeed, and return its output."""
         self.bring(flow)
-        return self._run([sys.executable, f"{flow}.py", *arguments], 0)
+        return self._run([*RUN, f"{flow}.py", *arguments], 0)
 
     def start(self, flow: str) -> subprocess.Popen[str]:
         """Start a flow, whose output can be read while it runs."""
         self.bring(flow)
         return subprocess.Popen(
-            [sys.executable, "-u", f"{flow}.py"],
+            [RUN[0], "-u", RUN[1], f"{flow}.py"],
             cwd=self.folder,
             env=self._env(),
             stdin=subprocess.DEVNULL,
@@ -156,14 +158,14 @@ class User:
 
     def flyte(self, *arguments: str, code: int = 0) -> str:
         """Run the CLI, which must exit with the code, and return its output without line breaks and frames."""
-        output = self._run([sys.executable, "-c", CLI, *arguments], code)
+        output = self._run([*RUN, "-c", CLI, *arguments], code)
         return " ".join(re.sub(r"[│╭╮╰╯─┌┐└┘┃┏┓┗┛]", " ", output).split())
 
     def flyte_until(self, line: str, *arguments: str) -> str:
         """Run the CLI in a terminal until it shows the line, then end it; return the terminal's contents."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
-            [sys.executable, "-c", CLI, *arguments],
+            [*RUN, "-c", CLI, *arguments],
             cwd=self.folder,
             env=self._env() | {"TERM": "xterm", "LINES": "100"},
             stdin=theirs,

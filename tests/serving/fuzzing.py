@@ -29,6 +29,8 @@ FRAMED = (
 ODD = ("", "text/plain", "application/xml", "json", "proto", "application/grpc-web-text", "application/grpc+", "a/b;c")
 ENCODINGS = (None, None, None, "gzip", "identity", "", "klingon", "GZIP", "br")
 ENCODED_BY = ("content-encoding", "grpc-encoding", "connect-content-encoding")
+USUAL = {**WORDS, "name": NAMES, "rpc": ("*", "Create", "Get", "Watch", "Token", "Upload")}
+"""Values that texts often have, by the field's name."""
 FLAGS = (0, 0, 0, 0, 0, 0, 1, 2, 0x51, 0x80, 0x81, 0xFD, 0xFF)
 
 
@@ -47,12 +49,36 @@ class Request:
         return dict(self.headers).get("content-type", "")
 
 
+def mutated(rng: random.Random, data: bytes) -> bytes:
+    """Return the bytes with a few of them changed, inserted, left out, doubled or cut off."""
+    result = bytearray(data)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randint(0, len(result))
+        match rng.randrange(5):
+            case 0 if at < len(result):
+                result[at] = rng.randrange(256)
+            case 1:
+                result[at:at] = rng.randbytes(rng.randint(1, 4))
+            case 2:
+                del result[at : at + rng.randint(1, 8)]
+            case 3:
+                del result[at:]
+            case _:
+                result += result[at:]
+    return bytes(result)
+
+
 class Requests:
     """Draws requests to those endpoints."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], rng: random.Random) -> None:
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], rng: random.Random, *, filled: float = 0.1, limited: bool = False
+    ) -> None:
+        """Prepare. `filled`: the share of unusual fields that are set. `limited`: every call has a short deadline."""
         self._endpoints = [endpoints[path] for path in sorted(endpoints)]
         self._rng = rng
+        self._filled = filled
+        self._limited = limited
 
     def draw(self) -> Request:
         rng = self._rng
@@ -75,14 +101,15 @@ class Requests:
         if kind in FRAMED and rng.random() < 0.95:
             data = self._framed(data, zipped)
         if rng.random() < 0.3:
-            data = self._mutated(data)
-        if rng.random() < 0.05:
+            data = mutated(rng, data)
+        if rng.random() < 0.05 and not self._limited:
             headers.append(
                 (rng.choice(("grpc-timeout", "connect-timeout-ms")), rng.choice(("1S", "1000", "x", "0n", "")))
             )
-        elif not isinstance(endpoint, Unary):
+        elif self._limited or not isinstance(endpoint, Unary):
             web = kind.lower().startswith("application/grpc")
-            headers.append(("grpc-timeout", "2m") if web else ("connect-timeout-ms", "2"))
+            ms = 20 if self._limited else 2
+            headers.append(("grpc-timeout", f"{ms}m") if web else ("connect-timeout-ms", str(ms)))
         path = (
             endpoint.operation.path
             if rng.random() < 0.98
@@ -100,7 +127,7 @@ class Requests:
             query.append(("compression", rng.choice(("gzip", "gzip", "identity", "br"))))
         if rng.random() < 0.8:
             query.append(("base64", "1"))
-            text = base64.urlsafe_b64encode(self._mutated(data) if rng.random() < 0.3 else data).decode().rstrip("=")
+            text = base64.urlsafe_b64encode(mutated(rng, data) if rng.random() < 0.3 else data).decode().rstrip("=")
         else:
             text = quote(data)
         if rng.random() < 0.95:
@@ -136,29 +163,11 @@ class Requests:
             found[name] = rng.choice((None, 1, 1e400, "x", [], {}, [[]], {"a": []}, True, "\ud800"))
         return json.dumps(found)
 
-    def _mutated(self, data: bytes) -> bytes:
-        rng = self._rng
-        result = bytearray(data)
-        for _ in range(rng.randint(1, 3)):
-            at = rng.randint(0, len(result))
-            match rng.randrange(5):
-                case 0 if at < len(result):
-                    result[at] = rng.randrange(256)
-                case 1:
-                    result[at:at] = rng.randbytes(rng.randint(1, 4))
-                case 2:
-                    del result[at : at + rng.randint(1, 8)]
-                case 3:
-                    del result[at:]
-                case _:
-                    result += result[at:]
-        return bytes(result)
-
     def _message(self, shape: Descriptor, depth: int) -> Message:
         message = GetMessageClass(shape)()
         for field in shape.fields:
             usual = field.name in ("app", "app_id", "id", "metadata", "spec", "container", "image", "name", *WORDS)
-            if self._rng.random() < (0.75 if usual else 0.1):
+            if self._rng.random() < (0.75 if usual else self._filled):
                 self._fill(message, field, depth)
         return message
 
@@ -190,7 +199,7 @@ class Requests:
             case FieldDescriptor.CPPTYPE_STRING if field.type == FieldDescriptor.TYPE_BYTES:
                 return rng.randbytes(rng.randrange(8))
             case FieldDescriptor.CPPTYPE_STRING:
-                usual = WORDS.get(field.name) or (NAMES if field.name == "name" else ())
+                usual = USUAL.get(field.name, ())
                 if usual and rng.random() < 0.9:
                     return rng.choice(usual)
                 return "".join(

@@ -12,6 +12,7 @@ from typing import Self, cast
 import h2.config
 import h2.connection
 import h2.events
+import h2.settings
 
 Headers = dict[str, str]
 PATIENCE = 60.0
@@ -42,9 +43,9 @@ class RawHttp2:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
-        if window is not None:
-            self._h2.local_settings.initial_window_size = window
         self._h2.initiate_connection()
+        if window is not None:
+            self._h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
         self._answers: dict[int, Answer] = {}
         self.closed = False
         self.pongs = 0

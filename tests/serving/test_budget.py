@@ -9,7 +9,6 @@ import asyncio
 import os
 import random
 import sys
-import threading
 import time
 
 import pytest
@@ -18,9 +17,8 @@ from flyteapps_fake.core.operations import OPERATIONS, Operation
 
 from .asgi_calls import calling
 from .expensive import Expensive, allowed_seconds, draw
-from .messages import get
 from .server_process import HTTP, ServerProcess
-from .usage import Usage
+from .usage import AnotherClient, Usage
 
 COUNT = int(os.environ.get("FLYTEAPPS_BUDGET", "5"))
 OVER_WIRES = max(2, COUNT // 3)
@@ -89,41 +87,20 @@ def test_a_served_request_costs_by_its_bytes(kind: str) -> None:
     """CPU and memory of the server's processes, and the CPU that they use until another client's Get is answered."""
     with ServerProcess("--server", kind, "--quiet") as server:
         usage = Usage(server)
-        waits: list[float] = []
-        done = threading.Event()
-
-        def others() -> None:
-            content = get("none").SerializeToString()
-            while not done.is_set():
-                before = usage.seconds()
-                answer = HTTP.post(
-                    f"{server.url}/flyteidl2.app.AppService/Get",
-                    content=content,
-                    headers={"content-type": "application/proto"},
-                    timeout=120,
-                )
-                assert answer.json()["code"] == "not_found"
-                waits.append(usage.seconds() - before)
-                done.wait(0.02)
-
         rng = random.Random(SEED)
         for operation in RPCS:  # the first call of each path loads what it needs
             post(server, draw(rng, operation, 2048))
-        other = threading.Thread(target=others)
-        other.start()
-        try:
+        with AnotherClient(server, usage) as other:
             for operation in RPCS:
                 for _ in range(OVER_WIRES):
                     request = draw(rng, operation)
                     usage.forget_peak()
-                    memory, started, asked = usage.peak(), usage.seconds(), len(waits)
+                    memory, started, asked = usage.peak(), usage.seconds(), len(other.waits)
                     post(server, request)
-                    gets = 0.01 * (len(waits) - asked + 1)
+                    gets = 0.01 * (len(other.waits) - asked + 1)
                     seconds = usage.seconds() - started - gets
                     assert seconds <= allowed_seconds(request.size) + 0.05, f"{seconds:.2f} s of CPU: {request.what}"
                     grown = usage.peak() - memory
                     assert grown <= BASE_BYTES + 10 * request.size, f"{grown:,} bytes of memory: {request.what}"
-        finally:
-            done.set()
-            other.join(120)
+        waits = other.waits
         assert waits and max(waits) <= 1.0, f"a Get waited for {max(waits):.2f} s of CPU"

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -23,7 +24,7 @@ from h2.connection import H2Connection
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
-from flyteapps_fake.http.limits import CALLS_PER_CONNECTION
+from flyteapps_fake.http.limits import CALLS_PER_CONNECTION, KEEP_ALIVE_SECONDS
 from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2, SendBuffer
 
 from .conftest import EACH_KIND
@@ -201,6 +202,17 @@ def test_a_body_that_goes_on_over_http_2(strict: ServerProcess) -> None:
         assert raw.answer(raw.asked(GET, GRPC, frame(get("none").SerializeToString()))).grpc_status == "5"
 
 
+def test_a_client_that_ends_with_its_request(server: ServerProcess) -> None:
+    """A connection whose client sends a request and then its end is closed with the answer; on the console, too."""
+    for port in (server.port, server.console_port):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            raw.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                while raw.recv(65_536):
+                    pass
+
+
 @pytest.fixture(scope="module", params=EACH_KIND)
 def strict_tls(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server by TLS with little patience."""
@@ -251,16 +263,29 @@ def test_half_done_tls_is_cut(strict_tls: ServerProcess) -> None:
     assert answered(strict_tls)
 
 
+IDLE = {
+    "nothing": b"",
+    "a request": b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "settings of HTTP/2": PREFACE + SETTINGS,
+}
+
+
 @pytest.mark.slow
-def test_no_more_files(kind: str) -> None:
-    """With as many silent connections as a process may open files, others are answered soon, and logs stay short."""
-    limits = ("--request-timeout", "1")
+@pytest.mark.parametrize("sent", IDLE.values(), ids=IDLE.keys())
+def test_no_more_files(kind: str, sent: bytes) -> None:
+    """With as many idle connections as a process may open files, others are answered soon, and logs stay short."""
+    limits = ("--request-timeout", "1") if sent == b"" else ()  # what is idle has 75 s, where there is room
     with ServerProcess("--server", kind, "--quiet", *limits, shell="ulimit -n 100") as server:
         silent: list[socket.socket] = []
         try:
             for _ in range(150):
-                silent.append(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+                raw = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+                silent.append(raw)
+                with contextlib.suppress(OSError):
+                    raw.sendall(sent)
+            before = time.monotonic()
             eventually(lambda: answered(server), "no new client is answered")
+            assert time.monotonic() - before < KEEP_ALIVE_SECONDS / 2
         finally:
             for each in silent:
                 each.close()

@@ -103,6 +103,32 @@ def test_the_end_of_the_terminal_ends_the_server(kind: str, tmp_path: Path) -> N
     assert seconds < server.soon and "Traceback" not in server.output
 
 
+SIGNALLED = """
+import contextlib, os, signal, sys
+from flyteapps_fake.servers import run_folder as module
+original = module.run_folder
+@contextlib.contextmanager
+def run_folder():
+    with original() as folder:
+        os.kill(os.getpid(), signal.SIGHUP)
+        yield folder
+module.run_folder = run_folder
+from flyteapps_fake.cli.serve import main
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+sys.exit(main())
+"""
+"""A server whose terminal ends as soon as it has a folder."""
+
+
+def test_the_end_of_the_terminal_during_the_start(tmp_path: Path) -> None:
+    """A signal that comes while there is a folder, and no child yet, leaves no folder behind."""
+    pytest.importorskip("pyvoy")
+    command = [sys.executable, "-P", "-c", SIGNALLED, "--port", "0", "--console-port", "0", "--server", "pyvoy"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, list(tmp_path.iterdir())) == (0, []), ended.stderr
+
+
 def test_nohup_is_respected(kind: str) -> None:
     """If SIGHUP is ignored, as under nohup, the server goes on."""
     with ServerProcess("--server", kind, shell="trap '' HUP") as server:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 import gc
+import multiprocessing
 import os
+import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +24,7 @@ from flyteidl2.app.app_definition_pb2 import App, Identifier, Meta, Spec
 from flyteidl2.app.app_payload_pb2 import CreateRequest, GetRequest, ListRequest, WatchRequest, WatchResponse
 from flyteidl2.core.tasks_pb2 import Container
 
+from flyteapps.testing import MockServer
 from flyteapps_fake import FakeControlPlane, LeakedStreams
 from flyteapps_fake.grpc.servicer import SyncServicer
 
@@ -108,6 +114,15 @@ async def test_an_open_stream_is_a_leak_and_the_loop_goes_on_meanwhile() -> None
     task.cancel()
 
 
+async def test_a_plain_with_in_a_coroutine_says_why_cancelled_tasks_have_not_ended() -> None:
+    """A task that was cancelled and not awaited can't end while the loop stands: the error names `async with`."""
+    with pytest.raises(LeakedStreams, match="leave the plane by `async with`"):  # noqa: SIM117, PT012  # as users write it
+        with FakeControlPlane() as plane:
+            task = asyncio.create_task(read(plane.async_stub().watch(ORG)))
+            await waiting(plane)
+            task.cancel()
+
+
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_reader_that_is_cancelled_while_an_event_lands_ends(turns: int) -> None:
     """Cancelled at whatever moment after a write, a reader that limits its waits ends, as every other task does."""
@@ -182,10 +197,88 @@ def test_what_is_dropped_without_being_closed_ends() -> None:
     eventually(lambda: files() <= before + 4, "descriptors are left")
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_processes_of_multiprocessing_call_a_served_plane(method: str) -> None:
+    """A process of each start method calls the plane by its URL; a plane itself can't be sent, and says what can."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip("there is no such start method here")
+    script = Path(__file__).with_name("forking.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), method], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_a_plane_can_not_be_pickled() -> None:
+    """Neither a plane nor what belongs to it can be sent to a process or copied: the error says what can."""
+    with FakeControlPlane() as plane:
+        server = plane.serve()
+        for sent in (plane, server, plane.transport(), plane.control):
+            with pytest.raises(TypeError, match=r"pass (the|its) URL"):
+                pickle.dumps(sent)
+            with pytest.raises(TypeError, match=r"pass (the|its) URL"):
+                copy.deepcopy(sent)
+
+
+def test_a_mock_server_that_is_dropped_ends() -> None:
+    """A MockServer without a reference leaves no thread and frees its port."""
+    server = MockServer(lambda _: None).__enter__()
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as client:
+        [thread] = [each for each in threading.enumerate() if each.name == "flyteapps mock server"]
+        del server
+        gc.collect()
+        thread.join(30)
+        assert not thread.is_alive()
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+
+
+def close_mock_server() -> tuple[int, Callable[[], None]]:
+    """Start a MockServer; return its port, and what leaves it."""
+    server = MockServer(lambda _: None).__enter__()
+    return int(server.url.rpartition(":")[2]), lambda: server.__exit__(None, None, None)
+
+
+def close_plane() -> tuple[int, Callable[[], None]]:
+    """Serve a plane; return its port, and what closes it."""
+    plane = FakeControlPlane()
+    return plane.serve().port, plane.close
+
+
+@pytest.mark.parametrize("start", [close_mock_server, close_plane])
+def test_a_client_that_connects_as_the_server_closes_is_disconnected(
+    start: Callable[[], tuple[int, Callable[[], None]]],
+) -> None:
+    """No connection stays open, and silent, after a server has closed, whenever it was accepted."""
+    gc.disable()  # which would close a forgotten one
+    try:
+        for _ in range(12):
+            port, close = start()
+            clients: list[socket.socket] = []
+
+            def connect(port: int = port, clients: list[socket.socket] = clients) -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        clients.append(socket.create_connection(("127.0.0.1", port), timeout=20))
+
+            connecting = threading.Thread(target=connect)
+            connecting.start()
+            while not clients:
+                assert connecting.is_alive()
+            close()
+            connecting.join()
+            for client in clients:
+                with contextlib.suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
+                client.close()
+    finally:
+        gc.enable()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
-@pytest.mark.parametrize("what", ["writer", "served"])
+@pytest.mark.parametrize("what", ["writer", "served", "held", "readers", "sockets", "mock", "exits"])
 def test_children_of_a_fork_end(what: str) -> None:
-    """Forked while a thread writes, or closing what its parent serves, a child ends, and the parent's plane goes on."""
+    """Forked while threads write, read or hold a lock, a child ends; nothing of its parent's ends, or stays, by it."""
     script = Path(__file__).with_name("forking.py")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(script), what], capture_output=True, text=True, timeout=120, check=False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Generator
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from flyteapps.drivers.translation import Translate, raise_translated
 from flyteapps.flows.operations import (
@@ -156,8 +156,12 @@ class AsyncItems(AsyncIterator[T], Generic[T]):
                 try:
                     result = await self._run.perform(operation)
                 except Exception as error:
+                    if self._flow is None:
+                        await self._closed_meanwhile()
                     operation = flow.throw(error)
                 else:
+                    if self._flow is None:
+                        await self._closed_meanwhile()
                     operation = flow.send(result)
         except StopIteration:
             await self.aclose()
@@ -168,8 +172,13 @@ class AsyncItems(AsyncIterator[T], Generic[T]):
         self.token = operation.token
         return operation.item  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # Emit of this flow
 
+    async def _closed_meanwhile(self) -> NoReturn:
+        """End `anext`, whose iteration another task has closed."""
+        await self._run.close()
+        raise StopAsyncIteration
+
     async def aclose(self) -> None:
-        """End the iteration; closing again does nothing."""
+        """End the iteration, also one that waits in another task; closing again does nothing."""
         flow, self._flow = self._flow, None
         if flow is not None:
             await self._run.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -16,6 +17,9 @@ from flyteapps.testing.effects import Ending
 from flyteapps.transports.transport import SLICE_SECONDS, AsyncStream, Stream
 from flyteapps_control.fault_table import Rule
 from flyteapps_control.stream_faults import StreamCut, StreamFaults
+
+MAX_SLEEP_SECONDS = 3_600.0
+"""The time of one wait for the end of a silence, at most; event loops take no infinite one."""
 
 S = TypeVar("S", bound=Stream[Any] | AsyncStream[Any])
 
@@ -114,6 +118,12 @@ class FaultyStream(_Faulty[Stream[Any]]):
 class AsyncFaultyStream(_Faulty[AsyncStream[Any]]):
     """A stream with faults, read by awaiting."""
 
+    def __init__(
+        self, opened: Callable[[], AsyncStream[Any]], rules: Sequence[Rule], seconds: float, ending: Ending | None
+    ) -> None:
+        super().__init__(opened, rules, seconds, ending)
+        self._closed = asyncio.Event()
+
     async def receive(self, timeout: float | None = None) -> Any:
         """See AsyncStream.receive."""
         try:
@@ -132,7 +142,9 @@ class AsyncFaultyStream(_Faulty[AsyncStream[Any]]):
             if seconds > 0:
                 if left <= 0:
                     raise TimeoutError("no message came in time, by a fault")
-                await asyncio.sleep(min(seconds, left))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(seconds, left, MAX_SLEEP_SECONDS)):
+                        await self._closed.wait()
                 continue
             assert self._inner is not None
             try:
@@ -143,6 +155,7 @@ class AsyncFaultyStream(_Faulty[AsyncStream[Any]]):
     async def aclose(self) -> None:
         """See AsyncStream.aclose."""
         self._end = self._end or EOFError("the stream was closed")
+        self._closed.set()
         await self._close()
 
     async def _close(self) -> None:

@@ -17,6 +17,7 @@ from flyteapps.testing.calls import Call, subject_of
 from flyteapps.testing.effects import Ending, ending_of, too_late
 from flyteapps.testing.faulty_streams import AsyncFaultyStream, FaultyStream
 from flyteapps.testing.services import rpcs
+from flyteapps.transports import forks
 from flyteapps.transports.transport import SLICE_SECONDS, Transport
 from flyteapps_control.fault_table import FaultTable, Rule
 from flyteapps_control.v1.control_pb2 import Fault
@@ -51,6 +52,11 @@ class FaultyTransport:
         self._table = FaultTable(rpcs, streams, f"faults/{seed}", time.monotonic_ns, _REFUSED)
         self.calls: list[Call] = []
         self.add(*rules)
+        forks.register(self)
+
+    def forked(self) -> None:
+        """See Inherited."""
+        self._lock = Lock()
 
     @property
     def rules(self) -> list[Fault]:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from flyteapps.transports import forks
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
@@ -35,20 +38,36 @@ class HttpServer:
     async def start(self) -> str:
         """Begin to listen; return the URL."""
         self._server = await asyncio.start_server(self._connected, HOST, 0)
+        forks.register(self)
         return f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
+
+    def forked(self) -> None:
+        """See Inherited. Nothing serves the sockets in a child, whose copies would keep clients waiting for answers.
+
+        The null device takes their places: the objects close them later, and might otherwise close another file.
+        """
+        listening = self._server.sockets if self._server is not None else ()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for sock in (*listening, *(writer.get_extra_info("socket") for writer in self._connections.values())):
+            if sock.fileno() >= 0:
+                os.dup2(nowhere, sock.fileno(), inheritable=False)
+        os.close(nowhere)
 
     async def close(self) -> None:
         """Stop listening, reset all connections, and wait for their end."""
         self._closed = True
         if self._server is not None:
+            with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
+                for sock in self._server.sockets:
+                    asyncio.get_running_loop().remove_reader(sock.fileno())
+            await _settled()  # asyncio forgets to close a connection that it accepts as its server closes
             self._server.close()
         while self._connections:
             for task, writer in self._connections.items():
                 writer.transport.abort()
                 task.cancel()
             await asyncio.wait(list(self._connections))
-        for _ in range(SETTLING_ROUNDS):
-            await asyncio.sleep(0)
+        await _settled()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._closed:
@@ -71,6 +90,11 @@ class HttpServer:
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
+
+
+async def _settled() -> None:
+    for _ in range(SETTLING_ROUNDS):
+        await asyncio.sleep(0)
 
 
 class _Request(NamedTuple):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import os
 import threading
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Generator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
@@ -39,27 +41,33 @@ class MockServer:
     raised when the server is closed.
 
     With `with` the handler runs on a thread of the server, with `async with` on the running loop. `url` is the
-    server's address, `calls` are those that came, in order.
+    server's address, `calls` are those that came, in order. It ends when it is left, or dropped by all, its handler
+    included; a forked process has no part in it.
     """
 
     def __init__(self, handler: Callable[[Call], Any]) -> None:
-        self._handler = handler
+        # the thread must not keep this object: it may be dropped without being left
+        self._service = _Service(handler)
+        self._server = HttpServer(self._service.serve)
         self._thread: _LoopThread | None = None
-        self._server = HttpServer(self._serve)
-        self._application = _Application({f"/{name}": self._endpoint(rpc) for name, rpc in rpcs().items()})
-        self._failures: list[Exception] = []
-        self.calls: list[Call] = []
+        self._process = os.getpid()
+        self.calls: list[Call] = self._service.calls
         self.url = ""
 
     def __enter__(self) -> Self:
-        self._thread = _LoopThread()
-        self.url = self._thread.run(self._server.start())
+        thread = self._thread = _LoopThread()
+        self._dropped = weakref.finalize(self, _abandon, self._process, thread, self._server)
+        self._dropped.atexit = False
+        self.url = thread.run(self._server.start())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._process != os.getpid():  # its thread is the parent's
+            return
         assert self._thread is not None
+        self._dropped.detach()
         self._thread.run(self._server.close())
         self._thread.end()
         self._raise_failure(error)
@@ -75,17 +83,34 @@ class MockServer:
         self._raise_failure(error)
 
     def _raise_failure(self, error: BaseException | None) -> None:
-        if error is None and self._failures:
-            raise self._failures[0]
+        if error is None and self._service.failures:
+            raise self._service.failures[0]
 
-    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+
+def _abandon(process: int, thread: _LoopThread, server: HttpServer) -> None:
+    """End a server that was dropped without being left; return before it has ended."""
+    if process == os.getpid():
+        thread.abandon(server.close)
+
+
+class _Service:
+    """The handler's answers to requests: its calls, and its failures."""
+
+    def __init__(self, handler: Callable[[Call], Any]) -> None:
+        self._handler = handler
+        self._application = _Application({f"/{name}": self._endpoint(rpc) for name, rpc in rpcs().items()})
+        self.failures: list[Exception] = []
+        self.calls: list[Call] = []
+
+    async def serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer a request of ASGI."""
         _cut.set(scope[CUT])
         try:
             await self._application(cast("Any", scope), receive, send)
         except (*_GONE, ConnectError):  # a connection that was reset, a client that has gone
             pass
         except Exception as failure:
-            self._failures.append(failure)
+            self.failures.append(failure)
 
     def _endpoint(self, rpc: Rpc) -> Endpoint[Any, Any]:
         def call(request: Any, context: Context) -> Call:
@@ -129,11 +154,11 @@ class _Application(ConnectASGIApplication[None]):
 
 
 class _LoopThread:
-    """A thread that runs a loop."""
+    """A thread that runs a loop, which it closes."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="flyteapps mock server", daemon=True)
+        self._thread = threading.Thread(target=_run, args=(self._loop,), name="flyteapps mock server", daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -145,7 +170,23 @@ class _LoopThread:
         self.run(self._loop.shutdown_asyncgens())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
+
+    def abandon(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """End them, after what `close` does on the loop, and don't wait."""
+
+        async def end() -> None:
+            await close()
+            await self._loop.shutdown_asyncgens()
+            self._loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 _cut: ContextVar[Callable[[], None]] = ContextVar("_cut")

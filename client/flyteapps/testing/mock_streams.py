@@ -11,9 +11,6 @@ from typing import Any
 from flyteapps.testing.calls import SILENCE
 from flyteapps.transports.task_stream import TaskStream
 
-LONG_SECONDS = 3_600.0
-"""The time of one sleep of a silent stream that is read without a timeout."""
-
 
 class MockStream:
     """A stream of the items of an iterable, read by blocking. Each is made when it is received."""
@@ -69,18 +66,24 @@ class AsyncMockStream:
 
     def __init__(self, inner: MockStream) -> None:
         self._inner = inner
+        self._closed = asyncio.Event()
 
     async def receive(self, timeout: float | None = None) -> Any:
         """See AsyncStream.receive."""
         await asyncio.sleep(0)
         if (message := self._inner.take()) is not None:
             return message
-        await asyncio.sleep(LONG_SECONDS if timeout is None else timeout)
-        raise TimeoutError("the stream is silent")
+        try:
+            async with asyncio.timeout(timeout):
+                await self._closed.wait()
+        except TimeoutError:
+            raise TimeoutError("the stream is silent") from None
+        return self._inner.take()  # which raises its end
 
     async def aclose(self) -> None:
         """See AsyncStream.aclose."""
         self._inner.close()
+        self._closed.set()
 
 
 def task_stream(items: AsyncIterable[Any]) -> TaskStream:

@@ -40,6 +40,8 @@ class TaskStream:
             self._messages = self._make()
         task = self._task = self._task or self._start(self._messages)
         done, _ = await asyncio.wait({task}, timeout=timeout)
+        if self._end is not None:  # closed by another task meanwhile
+            raise self._end
         if not done:
             raise TimeoutError(f"no message within {timeout} s")
         self._task = None

@@ -116,7 +116,8 @@ class ClientContext:
     async def handle(self, app: model.App) -> HandleUnderTest:
         """Return the client's handle of the app; without one there is nothing to judge."""
         try:
-            return await asyncio.wait_for(self.client.get(app.metadata.id.name), self.left)
+            async with asyncio.timeout(self.left):
+                return await self.client.get(app.metadata.id.name)
         except NotOffered:
             raise
         except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,14 +11,16 @@ from flyteapps_fake.core.call import Identity, Sees
 
 MAX_REMEMBERED = 4_096
 """Projects whose visibility is remembered."""
+MAX_PROJECT_CHARACTERS = 255
+"""Characters of a project whose visibility is remembered: a request may name one of megabytes."""
 
 
 class Rights(NamedTuple):
     """The rights of a caller: its role, and globs of the projects where it may write, and that it may see."""
 
     role: Role
-    projects: Sequence[str] = ALL
-    visible: Sequence[str] = ALL
+    projects: tuple[str, ...] = ALL
+    visible: tuple[str, ...] = ALL
 
     def may_see(self, project: str, domain: str = "") -> bool:
         """Return whether it may see the apps of a project: also of one where it may write."""
@@ -73,6 +74,13 @@ def rights_of(entry: User | Client) -> Rights:
     return Rights(entry.role, tuple(entry.projects), tuple(entry.visible))
 
 
-@lru_cache(MAX_REMEMBERED)
 def _matches(globs: tuple[str, ...], project: str) -> bool:
+    matches = _remembered if len(project) <= MAX_PROJECT_CHARACTERS else _match
+    return matches(globs, project)
+
+
+def _match(globs: tuple[str, ...], project: str) -> bool:
     return any(fnmatchcase(project, glob) for glob in globs)
+
+
+_remembered = lru_cache(MAX_REMEMBERED)(_match)

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from flyteapps_fake.auth.tokens import InvalidToken, check_claims, take_apart
+from flyteapps_fake.core.time.forks import register_inherited, short_lock
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 RETRY_SECONDS = 10.0
@@ -67,7 +68,7 @@ class Provider:
         self._fetch = fetch
         self._monotonic = monotonic
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = short_lock()
         self._thread: threading.Thread | None = None
         self._fetched_at = float("-inf")
         self._keys: dict[str, Any] = {}
@@ -75,6 +76,11 @@ class Provider:
         """The provider's metadata, empty before the first fetch."""
         self.problem = ""
         """Why the last fetch failed."""
+        register_inherited(self)
+
+    def forked(self) -> None:
+        """See Inherited. A fetch that was under way ends in the parent alone, so another may begin at once."""
+        self._thread, self._fetched_at = None, float("-inf")
 
     def fetch(self) -> None:
         """Fetch the document and the keys; on failure keep those of before, and record why."""

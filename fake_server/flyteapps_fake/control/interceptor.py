@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
-from flyteapps_control.fault_table import FaultTable, Rule, RulesOfRpc
+from flyteapps_control.fault_table import FaultTable, Prepared, Rule, RulesOfRpc
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault
 from flyteapps_fake.control.call_log import CallLog, Record
@@ -124,9 +124,9 @@ class Interceptor:
             timeline.standstill.report = self._report_standstill
         self._refresh()
 
-    def add(self, faults: Iterable[Fault]) -> list[Fault]:
+    def add(self, rules: Iterable[Prepared]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
-        added = self.table.add(faults)
+        added = self.table.add_prepared(rules)
         self._refresh()
         return added
 

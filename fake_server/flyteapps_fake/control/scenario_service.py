@@ -13,6 +13,7 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.simulation.book import Use
 from flyteapps_fake.simulation.files.located import ScenarioError, from_data, from_text
+from flyteapps_fake.simulation.files.parsing import parse_scenarios
 from flyteapps_fake.simulation.given import Given
 from flyteapps_fake.simulation.scenarios import Scenario
 
@@ -40,7 +41,8 @@ class ScenarioService:
         """Remove scenarios and uses. Raises RpcError."""
         with self._plane.scenario_book() as book:
             if request.names or request.uses:
-                scenarios, uses = _refusing(lambda: book.remove(request.names, request.uses))
+                names, ids = dict.fromkeys(request.names), dict.fromkeys(request.uses)
+                scenarios, uses = _refusing(lambda: book.remove(names, ids))
             else:
                 scenarios, uses = book.clear()
             return pb.RemoveScenariosResponse(scenarios=_scenarios(scenarios), uses=map(_use, uses))
@@ -62,8 +64,9 @@ class ScenarioService:
             value = from_text(request.text, request.name or "text")
         else:
             value = from_data(_whole(MessageToDict(request.content)))
+        scenarios = parse_scenarios(value)
         with self._plane.scenario_book() as book:
-            return book.add(value)
+            return book.add(scenarios)
 
 
 def _refusing(run: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.service import SERVICE, ControlService, Row
@@ -13,8 +13,16 @@ from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.plane import Plane
 
 
-def control_operations(plane: Plane) -> Iterator[tuple[Operation, Callable[[Call[Any]], bytes]]]:
-    """Yield the RPCs, each with what answers it: they get no faults, are not recorded, and need the role admin."""
+class Served(NamedTuple):
+    """One RPC of the control API. `long`: as in its row."""
+
+    operation: Operation
+    answer: Callable[[Call[Any]], bytes]
+    long: bool
+
+
+def control_operations(plane: Plane) -> Iterator[Served]:
+    """Yield the RPCs: they get no faults, are not recorded, and need the role admin."""
     control = plane.companion(ControlService)
     for name, row in control.handlers.items():
         operation = Operation(
@@ -26,7 +34,7 @@ def control_operations(plane: Plane) -> Iterator[tuple[Operation, Callable[[Call
             access="admin",
             strict=True,  # a misspelt field would make a rule of all calls
         )
-        yield operation, partial(_answer, plane, control, row)
+        yield Served(operation, partial(_answer, plane, control, row), row.long)
 
 
 def _answer(plane: Plane, control: ControlService, row: Row, call: Call[Any]) -> bytes:

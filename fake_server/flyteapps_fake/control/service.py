@@ -43,12 +43,16 @@ NO_CLUSTER = "no cluster is simulated, as --data-plane none says: apps scale as 
 
 
 class Row(NamedTuple):
-    """One method of the service."""
+    """One method of the service. `long`: whether it may take long without the plane's lock, so that others can go on.
+
+    Long are those that look at all recorded calls, and those with requests of thousands of values.
+    """
 
     request: type[Message]
     response: type[Message]
     handler: Callable[[Any], Message]
     no_side_effects: bool = False
+    long: bool = False
 
 
 class ControlService:
@@ -58,17 +62,17 @@ class ControlService:
         self._plane = plane
         clock, scenarios = ClockService(plane), ScenarioService(plane)
         self.handlers: Mapping[str, Row] = {
-            "AddFaults": Row(pb.AddFaultsRequest, pb.AddFaultsResponse, self._add_faults),
+            "AddFaults": Row(pb.AddFaultsRequest, pb.AddFaultsResponse, self._add_faults, long=True),
             "ListFaults": Row(pb.ListFaultsRequest, pb.ListFaultsResponse, self._list_faults, True),
             "RemoveFaults": Row(pb.RemoveFaultsRequest, pb.RemoveFaultsResponse, self._remove_faults),
             "GetClock": Row(pb.GetClockRequest, pb.GetClockResponse, clock.get, True),
             "AdvanceClock": Row(pb.AdvanceClockRequest, pb.AdvanceClockResponse, clock.advance),
             "ExplainWaits": Row(pb.ExplainWaitsRequest, pb.ExplainWaitsResponse, clock.explain, True),
-            "ListCalls": Row(pb.ListCallsRequest, pb.ListCallsResponse, self._list_calls, True),
-            "VerifyCalls": Row(pb.VerifyCallsRequest, pb.VerifyCallsResponse, self._verify_calls, True),
-            "WriteTest": Row(pb.WriteTestRequest, pb.WriteTestResponse, self._write_test, True),
+            "ListCalls": Row(pb.ListCallsRequest, pb.ListCallsResponse, self._list_calls, True, long=True),
+            "VerifyCalls": Row(pb.VerifyCallsRequest, pb.VerifyCallsResponse, self._verify_calls, True, long=True),
+            "WriteTest": Row(pb.WriteTestRequest, pb.WriteTestResponse, self._write_test, True, long=True),
             "ClearCalls": Row(pb.ClearCallsRequest, pb.ClearCallsResponse, self._clear_calls),
-            "AddScenarios": Row(pb.AddScenariosRequest, pb.AddScenariosResponse, scenarios.add),
+            "AddScenarios": Row(pb.AddScenariosRequest, pb.AddScenariosResponse, scenarios.add, long=True),
             "ListScenarios": Row(pb.ListScenariosRequest, pb.ListScenariosResponse, scenarios.list, True),
             "RemoveScenarios": Row(pb.RemoveScenariosRequest, pb.RemoveScenariosResponse, scenarios.remove),
             "UseScenario": Row(pb.UseScenarioRequest, pb.UseScenarioResponse, scenarios.use),
@@ -152,7 +156,10 @@ class ControlService:
             raise RpcError(Code.FAILED_PRECONDITION, "no call is recorded that matches: there is nothing to repeat")
         with self._plane.scenario_book() as book:
             given = GivenLines(found, self._plane.recorded_loads(), book)
+        try:
             source = write_test(found, self._plane.settings, self._plane.forgotten_calls(), given)
+        except ValueError as error:
+            raise RpcError(Code.RESOURCE_EXHAUSTED, str(error)) from None
         return pb.WriteTestResponse(source=source)
 
     def _clear_calls(self, request: pb.ClearCallsRequest) -> pb.ClearCallsResponse:

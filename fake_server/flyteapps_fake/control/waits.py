@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from flyteapps_control.durations import text_of
 from flyteapps_control.selection import NO_APP, AppGlobs, AppName
@@ -13,10 +14,12 @@ from flyteapps_fake.control.delays import Delayed
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice
 from flyteapps_fake.core.lifecycle import short_name
-from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import PendingTimer
+
+T = TypeVar("T")
 
 AWAITED = {"Watch": "its next event", "TailLogs": "the next lines of the log", "Lease": "an app to lease"}
 """The next message of each kind of stream."""
@@ -92,15 +95,67 @@ def log_notice(notice: Notice) -> None:
     logging.getLogger("flyteapps_fake").warning("%s", notice.message)
 
 
+class _ByApp(Generic[T]):
+    """Items in order by the app that each is about; those that are about none are left out.
+
+    A look-up takes the time of its result, however many items there are: all are sorted once for each combination of
+    parts that names may have.
+    """
+
+    def __init__(self, items: Iterable[tuple[AppName, T]]) -> None:
+        self._items = [(app, item) for app, item in items if app != NO_APP]
+        self._found: dict[tuple[bool, ...], dict[tuple[str, ...], list[T]]] = {}
+
+    def covered(self, selected: AppName) -> Sequence[T]:
+        """Return the items about the app, or about those of a project; an empty part of the name matches all."""
+        parts = tuple(map(bool, selected))
+        found = self._found.get(parts)
+        if found is None:
+            found = self._found[parts] = {}
+            for app, item in self._items:
+                found.setdefault(_key(app, parts), []).append(item)
+        return found.get(_key(selected, parts), ())
+
+    def first(self, selected: AppName) -> T | None:
+        """Return the first of the items that `covered` returns, or None."""
+        found = self.covered(selected)
+        return found[0] if found else None
+
+
+def _key(app: AppName, parts: tuple[bool, ...]) -> tuple[str, ...]:
+    """Return the parts of a name that are looked at."""
+    return tuple(part for part, wanted in zip(app, parts, strict=True) if wanted)
+
+
 class _Explanation:
-    """The facts about all waits: the pending timers, and the apps that are to change by themselves."""
+    """The facts about all waits: the pending timers, and the apps that are to change by themselves.
+
+    What a wait is about is looked up by its app, so that thousands of waits for thousands of apps take a moment.
+    """
 
     def __init__(self, timeline: Timeline, dialect: Dialect) -> None:
         self._timeline = timeline
         self._dialect = dialect
         self._timers = timeline.pending()
         self._by_owner = {each.owner: each for each in self._timers}
+        self._changes = _ByApp((each.app, each) for each in self._timers if each.changes)
         self.moving = dialect.moving()
+        self._moving = _ByApp((each.app, each) for each in self.moving)
+
+    @cached_property
+    def _apps(self) -> _ByApp[tuple[AppName, int]]:
+        """All apps, each with its status."""
+        return _ByApp((name, (name, status)) for name, status in self._dialect.apps())
+
+    @cached_property
+    def _by_scope(self) -> dict[StreamScope, PendingTimer]:
+        """The first progress timer of each scope of a watch."""
+        found: dict[StreamScope, PendingTimer] = {}
+        for each in self._timers:
+            if each.changes and each.progress:
+                for scope in self._dialect.scopes(each.owner):
+                    found.setdefault(scope, each)
+        return found
 
     def of_stream(self, stream: OpenStream) -> Wait:
         """Return the wait of an open stream."""
@@ -111,8 +166,9 @@ class _Explanation:
         if not stream.idle():
             reason = "messages are ready, and its reader has not taken them"
             return self._wait(stream.call, _subject(stream), stream.since, None, reason, awaited)
-        timer = self._by_owner.get(stream) or self._first(self._sees(stream))
-        return self._wait(stream.call, _subject(stream), stream.since, timer, self._nothing(stream), awaited)
+        timer = self._by_owner.get(stream) or self._first(stream)
+        nothing = self._nothing(stream) if timer is None else ""
+        return self._wait(stream.call, _subject(stream), stream.since, timer, nothing, awaited)
 
     def of_delayed(self, delayed: Delayed) -> Wait:
         """Return the wait of a delayed call."""
@@ -123,7 +179,7 @@ class _Explanation:
 
     def of_app(self, app: MovingApp) -> Wait:
         """Return the wait of an app that is to change by itself."""
-        timer = self._first(lambda each: each.app == app.app)
+        timer = self._changes.first(app.app)
         return Wait(
             "",
             str(app.app),
@@ -150,27 +206,23 @@ class _Explanation:
         reason = self._timeline.condition(timer) if timer is not None else nothing
         return Wait(rpc, subject, "", caller, protocol, since, awaited, timer, reason)
 
-    def _first(self, concerns: Callable[[PendingTimer], bool]) -> PendingTimer | None:
-        """Return the first timer of those that concern a wait."""
-        return next((each for each in self._timers if each.changes and concerns(each)), None)
-
-    def _sees(self, stream: OpenStream) -> Callable[[PendingTimer], bool]:
-        """Return whether a timer changes an app that a stream is about."""
+    def _first(self, stream: OpenStream) -> PendingTimer | None:
+        """Return the first timer that changes an app that a stream is about."""
         kind = stream.scope[0] if stream.scope else ""
         if kind == "lease":
-            return lambda each: False
+            return None
         if kind == "cluster":
-            return lambda each: each.progress and stream.scope in self._dialect.scopes(each.owner)
-        return lambda each: each.app != NO_APP and _covers(stream.app, each.app)
+            return self._by_scope.get(stream.scope or ())
+        return self._changes.first(stream.app)
 
     def _nothing(self, stream: OpenStream) -> str:
         """Return why nothing is scheduled for a stream."""
         if stream.scope and stream.scope[0] == "lease":
             return "no app that it may lease is waiting for a cluster"
-        waiting = [each for each in self.moving if _covers(stream.app, each.app)]
+        waiting = self._moving.covered(stream.app)
         if waiting:
             return "nothing is scheduled for it: " + "; ".join(_states(waiting))
-        found = [(name, status) for name, status in self._dialect.apps() if _covers(stream.app, name)]
+        found = self._apps.covered(stream.app)
         if not found:
             return "nothing is scheduled for it: there is no such app"
         states = [f"{name} is {short_name(status)}" for name, status in found[:MAX_NAMED]]
@@ -185,8 +237,3 @@ def _states(apps: Sequence[MovingApp]) -> Iterator[str]:
 def _subject(stream: OpenStream) -> str:
     """Return what a stream is about, such as demo/development/hello, or "cluster east"."""
     return str(stream.app) if stream.app.name else str(stream).partition(" of ")[2]
-
-
-def _covers(selected: AppName, app: AppName) -> bool:
-    """Return whether a request that names an app, a project or nothing is about the app."""
-    return all(not wanted or wanted == part for wanted, part in zip(selected, app, strict=True))

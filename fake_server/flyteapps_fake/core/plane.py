@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flyteapps_control.durations import nanoseconds as duration_ns
 from flyteapps_control.durations import text_of
+from flyteapps_control.fault_table import Prepared
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
 from flyteapps_fake.control.call_log import LoadChange, Record
@@ -324,8 +325,9 @@ class Plane:
 
     def add_faults(self, faults: Iterable[Fault]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
+        rules = [Prepared(each) for each in faults]
         with self._lock:
-            return self._interceptor.add(faults)
+            return self._interceptor.add(rules)
 
     def list_faults(self) -> list[Fault]:
         """Return the rules, in the order in which they were added."""

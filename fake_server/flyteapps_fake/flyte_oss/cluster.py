@@ -77,6 +77,11 @@ class Cluster:
         """Return the encoded App as it is shown now."""
         return encode(self.app(service))
 
+    def encoder(self, service: Service) -> Callable[[], bytes]:
+        """Return a function that returns the encoded App as it is shown now, whenever it is called."""
+        now = self._now(service)
+        return lambda: encode(service.app(self.settings, now))
+
     def _now(self, service: Service) -> int:
         """Return the time of a read. A stopped app is stamped with it, so each read of one has its own time."""
         return self.clock.tick() if service.stopped else self.clock.now()

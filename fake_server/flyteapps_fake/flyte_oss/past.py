@@ -5,6 +5,8 @@ The services of then are those of now, with the later changes undone. The cache 
 
 from __future__ import annotations
 
+from functools import partial
+
 from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
 
 from flyteapps_fake.core.errors import Code, RpcError
@@ -55,7 +57,8 @@ class Past:
         """Return a subscription that begins with the apps of then, and the events since."""
         app_id = watched_id(request)
         shows = self._cluster.shows
-        snapshot = [self._shown(each, self._then) for each in matching(self._services(), app_id) if shows(each)]
+        present = [each for each in matching(self._services(), app_id) if shows(each)]
+        snapshot = [partial(self._shown, each, self._then) for each in present]
         changes = [each for each in self._changes if not each.silent and _name(each) == app_id.name]
         since = [self._event(each) for each in changes if shows(_service_of(each))]
         return self._cluster.streams.subscribe(app_id.name, snapshot, (), since)

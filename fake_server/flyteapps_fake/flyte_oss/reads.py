@@ -113,7 +113,7 @@ class Reads:
         app_id = watched_id(request)
         name = app_id.name
         snapshot = [
-            self._cluster.encoded(each)
+            self._cluster.encoder(each)
             for each in matching(self._cluster.services, app_id)
             if self._cluster.shows(each)
         ]

@@ -7,7 +7,7 @@ just before a Watch is in the snapshot, and its event follows once more.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from flyteapps_fake.core.operations import CREATE_EVENT
@@ -24,6 +24,10 @@ EVENT_DELAY_NS = 5 * MILLISECOND
 """The time after an acknowledged write within which its event may still follow."""
 
 
+Encoder = Callable[[], bytes]
+"""Returns an encoded App, as it was shown when its Watch was opened."""
+
+
 def watch_scope(name: str) -> StreamScope:
     """Return the scope of a Watch of apps with that bare name."""
     return ("name", name)
@@ -35,21 +39,27 @@ def event_of(kind: int, app: bytes) -> bytes:
 
 
 class Subscription(OpenStream):
-    """An open Watch subscription; `sees`: the apps that its caller may see, None for all."""
+    """An open Watch subscription; `sees`: the apps that its caller may see, None for all.
+
+    `snapshot`: what encodes each app, which is done when it is read, so that unread streams don't hold an app each.
+    """
 
     def __init__(
-        self, scope: StreamScope, streams: Streams, snapshot: Iterable[bytes], since: Iterable[bytes], buffer: int
+        self, scope: StreamScope, streams: Streams, snapshot: Iterable[Encoder], since: Iterable[bytes], buffer: int
     ) -> None:
         super().__init__(scope, streams.remove)
         self.sees = streams.sees
-        self._snapshot = deque((*(event_of(CREATE_EVENT, app) for app in snapshot), *since))
+        self._snapshot = deque(snapshot)
+        self._since = deque(since)
         self._queue: deque[tuple[bytes, Cause | None]] = deque()
         self._buffer = buffer
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
         if self._snapshot:
-            return self._snapshot.popleft()
+            return event_of(CREATE_EVENT, self._snapshot.popleft()())
+        if self._since:
+            return self._since.popleft()
         if not self._queue:
             return None
         event, self.cause = self._queue.popleft()
@@ -57,7 +67,7 @@ class Subscription(OpenStream):
         return event
 
     def _ready(self) -> bool:
-        return bool(self._snapshot or self._queue)
+        return bool(self._snapshot or self._since or self._queue)
 
     def feed(self, event: bytes, cause: Cause | None = None) -> None:
         """Queue an event with its cause, or drop it if the stream's buffer is full."""
@@ -77,7 +87,7 @@ class WatchHub(Streams):
         self._buffer = buffer
 
     def subscribe(
-        self, name: str, snapshot: Iterable[bytes], recent: Iterable[bytes], since: Iterable[bytes] = ()
+        self, name: str, snapshot: Iterable[Encoder], recent: Iterable[bytes], since: Iterable[bytes] = ()
     ) -> Subscription:
         """Open a Watch of that bare name; "" receives no events.
 

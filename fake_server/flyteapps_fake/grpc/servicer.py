@@ -89,7 +89,7 @@ class SyncServicer:
             else:
                 handler = self._handler(operation, self._plane.call)
             services.setdefault(operation.service, {})[operation.method] = handler
-        for operation, answer in control_operations(self._plane):
+        for operation, answer, _ in control_operations(self._plane):
             services.setdefault(operation.service, {})[operation.method] = self._handler(operation, answer)
         return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 

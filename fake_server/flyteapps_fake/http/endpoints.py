@@ -45,12 +45,14 @@ class Source(Protocol):
 class Unary(NamedTuple):
     """A unary method: `call` returns the encoded response. Raises RpcError, Postponed.
 
-    `cache`: the cache of the method's responses, None for a method without one.
+    `cache`: the cache of the method's responses, None for a method without one. `in_thread`: whether calls are made in
+    a worker thread, since they may take long without the plane's lock.
     """
 
     operation: Operation
     call: Callable[[Call[Any]], bytes]
     cache: ResponseCache | None = None
+    in_thread: bool = False
 
 
 class Stream(NamedTuple):
@@ -106,7 +108,7 @@ def _service(plane: Plane, method: Method) -> Unary:
 
 def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
     """Yield the methods of the control API."""
-    return (Unary(operation, answer) for operation, answer in control_operations(plane))
+    return (Unary(each.operation, each.answer, in_thread=each.long) for each in control_operations(plane))
 
 
 def app_of(request: Message | None) -> str:

@@ -385,11 +385,13 @@ class _AsyncLogsStub(_AsyncCalls, AppLogsServiceClient):
     pass
 
 
+_NO_WIRE: Any = object()
+"""Instead of an HTTP client of pyqwest, whose runtime wouldn't survive a fork, and which none of these calls uses."""
 _Stub = TypeVar("_Stub", _SyncStub, _SyncLogsStub, _AsyncStub, _AsyncLogsStub)
 
 
-def _made(kind: Callable[[str], _Stub], plane: Plane) -> _Stub:
-    stub = kind("http://in-process")
+def _made(kind: Callable[..., _Stub], plane: Plane) -> _Stub:
+    stub = kind("http://in-process", http_client=_NO_WIRE)
     stub._transport = DirectTransport(plane)  # pyright: ignore[reportPrivateUsage]  # of this file
     return stub
 

@@ -13,9 +13,10 @@ from concurrent.futures import Future
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.core.time.forks import short_lock
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.options import FrontOptions
 from flyteapps_fake.http.page import Page
@@ -47,7 +48,7 @@ class EmbeddedServer:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock = short_lock()
         # the thread must not keep this object or the plane: both may be dropped without being closed
         self._served = plane.shared()
         front = Front(self._served, FrontOptions(server="hypercorn", page=page, uploads=uploads))
@@ -109,6 +110,9 @@ class EmbeddedServer:
         for server in self._grpc:
             server.close(PATIENCE_SECONDS)
         self._thread.join(PATIENCE_SECONDS)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a server can be neither pickled nor copied: pass its URL, server.url, to other processes")
 
     def __enter__(self) -> Self:
         return self

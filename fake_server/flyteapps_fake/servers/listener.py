@@ -10,8 +10,9 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 LOOPBACKS = ("127.0.0.1", "::1")
 """The addresses of `localhost`; many clients try ::1 first."""
@@ -53,6 +54,19 @@ def is_taken(address: str, port: int) -> bool:
     except OSError:
         return False
     return False
+
+
+def abandon_sockets(socks: Iterable[Any]) -> None:
+    """Let go of sockets in a forked child, without an effect on the parent's.
+
+    Their numbers stay in use, by the null device: the objects in the child close them later, and might otherwise close
+    another file.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (sock.fileno() for sock in socks):
+        if number >= 0:
+            os.dup2(nowhere, number, inheritable=False)
+    os.close(nowhere)
 
 
 def raise_file_limit() -> None:

@@ -98,9 +98,9 @@ async def run_pyvoy(
     Raises AddressTaken, StartFailed.
     """
     control = _Control()
+    stop = stop_requested()  # before there is a folder, which a signal would leave behind
     with run_folder() as folder, (folder / "log").open("w+") as log, (folder / "errors").open("w+") as errors:
         listener = await asyncio.start_unix_server(control.serve, folder / "control")
-        stop = stop_requested()
         process = await _start(config, folder, socks, console, errors)
         try:
             if not await _live(process, control, folder / "admin", stop):

@@ -36,7 +36,7 @@ MAX_NAMED = 1_000
 MAX_PROJECT_BYTES = 16 * 1024
 _CREATED_AT = "created_at"
 """The sort key for the order of creation; the message has no such field."""
-_FILTER = re.compile(r"(\w+)\(\s*(\w+)\s*,\s*([^()]*?)\s*\)")
+_FILTER = re.compile(r"(\w+)\(\s*(\w+)\s*,([^()]*)\)")
 _FUNCTIONS: dict[str, Filter.Function] = {
     "eq": Filter.EQUAL,
     "ne": Filter.NOT_EQUAL,
@@ -159,8 +159,8 @@ def _filters(text: str) -> list[Filter]:
             known = ", ".join(f"{function}(FIELD, VALUE)" for function in _FUNCTIONS)
             raise RpcError(Code.INVALID_ARGUMENT, f"filters: {quoted(part)} is invalid; use {known}")
         function = _FUNCTIONS[read[1]]
-        values = re.split(r"\s*[;,]\s*", read[3]) if function == Filter.VALUE_IN else [read[3]]
-        found.append(Filter(function=function, field=read[2], values=values))
+        texts = re.split(r"[;,]", read[3]) if function == Filter.VALUE_IN else [read[3]]
+        found.append(Filter(function=function, field=read[2], values=[text.strip() for text in texts]))
     return found
 
 

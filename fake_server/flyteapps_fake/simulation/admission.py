@@ -24,8 +24,9 @@ from flyteapps_fake.simulation.scenarios import LABEL, VARIABLE, Size
 DEFAULT_SCALEDOWN = 900 * SECOND
 """Idle time before an app scales to zero, if its spec sets none, in nanoseconds."""
 
-UNSIGNED = r"([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
-"""The pattern of a Kubernetes quantity without its sign."""
+UNSIGNED = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
+"""The pattern of a Kubernetes quantity without its sign. Digits can be matched in one way alone, else each of many that
+aren't followed by a suffix is tried as the last one before the missing point."""
 _QUANTITY = re.compile(rf"\+?{UNSIGNED}")
 """A non-negative Kubernetes quantity, such as 500m or 1.5Gi."""
 

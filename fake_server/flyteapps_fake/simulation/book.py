@@ -14,8 +14,7 @@ from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.simulation.files.field_values import nearest
-from flyteapps_fake.simulation.files.located import ScenarioError, Value
-from flyteapps_fake.simulation.files.parsing import parse_scenarios
+from flyteapps_fake.simulation.files.located import ScenarioError
 from flyteapps_fake.simulation.files.sources import Source, Sources, Stamp, as_list, read, stamp_of
 from flyteapps_fake.simulation.given import GivenScenarios
 from flyteapps_fake.simulation.scenarios import Scenario
@@ -112,9 +111,9 @@ class ScenarioBook:
 
     # ---- changes
 
-    def add(self, value: Value) -> list[Scenario]:
+    def add(self, given: Iterable[Scenario]) -> list[Scenario]:
         """Add the scenarios of a file or mapping; those of the same names that were added before go."""
-        scenarios = self._own(parse_scenarios(value))
+        scenarios = self._own(given)
         added = {**self._added, **{each.name: each for each in scenarios}}
         if len(added) > MAX_ADDED:
             raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} added scenarios: remove some")

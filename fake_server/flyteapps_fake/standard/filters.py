@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flyteidl2.app.app_definition_pb2 import App, Spec, Status
 from flyteidl2.common.list_pb2 import Filter
@@ -18,7 +19,10 @@ from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.standard.apps import AppRecord
 
-Predicate = Callable[[AppRecord, "Lazy"], bool]
+Reader = Callable[[AppRecord, "Lazy"], Any]
+"""Returns the value of a field of an app."""
+Test = Callable[[Any], bool]
+"""Tests a value."""
 
 
 class Lazy:
@@ -77,16 +81,27 @@ def compile_filters(filters: Sequence[Filter]) -> Callable[[AppRecord], bool]:
         raise RpcError(
             Code.INVALID_ARGUMENT, f"request.filters: {values:,} values; all filters may have {MAX_VALUES:,}"
         )
-    predicates = [_compile(index, each) for index, each in enumerate(filters)]
+    tests: dict[str, tuple[Reader, list[Test]]] = {}
+    """By field, so that many filters of one field read it once an app."""
+    for index, each in enumerate(filters):
+        read, test = _compile(index, each)
+        tests.setdefault(each.field, (read, []))[1].append(test)
+    fields = list(tests.values())
 
     def matches(record: AppRecord) -> bool:
         lazy = Lazy(record)
-        return all(predicate(record, lazy) for predicate in predicates)
+        for read, wanted in fields:
+            value = read(record, lazy)
+            for test in wanted:
+                if not test(value):
+                    return False
+        return True
 
     return matches
 
 
-def _compile(index: int, each: Filter) -> Predicate:
+def _compile(index: int, each: Filter) -> tuple[Reader, Test]:
+    """Return the reader of the filter's field, and its test of the field's value."""
     where = f"request.filters[{index}] on {quoted(each.field)}"
     function = each.function
     if function not in Filter.Function.values():
@@ -94,23 +109,22 @@ def _compile(index: int, each: Filter) -> Predicate:
     values = list(each.values)
     if each.field in _TEXT_FIELDS:
         _check(where, function, values, _TEXT)
-        get, test = _TEXT_FIELDS[each.field], _text_test(function, values)
-        return lambda record, lazy: test(get(record, lazy))
+        return _TEXT_FIELDS[each.field], _text_test(function, values)
     if each.field in _ENUM_FIELDS:
         _check(where, function, values, _EQUALITY)
         names, value = _ENUM_FIELDS[each.field]
         for name in values:
             if name not in names:
                 raise RpcError(Code.INVALID_ARGUMENT, f"{where}: {quoted(name)} is none of {', '.join(names)}")
-        test = _text_test(function, values)
-        return lambda record, _: test(value(record))
+        return lambda record, _: value(record), _text_test(function, values)
     if each.field in _TIME_FIELDS:
         _check(where, function, values, _ORDER | {Filter.EQUAL, Filter.NOT_EQUAL})
-        time, compare, bound = _TIME_FIELDS[each.field], _COMPARISONS[function], parse_time(where, values[0])
-        return lambda record, lazy: compare(time(record, lazy), bound)
+        compare, bound = _COMPARISONS[function], parse_time(where, values[0])
+        return _TIME_FIELDS[each.field], lambda time: compare(time, bound)
     if each.field.startswith(LABEL_PREFIX) and len(each.field) > len(LABEL_PREFIX):
         _check(where, function, values, _TEXT | _PRESENCE)
-        return _label_test(each.field.removeprefix(LABEL_PREFIX), function, values)
+        key = each.field.removeprefix(LABEL_PREFIX)
+        return lambda _, lazy: lazy.app.metadata.labels.get(key), _label_test(function, values)
     known = ", ".join((*_TEXT_FIELDS, *_ENUM_FIELDS, *_TIME_FIELDS, "labels.KEY"))
     raise RpcError(Code.INVALID_ARGUMENT, f"{where}: no such field; apps are filtered by {known}")
 
@@ -146,17 +160,13 @@ def _text_test(function: int, values: list[str]) -> Callable[[str], bool]:
     return tests[function]
 
 
-def _label_test(key: str, function: int, values: list[str]) -> Predicate:
+def _label_test(function: int, values: list[str]) -> Test:
+    """Return the test of a label's text, None where there is no such label."""
     if function in _PRESENCE:
         wanted = function == Filter.EXISTS
-        return lambda _, lazy: (key in lazy.app.metadata.labels) is wanted
+        return lambda text: (text is not None) is wanted
     test, without = _text_test(function, values), function in _TRUE_WITHOUT_LABEL
-
-    def matches(_: AppRecord, lazy: Lazy) -> bool:
-        labels = lazy.app.metadata.labels
-        return test(labels[key]) if key in labels else without
-
-    return matches
+    return lambda text: without if text is None else test(text)
 
 
 _COMPARISONS: dict[int, Callable[[int, int], bool]] = {

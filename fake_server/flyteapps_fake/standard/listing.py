@@ -89,6 +89,13 @@ def list_apps(
     after = tokens.read(query.token, fingerprint) if query.token else None
     found = _sorted(store, scope, orders, after) if scope is not None else iter(())
     wanted = (r for r in found if consumes(r) and matches(r))
+    total = 0
+    if request.include_total_count and scope is not None:
+        if after is None:  # the first page needs no second pass over all apps
+            whole = list(wanted)
+            total, wanted = len(whole), iter(whole)
+        else:
+            total = sum(1 for r in store.members(scope) if consumes(r) and matches(r))
     page, more = _page(wanted, min(query.limit or DEFAULT_LIMIT, MAX_LIMIT))
     shown = _bare if request.disable_identity_enrichment else _whole
     encoded = b"".join(field(1, shown(record)) for record in page)
@@ -96,9 +103,7 @@ def list_apps(
         last = page[-1]
         values = [SORT_KEYS[order.key](last) for order in orders]
         encoded += field(2, tokens.make(fingerprint, Position(values, last.key)).encode())
-    if request.include_total_count and scope is not None:
-        encoded += uint_field(3, sum(1 for r in store.members(scope) if consumes(r) and matches(r)))
-    return encoded, page
+    return encoded + uint_field(3, total), page
 
 
 def _seen(sees: Sees | None, matches: Callable[[AppRecord], bool]) -> Callable[[AppRecord], bool]:

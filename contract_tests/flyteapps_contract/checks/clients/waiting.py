@@ -144,7 +144,8 @@ async def _deserted(s: ClientContext) -> None:
     while s.plane.viewers:
         gc.collect()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(s.plane.deserted(), 0.05)
+            async with asyncio.timeout(0.05):
+                await s.plane.deserted()
 
 
 # ---- CL-23

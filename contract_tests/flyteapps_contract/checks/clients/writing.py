@@ -106,7 +106,8 @@ async def two_replaces_race(s: ClientContext) -> None:
 
     async def met(call: Callable[[], Awaitable[object]]) -> object:
         try:
-            await asyncio.wait_for(reads.wait(), MEETING_SECONDS)
+            async with asyncio.timeout(MEETING_SECONDS):
+                await reads.wait()
         except (TimeoutError, asyncio.BrokenBarrierError):
             await reads.abort()
         return await call()

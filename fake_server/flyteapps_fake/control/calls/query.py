@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -15,15 +15,11 @@ from flyteapps_control.codes import OK, code_name
 from flyteapps_control.selection import ALL, AppGlobs, rpcs_of
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.control.call_log import Record
+from flyteapps_fake.control.calls.field_paths import MISSING, field_at, value_at
 from flyteapps_fake.core.operations import OPERATIONS
 
-MAX_DIGITS = 9
-"""Digits of an index in a path."""
 NEAREST = 5
 """Calls that an explanation shows."""
-MISSING = object()
-ROOTS = ("app",)
-"""Fields of a request at which a path may begin, as at the request itself."""
 
 
 class Query:
@@ -40,7 +36,7 @@ class Query:
         self._where = {path: _plain(value) for path, value in sorted(select.where.items())}
         requests = [row.request for row in OPERATIONS.values() if self._rpcs is None or row.rpc in self._rpcs]
         for path in self._where:
-            found = [field for request in requests if (field := _field_at(_shape_of(request), path)) is not None]
+            found = [field for request in requests if (field := field_at(_shape_of(request), path)) is not None]
             if requests and not found:
                 kinds = ", ".join(sorted({request.DESCRIPTOR.name for request in requests}))
                 raise ValueError(f"{kinds} {'have' if len(requests) > 1 else 'has'} no field {path!r}")
@@ -91,10 +87,9 @@ class Query:
             yield "it began later"
         if self._where:
             request = record.operation.request.FromString(record.request)
-            fields = MessageToDict(request, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
             for path, value in self._where.items():
-                there = _at(fields, path)
-                if not _equal(there, value, _field_at(_shape_of(type(request)), path)):
+                there = value_at(request, path)
+                if not _equal(there, value, field_at(_shape_of(type(request)), path)):
                     yield f"{path} is {'not there' if there is MISSING else repr(there)}"
 
 
@@ -151,55 +146,5 @@ def _check_value(path: str, value: Any, found: Sequence[FieldDescriptor]) -> Non
         raise ValueError(f"{path} is never {value!r}: there are {', '.join(dict.fromkeys(names))}")
 
 
-def _at(fields: Mapping[str, Any], path: str) -> Any:
-    for root in (fields, *(fields[name] for name in ROOTS if isinstance(fields.get(name), dict))):
-        found = _inside(root, path.split("."))
-        if found is not MISSING:
-            return found
-    return MISSING
-
-
-def _inside(value: Any, names: Sequence[str]) -> Any:
-    """Return what is at a path in data; a key of a map may have dots."""
-    if not names:
-        return value
-    if isinstance(value, list):
-        elements, name = cast("list[Any]", value), names[0]
-        inside = name.isdecimal() and len(name) <= MAX_DIGITS and int(name) < len(elements)
-        return _inside(elements[int(name)], names[1:]) if inside else MISSING
-    if isinstance(value, dict):
-        data = cast("dict[str, Any]", value)
-        for count in range(1, len(names) + 1):
-            key = ".".join(names[:count])
-            if key in data and (found := _inside(data[key], names[count:])) is not MISSING:
-                return found
-    return MISSING
-
-
 def _shape_of(request: type[Message]) -> Descriptor:
     return cast("Descriptor", request.DESCRIPTOR)
-
-
-def _field_at(shape: Descriptor, path: str) -> FieldDescriptor | None:
-    """Return the field at a path in a message of that type, or in its app; None where there is none."""
-    roots = [shape, *(field.message_type for field in shape.fields if field.name in ROOTS and field.message_type)]
-    found = (_reached(root, path.split(".")) for root in roots)
-    return next((field for field in found if field is not None), None)
-
-
-def _reached(shape: Descriptor, names: Sequence[str]) -> FieldDescriptor | None:
-    field: FieldDescriptor | None = shape.fields_by_name.get(names[0])
-    if field is None:
-        return None
-    rest = names[1:]
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        return field.message_type.fields_by_name["value"] if rest else field
-    if field.is_repeated and rest and rest[0].isdecimal():
-        rest = rest[1:]
-    if not rest:
-        return field
-    if field.message_type is None:
-        return None
-    if field.message_type.full_name.startswith("google.protobuf."):
-        return field
-    return _reached(field.message_type, rest)

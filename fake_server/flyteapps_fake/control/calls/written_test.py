@@ -31,6 +31,8 @@ SETTINGS = (
 """The settings that a test gets where they aren't the default: those that decide how a call ends."""
 NOT_REPEATED = ("delay", "stale")
 """Effects that depend on when a rule was added, or on time that passes during a call."""
+MAX_CHARACTERS = 4 * 1024 * 1024
+"""Characters of a test: clients accept answers of 4 MiB."""
 CODE_OF = '''
 def code_of(call: Callable[[], object]) -> str:
     """Return the code with which a call ends."""
@@ -47,7 +49,7 @@ def code_of(call: Callable[[], object]) -> str:
 def write_test(records: Sequence[Record], settings: Settings, forgotten: int, given: GivenLines) -> str:
     """Return the source of a test that repeats the calls. `forgotten`: how many older ones there were.
 
-    `given`: the lines about the scenarios and loads of its apps.
+    `given`: the lines about the scenarios and loads of its apps. Raises ValueError where it would be too long.
     """
     imports = Imports()
     start = _start(records, settings)
@@ -66,13 +68,21 @@ def write_test(records: Sequence[Record], settings: Settings, forgotten: int, gi
             body.append(f"at({text_of_seconds(time_ns - start)})")
             now = time_ns
 
-    for record in records:
+    size = 0
+    for index, record in enumerate(records):
         for time_ns, line in given.loads_before(record.number, record.time_ns):
             move(time_ns)
             body.append(line)
         move(record.time_ns)
         body += given.scenarios_of(record)
-        body += _call(record, imports, streams)
+        lines = list(_call(record, imports, streams))
+        body += lines
+        size += sum(map(len, lines))
+        if size > MAX_CHARACTERS:
+            raise ValueError(
+                f"the test would have more than {MAX_CHARACTERS:,} characters with {index + 1} of these {len(records)} "
+                "calls: select fewer, such as those of one app"
+            )
     for record in streams:
         last = _last_message_ns(record, records)
         for time_ns, line in given.loads_before(sys.maxsize, last):

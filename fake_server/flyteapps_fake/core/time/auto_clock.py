@@ -237,8 +237,8 @@ class AutoClock:
             return ""
         if moving.polled_at is not None:
             return f"a client polls it, for a step each {POLL_STEP:g} s of real time"
-        scopes = (moving.scope, *self._planner.scopes(key))
-        if any(stream.waiting for scope in scopes for stream in self._planner.streams.of(scope)):
+        watched = (self._watched.get(scope) for scope in (moving.scope, *self._planner.scopes(key)))
+        if any(each is not None and each.confirmed_at() is not None for each in watched):
             return f"a client waits for it, and it goes on once no client has touched it for {QUIET:g} s of real time"
         return "time stands still until a client waits for it, by reading from a Watch of it, or by a second Get"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.streams import OpenStream
@@ -82,6 +82,18 @@ class Timeline:
         """The functions that are called when timers may have changed."""
         self.handle(CATCH_UP, lambda _: None, "stale reads show its next change", self._caught_up, changes=False)
         forks.register(self)
+
+    def forked(self) -> None:
+        """See Inherited. The threads and loops of the streams' readers, and of the servers, are the parent's."""
+        self.on_schedule.clear()
+        for stream in self._planner.streams.all() if self._planner is not None else ():
+            stream.wake = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a plane lives in one process and can be neither pickled nor copied: "
+            "serve it, and pass the URL, plane.serve().url, to other processes"
+        )
 
     def attach(self, planner: Planner) -> None:
         """Set the planner."""

@@ -131,7 +131,8 @@ class _Calls:
                 check_deadline(exchange.until)
                 call = exchange.call(endpoint.operation, request)
                 try:
-                    answer = endpoint.call(call)
+                    in_thread = endpoint.in_thread
+                    answer = await asyncio.to_thread(endpoint.call, call) if in_thread else endpoint.call(call)
                 except Postponed as postponed:
                     answer = await outcome(postponed, call.deadline, LIVE.get())
                 return await self._shown(endpoint, answer, raw.json)

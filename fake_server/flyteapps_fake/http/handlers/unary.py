@@ -1,11 +1,13 @@
 """The hot path of unary calls in binary, over Connect and gRPC: limits, decoding and the call in one coroutine.
 
-It never suspends once the body is there. A Get takes 0.54 (gRPC) to 0.70 (Connect) of the time on connectrpc's way,
-which answers all other forms (see general.py): parity with bare ASGI, by `tests/benchmarks/bench_serving.py`.
+It never suspends once the body of a small request is there, but for the methods that run in a thread. A Get takes 0.54
+(gRPC) to 0.70 (Connect) of the time on connectrpc's way, which answers all other forms (see general.py): parity with
+bare ASGI, by `tests/benchmarks/bench_serving.py`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from flyteapps_fake.control.effects import Postponed
@@ -75,7 +77,12 @@ class UnaryHandler:
                 exchange.request = request = decode(endpoint.operation.request, body, self._request_limits)
                 call = exchange.call(endpoint.operation, request)
                 try:
-                    answer = cache.read(body, call) if cache is not None else endpoint.call(call)
+                    if cache is not None:
+                        answer = cache.read(body, call)
+                    elif endpoint.in_thread:
+                        answer = await asyncio.to_thread(endpoint.call, call)
+                    else:
+                        answer = endpoint.call(call)
                 except Postponed as postponed:
                     client = LiveStream(exchange.receive, body, self._polled)
                     answer = await outcome(postponed, until, client)

@@ -56,6 +56,8 @@ class Connection(TCPServer):
     idle = True
     """Whether it has no request."""
     _ending = False
+    _read = False
+    """Whether the client has sent its last byte."""
 
     def __init__(self, *arguments: Any) -> None:
         """Take the arguments of hypercorn's class."""
@@ -95,6 +97,8 @@ class Connection(TCPServer):
         """Write bytes of the protocol, end the connection, or note whether it has a request."""
         if isinstance(event, Updated):
             self.idle = event.idle
+            if event.idle and self._read:  # waiting for another request would keep the socket until that times out
+                return
         if isinstance(event, RawData) and self.writer.transport.is_closing():
             await self.protocol.handle(Closed())  # asyncio would only log that the client is gone
         elif isinstance(event, Closed):
@@ -118,6 +122,7 @@ class Connection(TCPServer):
             while data := await self.reader.read(MAX_RECV):
                 if not self._ending:
                     await self.protocol.handle(RawData(data))
+        self._read = True
         await self.protocol.handle(Closed())
         await self.idle_task.stop()  # else the socket stays in CLOSE_WAIT until the keep-alive time is over
 

@@ -7,6 +7,7 @@ patched. Each change in this package answers something seen on hypercorn 0.18, a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import sys
@@ -18,10 +19,11 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
+from flyteapps_fake.core.time.forks import register_inherited
 from flyteapps_fake.http.limits import KEEP_ALIVE_SECONDS, Limits
 from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 from flyteapps_fake.servers.hypercorn.connections import Connection
-from flyteapps_fake.servers.listener import BACKLOG, max_connections
+from flyteapps_fake.servers.listener import BACKLOG, abandon_sockets, max_connections
 
 if TYPE_CHECKING:
     from flyteapps_fake.http.front import Front
@@ -32,6 +34,8 @@ GRACE_SECONDS = 0.6
 """Time that connections with an open call may take to end by themselves once the server closes."""
 CANCEL_SECONDS = 0.2
 """Time that connections may take to end once they are cancelled."""
+SETTLING_TURNS = 5
+"""Turns of the loop in which a connection that was just accepted gets to its protocol."""
 MAX_ACCEPTED_PER_TURN = 16
 """Connections that are accepted before others have a turn of the loop; listener.py bounds those that may wait."""
 
@@ -64,6 +68,12 @@ class PortableServer:
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._max_connections = max_connections(console=console)
         self._servers: list[asyncio.Server] = []
+        register_inherited(self)
+
+    def forked(self) -> None:
+        """See Inherited. Nothing serves the sockets in a child, whose copies would keep clients waiting for answers."""
+        transports = (connection.writer.transport for connection in self._connections.values())
+        abandon_sockets([*self._socks, *(transport.get_extra_info("socket") for transport in transports)])
 
     async def start(self) -> None:
         """Start to accept connections."""
@@ -83,6 +93,11 @@ class PortableServer:
 
     async def close(self) -> None:
         """Accept no more connections, end those without a call at once, and cut those that don't end in time."""
+        with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
+            for sock in self._socks:
+                asyncio.get_running_loop().remove_reader(sock)
+        for _ in range(SETTLING_TURNS):  # asyncio forgets to close a connection that it accepts as its server closes
+            await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         await self._context.terminated.set()

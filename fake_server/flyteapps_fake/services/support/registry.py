@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.time.forks import short_lock
 
 Key = TypeVar("Key", bound=Hashable)
 MAX_ENTRIES = 10_000
@@ -34,7 +34,7 @@ class Registry(Generic[Key]):
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._lock = threading.Lock()
+        self._lock = short_lock()
 
     def __contains__(self, key: Key) -> bool:
         return key in self._entries
