@@ -118,7 +118,8 @@ class DataPlane:
         cluster = plane.use(lambda dialect: dialect.local_cluster)
         assert isinstance(cluster, LocalCluster)
         self._cluster = LockedCluster(plane, cluster)
-        sweep(self.directories.prefix)
+        if not self.directories.is_temporary:
+            sweep(self.directories.prefix)
         plane.use(lambda dialect: dialect.choose_ports(free_app_port))
         plane.run(lambda: cluster.listen(self._changed))
 

@@ -36,7 +36,7 @@ class Directories:
     """The directories under `root`; a temporary one, which `close` removes, where that is None."""
 
     def __init__(self, root: str | None) -> None:
-        self._temporary = root is None
+        self.is_temporary = root is None
         self.root = Path(tempfile.mkdtemp(prefix="flyteapps-")) if root is None else Path(root)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(self.root / "lock")
@@ -86,7 +86,7 @@ class Directories:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        if self._temporary:
+        if self.is_temporary:
             shutil.rmtree(self.root, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 
 from flyteapps_fake.simulation.log_lines import BACKLOG, Line
@@ -49,6 +50,10 @@ class Log:
         if not system and text.strip():
             self.last = text.strip()
         return line
+
+    def tail(self, count: int) -> list[str]:
+        """Return the texts of the last lines, the oldest first."""
+        return [line.text for line in islice(reversed(self._lines), count)][::-1]
 
     def between(self, after: int, until: int) -> list[Line]:
         """Return the lines later than `after`, up to and including `until`, in order."""

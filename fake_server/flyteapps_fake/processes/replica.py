@@ -47,6 +47,11 @@ TURN_SECONDS = 5.0
 MAX_SHOWN = 500
 """Characters of a log line in a message."""
 
+IN_USE = ("address already in use", "eaddrinuse")
+"""What programs say of a port that another one has."""
+LOOKED_THROUGH = 50
+"""The last lines that are searched for it."""
+
 Secrets = Callable[[AppName, str, str], bytes | None]
 """Returns the value of a secret for an app, by its group and key."""
 
@@ -80,11 +85,15 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last failure of a replica. `lasting`: trying again at once can't help."""
+    """The last failure of a replica. `lasting`: trying again at once can't help.
+
+    `port_in_use`: it says that the port it wants is another program's.
+    """
 
     message: str
     substate: int = Status.SUBSTATE_UNSPECIFIED
     lasting: bool = False
+    port_in_use: bool = False
 
 
 class Replica:
@@ -151,15 +160,21 @@ class Replica:
                 self.crashes += 1
                 self.backend = None
                 self.state = State.WAITING
+                if self.failure.port_in_use:  # it may have its container's port as soon as the one before has ended
+                    self._release_port()
                 delay = min(self._workshop.settings.retry_seconds * 2 ** (self.crashes - 1), LONGEST_RETRY_SECONDS)
                 self.note(f"{self.failure.message}; it is started again in {delay:g} s")
                 self._changed()
                 await asyncio.sleep(delay)
                 self.state = State.STARTING
         finally:
-            if self.port:
-                self._workshop.ports.release(self.port)
+            self._release_port()
             self._file.close()
+
+    def _release_port(self) -> None:
+        if self.port:
+            self._workshop.ports.release(self.port)
+            self.port = 0
 
     async def _once(self) -> Failure:
         """Start the program and stay with it until it ends; return how it failed."""
@@ -270,7 +285,8 @@ class Replica:
             return Failure(f"was killed: it started too many processes{self._shown_line()}")
         if os.waitstatus_to_exitcode(status) == 0 and not was_ready:
             how += " before its port opened: a server has to keep running"
-        return Failure(f"{how}{self._shown_line()}")
+        in_use = any(text in line.lower() for line in self.log.tail(LOOKED_THROUGH) for text in IN_USE)
+        return Failure(f"{how}{self._shown_line()}", port_in_use=in_use)
 
     def _shown_line(self) -> str:
         return f": {self.log.last[:MAX_SHOWN]}" if self.log.last else ""

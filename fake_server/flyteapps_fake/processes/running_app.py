@@ -141,7 +141,7 @@ class RunningApp:
             self._set_route(held)
             return
         self._scale(held)
-        if self._before and any(each.is_ready for each in self.replicas):
+        if self._before and any(each.is_ready or _wants_the_port(each) for each in self.replicas):
             self._retire(self._before)
         self._report(held)
         self._set_route(held)
@@ -307,6 +307,11 @@ class RunningApp:
             return None
         self._reported = reported
         return self._cluster.report(self._key, revision, status, substate, message, replicas)
+
+
+def _wants_the_port(replica: Replica) -> bool:
+    """Return whether it failed for a port that the revision before may have: its code has one port."""
+    return replica.failure is not None and replica.failure.port_in_use
 
 
 def _capital(text: str) -> str:
