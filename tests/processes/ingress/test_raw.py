@@ -45,6 +45,12 @@ async def echo(port: int, *messages: bytes) -> list[bytes]:
         return [message async for message in call]
 
 
+async def call(port: int, message: bytes) -> bytes:
+    """Make a unary call: one of a stream that is refused while it sends may report that it could not send."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        return await channel.unary_unary("/s/m")(message)
+
+
 async def test_grpc_passes(running: Running) -> None:
     """A stream of messages, a large one among them, comes back; the connection is counted and logged."""
     async with echo_server(2) as backend:
@@ -60,11 +66,11 @@ async def test_grpc_passes(running: Running) -> None:
 async def test_a_connection_waits_for_a_replica(running: Running) -> None:
     """A call to a sleeping app wakes it, and is answered once a replica is there."""
     route = await running.app(raw=True)
-    call = asyncio.create_task(echo(route.port, b"a"))
+    waiting = asyncio.create_task(echo(route.port, b"a"))
     await until(lambda: running.wakes)
     async with echo_server() as backend:
         route.set((backend,), None)
-        assert await call == [b"a"]
+        assert await waiting == [b"a"]
 
 
 async def test_the_reason_is_the_error_of_the_call(running: Running) -> None:
@@ -73,7 +79,7 @@ async def test_the_reason_is_the_error_of_the_call(running: Running) -> None:
     route.set((), no_replica("it is STOPPED, 100% \N{SNOWMAN}"))
     for _ in range(2):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await echo(route.port, bytes(1 << 20))
+            await call(route.port, bytes(1 << 20))
         assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
         assert raised.value.details() == "The app p/d/demo: it is STOPPED, 100% \N{SNOWMAN}"
     assert running.wakes == 2
@@ -95,7 +101,7 @@ async def test_an_app_that_needs_tokens_is_not_passed(running: Running) -> None:
     async with echo_server() as backend:
         route = await running.app(backend, raw=True, requires_auth=True)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await echo(route.port, b"a")
+            await call(route.port, b"a")
         assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
         assert "set requires_auth=False" in (raised.value.details() or "")
 

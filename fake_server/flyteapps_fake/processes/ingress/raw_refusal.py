@@ -78,7 +78,7 @@ class RawRefusal(asyncio.Protocol):
                 http2.send_headers(stream, self._trailers(), end_stream=True)
         if streams:
             http2.close_connection()
-            self._finish(http2.data_to_send())
+            self._finish(http2.data_to_send(), closes=False)  # the client closes: it may still be sending
         else:
             self._transport.write(http2.data_to_send())
 
@@ -91,11 +91,11 @@ class RawRefusal(asyncio.Protocol):
             ("grpc-message", message),
         ]
 
-    def _finish(self, data: bytes) -> None:
+    def _finish(self, data: bytes, *, closes: bool = True) -> None:
         self._answered = True
         self._early = b""
         self._transport.write(data)
-        if self._transport.can_write_eof():
+        if closes and self._transport.can_write_eof():
             self._transport.write_eof()
         self._closing.cancel()
         self._closing = asyncio.get_running_loop().call_later(CLOSING_SECONDS, reset, self._transport)
