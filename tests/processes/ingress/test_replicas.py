@@ -145,7 +145,7 @@ async def test_an_app_that_is_gone_is_502(running: Running) -> None:
     route = await running.app(await gone(running, 4))
     response = await (await running.client(route)).request(GET)
     assert response.status == 502 and response.one(b"retry-after") == b"1"
-    assert "The app p/d/demo: replica 4 accepts no connections" in message_of(response)
+    assert message_of(response) == "The app p/d/demo: replica 4 accepts no connections: Connection refused."
 
 
 async def test_an_idempotent_request_is_repeated_once(running: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from aiohttp import ClientError
 from aiohttp.http import HttpProcessingError, RawResponseMessage
@@ -13,11 +14,16 @@ from flyteapps_fake.processes.ingress.upstream import Upstream, Upstreams
 from flyteapps_fake.processes.routes import Backend
 
 
+def reason_of(error: OSError) -> str:
+    """Return why a connection failed: asyncio's own text has the address instead."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
 class Unreachable(Exception):  # noqa: N818  # reads as what happened
     """A replica that accepts no connection."""
 
     def __init__(self, error: OSError) -> None:
-        super().__init__(error.strerror or str(error))
+        super().__init__(reason_of(error))
         self.errno = error.errno
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from socket import socket
 
+from flyteapps_fake.processes.ingress.attempt import reason_of
 from flyteapps_fake.processes.ingress.limits import BUFFER_BYTES, MAX_IN_FLIGHT
 from flyteapps_fake.processes.ingress.raw_refusal import UNAUTHENTICATED, UNAVAILABLE, RawRefusal
 from flyteapps_fake.processes.ingress.relay import End, Relay
@@ -159,6 +160,6 @@ async def _connect(end: End, backend: Backend) -> str | None:
     except BaseException as error:
         backend.in_flight -= 1
         if isinstance(error, OSError):
-            return error.strerror or str(error)
+            return reason_of(error)
         raise
     return None
