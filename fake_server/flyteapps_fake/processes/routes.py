@@ -118,34 +118,32 @@ def _in_flight(backend: Backend) -> int:
 
 
 class Routes:
-    """The routes of all apps, by their ports, host names and names."""
+    """The routes of all apps, by their host names, subdomains and names."""
 
     def __init__(self) -> None:
-        self._by_port: dict[int, Route] = {}
         self._by_host: dict[str, Route] = {}
         self._by_label: dict[str, Route] = {}
         self._by_app: dict[AppName, Route] = {}
 
     def __iter__(self) -> Iterator[Route]:
-        return iter(self._by_port.values())
+        return iter(self._by_app.values())
 
     def add(self, route: Route) -> None:
-        """Add a route, in the place of that app's one before."""
+        """Add a route, in the place of that app's one before, or of its own names before they changed."""
         self.remove(route.app)
-        self._by_port[route.port] = self._by_app[route.app] = route
+        self._by_app[route.app] = route
         if route.label:
             self._by_label[route.label] = route
         for host in route.hosts:
             self._by_host[host] = route
 
     def remove(self, app: AppName) -> Route | None:
-        """Remove an app's route, and return it."""
+        """Remove an app's route, under all names that it had, and return it."""
         route = self._by_app.pop(app, None)
         if route is not None:
-            self._by_port.pop(route.port, None)
-            self._by_label.pop(route.label, None)
-            for host in route.hosts:
-                self._by_host.pop(host, None)
+            for names in (self._by_label, self._by_host):
+                for name in [name for name, each in names.items() if each is route]:
+                    del names[name]
         return route
 
     def of_host(self, host: str) -> Route | None:

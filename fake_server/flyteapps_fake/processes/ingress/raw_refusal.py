@@ -74,8 +74,7 @@ class RawRefusal(asyncio.Protocol):
             self._finish(http2.data_to_send())
             return
         for stream in streams:
-            if stream is not None:
-                http2.send_headers(stream, self._trailers(), end_stream=True)
+            http2.send_headers(stream, self._trailers(), end_stream=True)
         if streams:
             http2.close_connection()
             self._finish(http2.data_to_send(), closes=False)  # the client closes: it may still be sending
