@@ -22,7 +22,7 @@ from flyteapps_fake.processes.ingress.limits import (
     MAX_FIELDS,
     MAX_LINE_BYTES,
 )
-from flyteapps_fake.processes.ingress.relay import reset
+from flyteapps_fake.processes.ingress.passing.relay import reset
 from flyteapps_fake.servers.listener import BACKLOG, max_connections
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

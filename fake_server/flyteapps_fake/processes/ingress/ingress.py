@@ -1,4 +1,4 @@
-"""The ports of apps and the router, which find the app that a request is for. `exchange.py` passes the request.
+"""The ports of apps and the router, which find the app that a request is for. `passing/exchange.py` passes the request.
 
 It runs on the event loop of the data plane, which changes the routes.
 """
@@ -22,9 +22,9 @@ from flyteapps_fake.processes.ingress.client_side import Site, connection_count,
 from flyteapps_fake.processes.ingress.destinations import Destination, NoApp, Redirect, destination, route_of_host
 from flyteapps_fake.processes.ingress.incoming import Incoming
 from flyteapps_fake.processes.ingress.limits import GRACE_SECONDS
-from flyteapps_fake.processes.ingress.raw import RawSite
+from flyteapps_fake.processes.ingress.passing.raw import RawSite
+from flyteapps_fake.processes.ingress.passing.upstream import Upstreams
 from flyteapps_fake.processes.ingress.serving import Log, Serving, serve_page, write_answer
-from flyteapps_fake.processes.ingress.upstream import Upstreams
 from flyteapps_fake.processes.routes import Backend, Route, Routes
 from flyteapps_fake.servers.listener import listening_sockets, loopbacks
 

@@ -13,13 +13,13 @@ from flyteapps_fake.processes.ingress.access import Authorize, check_token
 from flyteapps_fake.processes.ingress.answers import Answer, Refused, encode
 from flyteapps_fake.processes.ingress.client_side import written
 from flyteapps_fake.processes.ingress.destinations import Destination
-from flyteapps_fake.processes.ingress.exchange import Exchange
 from flyteapps_fake.processes.ingress.heads import forwarded
 from flyteapps_fake.processes.ingress.incoming import Incoming
 from flyteapps_fake.processes.ingress.limits import MAX_IN_FLIGHT, MAX_SHOWN_CHARACTERS, RETRY_SECONDS
-from flyteapps_fake.processes.ingress.relay import reset
+from flyteapps_fake.processes.ingress.passing.exchange import Exchange
+from flyteapps_fake.processes.ingress.passing.relay import reset
+from flyteapps_fake.processes.ingress.passing.upstream import Upstreams
 from flyteapps_fake.processes.ingress.request_line import RequestLine
-from flyteapps_fake.processes.ingress.upstream import Upstreams
 from flyteapps_fake.processes.routes import Route
 
 Log = Callable[[RequestLine], None]

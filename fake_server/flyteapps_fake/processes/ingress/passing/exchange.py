@@ -16,13 +16,13 @@ from aiohttp.http import HttpProcessingError, HttpVersion11, RawResponseMessage
 from aiohttp.streams import StreamReader
 
 from flyteapps_fake.processes.ingress.answers import Answer, Refused, status_line, unavailable
-from flyteapps_fake.processes.ingress.attempt import Attempt, Broken, Garbage, Unreachable
-from flyteapps_fake.processes.ingress.body import Body
 from flyteapps_fake.processes.ingress.client_side import written
 from flyteapps_fake.processes.ingress.heads import Fields, head, response_fields
 from flyteapps_fake.processes.ingress.limits import RETRY_SECONDS
-from flyteapps_fake.processes.ingress.relay import Relay, reset, take_over
-from flyteapps_fake.processes.ingress.upstream import Upstream, Upstreams
+from flyteapps_fake.processes.ingress.passing.attempt import Attempt, Broken, Garbage, Unreachable
+from flyteapps_fake.processes.ingress.passing.body import Body
+from flyteapps_fake.processes.ingress.passing.relay import Relay, reset, take_over
+from flyteapps_fake.processes.ingress.passing.upstream import Upstream, Upstreams
 from flyteapps_fake.processes.routes import Backend, Route
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})

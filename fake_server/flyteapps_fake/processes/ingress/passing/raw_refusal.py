@@ -15,7 +15,7 @@ from h2.exceptions import ProtocolError
 
 from flyteapps_fake.processes.ingress.answers import Answer, encode
 from flyteapps_fake.processes.ingress.limits import CLOSING_SECONDS, HEAD_SECONDS
-from flyteapps_fake.processes.ingress.relay import reset
+from flyteapps_fake.processes.ingress.passing.relay import reset
 
 UNAVAILABLE, UNAUTHENTICATED = 14, 16
 """The codes of gRPC."""

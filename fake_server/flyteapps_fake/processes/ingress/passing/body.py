@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.http import StreamWriter
 
 from flyteapps_fake.processes.ingress.heads import Fields
-from flyteapps_fake.processes.ingress.upstream import Upstream
+from flyteapps_fake.processes.ingress.passing.upstream import Upstream
 
 
 class Body:

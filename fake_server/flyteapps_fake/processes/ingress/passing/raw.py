@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from socket import socket
 
-from flyteapps_fake.processes.ingress.attempt import reason_of
 from flyteapps_fake.processes.ingress.limits import BUFFER_BYTES, MAX_IN_FLIGHT
-from flyteapps_fake.processes.ingress.raw_refusal import UNAUTHENTICATED, UNAVAILABLE, RawRefusal
-from flyteapps_fake.processes.ingress.relay import End, Relay
+from flyteapps_fake.processes.ingress.passing.attempt import reason_of
+from flyteapps_fake.processes.ingress.passing.raw_refusal import UNAUTHENTICATED, UNAVAILABLE, RawRefusal
+from flyteapps_fake.processes.ingress.passing.relay import End, Relay
 from flyteapps_fake.processes.ingress.request_line import RequestLine
 from flyteapps_fake.processes.routes import Backend, Route
 from flyteapps_fake.servers.listener import BACKLOG

@@ -9,8 +9,8 @@ from aiohttp import ClientError
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 
-from flyteapps_fake.processes.ingress.body import Body
-from flyteapps_fake.processes.ingress.upstream import Upstream, Upstreams
+from flyteapps_fake.processes.ingress.passing.body import Body
+from flyteapps_fake.processes.ingress.passing.upstream import Upstream, Upstreams
 from flyteapps_fake.processes.routes import Backend
 
 
