@@ -21,7 +21,8 @@ from flyteapps_fake.http.protocol.wire import FRAME_HEAD, Event, Receive, discar
 T = TypeVar("T")
 
 MAX_HELD_BYTES = 128 * 1024 * 1024
-"""Bound of all arriving bodies together; above it, those of more than SMALL_BYTES are refused."""
+"""Bound of all arriving bodies together; above it, those of more than SMALL_BYTES are refused, and above twice as much
+all."""
 SMALL_BYTES = 64 * 1024
 
 
@@ -62,10 +63,17 @@ class RequestTimeouts:
         try:
             event = await exchange.receive()
             body: bytes = event.get("body", b"")
-            if event["type"] != "http.request" or len(body) > SMALL_BYTES:
+            more: bool = event.get("more_body", False)
+            crowded = more and self._held > 2 * MAX_HELD_BYTES
+            if event["type"] != "http.request" or len(body) > SMALL_BYTES or crowded:
                 body = await self._parts(event, self._timed(exchange))
-            elif event.get("more_body", False):
-                event = await exchange.receive()
+            elif more:
+                held = len(body)
+                self._held += held
+                try:
+                    event = await exchange.receive()
+                finally:
+                    self._held -= held
                 if event["type"] != "http.request" or event.get("body") or event.get("more_body", False):
                     body = await self._parts(event, self._timed(exchange), body)
             self._check(exchange)
@@ -117,7 +125,7 @@ class RequestTimeouts:
     def _refusal(self, size: int) -> RpcError | None:
         if size > self._max_bytes + FRAME_HEAD:
             return too_large(self._max_bytes)
-        if size > SMALL_BYTES and self._held > MAX_HELD_BYTES:
+        if self._held > (MAX_HELD_BYTES if size > SMALL_BYTES else 2 * MAX_HELD_BYTES):
             return RpcError(
                 Code.RESOURCE_EXHAUSTED,
                 f"{MAX_HELD_BYTES:,} bytes of requests are arriving, as many as this server accepts at once: try again",

@@ -22,6 +22,8 @@ from flyteapps_fake.standard.apps import AppKey
 APPS = "/apps/"
 """The prefix of the paths of apps."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_NETLOC_ODDITIES = frozenset("@\\")
+"""Characters around a host that clients disagree about: no public URL has one."""
 
 
 def generated_subdomain(seed: int, key: AppKey, incarnation: int) -> str:
@@ -68,6 +70,8 @@ class Hosts:
         """Return the ingress of an app with that configuration; refuse a bad or taken name, and change nothing."""
         if config.subdomain and not is_label(config.subdomain):
             raise _invalid("subdomain", config.subdomain, "is not one label of a DNS name")
+        if f"{config.subdomain.lower()}.{self._base}" in self._reserved:
+            raise _invalid("subdomain", config.subdomain, "makes the plane's own host: give another one")
         if config.cname:
             if not is_hostname(config.cname):
                 raise _invalid("cname", config.cname, "is not a DNS name")
@@ -113,6 +117,8 @@ class Hosts:
             host = parts.hostname or ""
             port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
         except ValueError:
+            return None
+        if not _NETLOC_ODDITIES.isdisjoint(parts.netloc):
             return None
         own_port = self._port or _DEFAULT_PORTS[self._settings.ingress_scheme]
         ports = {own_port} if host.endswith("." + self._base) else set[int]()
