@@ -22,8 +22,6 @@ from flyteapps_fake.standard.apps import AppKey
 APPS = "/apps/"
 """The prefix of the paths of apps."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_NETLOC_ODDITIES = frozenset("@\\")
-"""Characters around a host that clients disagree about: no public URL has one."""
 
 
 def generated_subdomain(seed: int, key: AppKey, incarnation: int) -> str:
@@ -118,7 +116,7 @@ class Hosts:
             port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
         except ValueError:
             return None
-        if not _NETLOC_ODDITIES.isdisjoint(parts.netloc):
+        if "@" in parts.netloc:  # of a user's name, which no public URL has
             return None
         own_port = self._port or _DEFAULT_PORTS[self._settings.ingress_scheme]
         ports = {own_port} if host.endswith("." + self._base) else set[int]()
