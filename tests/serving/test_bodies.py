@@ -15,16 +15,16 @@ from .test_edges import CREATE, PROTO
 from .test_limits import answered
 from .usage import Usage
 
-CLIENTS = 200
+CLIENTS = 300
 PART = bytes(4_000_000)
-SERVERS_BYTES = 256 * 1024 * 1024
-"""Bytes for the buffers of the server itself, a MiB and a quarter a connection, and for parts on their way."""
+SERVERS_BYTES = 512 * 1024 * 1024
+"""Bytes for the buffers of the server itself, and for parts on their way to a busy process."""
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_clients_that_send_and_stop(kind: str) -> None:
-    """200 clients that send 4 MB each of a body, 800 MB in all, and stop: others are answered all the while."""
+    """300 clients that send 4 MB each of a body, 1.2 GB in all, and stop: others are answered all the while."""
     head = (
         f"POST {CREATE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {PROTO}\r\ncontent-length: {len(PART) + 9}\r\n\r\n"
     )
