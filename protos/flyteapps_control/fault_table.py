@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from flyteapps_control.codes import code_name
 from flyteapps_control.durations import MAX_SECONDS, SECOND
-from flyteapps_control.selection import AppGlobs, Glob, Subject, rpcs_of
+from flyteapps_control.selection import AppGlobs, Glob, Size, Subject, Totals, is_glob, rpcs_of
 from flyteapps_control.v1.control_pb2 import Fault
 
 ENDING = frozenset(("fail", "reset", "http"))
@@ -26,7 +26,6 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 _FRAMING = frozenset(("content-length", "transfer-encoding"))
 """The headers that say where an answer ends."""
-GLOB_CHARACTERS = frozenset("*?[")
 
 
 class Prepared:
@@ -34,6 +33,7 @@ class Prepared:
 
     def __init__(self, fault: Fault) -> None:
         self.fault = copy_of(fault)
+        self.size = Size.of(fault)
         self._app = AppGlobs(fault.app)
         self._caller = Glob(fault.caller)
         self._headers = [(name.lower(), Glob(value)) for name, value in sorted(fault.headers.items())]
@@ -46,12 +46,22 @@ class Prepared:
         return all(name in metadata and glob.matches(metadata[name]) for name, glob in self._headers)
 
 
+def prepare(faults: Iterable[Fault]) -> list[Prepared]:
+    """Return the rules for a table. Raises ValueError for more than any table can have, before globs are compiled."""
+    given = list(faults)
+    if len(given) > MAX_RULES:
+        raise ValueError(f"there can be at most {MAX_RULES:,} rules")
+    Totals("rules").add(map(Size.of, given))
+    return [Prepared(fault) for fault in given]
+
+
 class Rule:
     """A rule of the table, with its counts and its random numbers."""
 
     def __init__(self, prepared: Prepared, rpcs: frozenset[str], seed: str, now: int) -> None:
         self.fault = fault = prepared.fault
         self.selects = prepared.selects
+        self.size = prepared.size
         self.number = int(fault.id[1:])
         self.rpcs = rpcs
         self.effect = str(fault.WhichOneof("effect"))
@@ -124,13 +134,14 @@ class FaultTable:
         self.by_rpc: dict[str, RulesOfRpc] = {}
         """The rules about each RPC that has any, SERVICE/METHOD."""
         self._number = 0
+        self._totals = Totals("rules")
 
     def __len__(self) -> int:
         return len(self._rules)
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
-        return self.add_prepared([Prepared(fault) for fault in faults])
+        return self.add_prepared(prepare(faults))
 
     def add_prepared(self, prepared: Iterable[Prepared]) -> list[Fault]:
         """Add rules as `add` does, whose globs are compiled already."""
@@ -143,6 +154,7 @@ class FaultTable:
             rules.append(Rule(each, self._check(own), self._seed, now))
         if len(self._rules) + len(rules) > MAX_RULES:
             raise ValueError(f"there can be at most {MAX_RULES:,} rules: remove some")
+        self._totals.add(rule.size for rule in rules)
         self._number = number
         for rule in rules:
             self._rules[rule.fault.id] = rule
@@ -158,9 +170,11 @@ class FaultTable:
         missing = [each for each in ids if each not in self._rules]
         if missing:
             raise KeyError(f"no rule has the id {missing[0]!r}")
-        removed = [copy_of(self._rules.pop(each).fault) for each in dict.fromkeys(ids)]
+        removed = [self._rules.pop(each) for each in dict.fromkeys(ids)]
+        for rule in removed:
+            self._totals.remove(rule.size)
         self._index()
-        return removed
+        return [copy_of(rule.fault) for rule in removed]
 
     def clear(self) -> list[Fault]:
         """Remove all rules; return them."""
@@ -260,7 +274,7 @@ class RulesOfRpc:
     def add(self, rule: Rule) -> None:
         """Add a rule after the others."""
         name = rule.fault.app.name
-        if name and not GLOB_CHARACTERS.intersection(name):
+        if name and not is_glob(name):
             self.named.setdefault(name, []).append(rule)
         else:
             self.others.append(rule)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from flyteapps_control.api import Api
 from flyteapps_control.arguments import selected
-from flyteapps_control.selection import AppGlobs, AppName
+from flyteapps_control.selection import AppGlobs, AppName, Size, Totals
 from flyteapps_control.v1 import control_pb2 as pb
+
+M = TypeVar("M", pb.Load, pb.AppSelector)
 
 MAX_LOADS = 10_000
 MAX_AMOUNT = 1e9
@@ -46,6 +49,7 @@ class LoadTable:
 
     def __init__(self) -> None:
         self._loads: dict[tuple[str, str, str], tuple[AppGlobs, pb.Load]] = {}
+        self._totals = Totals("loads")
         self.on_change: Callable[[pb.Load | None, pb.AppSelector | None], None] | None = None
         """The function that is called with a load that is declared, or with the selector of what is removed."""
 
@@ -57,9 +61,11 @@ class LoadTable:
         key = _key(load.app)
         if key not in self._loads and len(self._loads) >= MAX_LOADS:
             raise ValueError(f"there can be at most {MAX_LOADS:,} loads: clear some")
+        own = _kept(load)
+        self._totals.add([Size.of(own)])
+        if key in self._loads:
+            self._totals.remove(Size.of(self._loads[key][1]))
         self._loads.pop(key, None)  # the last one that is declared counts
-        own = pb.Load()
-        own.CopyFrom(load)
         self._loads[key] = AppGlobs(own.app), own
         if self.on_change is not None:
             self.on_change(own, None)
@@ -75,8 +81,10 @@ class LoadTable:
         else:
             found = self._loads.pop(_key(app), None)
             removed = [found[1]] if found is not None else []
+        for load in removed:
+            self._totals.remove(Size.of(load))
         if removed and self.on_change is not None:
-            self.on_change(None, app)
+            self.on_change(None, None if app is None else _kept(app))
         return removed
 
     def of(self, app: AppName) -> pb.Load | None:
@@ -85,6 +93,13 @@ class LoadTable:
             if globs.matches(app):
                 return load
         return None
+
+
+def _kept(message: M) -> M:
+    """Return a copy to be kept, as the message belongs to a request."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
 
 
 def _key(app: pb.AppSelector) -> tuple[str, str, str]:

@@ -1,16 +1,24 @@
-"""Selection of calls: by RPC, by app, by caller and by headers, with the globs of a shell."""
+"""Selection of calls: by RPC, by app, by caller and by headers, with the globs of a shell.
+
+What selects is kept, as rules, loads and uses of scenarios are, up to totals in bytes and in characters of globs.
+"""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flyteapps_control.v1.control_pb2 import AppSelector
+from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load, ScenarioUse
 
 ALL = "*"
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of all rules for faults; of all loads; and of all uses of scenarios."""
+MAX_GLOB_CHARACTERS = 250_000
+"""Characters of the globs in all of them, plain names apart: compiled, a glob takes 25 bytes a character."""
+GLOB_CHARACTERS = frozenset("*?[")
 _SPECIAL = re.compile(r"[?\[]")
 """The characters of a glob besides the star that match others than themselves."""
 
@@ -39,6 +47,11 @@ class Subject(NamedTuple):
     app: AppName = NO_APP
     caller: str = ""
     metadata: Mapping[str, str] = {}
+
+
+def is_glob(text: str) -> bool:
+    """Return whether a text is a glob with a character of globs, rather than a plain name."""
+    return not GLOB_CHARACTERS.isdisjoint(text)
 
 
 class Glob:
@@ -134,3 +147,47 @@ def _field(message: Any, path: tuple[str, ...]) -> Any:
             return None
         message = getattr(message, name)
     return message
+
+
+class Size(NamedTuple):
+    """The size of a message, and the characters of its globs."""
+
+    bytes: int
+    glob_characters: int
+
+    @classmethod
+    def of(cls, message: Fault | Load | ScenarioUse) -> Size:
+        """Return the size of a message that selects apps."""
+        globs = [message.app.project, message.app.domain, message.app.name]
+        if isinstance(message, Fault):
+            globs += [message.caller, *message.headers.values()]
+        return cls(message.ByteSize(), sum(len(each) for each in globs if is_glob(each)))
+
+
+class Totals:
+    """The sizes of all messages of one kind. `noun`: their name in messages, such as "rules"."""
+
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+        self._bytes = 0
+        self._glob_characters = 0
+
+    def add(self, sizes: Iterable[Size]) -> None:
+        """Count further messages, all or none. Raises ValueError where the totals are over their bounds."""
+        size, characters = self._bytes, self._glob_characters
+        for each in sizes:
+            size += each.bytes
+            characters += each.glob_characters
+        if size > MAX_BYTES:
+            raise ValueError(f"all {self._noun} together can have at most {MAX_BYTES:,} bytes: remove some")
+        if characters > MAX_GLOB_CHARACTERS:
+            raise ValueError(
+                f"the globs of all {self._noun} together can have at most {MAX_GLOB_CHARACTERS:,} characters (names "
+                "without *, ? and [ don't count): remove some"
+            )
+        self._bytes, self._glob_characters = size, characters
+
+    def remove(self, size: Size) -> None:
+        """Count a message no longer."""
+        self._bytes -= size.bytes
+        self._glob_characters -= size.glob_characters

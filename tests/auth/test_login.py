@@ -62,6 +62,17 @@ def test_a_plane_without_authentication_has_none_of_it() -> None:
         assert http.post("/flyteidl2.auth.AuthMetadataService/GetOAuth2Metadata", json={}).status_code == 404
 
 
+def test_what_is_kept_of_a_login_is_bounded(http: httpx.Client) -> None:
+    """A nonce that is longer than a line is refused; a scope is granted once, and one that there isn't is left out."""
+    refused = http.get("/oauth2/authorize", params=authorization_request(nonce="n" * 300))
+    assert refused.status_code == 400 and "at most 255" in refused.json()["error_description"]
+    form = CREDENTIALS | {"scope": "all unknown " * 2_000}
+    found = http.post("/oauth2/token", data=form, auth=("ci", "s3cret")).json()
+    assert found["scope"] == "all" and len(found["access_token"]) < 1_000
+    code = code_for(http, "alice", scope="all " * 1_000)
+    assert redeem(http, code).json()["scope"] == "all"
+
+
 @pytest.mark.parametrize("post", [False, True])
 def test_a_client_gets_tokens_by_its_secret(http: httpx.Client, post: bool) -> None:
     """By Basic, or in the form; it gets no refresh token."""

@@ -116,6 +116,28 @@ def test_the_planes_own_names_are_reserved(cname: str) -> None:
         assert api.create(under).status.ingress.cname_url == "https://www.box.example"
 
 
+def test_a_subdomain_makes_no_name_of_the_planes_own() -> None:
+    """Where the plane's own host is below the base domain, no app gets that host by its subdomain."""
+    settings: dict[str, Any] = {"base_domain": "plane.example", "ingress_host": "www.plane.example"}
+    with FakeControlPlane(clock="manual", **settings) as plane:
+        app = new_app()
+        app.spec.ingress.subdomain = "WWW"
+        with Refusal(INVALID) as refused:
+            Api(plane).create(app)
+        assert "app.spec.ingress.subdomain" in refused.message
+
+
+def test_an_odd_url_leads_to_no_app() -> None:
+    """A URL whose host clients disagree about, such as one after a user's name, is NOT_FOUND."""
+    with FakeControlPlane(clock="manual", ingress_port=99) as plane:
+        api = Api(plane)
+        url = api.create(blue()).status.ingress.public_url
+        assert api.stub.get(rpc.GetRequest(ingress=model.Ingress(public_url=url))).app.metadata.id.name == "demo"
+        with Refusal(NOT_FOUND):
+            odd = model.Ingress(public_url=url.replace("localhost", "evil.example@localhost"))
+            api.stub.get(rpc.GetRequest(ingress=odd))
+
+
 def test_a_served_plane_names_its_port() -> None:
     """Apps that are created once a plane is served have the port; those of before are found under both URLs."""
     for dialect in ("standard", "flyte-oss"):

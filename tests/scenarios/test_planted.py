@@ -102,8 +102,8 @@ PLANTED = [
     Planted(
         ScenarioBook,
         "clear",
-        "self._added, self._uses = {}, {}",
-        "self._added = {}",
+        "self._added, self._sizes, self._uses = {}, {}, {}",
+        "self._added, self._sizes = {}, {}",
         driven(test_api.test_a_reset_of_all_removes_what_was_added),
     ),
     Planted(

@@ -184,6 +184,27 @@ def test_bodies_in_flight_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(run())
 
 
+def test_small_bodies_in_flight_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies below the size of large ones have a total, too; a refused one counts no longer, a Get is answered."""
+    monkeypatch.setattr(request_timeouts, "MAX_HELD_BYTES", 100 * 1024)
+    part = bytes(50 * 1024)
+
+    async def run() -> None:
+        async with calling(request_seconds=1.0) as caller:
+            kind = [("content-type", PROTO)]
+            hanging = [asyncio.create_task(caller.send(CREATE, [part], kind, ends=False)) for _ in range(25)]
+            await asyncio.sleep(0)
+            assert await caller.code(CREATE, [part, b""], kind) == "RESOURCE_EXHAUSTED"
+            message = get("none").SerializeToString()
+            assert await caller.code(GET, [message, b""], kind) == "NOT_FOUND"
+            assert vars(caller.front.timeouts)["_held"] <= 5 * len(part)
+            for each in hanging:
+                assert "deadline_exceeded" in str(await each)
+            assert vars(caller.front.timeouts)["_held"] == 0
+
+    asyncio.run(run())
+
+
 def test_large_requests_wait_for_each_other() -> None:
     """Large requests are worked on one by one, with turns for others between; too many bytes of them are refused."""
 

@@ -66,6 +66,16 @@ def test_an_odd_host_is_none(authority: str) -> None:
     assert not HostPolicy("127.0.0.1").allows_host(authority)
 
 
+@pytest.mark.parametrize("authority", ODD_AUTHORITIES[:-1])
+def test_an_odd_host_is_none_of_an_exposed_server(authority: str) -> None:
+    """A server for other machines answers for every host name, and refuses what is none; HTTP/1.0 may leave it out."""
+    policy = HostPolicy("0.0.0.0")
+    assert not policy.allows_host(authority)
+    assert (
+        policy.allows_host("box_1.example:8090") and policy.allows_host("[2001:db8::1]:80") and policy.allows_host("")
+    )
+
+
 @pytest.mark.parametrize("origin", ODD_ORIGINS)
 def test_an_odd_origin_is_none(origin: str) -> None:
     """A text other than scheme://host[:port] of HTTP is no origin of this machine, nor of the server's own pages."""

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from flyteapps_fake.cli.background_writer import BackgroundWriter
 from flyteapps_fake.cli.output import write_line
 from flyteapps_fake.core.dialect import Notice
+from flyteapps_fake.core.validation import plain, printable
 
 if TYPE_CHECKING:
     from flyteapps_fake.http.options import AccessLine
 
 MAX_QUEUED_LINES = 10_000
 """Lines that wait for the output; further ones are dropped, and their number is reported later."""
+MAX_NOTICE_CHARACTERS = 1_000
+"""Characters of a notice; those of an access line are bounded where it is made."""
+MAX_APP_CHARACTERS = 100
+"""Characters of the app of a notice."""
 
 
 def access_log(log_format: str, quiet: bool) -> AccessLog | None:
@@ -38,10 +43,17 @@ class AccessLog(BackgroundWriter[tuple[datetime, "AccessLine | Notice"]]):
     def __call__(self, line: AccessLine | Notice) -> None:
         """Queue a line for writing."""
         if not self.closed:
-            self.put((datetime.now(), line))
+            self.put((datetime.now(), _cut(line)))
 
     def _print(self, item: tuple[datetime, AccessLine | Notice], last: bool) -> bool:
         return write_line(self._form(*item), flush=last)
+
+
+def _cut(line: AccessLine | Notice) -> AccessLine | Notice:
+    """Return the line with a bounded length: it may wait for a slow reader."""
+    if not isinstance(line, Notice):
+        return line
+    return Notice(line.app[:MAX_APP_CHARACTERS], line.message[:MAX_NOTICE_CHARACTERS])
 
 
 def _dropped(lines: int) -> str:
@@ -52,9 +64,15 @@ def _dropped(lines: int) -> str:
 def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
     stamp = moment.strftime("%H:%M:%S.%f")[:-3]
     if isinstance(line, Notice):
+<<<<<<< HEAD
         about = f"{_plain(line.app)}: " if line.app else ""
         return f"{stamp} {about}{_printable(line.message)}"
     return f"{stamp} {_plain(line.method)} {_plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
+=======
+        about = f"{plain(line.app)}: " if line.app else ""
+        return f"{stamp} {about}{printable(line.message)}"
+    return f"{stamp} {plain(line.method)} {plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
+>>>>>>> main
 
 
 def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
@@ -72,13 +90,3 @@ def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
     if line.path:
         row["path"] = line.path
     return json.dumps(row)
-
-
-def _plain(text: str) -> str:
-    """Return a client's text with spaces, line breaks and control characters escaped."""
-    return _printable(text).replace(" ", "\\x20")
-
-
-def _printable(text: str) -> str:
-    """Return a sentence with line breaks and control characters escaped."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode()

@@ -11,21 +11,33 @@ from flyteapps_fake.cli.output import warn
 
 T = TypeVar("T")
 
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+"""Bytes of the items that wait in one writer, where they have a size."""
+
 
 class BackgroundWriter(Generic[T]):
     """A writer that accepts items from any thread without waiting.
 
     `write`: writes an item in the writer's thread, `last` where no other waits; it returns False where nothing can be
-    written any more, and further items are dropped. `capacity`: items that wait; further ones are dropped, and their
-    number is reported later by `dropped`.
+    written any more, and further items are dropped. `capacity`: items that wait, with MAX_QUEUED_BYTES in all; further
+    ones are dropped, and their number is reported later by `dropped`. `size`: returns the bytes of an item.
     """
 
     def __init__(
-        self, name: str, write: Callable[[T, bool], bool], capacity: int, dropped: Callable[[int], str]
+        self,
+        name: str,
+        write: Callable[[T, bool], bool],
+        capacity: int,
+        dropped: Callable[[int], str],
+        size: Callable[[T], int] = lambda _: 0,
     ) -> None:
         self._name = name
         self._write = write
-        self._items: queue.Queue[T] = queue.Queue(capacity)
+        self._items: queue.Queue[tuple[T, int]] = queue.Queue(capacity)
+        self._size = size
+        self._put_bytes = 0
+        self._written_bytes = 0
+        """Bytes of all items so far: each of the two totals belongs to one side of the queue."""
         self._message = dropped
         self._dropped = 0
         self._thread: threading.Thread | None = None
@@ -39,8 +51,13 @@ class BackgroundWriter(Generic[T]):
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
+        size = self._size(item)
+        waiting = self._put_bytes - self._written_bytes
         try:
-            self._items.put_nowait(item)
+            if waiting and waiting + size > MAX_QUEUED_BYTES:
+                raise queue.Full
+            self._items.put_nowait((item, size))
+            self._put_bytes += size
         except queue.Full:
             self._dropped += 1
 
@@ -51,7 +68,7 @@ class BackgroundWriter(Generic[T]):
 
     def _run(self) -> None:
         while True:
-            item = self._items.get()
+            item, size = self._items.get()
             try:
                 if not self.closed:
                     self.closed = not self._write(item, self._items.empty())
@@ -59,4 +76,5 @@ class BackgroundWriter(Generic[T]):
                     dropped, self._dropped = self._dropped, 0
                     warn(self._message(dropped))
             finally:
+                self._written_bytes += size
                 self._items.task_done()

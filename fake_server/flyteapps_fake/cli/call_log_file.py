@@ -16,6 +16,10 @@ MAX_QUEUED_CALLS = 10_000
 """Calls that wait for the file; further ones are dropped, and their number is reported later."""
 
 
+def _size(record: Record) -> int:
+    return record.size
+
+
 class CallLogFile(BackgroundWriter[Record]):
     """A file to which calls are appended. Once it can't be written, one warning says so, and calls are dropped.
 
@@ -23,7 +27,7 @@ class CallLogFile(BackgroundWriter[Record]):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__("flyteapps-call-log", self._append, MAX_QUEUED_CALLS, self._dropped_message)
+        super().__init__("flyteapps-call-log", self._append, MAX_QUEUED_CALLS, self._dropped_message, _size)
         self._path = path
         self._file = path.open("a", encoding="utf-8")
 

@@ -76,6 +76,12 @@ def _own_name(host: str, address: str) -> str:
     return bare if is_hostname(bare) else address
 
 
+def _machine_names(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return the name by which other machines reach a server that listens on all addresses, as far as it is known."""
+    name = socket.gethostname()
+    return (name,) if addresses[0] in _EVERYWHERE and is_hostname(name) else ()
+
+
 def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, Any]:
     """Return the checked fields of Settings, for a server on these addresses. Raises StartupError."""
     name = _own_name(options.host, addresses[0])
@@ -92,9 +98,14 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "ingress_host": options.ingress_host or name,
         "ingress_scheme": options.ingress_scheme or ("https" if options.tls or options.tls_cert else "http"),
         "ingress_port": options.ingress_port,
+<<<<<<< HEAD
         "own_hosts": (*options.allow_host, name),
         "data_plane": data_plane_of(options),
         "processes": processes_of(options, addresses),
+=======
+        "own_hosts": (*options.allow_host, name, *_machine_names(addresses)),
+        "data_plane": options.data_plane,
+>>>>>>> main
         "pools": dict(options.pool),
         "lease_seconds": options.lease_seconds,
         "report_seconds": options.report_seconds,

@@ -28,7 +28,11 @@ class Pages:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._plane = front.plane
-        self._domain = front.plane.settings.base_domain.lower()
+        settings = front.plane.settings
+        self._domain = settings.base_domain.lower()
+        self._own_hosts = {
+            each.lower().strip(".") for each in ("localhost", settings.ingress_host, *settings.own_hosts)
+        }
 
     async def __call__(self, request: PageRequest) -> PageAnswer:
         """Return the page of an app, or one of the server's own."""
@@ -53,7 +57,11 @@ class Pages:
         """Return the host name of the app that a URL belongs to, existing or not; "" for a page of the server."""
         host = host_of(authority)
         under = f".{self._domain}"
-        if host and ((self._domain and host.endswith(under)) or self._plane.find_by_host(host) is not None):
+        if (
+            host not in self._own_hosts
+            and host
+            and ((self._domain and host.endswith(under)) or self._plane.find_by_host(host) is not None)
+        ):
             return host
         if not path.startswith(APPS):
             return ""

@@ -27,6 +27,10 @@ MAX_EFFECTS = 100
 """Changes to which a call led that are kept, and as many messages of streams; the first ones."""
 MAX_LOADS = 10_000
 """Changes of declared loads that are kept, the last ones."""
+MAX_LOAD_BYTES = 4 * 1024 * 1024
+"""Bytes of the loads in them."""
+MAX_DECODED_BYTES = 1024
+"""Bytes of a request of a read that is kept decoded; decoded, one that was built for it has 30 times its size."""
 EFFECT_BYTES = 200
 RECORD_BYTES = 400
 """Bytes of a record besides its messages."""
@@ -58,6 +62,12 @@ class LoadChange(NamedTuple):
     after: int
     load: Load | None
     app: AppSelector | None
+
+    @property
+    def size(self) -> int:
+        """The bytes of its message."""
+        message = self.load or self.app
+        return message.ByteSize() if message is not None else 0
 
 
 class Record:
@@ -109,7 +119,8 @@ class Record:
         self._message: Message | None = call.request
         self._request: bytes | None = None
         self._app: AppName | None = None
-        if not call.operation.no_side_effects:
+        size = call.request.ByteSize()
+        if not call.operation.no_side_effects or size > MAX_DECODED_BYTES:
             self._message, self._request, self._app = None, call.request.SerializeToString(), app_named_by(call)
         self._response: bytes | None = None
         self._ends_otherwise = False
@@ -123,7 +134,7 @@ class Record:
         self.fault_rules: Sequence[Fault] = ()
         self.opened = False
         self.abandoned = False
-        self.size: int = RECORD_BYTES + (call.request.ByteSize() if self._request is None else len(self._request))
+        self.size: int = RECORD_BYTES + size
 
     @classmethod
     def of(cls, read: QuickRead, log: CallLog) -> Record:
@@ -241,8 +252,9 @@ class CallLog:
         self._cleared = 0
         """Number of calls that were cleared."""
         self._on_finished: Callable[[Record], None] | None = None
-        self.loads = deque[LoadChange](maxlen=MAX_LOADS)
+        self.loads = deque[LoadChange]()
         """The changes of declared loads."""
+        self._load_bytes = 0
 
     def __len__(self) -> int:
         return self._number - self._oldest() + 1
@@ -310,7 +322,13 @@ class CallLog:
 
     def load_changed(self, load: Load | None, app: AppSelector | None) -> None:
         """Record that a load was declared, or that loads were removed."""
-        self.loads.append(LoadChange(self.now(), self._number, load, app))
+        change = LoadChange(self.now(), self._number, load, app)
+        if len(self.loads) == MAX_LOADS:
+            self._load_bytes -= self.loads.popleft().size
+        self.loads.append(change)
+        self._load_bytes += change.size
+        while self._load_bytes > MAX_LOAD_BYTES and len(self.loads) > 1:
+            self._load_bytes -= self.loads.popleft().size
 
     def finish(self, record: Record) -> None:
         """Report that a call is over."""

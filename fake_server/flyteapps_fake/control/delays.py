@@ -13,14 +13,25 @@ from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
 
 MAX_NS = MAX_SECONDS * SECOND
 """Nanoseconds that a call is delayed by at most, by all rules."""
+MAX_HELD_BYTES = 64 * 1024 * 1024
+"""Bytes of the requests of all delayed calls together."""
 DELAY_END = "delay-end"
 """The kind of the timers of delayed calls."""
+
+
+class Held:
+    """A request that is held until its call goes on; one that nothing refers to any more isn't."""
+
+    __slots__ = ("__weakref__", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -33,6 +44,7 @@ class Delayed:
     since: int
     real: int
     due: int
+    held: Held
 
 
 class Delays:
@@ -41,6 +53,9 @@ class Delays:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._delayed: WeakSet[Delayed] = WeakSet()
+        self._held: WeakSet[Held] = WeakSet()
+        self._held_bytes = 0
+        """Bytes of the requests that were held since they were last added up."""
         self._gone: RpcError | None = None
         """The error of delayed calls; None as long as the plane is open."""
         timeline.handle(DELAY_END, _look_again, "a delayed call goes on", _app_of, changes=False)
@@ -53,6 +68,24 @@ class Delays:
         """Let all delayed calls end with an error, as the plane goes away."""
         self._gone = error
 
+    def hold(self, call: Call[Any]) -> Held:
+        """Hold the request of a call. Raises RESOURCE_EXHAUSTED where too many bytes of requests are held."""
+        held = Held(call.request.ByteSize())
+        self._held_bytes += held.size
+        if self._held_bytes > MAX_HELD_BYTES:
+            self._held_bytes = held.size + sum(each.size for each in self._held)
+            if self._held_bytes > MAX_HELD_BYTES:
+                raise RpcError(
+                    Code.RESOURCE_EXHAUSTED,
+                    f"the requests of delayed calls have {MAX_HELD_BYTES:,} bytes, as many as a plane holds: try again",
+                )
+        self._held.add(held)
+        return held
+
+    def release(self, held: Held) -> None:
+        """Hold a request no longer."""
+        self._held.discard(held)
+
     def postpone(
         self,
         call: Call[Any],
@@ -64,7 +97,7 @@ class Delays:
         """Return the wait of a call by the rules that delay it, None without any.
 
         `go_on` carries the call out, under the plane's lock; `abandon` records that its client left, and `refuse` that
-        the plane did.
+        the plane did. Raises RESOURCE_EXHAUSTED, as `hold`.
         """
         real, virtual = 0, 0
         delaying = [rule for rule in rules if rule.effect == "delay"]
@@ -79,9 +112,8 @@ class Delays:
         real, virtual = min(real, MAX_NS), min(virtual, MAX_NS)
         timeline = self._timeline
         now = timeline.clock.now()
-        delayed = Delayed(
-            call, app_named_by(call), [each.fault.id for each in delaying], now, real, now + virtual if virtual else 0
-        )
+        ids, due = [each.fault.id for each in delaying], now + virtual if virtual else 0
+        delayed = Delayed(call, app_named_by(call), ids, now, real, due, self.hold(call))
         self._delayed.add(delayed)
         if virtual and timeline.mode != "auto":  # which goes there at once
             timeline.timers.schedule(delayed.due, delayed, DELAY_END, progress=False)
@@ -91,6 +123,7 @@ class Delays:
         def end() -> None:
             with timeline.lock:
                 self._delayed.discard(delayed)
+                self.release(delayed.held)
                 timeline.timers.cancel(delayed)
 
         def resume() -> Any:

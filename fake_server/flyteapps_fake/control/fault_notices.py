@@ -6,11 +6,15 @@ from flyteapps_control.durations import text_of
 from flyteapps_control.fault_table import Rule
 from flyteapps_control.selection import Subject
 from flyteapps_fake.core.dialect import Notice
+from flyteapps_fake.core.validation import plain
+
+MAX_SHOWN_CHARACTERS = 200
+"""Characters of an app's id in a notice."""
 
 
 def fault_notice(rule: Rule, subject: Subject) -> Notice:
     """Return the notice of an applied fault: "f1 applied: Create of demo/development/hello UNAVAILABLE"."""
-    of_app = f" of {subject.app}" if any(subject.app) else ""
+    of_app = f" of {plain(str(subject.app)[:MAX_SHOWN_CHARACTERS])}" if any(subject.app) else ""
     return Notice(
         subject.app.name,
         f"{rule.fault.id} applied: {subject.rpc.rpartition('/')[2]}{of_app} {effect_text(rule)}",

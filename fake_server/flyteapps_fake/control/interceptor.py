@@ -235,13 +235,25 @@ class Interceptor:
         if call.operation.access == "public":
             return None
         try:
-            return self._admission.admit(call)
-        except Postponed as postponed:
-            raise postponed.then(lambda _: self._locked(again)) from None
+            return self._admitted(call, again)
         except RpcError as error:
             if self.log.size:
                 self.log.begin(call).end(error.code.name, error.message)
             raise
+
+    def _admitted(self, call: Call[Any], again: Callable[[], Any]) -> Any:
+        """Return the caller. Raises RpcError, Postponed."""
+        assert self._admission is not None
+        try:
+            return self._admission.admit(call)
+        except Postponed as postponed:
+            held = self.delays.hold(call)
+
+            def go_on(_: Any) -> Any:
+                self.delays.release(held)
+                return self._locked(again)
+
+            raise postponed.then(go_on) from None
 
     def _locked(self, function: Callable[[], T]) -> T:
         with self._lock:
@@ -305,7 +317,11 @@ class Interceptor:
             if record is not None:
                 record.end(error.code.name, error.message)
 
-        postponed = self.delays.postpone(call, rules, go_on, abandon, refuse)
+        try:
+            postponed = self.delays.postpone(call, rules, go_on, abandon, refuse)
+        except RpcError as error:
+            refuse(error)
+            raise
         if postponed is not None:
             raise postponed
         return go_on()

@@ -66,7 +66,7 @@ class ScenarioService:
             value = from_data(_whole(MessageToDict(request.content)))
         scenarios = parse_scenarios(value)
         with self._plane.scenario_book() as book:
-            return book.add(scenarios)
+            return book.add(scenarios, request.ByteSize())
 
 
 def _refusing(run: Callable[[], T]) -> T:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flyteapps_control.durations import nanoseconds as duration_ns
 from flyteapps_control.durations import text_of
-from flyteapps_control.fault_table import Prepared
+from flyteapps_control.fault_table import prepare
 from flyteapps_control.selection import AppGlobs, AppName
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
 from flyteapps_fake.control.call_log import LoadChange, Record
@@ -37,6 +37,7 @@ from flyteapps_fake.core.time.clock import END
 from flyteapps_fake.core.time.moves import Advance, complete
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import PendingTimer
+from flyteapps_fake.core.validation import check_stream_request
 from flyteapps_fake.dialects import Maker, maker_of
 from flyteapps_fake.simulation.book import ScenarioBook
 
@@ -204,6 +205,7 @@ class Plane:
         with self._lock:
             if self._dialect.streams.gone is not None:
                 raise self._dialect.streams.gone
+            check_stream_request(call.request.ByteSize())
             self._timeline.run_due()
             if self._interceptor.active:
                 return self._interceptor.open(call, self._open, self._open_as_of)
@@ -325,7 +327,7 @@ class Plane:
 
     def add_faults(self, faults: Iterable[Fault]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
-        rules = [Prepared(each) for each in faults]
+        rules = prepare(faults)
         with self._lock:
             return self._interceptor.add(rules)
 

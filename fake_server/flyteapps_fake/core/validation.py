@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_REQUEST = 4 * 1024 * 1024
 """Bytes that a request may have, decompressed."""
+MAX_STREAM_REQUEST = 16 * 1024
+"""Bytes that a request for a stream may have: it names apps, and is kept as long as the stream is open."""
 MAX_APP = 3 * 1024 * 1024 // 2
 """An UpdateEvent holds two apps and clients receive 4 MiB: this much from the client leaves room for the status."""
 
@@ -98,6 +100,16 @@ def check_bytes(request: Message, most: int = MAX_REQUEST) -> None:
         check_values(type(request), encode(request), MAX_VALUES)
 
 
+def check_stream_request(size: int) -> None:
+    """Refuse a request for a stream that has more bytes than such a request needs."""
+    if size > MAX_STREAM_REQUEST:
+        raise RpcError(
+            Code.RESOURCE_EXHAUSTED,
+            f"a request for a stream has at most {MAX_STREAM_REQUEST:,} bytes, as it is kept as long as the stream is "
+            f"open; this one has {size:,}",
+        )
+
+
 def too_large(cap: int) -> RpcError:
     """Return the error of a request over the cap, wherever that is noticed."""
     return RpcError(Code.RESOURCE_EXHAUSTED, f"the request is larger than {cap} bytes after decompression")
@@ -130,6 +142,16 @@ def check_size(app: App, name: str) -> None:
 def quoted(text: str) -> str:
     """Return a client's text as messages quote it: never longer than a line."""
     return repr(text if len(text) <= MAX_QUOTE_CHARACTERS else text[:MAX_QUOTE_CHARACTERS] + "...")
+
+
+def printable(text: str) -> str:
+    """Return a sentence with line breaks, control characters and escape sequences as escapes."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def plain(text: str) -> str:
+    """Return a client's text as one field of a line: printable, and without spaces."""
+    return printable(text).replace(" ", "\\x20")
 
 
 def _path(path: validate_pb2.FieldPath) -> str:

@@ -21,8 +21,10 @@ from flyteapps_fake.http.protocol.wire import FRAME_HEAD, Event, Receive, discar
 T = TypeVar("T")
 
 MAX_HELD_BYTES = 128 * 1024 * 1024
-"""Bound of all arriving bodies together; above it, those of more than SMALL_BYTES are refused."""
+"""Bound of all arriving bodies together; above it those of more than SMALL_BYTES are refused, and above twice as much
+those of more than TINY_BYTES."""
 SMALL_BYTES = 64 * 1024
+TINY_BYTES = 4 * 1024
 
 
 class CallAbandoned(Exception):  # noqa: N818  # reads as what happened
@@ -62,12 +64,21 @@ class RequestTimeouts:
         try:
             event = await exchange.receive()
             body: bytes = event.get("body", b"")
-            if event["type"] != "http.request" or len(body) > SMALL_BYTES:
+            more: bool = event.get("more_body", False)
+            crowded = more and len(body) > TINY_BYTES and self._held > 2 * MAX_HELD_BYTES
+            if event["type"] != "http.request" or len(body) > SMALL_BYTES or crowded:
+                body = b""  # `_parts` frees what it refuses
                 body = await self._parts(event, self._timed(exchange))
-            elif event.get("more_body", False):
-                event = await exchange.receive()
+            elif more:
+                held = len(body)
+                self._held += held
+                try:
+                    event = await exchange.receive()
+                finally:
+                    self._held -= held
                 if event["type"] != "http.request" or event.get("body") or event.get("more_body", False):
-                    body = await self._parts(event, self._timed(exchange), body)
+                    begun, body = bytearray(body), b""
+                    body = await self._parts(event, self._timed(exchange), begun)
             self._check(exchange)
             return body
         except Exception:
@@ -90,21 +101,23 @@ class RequestTimeouts:
 
         return timed
 
-    async def _parts(self, event: Event, receive: Receive, begun: bytes = b"") -> bytes:
+    async def _parts(self, event: Event, receive: Receive, begun: bytearray | None = None) -> bytes:
         """Collect a body that arrives in parts, from `event` on; its bytes count as held meanwhile."""
-        body = bytearray(begun)  # parts may be of one byte
+        body = bytearray() if begun is None else begun  # parts may be of one byte
         held = 0
         try:
             while True:
                 if event["type"] != "http.request":
                     raise CallAbandoned(Code.CANCELED)
-                body += event.get("body", b"")
+                body += event.pop("body", b"")
                 self._held += len(body) - held
                 held = len(body)
                 more: bool = event.get("more_body", False)
                 refusal = self._refusal(held)
                 if refusal is not None:
                     body.clear()
+                    self._held -= held
+                    held = 0
                     if more:
                         await discard(receive)
                     raise refusal
@@ -117,7 +130,7 @@ class RequestTimeouts:
     def _refusal(self, size: int) -> RpcError | None:
         if size > self._max_bytes + FRAME_HEAD:
             return too_large(self._max_bytes)
-        if size > SMALL_BYTES and self._held > MAX_HELD_BYTES:
+        if size > TINY_BYTES and self._held > (MAX_HELD_BYTES if size > SMALL_BYTES else 2 * MAX_HELD_BYTES):
             return RpcError(
                 Code.RESOURCE_EXHAUSTED,
                 f"{MAX_HELD_BYTES:,} bytes of requests are arriving, as many as this server accepts at once: try again",

@@ -9,8 +9,8 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from flyteapps_control.selection import AppGlobs, AppName
-from flyteapps_control.v1.control_pb2 import AppSelector
+from flyteapps_control.selection import AppGlobs, AppName, Size, Totals
+from flyteapps_control.v1.control_pb2 import AppSelector, ScenarioUse
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.files.builtin import builtin_scenarios
 from flyteapps_fake.simulation.files.field_values import nearest
@@ -21,6 +21,8 @@ from flyteapps_fake.simulation.scenarios import Scenario
 
 MAX_ADDED = 10_000
 """Scenarios of the control API, and uses, each."""
+MAX_ADDED_BYTES = 16 * 1024 * 1024
+"""Bytes of the sources of the scenarios of the control API."""
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Use:
     app: AppSelector
     times: int
     globs: AppGlobs
+    size: Size
     applied: int = 0
 
     @property
@@ -51,8 +54,11 @@ class ScenarioBook:
         """The scenarios of each source, by its path or number."""
         self._named: Mapping[str, Scenario] = self._joined(self._given.values())
         self._added: dict[str, Scenario] = {}
+        self._sizes: dict[str, int] = {}
+        """The bytes that each of these has of its source."""
         self._uses: dict[str, Use] = {}
         self._used = 0
+        self._totals = Totals("uses of scenarios")
         self.given = GivenScenarios()
         """The scenarios that apps have."""
         self._check_following({**self._named})
@@ -111,15 +117,18 @@ class ScenarioBook:
 
     # ---- changes
 
-    def add(self, given: Iterable[Scenario]) -> list[Scenario]:
-        """Add the scenarios of a file or mapping; those of the same names that were added before go."""
+    def add(self, given: Iterable[Scenario], size: int) -> list[Scenario]:
+        """Add the scenarios of a file or mapping of that many bytes; those of the same names that were added go."""
         scenarios = self._own(given)
         added = {**self._added, **{each.name: each for each in scenarios}}
         if len(added) > MAX_ADDED:
             raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} added scenarios: remove some")
+        sizes = {**self._sizes, **{each.name: size // len(scenarios) for each in scenarios}}
+        if sum(sizes.values()) > MAX_ADDED_BYTES:
+            raise ScenarioError("", f"all added scenarios can have at most {MAX_ADDED_BYTES:,} bytes: remove some")
         self._check_names(scenarios)
         self._check_following({**self._named, **added})
-        self._added = added
+        self._added, self._sizes = added, sizes
         return scenarios
 
     def remove(self, names: Collection[str], uses: Collection[str] = ()) -> tuple[list[Scenario], list[Use]]:
@@ -134,8 +143,9 @@ class ScenarioBook:
         removed = [each for name, each in self._added.items() if name in names]
         gone = [each for each in self._uses.values() if each.id in uses or each.scenario in names]
         self._added = left
+        self._sizes = {name: size for name, size in self._sizes.items() if name in left}
         for each in gone:
-            del self._uses[each.id]
+            self._totals.remove(self._uses.pop(each.id).size)
         return removed, gone
 
     def use(self, name: str, app: AppSelector, times: int) -> Use:
@@ -144,16 +154,22 @@ class ScenarioBook:
             raise KeyError(f"the scenario {quoted(name)} is unknown; {nearest(name, self.names())}")
         if len(self._uses) >= MAX_ADDED:
             raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} uses of scenarios: remove some")
-        self._used += 1
         selector = AppSelector()
         selector.CopyFrom(app)
-        found = self._uses[f"u{self._used}"] = Use(f"u{self._used}", name, selector, times, AppGlobs(selector))
+        size = Size.of(ScenarioUse(app=selector))
+        try:
+            self._totals.add([size])
+        except ValueError as error:
+            raise ScenarioError("", str(error)) from None
+        self._used += 1
+        found = self._uses[f"u{self._used}"] = Use(f"u{self._used}", name, selector, times, AppGlobs(selector), size)
         return found
 
     def clear(self) -> tuple[list[Scenario], list[Use]]:
         """Remove the added scenarios and all uses."""
         removed = [*self._added.values()], [*self._uses.values()]
-        self._added, self._uses = {}, {}
+        self._added, self._sizes, self._uses = {}, {}, {}
+        self._totals = Totals("uses of scenarios")
         return removed
 
     def replace(self, path: str, scenarios: Sequence[Scenario]) -> None:

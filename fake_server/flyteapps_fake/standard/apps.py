@@ -220,7 +220,7 @@ class Draft:
 
 
 def deployment_id(spec: Spec) -> str:
-    """Return Return 16 hex digits of what a cluster would run; fields that change nothing there are left out."""
+    """Return 16 hex digits of what a cluster would run; fields that change nothing there are left out."""
     bare = Spec()
     bare.CopyFrom(spec)
     for name in ("creator", "profile", "links", "runtime_metadata", "ingress", "desired_state"):

@@ -93,6 +93,8 @@ class Hosts:
         """Return the ingress of an app with that configuration; refuse a bad or taken name, and change nothing."""
         if config.subdomain and not is_label(config.subdomain):
             raise _invalid("subdomain", config.subdomain, "is not one label of a DNS name")
+        if f"{config.subdomain.lower()}.{self._base}" in self._reserved:
+            raise _invalid("subdomain", config.subdomain, "makes the plane's own host: give another one")
         if config.cname:
             if not is_hostname(config.cname):
                 raise _invalid("cname", config.cname, "is not a DNS name")
@@ -165,6 +167,8 @@ class Hosts:
             host = parts.hostname or ""
             port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
         except ValueError:
+            return None
+        if "@" in parts.netloc:  # of a user's name, which no public URL has
             return None
         own_port = self._port or _DEFAULT_PORTS[self._settings.ingress_scheme]
         ports = {own_port} if host.endswith("." + self._base) else set[int]()

@@ -65,7 +65,9 @@ class Tokens:
             raw = b""
         mac, body = raw[:16], raw[16:]
         if base64.urlsafe_b64encode(raw).decode().rstrip("=") != token or not hmac.compare_digest(mac, self._mac(body)):
-            raise RpcError(Code.INVALID_ARGUMENT, "request.token: no page of this plane had that token")
+            raise RpcError(
+                Code.INVALID_ARGUMENT, "request.token: it is the token of no page: leave it out to start over"
+            )
         made_for, values, key = json.loads(body)
         if made_for != query:
             raise RpcError(Code.INVALID_ARGUMENT, "request.token: it belongs to another query")

@@ -34,7 +34,7 @@ class OAuthClient(Named, ClientMixin):
         if not scope:
             return " ".join(self._auth.scopes)
         known = (*self._auth.scopes, *OWN_SCOPES)
-        return " ".join(each for each in scope.split() if each in known)
+        return " ".join(each for each in dict.fromkeys(scope.split()) if each in known)
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Return whether answers may be sent there; on the loopback any port is as good (RFC 8252)."""

@@ -99,9 +99,9 @@ class AuthorizationCode(AuthorizationCodeGrant):
     def save_authorization_code(self, code: str, request: Any) -> None:
         """Keep the code."""
         data = request.payload.data
-        grant = Grant(
-            request.client.get_client_id(), request.user, request.scope, secrets.token_hex(12), data.get("nonce", "")
-        )
+        client, scope = request.client, request.scope
+        granted = client.get_allowed_scope(scope) if scope else scope
+        grant = Grant(client.get_client_id(), request.user, granted, secrets.token_hex(12), data.get("nonce", ""))
         self.server.codes.put(
             code,
             Code(

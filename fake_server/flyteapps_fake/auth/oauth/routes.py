@@ -15,6 +15,8 @@ from flyteapps_fake.auth.oauth.web import Fields, WebAnswer, WebRequest, error_a
 PREFIXES = ("/oauth2/", "/.well-known/")
 """The beginnings of the paths."""
 TOKEN_PATH = "/oauth2/token"
+MAX_NONCE_CHARACTERS = 255
+"""Characters of a nonce, which is kept with the login and is in its id tokens."""
 FORM_FIELDS = 100
 """Fields of a form that are read."""
 
@@ -53,6 +55,13 @@ class Routes:
                 return error_answer(404, "not_found", f"there is no {request.path}")
             refusal = error_answer(405, "invalid_request", f"{request.path} is for {', '.join(allowed)}")
             return refusal._replace(headers=[*refusal.headers, ("Allow", ", ".join(allowed))])
+        nonce = next(iter((request.form.get("nonce") or []) + (request.query.get("nonce") or [])), "")
+        if len(nonce) > MAX_NONCE_CHARACTERS:
+            return error_answer(
+                400,
+                "invalid_request",
+                f"nonce has {len(nonce):,} characters; at most {MAX_NONCE_CHARACTERS} are allowed",
+            )
         try:
             return endpoint(request)
         except ValueError:  # authlib's, of a text that no header or description may have

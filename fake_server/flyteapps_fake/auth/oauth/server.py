@@ -97,9 +97,10 @@ class AuthorizationServer(AuthlibServer):
         """Return new tokens for a user's grant, or for a client itself."""
         settings = self.authentication.settings
         grant = user
+        if grant is None or scope:
+            scope = client.get_allowed_scope(scope)
         if grant is None:
-            granted = client.get_allowed_scope(scope)
-            grant = Grant(client.get_client_id(), client.get_client_id(), granted, secrets.token_hex(12))
+            grant = Grant(client.get_client_id(), client.get_client_id(), scope or "", secrets.token_hex(12))
         subject = known(settings, grant.subject)
         claims: dict[str, Any] = {"client_id": grant.client_id, "sid": grant.session}
         if subject is not None and not subject[0].application:

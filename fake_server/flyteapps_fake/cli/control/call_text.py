@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from flyteapps_control.v1 import control_pb2 as pb
+from flyteapps_fake.core.validation import plain, printable
 
 
 def shown(call: pb.RecordedCall) -> str:
@@ -18,20 +19,20 @@ def shown(call: pb.RecordedCall) -> str:
         moment,
         call.protocol,
         call.rpc.rpartition(".")[2],
-        call.app or "-",
+        plain(call.app) or "-",
         call.code or "open",
     ]
-    parts += [f"by {call.caller}"] if call.caller else []
+    parts += [f"by {plain(call.caller)}"] if call.caller else []
     parts += [f"{call.messages} message(s)"] if call.messages else []
     parts += [f"faults {','.join(call.faults)}"] if call.faults else []
-    return " ".join(parts) + (f": {' '.join(call.message.split())}" if call.message else "")
+    return " ".join(parts) + (f": {printable(' '.join(call.message.split()))}" if call.message else "")
 
 
 def links(call: pb.RecordedCall) -> Iterator[str]:
     """Yield what a call led to, and the causes of the messages of a stream, each in one line."""
     for effect in call.effects:
         what = effect.change or f"message {effect.message} of #{effect.stream}"
-        yield f"    -> {_time_text(effect.time)} {effect.app} {what}{_by(effect.cause, call.number)}"
+        yield f"    -> {_time_text(effect.time)} {plain(effect.app)} {what}{_by(effect.cause, call.number)}"
     first = call.messages - len(call.causes) + 1
     for number, cause in enumerate(call.causes, first):
         yield f"    <- message {number}{_by(cause, 0)}"

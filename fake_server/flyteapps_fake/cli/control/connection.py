@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from flyteapps_control.face import Control
 from flyteapps_control.remote import TIMEOUT_SECONDS, RemoteApi
 from flyteapps_fake.cli.option_groups import Group, GroupedCommand
+from flyteapps_fake.core.validation import printable
 from flyteapps_fake.servers.config import DEFAULT_PORT
 
 DEFAULT_ENDPOINT = f"http://localhost:{DEFAULT_PORT}"
@@ -70,8 +71,8 @@ class Connection(NamedTuple):
     as_json: bool
 
     def show(self, value: Any, text: str) -> None:
-        """Print the value as JSON, or the text."""
-        click.echo(json.dumps(value, indent=2) if self.as_json else text)
+        """Print the value as JSON, or the text, whose lines have no escape sequences of what clients sent."""
+        click.echo(json.dumps(value, indent=2) if self.as_json else "\n".join(map(printable, text.split("\n"))))
 
 
 Run = Callable[..., int | None]

@@ -19,6 +19,7 @@ from flyteapps_fake.cli.control.loads import load
 from flyteapps_fake.cli.control.scenarios import scenarios
 from flyteapps_fake.cli.control.tokens import tokens
 from flyteapps_fake.cli.option_groups import Group
+from flyteapps_fake.core.validation import printable
 
 NAME = "flyteapps control"
 REFUSED = 1
@@ -117,7 +118,7 @@ def _refuse(error: click.UsageError) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    click.echo(f"{NAME}: {' '.join(message.split())}", err=True)
+    click.echo(f"{NAME}: {printable(' '.join(message.split()))}", err=True)
     return status
 
 

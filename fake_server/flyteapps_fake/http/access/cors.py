@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flyteapps_fake.http.protocol.wire import HeaderList, Send
+from flyteapps_fake.http.protocol.wire import NO_SNIFF, HeaderList, Send
 
 CORS_SECONDS = 7_200
 """Time that a browser may cache the answer to a preflight request, the longest that Chromium accepts."""
@@ -28,6 +28,7 @@ async def preflight(send: Send, headers: Mapping[bytes, bytes]) -> None:
         (b"access-control-allow-methods", b"GET, POST, PUT"),
         (b"access-control-max-age", b"%d" % CORS_SECONDS),
         (b"access-control-allow-private-network", b"true"),
+        NO_SNIFF,
     ]
     wanted = headers.get(b"access-control-request-headers")
     if wanted:

@@ -43,6 +43,9 @@ class HostCheck:
             if len(self.allowed) < MAX_KNOWN_HOSTS and len(raw) <= MAX_KNOWN_HOST_BYTES:
                 self.allowed.add(raw)
         elif not page or not self._is_app(host_of(authority)):
+            if raw and not host_of(authority):
+                shown = authority[:MAX_SHOWN_CHARACTERS]
+                return RpcError(Code.PERMISSION_DENIED, f"the host {shown!r} is neither NAME nor NAME:PORT")
             return RpcError(
                 Code.PERMISSION_DENIED,
                 "this server listens on this machine alone and doesn't answer for the host "

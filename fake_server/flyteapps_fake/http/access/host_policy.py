@@ -63,8 +63,8 @@ def parse_origin(text: str) -> Origin | None:
 class HostPolicy:
     """The rules of one server.
 
-    `bound`: the address that it listens on; host names are checked on the loopback only. `hosts`: names that are
-    allowed besides those of the loopback, each with its subdomains. `origins`: of pages on other machines, such as
+    `bound`: the address that it listens on; on others than the loopback every host name is allowed. `hosts`: names that
+    are allowed besides those of the loopback, each with its subdomains. `origins`: of pages on other machines, such as
     https://console.example.com, or * for all.
     """
 
@@ -77,7 +77,7 @@ class HostPolicy:
     def allows_host(self, authority: str) -> bool:
         """Return whether requests for that host[:port] are answered."""
         if not self._checked:
-            return True
+            return not authority or parse_authority(authority) is not None
         name = host_of(authority)
         return is_loopback(name) or any(name == host or name.endswith(f".{host}") for host in self._hosts)
 

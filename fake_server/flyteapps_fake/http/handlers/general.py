@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from flyteapps_fake.control.effects import OF_HTTP
 from flyteapps_fake.core.errors import Code
+from flyteapps_fake.core.validation import check_stream_request
 from flyteapps_fake.http.endpoints import Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.connectrpc import EXCHANGE, LIVE, Application
@@ -66,6 +67,7 @@ class GeneralHandler:
             live = LiveStream(exchange.receive, body, self._polled, scope.get("client"))
             LIVE.set(live)
             if isinstance(endpoint, Stream):
+                check_stream_request(len(body))  # which `live` keeps
                 self._sweeper.add(live)
             exchange.code = await self._by_connectrpc(endpoint, exchange, live, pairs)
         except (CallAbandoned, *OF_HTTP):

@@ -20,7 +20,7 @@ from flyteapps_fake.http.large_requests import LARGE_BYTES
 from flyteapps_fake.http.protocol.compression import COMPRESS_FROM_BYTES, accepts_gzip, gunzip, gzip
 from flyteapps_fake.http.protocol.deadlines import check_deadline, deadline_of
 from flyteapps_fake.http.protocol.requests import PLAIN, unframe
-from flyteapps_fake.http.protocol.wire import OK_TRAILERS, Scope, decode, frame
+from flyteapps_fake.http.protocol.wire import NO_SNIFF, OK_TRAILERS, Scope, decode, frame
 from flyteapps_fake.http.streaming.live_streams import LiveStream
 
 GRPC, CONNECT = 1, 2
@@ -92,7 +92,7 @@ class UnaryHandler:
         exchange.code = "OK"
         exchange.answering = True
         send = exchange.send
-        start = [(b"content-type", content_type)]
+        start = [(b"content-type", content_type), NO_SNIFF]
         compressible = len(answer) >= COMPRESS_FROM_BYTES
         if grpc:
             flags = 0

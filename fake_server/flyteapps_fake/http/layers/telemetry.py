@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from flyteapps_fake.core.errors import Code
 from flyteapps_fake.http.builtin.uploads import UPLOAD, UPLOADS
@@ -57,7 +57,7 @@ class Telemetry:
         seconds = time.perf_counter() - exchange.started
         if exchange.endpoint is None and path.startswith(UPLOADS):
             if self._log is not None:
-                self._log(AccessLine(UPLOAD.method.lower(), "", code, seconds * 1000))
+                self._log(AccessLine(UPLOAD.method.lower(), "", code, seconds * 1000, _request_id(headers)))
             return
         stream = isinstance(exchange.endpoint, STREAMS)
         self._metrics.count(path if path in self._paths else "/other", code, None if stream else seconds)
@@ -65,10 +65,14 @@ class Telemetry:
             return
         app, path = app_of(exchange.request)[:MAX_NAME_CHARACTERS], path[-MAX_NAME_CHARACTERS:]
         if self._log is not None:
-            given = headers.get(REQUEST_ID, b"")
-            request_id = given.decode() if REQUEST_ID_FORM.match(given) else ""
             shown = CLOSED if stream and code == Code.CANCELED.name else code
-            self._log(AccessLine(path.rpartition(".")[2], app, shown, seconds * 1000, request_id))
+            self._log(AccessLine(path.rpartition(".")[2], app, shown, seconds * 1000, _request_id(headers)))
         if self._tracing is not None:
             protocol = "grpc" if headers.get(b"content-type", b"").startswith(b"application/grpc") else "connect_rpc"
             self._tracing.record(headers, (path, protocol, app, code, seconds))
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    """Return the request's id, "" where it has none or an invalid one."""
+    given = headers.get(REQUEST_ID, b"")
+    return given.decode() if REQUEST_ID_FORM.match(given) else ""

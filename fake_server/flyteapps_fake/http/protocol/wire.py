@@ -195,7 +195,7 @@ async def respond(
 
 def opening(content_type: str) -> Event:
     """Return the first event of a stream's answer, in the protocol of the request's `content_type`."""
-    headers = [(b"content-type", content_type.encode())]
+    headers = [(b"content-type", content_type.encode()), NO_SNIFF]
     return {"type": "http.response.start", "status": 200, "headers": headers, "trailers": has_trailers(content_type)}
 
 
