@@ -122,7 +122,7 @@ class FakeControlPlane(Plane):
         from flyteapps_fake.processes.data_plane import DataPlane
 
         data_plane = DataPlane(self.shared(), processes)
-        weakref.finalize(self, data_plane.close)
+        weakref.finalize(self, data_plane.close, wait=False).atexit = False
         return data_plane
 
     @property

@@ -6,7 +6,9 @@ tarfile's filter "data".
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,11 +27,15 @@ AGAIN = (
 def bundle_problem(command: Iterable[str], directory: Path) -> str:
     """Return what is wrong with the code bundle of a command, "" for nothing. `directory`: where it is unpacked."""
     for option, uri in _bundles(command):
-        parts = urlsplit(uri)
+        try:
+            parts = urlsplit(uri)
+            path = Path(unquote(parts.path))
+            is_there = path.is_file()
+        except (OSError, ValueError) as error:
+            return f"the code bundle {uri} can't be found ({error}): {AGAIN}"
         if parts.scheme not in ("", "file"):
             return f"the code bundle {uri} isn't on this machine: {AGAIN}"
-        path = Path(unquote(parts.path))
-        if not path.is_file():
+        if not is_there:
             return f"the code bundle {uri} is gone: {AGAIN}"
         if option in ARCHIVES and (why := _archive_problem(path, directory)):
             return f"the code bundle {uri} {why}: {AGAIN}"
@@ -60,6 +66,6 @@ def _archive_problem(path: Path, directory: Path) -> str:
                 tarfile.data_filter(member, str(directory))
     except tarfile.FilterError as error:
         return f"has a file that would leave its directory ({error})"
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         return f"is no archive that can be read ({error})"
     return ""

@@ -7,13 +7,17 @@ machine, under the plane's lock.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import logging
 import os
 import socket
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -30,6 +34,7 @@ from flyteapps_fake.processes.replica import Workshop
 from flyteapps_fake.processes.routes import Route, Routes
 from flyteapps_fake.processes.running_app import RunningApp
 from flyteapps_fake.processes.settings import Processes
+from flyteapps_fake.processes.threads import in_thread
 from flyteapps_fake.processes.usage import sweep, usage_of
 from flyteapps_fake.servers.listener import AddressTaken, listening_sockets
 from flyteapps_fake.standard.apps import AppKey
@@ -49,6 +54,7 @@ MAX_PROCESSES = 1_000
 STARTS_PER_CORE = 2
 PORT_SECONDS = 5.0
 """Time after which a port that another program has is tried again."""
+_logger = logging.getLogger(__name__)
 
 
 class LockedCluster:
@@ -112,25 +118,34 @@ class DataPlane:
         self._thread: threading.Thread | None = None
         self._ended = False
         self._stop = asyncio.Event()
-        self._programs = Programs(self.directories.prefix, interpreter)
+        self._started: Future[None] = Future()
+        self._unseen: deque[AppKey] = deque()
+        """The apps that have changed, and were not looked at."""
+        directories = self.directories
+        removed = str(directories.root) if directories.is_temporary else None
+        self._programs = Programs(directories.prefix, interpreter, removed)
         self._workshop: Workshop | None = None
         self._ingress: Ingress | None = None
         cluster = plane.use(lambda dialect: dialect.local_cluster)
         assert isinstance(cluster, LocalCluster)
         self._cluster = LockedCluster(plane, cluster)
-        if not self.directories.is_temporary:
-            sweep(self.directories.prefix)
+        if not directories.is_temporary:
+            sweep(directories.prefix)
         plane.use(lambda dialect: dialect.choose_ports(free_app_port))
         plane.run(lambda: cluster.listen(self._changed))
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
-        if self._thread is None and not self._ended and self._process == os.getpid():
-            started = threading.Event()
-            self._thread = threading.Thread(target=self._work, args=(started,), name="flyteapps-processes", daemon=True)
+        self._begin()
+        if self._thread is not None:
+            self._started.result(START_SECONDS)
+
+    def _begin(self) -> None:
+        """Start the thread, unless it runs, and don't wait: the caller may hold the plane's lock."""
+        if self._thread is None and not self._ended:
+            atexit.register(self.close)
+            self._thread = threading.Thread(target=self._work, name="flyteapps-processes", daemon=True)
             self._thread.start()
-            if not started.wait(START_SECONDS):
-                raise RuntimeError("the thread that runs apps didn't start")
 
     def served_at(self, endpoint: str, *, secure: bool = False) -> None:
         """Name the plane's endpoint to the apps that start from now on, unless one was named before."""
@@ -143,30 +158,51 @@ class DataPlane:
         assert self._loop is not None and self._ingress is not None
         asyncio.run_coroutine_threadsafe(self._ingress.serve_router(socks, tls), self._loop).result(START_SECONDS)
 
-    def close(self) -> None:
-        """End all apps, SIGTERM first, and the thread; their directory is left, a temporary one removed."""
-        if self._ended or self._process != os.getpid():
+    def close(self, *, wait: bool = True) -> None:
+        """End all apps, SIGTERM first, and the thread; their directory is left, a temporary one removed.
+
+        Without `wait` they end later: the caller may be anywhere, as a finalizer's is.
+        """
+        if self._process != os.getpid():
             return
-        self._ended = True
-        if self._thread is not None and self._loop is not None:
+        ended, self._ended = self._ended, True
+        if self._thread is None:
+            self.directories.close()
+            return
+        if not ended and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by an error
                 self._loop.call_soon_threadsafe(self._stop.set)
+        if wait and self._thread is not threading.current_thread():
             self._thread.join(self._settings.stop_seconds + START_SECONDS)
-        self.directories.close()
 
     def _changed(self, key: AppKey) -> None:
         """Look at an app again; called under the plane's lock, by any thread."""
-        self.start()
+        if self._process != os.getpid():
+            return  # the apps are those of the process that was forked
+        self._unseen.append(key)
+        self._begin()
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it has been closed
-                self._loop.call_soon_threadsafe(self._look, key)
+                self._loop.call_soon_threadsafe(self._look_at_unseen)
 
-    def _work(self, started: threading.Event) -> None:
-        with asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            runner.run(self._run(started))
+    def _look_at_unseen(self) -> None:
+        while self._unseen and self._started.done():
+            self._look(self._unseen.popleft())
 
-    async def _run(self, started: threading.Event) -> None:
+    def _work(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._run())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+        finally:
+            self.directories.close()
+            atexit.unregister(self.close)
+
+    async def _run(self) -> None:
         workshop = self._workshop = Workshop(
             settings=self._settings,
             machine=lambda: self.machine,
@@ -187,7 +223,10 @@ class DataPlane:
         await ingress.serve_router(private)
         pattern = f"http://127.0.0.1:{private[0].getsockname()[1]}{BY_NAME}{{project}}/{{domain}}/{{app_fqdn}}"
         self.machine = replace(self.machine, pattern=pattern)
-        started.set()
+        self._started.set_result(None)
+        self._look_at_unseen()
+        if self._ended:
+            self._stop.set()
         watching = asyncio.create_task(self._watch_usage(), name="flyteapps-usage")
         try:
             await self._stop.wait()
@@ -230,8 +269,8 @@ class DataPlane:
             self.routes.remove(key.named())
             if self._ingress is not None:
                 await self._ingress.close_port(route)
-            if not self._stop.is_set() and self._cluster.held(key) is None:
-                await asyncio.to_thread(self.directories.remove, key.named())
+            if not self._stop.is_set() and not app.is_held():
+                await in_thread(self.directories.remove, key.named())
             self._tasks.pop(key, None)
             if not self._stop.is_set():
                 self._look_if_held(key)
@@ -267,10 +306,11 @@ class DataPlane:
         while True:
             try:
                 await self._ingress.listen(app.route)
-            except AddressTaken:
-                app.trouble = (
-                    f"port {app.route.port} of its URL was taken by another program: end that, or delete the app"
+            except OSError as error:
+                why = (
+                    "was taken by another program" if isinstance(error, AddressTaken) else f"can't be opened ({error})"
                 )
+                app.trouble = f"port {app.route.port} of its URL {why}: end that, or delete the app"
                 app.changed()
                 await asyncio.sleep(PORT_SECONDS)
             else:
@@ -285,16 +325,21 @@ class DataPlane:
             await asyncio.sleep(USAGE_SECONDS)
             now = time.monotonic()
             count = now - counted >= COUNT_SECONDS
+            counted = now if count else counted
             replicas = [
                 (each, each.program)
                 for app in list(self._apps.values())
-                for each in app.replicas
+                for each in app.all_replicas()
                 if each.program is not None and (count or each.memory is not None)
             ]
             if not replicas:
                 continue
-            counted = now if count else counted
-            usages = await asyncio.to_thread(usage_of, [program.pid for _, program in replicas])
+            limits = {program.pid: each.memory for each, program in replicas}
+            try:
+                usages = await asyncio.to_thread(usage_of, limits)
+            except Exception:  # the next look may find more
+                _logger.exception("the usage of apps can't be read")
+                continue
             for replica, program in replicas:
                 usage = usages[program.pid]
                 if replica.program is not program:

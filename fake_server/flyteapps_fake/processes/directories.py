@@ -53,12 +53,9 @@ class Directories:
         file.write_text(prefix)
         return prefix
 
-    def of_replica(self, app: AppName, replica: str) -> Path:
-        """Return a new, empty working directory."""
-        directory = self._of(app, "apps") / replica
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        return directory
+    def path_of_replica(self, app: AppName, replica: str) -> Path:
+        """Return the path of a working directory, which may not be there."""
+        return self._of(app, "apps") / replica
 
     def data(self, app: AppName) -> Path:
         """Return the directory of an app's raw data."""

@@ -3,10 +3,14 @@
 It is run as a file, by the bare interpreter, and imports the standard library alone: forking it is quick and safe, as
 it has one thread. On Linux it is the parent of whatever its replicas leave behind, so that nothing escapes it.
 
-It speaks lines of JSON over a socket, and sends the reading end of a replica's output along as a file descriptor:
+Its arguments are the descriptor of a socket, the server's process id, and the directory to remove when the server was
+killed, if there is one.
+
+It speaks lines of JSON over the socket, and sends the reading end of a replica's output along as a file descriptor:
   {"start": ID, "argv": [...], "env": {...}, "cwd": DIR}   -> {"started": ID, "pid": PID} or {"failed": ID, "why": TEXT}
   {"signal": ID, "number": N}                              to the replica's process group
-  {"end": ID}                                              SIGKILL to the group, and to all with the replica's mark
+  {"end": ID}                                              SIGKILL to the group, to all that descend from it, and to
+                                                           all with the replica's mark
                                                            -> {"exited": ID, "status": WAIT_STATUS}, when it has exited
 """
 
@@ -18,6 +22,7 @@ import json
 import os
 import resource
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +35,8 @@ MARK = "FLYTEAPPS_REPLICA"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 FILES = 65_536
 """The files that a replica may open, unless the machine allows fewer."""
+OOM_SCORE = "500"
+"""The system that has no memory left kills a replica before the server."""
 MORE_PROCESSES = 4_096
 """The processes and threads of this user that may be started besides those that there are."""
 ROUNDS = 100
@@ -50,10 +57,15 @@ PRCTL = prctl()
 
 
 class Keeper:
-    """The replicas of one server, which is at the other end of `sock`."""
+    """The replicas of one server, the process `server`, which is at the other end of `sock`.
 
-    def __init__(self, sock: socket.socket) -> None:
+    `directory`: it is removed when the server was killed, and could not do so itself; "" for none.
+    """
+
+    def __init__(self, sock: socket.socket, server: int, directory: str = "") -> None:
         self._sock = sock
+        self._server = server
+        self._directory = directory
         self._buffer = b""
         self._running: dict[int, str] = {}
         """The id of the replica by its process's id, as long as that isn't reaped."""
@@ -71,11 +83,14 @@ class Keeper:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # the server says when to end
+        # a child that the server forked may hold the other end of the socket open: its end alone isn't enough
+        signal.signal(signal.SIGUSR1, lambda number, frame: None)
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGUSR1)
         selector = selectors.DefaultSelector()
         selector.register(self._sock, selectors.EVENT_READ)
         selector.register(ours, selectors.EVENT_READ)
         try:
-            while True:
+            while os.getppid() == self._server:
                 for key, _ in selector.select():
                     if key.fd == ours:
                         with contextlib.suppress(BlockingIOError):
@@ -87,6 +102,8 @@ class Keeper:
             return
         finally:
             self._end_all()
+            if self._directory and os.getppid() != self._server:
+                shutil.rmtree(self._directory, ignore_errors=True)
 
     def _receive(self) -> bool:
         """Carry out what has come; return False at the end."""
@@ -137,23 +154,25 @@ class Keeper:
                 os.killpg(group, number)
 
     def _end(self, name: str) -> None:
-        """End all processes of a replica: its group, and those that have left it."""
+        """End all processes of a replica: its group, all that descend from it, and those with its mark."""
+        root = self._groups.get(name)
+        if root is None:
+            return  # it has ended, and all was ended then
+        family = set(_descendants(root))
         self._signal(name, signal.SIGKILL)
         for _ in range(ROUNDS):
-            left = [pid for pid in _descendants() if _is_marked(pid, name)]
+            left = [pid for pid in _descendants(os.getpid()) if pid in family or _is_marked(pid, name)]
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             if not left:
                 break
-        if not any(other == name for other in self._running.values()):
-            self._groups.pop(name, None)
 
     def _end_all(self) -> None:
         for name in list(self._groups):
             self._signal(name, signal.SIGKILL)
         for _ in range(ROUNDS):
-            left = list(_descendants())
+            left = list(_descendants(os.getpid()))
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -164,13 +183,19 @@ class Keeper:
                 return
 
     def _reap(self) -> None:
+        """Report the replicas that have exited, and end what they have left behind."""
         with contextlib.suppress(ChildProcessError):
             while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = _exited()
                 if not pid:
                     return
-                name = self._running.pop(pid, None)
+                name = self._running.get(pid)
                 if name is not None:
+                    self._end(name)  # as long as it isn't reaped, no other process or group can have its id
+                if status is None:
+                    _, status = os.waitpid(pid, 0)
+                if name is not None:
+                    del self._running[pid], self._groups[name]
                     self._send({"exited": name, "status": status})
 
     def _send(self, message: dict[str, Any], descriptor: int | None = None) -> None:
@@ -181,6 +206,17 @@ class Keeper:
             self._sock.sendall(data[sent:])
 
 
+def _exited() -> tuple[int, int | None]:
+    """Return a child that has exited, 0 if there is none, and its status, None where it isn't reaped yet.
+
+    Raises ChildProcessError.
+    """
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return os.waitpid(-1, os.WNOHANG)
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return (found.si_pid if found is not None else 0), None
+
+
 def _prepare() -> None:
     """Prepare a replica's process before it runs its program."""
     PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -189,6 +225,8 @@ def _prepare() -> None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, FILES)
     if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(OOM_SCORE)
         with contextlib.suppress(OSError, ValueError):
             _lower(resource.RLIMIT_NPROC, _threads_of_user() + MORE_PROCESSES)
 
@@ -206,8 +244,8 @@ def _threads_of_user() -> int:
         return int(file.read().split()[3].partition("/")[2])
 
 
-def _descendants() -> Iterator[int]:
-    """Yield the processes that descend from this one, on Linux; the dead ones not."""
+def _descendants(root: int) -> Iterator[int]:
+    """Yield the processes that descend from that one, on Linux; the dead ones not."""
     if not sys.platform.startswith("linux"):
         return
     children: dict[int, list[int]] = {}
@@ -218,7 +256,7 @@ def _descendants() -> Iterator[int]:
                     state, parent = file.read().rpartition(b")")[2].split()[:2]
                 if state not in (b"Z", b"X"):
                     children.setdefault(int(parent), []).append(int(entry))
-    waiting = [os.getpid()]
+    waiting = [root]
     while waiting:
         for pid in children.get(waiting.pop(), ()):
             yield pid
@@ -234,4 +272,4 @@ def _is_marked(pid: int, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    Keeper(socket.socket(fileno=int(sys.argv[1]))).run()
+    Keeper(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), *sys.argv[3:4]).run()

@@ -24,9 +24,9 @@ FILE_BYTES = 8 * 1024 * 1024
 """Bytes of a log's file, before the next one is begun."""
 OLD_FILES = 3
 """Full files that are kept beside it."""
-READ_BYTES = 65_536
-READS_A_TURN = 4
-"""Reads of one output before the other work of the loop has its turn."""
+READ_BYTES = 8_192
+BYTES_A_TURN, LINES_A_TURN = 65_536, 500
+"""Bytes and lines of one output, about, before the other work of the loop has its turn."""
 
 
 class Log:
@@ -80,13 +80,13 @@ class LogFile:
 
     def write(self, lines: list[Line]) -> None:
         """Append lines, each with its time."""
-        data = b"".join(_text(line) for line in lines)
+        data = _text(lines)
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("ab", buffering=0)
                 self._size = self._file.tell()
-            elif self._size >= FILE_BYTES:
+            if self._size >= FILE_BYTES:
                 self._file = self._rotated()
             self._size += self._file.write(data)
         except OSError:
@@ -111,10 +111,18 @@ class LogFile:
         return self._path.open("ab", buffering=0)
 
 
-def _text(line: Line) -> bytes:
-    at = datetime.datetime.fromtimestamp(line.at // 1_000_000 / 1_000, datetime.UTC)
-    mark = "# " if line.system else ""
-    return f"{at.isoformat(timespec='milliseconds')} {mark}{line.text}\n".encode("utf-8", "replace")
+def _text(lines: list[Line]) -> bytes:
+    """Return the lines as the file has them."""
+    texts: list[str] = []
+    last, shown = -1, ""
+    for line in lines:
+        milliseconds = line.at // 1_000_000
+        if milliseconds != last:
+            last = milliseconds
+            at = datetime.datetime.fromtimestamp(milliseconds / 1_000, datetime.UTC)
+            shown = at.isoformat(timespec="milliseconds")
+        texts.append(f"{shown} # {line.text}\n" if line.system else f"{shown} {line.text}\n")
+    return "".join(texts).encode("utf-8", "replace")
 
 
 class Splitter:
@@ -126,24 +134,35 @@ class Splitter:
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that these bytes complete."""
         *lines, rest = (self._rest + data).split(b"\n")
-        while len(rest) > MAX_LINE_BYTES:
-            lines.append(rest[:MAX_LINE_BYTES])
-            rest = rest[MAX_LINE_BYTES:]
+        texts = [text for line in lines for text in _decoded(line.removesuffix(b"\r"))]
+        if len(rest) > MAX_LINE_BYTES:
+            *pieces, rest = _pieces(rest)
+            texts += [each.decode("utf-8", "replace") for each in pieces]
         self._rest = rest
-        return [text for line in lines for text in _decoded(line)]
+        return texts
 
     def finish(self) -> list[str]:
         """Return the last line, which has no line end, if there is one."""
         rest, self._rest = self._rest, b""
-        return _decoded(rest) if rest else []
+        return _decoded(rest.removesuffix(b"\r")) if rest else []
 
 
 def _decoded(line: bytes) -> list[str]:
-    text = line.removesuffix(b"\r")
-    return [
-        text[start : start + MAX_LINE_BYTES].decode("utf-8", "replace")
-        for start in range(0, max(len(text), 1), MAX_LINE_BYTES)
-    ]
+    return [each.decode("utf-8", "replace") for each in _pieces(line)]
+
+
+def _pieces(line: bytes) -> list[bytes]:
+    """Return the line in pieces of at most MAX_LINE_BYTES, none of which ends within a character; at least one."""
+    pieces: list[bytes] = []
+    start = 0
+    while len(line) - start > MAX_LINE_BYTES:
+        end = start + MAX_LINE_BYTES
+        while end > start + MAX_LINE_BYTES - 4 and line[end] & 0xC0 == 0x80:
+            end -= 1
+        pieces.append(line[start:end])
+        start = end
+    pieces.append(line[start:])
+    return pieces
 
 
 class Output:
@@ -159,7 +178,8 @@ class Output:
 
     def _read(self) -> None:
         assert self._descriptor is not None
-        for _ in range(READS_A_TURN):
+        count = taken = 0
+        while count < BYTES_A_TURN and taken < LINES_A_TURN:
             try:
                 data = os.read(self._descriptor, READ_BYTES)
             except BlockingIOError:
@@ -169,7 +189,9 @@ class Output:
             if not data:
                 self.close()
                 return
+            count += len(data)
             if lines := self._splitter.feed(data):
+                taken += len(lines)
                 self._take(lines)
             if len(data) < READ_BYTES:
                 return

@@ -27,14 +27,14 @@ class ReplicaPorts:
 
     def take(self, wanted: int) -> int:
         """Return the wanted port if it is free, else another one. Raises OSError if there is none."""
-        if wanted >= FIRST_UNPRIVILEGED and wanted not in self._given and _is_free(wanted):
+        if wanted >= FIRST_UNPRIVILEGED and wanted not in self._given and is_free(wanted):
             self._given.add(wanted)
             return wanted
         for _ in range(len(REPLICA_PORTS)):
             port, self._next = self._next, self._next + 1
             if self._next == REPLICA_PORTS.stop:
                 self._next = REPLICA_PORTS.start
-            if port not in self._given and _is_free(port):
+            if port not in self._given and is_free(port):
                 self._given.add(port)
                 return port
         raise OSError(f"no port from {REPLICA_PORTS.start} to {REPLICA_PORTS.stop - 1} is free")
@@ -44,6 +44,6 @@ class ReplicaPorts:
         self._given.discard(port)
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     """Return whether no program has that port on any address that an app may listen on."""
     return not any(is_taken(address, port) for address in ("0.0.0.0", *LOOPBACKS))

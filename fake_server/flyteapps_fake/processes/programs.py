@@ -10,15 +10,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from flyteapps_fake.processes.usage import sweep
 
 KEEPER = Path(__file__).with_name("keeper.py")
 LOADER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """The variables that an interpreter may need to start."""
 ANSWER_BYTES = 65_536
 MAX_DESCRIPTORS = 64
+LOST = -1
+"""Stands for a descriptor that was sent, and could not be received."""
+KEEPER_SECONDS = 10.0
+"""Time that the keeper has to end all that it runs."""
 
 
 class CannotStart(Exception):  # noqa: N818  # reads as what happened
@@ -37,7 +43,7 @@ class Program:
         self.name = name
         self.pid = pid
         self.output = output
-        """The file descriptor of what it writes; whoever reads it closes it."""
+        """The file descriptor of what it writes; its reader closes it."""
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def signal(self, number: int) -> None:
@@ -60,11 +66,16 @@ class Program:
 class Programs:
     """The programs of one keeper. `prefix`: the beginning of their marks, by which a later server finds them.
 
-    `interpreter`: the Python that runs the keeper, by default this process's own.
+    `interpreter`: the Python that runs the keeper, by default this process's own. `directory`: one that the keeper
+    removes, if this process is killed.
     """
 
-    def __init__(self, prefix: str, interpreter: str | None = None) -> None:
+    def __init__(self, prefix: str, interpreter: str | None = None, directory: str | None = None) -> None:
         self._prefix = prefix
+        self._directory = directory
+        self._opening = asyncio.Lock()
+        self._cleaning: asyncio.Future[None] | None = None
+        """The end of what a keeper that was killed has left behind."""
         self._interpreter = interpreter or sys.executable
         self._count = 0
         self._sock: socket.socket | None = None
@@ -82,7 +93,8 @@ class Programs:
 
     async def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> Program:
         """Start a program. Raises CannotStart, KeeperGone."""
-        self._open()
+        async with self._opening:
+            await self._open()
         self._count += 1
         name = f"{self._prefix}{self._count}"
         future: asyncio.Future[Program] = asyncio.get_running_loop().create_future()
@@ -104,24 +116,46 @@ class Programs:
     def close(self) -> None:
         """End the keeper, and with it all programs, at once."""
         self._gone()
-        if self._keeper is not None:
-            self._keeper.wait()
-            self._keeper = None
+        self._end_keeper()
 
-    def _open(self) -> None:
+    def _end_keeper(self) -> None:
+        """Wait for the keeper's end; what one that was killed has left behind is ended here."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        try:
+            keeper.wait(KEEPER_SECONDS)
+        except subprocess.TimeoutExpired:  # it was stopped, or the machine is overloaded
+            keeper.kill()
+            keeper.wait()
+        if keeper.returncode:
+            sweep(self._prefix)
+
+    async def _open(self) -> None:
+        """Start the keeper, unless it runs; whatever one before has left is ended first."""
         if self._sock is not None:
             return
-        if self._keeper is not None:
-            self._keeper.wait()
+        if self._cleaning is not None:
+            await asyncio.shield(self._cleaning)
+            self._cleaning = None
+        await asyncio.to_thread(self._end_keeper)
+        self._start_keeper()
+
+    def _start_keeper(self) -> None:
         ours, theirs = socket.socketpair()
+        arguments = [str(theirs.fileno()), str(os.getpid()), *filter(None, (self._directory,))]
         with theirs:
-            self._keeper = subprocess.Popen(
-                [self._interpreter, "-I", "-S", "-E", str(KEEPER), str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env={name: value for name, value in os.environ.items() if name in LOADER_VARIABLES},
-            )
+            try:
+                self._keeper = subprocess.Popen(
+                    [self._interpreter, "-I", "-S", "-E", str(KEEPER), *arguments],
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    env={name: value for name, value in os.environ.items() if name in LOADER_VARIABLES},
+                )
+            except BaseException:
+                ours.close()
+                raise
         ours.setblocking(False)
         self._sock = ours
         self._buffer = b""
@@ -146,14 +180,17 @@ class Programs:
     def _read(self) -> None:
         assert self._sock is not None
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._sock, ANSWER_BYTES, MAX_DESCRIPTORS)
+            data, descriptors, flags, _ = socket.recv_fds(self._sock, ANSWER_BYTES, MAX_DESCRIPTORS)
         except BlockingIOError:
             return
         except OSError:
-            data, descriptors = b"", []
+            data, descriptors, flags = b"", list[int](), 0
         self._descriptors += descriptors
+        if flags & socket.MSG_CTRUNC and not descriptors:  # this process has no file left for it
+            self._descriptors.append(LOST)
         if not data:
             self._gone()
+            self._cleaning = asyncio.get_running_loop().run_in_executor(None, self._end_keeper)
             return
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
@@ -162,14 +199,19 @@ class Programs:
     def _take(self, message: dict[str, Any]) -> None:
         if "started" in message:
             name, output = message["started"], self._descriptors.pop(0)
+            if output == LOST:
+                self.send({"end": name})
+                self._starting.pop(name).set_exception(CannotStart("this process has too many open files"))
+                return
             os.set_inheritable(output, False)
             program = self._running[name] = Program(self, name, message["pid"], output)
             self._starting.pop(name).set_result(program)
         elif "failed" in message:
             self._starting.pop(message["failed"]).set_exception(CannotStart(message["why"]))
         else:
-            program = self._running.pop(message["exited"])
-            program.exited.set_result(message["status"])
+            program = self._running.pop(message["exited"], None)
+            if program is not None:
+                program.exited.set_result(message["status"])
 
     def _gone(self) -> None:
         """Take it that all programs have ended: the keeper is gone."""
@@ -181,7 +223,8 @@ class Programs:
         loop.remove_writer(sock)
         sock.close()
         for descriptor in self._descriptors:
-            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
         self._descriptors.clear()
         self._unsent.clear()
         for future in self._starting.values():
@@ -199,13 +242,6 @@ def _unwanted(started: asyncio.Future[Program]) -> None:
         program = started.result()
         os.close(program.output)
         program.end()
-
-
-def mark_of(environ: bytes) -> str | None:
-    """Return the mark in the environment of a process, None without one."""
-    start = b"FLYTEAPPS_REPLICA="
-    found: Callable[[bytes], bool] = lambda entry: entry.startswith(start)  # noqa: E731
-    return next((entry[len(start) :].decode(errors="replace") for entry in environ.split(b"\0") if found(entry)), None)
 
 
 def exit_text(status: int) -> str:

@@ -9,19 +9,23 @@ SECONDS = 2.0
 HOSTS = ("127.0.0.1", "::1")
 
 
-async def answers(port: int, path: str = "") -> bool:
-    """Return whether a program answers on that port; `path`: what it has to answer to a GET, "" for nothing."""
+async def answering(port: int, path: str = "") -> str:
+    """Return the address on which a program answers on that port, "" for none.
+
+    `path`: what it has to answer to a GET, "" for nothing.
+    """
     for host in HOSTS:
         try:
             async with asyncio.timeout(SECONDS):
                 reader, writer = await asyncio.open_connection(host, port)
                 try:
-                    return not path or await _gets(reader, writer, path, port)
+                    if not path or await _gets(reader, writer, path, port):
+                        return host
                 finally:
                     writer.transport.abort()
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             continue
-    return False
+    return ""
 
 
 async def _gets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, port: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import logging
 import os
 import shutil
 import time
@@ -23,11 +24,12 @@ from flyteapps_fake.processes.containers import H2C, Container
 from flyteapps_fake.processes.directories import Directories
 from flyteapps_fake.processes.launch import Launch, Machine, Refused, launch_of, missing_secret, mount
 from flyteapps_fake.processes.output import Log, LogFile, Output
-from flyteapps_fake.processes.ports import ReplicaPorts
+from flyteapps_fake.processes.ports import ReplicaPorts, is_free
 from flyteapps_fake.processes.programs import CannotStart, KeeperGone, Program, Programs, exit_text
-from flyteapps_fake.processes.readiness import answers
+from flyteapps_fake.processes.readiness import answering
 from flyteapps_fake.processes.routes import Backend
 from flyteapps_fake.processes.settings import Processes
+from flyteapps_fake.processes.threads import in_thread
 from flyteapps_fake.processes.usage import listening_ports
 
 CRASHES = 3
@@ -46,6 +48,7 @@ TURN_SECONDS = 5.0
 """Time that a starting program keeps others from being started, at most."""
 MAX_SHOWN = 500
 """Characters of a log line in a message."""
+_logger = logging.getLogger(__name__)
 
 IN_USE = ("address already in use", "eaddrinuse")
 """What programs say of a port that another one has."""
@@ -123,6 +126,8 @@ class Replica:
         self.memory_exceeded = False
         self.too_many_processes = False
         self.port = 0
+        self._host = ""
+        """The address of the loopback on which it answers."""
         self.backend: Backend | None = None
         self.log = Log()
         self._file = LogFile(workshop.directories.log(self.app_name, name))
@@ -144,11 +149,6 @@ class Replica:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(self._task)
-
-    def kill(self) -> None:
-        """Kill its program, as the system would have: it is started again."""
-        if self.program is not None:
-            self.program.end()
 
     async def _run(self) -> None:
         try:
@@ -180,11 +180,11 @@ class Replica:
         """Start the program and stay with it until it ends; return how it failed."""
         workshop = self._workshop
         self.hint, self.memory_exceeded, self.too_many_processes = "", False, False
-        directory: Path | None = None
+        directory = workshop.directories.path_of_replica(self.app_name, self.name)
         try:
-            directory = workshop.directories.of_replica(self.app_name, self.name)
-            launch = self._launch(directory)
             async with Turn(workshop.starts) as turn:
+                self._take_port()
+                launch = await in_thread(self._launch, directory)
                 program = await workshop.programs.start(launch.argv, launch.env, str(directory))
                 return await self._watch(program, turn)
         except Refused as refused:
@@ -194,16 +194,27 @@ class Replica:
         except KeeperGone as error:
             return Failure(str(error))
         except OSError as error:
-            return Failure(f"it can't be prepared: {error}", lasting=True)
+            return Failure(f"can't be prepared: {error}", lasting=True)
+        except Exception as error:
+            _logger.exception("a replica of the app %s failed", self.app_name)
+            return Failure(f"can't be run, by an error of this server: {error!r}"[:MAX_SHOWN], lasting=True)
         finally:
-            if directory is not None:
-                shutil.rmtree(directory, ignore_errors=True)
+            await in_thread(shutil.rmtree, directory, ignore_errors=True)
+
+    def _take_port(self) -> None:
+        """Take a port; another one than before, if a program has taken that meanwhile. Raises OSError."""
+        ports = self._workshop.ports
+        if self.port and not is_free(self.port):
+            ports.release(self.port)
+            self.port = 0
+        if not self.port:
+            self.port = ports.take(self._container.port)
 
     def _launch(self, directory: Path) -> Launch:
-        """Prepare the directory, and return what is started there. Raises Refused."""
+        """Prepare the directory, and return what is started there; called in a thread. Raises Refused, OSError."""
         workshop, app = self._workshop, self._app
-        if not self.port:
-            self.port = workshop.ports.take(self._container.port)
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
         wanted = app.spec.security_context.secrets
         values = {(each.group, each.key): workshop.secret(self.app_name, each.group, each.key) for each in wanted}
         if why := missing_secret(app, values):
@@ -243,7 +254,7 @@ class Replica:
 
     def _is_ready_now(self) -> None:
         self.failure, self.hint = None, ""
-        self.backend = Backend(self.port)
+        self.backend = Backend(self.port, host=self._host)
         self.state = State.READY
         self._changed()
 
@@ -252,7 +263,7 @@ class Replica:
         settings = self._workshop.settings
         began, pause, looked, elsewhere = time.monotonic(), FIRST_LOOK_SECONDS, 0.0, 0.0
         path = "" if self._container.port_name == H2C else self._container.readiness
-        while not await answers(self.port, path):
+        while not (host := await answering(self.port, path)):
             now = time.monotonic()
             if now - began > settings.start_seconds:
                 return Failure(f"port {self.port} did not open within {settings.start_seconds:g} s{self._shown_line()}")
@@ -274,6 +285,7 @@ class Replica:
                     self._changed()
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+        self._host = host
         return None
 
     def _failure_of(self, status: int, *, was_ready: bool) -> Failure:

@@ -7,6 +7,7 @@ replica, and of the requests at the ingress.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ RETRY_SECONDS = 1
 """Time after which a request to a failing app is worth repeating."""
 REQUEST_SECONDS = 300.0
 """The longest time until a response begins, where the spec sets none: Knative's."""
+_logger = logging.getLogger(__name__)
 
 
 class Cluster(Protocol):
@@ -97,6 +99,15 @@ class RunningApp:
         """Look at the app again."""
         self._wake.set()
 
+    def is_held(self) -> bool:
+        """Return whether the app is still there, and no other one of its name in its place."""
+        held = self._cluster.held(self._key)
+        return held is not None and held.incarnation == self._incarnation
+
+    def all_replicas(self) -> tuple[Replica, ...]:
+        """Return the replicas, those of the revision before included."""
+        return (*self.replicas, *self._before)
+
     async def run(self) -> None:
         """Follow the app until it is gone, and end all of it then."""
         try:
@@ -106,7 +117,10 @@ class RunningApp:
                 if held is None or self._incarnation not in (None, held.incarnation):
                     return  # another app of that name begins anew
                 self._incarnation = held.incarnation
-                self._follow(held)
+                try:
+                    self._follow(held)
+                except Exception:  # the next look, at the latest in some seconds, may do better
+                    _logger.exception("the app %s can't be followed", self.name)
                 try:
                     async with asyncio.timeout(self._seconds(held)):
                         await self._wake.wait()

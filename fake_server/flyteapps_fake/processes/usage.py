@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import psutil
@@ -20,8 +20,11 @@ class Usage(NamedTuple):
     processes: int
 
 
-def usage_of(roots: Iterable[int]) -> dict[int, Usage]:
-    """Return the usage of each of these processes with all that descend from it, in one look at the machine."""
+def usage_of(limits: Mapping[int, int | None]) -> dict[int, Usage]:
+    """Return the usage of each of these processes with all that descend from it, in one look at the machine.
+
+    `limits`: their limits of memory. Pages that several of its processes share count once where that matters.
+    """
     children: defaultdict[int, list[int]] = defaultdict(list)
     memory: dict[int, int] = {}
     for process in psutil.process_iter(["ppid", "memory_info"]):
@@ -31,10 +34,20 @@ def usage_of(roots: Iterable[int]) -> dict[int, Usage]:
             children[parent].append(process.pid)
         memory[process.pid] = int(getattr(used, "rss", 0))
     found: dict[int, Usage] = {}
-    for root in roots:
+    for root, limit in limits.items():
         family = _family(root, children)
-        found[root] = Usage(sum(memory.get(pid, 0) for pid in family), len(family))
+        used = sum(memory.get(pid, 0) for pid in family)
+        if limit is not None and used > limit and len(family) > 1:
+            used = sum(_proportional(pid, memory.get(pid, 0)) for pid in family)
+        found[root] = Usage(used, len(family))
     return found
+
+
+def _proportional(pid: int, otherwise: int) -> int:
+    """Return the memory of a process with its part of the pages that it shares, which takes longer to read."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return int(getattr(psutil.Process(pid).memory_full_info(), "pss", otherwise))
+    return otherwise
 
 
 def _family(root: int, children: Mapping[int, list[int]]) -> list[int]:
