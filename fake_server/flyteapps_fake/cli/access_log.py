@@ -64,15 +64,9 @@ def _dropped(lines: int) -> str:
 def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
     stamp = moment.strftime("%H:%M:%S.%f")[:-3]
     if isinstance(line, Notice):
-<<<<<<< HEAD
-        about = f"{_plain(line.app)}: " if line.app else ""
-        return f"{stamp} {about}{_printable(line.message)}"
-    return f"{stamp} {_plain(line.method)} {_plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
-=======
         about = f"{plain(line.app)}: " if line.app else ""
         return f"{stamp} {about}{printable(line.message)}"
-    return f"{stamp} {plain(line.method)} {plain(line.app) or '-'} {line.code} {line.ms:.1f}ms"
->>>>>>> main
+    return f"{stamp} {plain(line.method)} {plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
 
 
 def _as_json(moment: datetime, line: AccessLine | Notice) -> str:

@@ -98,14 +98,9 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "ingress_host": options.ingress_host or name,
         "ingress_scheme": options.ingress_scheme or ("https" if options.tls or options.tls_cert else "http"),
         "ingress_port": options.ingress_port,
-<<<<<<< HEAD
-        "own_hosts": (*options.allow_host, name),
+        "own_hosts": (*options.allow_host, name, *_machine_names(addresses)),
         "data_plane": data_plane_of(options),
         "processes": processes_of(options, addresses),
-=======
-        "own_hosts": (*options.allow_host, name, *_machine_names(addresses)),
-        "data_plane": options.data_plane,
->>>>>>> main
         "pools": dict(options.pool),
         "lease_seconds": options.lease_seconds,
         "report_seconds": options.report_seconds,
