@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, repeat
 
 from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_logs_payload_pb2 import LogLines, TailLogsRequest, TailLogsResponse
@@ -23,7 +23,7 @@ from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.replicas import Replica
-from flyteapps_fake.standard.simulation.log_lines import lines_between, next_request
+from flyteapps_fake.standard.simulation.log_lines import lines_between, lines_of_app, next_request
 from flyteapps_fake.standard.watch import Event, app_scope
 
 MAX_LINES = 100
@@ -90,9 +90,8 @@ class LogStream(Tail):
     def _since(self) -> Iterator[bytes]:
         after, until = self._read, self._until or self._state.clock.now()
         self._read = until
-        app = self._record.parse()
-        steps = self._state.step_logs.of(self._record.key)
-        lines = [[(line, each) for line in lines_between(each, app, steps, after, until)] for each in self._replicas]
+        shared = lines_of_app(self._record.parse(), self._state.step_logs.of(self._record.key))
+        lines = [zip(lines_between(each, shared, after, until), repeat(each)) for each in self._replicas]
         return self._messages(merge(*lines, key=lambda pair: pair[0].at))
 
     def _messages(self, lines: Iterable[tuple[Line, Replica]]) -> Iterator[bytes]:
