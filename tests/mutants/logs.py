@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from flyteidl2.app import app_definition_pb2 as model
-
 from flyteapps_fake.standard import logs
 from flyteapps_fake.standard.apps import AppRecord
 from flyteapps_fake.standard.commits import State
@@ -54,8 +52,8 @@ def the_replicas_are_not_listed() -> AbstractContextManager[Any]:
 def times_differ_after_a_reconnect() -> AbstractContextManager[Any]:
     numbers = itertools.count()
 
-    def of_life(real: Any, replica: Any, app: model.App) -> Any:
-        return [line._replace(at=line.at + next(numbers)) for line in real(replica, app)]
+    def of_life(real: Any, replica: Any, shared: Any) -> Any:
+        return [line._replace(at=line.at + next(numbers)) for line in real(replica, shared)]
 
     return around(log_lines, "_of_life", of_life)
 

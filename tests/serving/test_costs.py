@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app.app_definition_pb2 import App, Spec
+from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 from flyteidl2.common.list_pb2 import Filter
 from flyteidl2.project.project_service_pb2 import ListProjectsRequest
 from google.protobuf.struct_pb2 import Value
@@ -257,6 +258,41 @@ def test_unread_watches_of_all_apps_hold_no_copies() -> None:
         assert next(iter(subscriptions[0])).create_event.app.metadata.id.name == "a0"
         for each in subscriptions:
             each.close()
+
+
+@pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
+def test_tails_of_many_replicas_hold_no_lines(dialect: str) -> None:
+    """Ten readers of the logs of a hundred replicas, whose image has a megabyte: once 134 MB each."""
+    with FakeControlPlane(clock="manual", org="flyte", dialect=dialect) as plane:
+        request = create("a")
+        request.app.spec.container.image = "x" * MIB
+        request.app.spec.autoscaling.replicas.min = request.app.spec.autoscaling.replicas.max = 100
+        plane.stub().create(request)
+        plane.advance(60)
+        tracemalloc.start()
+        try:
+            streams: list[Any] = [
+                plane.logs_stub().tail_logs(TailLogsRequest(app_id=get("a").app_id)) for _ in range(10)
+            ]
+            for stream in streams:
+                assert len(next(stream).replicas.replicas) == 100
+                assert next(stream).batches.logs
+            assert tracemalloc.get_traced_memory()[1] < 40 * MIB
+        finally:
+            tracemalloc.stop()
+        for stream in streams:
+            stream.close()
+
+
+def test_many_loads_are_cleared_in_one_pass() -> None:
+    """500 loads of 500 apps: each app was once looked up for each load, and all of them sorted."""
+    with FakeControlPlane(clock="manual", org="flyte") as plane:
+        for number in range(500):
+            plane.stub().create(create(f"a{number}"))
+            plane.loads.set("1rps", app=f"b{number}")
+        started = time.process_time()
+        assert len(plane.loads.clear()) == 500
+        assert time.process_time() - started < 0.5
 
 
 # ---- over sockets

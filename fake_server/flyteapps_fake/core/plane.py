@@ -358,14 +358,14 @@ class Plane:
         with self._lock:
             self._timeline.run_due()
             removed = self._dialect.loads.clear(app)
-            for load in removed:
-                self._load_changed(load.app)
+            self._load_changed(*(load.app for load in removed))
             return removed
 
-    def _load_changed(self, app: AppSelector) -> int:
-        found = self.statuses(app)
+    def _load_changed(self, *apps: AppSelector) -> int:
+        globs = [AppGlobs(each) for each in apps]
+        found = [name for name, _ in self._dialect.apps() if any(each.matches(name) for each in globs)]
         with self._timeline.causes.during(OF_LOAD):
-            for name, _ in found:
+            for name in found:
                 self._dialect.load_changed(name)
         return len(found)
 

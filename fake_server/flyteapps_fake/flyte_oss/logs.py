@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from flyteidl2.app.app_definition_pb2 import Identifier
@@ -22,6 +22,7 @@ from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator, log_scope
 from flyteapps_fake.flyte_oss.simulation.pods import Pod
 from flyteapps_fake.simulation.log_lines import Line
+from flyteapps_fake.simulation.step_logs import StepLog
 
 MAX_STREAMS = 100
 MAX_BATCH_LINES = 100
@@ -91,17 +92,16 @@ class LogStream(Tail):
 
     def _since(self) -> Iterator[bytes]:
         after, self._read = self._read, self._owner.cluster.clock.now()
-        found: list[bytes] = []
-        steps = self._owner.operator.step_logs.of(self._resource)
+        return self._between(after, self._read, tuple(self._owner.operator.step_logs.of(self._resource)))
+
+    def _between(self, after: int, until: int, steps: Sequence[StepLog]) -> Iterator[bytes]:
+        """Yield the messages of one pod after the other; a pod's lines are computed when they are read."""
         for pod, replica in self._pods.items():
-            lines = self._owner.environment.lines(pod, after, self._read)
-            lines += [line for step in steps for line in step.lines(pod.name) if after < line.at <= self._read]
+            lines = self._owner.environment.lines(pod, after, until)
+            lines += [line for step in steps for line in step.lines(pod.name) if after < line.at <= until]
             lines.sort(key=attrgetter("at"))
-            found += (
-                _message(replica, lines[first : first + MAX_BATCH_LINES])
-                for first in range(0, len(lines), MAX_BATCH_LINES)
-            )
-        return iter(found)
+            for first in range(0, len(lines), MAX_BATCH_LINES):
+                yield _message(replica, lines[first : first + MAX_BATCH_LINES])
 
     def _over(self) -> bool:
         operator, environment = self._owner.operator, self._owner.environment

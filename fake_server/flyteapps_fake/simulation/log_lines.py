@@ -12,6 +12,8 @@ from flyteapps_fake.core.time.clock import MILLISECOND, SECOND
 
 BACKLOG = 1_000
 """Lines of one replica that can still be read."""
+MAX_SHOWN_CHARACTERS = 1_000
+"""Characters of an image or command in a line: each replica has the line, and each client that reads its log."""
 SLOT_NS = 60 * SECOND
 """A serving replica logs at most one request in each slot of this length."""
 MAX_SLOTS_AHEAD = 1_000

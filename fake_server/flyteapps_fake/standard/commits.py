@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
-
-from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.core.call import Identity, Sees
 from flyteapps_fake.core.errors import Code, RpcError
@@ -39,12 +37,14 @@ MAX_DELETED_IDS = 100_000
 class LineSource(Protocol):
     """The log lines of replicas."""
 
-    def between(self, replica: Replica, app: App, after: int, until: int) -> list[Line]:
-        """Return the replica's lines later than `after`, up to and including `until`, in order."""
+    def between(
+        self, record: AppRecord, replicas: Sequence[Replica], after: int, until: int
+    ) -> Sequence[Iterable[Line]]:
+        """Return each replica's lines later than `after`, up to and including `until`, in order."""
         ...
 
-    def next_at(self, replica: Replica, app: App, after: int) -> int | None:
-        """Return when the replica logs its next line, None where that is unknown."""
+    def next_at(self, record: AppRecord, replicas: Sequence[Replica], after: int) -> int | None:
+        """Return when one of the replicas logs its next line, None where that is unknown."""
         ...
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, repeat
 
 from flyteidl2.app.app_definition_pb2 import Identifier
 from flyteidl2.app.app_logs_payload_pb2 import LogLines, TailLogsRequest, TailLogsResponse
@@ -89,8 +89,8 @@ class LogStream(Tail):
     def _since(self) -> Iterator[bytes]:
         after, until = self._read, self._until or self._state.clock.now()
         self._read = until
-        app, source = self._record.parse(), self._state.lines
-        lines = [[(line, each) for line in source.between(each, app, after, until)] for each in self._replicas]
+        found = self._state.lines.between(self._record, self._replicas, after, until)
+        lines = [zip(lines, repeat(replica)) for lines, replica in zip(found, self._replicas, strict=True)]
         return self._messages(merge(*lines, key=lambda pair: pair[0].at))
 
     def _messages(self, lines: Iterable[tuple[Line, Replica]]) -> Iterator[bytes]:
@@ -118,9 +118,7 @@ class LogStream(Tail):
         return encode(response)
 
     def _next_at(self) -> int | None:
-        app, source = self._record.parse(), self._state.lines
-        times = [at for each in self._replicas if (at := source.next_at(each, app, self._read)) is not None]
-        return min(times, default=None)
+        return self._state.lines.next_at(self._record, self._replicas, self._read)
 
     def _ids(self) -> list[ReplicaIdentifier]:
         return [self._id(each) for each in self._replicas]

@@ -7,7 +7,14 @@ from typing import NamedTuple
 from flyteidl2.app.app_definition_pb2 import Spec
 
 from flyteapps_fake.core.time.clock import SECOND
-from flyteapps_fake.simulation.log_lines import BACKLOG, MAX_SLOTS_AHEAD, SLOT_NS, Line, request_in
+from flyteapps_fake.simulation.log_lines import (
+    BACKLOG,
+    MAX_SHOWN_CHARACTERS,
+    MAX_SLOTS_AHEAD,
+    SLOT_NS,
+    Line,
+    request_in,
+)
 
 _LISTENS_AFTER_NS = SECOND // 10
 _SERVES_AFTER_NS = SECOND
@@ -28,7 +35,7 @@ class Pod(NamedTuple):
 def runs(spec: Spec) -> str:
     """Return the command of a pod of that spec, or its image if it has none."""
     container = spec.container
-    return " ".join((*container.command, *container.args))[:1_000] or container.image
+    return (" ".join((*container.command, *container.args)) or container.image)[:MAX_SHOWN_CHARACTERS]
 
 
 def lines_of(pod: Pod, after: int, until: int) -> list[Line]:

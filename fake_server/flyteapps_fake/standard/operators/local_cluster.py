@@ -5,7 +5,7 @@ Who runs the apps, outside of the plane's lock, listens for changes, looks at wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Status
@@ -60,12 +60,13 @@ class ReplicaLogs:
         """Forget the logs of an app."""
         self._logs.pop(key, None)
 
-    def between(self, replica: Replica, app: App, after: int, until: int) -> list[Line]:
-        """Return the replica's lines later than `after`, up to and including `until`, in order."""
-        log = self._logs.get(AppKey.of(app.metadata.id), {}).get(replica.life.number)
-        return log(after, until) if log is not None else []
+    def between(self, record: AppRecord, replicas: Sequence[Replica], after: int, until: int) -> list[list[Line]]:
+        """Return each replica's lines later than `after`, up to and including `until`, in order."""
+        logs = self._logs.get(record.key, {})
+        found = [logs.get(each.life.number) for each in replicas]
+        return [log(after, until) if log is not None else [] for log in found]
 
-    def next_at(self, replica: Replica, app: App, after: int) -> int | None:
+    def next_at(self, record: AppRecord, replicas: Sequence[Replica], after: int) -> int | None:
         """Return None: nobody knows when a program logs its next line."""
         return None
 

@@ -6,14 +6,24 @@ The lines of steps of scenarios are handed in.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, Status
 
 from flyteapps_fake.core.lifecycle import short_name, substate_name, traits_of
 from flyteapps_fake.core.time.clock import from_timestamp
-from flyteapps_fake.simulation.log_lines import BACKLOG, MAX_SLOTS_AHEAD, SLOT_NS, Line, request_in
+from flyteapps_fake.simulation.log_lines import (
+    BACKLOG,
+    MAX_SHOWN_CHARACTERS,
+    MAX_SLOTS_AHEAD,
+    SLOT_NS,
+    Line,
+    request_in,
+)
 from flyteapps_fake.simulation.step_logs import StepLog, StepLogs
-from flyteapps_fake.standard.apps import AppKey
+from flyteapps_fake.standard.apps import AppRecord
 from flyteapps_fake.standard.replicas import Replica
 
 _IDLE_SUBSTATES = (Status.SCALED_TO_ZERO, Status.SCALING_FROM_ZERO)
@@ -36,25 +46,49 @@ class SimulatedLines:
     def __init__(self, steps: StepLogs) -> None:
         self._steps = steps
 
-    def between(self, replica: Replica, app: App, after: int, until: int) -> list[Line]:
-        """Return the replica's lines later than `after`, up to and including `until`, in order."""
-        return lines_between(replica, app, self._steps.of(AppKey.of(app.metadata.id)), after, until)
+    def between(self, record: AppRecord, replicas: Sequence[Replica], after: int, until: int) -> list[Iterator[Line]]:
+        """Return each replica's lines later than `after`, up to and including `until`, in order."""
+        shared = lines_of_app(record.parse(), self._steps.of(record.key))
+        return [lines_between(each, shared, after, until) for each in replicas]
 
-    def next_at(self, replica: Replica, app: App, after: int) -> int | None:
-        """Return when the replica logs its next line, None where that is unknown."""
-        return next_request(replica, app, after)
+    def next_at(self, record: AppRecord, replicas: Sequence[Replica], after: int) -> int | None:
+        """Return when one of the replicas logs its next line, None where that is unknown."""
+        app = record.parse()
+        times = [at for each in replicas if (at := next_request(each, app, after)) is not None]
+        return min(times, default=None)
 
 
-def lines_between(replica: Replica, app: App, steps: Collection[StepLog], after: int, until: int) -> list[Line]:
-    """Return the replica's lines later than `after`, up to and including `until`: the last BACKLOG ones, in order.
+class AppLines(NamedTuple):
+    """The lines that the replicas of an app share, which are made once for all of them."""
 
-    `steps`: the lines that steps of the app's scenario have let replicas log.
+    revision: int
+    starts: Sequence[tuple[bool, str]]
+    """The first lines of a replica of that revision, each with whether it is the platform's."""
+    conditions: Sequence[Line]
+    with_steps: Collection[StepLog]
+    app: App
+
+
+def lines_of_app(app: App, steps: Collection[StepLog]) -> AppLines:
+    """Return the lines that replicas share. `steps`: those that steps of the app's scenario have let replicas log."""
+    container = app.spec.container
+    command = " ".join((*container.command, *container.args))
+    starts = [(True, f"Image {container.image[:MAX_SHOWN_CHARACTERS]}")] if container.image else []
+    starts += [(False, f"Running {command[:MAX_SHOWN_CHARACTERS]}")] if command else []
+    return AppLines(app.metadata.revision, starts, [*_of_conditions(app, steps)], tuple(steps), app)
+
+
+def lines_between(replica: Replica, shared: AppLines, after: int, until: int) -> Iterator[Line]:
+    """Yield the replica's lines later than `after`, up to and including `until`: the last BACKLOG ones, in order.
+
+    Requests are computed when they are read: a stream that isn't read holds none.
     """
     first, last = max(after + 1, replica.life.began), min(until, replica.life.ended or until)
-    lines = [line for line in _of_life(replica, app, steps) if first <= line.at <= last]
-    lines += _requests(replica, _serving(app.status.conditions, last), first, last)
+    lines = [line for line in _of_life(replica, shared) if first <= line.at <= last]
     lines.sort(key=lambda line: line.at)
-    return lines[-BACKLOG:]
+    periods, count = _periods(replica, _serving(shared.app.status.conditions, last), first, last)
+    both = merge(lines, _requests(replica, periods), key=lambda line: line.at)
+    return islice(both, max(0, len(lines) + count - BACKLOG), None)
 
 
 def next_request(replica: Replica, app: App, after: int) -> int | None:
@@ -69,18 +103,20 @@ def next_request(replica: Replica, app: App, after: int) -> int | None:
     return None
 
 
-def _of_life(replica: Replica, app: App, steps: Collection[StepLog]) -> Iterator[Line]:
+def _of_life(replica: Replica, shared: AppLines) -> Iterator[Line]:
     """Yield the lines of the replica's start, of its steps, of the app's conditions, and its final ones."""
-    yield Line(replica.life.began, True, f"Replica {replica.name} of revision {replica.life.revision} starts")
-    if replica.life.revision == app.metadata.revision:
-        container = app.spec.container
-        if container.image:
-            yield Line(replica.life.began, True, f"Image {container.image}")
-        command = " ".join((*container.command, *container.args))
-        if command:
-            yield Line(replica.life.began, False, f"Running {command[:1_000]}")
-    for step in steps:
+    began, revision = replica.life.began, replica.life.revision
+    yield Line(began, True, f"Replica {replica.name} of revision {revision} starts")
+    if revision == shared.revision:
+        for system, text in shared.starts:
+            yield Line(began, system, text)
+    for step in shared.with_steps:
         yield from step.lines(replica.life.number)
+    yield from shared.conditions
+
+
+def _of_conditions(app: App, steps: Collection[StepLog]) -> Iterator[Line]:
+    """Yield the lines of the app's conditions, and the final ones of containers that died."""
     with_lines = {step.condition for step in steps}
     for condition in app.status.conditions:
         at = from_timestamp(condition.last_transition_time)
@@ -110,17 +146,37 @@ def _serving(conditions: Sequence[Condition], until: int) -> Iterator[tuple[int,
         end = min(end, at)
 
 
-def _requests(replica: Replica, serving: Iterator[tuple[int, int]], first: int, last: int) -> list[Line]:
-    """Return the last requests in these periods."""
-    lines: list[Line] = []
+class _Period(NamedTuple):
+    """Slots, and the times between which their requests count."""
+
+    slots: range
+    low: int
+    high: int
+
+
+def _periods(
+    replica: Replica, serving: Iterator[tuple[int, int]], first: int, last: int
+) -> tuple[Sequence[_Period], int]:
+    """Return the parts of these periods that have the last requests, the latest first, and how many there are."""
+    periods: list[_Period] = []
+    count = 0
     for begin, end in serving:
-        if end < first:
+        if end < first or count == BACKLOG:
             break
         low, high = max(begin, first), min(end, last)
-        for slot in range(high // SLOT_NS, low // SLOT_NS - 1, -1):
+        slot, lowest = high // SLOT_NS, low // SLOT_NS
+        while slot >= lowest and count < BACKLOG:
             line = request_in(replica.seed, slot)
-            if line is not None and low <= line.at <= high:
-                lines.append(line)
-                if len(lines) == BACKLOG:
-                    return lines
-    return lines
+            count += line is not None and low <= line.at <= high
+            slot -= 1
+        periods.append(_Period(range(slot + 1, high // SLOT_NS + 1), low, high))
+    return periods, count
+
+
+def _requests(replica: Replica, periods: Sequence[_Period]) -> Iterator[Line]:
+    """Yield the requests in these periods, the earliest first."""
+    for period in reversed(periods):
+        for slot in period.slots:
+            line = request_in(replica.seed, slot)
+            if line is not None and period.low <= line.at <= period.high:
+                yield line
