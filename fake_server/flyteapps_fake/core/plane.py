@@ -190,9 +190,6 @@ class Plane:
 
         `response`: what it is answered with, by that protocol, to that caller. One that a rule for faults may be about
         isn't.
-
-        A response cache over it answers a repeated Get in a third of the Python calls of a first one (18 of 56 over
-        Connect), which is what polling clients send.
         """
         with self._lock:
             self._timeline.run_due()
