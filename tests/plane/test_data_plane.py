@@ -144,7 +144,7 @@ def test_a_stopped_apps_logs_end(api: Api, plane: FakeControlPlane) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"data_plane": "real"}, "data_plane must be one of simulated, none"),
+        ({"data_plane": "real"}, "data_plane must be one of simulated, processes, none"),
         ({"lease_seconds": 0}, "lease_seconds must be over 0"),
         ({"pools": {"default": "east"}}, "must be a list of cluster names"),
         ({"pools": {"default": []}}, "at least one cluster"),

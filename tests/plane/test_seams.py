@@ -14,8 +14,11 @@ KNOWS = {"dialects.py"}
 
 
 def test_the_standard_dialect_knows_no_other() -> None:
-    """Outside of its own folder, the table of dialects and the command, no file names the other dialect."""
-    files = [path for path in ROOT.rglob("*.py") if not {"flyte_oss", "cli"} & set(path.parts)]
+    """Outside of its own folder, the table of dialects and the command, no file names the other dialect.
+
+    Processes do as Knative does, which they name.
+    """
+    files = [path for path in ROOT.rglob("*.py") if not {"flyte_oss", "cli", "processes"} & set(path.parts)]
     assert len(files) > 80
     found = {
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flyteapps_fake.processes import bundles
-from flyteapps_fake.processes.bundles import bundle_problem
+from flyteapps_fake.processes.launching.bundles import bundle_problem
 
 from .running import SERVE, Apps, body, script
 

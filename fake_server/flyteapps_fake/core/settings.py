@@ -241,7 +241,7 @@ class Settings:
 
     @property
     def runs_apps(self) -> Processes | None:
-        """How apps are run as processes, None where they aren't."""
+        """The way in which apps are run as processes, None where they aren't."""
         return self.processes if isinstance(self.processes, Processes) else None
 
 

@@ -27,7 +27,7 @@ from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.processes.directories import Directories
 from flyteapps_fake.processes.ingress.ingress import Ingress
 from flyteapps_fake.processes.ingress.serving import Log as RequestLog
-from flyteapps_fake.processes.launch import Machine, own_environment
+from flyteapps_fake.processes.launching.launch import Machine, own_environment
 from flyteapps_fake.processes.ports import ReplicaPorts, free_app_port
 from flyteapps_fake.processes.programs import Programs
 from flyteapps_fake.processes.replica import Workshop

@@ -19,10 +19,10 @@ from pathlib import Path
 from flyteidl2.app.app_definition_pb2 import App, Status
 
 from flyteapps_control.selection import AppName
-from flyteapps_fake.processes.bundles import bundle_problem
-from flyteapps_fake.processes.containers import H2C, Container
 from flyteapps_fake.processes.directories import Directories
-from flyteapps_fake.processes.launch import Launch, Machine, Refused, launch_of, missing_secret, mount
+from flyteapps_fake.processes.launching.bundles import bundle_problem
+from flyteapps_fake.processes.launching.containers import H2C, Container
+from flyteapps_fake.processes.launching.launch import Launch, Machine, Refused, launch_of, missing_secret, mount
 from flyteapps_fake.processes.output import Log, LogFile, Output
 from flyteapps_fake.processes.ports import ReplicaPorts, is_free
 from flyteapps_fake.processes.programs import CannotStart, KeeperGone, Program, Programs, exit_text
@@ -51,7 +51,7 @@ MAX_SHOWN = 500
 _logger = logging.getLogger(__name__)
 
 IN_USE = ("address already in use", "eaddrinuse")
-"""What programs say of a port that another one has."""
+"""Words of programs about a port that another one has."""
 LOOKED_THROUGH = 50
 """The last lines that are searched for it."""
 
@@ -61,7 +61,7 @@ Secrets = Callable[[AppName, str, str], bytes | None]
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Workshop:
-    """What the replicas of all apps share."""
+    """The tools that the replicas of all apps share."""
 
     settings: Processes
     machine: Callable[[], Machine]
@@ -78,7 +78,7 @@ class Workshop:
 
 
 class State(enum.Enum):
-    """What a replica does now."""
+    """The state of a replica now."""
 
     STARTING = "starting"
     READY = "ready"
@@ -122,7 +122,7 @@ class Replica:
         self.failure: Failure | None = None
         self.crashes = 0
         self.hint = ""
-        """What is known of a start that takes long."""
+        """The reason why a start takes long, as far as it is known."""
         self.memory_exceeded = False
         self.too_many_processes = False
         self.port = 0

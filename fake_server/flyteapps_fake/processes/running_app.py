@@ -17,7 +17,7 @@ from flyteidl2.app.app_definition_pb2 import Status
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.lifecycle import ACTIVE, DEPLOYING, FAILED, PENDING, STOPPED
 from flyteapps_fake.processes.autoscaler import Autoscaler
-from flyteapps_fake.processes.containers import H2C, Container, container_of
+from flyteapps_fake.processes.launching.containers import H2C, Container, container_of
 from flyteapps_fake.processes.replica import CRASHES, Replica, Workshop
 from flyteapps_fake.processes.routes import Route, Unavailable
 from flyteapps_fake.simulation.admission import violation_of
@@ -37,7 +37,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Cluster(Protocol):
-    """What an app needs of the plane."""
+    """The plane, as far as an app needs it."""
 
     def held(self, key: AppKey) -> HeldApp | None:
         """Return the app as it should run; None where it is gone, or another cluster's."""
@@ -76,9 +76,9 @@ class RunningApp:
         self._container = Container()
         self._scaler: Autoscaler | None = None
         self.replicas: list[Replica] = []
-        """Those of the present revision."""
+        """The replicas of the present revision."""
         self._before: list[Replica] = []
-        """Those of the revision before, which answer until the present one does."""
+        """The replicas of the revision before, which answer until the present ones do."""
         self._started = 0
         """The number of replicas that were ever started, for their names."""
         self._served = False

@@ -14,7 +14,7 @@ MAX_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
-    """How apps are run as processes of this machine.
+    """The way in which apps are run as processes of this machine.
 
     `python`: the directory of a virtual environment whose programs come first in the PATH of apps; None for the one
     that this process runs in. `directory`: where apps run, and where their logs and uploaded files are kept; None for

@@ -1,4 +1,4 @@
-"""What processes use: memory, and the ports that they listen on; and what an earlier run has left behind. By psutil."""
+"""The use of processes, by psutil: memory, ports that they listen on; and the processes that an earlier run has left."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from flyteidl2.app.app_definition_pb2 import App, Spec
 from flyteidl2.core.tasks_pb2 import Container, Resources
 
 from flyteapps_control.v1.control_pb2 import Load
-from flyteapps_fake.core.pod_spec import primary_containers, struct, structs, text, texts
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.load import replicas_for, target_of
+from flyteapps_fake.simulation.pod_spec import primary_containers, struct, structs, text, texts
 from flyteapps_fake.simulation.scenarios import LABEL, VARIABLE, Size
 
 DEFAULT_SCALEDOWN = 900 * SECOND

@@ -11,7 +11,7 @@ from flyteidl2.core.tasks_pb2 import Container as ContainerSpec
 from flyteidl2.core.tasks_pb2 import Resources
 from google.protobuf.struct_pb2 import Struct
 
-from flyteapps_fake.core.pod_spec import primary_containers, struct, structs, text, texts, whole
+from flyteapps_fake.simulation.pod_spec import primary_containers, struct, structs, text, texts, whole
 
 DEFAULT_PORT = 8080
 H2C = "h2c"

@@ -13,7 +13,7 @@ from flyteidl2.app.app_definition_pb2 import App, Status
 from flyteidl2.core.security_pb2 import Secret
 
 from flyteapps_control.selection import AppName
-from flyteapps_fake.processes.containers import Container
+from flyteapps_fake.processes.launching.containers import Container
 
 PASSED_ON = (
     "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LD_LIBRARY_PATH",
@@ -36,7 +36,7 @@ class Refused(Exception):  # noqa: N818  # reads as what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What is the same for all apps. `python`: the environment whose programs come first. `api`: the plane's endpoint.
+    """The environment that all apps share. `python`: the one whose programs come first. `api`: the plane's endpoint.
 
     `pattern`: INTERNAL_APP_ENDPOINT_PATTERN with {project} and {domain} to be replaced; "" where nobody routes.
     """
