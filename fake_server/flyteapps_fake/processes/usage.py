@@ -1,4 +1,4 @@
-"""The use of processes, by psutil: memory, ports that they listen on; and the processes that an earlier run has left."""
+"""The use of processes, by psutil: memory, ports that they listen on; and the processes that an earlier run left."""
 
 from __future__ import annotations
 
