@@ -52,6 +52,8 @@ COUNT_SECONDS = 1.0
 MAX_PROCESSES = 1_000
 """Processes of one replica."""
 STARTS_PER_CORE = 2
+TOKEN_SECONDS = 30 * 86_400.0
+"""Time for which an app may call a plane whose callers need credentials, from its start on."""
 PORT_SECONDS = 5.0
 """Time after which a port that another program has is tried again."""
 _logger = logging.getLogger(__name__)
@@ -212,6 +214,7 @@ class DataPlane:
             starts=asyncio.Semaphore(STARTS_PER_CORE * (os.cpu_count() or 1)),
             now=self._plane.now_ns,
             secret=lambda app, group, key: self._plane.secrets.value(app.project, app.domain, key, group),
+            token=self._token,
             show=self._show,
         )
         settings = self._plane.settings
@@ -243,6 +246,16 @@ class DataPlane:
         """Return whether the plane accepts a token."""
         authentication = self._plane.authentication
         return authentication is not None and self._plane.run(lambda: authentication.accepts(token))
+
+    def _token(self) -> str:
+        """Return a token for an app: that of the plane's client with a secret, "" where there is none."""
+        authentication = self._plane.authentication
+        if authentication is None:
+            return ""
+        clients = [each.client_id for each in authentication.settings.clients if each.secret is not None]
+        if not clients or authentication.provider is not None:
+            return ""
+        return self._plane.run(lambda: authentication.token(clients[0], TOKEN_SECONDS))
 
     def _look(self, key: AppKey) -> None:
         """Look at an app again, on the loop."""

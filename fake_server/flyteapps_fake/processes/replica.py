@@ -22,7 +22,15 @@ from flyteapps_control.selection import AppName
 from flyteapps_fake.processes.directories import Directories
 from flyteapps_fake.processes.launching.bundles import bundle_problem
 from flyteapps_fake.processes.launching.containers import H2C, Container
-from flyteapps_fake.processes.launching.launch import Launch, Machine, Refused, launch_of, missing_secret, mount
+from flyteapps_fake.processes.launching.launch import (
+    Launch,
+    Machine,
+    Refused,
+    launch_of,
+    missing_secret,
+    mount,
+    with_token,
+)
 from flyteapps_fake.processes.output import Log, LogFile, Output
 from flyteapps_fake.processes.ports import ReplicaPorts, is_free
 from flyteapps_fake.processes.programs import CannotStart, KeeperGone, Program, Programs, exit_text
@@ -73,6 +81,8 @@ class Workshop:
     now: Callable[[], int]
     """Returns the plane's time in nanoseconds."""
     secret: Secrets
+    token: Callable[[], str]
+    """Returns a token with which an app may call the plane, "" where it needs or gets none."""
     show: Callable[[AppName, str], None] | None = None
     """Shows a log line in the server's terminal."""
 
@@ -220,6 +230,8 @@ class Replica:
         if why := missing_secret(app, values):
             raise Refused(why, Status.SECRET_MOUNT_ERROR)
         variables = mount(wanted, values, directory)
+        if token := workshop.token():
+            variables |= with_token(token, directory)
         data = workshop.directories.data(self.app_name)
         launch = launch_of(app, self._container, workshop.machine(), self.port, directory, data, variables)
         if why := bundle_problem(launch.argv, directory):

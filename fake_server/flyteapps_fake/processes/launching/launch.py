@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -46,7 +47,6 @@ class Machine:
     secure: bool = False
     pattern: str = ""
     org: str = ""
-    api_key: str = ""
 
     @property
     def path(self) -> str:
@@ -111,8 +111,6 @@ def _of_cluster(app: App, name: AppName, machine: Machine, port: int, raw: str) 
         env["_U_INSECURE"] = "false" if machine.secure else "true"
         if machine.secure:
             env["_U_INSECURE_SKIP_VERIFY"] = "true"
-    if machine.api_key:
-        env["EAGER_API_KEY"] = machine.api_key
     if machine.pattern:
         pattern = machine.pattern.replace("{project}", name.project).replace("{domain}", name.domain)
         env["INTERNAL_APP_ENDPOINT_PATTERN"] = pattern
@@ -164,6 +162,15 @@ def missing_secret(app: App, secrets: Mapping[tuple[str, str], bytes | None]) ->
                 f"create it with: flyte create secret {secret.key}"
             )
     return ""
+
+
+def with_token(token: str, directory: Path) -> dict[str, str]:
+    """Write a token of the plane into the directory; return the variables by which the SDK finds it there."""
+    file = directory / "secrets" / ".plane-token"
+    file.parent.mkdir(exist_ok=True, mode=0o700)
+    file.touch(mode=0o600)
+    file.write_text(token)
+    return {"FLYTE_AUTH_TYPE": "ExternalCommand", "FLYTE_AUTH_COMMAND": json.dumps(["cat", str(file)])}
 
 
 def mount(wanted: Iterable[Secret], values: Mapping[tuple[str, str], bytes | None], directory: Path) -> dict[str, str]:
