@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flyteapps_fake.processes import bundles
+from flyteapps_fake.processes.launching import bundles
 from flyteapps_fake.processes.launching.bundles import bundle_problem
 
 from .running import SERVE, Apps, body, script

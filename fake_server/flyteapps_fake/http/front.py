@@ -37,6 +37,8 @@ class Front:
     def __init__(self, plane: Plane, options: FrontOptions) -> None:
         self.plane = plane
         self.options = options
+        self.is_abandoned = False
+        """Whether the process that started the server was killed, so that this one should end soon."""
         self.uploads = Uploads(files=UploadFiles(options.uploads) if options.uploads is not None else None)
         self.endpoints: dict[str, Endpoint] = table(plane, self.uploads, options.control)
         self.request_limits = plane.request_limits

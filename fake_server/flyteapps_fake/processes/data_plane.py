@@ -28,7 +28,7 @@ from flyteapps_fake.processes.directories import Directories
 from flyteapps_fake.processes.ingress.ingress import Ingress
 from flyteapps_fake.processes.ingress.serving import Log as RequestLog
 from flyteapps_fake.processes.launching.launch import Machine, own_environment
-from flyteapps_fake.processes.ports import ReplicaPorts, free_app_port
+from flyteapps_fake.processes.ports import AppPorts, ReplicaPorts
 from flyteapps_fake.processes.programs import Programs
 from flyteapps_fake.processes.replica import Workshop
 from flyteapps_fake.processes.routes import Route, Routes
@@ -119,6 +119,7 @@ class DataPlane:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ended = False
+        self._grace_seconds = settings.stop_seconds
         self._stop = asyncio.Event()
         self._started: Future[None] = Future()
         self._unseen: deque[AppKey] = deque()
@@ -133,7 +134,8 @@ class DataPlane:
         self._cluster = LockedCluster(plane, cluster)
         if not directories.is_temporary:
             sweep(directories.prefix)
-        plane.use(lambda dialect: dialect.choose_ports(free_app_port))
+        self._app_ports = AppPorts()
+        plane.use(lambda dialect: dialect.choose_ports(self._app_ports.choose))
         plane.run(lambda: cluster.listen(self._changed))
 
     def start(self) -> None:
@@ -160,22 +162,26 @@ class DataPlane:
         assert self._loop is not None and self._ingress is not None
         asyncio.run_coroutine_threadsafe(self._ingress.serve_router(socks, tls), self._loop).result(START_SECONDS)
 
-    def close(self, *, wait: bool = True) -> None:
+    def close(self, grace_seconds: float | None = None, *, wait: bool = True) -> None:
         """End all apps, SIGTERM first, and the thread; their directory is left, a temporary one removed.
 
-        Without `wait` they end later: the caller may be anywhere, as a finalizer's is.
+        `grace_seconds`: between SIGTERM and SIGKILL, by default that of the settings. Without `wait` they end later:
+        the caller may be anywhere, as a finalizer's is.
         """
         if self._process != os.getpid():
             return
+        if grace_seconds is not None:
+            self._grace_seconds = min(grace_seconds, self._grace_seconds)
         ended, self._ended = self._ended, True
         if self._thread is None:
             self.directories.close()
+            self._app_ports.close()
             return
         if not ended and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by an error
                 self._loop.call_soon_threadsafe(self._stop.set)
         if wait and self._thread is not threading.current_thread():
-            self._thread.join(self._settings.stop_seconds + START_SECONDS)
+            self._thread.join(self._grace_seconds + START_SECONDS)
 
     def _changed(self, key: AppKey) -> None:
         """Look at an app again; called under the plane's lock, by any thread."""
@@ -202,6 +208,7 @@ class DataPlane:
             self._started.set_exception(error)
         finally:
             self.directories.close()
+            self._app_ports.close()
             atexit.unregister(self.close)
 
     async def _run(self) -> None:
@@ -235,10 +242,11 @@ class DataPlane:
             await self._stop.wait()
         finally:
             watching.cancel()
+            workshop.settings = replace(self._settings, stop_seconds=self._grace_seconds)
             for task in self._tasks.values():
                 task.cancel()
             if self._tasks:
-                await asyncio.wait(self._tasks.values(), timeout=workshop.settings.stop_seconds + 2)
+                await asyncio.wait(self._tasks.values(), timeout=self._grace_seconds + 2)
             await ingress.close(0)
             self._programs.close()
 
@@ -327,6 +335,7 @@ class DataPlane:
                 app.changed()
                 await asyncio.sleep(PORT_SECONDS)
             else:
+                self._app_ports.opened(app.route.port)
                 app.trouble = ""
                 app.changed()
                 return

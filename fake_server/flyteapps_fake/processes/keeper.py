@@ -71,6 +71,8 @@ class Keeper:
         """The id of the replica by its process's id, as long as that isn't reaped."""
         self._groups: dict[str, int] = {}
         """The process group by the replica's id."""
+        self._families: dict[str, set[int]] = {}
+        """The processes that descended from a replica's when it was signalled."""
 
     def run(self) -> None:
         """Work until the server is gone, then end all replicas."""
@@ -150,18 +152,25 @@ class Keeper:
     def _signal(self, name: str, number: int) -> None:
         group = self._groups.get(name)
         if group is not None:
+            self._families.setdefault(name, set()).update(_descendants(group))  # after its end they are orphans
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
     def _end(self, name: str) -> None:
-        """End all processes of a replica: its group, all that descend from it, and those with its mark."""
-        root = self._groups.get(name)
-        if root is None:
+        """End all processes of a replica: its group, all that descend from it, and those with its mark.
+
+        One that has left its group and has no mark any more, and whose replica ended by itself, ends with the server.
+        """
+        if name not in self._groups:
             return  # it has ended, and all was ended then
-        family = set(_descendants(root))
         self._signal(name, signal.SIGKILL)
+        family = self._families.pop(name)
         for _ in range(ROUNDS):
-            left = [pid for pid in _descendants(os.getpid()) if pid in family or _is_marked(pid, name)]
+            left = [
+                pid
+                for pid in _descendants(os.getpid())
+                if (mark := _mark_of(pid)) == name or (not mark and pid in family)
+            ]
             for pid in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -263,12 +272,15 @@ def _descendants(root: int) -> Iterator[int]:
             waiting.append(pid)
 
 
-def _is_marked(pid: int, name: str) -> bool:
+def _mark_of(pid: int) -> str:
+    """Return the mark in the environment of a process, "" where it has none, or has ended."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{MARK}={name}".encode() in file.read().split(b"\0")
+            entries = file.read().split(b"\0")
     except OSError:
-        return False
+        return ""
+    start = f"{MARK}=".encode()
+    return next((each[len(start) :].decode("ascii", "replace") for each in entries if each.startswith(start)), "")
 
 
 if __name__ == "__main__":

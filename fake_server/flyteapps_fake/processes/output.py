@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 from io import FileIO
@@ -30,39 +31,44 @@ BYTES_A_TURN, LINES_A_TURN = 65_536, 500
 
 
 class Log:
-    """The last lines of one replica, the oldest first."""
+    """The last lines of one replica, the oldest first. One thread adds lines, and any may read them."""
 
     def __init__(self) -> None:
         self._lines: deque[Line] = deque()
+        self._lock = threading.Lock()
         self._bytes = 0
         self.last = ""
         """The last line of the program that isn't empty."""
 
     def add(self, at: int, text: str, *, system: bool = False) -> Line:
         """Append a line; its time is later than that of the one before."""
-        if self._lines and at <= self._lines[-1].at:
-            at = self._lines[-1].at + 1
-        line = Line(at, system, text)
-        self._lines.append(line)
-        self._bytes += len(text)
-        while self._bytes > MAX_LOG_BYTES or len(self._lines) > MAX_LINES:
-            self._bytes -= len(self._lines.popleft().text)
-        if not system and text.strip():
-            self.last = text.strip()
+        lines = self._lines
+        with self._lock:
+            if lines and at <= lines[-1].at:
+                at = lines[-1].at + 1
+            line = Line(at, system, text)
+            lines.append(line)
+            self._bytes += len(text)
+            while self._bytes > MAX_LOG_BYTES or len(lines) > MAX_LINES:
+                self._bytes -= len(lines.popleft().text)
+        if not system and (shown := text.strip()):
+            self.last = shown
         return line
 
     def tail(self, count: int) -> list[str]:
         """Return the texts of the last lines, the oldest first."""
-        return [line.text for line in islice(reversed(self._lines), count)][::-1]
+        with self._lock:
+            return [line.text for line in islice(reversed(self._lines), count)][::-1]
 
     def between(self, after: int, until: int) -> list[Line]:
         """Return the lines later than `after`, up to and including `until`, in order."""
         found: list[Line] = []
-        for line in reversed(self._lines):
-            if line.at <= after:
-                break
-            if line.at <= until:
-                found.append(line)
+        with self._lock:
+            for line in reversed(self._lines):
+                if line.at <= after:
+                    break
+                if line.at <= until:
+                    found.append(line)
         found.reverse()
         return found
 

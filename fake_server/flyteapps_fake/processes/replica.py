@@ -19,6 +19,7 @@ from pathlib import Path
 from flyteidl2.app.app_definition_pb2 import App, Status
 
 from flyteapps_control.selection import AppName
+from flyteapps_fake.core.validation import printable
 from flyteapps_fake.processes.directories import Directories
 from flyteapps_fake.processes.launching.bundles import bundle_problem
 from flyteapps_fake.processes.launching.containers import H2C, Container
@@ -317,7 +318,7 @@ class Replica:
 
     def note(self, text: str) -> None:
         """Log a line of the platform."""
-        self._file.write([self.log.add(self._workshop.now(), text, system=True)])
+        self._file.write([self.log.add(self._workshop.now(), printable(text), system=True)])
         self._logged()
 
     def _take(self, lines: list[str]) -> None:

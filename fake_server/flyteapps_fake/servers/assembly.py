@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 0.2
 """Time to write the last access lines; a reader that has stopped doesn't delay the server's end any longer."""
 
+ABANDONED_SECONDS = 1.0
+"""Time that apps have to end by themselves, where the process that started the server was killed."""
+
 FLUSH_CALLS_SECONDS = 1.0
 """Time to write the last calls to the file of calls."""
 
@@ -85,7 +88,7 @@ def assemble(
         if console is not None:
             await console.close()
         if data_plane is not None:
-            await asyncio.to_thread(data_plane.close)
+            await asyncio.to_thread(data_plane.close, ABANDONED_SECONDS if front.is_abandoned else None)
         with contextlib.suppress(TimeoutError):  # a collector that doesn't answer delays the end no longer
             async with asyncio.timeout(FLUSH_SECONDS):
                 await asyncio.to_thread(end_traces)

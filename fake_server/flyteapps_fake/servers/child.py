@@ -28,14 +28,17 @@ async def _started(front: Front) -> None:
     reader, writer = await asyncio.open_unix_connection(_config.control)
 
     async def follow_orders() -> None:
+        drained = False
         while line := await reader.readline():
             if line == b"begin\n":
                 _begin()
                 writer.write(b"begun\n")
             elif line == b"drain\n":
+                drained = True
                 await front.drain()
                 writer.write(b"drained\n")
             await writer.drain()
+        front.is_abandoned = not drained
         # Envoy's threads block it (see pyvoy.py); this one receives it for all
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.kill(os.getpid(), signal.SIGTERM)
