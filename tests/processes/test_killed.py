@@ -23,6 +23,8 @@ from .running import SERVE, get, marked, script, until
 
 LEFT_SECONDS = 5.0
 """Time until nothing is left of a server that was killed."""
+PORT = 18_123
+"""One that no other test wants."""
 IGNORES = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 
 
@@ -35,7 +37,7 @@ def deploy(server: ServerProcess, count: int, text: str = SERVE) -> list[str]:
     """Deploy so many apps, and return their URLs, which answer."""
     with Client(server.url, project="p", domain="d") as client:
         names = [f"web-{number}" for number in range(count)]
-        apps = [client.apps.create(new_app(each, image="img", command=script(text), port=8080)) for each in names]
+        apps = [client.apps.create(new_app(each, image="img", command=script(text), port=PORT)) for each in names]
         urls = [app.watch().endpoint for app in apps]
     assert all(get(each) == (200, b"ok") for each in urls)
     return urls

@@ -28,6 +28,14 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
+PREFIX_BYTES = 6
+
+
+def is_prefix(text: str) -> bool:
+    """Return whether a text is the beginning of marks: by anything shorter, the processes of others would be ended."""
+    return re.fullmatch(rf"[0-9a-f]{{{2 * PREFIX_BYTES}}}-", text) is not None
+
+
 class DirectoryInUse(ValueError):  # noqa: N818  # reads as what is wrong
     """The directory of another server that runs."""
 
@@ -46,11 +54,13 @@ class Directories:
         shutil.rmtree(self.root / "apps", ignore_errors=True)  # of an earlier run, whose processes have ended
 
     def _prefix(self) -> str:
+        """Return the prefix of an earlier run, or a new one where there is none, or the file isn't whole."""
         file = self.root / "id"
-        with contextlib.suppress(FileNotFoundError):
-            return file.read_text()
-        prefix = f"{secrets.token_hex(6)}-"
-        file.write_text(prefix)
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+            if is_prefix(prefix := file.read_text(encoding="ascii")):
+                return prefix
+        prefix = f"{secrets.token_hex(PREFIX_BYTES)}-"
+        file.write_text(prefix, encoding="ascii")
         return prefix
 
     def path_of_replica(self, app: AppName, replica: str) -> Path:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from flyteapps_fake.servers.listener import LOOPBACKS, is_taken
+from flyteapps_fake.servers.listener import LOOPBACKS, AddressTaken, is_taken
 from flyteapps_fake.standard.ingress import drawn_port
 
 REPLICA_PORTS = range(11_000, 20_000)
@@ -39,7 +39,7 @@ class AppPorts:
             return True
         try:
             self._claims[port] = claim(port)
-        except OSError:
+        except AddressTaken:
             return False
         while len(self._claims) > MAX_UNOPENED:
             self.opened(next(iter(self._claims)))
@@ -79,7 +79,7 @@ class ReplicaPorts:
             return False
         try:
             self._claims[port] = claim(port)
-        except OSError:
+        except AddressTaken:
             return False
         return True
 
@@ -94,15 +94,18 @@ def is_free(port: int) -> bool:
 
 
 def claim(port: int) -> socket.socket | None:
-    """Return a claim of a port, None on systems that have none. Raises OSError where another plane has claimed it."""
+    """Return a claim of a port, None where the system has none. Raises AddressTaken: another plane has claimed it."""
     if not sys.platform.startswith("linux"):
         return None
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    except OSError:  # this process has too many open files
+        return None
     try:
         sock.bind(f"\0flyteapps-port-{port}")
     except OSError:
         sock.close()
-        raise
+        raise AddressTaken(f"claim {port}", port) from None
     return sock
 
 

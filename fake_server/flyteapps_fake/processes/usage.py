@@ -69,14 +69,20 @@ def listening_ports(root: int) -> set[int]:
 
 
 def sweep(prefix: str) -> list[int]:
-    """Kill the processes whose mark begins so, which a server that was killed left behind; return their ids."""
+    """Kill the processes whose mark begins so, which a server that was killed left behind; return their ids.
+
+    Raises ValueError for an empty prefix, with which the marks of others begin, too.
+    """
+    if not prefix:
+        raise ValueError("the prefix of marks is empty")
     swept: list[int] = []
     for pid in psutil.pids():
         if pid == os.getpid():
             continue
         with contextlib.suppress(psutil.Error, OSError):
             process = psutil.Process(pid)
-            if process.environ().get(MARK, "").startswith(prefix):
+            mark = process.environ().get(MARK, "")
+            if mark and mark.startswith(prefix):
                 process.kill()
                 swept.append(pid)
     return swept
