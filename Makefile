@@ -144,7 +144,7 @@ crowd: $(VENV)/.stamp-test
 FUZZ ?= 1000000
 fuzz: $(VENV)/.stamp-test
 	@FLYTEAPPS_MATRIX=all FLYTEAPPS_FUZZ=$(FUZZ) FLYTEAPPS_BUDGET=60 $(BIN)/python -m pytest -q -n 2 --timeout 36000 \
-		tests/serving/test_random_requests.py tests/serving/test_budget.py
+		tests/serving/test_random_requests.py tests/serving/test_random_calls.py tests/serving/test_budget.py
 
 # An hour: may be stopped and begun again, run in shards, and on several machines (their .mutants/ put together).
 SHARD ?= 1/1

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
+from flyteapps_control.arguments import number, text
 from flyteapps_fake.core.dialect import CLOSED
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
@@ -166,17 +167,25 @@ class FakeControlPlane(Plane):
         `claims` are further ones, or other values, such as `aud="another"`. Raises ValueError for an unknown subject,
         RuntimeError on a plane without authentication.
         """
-        return self.run(lambda: self._authenticating().token(subject, expires_in, **claims))
+        text("subject", subject)
+        seconds = None if expires_in is None else number("expires_in", expires_in)
+        return self.run(lambda: self._authenticating().token(subject, seconds, **claims))
 
     def api_key(self, client: str | None = None, *, endpoint: str | None = None) -> str:
         """Return an API key, as in FLYTE_API_KEY, of a client with a secret; without a name of the first one.
 
         `endpoint`: in the key, by default that of the server which `serve` started.
         """
+        for name, value in (("client", client), ("endpoint", endpoint)):
+            text(name, "" if value is None else value)
         return self._authenticating().api_key(self.org, client, endpoint)
 
     def revoke_token(self, token: str) -> None:
-        """Revoke an access token: calls with it are refused from now on, and its open streams end."""
+        """Revoke an access token: calls with it are refused from now on, and its open streams end.
+
+        Raises ValueError for one that isn't valid.
+        """
+        text("token", token)
         self.run(lambda: self._authenticating().revoke_token(token))
 
     def rotate_keys(self, *, keep: bool = True) -> None:

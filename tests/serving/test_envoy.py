@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import hpack
 import pytest
+
+from flyteapps_fake.servers.config import ServeConfig
 
 from .messages import get, watch
 from .server_process import PATIENCE, ServerProcess, eventually
@@ -16,7 +20,10 @@ from .test_http import UPGRADE, said
 from .usage import Usage
 
 pytest.importorskip("pyvoy")
-DATA_FRAME, RESET_FRAME = 0, 3
+from flyteapps_fake.servers.envoy_config import Configuration
+
+DATA_FRAME, RESET_FRAME, CONTINUATION_FRAME = 0, 3, 9
+RESET_FRAME_HEAD = bytes((0, 0, 4, RESET_FRAME, 0))
 END_STREAM = 1
 
 
@@ -103,3 +110,41 @@ def test_streams_that_are_reset_at_once(envoy: ServerProcess, path: str) -> None
         assert answered(envoy)
     eventually(lambda: tasks(envoy) < 20, "tasks of streams that are gone are left")
     assert usage.seconds() - before < 4
+
+
+@pytest.mark.parametrize("dribbled", [True, False], ids=["goes on", "stops"])
+def test_a_head_over_http_2_that_never_ends(dribbled: bool) -> None:
+    """A head whose last frame doesn't come is cut after its time, also while frames without a byte follow it."""
+    block = hpack.Encoder().encode([(":method", "POST"), (":path", GET)])
+    begun = len(block).to_bytes(3, "big") + bytes((HEADERS_FRAME, 0)) + (1).to_bytes(4, "big") + block
+    following = bytes((0, 0, 0, CONTINUATION_FRAME, 0)) + (1).to_bytes(4, "big")
+    with (
+        ServerProcess("--server", "pyvoy", "--quiet", "--request-timeout", "1") as server,
+        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as raw,
+    ):
+        raw.sendall(PREFACE + SETTINGS + begun)
+        raw.settimeout(0.05)
+        received = b""
+        until = time.monotonic() + PATIENCE
+        while RESET_FRAME_HEAD not in received:
+            assert time.monotonic() < until, "it is still read"
+            try:
+                if dribbled:
+                    raw.sendall(following)
+                received += (part := raw.recv(65_536))
+                if not part:
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break  # as good as the end
+        assert answered(server)
+
+
+def test_the_administration_has_one_path(tmp_path: Path) -> None:
+    """Envoy's administration, which no port leads to, says whether it is ready, and does nothing else."""
+    config = Configuration(ServeConfig(settings={}), tmp_path / "admin").get_envoy_config()
+    assert config["admin"] == {
+        "address": {"pipe": {"path": str(tmp_path / "admin"), "mode": 0o600}},
+        "allow_paths": [{"exact": "/ready"}],
+    }

@@ -209,6 +209,27 @@ def test_processes_of_multiprocessing_call_a_served_plane(method: str) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
+ENDING = """
+import grpc
+from flyteapps_fake import FakeControlPlane
+
+plane = FakeControlPlane(clock="manual")
+plane.faults.delay("List", seconds=3600)
+channel = grpc.insecure_channel(plane.serve().grpc_target)
+stream = channel.unary_stream("/flyteidl2.app.AppService/Watch")(b"")
+delayed = channel.unary_unary("/flyteidl2.app.AppService/List").future(b"", timeout=3600)
+while len(plane.clock.why()) < 2:
+    pass
+print("done")
+"""
+
+
+def test_a_program_ends_whose_plane_is_still_served() -> None:
+    """A program that closes nothing ends: no stream, nor a delayed call, of its server keeps it."""
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
 def test_a_plane_can_not_be_pickled() -> None:
     """Neither a plane nor what belongs to it can be sent to a process or copied: the error says what can."""
     with FakeControlPlane() as plane:

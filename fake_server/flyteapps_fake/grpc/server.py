@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any, cast
 
 import grpc
 
 from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.grpc.daemon_threads import DaemonThreads
 from flyteapps_fake.grpc.servicer import SyncServicer
 from flyteapps_fake.servers.listener import bound_sockets
 
@@ -29,10 +30,10 @@ class GrpcServer:
 
     def __init__(self, plane: Plane, addresses: Sequence[str]) -> None:
         self._servicer = SyncServicer(plane)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="flyteapps-grpc")
+        self._pool = DaemonThreads(THREADS, "flyteapps-grpc")
         # one thread a call: further calls are refused by grpcio with RESOURCE_EXHAUSTED, not left waiting
         options = (*OPTIONS, ("grpc.max_receive_message_length", plane.request_limits.request_bytes))
-        self._server = grpc.server(self._pool, options=options, maximum_concurrent_rpcs=THREADS)
+        self._server = grpc.server(cast("Any", self._pool), options=options, maximum_concurrent_rpcs=THREADS)
         self._server.add_generic_rpc_handlers(self._servicer.handlers())
         self.port: int = self._listen(addresses)
         self._server.start()

@@ -27,6 +27,7 @@ from flyteapps_fake.http.options import FrontOptions
 from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 from flyteapps_fake.http.request_timeouts import RequestTimeouts
 from flyteapps_fake.http.streaming.live_streams import Sweeper
+from flyteapps_fake.http.streaming.unread_answers import UnreadAnswers
 from flyteapps_fake.http.table import table
 from flyteapps_fake.http.telemetry.metrics import Metrics
 
@@ -44,7 +45,8 @@ class Front:
         self.request_limits = plane.request_limits
         self.timeouts = RequestTimeouts(options.limits.request_seconds, self.request_limits.request_bytes)
         self.large_requests = LargeRequests()
-        self.sweeper = Sweeper(options.limits, self.timeouts)
+        self.unread_answers = UnreadAnswers()
+        self.sweeper = Sweeper(options.limits, self.timeouts, self.unread_answers)
         self.metrics = Metrics(
             {
                 "flyteapps_open_streams": ("Server streams that are open.", lambda: len(self.sweeper.streams)),
@@ -54,7 +56,7 @@ class Front:
             {"flyteapps_faults_applied": ("Faults that calls have had.", plane.applied_faults)},
         )
         page = options.page(self) if options.page is not None else None
-        self._pages = PageHandler(page, self.timeouts) if page is not None else None
+        self._pages = PageHandler(page, self.timeouts, self.unread_answers) if page is not None else None
         self._check = HostCheck(options.host_policy, lambda host: plane.find_by_host(host) is not None)
         self._rpcs_and_pages = self._chain(Dispatch(self, self._pages))
         self._pages_alone = self._chain(self._pages) if self._pages is not None else None

@@ -41,6 +41,7 @@ class GeneralHandler:
         self._timeouts = services.timeouts
         self._sweeper = services.sweeper
         self._polled = services.options.server == "pyvoy"
+        self._unread = services.unread_answers
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answer the call. Raises RpcError, CallAbandoned."""
@@ -88,7 +89,9 @@ class GeneralHandler:
     ) -> str:
         """Answer the call; return its code."""
         headers = exchange.headers
-        answer = ObservedAnswer(Compressing(with_headers(exchange.send, [NO_SNIFF]), headers), live.deliver)
+        client = exchange.scope.get("client")
+        sliced = self._unread.sliced(with_headers(exchange.send, [NO_SNIFF]), client)
+        answer = ObservedAnswer(Compressing(sliced, headers), live.deliver)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         inner = {**exchange.scope, "headers": pairs}
         refused = False

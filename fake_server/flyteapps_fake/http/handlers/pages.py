@@ -6,14 +6,16 @@ from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.page import Page, PageRequest
 from flyteapps_fake.http.protocol.wire import respond
 from flyteapps_fake.http.request_timeouts import RequestTimeouts
+from flyteapps_fake.http.streaming.unread_answers import UnreadAnswers
 
 
 class PageHandler:
     """The handler of pages."""
 
-    def __init__(self, page: Page, timeouts: RequestTimeouts) -> None:
+    def __init__(self, page: Page, timeouts: RequestTimeouts, unread: UnreadAnswers) -> None:
         self._page = page
         self._timeouts = timeouts
+        self._unread = unread
 
     def is_of_app(self, exchange: Exchange) -> bool:
         """Return whether the request's host and path belong to an app."""
@@ -33,4 +35,5 @@ class PageHandler:
         host, accept = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"accept"))
         page = await self._page(PageRequest(method, host, scope["path"], query, accept))
         exchange.answering = True
-        await respond(exchange.send, page.status, page.body, page.content_type, page.headers, head=method == "HEAD")
+        send = self._unread.sliced(exchange.send, scope.get("client"))
+        await respond(send, page.status, page.body, page.content_type, page.headers, head=method == "HEAD")

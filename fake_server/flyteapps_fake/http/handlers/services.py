@@ -13,6 +13,7 @@ from flyteapps_fake.http.large_requests import LargeRequests
 from flyteapps_fake.http.options import FrontOptions
 from flyteapps_fake.http.request_timeouts import RequestTimeouts
 from flyteapps_fake.http.streaming.live_streams import Sweeper
+from flyteapps_fake.http.streaming.unread_answers import UnreadAnswers
 
 
 class Services(Protocol):
@@ -46,6 +47,11 @@ class Services(Protocol):
     @property
     def large_requests(self) -> LargeRequests:
         """The turns of large requests."""
+        ...
+
+    @property
+    def unread_answers(self) -> UnreadAnswers:
+        """The large answers that are being sent."""
         ...
 
     @property

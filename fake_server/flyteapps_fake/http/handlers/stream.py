@@ -27,6 +27,7 @@ class StreamHandler:
         self._timeouts = services.timeouts
         self._large = services.large_requests
         self._sweeper = services.sweeper
+        self._unread = services.unread_answers
         self._polled = services.options.server == "pyvoy"
 
     async def __call__(self, exchange: Exchange, endpoint: Stream, encoding: bytes) -> None:
@@ -45,8 +46,9 @@ class StreamHandler:
                 self._large.release()
         del body
         check_deadline(exchange.until)
-        live = LiveStream(exchange.receive, b"", self._polled, exchange.scope.get("client"))
-        writer = StreamWriter(exchange.send, live, exchange.headers)
+        client = exchange.scope.get("client")
+        live = LiveStream(exchange.receive, b"", self._polled, client)
+        writer = StreamWriter(exchange.send, self._unread.sliced(exchange.send, client), live, exchange.headers)
         try:
             live.listen()
             self._sweeper.add(live)

@@ -48,6 +48,7 @@ class UnaryHandler:
         self._max_bytes = services.request_limits.request_bytes
         self._timeouts = services.timeouts
         self._large = services.large_requests
+        self._unread = services.unread_answers
         self._polled = services.options.server == "pyvoy"
 
     async def __call__(self, exchange: Exchange, endpoint: Unary, encoding: bytes) -> None:
@@ -94,13 +95,16 @@ class UnaryHandler:
         send = exchange.send
         start = [(b"content-type", content_type), NO_SNIFF]
         compressible = len(answer) >= COMPRESS_FROM_BYTES
+        if compressible:
+            send = self._unread.sliced(send, exchange.scope.get("client"))
         if grpc:
             flags = 0
             if compressible and accepts_gzip(headers, b"grpc-encoding"):
                 start.append((b"grpc-encoding", b"gzip"))
                 answer, flags = gzip(answer), 1
+            answer = frame(answer, flags)
             await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": True})
-            await send({"type": "http.response.body", "body": frame(answer, flags), "more_body": False})
+            await send({"type": "http.response.body", "body": answer, "more_body": False})
             await send({"type": "http.response.trailers", "headers": OK_TRAILERS, "more_trailers": False})
         else:
             if compressible and accepts_gzip(headers, b"content-encoding"):

@@ -19,6 +19,7 @@ from flyteapps_fake.http.endpoints import Source, Stream
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.protocol.wire import Event, Receive, Send
 from flyteapps_fake.http.request_timeouts import RequestTimeouts
+from flyteapps_fake.http.streaming.unread_answers import UnreadAnswers
 
 SWEEP_SECONDS = 1.0
 SWEPT_AT_ONCE = 256
@@ -161,10 +162,11 @@ class LiveStream:
 class Sweeper:
     """The open streams of a loop: it polls all of them every second or two, and ends those whose client left."""
 
-    def __init__(self, limits: Limits, timeouts: RequestTimeouts) -> None:
+    def __init__(self, limits: Limits, timeouts: RequestTimeouts, unread_answers: UnreadAnswers) -> None:
         self.streams: set[LiveStream] = set()
         self._limits = limits
         self._timeouts = timeouts
+        self._unread_answers = unread_answers
         self._of_connection: dict[object, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._ending: str | None = None
@@ -218,6 +220,7 @@ class Sweeper:
         while True:
             await asyncio.sleep(SWEEP_SECONDS if len(self.streams) < MANY_STREAMS else 2 * SWEEP_SECONDS)
             self._timeouts.sweep()
+            self._unread_answers.sweep()
             streams = list(self.streams)
             for start in range(0, len(streams), SWEPT_AT_ONCE):
                 await self._sweep(streams[start : start + SWEPT_AT_ONCE])

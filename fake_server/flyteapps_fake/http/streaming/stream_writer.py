@@ -12,6 +12,7 @@ from flyteapps_fake.http.protocol.compression import COMPRESS_FROM_BYTES, accept
 from flyteapps_fake.http.protocol.requests import ENCODING_HEADERS
 from flyteapps_fake.http.protocol.wire import Event, Send, finish, frame, opening
 from flyteapps_fake.http.streaming.live_streams import LiveStream, message_batches
+from flyteapps_fake.http.streaming.unread_answers import LARGE_BYTES
 
 _LAST: dict[bool, tuple[bytes, bytes]] = {}
 """The last message and its frame, by whether it may be compressed."""
@@ -20,12 +21,14 @@ _LAST: dict[bool, tuple[bytes, bytes]] = {}
 class StreamWriter:
     """The answer of one stream. `begun`: whether it has begun, so that an error belongs at its end."""
 
-    def __init__(self, send: Send, live: LiveStream, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, send: Send, large_send: Send, live: LiveStream, headers: Mapping[bytes, bytes]) -> None:
+        """Take the send of what has LARGE_BYTES as `large_send`."""
         kind = headers[b"content-type"]
         self._content_type = kind.decode()
         self._encoding = ENCODING_HEADERS[kind]
         self._gzip = accepts_gzip(headers, self._encoding)
         self._plain_send = send
+        self._large_send = large_send
         self._live = live
         self.begun = False
 
@@ -50,7 +53,12 @@ class StreamWriter:
     async def _batch(self, items: list[bytes]) -> None:
         if self.begun:
             data = self._frame(items[0]) if len(items) == 1 else b"".join(map(self._frame, items))
-            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            event: Event = {"type": "http.response.body", "body": data, "more_body": True}
+            if len(data) < LARGE_BYTES:
+                await self._send(event)
+            else:
+                items.clear()  # while its client doesn't read, the data alone is held
+                await self._live.deliver(self._large_send, event)
             return
         self.begun = True
         event = opening(self._content_type)
