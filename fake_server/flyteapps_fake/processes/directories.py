@@ -48,9 +48,13 @@ class Directories:
         self.root = Path(tempfile.mkdtemp(prefix="flyteapps-")) if root is None else Path(root)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(self.root / "lock")
-        self.prefix = self._prefix()
         self.uploads = self.root / "uploads"
-        self.uploads.mkdir(exist_ok=True)
+        try:
+            self.prefix = self._prefix()
+            self.uploads.mkdir(exist_ok=True)
+        except OSError:
+            self.close()
+            raise
         shutil.rmtree(self.root / "apps", ignore_errors=True)  # of an earlier run, whose processes have ended
 
     def _prefix(self) -> str:

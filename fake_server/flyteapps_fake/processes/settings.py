@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from flyteapps_control.arguments import number, texts
+from flyteapps_control.arguments import number, text
 
 MAX_SECONDS = 86_400.0
 
@@ -38,7 +38,7 @@ class Processes:
             )
         if self.directory is not None and not Path(self.directory).is_absolute():
             raise ValueError(f"processes.directory must be an absolute path, not {self.directory!r}")
-        texts("processes.secrets", self.secrets)
+        _check_secrets(self.secrets)
         for name in ("start_seconds", "stop_seconds", "retry_seconds"):
             value = getattr(self, name)
             if not 0 < number(f"processes.{name}", value) <= MAX_SECONDS:
@@ -58,3 +58,13 @@ class Processes:
         if unknown := [name for name in given if name not in known]:
             raise ValueError(f"processes has no field {unknown[0]!r}; there are {', '.join(known)}")
         return cls(**given)
+
+
+def _check_secrets(secrets: Any) -> None:
+    """Check that secrets are texts by name. Raises TypeError, which shows no value."""
+    if not isinstance(secrets, Mapping):
+        raise TypeError(f"processes.secrets must be a mapping of texts by name, not a {type(secrets).__name__}")
+    for name, value in cast("Mapping[Any, Any]", secrets).items():
+        text("a name in processes.secrets", name)
+        if not isinstance(value, str):
+            raise TypeError(f"processes.secrets[{name!r}] must be a text, not a {type(value).__name__}")
