@@ -1,11 +1,14 @@
-"""The access log: one line per answered call with method, app, code and milliseconds, and notices; as text or JSON."""
+"""The access log: one line per answered call with method, app, code and milliseconds, notices, and output of apps.
+
+As text or JSON.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from flyteapps_fake.cli.background_writer import BackgroundWriter
 from flyteapps_fake.cli.output import write_line
@@ -23,15 +26,25 @@ MAX_APP_CHARACTERS = 100
 """Characters of the app of a notice."""
 
 
+class AppOutput(NamedTuple):
+    """A line that an app has written."""
+
+    app: str
+    text: str
+
+
+Entry: TypeAlias = Union["AccessLine", Notice, AppOutput]
+
+
 def access_log(log_format: str, quiet: bool) -> AccessLog | None:
     """Return the log to standard output, or None for a quiet server."""
     return None if quiet else AccessLog.of(log_format)
 
 
-class AccessLog(BackgroundWriter[tuple[datetime, "AccessLine | Notice"]]):
+class AccessLog(BackgroundWriter[tuple[datetime, Entry]]):
     """A log that accepts lines from any thread without waiting. Once standard output is closed, it drops them."""
 
-    def __init__(self, form: Callable[[datetime, AccessLine | Notice], str]) -> None:
+    def __init__(self, form: Callable[[datetime, Entry], str]) -> None:
         super().__init__("flyteapps-access-log", self._print, MAX_QUEUED_LINES, _dropped)
         self._form = form
 
@@ -40,20 +53,20 @@ class AccessLog(BackgroundWriter[tuple[datetime, "AccessLine | Notice"]]):
         """Return a log of that form, text or json."""
         return cls(_as_json if log_format == "json" else _as_text)
 
-    def __call__(self, line: AccessLine | Notice) -> None:
+    def __call__(self, line: Entry) -> None:
         """Queue a line for writing."""
         if not self.closed:
             self.put((datetime.now(), _cut(line)))
 
-    def _print(self, item: tuple[datetime, AccessLine | Notice], last: bool) -> bool:
+    def _print(self, item: tuple[datetime, Entry], last: bool) -> bool:
         return write_line(self._form(*item), flush=last)
 
 
-def _cut(line: AccessLine | Notice) -> AccessLine | Notice:
+def _cut(line: Entry) -> Entry:
     """Return the line with a bounded length: it may wait for a slow reader."""
-    if not isinstance(line, Notice):
-        return line
-    return Notice(line.app[:MAX_APP_CHARACTERS], line.message[:MAX_NOTICE_CHARACTERS])
+    if isinstance(line, Notice):
+        return Notice(line.app[:MAX_APP_CHARACTERS], line.message[:MAX_NOTICE_CHARACTERS])
+    return AppOutput(line.app, line.text[:MAX_NOTICE_CHARACTERS]) if isinstance(line, AppOutput) else line
 
 
 def _dropped(lines: int) -> str:
@@ -61,16 +74,20 @@ def _dropped(lines: int) -> str:
     return f"{lines} access lines were dropped: {why}"
 
 
-def _as_text(moment: datetime, line: AccessLine | Notice) -> str:
+def _as_text(moment: datetime, line: Entry) -> str:
     stamp = moment.strftime("%H:%M:%S.%f")[:-3]
+    if isinstance(line, AppOutput):
+        return f"{stamp} [{plain(line.app)}] {printable(line.text)}"
     if isinstance(line, Notice):
         about = f"{plain(line.app)}: " if line.app else ""
         return f"{stamp} {about}{printable(line.message)}"
     return f"{stamp} {plain(line.method)} {plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
 
 
-def _as_json(moment: datetime, line: AccessLine | Notice) -> str:
+def _as_json(moment: datetime, line: Entry) -> str:
     stamp = moment.astimezone().isoformat(timespec="milliseconds")
+    if isinstance(line, AppOutput):
+        return json.dumps({"time": stamp, "app": line.app, "output": line.text})
     if isinstance(line, Notice):
         return json.dumps({"time": stamp, "app": line.app, "notice": line.message})
     row = {

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyteapps_fake.cli.access_log import AccessLog, access_log
+from flyteapps_fake.cli.access_log import AccessLog, AppOutput, access_log
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.cli.traces import set_up_traces
 from flyteapps_fake.console.pages import pages
@@ -41,6 +41,9 @@ ABANDONED_SECONDS = 1.0
 
 FLUSH_CALLS_SECONDS = 1.0
 """Time to write the last calls to the file of calls."""
+
+MAX_PATH_CHARACTERS = 1_000
+"""Characters of the path of a request to an app in an access line."""
 
 Hook = Callable[[Front], Awaitable[None]]
 
@@ -127,7 +130,7 @@ def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: Acces
         plane,
         processes,
         pages=f"{'https' if secure else 'http'}://{bracketed(address)}:{config.port}",
-        show=(lambda app, line: shown(Notice(app.name, line))) if config.show_logs else None,
+        show=(lambda app, line: shown(AppOutput(app.name, line))) if config.show_logs else None,
         log=(lambda line: log(_access_line(line))) if log is not None else None,
         interpreter=config.interpreter or None,
     )
@@ -136,7 +139,7 @@ def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: Acces
 
 
 def _access_line(line: RequestLine) -> AccessLine:
-    path = line.path.partition("?")[0]  # a query may hold what nobody should read
+    path = line.path.partition("?")[0][:MAX_PATH_CHARACTERS]  # a query may hold what nobody should read
     return AccessLine(line.method, line.app.name, str(line.status), line.seconds * 1_000, path=path)
 
 
