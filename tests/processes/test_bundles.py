@@ -17,6 +17,10 @@ from flyteapps_fake.processes.launching.bundles import bundle_problem
 from .running import SERVE, Apps, body, script
 
 
+def uri(path: Path) -> str:
+    return f"file://{path}"
+
+
 def archive(path: Path, *members: tarfile.TarInfo) -> Path:
     """Write an archive of these members, which are empty."""
     with tarfile.open(path, "w:gz") as file:
@@ -70,21 +74,21 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_bad_archives(kind: str, tmp_path: Path) -> None:
     """Each is named, with what to do."""
     make, why = BAD[kind]
-    path = tmp_path / "code bundle.tgz"
+    path = tmp_path / "code %20bundle.tgz"
     make(path)
-    uri = path.as_uri()
-    message = bundle_problem(("fserve", "--tgz", uri, "--", "run"), tmp_path / "app")
-    assert message.startswith(f"the code bundle {uri} {why}")
+    location = uri(path)
+    message = bundle_problem(("fserve", "--tgz", location, "--", "run"), tmp_path / "app")
+    assert message.startswith(f"the code bundle {location} {why}")
     assert message.endswith(bundles.AGAIN)
     assert not (tmp_path / "app").exists()
 
 
 def test_good_archives(tmp_path: Path) -> None:
-    """The name may be quoted, and the option written with an equals sign; what follows -- isn't fserve's."""
-    path = archive(tmp_path / "code bundle.tgz", file("a/b.py"), link("a/c.py", "b.py"))
+    """The name has a space and a percent sign, or the option an equals sign; what follows -- isn't fserve's."""
+    path = archive(tmp_path / "code %20bundle.tgz", file("a/b.py"), link("a/c.py", "b.py"))
     for command in (
-        ("fserve", "--tgz", path.as_uri()),
-        ("fserve", f"--tgz={path.as_uri()}"),
+        ("fserve", "--tgz", uri(path)),
+        ("fserve", f"--tgz={uri(path)}"),
         ("fserve", "--tgz", str(path)),
         ("fserve", "--", "run", "--tgz", "gone.tgz"),
         ("fserve", "--tgz"),
@@ -117,7 +121,7 @@ def test_odd_uris(apps: Apps, uri: str) -> None:
 
 def test_an_app_starts_once_its_bundle_is_there(apps: Apps, tmp_path: Path) -> None:
     path = tmp_path / "code.tgz"
-    app = apps.create(command=[*script(SERVE), "--tgz", path.as_uri()])
+    app = apps.create(command=[*script(SERVE), "--tgz", uri(path)])
     assert "is gone" in apps.reaches("FAILED").message
     archive(tmp_path / "new.tgz", file("main.py")).rename(path)
     apps.reaches("ACTIVE")

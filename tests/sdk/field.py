@@ -198,6 +198,10 @@ class User:
             **self._more_env,
         }
 
+    def run(self, *command: str) -> str:
+        """Run a command in the folder, which must succeed, and return its output."""
+        return self._run(list(command), 0)
+
     def _run(self, command: list[str], code: int) -> str:
         done = subprocess.run(
             command, cwd=self.folder, env=self._env(), capture_output=True, text=True, timeout=FLOW_SECONDS, check=False

@@ -39,7 +39,7 @@ from flyteapps_fake.processes.readiness import answering
 from flyteapps_fake.processes.routes import Backend
 from flyteapps_fake.processes.settings import Processes
 from flyteapps_fake.processes.threads import in_thread
-from flyteapps_fake.processes.usage import listening_ports
+from flyteapps_fake.processes.usage import listening_ports, stranger_on
 
 CRASHES = 3
 """Ends in a row after which an app is in a crash loop."""
@@ -51,6 +51,8 @@ FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS = 0.01, 0.25
 ELSEWHERE_SECONDS = 10.0
 """Time that a program may listen on other ports alone."""
 LISTEN_LOOK_SECONDS = 1.0
+SECRETS_SECONDS = 0.25
+"""Time between two looks whether a missing secret is there."""
 OUTPUT_SECONDS = 1.0
 """Time to read what a program has written before its end."""
 TURN_SECONDS = 5.0
@@ -173,14 +175,34 @@ class Replica:
                 self.state = State.WAITING
                 if self.failure.port_in_use:  # it may have its container's port as soon as the one before has ended
                     self._release_port()
-                delay = min(self._workshop.settings.retry_seconds * 2 ** (self.crashes - 1), LONGEST_RETRY_SECONDS)
-                self.note(f"{self.failure.message}; it is started again in {delay:g} s")
-                self._changed()
-                await asyncio.sleep(delay)
+                if self.failure.substate == Status.SECRET_MOUNT_ERROR:
+                    await self._until_secrets(self.failure)
+                else:
+                    await self._back_off(self.failure)
                 self.state = State.STARTING
         finally:
             self._release_port()
             self._file.close()
+
+    async def _back_off(self, failure: Failure) -> None:
+        """Wait, the longer the more often it has failed."""
+        delay = min(self._workshop.settings.retry_seconds * 2 ** (self.crashes - 1), LONGEST_RETRY_SECONDS)
+        self.note(f"{failure.message}; it is started again in {delay:g} s")
+        self._changed()
+        await asyncio.sleep(delay)
+
+    async def _until_secrets(self, failure: Failure) -> None:
+        """Wait until all secrets have a value."""
+        self.note(f"{failure.message}; it is started as soon as it has one")
+        self._changed()
+        while missing_secret(self._app, self._secrets()):
+            await asyncio.sleep(SECRETS_SECONDS)
+        self.crashes = 0
+
+    def _secrets(self) -> dict[tuple[str, str], bytes | None]:
+        """Return the values of the app's secrets, None for one that has none."""
+        wanted = self._app.spec.security_context.secrets
+        return {(each.group, each.key): self._workshop.secret(self.app_name, each.group, each.key) for each in wanted}
 
     def _release_port(self) -> None:
         if self.port:
@@ -226,11 +248,10 @@ class Replica:
         workshop, app = self._workshop, self._app
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        wanted = app.spec.security_context.secrets
-        values = {(each.group, each.key): workshop.secret(self.app_name, each.group, each.key) for each in wanted}
+        values = self._secrets()
         if why := missing_secret(app, values):
             raise Refused(why, Status.SECRET_MOUNT_ERROR)
-        variables = mount(wanted, values, directory)
+        variables = mount(app.spec.security_context.secrets, values, directory)
         if token := workshop.token():
             variables |= with_token(token, directory)
         data = workshop.directories.data(self.app_name)
@@ -276,11 +297,21 @@ class Replica:
         settings = self._workshop.settings
         began, pause, looked, elsewhere = time.monotonic(), FIRST_LOOK_SECONDS, 0.0, 0.0
         path = "" if self._container.port_name == H2C else self._container.readiness
-        while not (host := await answering(self.port, path)):
+        while True:
+            host = await answering(self.port, path)
+            stranger = await asyncio.to_thread(stranger_on, self.port, program.pid, program.name) if host else ""
+            if host and not stranger:
+                self._host = host
+                return None
             now = time.monotonic()
             if now - began > settings.start_seconds:
                 return Failure(f"port {self.port} did not open within {settings.start_seconds:g} s{self._shown_line()}")
-            if now - max(looked, began) > LISTEN_LOOK_SECONDS:
+            if stranger:
+                self._hint(f"port {self.port} was just taken by another program: {stranger}")
+                elsewhere = elsewhere or now
+                if now - elsewhere > ELSEWHERE_SECONDS:
+                    return Failure(self.hint, port_in_use=True)
+            elif now - max(looked, began) > LISTEN_LOOK_SECONDS:
                 looked = now
                 open_ports = await asyncio.to_thread(listening_ports, program.pid)
                 if not open_ports or self.port in open_ports:
@@ -293,13 +324,14 @@ class Replica:
                 )
                 if now - elsewhere > ELSEWHERE_SECONDS:
                     return Failure(hint, lasting=True)
-                if hint != self.hint:
-                    self.hint = hint
-                    self._changed()
+                self._hint(hint)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LAST_LOOK_SECONDS)
-        self._host = host
-        return None
+
+    def _hint(self, text: str) -> None:
+        if text != self.hint:
+            self.hint = text
+            self._changed()
 
     def _failure_of(self, status: int, *, was_ready: bool) -> Failure:
         """Return the failure of a program that has ended by itself."""

@@ -68,6 +68,29 @@ def listening_ports(root: int) -> set[int]:
     return found
 
 
+def stranger_on(port: int, root: int, mark: str) -> str:
+    """Return the other program that listens on a port, "" where that is the replica's or can't be known.
+
+    `root`: the replica's process; `mark`: that of all of its processes, those that have left it included.
+    """
+    if _listens(root, port) or port in listening_ports(root):
+        return ""
+    with contextlib.suppress(psutil.Error, OSError):
+        for each in psutil.net_connections("tcp"):
+            if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid is not None:
+                process = psutil.Process(each.pid)
+                if process.environ().get(MARK) != mark:
+                    return f"{process.name()}, process {each.pid}"
+    return ""
+
+
+def _listens(pid: int, port: int) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        connections = psutil.Process(pid).net_connections("tcp")
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+    return False
+
+
 def sweep(prefix: str) -> list[int]:
     """Kill the processes whose mark begins so, which a server that was killed left behind; return their ids.
 

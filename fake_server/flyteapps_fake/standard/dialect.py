@@ -123,6 +123,10 @@ class Standard(Dialect):
         """Return the app's name."""
         return cast("AppKey", key).named()
 
+    def awaits_report(self, key: Hashable) -> bool:
+        """Return whether the cluster of this machine has the app, and is to report on it."""
+        return self.local_cluster is not None and self.local_cluster.holds(cast("AppKey", key))
+
     def settle(self) -> None:
         """Process the changes of a step."""
         self.state.settle()

@@ -45,6 +45,10 @@ class Planner(ABC):
         """Return the app's name, an empty one for a key that is no app's."""
         return NO_APP
 
+    def awaits_report(self, key: Hashable) -> bool:
+        """Return whether the state that a write of that app leads to is reported from outside, and not by a timer."""
+        return False
+
     def settle(self) -> None:  # noqa: B027  # not every dialect has something to process
         """Process the changes of a step; called after each."""
 

@@ -55,7 +55,7 @@ class Holds:
     def written(self, key: Hashable) -> None:
         """Record an acknowledged write of that app."""
         self.stepped(key)
-        if key in self._timers.progress:
+        if key in self._timers.progress or self._planner.awaits_report(key):
             self._order += 1
             self._writes[key] = _Write(self._planner.scope(key), self._order)
 

@@ -68,8 +68,8 @@ class Uploads:
         return f"{origin}{UPLOADS}{key}?{query}", expires
 
     def location(self, key: str) -> str:
-        """Return the URI by which apps read the file."""
-        return self._files.path(key).as_uri() if self._files is not None else f"s3://flyteapps/{key}"
+        """Return the URI by which apps read the file; without escapes in its path, as fsspec expects it."""
+        return f"file://{self._files.path(key)}" if self._files is not None else f"s3://flyteapps/{key}"
 
     def _signature(self, key: str, expires: int, digest: str) -> str:
         return hmac.new(self._secret, f"{key}\n{expires}\n{digest}".encode(), hashlib.sha256).hexdigest()

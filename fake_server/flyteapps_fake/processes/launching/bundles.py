@@ -11,7 +11,6 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 ARCHIVES = ("--tgz",)
 """The options of `fserve` whose value is the URI of an archive."""
@@ -28,12 +27,12 @@ def bundle_problem(command: Iterable[str], directory: Path) -> str:
     """Return what is wrong with the code bundle of a command, "" for nothing. `directory`: where it is unpacked."""
     for option, uri in _bundles(command):
         try:
-            parts = urlsplit(uri)
-            path = Path(unquote(parts.path))
+            scheme, has_scheme, rest = uri.partition("://")
+            path = Path(rest if has_scheme else uri)
             is_there = path.is_file()
         except (OSError, ValueError) as error:
             return f"the code bundle {uri} can't be found ({error}): {AGAIN}"
-        if parts.scheme not in ("", "file"):
+        if has_scheme and scheme != "file":
             return f"the code bundle {uri} isn't on this machine: {AGAIN}"
         if not is_there:
             return f"the code bundle {uri} is gone: {AGAIN}"

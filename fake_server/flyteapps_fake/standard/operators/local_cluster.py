@@ -1,17 +1,19 @@
 """The cluster of this machine, as the plane has it: it leases every waiting app, and reports what others tell it.
 
-Who runs the apps, outside of the plane's lock, listens for changes, looks at what should run, and reports.
+Who runs the apps, outside of the plane's lock, listens for changes, looks at what should run, and reports. A report of
+the state that a write leads to is a timer's, so that it waits for a client that is about to watch: core/time/holds.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from flyteidl2.app.app_definition_pb2 import App, Status
 
 from flyteapps_fake.core.errors import RpcError
-from flyteapps_fake.core.lifecycle import should_run
+from flyteapps_fake.core.lifecycle import should_run, traits_of
+from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import State
@@ -19,6 +21,9 @@ from flyteapps_fake.standard.operators.own_cluster import OwnCluster
 from flyteapps_fake.standard.operators.reports import MAX_MESSAGE_BYTES, Report, report
 from flyteapps_fake.standard.replicas import Replica
 from flyteapps_fake.standard.watch import Event, app_scope
+
+LAST_REPORT = "last report"
+"""The kind of the timer of a report that a client's write leads to."""
 
 Changed = Callable[[AppKey], None]
 Log = Callable[[int, int], list[Line]]
@@ -81,10 +86,13 @@ class LocalCluster:
         self._unheard: dict[AppKey, None] = {}
         """The apps that changed before anybody listened."""
         state.lines = self.logs = ReplicaLogs()
+        state.timeline.handle(LAST_REPORT, self._commit_due, "the app's state is reported", AppKey.named)
 
     def on_event(self, event: Event) -> None:
         """React to a committed change."""
         new, old = event.new, event.old
+        if old is not None and (new is None or _life(new) != _life(old)):
+            self._state.timers.cancel(old.key)
         if new is None:
             if old is not None:
                 self._leases.forget(old.key)
@@ -131,6 +139,10 @@ class LocalCluster:
             self._state.hosts.subdomain(key, record.parse_status().ingress),
         )
 
+    def holds(self, key: AppKey) -> bool:
+        """Return whether the cluster has leased the app."""
+        return self._held(key) is not None
+
     def _held(self, key: AppKey) -> AppRecord | None:
         record = self._state.store.get(key)
         return record if record is not None and record.cluster and self._leases.holds(record) else None
@@ -150,22 +162,45 @@ class LocalCluster:
     ) -> list[Replica] | None:
         """Report on an app of that incarnation and revision; return its replicas, None where the app has moved on."""
         record = self._held(key)
-        if record is None or (record.incarnation, record.revision) != revision:
+        if record is None or _life(record) != revision:
             return None
         text = message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
         namespace = f"{key.project}-{key.domain}"
-        try:
-            record = report(
-                self._state, record, Report(record.cluster, status, substate, text, replicas, namespace=namespace)
-            )
-        except RpcError:  # a move that isn't legal any more: the app has changed since
+        reported = Report(record.cluster, status, substate, text, replicas, namespace=namespace)
+        self._state.timers.cancel(key)
+        if traits_of(status).terminal:
+            self._state.timers.schedule(self._state.clock.now(), key, LAST_REPORT, reported, last=True)
+            self._state.timeline.run_due()
+            self._state.scheduled()
+        elif not self._commit(record, reported):
             return None
-        self._state.settle()
+        record = self._state.store.get(key)
+        if record is None:
+            return None
         lives = self._state.replicas
         self.logs.keep(key, (each.life.number for each in (*lives.ended(record), *lives.live(record))))
         return lives.live(record)
+
+    def _commit_due(self, timer: Timer) -> None:
+        record = self._held(cast("AppKey", timer.owner))
+        if record is not None:
+            self._commit(record, timer.arguments[0])
+
+    def _commit(self, record: AppRecord, reported: Report) -> bool:
+        """Commit a report; return False for a move that isn't legal any more, as the app has changed since."""
+        try:
+            report(self._state, record, reported)
+        except RpcError:
+            return False
+        self._state.settle()
+        return True
 
     def logged(self, key: AppKey) -> None:
         """Wake the streams that follow the app's log."""
         for stream in tuple(self._state.events.of(app_scope(key))):
             stream.stir()
+
+
+def _life(record: AppRecord) -> tuple[int, int]:
+    """Return the app's incarnation and revision, which a report is about."""
+    return record.incarnation, record.revision
