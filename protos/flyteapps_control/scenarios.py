@@ -16,6 +16,8 @@ from flyteapps_control.v1 import control_pb2 as pb
 
 MAX_BYTES = 1 << 20
 """Bytes of one text."""
+MAX_WHOLE = 2**53
+"""The largest whole number that a Struct holds exactly, as those below."""
 
 
 class Scenarios:
@@ -95,6 +97,13 @@ def _struct(source: Mapping[str, Any]) -> Struct:
     try:
         if not isinstance(source, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
             raise TypeError(f"it is {source!r:.80}")
-        return ParseDict(json.loads(json.dumps(source, allow_nan=False)), Struct())
+        return ParseDict(json.loads(json.dumps(source, allow_nan=False), parse_int=_whole), Struct())
     except (TypeError, ValueError, ArithmeticError, RecursionError, ParseError) as error:
         raise ValueError(f"scenarios must be a path, or a mapping of what JSON knows: {error}") from None
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if abs(number) > MAX_WHOLE:
+        raise ValueError(f"{digits:.40} is too large for a number of JSON to stay exact: write it as a text")
+    return number

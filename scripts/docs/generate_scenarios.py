@@ -43,6 +43,10 @@ The scenario of an app is the first of these that there is:
 4. one of [your own](#scenarios-of-your-own) whose `when` matches the app;
 5. `healthy`.
 
+With `--run`, where [apps really run](running.md), and with `--data-plane none` no cluster is simulated, and a scenario
+has no effect: `--run` refuses the options, the control API refuses to add and use scenarios, and a label or variable of
+an app does nothing.
+
 An app that names an unknown scenario is FAILED at once, with a message that lists the known ones. Correct the spec, and
 the next revision starts over.
 
@@ -89,6 +93,13 @@ scenarios:
     - choose:
       - {weight: 3, steps: []}
       - {weight: 1, steps: [{state: FAILED, substate: CRASH_LOOP, message: Given up, after: 1m}]}
+
+  # runs as a healthy app does, and answers requests
+  chat:
+    when: {name: chat}
+    responses:
+    - {path: /healthz, body: ok}
+    - {method: POST, path: /v1/*, status: 201, body: {reply: hello}, headers: {x-model: none}}
 ```
 
 `flyteapps serve --scenarios scenarios.yaml` reads it (repeat the option for further files), and reads it again within a
@@ -117,6 +128,19 @@ Among several scenarios whose `when` matches an app one is drawn, by their weigh
 id: the same in each run. A scenario without `when` has to be named. Durations are seconds, or texts such as `150ms`,
 `90s`, `1h30m`. The open-source dialect (`flyte-oss`) shows less of a scenario: a failure after a failure stays
 invisible there.
+"""
+
+RESPONSES = f"""\
+### The fields of a response
+
+No code of an app runs in the simulation. At its [URL](serving.md#the-public-urls-of-apps) an ACTIVE app answers what
+the scenario of its last start declares by `responses`, and 501 where nothing matches. In every other state it is 503.
+{{table}}
+
+The header `x-flyteapps-app` names the app in each answer. A request to an app at zero is answered at once, and wakes
+it. A file has at most {fields.MAX_RESPONSES:,} responses, of {fields.MAX_RESPONSE_BYTES:,} bytes together, with
+{fields.MAX_HEADERS} headers each. The mapping of `plane.scenarios.add({{{{...}}}})` travels as a Struct: a whole number
+beyond 2^53 has to be a text in it.
 """
 
 PLACES = {Size.NONE: "0", Size.START: "start", Size.FULL: "max"}
@@ -190,6 +214,7 @@ def own() -> list[str]:
         "",
         *table(fields.BRANCH),
         "",
+        RESPONSES.format(table="\n" + "\n".join(table(fields.RESPONSE))),
     ]
 
 
@@ -214,7 +239,7 @@ def page() -> str:
         "",
         "### The app is at zero and receives a request",
         "",
-        "Any request to its public URL counts; the page there shows the app's state.",
+        "Any request to its public URL counts.",
         "",
         *drawn(situation(WAKE)),
         "",

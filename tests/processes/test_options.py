@@ -34,6 +34,7 @@ def options(*arguments: str) -> ServeOptions:
         (["--run", "--python", "/nowhere"], ["/nowhere", "python3 -m venv"]),
         (["--run", "--env-file", "/nowhere"], ["--env-file /nowhere", "No such file"]),
         (["--ingress", "port"], ["--run"]),
+        (["--run", "--scenario", "*=busy"], ["--scenario", "--run", "do what their code does"]),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: list[str], words: list[str]) -> None:

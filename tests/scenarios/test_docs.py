@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from control.calls import create
 from import_graph import ROOT
@@ -38,6 +39,19 @@ def test_the_first_start_runs_out_of_memory(plane: FakeControlPlane) -> None:
     plane.clock.advance("70s")
     assert conditions(plane, "worker-1")[-1] == "FAILED/OOM_KILLED Killed: 16 GiB"
     assert restart(plane, "worker-1") == "Running"
+    plane.close()
+
+
+def test_an_app_answers(plane: FakeControlPlane) -> None:
+    """As the file says, and 501 for the rest."""
+    server = plane.serve()
+    subdomain = plane.stub().create(create("chat")).app.spec.ingress.subdomain
+    plane.clock.advance("5s")
+    with httpx.Client(base_url=f"{server.url}/apps/{subdomain}", trust_env=False) as http:
+        assert http.get("/healthz").text == "ok"
+        posted = http.post("/v1/chat", json={})
+        assert (posted.status_code, posted.json(), posted.headers["x-model"]) == (201, {"reply": "hello"}, "none")
+        assert http.get("/").status_code == 501
     plane.close()
 
 

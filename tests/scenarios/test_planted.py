@@ -10,19 +10,21 @@ import pytest
 from control.planting import Case, Planted
 
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.console import pages
 from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.simulation import choice
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.files.parsing import _StepReader  # pyright: ignore[reportPrivateUsage]  # a bug is planted there
+from flyteapps_fake.simulation.files.responses import ResponseReader
 from flyteapps_fake.simulation.files.watching import FileWatch
 from flyteapps_fake.simulation.progress import Progress
 from flyteapps_fake.simulation.scenarios import Loop
 from flyteapps_fake.simulation.step_logs import StepLogs
 from flyteapps_fake.standard.simulation.reactor import Reactor
 
-from . import test_api, test_choice, test_files, test_format, test_logs, test_progress
+from . import test_api, test_choice, test_files, test_format, test_logs, test_progress, test_responses
 from .driving import ending, scenarios
 
 
@@ -139,6 +141,28 @@ PLANTED = [
         "rounds(before | after)",
         "rounds(before)",
         refusing(next(text for text in test_format.MISTAKES if "PENDING}, {state: ACTIVE}]}" in text)),
+    ),
+    # responses
+    Planted(
+        ResponseReader,
+        "_response",
+        "self._left -= response.size",
+        "pass",
+        test_responses.test_what_is_too_much_is_refused,
+    ),
+    Planted(
+        test_responses,
+        "find_response",
+        'if method == "HEAD"',
+        "if False",
+        lambda: test_responses.test_the_first_that_matches_counts("HEAD", "/healthz", "health"),
+    ),
+    Planted(
+        pages,
+        "app_page",
+        "if traits.serves",
+        "if True",
+        lambda: test_responses.test_an_app_answers_what_its_scenario_declares("standard"),
     ),
     # logs
     Planted(StepLogs, "add", "popleft()", "pop()", test_logs.test_the_lines_that_are_kept_are_bounded),

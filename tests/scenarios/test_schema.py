@@ -14,7 +14,10 @@ from import_graph import ROOT
 
 from flyteapps_fake.simulation.files.format import json_schema
 
-from .test_format import MISTAKES
+from . import test_responses
+from .test_format import MISTAKES as OF_FORMAT
+
+MISTAKES = {**OF_FORMAT, **test_responses.MISTAKES}
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "scenarios.schema.json").read_text(encoding="utf-8"))
 TYPES: dict[str, Any] = {
@@ -28,6 +31,7 @@ TYPES: dict[str, Any] = {
 SENSE = re.compile(
     r"begins with PENDING|no move|takes the substate|does not go with|jitter is more|an app has none|SCALED_TO_ZERO|"
     r"takes? time|in each branch|longest is less|the loop before|inside of|given twice|only the dialect|"
+    r"body: |give the content type|the server's own|"
     r"then: 'helthy'|built-in|more than 1,000|with one at least|when is empty|neither|is empty|`<<`"
 )
 """The mistakes that the parser alone finds."""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 
+from flyteapps_control.remote import connect_control
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.console import app_page, pages
 from flyteapps_fake.http.protocol import json_form
@@ -67,6 +68,36 @@ def test_an_active_app_is_not_implemented(server: ServerProcess) -> None:
                 assert method == "HEAD" or "nothing runs behind it" in answer.json()["message"]
         shown = ask(headers={"accept": "text/html,*/*;q=0.8"})
         assert shown.headers["content-type"].startswith("text/html") and "nothing runs behind it" in shown.text
+
+
+def test_a_scenario_declares_what_an_app_answers(server: ServerProcess) -> None:
+    """By path and by host name, on both ports, whatever server it is: status, headers and a body of any size."""
+    large = "x" * 300_000
+    responses = [
+        {"method": "GET", "path": "/healthz", "body": "ok", "headers": {"x-a": "b", "set-cookie": "c=d"}},
+        {"method": "POST", "path": "/v1/*", "status": 201, "body": {"reply": "hi"}},
+        {"method": "DELETE", "status": 204},
+        {"path": "/large", "body": large, "content_type": "text/html"},
+    ]
+    scenarios = connect_control(server.url).scenarios
+    scenarios.add({"scenarios": {"answering": {"when": {"name": "answering"}, "responses": responses}}})
+    for ask in asks(server, subdomain_of(server, "answering")):
+        eventually(lambda ask=ask: ask("/healthz").status_code == 200, "the app does not become active")
+        answer = ask("/healthz?x=1")
+        assert (answer.text, answer.headers["x-a"], answer.headers["set-cookie"]) == ("ok", "b", "c=d")
+        assert answer.headers["x-flyteapps-app"] == "flyte/p/development/answering"
+        head = ask("/healthz", "HEAD")
+        assert (head.status_code, head.content, head.headers["x-a"]) == (200, b"", "b")
+        posted = ask("/v1/chat", "POST", headers=JSON_BODY)
+        assert (posted.status_code, posted.json()) == (201, {"reply": "hi"})
+        deleted = ask("/anything", "DELETE")
+        assert (deleted.status_code, deleted.content) == (204, b"")
+        assert "content-length" not in deleted.headers and "transfer-encoding" not in deleted.headers
+        shown = ask("/large", headers={"accept": "text/html"})
+        assert (shown.text, shown.headers["content-type"]) == (large, "text/html; charset=utf-8")
+        missing = ask("/", headers=JSON_BODY)
+        assert missing.status_code == 501 and "declares no response to GET /:" in missing.json()["message"]
+    scenarios.remove("answering")
 
 
 def test_a_stopped_app_is_unavailable(server: ServerProcess) -> None:

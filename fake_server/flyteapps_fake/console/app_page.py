@@ -1,22 +1,36 @@
-"""The answer under an app's public URL: the app's name, and that nothing runs behind it. No routing."""
+"""The answer under an app's public URL: what its scenario declares, or that nothing runs behind it. No routing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.console.answers import negotiated
 from flyteapps_fake.core.lifecycle import short_name, traits_of
 from flyteapps_fake.http.page import PageAnswer, PageRequest
+from flyteapps_fake.simulation.responses import find_response
+from flyteapps_fake.simulation.scenarios import Scenario
 
-HOW_TO_RUN = "this is a stand-in control plane, and runs apps when it is started with --run"
+NOTHING_RUNS = (
+    "but nothing runs behind it: this is a stand-in control plane. Start it with --run to run apps (docs/running.md), "
+    "or declare what this one answers, by `responses` in a scenario (docs/scenarios.md)"
+)
+MAX_SHOWN = 200
+"""Characters of a request that a page quotes."""
 RETRY_SECONDS = 1
 """Time after which a request to a starting app is worth repeating."""
 
 
-def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
-    """Return 501 for an app that serves requests, and 503 for one that is starting, stopped or failed."""
+def app_page(
+    encoded: bytes, request: PageRequest, path: str, scenario_of: Callable[[AppName], Scenario | None]
+) -> PageAnswer:
+    """Return the answer of an app, whose scenario may declare one; `path`: of the request, within the app.
+
+    Without any it is 501 for an app that serves requests, and 503 for one that is starting, stopped or failed.
+    """
     app = App.FromString(encoded)
     identifier = app.metadata.id
     last = app.status.conditions[-1] if app.status.conditions else None
@@ -25,7 +39,19 @@ def app_page(encoded: bytes, request: PageRequest) -> PageAnswer:
     name = "/".join((identifier.org, identifier.project, identifier.domain, identifier.name))
     headers = [(b"x-flyteapps-app", quote(name).encode())]
     if traits.serves:
-        code, why = 501, f"The app {name} is {state}, but nothing runs behind it: {HOW_TO_RUN}."
+        scenario = scenario_of(AppName(identifier.project, identifier.domain, identifier.name))
+        if scenario is None or not scenario.responses:
+            code, why = 501, f"The app {name} is {state}, {NOTHING_RUNS}."
+        elif (found := find_response(scenario.responses, request.method, path)) is not None:
+            return PageAnswer(found.status, found.content_type, found.body, [*headers, *found.headers])
+        else:
+            code, why = (
+                501,
+                (
+                    f"The app {name} is {state}, and its scenario {scenario.name} declares no response to "
+                    f"{request.method[:MAX_SHOWN]} {path[:MAX_SHOWN]}: add one to its `responses` (docs/scenarios.md)."
+                ),
+            )
     elif traits.released:
         code, why = 503, f"The app {name} is {state}: activate it."
     elif traits.terminal:

@@ -1,4 +1,7 @@
-"""Pages for browsers and monitors: the console's URLs, the pages of apps, metrics and health. They hold no scripts."""
+"""Pages for browsers and monitors: the console's URLs, the pages of apps, metrics and health.
+
+They hold no scripts; a scenario may declare an answer that does.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from urllib.parse import unquote
 
 from flyteidl2.app.app_payload_pb2 import ListRequest
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.console.answers import JSON
 from flyteapps_fake.console.app_page import app_page, no_app_page, redirect_page
 from flyteapps_fake.console.index_page import MAX_APPS, TEXT, index_page
@@ -19,6 +23,7 @@ from flyteapps_fake.http.access.host_policy import host_of
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.page import Page, PageAnswer, PageRequest
 from flyteapps_fake.http.protocol.wire import HTTP_STATUS
+from flyteapps_fake.simulation.scenarios import Scenario
 from flyteapps_fake.standard.ingress import APPS, subdomain_of_path
 
 
@@ -37,24 +42,29 @@ class Pages:
     async def __call__(self, request: PageRequest) -> PageAnswer:
         """Return the page of an app, or one of the server's own."""
         try:
-            host = self._app_host(request.host, request.path)
+            host, path = self._app_at(request.host, request.path)
             if not host:
                 return await self._own(request)
             found = self._plane.ask(host)
             if found is None:
                 return no_app_page(request)
             if self._plane.settings.runs_apps is not None:
-                return redirect_page(found, request, self._rest(request.path))
-            return await self._front.large_requests.run(len(found), lambda: app_page(found, request))
+                return redirect_page(found, request, path)
+            return await self._front.large_requests.run(
+                len(found), lambda: app_page(found, request, path, self._scenario_of)
+            )
         except RpcError as error:
             return PageAnswer(HTTP_STATUS[error.code], TEXT, f"{error}\n".encode("utf-8", "replace"))
 
     def is_of_app(self, host: str, path: str) -> bool:
         """Return whether the host and path belong to an app."""
-        return bool(self._app_host(host, path))
+        return bool(self._app_at(host, path)[0])
 
-    def _app_host(self, authority: str, path: str) -> str:
-        """Return the host name of the app that a URL belongs to, existing or not; "" for a page of the server."""
+    def _app_at(self, authority: str, path: str) -> tuple[str, str]:
+        """Return the host name of the app that a URL belongs to, existing or not, and the path within it.
+
+        The name is "" for a page of the server.
+        """
         host = host_of(authority)
         under = f".{self._domain}"
         if (
@@ -62,17 +72,16 @@ class Pages:
             and host
             and ((self._domain and host.endswith(under)) or self._plane.find_by_host(host) is not None)
         ):
-            return host
+            return host, path
         if not path.startswith(APPS):
-            return ""
-        return f"{subdomain_of_path(path)}{under}"
+            return "", path
+        return f"{subdomain_of_path(path)}{under}", "/" + path.removeprefix(APPS).partition("/")[2]
 
-    @staticmethod
-    def _rest(path: str) -> str:
-        """Return the path within an app."""
-        if not path.startswith(APPS):
-            return path
-        return "/" + path.removeprefix(APPS).partition("/")[2]
+    def _scenario_of(self, app: AppName) -> Scenario | None:
+        """Return the scenario of an app's last start."""
+        with self._plane.scenario_book() as book:
+            given = book.given.get(app)
+        return given.scenario if given is not None else None
 
     async def _own(self, request: PageRequest) -> PageAnswer:
         if request.method not in ("GET", "HEAD"):

@@ -19,6 +19,7 @@ from flyteapps_fake.simulation.scenarios import Scenario
 
 T = TypeVar("T")
 ADDED = "control API"
+NO_CLUSTER = "no cluster is simulated, as --run or --data-plane none says: scenarios have no effect"
 
 
 class ScenarioService:
@@ -29,6 +30,7 @@ class ScenarioService:
 
     def add(self, request: pb.AddScenariosRequest) -> pb.AddScenariosResponse:
         """Add scenarios. Raises RpcError."""
+        self._require_cluster()
         return pb.AddScenariosResponse(scenarios=_scenarios(_refusing(lambda: self._add(request))))
 
     def list(self, request: pb.ListScenariosRequest) -> pb.ListScenariosResponse:
@@ -49,6 +51,7 @@ class ScenarioService:
 
     def use(self, request: pb.UseScenarioRequest) -> pb.UseScenarioResponse:
         """Let apps get a scenario. Raises RpcError."""
+        self._require_cluster()
         with self._plane.scenario_book() as book:
             found = _refusing(lambda: book.use(request.scenario, request.app, request.times))
             return pb.UseScenarioResponse(use=_use(found))
@@ -58,6 +61,10 @@ class ScenarioService:
         with self._plane.scenario_book() as book:
             found = book.given.of(AppGlobs(request.app))
             return pb.ListAppScenariosResponse(scenarios=map(_given, found))
+
+    def _require_cluster(self) -> None:
+        if self._plane.settings.data_plane != "simulated":
+            raise RpcError(Code.FAILED_PRECONDITION, NO_CLUSTER)
 
     def _add(self, request: pb.AddScenariosRequest) -> Iterable[Scenario]:
         if request.WhichOneof("source") == "text":

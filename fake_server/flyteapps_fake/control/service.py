@@ -39,7 +39,7 @@ LOG_OFF = (
 )
 
 NO_TOKENS = "this plane issues no tokens: use FakeControlPlane(auth=...), or flyteapps serve --auth"
-NO_CLUSTER = "no cluster is simulated, as --data-plane none says: apps scale as their clusters report"
+NO_CLUSTER = "no cluster is simulated, as --run or --data-plane none says: apps scale as their clusters report"
 
 
 class Row(NamedTuple):

@@ -179,6 +179,11 @@ class Settings:
             raise ValueError("ingress 'port' is for apps that really run: data_plane 'processes' (--run)")
 
     def _check_scenarios(self) -> None:
+        if self.data_plane == "processes" and (self.scenarios or self.app_scenarios):
+            raise ValueError(
+                "scenarios and app_scenarios (--scenarios, --scenario) are for the simulated cluster: with data_plane "
+                "'processes' (--run) apps do what their code does; leave them out"
+            )
         book = ScenarioBook(self.dialect, self.scenarios)
         for glob, name in texts("app_scenarios", self.app_scenarios).items():
             if not glob:

@@ -17,7 +17,7 @@ from flyteapps_fake.simulation.files.field_values import nearest
 from flyteapps_fake.simulation.files.located import ScenarioError
 from flyteapps_fake.simulation.files.sources import Source, Sources, Stamp, as_list, read, stamp_of
 from flyteapps_fake.simulation.given import GivenScenarios
-from flyteapps_fake.simulation.scenarios import Scenario
+from flyteapps_fake.simulation.scenarios import HEALTHY, Scenario
 
 MAX_ADDED = 10_000
 """Scenarios of the control API, and uses, each."""
@@ -120,6 +120,7 @@ class ScenarioBook:
     def add(self, given: Iterable[Scenario], size: int) -> list[Scenario]:
         """Add the scenarios of a file or mapping of that many bytes; those of the same names that were added go."""
         scenarios = self._own(given)
+        size += sum(response.size for each in scenarios for response in each.responses)  # aliases multiply them
         added = {**self._added, **{each.name: each for each in scenarios}}
         if len(added) > MAX_ADDED:
             raise ScenarioError("", f"a plane has at most {MAX_ADDED:,} added scenarios: remove some")
@@ -194,8 +195,12 @@ class ScenarioBook:
         return joined
 
     def _own(self, scenarios: Iterable[Scenario]) -> list[Scenario]:
-        """Return the scenarios that the plane's dialect has."""
-        return [each for each in scenarios if each.dialect in ("", self.dialect)]
+        """Return the scenarios that the plane's dialect has, those without steps with the steps of `healthy`."""
+        return [
+            each if each.steps else each._replace(steps=builtin_scenarios(self.dialect)[HEALTHY].steps)
+            for each in scenarios
+            if each.dialect in ("", self.dialect)
+        ]
 
     def _check_names(self, scenarios: Iterable[Scenario]) -> None:
         for each in scenarios:

@@ -45,6 +45,10 @@ class GivenScenarios:
         """Forget a removed app."""
         self._by_app.pop(app, None)
 
+    def get(self, app: AppName) -> Given | None:
+        """Return the scenario of an app's last start, None for one without any."""
+        return self._by_app.get(app)
+
     def of(self, apps: AppGlobs) -> list[Given]:
         """Return the scenarios of the selected apps, in order of project, domain and name."""
         return [given for app, given in sorted(self._by_app.items()) if apps.matches(app)]

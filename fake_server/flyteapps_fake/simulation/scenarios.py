@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flyteapps_control.selection import Glob
+from flyteapps_fake.simulation.responses import Responses
 
 LABEL = "flyteapps.dev/scenario"
 VARIABLE = "FLYTEAPPS_SCENARIO"
@@ -97,6 +98,7 @@ class When(NamedTuple):
 class Scenario(NamedTuple):
     """One scenario. `after`: the one of the app's next start, "" for itself.
 
+    `steps`: none in a file means those of `healthy`, which a plane fills in. `responses`: those of the app at its URL.
     `conflicts`: writes to each version of an app that collide with one of the operator's, in dialects that have such.
     `dialect`: the only one that has it, "" for all. `place`, `after_place`: where it and its `after` were defined, such
     as "scenarios.yaml:3:5". `data`: its fields as in a file.
@@ -113,6 +115,7 @@ class Scenario(NamedTuple):
     place: str = ""
     after_place: str = ""
     data: Mapping[str, Any] = {}
+    responses: Responses = ()
 
 
 def each_step(steps: Steps) -> Iterator[Step]:

@@ -24,6 +24,8 @@ HeaderList = list[tuple[bytes, bytes]]
 
 OK_TRAILERS: HeaderList = [(b"grpc-status", b"0")]
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
+WITHOUT_LENGTH = (204, 304)
+"""The statuses without a body, and without its length: RFC 9110, 8.6."""
 """The header that keeps browsers from guessing another content type."""
 
 FRAME_HEAD = 5
@@ -186,7 +188,9 @@ async def respond(
     head: bool = False,
 ) -> None:
     """Send a whole HTTP answer without trailers; to a HEAD, without its body. A content type of b"" is left out."""
-    headers = [(b"content-length", str(len(body)).encode()), NO_SNIFF, *further]
+    headers = [NO_SNIFF, *further]
+    if status not in WITHOUT_LENGTH:
+        headers.insert(0, (b"content-length", str(len(body)).encode()))
     if content_type:
         headers.insert(0, (b"content-type", content_type))
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})

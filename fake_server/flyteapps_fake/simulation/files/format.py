@@ -29,6 +29,12 @@ MAX_LINES = 100
 """Log lines of one step."""
 MAX_TIMES = 1_000_000
 """Rounds of a loop."""
+MAX_RESPONSES = 1_000
+"""Responses in one text, those of an alias counted wherever it stands."""
+MAX_RESPONSE_BYTES = 1 << 20
+"""Bytes of all responses of one text, bodies and headers, counted likewise."""
+MAX_HEADERS = 50
+"""Headers of one response."""
 MAX_REPLICAS = 1_000
 MAX_WEIGHT = 1e9
 
@@ -41,6 +47,21 @@ SIZES: Mapping[str, Size] = {each.value: each for each in Size}
 REQUIRED_SIZES: Mapping[str, Size] = {each.value: each for each in (Size.NONE, Size.FULL)}
 WITH_CONFLICTS = tuple(name for name, row in DIALECTS.items() if row.write_conflicts)
 """The dialects that refuse writes which collide with the cluster's."""
+
+METHOD = r"[A-Za-z*?\[\]!-]+"
+PATH = r"[/*][^\x00-\x1f\x7f]*"
+HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}"
+HEADER_VALUE = r"[!-~]([ -~]*[!-~])?|"
+CONTENT_TYPE = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*([ ]*;[ -~]*[!-~])?"
+"""The texts of a response, as patterns."""
+SERVER_HEADERS = frozenset(
+    (
+        *("connection", "content-length", "date", "keep-alive", "proxy-connection", "server", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "x-content-type-options", "x-flyteapps-app"),
+    )
+)
+"""The headers that a response can't have: those of the connection, and those that the server sets itself."""
+SERVER_HEADER_PREFIXES = ("access-control-",)
 
 
 class Field(NamedTuple):
@@ -75,7 +96,15 @@ SCENARIO: Mapping[str, Field] = {
         "The apps that get it without naming it; without `when` it has to be named.", {"$ref": "#/$defs/when"}
     ),
     "weight": Field("Its share in the draw among all scenarios whose `when` an app matches; 1 without it.", _WEIGHT),
-    "steps": Field("What happens, in order. The first step is PENDING.", _STEPS, required=True),
+    "steps": Field(
+        "What happens, in order. The first step is PENDING. A scenario with `responses` can do without: its steps are "
+        "those of `healthy` then.",
+        _STEPS,
+    ),
+    "responses": Field(
+        "What the app answers at its URL while it is ACTIVE. The first that matches a request counts.",
+        {"type": "array", "maxItems": MAX_RESPONSES, "items": {"$ref": "#/$defs/response"}},
+    ),
     "then": Field(
         "The scenario of the app's next start: of a new revision, or when it is activated again. Itself, without it.",
         {"type": "string", "pattern": f"^{NAME.pattern}$"},
@@ -126,6 +155,37 @@ STEP: Mapping[str, Field] = {
         {"type": "array", "maxItems": MAX_LINES, "items": _TEXT},
     ),
 }
+RESPONSE: Mapping[str, Field] = {
+    "method": Field(
+        "A glob on the request's method; any, without it. A HEAD has the responses to GET, too.",
+        {"type": "string", "maxLength": MAX_TEXT, "pattern": f"^{METHOD}$"},
+    ),
+    "path": Field(
+        "A glob on its path within the app, decoded, without the query: `/healthz`, `/v1/*`; any, without it.",
+        {"type": "string", "maxLength": MAX_TEXT, "pattern": f"^{PATH}$"},
+    ),
+    "status": Field("From 200 to 599; 200, without it.", {"type": "integer", "minimum": 200, "maximum": 599}),
+    "body": Field("A text, sent as it is; or any other value, sent as JSON. Empty, without it.", {}),
+    "content_type": Field(
+        "`text/plain` for a text and `application/json` for another value, without it. What begins with `text/` has "
+        "the charset UTF-8, unless it names one.",
+        {"type": "string", "maxLength": MAX_TEXT, "pattern": f"^({CONTENT_TYPE})$"},
+    ),
+    "headers": Field(
+        "Further headers by name, but for those that are the server's: of the connection, of the length, of CORS.",
+        {
+            "type": "object",
+            "maxProperties": MAX_HEADERS,
+            "propertyNames": {"pattern": f"^{HEADER_NAME}$"},
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": "number"},
+                    {"type": "string", "maxLength": MAX_TEXT, "pattern": f"^({HEADER_VALUE})$"},
+                ]
+            },
+        },
+    ),
+}
 LOOP: Mapping[str, Field] = {
     "steps": Field("The steps of a round; each round takes time.", _STEPS, required=True),
     "times": Field(
@@ -159,7 +219,8 @@ def json_schema() -> dict[str, Any]:
         "title": "Scenarios of the flyteapps stand-in",
         **_object(FILE),
         "$defs": {
-            "scenario": _object(SCENARIO),
+            "scenario": {**_object(SCENARIO), "anyOf": [{"required": ["steps"]}, {"required": ["responses"]}]},
+            "response": _object(RESPONSE),
             "when": _object(WHEN),
             "steps": {"type": "array", "items": step},
             "step": _object(STEP),

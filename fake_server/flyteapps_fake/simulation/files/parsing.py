@@ -29,6 +29,7 @@ from flyteapps_fake.simulation.files.field_values import (
     whole_of,
 )
 from flyteapps_fake.simulation.files.located import ScenarioError, Value
+from flyteapps_fake.simulation.files.responses import ResponseReader
 from flyteapps_fake.simulation.scenarios import NAME, Branch, Choice, Loop, Scenario, Step, Steps, When
 
 _BEGINNING = frozenset((ASSIGNED,))
@@ -42,8 +43,8 @@ def parse_scenarios(value: Value) -> list[Scenario]:
         raise named.fail("scenarios must be a mapping of scenarios by name, with one at least")
     if len(named.fields) > fields.MAX_SCENARIOS:
         raise named.fail(f"there are more than {fields.MAX_SCENARIOS:,} scenarios: split them into several files")
-    reader = _StepReader()
-    return [_scenario(name, each, reader) for name, each in named.fields.items()]
+    steps, responses = _StepReader(), ResponseReader()
+    return [_scenario(name, each, steps, responses) for name, each in named.fields.items()]
 
 
 def parse_situations(value: Value) -> Mapping[str, Steps]:
@@ -52,7 +53,7 @@ def parse_situations(value: Value) -> Mapping[str, Steps]:
     return {name: reader.steps(each, None) for name, each in (value.fields or {}).items()}
 
 
-def _scenario(name: str, value: Value, reader: _StepReader) -> Scenario:
+def _scenario(name: str, value: Value, reader: _StepReader, responses: ResponseReader) -> Scenario:
     place = value.key_place or value.place
     if not NAME.fullmatch(name):
         raise ScenarioError(
@@ -61,8 +62,10 @@ def _scenario(name: str, value: Value, reader: _StepReader) -> Scenario:
             "with a letter or digit",
         )
     found = fields_of(value, fields.SCENARIO, f"the scenario {name}")
-    steps = found["steps"]
-    if not steps.items:
+    steps = found.get("steps")
+    if steps is None and "responses" not in found:
+        raise value.fail(f"the scenario {name} needs `steps`; or `responses`, then they are those of healthy")
+    if steps is not None and not steps.items:
         raise steps.fail("steps must be a list of steps, with one at least")
     after = found.get("then")
     dialect = one_of(found["dialect"], "dialect", DIALECTS) if "dialect" in found else ""
@@ -75,7 +78,8 @@ def _scenario(name: str, value: Value, reader: _StepReader) -> Scenario:
     return Scenario(
         name=name,
         summary=text_of(found.get("summary"), "summary"),
-        steps=reader.steps(steps, _BEGINNING),
+        steps=reader.steps(steps, _BEGINNING) if steps is not None else (),
+        responses=responses.responses(found.get("responses")),
         when=_when(found["when"]) if "when" in found else None,
         weight=weight_of(found.get("weight")),
         after=text_of(after, "then"),
