@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from flyteapps import Client, new_app
-from flyteapps_fake.servers.listener import is_taken
+from flyteapps_fake.servers.listener import LOOPBACKS, is_taken
 from serving.conftest import EACH_KIND
 from serving.server_process import ServerProcess
 
@@ -83,7 +83,7 @@ def kill(server: ServerProcess, count: int, how: Callable[[ServerProcess], None]
         how(server)
         until(lambda: not marked(prefix) and all(map(is_gone, processes)))
         seconds = time.monotonic() - began
-        assert not [port for port in ports if is_taken("127.0.0.1", port) or is_taken("::1", port)]
+        assert not any(is_taken(each, port) for each in LOOPBACKS for port in (server.port, server.console_port))
         return seconds
 
 
@@ -116,11 +116,10 @@ def test_a_server_that_is_stopped(kind: str, number: signal.Signals, tmp_path: P
         "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(print('bye', flush=True)))\n" + SERVE,
     )
     processes = family(server)
-    ports = ports_of(processes)
     status, _ = server.stop(number)
     assert status == 0, server.output
     assert all(map(is_gone, processes))
-    assert not [port for port in ports if is_taken("127.0.0.1", port)]
+    assert not any(is_taken(each, port) for each in LOOPBACKS for port in (server.port, server.console_port))
     logs = [each.read_text() for each in tmp_path.glob("logs/*/*.log")]
     assert len(logs) == 2
     assert all(each.splitlines()[-1].endswith(" bye") for each in logs)

@@ -154,14 +154,15 @@ def test_an_app_that_writes_without_end(kind: str, apps: Apps) -> None:
     apps.reaches("ACTIVE")
     [writer] = psutil.Process(apps.pid()).children()
     own = psutil.Process()
-    until(lambda: read_bytes(writer.pid) > 20 * MEGABYTE)
+    amount = 40 * MEGABYTE if "lines" not in kind else MEGABYTE
+    until(lambda: read_bytes(writer.pid) > amount)
     before, answers = own.memory_info().rss, 0
-    end = read_bytes(writer.pid) + 40 * MEGABYTE
+    end = read_bytes(writer.pid) + amount
     while read_bytes(writer.pid) < end:
         assert body(other) == b"ok"
         assert apps.client.apps.get("other").name == "other"
         answers += 1
-    assert answers > 20
+    assert answers > 3
     assert own.memory_info().rss - before < 40 * MEGABYTE
     assert sum(each.stat().st_size for each in apps.logs().iterdir()) < 40 * MEGABYTE
 
