@@ -53,9 +53,17 @@ class Condition(NamedTuple):
     message: str
 
 
+class Patience:
+    """The time that a test waits: its own bound, but for planted bugs, for which a test should fail soon."""
+
+    seconds: float | None = None
+
+
 def until(condition: Callable[[], Any]) -> Any:
-    """Return the condition's value as soon as it is true; the test's time is the bound."""
+    """Return the condition's value as soon as it is true."""
+    end = None if Patience.seconds is None else time.monotonic() + Patience.seconds
     while not (value := condition()):
+        assert end is None or time.monotonic() < end, "the condition isn't met"
         time.sleep(0.005)
     return value
 
@@ -106,11 +114,15 @@ class Apps:
 
     def started(self, name: str = "web", text: str = SERVE, **fields: Any) -> App:
         """Return an app that has become active."""
-        return self.create(name, text, **fields).watch()
+        return self.create(name, text, **fields).watch(timeout=Patience.seconds)
+
+    def stop(self, name: str = "web") -> None:
+        """Stop an app."""
+        self.client.apps.get(name).deactivate(wait=True, timeout=Patience.seconds)
 
     def delete(self, name: str = "web") -> None:
         """Stop an app, and delete it."""
-        self.client.apps.get(name).deactivate(wait=True)
+        self.stop(name)
         self.client.apps.delete(name)
 
     def condition(self, name: str = "web") -> Condition:

@@ -74,7 +74,7 @@ def test_a_partial_line_is_shown_once_it_is_complete(apps: Apps, tmp_path: Path)
 
 def test_what_an_ended_replica_has_logged_is_still_there(apps: Apps) -> None:
     app = apps.started(text=f"print('first', flush=True)\n{SERVE}")
-    app.deactivate(wait=True)
+    apps.stop()
     assert "first" in [line.message for line in app.logs(follow=False)]
     app.activate(wait=True)
     names = {line.replica for line in app.logs(follow=False) if line.message == "first"}
@@ -108,7 +108,7 @@ def test_the_log_on_disk(apps: Apps) -> None:
     """It outlives the app's end, and goes with the app."""
     app = apps.started(text=f"print('first', flush=True)\n{SERVE}")
     folder = apps.logs()
-    app.deactivate(wait=True)
+    apps.stop()
     [path] = folder.iterdir()
     assert path.name == "00001-1.log"
     assert [line.split(" ", 1)[1] for line in path.read_text().splitlines()][1] == "first"
@@ -120,7 +120,7 @@ def test_an_app_that_closes_its_output(apps: Apps) -> None:
     """It runs all the same."""
     app = apps.started(text=f"import os\nos.close(1)\nos.close(2)\n{SERVE}")
     assert body(app) == b"ok"
-    app.deactivate(wait=True)
+    apps.stop()
     assert apps.condition().status == "STOPPED"
 
 

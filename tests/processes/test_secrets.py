@@ -53,7 +53,7 @@ def test_a_secret_file_is_removed_with_its_replica() -> None:
         path, mode = until(apps.lines)[0].split()
         assert mode == "0o100600"
         assert Path(path).read_text() == VALUE
-        app.deactivate(wait=True)
+        apps.stop()
         assert not Path(path).exists()
 
 

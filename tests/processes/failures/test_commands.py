@@ -11,7 +11,7 @@ import pytest
 
 from flyteapps import errors
 
-from .running import FOREVER, SERVE, SERVER, Apps, body, get, script
+from ..running import FOREVER, SERVE, SERVER, Apps, body, get, script
 
 
 def test_a_command_that_does_not_exist(apps: Apps) -> None:

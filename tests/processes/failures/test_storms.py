@@ -14,7 +14,7 @@ import pytest
 
 from flyteapps_fake.processes import data_plane
 
-from .running import FOREVER, SERVE, SERVER, Apps, body, descriptors, get, load, runs, until
+from ..running import FOREVER, SERVE, SERVER, Apps, body, descriptors, get, load, runs, until
 
 
 def answer(text: str) -> str:
@@ -51,7 +51,7 @@ def test_a_broken_app_that_is_stopped_leaves_nothing(apps: Apps) -> None:
     app = apps.started(text=answer("1"))
     apps.create(text="raise ValueError('broken')")
     apps.reaches("FAILED")
-    app.deactivate(wait=True)
+    apps.stop()
     assert apps.processes() == []
     assert get(app.endpoint)[0] == 503
 
@@ -77,7 +77,7 @@ def test_activated_and_deactivated_again_and_again(apps: Apps) -> None:
     until(lambda: len(apps.processes()) == 1 and apps.replica().is_ready)
     assert body(app) == b"ok"
     app.activate()
-    app.deactivate(wait=True)
+    apps.stop()
     assert apps.processes() == []
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from flyteapps_fake.processes import data_plane, programs, replica
 
-from .running import SERVE, Apps, body, script, until
+from ..running import SERVE, Apps, body, script, until
 
 
 class Held:
@@ -129,7 +129,7 @@ def test_the_leftovers_of_a_killed_keeper_are_swept(apps: Apps, hold: Hold) -> N
     assert held.called.wait(60)
     assert held.threads.isdisjoint({"flyteapps-processes"})
     assert apps.condition("other").message
-    assert apps.processes() == []
+    until(lambda: not apps.processes())
     held.released.set()
     until(apps.processes)
 

@@ -14,7 +14,7 @@ from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.processes.directories import Directories, DirectoryInUse
 from flyteapps_fake.processes.usage import sweep
 
-from .running import FOREVER, SERVE, Apps, body, descriptors, runs, script, until
+from ..running import FOREVER, SERVE, Apps, body, descriptors, runs, script, until
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_directory_that_is_deleted_while_apps_run(tmp_path: Path) -> None:
         shutil.rmtree(root)
         assert body(app) == b"ok"
         assert body(apps.started("other")) == b"ok"
-        app.deactivate(wait=True)
+        apps.stop()
 
 
 def test_an_app_that_deletes_its_own_directory(apps: Apps) -> None:
@@ -130,7 +130,7 @@ def test_an_app_that_deletes_its_own_directory(apps: Apps) -> None:
     app = apps.started(text=f"import os\nos.rmdir(os.getcwd())\n{SERVE}")
     pid = apps.pid()
     assert body(app) == b"ok"
-    app.deactivate(wait=True)
+    apps.stop()
     app.activate(wait=True)
     assert body(app) == b"ok"
     assert not runs(pid)
@@ -142,7 +142,7 @@ def test_a_directory_that_cannot_be_removed(apps: Apps, disk: Path) -> None:
     [folder] = until(apps.lines)
     subprocess.run(["mount", "--bind", str(disk), f"{folder}/mounted"], check=True)
     try:
-        app.deactivate(wait=True)
+        apps.stop()
     finally:
         subprocess.run(["umount", "-l", f"{folder}/mounted"], check=True)
     app.activate(wait=True)
@@ -164,7 +164,7 @@ def test_symbolic_links_are_not_followed(apps: Apps, tmp_path: Path) -> None:
     app = apps.started(
         command=script(f"import os, sys\nos.symlink(sys.argv[1], 'link')\n{SERVE}", str(tmp_path / "kept"))
     )
-    app.deactivate(wait=True)
+    apps.stop()
     apps.client.apps.delete("web")
     assert (tmp_path / "kept" / "file").exists()
 

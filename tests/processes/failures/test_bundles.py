@@ -14,7 +14,7 @@ import pytest
 from flyteapps_fake.processes.launching import bundles
 from flyteapps_fake.processes.launching.bundles import bundle_problem
 
-from .running import SERVE, Apps, body, script
+from ..running import SERVE, Apps, body, script
 
 
 def uri(path: Path) -> str:

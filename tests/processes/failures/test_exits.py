@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 from flyteapps_fake.processes import data_plane, replica
 
-from .running import FOREVER, SERVE, Apps, body, runs, script, until
+from ..running import FOREVER, SERVE, Apps, body, runs, script, until
 
 FAIL_UNTIL = f"import os, sys\nif not os.path.exists(sys.argv[1]): sys.exit('not yet')\n{SERVE}"
 
@@ -95,7 +96,7 @@ def test_a_process_that_ignores_sigterm_is_killed() -> None:
     with Apps(stop_seconds=0.2) as apps:
         app = apps.started(text=f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SERVE}")
         pid = apps.pid()
-        app.deactivate(wait=True)
+        apps.stop()
         assert not runs(pid)
 
 
@@ -108,7 +109,7 @@ def test_a_process_ends_by_itself_on_sigterm(apps: Apps, tmp_path: Path) -> None
         f"signal.signal(signal.SIGTERM, end)\n{SERVE}"
     )
     app = apps.started(command=[*script(text), str(marker)])
-    app.deactivate(wait=True)
+    apps.stop()
     assert marker.exists()
     assert "bye" in next(apps.logs().glob("*.log")).read_text()
 
@@ -119,7 +120,7 @@ def test_a_stopped_process_is_ended_too() -> None:
         app = apps.started()
         pid = apps.pid()
         os.kill(pid, signal.SIGSTOP)
-        app.deactivate(wait=True)
+        apps.stop()
         assert not runs(pid)
 
 
@@ -153,3 +154,16 @@ def test_processes_without_end(apps: Apps, monkeypatch: pytest.MonkeyPatch) -> N
     assert body(other) == b"ok"
     apps.delete()
     until(lambda: len(apps.processes()) == 1)
+
+
+def test_a_port_that_is_taken_while_the_app_is_down() -> None:
+    """It gets another one, and the requests go there."""
+    with Apps(retry_seconds=0.3) as apps:
+        app = apps.started()
+        port = apps.replica().port
+        os.kill(apps.pid(), signal.SIGKILL)
+        apps.reaches("FAILED")
+        with socket.create_server(("127.0.0.1", port)):
+            apps.reaches("ACTIVE")
+            assert apps.replica().port != port
+            assert body(app) == b"ok"

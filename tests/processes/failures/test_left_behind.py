@@ -16,7 +16,7 @@ import pytest
 
 from flyteapps_fake.processes.usage import sweep
 
-from .running import FOREVER, PYTHON, SERVE, Apps, body, get, marked, runs, script, until
+from ..running import FOREVER, PYTHON, SERVE, Apps, Patience, body, get, marked, runs, script, until
 
 LEAVES = {
     "session": "if not os.fork(): os.setsid(); stay()",
@@ -67,7 +67,7 @@ def test_processes_that_leave_their_group_end_with_the_app(kind: str, apps: Apps
     until(lambda: not runs(first))
     apps.reaches("ACTIVE")
     assert runs(second)
-    app.deactivate(wait=True)
+    apps.stop()
     assert not runs(second)
     assert apps.processes() == []
 
@@ -201,7 +201,7 @@ def test_a_process_that_ends_without_closing_its_plane(end: str, tmp_path: Path)
     command, _ = leaving("daemon", tmp_path)
     process, prefix, root, _ = program(ENDS[end], command)
     with process:
-        process.wait()
+        process.wait(Patience.seconds)
         until(lambda: not marked(prefix))
         until(lambda: not root.exists())
 
@@ -270,6 +270,16 @@ def test_a_forked_child_that_lives_on_does_not_keep_the_apps_alive() -> None:
             assert runs(child)
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_server_and_keeper_are_killed_at_once() -> None:
+    """The system ends the programs that the keeper has started, as it ends the keeper."""
+    process, prefix, _, _ = program("signal.pause()", script(SERVE))
+    with process:
+        [keeper] = psutil.Process(process.pid).children()
+        keeper.kill()
+        process.kill()
+        until(lambda: not marked(prefix))
 
 
 def test_the_next_start_ends_what_is_left(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from flyteapps_fake.servers.listener import LOOPBACKS, is_taken
 from serving.conftest import EACH_KIND
 from serving.server_process import ServerProcess
 
-from .running import SERVE, get, marked, script, until
+from ..running import SERVE, get, marked, script, until
 
 LEFT_SECONDS = 5.0
 """Time until nothing is left of a server that was killed."""
