@@ -101,12 +101,13 @@ def test_a_live_tail_ends_when_the_app_stops(apps: Apps) -> None:
     lines = app.logs(follow=True)
     assert next(each.message for each in lines if each.originator == "USER") == "first"
     app.deactivate()
+    apps.reaches("STOPPED")
     assert [line.message for line in lines if line.originator == "USER"] == []
 
 
 def test_the_log_on_disk(apps: Apps) -> None:
     """It outlives the app's end, and goes with the app."""
-    app = apps.started(text=f"print('first', flush=True)\n{SERVE}")
+    apps.started(text=f"print('first', flush=True)\n{SERVE}")
     folder = apps.logs()
     apps.stop()
     [path] = folder.iterdir()

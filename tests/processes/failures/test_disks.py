@@ -161,9 +161,7 @@ def test_symbolic_links_are_not_followed(apps: Apps, tmp_path: Path) -> None:
     """What an app's links lead to is not removed with its directory."""
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "file").touch()
-    app = apps.started(
-        command=script(f"import os, sys\nos.symlink(sys.argv[1], 'link')\n{SERVE}", str(tmp_path / "kept"))
-    )
+    apps.started(command=script(f"import os, sys\nos.symlink(sys.argv[1], 'link')\n{SERVE}", str(tmp_path / "kept")))
     apps.stop()
     apps.client.apps.delete("web")
     assert (tmp_path / "kept" / "file").exists()

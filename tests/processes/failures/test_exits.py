@@ -94,7 +94,7 @@ def test_a_running_app_that_is_killed_fails_and_comes_back(apps: Apps) -> None:
 
 def test_a_process_that_ignores_sigterm_is_killed() -> None:
     with Apps(stop_seconds=0.2) as apps:
-        app = apps.started(text=f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SERVE}")
+        apps.started(text=f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SERVE}")
         pid = apps.pid()
         apps.stop()
         assert not runs(pid)
@@ -108,7 +108,7 @@ def test_a_process_ends_by_itself_on_sigterm(apps: Apps, tmp_path: Path) -> None
         "def end(*_): open(sys.argv[1], 'w').close(); print('bye', flush=True); sys.exit(0)\n"
         f"signal.signal(signal.SIGTERM, end)\n{SERVE}"
     )
-    app = apps.started(command=[*script(text), str(marker)])
+    apps.started(command=[*script(text), str(marker)])
     apps.stop()
     assert marker.exists()
     assert "bye" in next(apps.logs().glob("*.log")).read_text()
@@ -117,7 +117,7 @@ def test_a_process_ends_by_itself_on_sigterm(apps: Apps, tmp_path: Path) -> None
 def test_a_stopped_process_is_ended_too() -> None:
     """SIGTERM stays pending for one that SIGSTOP has stopped."""
     with Apps(stop_seconds=0.2) as apps:
-        app = apps.started()
+        apps.started()
         pid = apps.pid()
         os.kill(pid, signal.SIGSTOP)
         apps.stop()

@@ -58,7 +58,7 @@ def left(file: Path, count: int = 1) -> list[int]:
 def test_processes_that_leave_their_group_end_with_the_app(kind: str, apps: Apps, tmp_path: Path) -> None:
     """Each start's are gone once it is over: by a crash, and when the app is stopped."""
     command, file = leaving(kind, tmp_path)
-    app = apps.started(command=command)
+    apps.started(command=command)
     [first] = left(file)
     os.kill(apps.pid(), signal.SIGKILL)
     _, second = left(file, 2)
