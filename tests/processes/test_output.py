@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flyteapps_fake.processes import output
+from flyteapps_fake.processes.last_words import last_words
 from flyteapps_fake.processes.output import MAX_LINE_BYTES, Log, LogFile, Splitter
 from flyteapps_fake.simulation.log_lines import Line
 
@@ -77,12 +78,14 @@ def test_times_grow() -> None:
 
 
 def test_the_last_line_is_the_programs() -> None:
-    """Lines of the platform, and empty ones, tell nothing of why it ended."""
+    """Lines of the platform, those of an earlier start, and empty ones, tell nothing of why it ended."""
     log = Log()
+    log.add(1, "before")
+    log.add(1, "it starts", system=True)
+    assert last_words(log.tail(9)) == ""
     for text in ("  why ", "", " \t"):
         log.add(1, text)
-    log.add(1, "it ended", system=True)
-    assert log.last == "why"
+    assert last_words(log.tail(9)) == "why"
 
 
 def test_the_lines_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

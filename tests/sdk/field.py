@@ -14,10 +14,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 FLOWS = Path(__file__).parent / "flows"
 RUN = [sys.executable, str(Path(__file__).with_name("run_program.py"))]
@@ -197,6 +199,29 @@ class User:
             "DO_NOT_TRACK": "1",  # no telemetry from tests
             **self._more_env,
         }
+
+    @contextmanager
+    def follow(self, *command: str) -> Generator[IO[str]]:
+        """Run a command in the folder, and yield its output; it is killed in the end, or after some time."""
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self._env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        timer = threading.Timer(FLOW_SECONDS, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        try:
+            with process.stdout:
+                yield process.stdout
+        finally:
+            timer.cancel()
+            process.kill()
+            process.wait()
 
     def run(self, *command: str) -> str:
         """Run a command in the folder, which must succeed, and return its output."""

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from io import FileIO
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from flyteapps_fake.simulation.log_lines import BACKLOG, Line
@@ -37,8 +37,6 @@ class Log:
         self._lines: deque[Line] = deque()
         self._lock = threading.Lock()
         self._bytes = 0
-        self.last = ""
-        """The last line of the program that isn't empty."""
 
     def add(self, at: int, text: str, *, system: bool = False) -> Line:
         """Append a line; its time is later than that of the one before."""
@@ -51,14 +49,13 @@ class Log:
             self._bytes += len(text)
             while self._bytes > MAX_LOG_BYTES or len(lines) > MAX_LINES:
                 self._bytes -= len(lines.popleft().text)
-        if not system and (shown := text.strip()):
-            self.last = shown
         return line
 
     def tail(self, count: int) -> list[str]:
-        """Return the texts of the last lines, the oldest first."""
+        """Return the program's last lines, at most so many, since the platform's last one; the oldest first."""
         with self._lock:
-            return [line.text for line in islice(reversed(self._lines), count)][::-1]
+            found = takewhile(lambda line: not line.system, islice(reversed(self._lines), count))
+            return [line.text for line in found][::-1]
 
     def between(self, after: int, until: int) -> list[Line]:
         """Return the lines later than `after`, up to and including `until`, in order."""

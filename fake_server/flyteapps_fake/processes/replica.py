@@ -21,8 +21,9 @@ from flyteidl2.app.app_definition_pb2 import App, Status
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.validation import printable
 from flyteapps_fake.processes.directories import Directories
+from flyteapps_fake.processes.last_words import last_words
 from flyteapps_fake.processes.launching.bundles import bundle_problem
-from flyteapps_fake.processes.launching.containers import H2C, Container
+from flyteapps_fake.processes.launching.containers import H2C, Container, shown
 from flyteapps_fake.processes.launching.launch import (
     Launch,
     Machine,
@@ -63,8 +64,8 @@ _logger = logging.getLogger(__name__)
 
 IN_USE = ("address already in use", "eaddrinuse")
 """Words of programs about a port that another one has."""
-LOOKED_THROUGH = 50
-"""The last lines that are searched for it."""
+LOOKED_THROUGH = 200
+"""The last lines that are searched for it, and for a traceback."""
 
 Secrets = Callable[[AppName, str, str], bytes | None]
 """Returns the value of a secret for an app, by its group and key."""
@@ -264,7 +265,7 @@ class Replica:
         """Follow a program from its start to its end."""
         self.program = program
         output = Output(program.output, self._take)
-        self.note(f"{' '.join(self._container.command)[:MAX_SHOWN]} starts: process {program.pid}, port {self.port}")
+        self.note(f"{shown(self._container.command)} starts: process {program.pid}, port {self.port}")
         watching = asyncio.create_task(self._until_ready(program), name=f"flyteapps-ready-{self.name}")
         try:
             await asyncio.wait((watching, program.exited), timeout=TURN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -346,7 +347,8 @@ class Replica:
         return Failure(f"{how}{self._shown_line()}", port_in_use=in_use)
 
     def _shown_line(self) -> str:
-        return f": {self.log.last[:MAX_SHOWN]}" if self.log.last else ""
+        words = last_words(self.log.tail(LOOKED_THROUGH))
+        return f": {words[:MAX_SHOWN]}" if words else ""
 
     def note(self, text: str) -> None:
         """Log a line of the platform."""

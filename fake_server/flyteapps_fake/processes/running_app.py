@@ -17,7 +17,7 @@ from flyteidl2.app.app_definition_pb2 import Status
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.lifecycle import ACTIVE, DEPLOYING, FAILED, PENDING, STOPPED
 from flyteapps_fake.processes.autoscaler import Autoscaler
-from flyteapps_fake.processes.launching.containers import H2C, Container, container_of
+from flyteapps_fake.processes.launching.containers import H2C, Container, container_of, shown
 from flyteapps_fake.processes.replica import CRASHES, Replica, Workshop
 from flyteapps_fake.processes.routes import Route, Unavailable
 from flyteapps_fake.simulation.admission import violation_of
@@ -278,7 +278,7 @@ class RunningApp:
         if self._served:
             return ACTIVE, Status.SCALING_FROM_ZERO, f"Requests received: scaling from zero to {len(replicas)}"
         hint = next((each.hint for each in replicas if each.hint), "")
-        text = f"Starting: {hint}" if hint else f"Starting {' '.join(self._container.command)[:200]}"
+        text = f"Starting: {hint}" if hint else f"Starting {shown(self._container.command)}"
         return DEPLOYING, Status.INITIALIZING, text
 
     def _running(self, ready: list[Replica], failed: Replica | None) -> tuple[int, int, str]:

@@ -57,7 +57,7 @@ class Developer:
     def try_to_deploy(self, file: str, *environments: str) -> dict[str, dict[str, str]]:
         """Serve environments of a file that is in the folder; return what came of it by their names."""
         shutil.copy(APPS / "deploy.py", self.user.folder)
-        output = self.user.run(*RUN, "deploy.py", file, *environments)
+        output = self.user.run(*RUN, "deploy.py", file, *(environments or ("env",)))
         lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"name"')]
         return {each["name"]: each for each in lines}
 
@@ -65,7 +65,7 @@ class Developer:
         """Serve environments of a file of apps/; return the endpoints by the apps' names."""
         if not (self.user.folder / f"{file}.py").exists():
             self.write(file)
-        made = self.try_to_deploy(file, *(environments or ("env",)))
+        made = self.try_to_deploy(file, *environments)
         assert all("endpoint" in each for each in made.values()), made
         return {name: each["endpoint"] for name, each in made.items()}
 
@@ -79,6 +79,17 @@ class Developer:
         if _is(app, status, text):
             return app
         return next(change.app for change in app.events(timeout=SECONDS) if _is(change.app, status, text))
+
+    def show_logs(self, name: str, line: str, *replica: str) -> str:
+        """Return what `App.show_logs` shows of an app, until it shows a text."""
+        shutil.copy(APPS / "logs.py", self.user.folder)
+        with self.user.follow(RUN[0], "-u", RUN[1], "logs.py", name, *replica) as output:
+            shown = ""
+            for each in output:
+                shown += each
+                if line in each:
+                    return shown
+        raise AssertionError(f"{line!r} isn't shown: {shown}")
 
 
 def _is(app: App, status: str, text: str) -> bool:

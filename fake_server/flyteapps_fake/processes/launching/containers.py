@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flyteidl2.app.app_definition_pb2 import Spec
@@ -14,6 +14,8 @@ from google.protobuf.struct_pb2 import Struct
 from flyteapps_fake.simulation.pod_spec import primary_containers, struct, structs, text, texts, whole
 
 DEFAULT_PORT = 8080
+MAX_SHOWN = 120
+"""Characters of a command in a message."""
 H2C = "h2c"
 """The name of a port that speaks HTTP/2 in the clear, as gRPC does."""
 _QUANTITY = re.compile(r"\+?([0-9]*\.?[0-9]+)([KMGTPE]i|[numkMGTPE])?")
@@ -75,3 +77,9 @@ def bytes_of(quantity: str) -> int | None:
     """Return the bytes of a Kubernetes quantity such as 1.5Gi; None for a text that is none."""
     match = _QUANTITY.fullmatch(quantity)
     return int(float(match[1]) * _FACTORS[match[2] or ""]) if match is not None else None
+
+
+def shown(command: Sequence[str]) -> str:
+    """Return a command as a message shows it, in one line; of a long one its begin and its end."""
+    text = " ".join(" ".join(command).split())
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"
