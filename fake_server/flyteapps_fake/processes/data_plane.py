@@ -230,7 +230,7 @@ class DataPlane:
             self.routes, authorize, self._pages, self._log, base_domain=settings.base_domain
         )
         private = listening_sockets(("127.0.0.1",), 0)
-        await ingress.serve_router(private)
+        await ingress.serve_internal_router(private)
         pattern = f"http://127.0.0.1:{private[0].getsockname()[1]}{BY_NAME}{{project}}/{{domain}}/{{app_fqdn}}"
         self.machine = replace(self.machine, pattern=pattern)
         self._started.set_result(None)

@@ -134,7 +134,9 @@ def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: Acces
         log=(lambda line: log(_access_line(line))) if log is not None else None,
         interpreter=config.interpreter or None,
     )
-    data_plane.served_at(f"localhost:{config.port}", secure=secure)
+    # at localhost the SDK in an app calls in plaintext, whatever it is told
+    host = "127.0.0.1" if secure else "localhost"
+    data_plane.served_at(f"{host}:{config.port}", secure=secure)
     return data_plane
 
 

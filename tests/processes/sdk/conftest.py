@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sdk.field import User
 
+from flyteapps import Client
 from flyteapps_fake import FakeControlPlane
 
 from .developing import Developer
@@ -25,4 +27,5 @@ def plane() -> Iterator[FakeControlPlane]:
 @pytest.fixture
 def developer(plane: FakeControlPlane, tmp_path: Path) -> Developer:
     """Return a developer with a folder of their own."""
-    return Developer(plane, tmp_path)
+    user = User(tmp_path, f"127.0.0.1:{plane.serve().port}")
+    return Developer(user, Client(transport=plane.transport(), project="proj", domain="dev"))

@@ -14,7 +14,6 @@ from flyteidl2.app.app_definition_pb2 import Status
 from sdk.field import RUN, User
 
 from flyteapps import App, Client
-from flyteapps_fake import FakeControlPlane
 
 APPS = Path(__file__).parent / "apps"
 SECONDS = 60.0
@@ -41,10 +40,9 @@ def get(url: str, **headers: str) -> Answer:
 class Developer:
     """A developer at a plane that is served."""
 
-    def __init__(self, plane: FakeControlPlane, folder: Path, **options: str) -> None:
-        self.plane = plane
-        self.user = User(folder, f"127.0.0.1:{plane.serve().port}")
-        self.client = Client(transport=plane.transport(), project="proj", domain="dev")
+    def __init__(self, user: User, client: Client) -> None:
+        self.user = user
+        self.client = client
 
     def write(self, file: str, changes: Mapping[str, str] | None = None) -> None:
         """Copy a file of apps/ into the folder, with texts replaced."""
@@ -66,7 +64,8 @@ class Developer:
         if not (self.user.folder / f"{file}.py").exists():
             self.write(file)
         made = self.try_to_deploy(file, *environments)
-        assert all("endpoint" in each for each in made.values()), made
+        failed = [self.app(name).pb2.status.conditions[-1] for name, each in made.items() if "error" in each]
+        assert not failed, f"{made}: {failed}"
         return {name: each["endpoint"] for name, each in made.items()}
 
     def app(self, name: str) -> App:

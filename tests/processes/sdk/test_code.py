@@ -6,6 +6,7 @@ import json
 import re
 
 import aiohttp
+import pytest
 from sdk.field import RUN
 
 from .developing import SECONDS, Developer, get
@@ -25,6 +26,7 @@ def test_what_runs_before_and_after_a_server(developer: Developer) -> None:
     assert "STOPPED" in get(endpoints["lifetimes"]).text
 
 
+@pytest.mark.slow
 def test_parameters(developer: Developer) -> None:
     """Texts, files and directories are uploaded by the SDK, which flattens directories, and downloaded by the app."""
     folder = developer.user.folder
@@ -49,6 +51,7 @@ def test_parameters(developer: Developer) -> None:
     }
 
 
+@pytest.mark.slow
 def test_an_app_calls_another_one(developer: Developer) -> None:
     """`depends_on` deploys the other app, too; its private and public endpoints, and `env.endpoint`, lead to it."""
     endpoints = developer.deploy("pair")

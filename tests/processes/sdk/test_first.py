@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .developing import Developer, get
 
 
+@pytest.mark.slow
 def test_change_break_and_mend(developer: Developer) -> None:
     """A changed line answers after the next deploy; an error shows its traceback's last line."""
     endpoint = developer.deploy("greeting")["greeting"]

@@ -26,11 +26,15 @@ class Host(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """An app, and the request's target there: without `prefix`, the part of the path that led to it."""
+    """An app, and the request's target there: without `prefix`, the part of the path that led to it.
+
+    `is_internal`: the request is that of another app, which needs no token.
+    """
 
     route: Route
     target: bytes
     prefix: bytes = b""
+    is_internal: bool = False
 
 
 class Redirect(NamedTuple):

@@ -19,7 +19,14 @@ from flyteapps_fake.http.access.host_policy import HostPolicy
 from flyteapps_fake.processes.ingress.access import Authorize, wrong_host
 from flyteapps_fake.processes.ingress.answers import Answer, Refused
 from flyteapps_fake.processes.ingress.client_side import Site, connection_count, written
-from flyteapps_fake.processes.ingress.destinations import Destination, NoApp, Redirect, destination, route_of_host
+from flyteapps_fake.processes.ingress.destinations import (
+    INTERNAL,
+    Destination,
+    NoApp,
+    Redirect,
+    destination,
+    route_of_host,
+)
 from flyteapps_fake.processes.ingress.incoming import Incoming
 from flyteapps_fake.processes.ingress.limits import GRACE_SECONDS
 from flyteapps_fake.processes.ingress.passing.raw import RawSite
@@ -27,6 +34,9 @@ from flyteapps_fake.processes.ingress.passing.upstream import Upstreams
 from flyteapps_fake.processes.ingress.serving import Log, Serving, serve_page, write_answer
 from flyteapps_fake.processes.routes import Backend, Route, Routes
 from flyteapps_fake.servers.listener import listening_sockets, loopbacks
+
+Find = Callable[[Incoming], Destination]
+"""Returns the destination of a request. Raises Refused."""
 
 
 @dataclass(eq=False, slots=True)
@@ -105,9 +115,15 @@ class Ingress:
 
     async def serve_router(self, socks: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         """Serve all apps by their host names and paths, and the plane's pages, on listening sockets."""
+        await self._serve(self._at_router, socks, tls)
 
+    async def serve_internal_router(self, socks: Sequence[socket.socket]) -> None:
+        """Serve the same; the paths under which apps reach each other need no token there, as within a cluster."""
+        await self._serve(self._at_internal_router, socks)
+
+    async def _serve(self, find: Find, socks: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._handle(request, self._at_router)
+            return await self._handle(request, find)
 
         site = Site(handle, self._connections)
         self._routers.append(site)
@@ -147,7 +163,11 @@ class Ingress:
             raise Refused(Answer(404, found.message))
         return found
 
-    async def _handle(self, request: web.BaseRequest, find: Callable[[Incoming], Destination]) -> web.StreamResponse:
+    def _at_internal_router(self, incoming: Incoming) -> Destination:
+        found = self._at_router(incoming)
+        return found._replace(is_internal=True) if found.prefix.startswith(INTERNAL) else found
+
+    async def _handle(self, request: web.BaseRequest, find: Find) -> web.StreamResponse:
         """Serve one request."""
         accept = ""
         try:

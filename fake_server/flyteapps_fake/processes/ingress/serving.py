@@ -20,7 +20,6 @@ from flyteapps_fake.processes.ingress.passing.exchange import Exchange
 from flyteapps_fake.processes.ingress.passing.relay import reset
 from flyteapps_fake.processes.ingress.passing.upstream import Upstreams
 from flyteapps_fake.processes.ingress.request_line import RequestLine
-from flyteapps_fake.processes.routes import Route
 
 Log = Callable[[RequestLine], None]
 _logger = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ class Serving:
         exchange: Exchange | None = None
         status = 0
         try:
-            self._check(route, incoming)
+            self._check(found, incoming)
             route.begin()
             try:
                 exchange = Exchange(request, incoming.fields, route, self._upstreams)
@@ -69,9 +68,11 @@ class Serving:
                 seconds = loop.time() - began
                 self._log(RequestLine(route.app, number, request.method, path, status, seconds, sent))
 
-    def _check(self, route: Route, incoming: Incoming) -> None:
+    def _check(self, found: Destination, incoming: Incoming) -> None:
         """Raise Refused for a request that the app doesn't get."""
-        check_token(route, incoming, self._authorize)
+        route = found.route
+        if not found.is_internal:
+            check_token(route, incoming, self._authorize)
         if route.raw:
             why = f"speaks another protocol than HTTP/1.1, gRPC say: connect to localhost:{route.port}"
             raise Refused(Answer(421, f"The app {route.app} {why}.", route.app))
