@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from flyteapps_control.arguments import number, text
+from flyteapps_control.durations import MAX_SECONDS
 from flyteapps_fake.core.dialect import CLOSED
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
@@ -169,6 +170,8 @@ class FakeControlPlane(Plane):
         """
         text("subject", subject)
         seconds = None if expires_in is None else number("expires_in", expires_in)
+        if seconds is not None and not abs(seconds) <= MAX_SECONDS:
+            raise ValueError(f"expires_in must be a number of seconds, of at most a hundred years, not {seconds!r}")
         return self.run(lambda: self._authenticating().token(subject, seconds, **claims))
 
     def api_key(self, client: str | None = None, *, endpoint: str | None = None) -> str:

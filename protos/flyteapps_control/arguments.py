@@ -43,6 +43,13 @@ def number(name: str, value: Any) -> float:
     return value
 
 
+def truth(name: str, value: Any) -> bool:
+    """Return an argument that is True or False. Raises TypeError for anything else."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r:.80}")
+    return value
+
+
 def selected(app: Any = "", project: Any = "", domain: Any = "") -> AppSelector:
     """Return the selector of apps by globs, "" or None for any. Raises TypeError for what is no text."""
     return AppSelector(

@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from flyteapps_control.arguments import number, selected, text, texts, whole
+from flyteapps_control.arguments import number, selected, text, texts, truth, whole
 from flyteapps_control.codes import code_name
 from flyteapps_control.durations import DurationLike, nanoseconds
 from flyteapps_control.v1.control_pb2 import Fault
@@ -60,7 +60,8 @@ def fail(
             raise TypeError(f"details must be messages of protobuf, not {detail!r:.80}")
         packed.append(AnyMessage())
         packed[-1].Pack(detail)
-    effect = Fault.Fail(code=code_name(code), message=text("message", message), details=packed, applied=applied)
+    effect = Fault.Fail(code=code_name(code), message=text("message", message), details=packed)
+    effect.applied = truth("applied", applied)
     return _rule(rpc, selection, fail=effect)
 
 
@@ -79,7 +80,7 @@ def delay(
     """
     if (seconds is None) == (median is None):
         raise ValueError("a delay needs seconds, as one duration or as a pair (minimum, maximum), or a median")
-    effect = Fault.Delay(real=real)
+    effect = Fault.Delay(real=truth("real", real))
     if median is not None:
         if not 0 < number("sigma", sigma) <= 10:
             raise ValueError(f"sigma must be over 0 and at most 10, not {sigma!r}")
@@ -100,7 +101,7 @@ def delay(
 
 def reset(rpc: str, *, applied: bool = False, **selection: Unpack[Selection]) -> Fault:
     """Reset the connection, or the HTTP/2 stream, instead of an answer; with `applied` the call is carried out."""
-    return _rule(rpc, selection, reset=Fault.Reset(applied=applied))
+    return _rule(rpc, selection, reset=Fault.Reset(applied=truth("applied", applied)))
 
 
 def answer(
@@ -125,7 +126,8 @@ def answer(
     content = body.encode() if isinstance(body, str) else body
     if not isinstance(content, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
         raise TypeError(f"body must be bytes or a text, not {body!r:.80}")
-    return _rule(rpc, selection, http=Fault.HttpAnswer(status=status, headers=sent, body=content, applied=applied))
+    effect = Fault.HttpAnswer(status=status, headers=sent, body=content, applied=truth("applied", applied))
+    return _rule(rpc, selection, http=effect)
 
 
 def cut(rpc: str, *, after: int, code: str = "UNAVAILABLE", **selection: Unpack[Selection]) -> Fault:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from typing import Any
 
 import pytest
 from connectrpc.code import Code
@@ -206,3 +208,24 @@ def test_an_api_key_has_its_four_parts(plane: FakeControlPlane) -> None:
         assert found == [server.url, "ci", "s3cret", "flyte"]
     key = plane.api_key("ci", endpoint="flyte.example.com")
     assert base64.b64decode(key) == b"flyte.example.com:ci:s3cret:flyte"
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "error", "message"),
+    [
+        ("token", {"subject": 5}, TypeError, "subject must be a text, not 5"),
+        ("token", {"subject": "alice", "expires_in": "60"}, TypeError, "expires_in must be a number, not '60'"),
+        ("token", {"subject": "alice", "expires_in": float("inf")}, ValueError, "at most a hundred years, not inf"),
+        ("token", {"subject": "alice", "expires_in": float("nan")}, ValueError, "at most a hundred years, not nan"),
+        ("token", {"subject": "alice", "expires_in": -1e300}, ValueError, "at most a hundred years, not -1e+300"),
+        ("revoke_token", {"token": ["a"]}, TypeError, "token must be a text, not ['a']"),
+        ("api_key", {"client": 5}, TypeError, "client must be a text, not 5"),
+        ("api_key", {"endpoint": b"x"}, TypeError, "endpoint must be a text, not b'x'"),
+    ],
+)
+def test_an_argument_of_another_type(
+    plane: FakeControlPlane, function: str, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Functions for tokens refuse it, and name it."""
+    with pytest.raises(error, match=re.escape(message)):
+        getattr(plane, function)(**arguments)

@@ -71,6 +71,12 @@ TEXTS: dict[str, Use] = {
     "remove rule": lambda plane, value: plane.faults.remove(value),
     "remove scenario": lambda plane, value: plane.scenarios.remove(value),
 }
+FLAGS: dict[str, Use] = {
+    "fail applied": fail("applied"),
+    "reset applied": lambda plane, value: plane.faults.reset("Get", applied=value),
+    "answer applied": lambda plane, value: plane.faults.answer("Get", status=502, applied=value),
+    "delay real": lambda plane, value: plane.faults.delay("Get", seconds=1, real=value),
+}
 WHOLES: dict[str, Use] = {
     **{f"fail {name}": fail(name) for name in ("nth", "first", "every", "times")},
     "calls limit": calls("limit"),
@@ -102,6 +108,13 @@ def refuses(use: Use, bad: Any, message: str) -> None:
 def test_a_value_that_is_no_text(use: Use, bad: Any) -> None:
     """A number or bytes instead of a text."""
     refuses(use, bad, "must be a text, not ")
+
+
+@pytest.mark.parametrize("use", FLAGS.values(), ids=FLAGS)
+@pytest.mark.parametrize("bad", ["true", 1, 2**63, None], ids=repr)
+def test_a_value_that_is_no_flag(use: Use, bad: Any) -> None:
+    """A text or a number instead of True or False."""
+    refuses(use, bad, "must be True or False, not ")
 
 
 @pytest.mark.parametrize("use", WHOLES.values(), ids=WHOLES)

@@ -280,3 +280,21 @@ def test_long_names_of_clusters_and_pools_are_kept_short() -> None:
             assert tracemalloc.get_traced_memory()[0] - before < 150_000
         finally:
             tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
+def test_the_replicas_of_an_app_take_no_memory(dialect: str) -> None:
+    """An app of two thousand million replicas becomes active with all of them, in the memory of one with a hundred."""
+    many = 2**31 - 1
+    with FakeControlPlane(org="flyte", dialect=dialect, clock="manual") as plane:
+        app = new_app()
+        app.spec.autoscaling.replicas.min = app.spec.autoscaling.replicas.max = many
+        stub = plane.stub()
+        made = stub.create(rpc.CreateRequest(app=app)).app
+        tracemalloc.start()
+        try:
+            plane.advance(600)
+            assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+        finally:
+            tracemalloc.stop()
+        assert stub.get(rpc.GetRequest(app_id=made.metadata.id)).app.status.current_replicas == many

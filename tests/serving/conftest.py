@@ -19,6 +19,7 @@ KINDS = [EACH_KIND[0], pytest.param("pyvoy", marks=[_NEEDS_PYVOY, pytest.mark.ma
 OF_EACH_SERVER = frozenset(
     (
         "test_http",
+        "test_pipelining",
         "test_tls",
         "test_wire",
         "test_a_client_that_dies_frees_its_streams",

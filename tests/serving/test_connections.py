@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import hpack
 import httpx
@@ -21,11 +21,13 @@ from flyteidl2.app import app_payload_pb2 as payload
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
+from priority.priority import DeadlockError
 
 from flyteapps_fake.http.limits import CALLS_PER_CONNECTION, KEEP_ALIVE_SECONDS
-from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2, SendBuffer
+from flyteapps_fake.servers.hypercorn.http2 import CountedConnection, Http2
+from flyteapps_fake.servers.hypercorn.sending import SendBuffer
+from flyteapps_fake.servers.hypercorn.turns import Context
 
 from .conftest import EACH_KIND
 from .messages import create, get, watch
@@ -122,20 +124,45 @@ def test_opening_a_stream_counts_no_others() -> None:
     assert counted < 10 * streams
 
 
-async def test_a_window_update_wakes_those_that_have_something() -> None:
-    """A watcher's window update makes the portable server look at streams that have data, not at each of thousands."""
-    config = Config()
-    arguments: list[Any] = [None, config, WorkerContext(None), None, None, False, None, None, None]
+async def connection_with_streams(count: int) -> tuple[Http2, dict[int, SendBuffer]]:
+    """Return a connection of the portable server, and the empty buffers of its streams."""
+    arguments: list[Any] = [None, Config(), Context(), None, None, False, None, None, None]
     http2 = Http2(*arguments)
-    for number in range(1, 2_001, 2):
-        http2.stream_buffers[number] = buffer = SendBuffer(http2.context.event_class)
+    buffers: dict[int, SendBuffer] = {}
+    for number in range(1, 2 * count, 2):
+        buffers[number] = SendBuffer(http2.context.event_class, http2.unread)
+        cast("dict[int, Any]", http2.stream_buffers)[number] = buffers[number]
         http2.priority.insert_stream(number)
-        if number == 77:
-            buffer.buffer.extend(b"an event")
-        if number == 99:
-            buffer.set_complete()
-    await http2._window_updated(0)  # pyright: ignore[reportPrivateUsage]
+    return http2, buffers
+
+
+async def test_a_window_of_all_streams_wakes_those_that_have_something() -> None:
+    """Larger windows make the portable server look at streams that have data, not at each of thousands."""
+    http2, buffers = await connection_with_streams(1_000)
+    await buffers[77].push(b"an event")
+    buffers[99].set_complete()
+    await http2._window_updated(None)  # pyright: ignore[reportPrivateUsage]
     assert [next(http2.priority) for _ in range(4)] == [77, 99, 77, 99]
+
+
+async def test_a_window_update_makes_one_stream_try() -> None:
+    """Where a connection's window is closed, an update lets the next stream send; the others try when it is open."""
+    http2, _ = await connection_with_streams(1_000)
+    http2.connection.outbound_flow_control_window = 0
+    order = http2.priority
+    for number in range(1, 2_000, 2):
+        order.unblock(number)
+        order.block(number)
+    with pytest.raises(DeadlockError):
+        next(order)
+    for number in range(1, 2_000, 2):
+        http2.connection.outbound_flow_control_window = 1
+        await http2._window_updated(0)  # pyright: ignore[reportPrivateUsage]
+        assert next(order) == number
+        http2.connection.outbound_flow_control_window = 0
+        order.block(number)
+        with pytest.raises(DeadlockError):
+            next(order)
 
 
 def test_bytes_that_watchers_do_not_read(kind: str) -> None:

@@ -41,6 +41,5 @@ def test_no_call_in_process_fails_outside_of_the_contract(dialect: str) -> None:
             before = psutil.Process().memory_info().rss
     gc.collect()
     assert not before or psutil.Process().memory_info().rss - before < FLAT_BYTES
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     assert {"OK", "message", "INVALID_ARGUMENT", "control OK", "object OK", "UNAUTHENTICATED"} <= codes.keys(), codes
-    print(codes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,5 +25,12 @@ async def run_portable(
     tls = tls_context(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     with without_collection():  # it imports the dialect
         front = assemble(config, "hypercorn", console)
-    await serve_front(front, socks, stop.wait, listening, tls)
+
+    async def stopped() -> None:
+        await stop.wait()
+        # the process ends: to search thousands of streams for garbage would take longer than to end them
+        gc.disable()
+        gc.freeze()
+
+    await serve_front(front, socks, stopped, listening, tls)
     return 0

@@ -21,7 +21,7 @@ from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, ConditionSt
 from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
 from flyteapps_fake.flyte_oss.services import Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
-from flyteapps_fake.flyte_oss.simulation.pods import Pod, runs
+from flyteapps_fake.flyte_oss.simulation.pods import MAX_PODS, Pod, runs
 from flyteapps_fake.flyte_oss.simulation.scenarios import Phase, Report, Reporting
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
 from flyteapps_fake.simulation.book import ScenarioBook
@@ -324,7 +324,8 @@ class Operator:
             stream.stir()
 
     def _run_pods(self, rollout: Rollout, count: int, now: int, *, alone: bool) -> None:
-        """Run `count` pods of that generation; with `alone`, end those of others."""
+        """Run `count` pods of that generation, or as many as have a name; with `alone`, end those of others."""
+        count = min(count, MAX_PODS)
         pods = self._pods.get(rollout.resource, ())
         own = [pod for pod in pods if pod.generation == rollout.generation][:count]
         while len(own) < count:

@@ -16,6 +16,8 @@ from flyteapps_fake.simulation.log_lines import (
     request_in,
 )
 
+MAX_PODS = 100
+"""Pods of one generation that have a name and logs, however many replicas are reported."""
 _LISTENS_AFTER_NS = SECOND // 10
 _SERVES_AFTER_NS = SECOND
 _MAX_SLOTS = 4 * BACKLOG

@@ -1,4 +1,4 @@
-"""One connection on hypercorn, with short patience before its first request, and gone once its client is."""
+"""One connection on hypercorn, with a time for each of its waits, and gone once its client is."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr  # pyright: ignore[reportUnknownVariableType] - a tuple of anything
 
 from flyteapps_fake.http.limits import KEEP_ALIVE_SECONDS
-from flyteapps_fake.servers.hypercorn.http1 import Http1
+from flyteapps_fake.servers.hypercorn.http1 import Http1, Paused
 from flyteapps_fake.servers.hypercorn.http2 import Http2
 
 LINGER_SECONDS = 1.0
 """Time that an early answered client may go on sending, until it has seen the answer."""
 CLOSE_SECONDS = 10.0
 """Time that a client may take to read the end of what it was sent."""
+MAX_AHEAD_BYTES = 64 * 1024
+"""Bytes that are read of a client's next requests before the first is answered."""
 
 
 class Protocols(ProtocolWrapper):
@@ -50,19 +52,51 @@ class Protocols(ProtocolWrapper):
 
 
 class Connection(TCPServer):
-    """A connection; `head_seconds` bounds the wait for its first request."""
+    """A connection; its server calls `check` now and then, which closes it once one of its waits has been too long.
+
+    `head_seconds`: time for the first request, and for the rest of any later request's head.
+    """
 
     head_seconds = 0.0
     idle = True
     """Whether it has no request."""
     _ending = False
-    _read = False
-    """Whether the client has sent its last byte."""
 
     def __init__(self, *arguments: Any) -> None:
         """Take the arguments of hypercorn's class."""
         super().__init__(*arguments)
         self._timers: list[asyncio.TimerHandle] = []
+        self._idle_since = self.loop.time()
+        self._begun: tuple[int, float] | None = None
+        """The number of requests before a head that has begun, and since when it was seen."""
+
+    @property
+    def _spoken(self) -> Http1 | Http2:
+        return cast("Http1 | Http2", self.protocol.protocol)
+
+    def check(self, now: float) -> None:
+        """Close the connection where it has been idle, or a request's head incomplete, for too long."""
+        if self.writer.transport.is_closing():
+            return
+        protocol = self._spoken
+        if isinstance(protocol, Http2):
+            protocol.unread.check()
+        if self.idle:
+            seconds = KEEP_ALIVE_SECONDS if protocol.keep_alive_requests else self.head_seconds
+            if now - self._idle_since > seconds:
+                self.close()
+                return
+        if not protocol.head_begun:
+            self._begun = None
+        elif self._begun is None or self._begun[0] != protocol.keep_alive_requests:
+            self._begun = (protocol.keep_alive_requests, now)
+        elif now - self._begun[1] > self.head_seconds:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection, which has no request, or one that never becomes whole."""
+        self.writer.transport.close()
+        self._timers.append(self.loop.call_later(CLOSE_SECONDS, self.writer.transport.abort))
 
     async def run(self) -> None:
         """Serve the connection to its end, as hypercorn does, with `Protocols`."""
@@ -86,7 +120,6 @@ class Connection(TCPServer):
                     tls.selected_alpn_protocol() if tls is not None else "http/1.1",
                 )
                 await self.protocol.initiate()
-                await cast("Any", self.idle_task).restart(group, self._idle_timeout)
                 await self._read_data()
         except OSError:
             pass
@@ -96,15 +129,23 @@ class Connection(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         """Write bytes of the protocol, end the connection, or note whether it has a request."""
         if isinstance(event, Updated):
-            self.idle = event.idle
-            if event.idle and self._read:  # waiting for another request would keep the socket until that times out
-                return
-        if isinstance(event, RawData) and self.writer.transport.is_closing():
-            await self.protocol.handle(Closed())  # asyncio would only log that the client is gone
+            self._note(event.idle)
+        elif isinstance(event, RawData):
+            if self.writer.transport.is_closing():
+                await self.protocol.handle(Closed())  # asyncio would only log that the client is gone
+            else:
+                await super().protocol_send(event)
         elif isinstance(event, Closed):
             self._end()
-        else:
-            await super().protocol_send(event)
+        elif isinstance(event, Paused):
+            await self._read_ahead(event.protocol)
+
+    def _note(self, idle: bool) -> None:
+        self.idle = idle
+        if idle:
+            self._idle_since = self.loop.time()
+            if self.context.terminated.is_set():
+                self.close()
 
     def _end(self) -> None:
         """End the connection once all is sent. A client that is still sending would lose the answer if it were cut."""
@@ -122,19 +163,42 @@ class Connection(TCPServer):
             while data := await self.reader.read(MAX_RECV):
                 if not self._ending:
                     await self.protocol.handle(RawData(data))
-        self._read = True
         await self.protocol.handle(Closed())
-        await self.idle_task.stop()  # else the socket stays in CLOSE_WAIT until the keep-alive time is over
+
+    async def _read_ahead(self, protocol: Http1) -> None:
+        """Read on until the request is answered, since only so it is noticed that the client leaves."""
+        answered = self.loop.create_task(protocol.can_read.wait())
+        try:
+            size = 0
+            while size < MAX_AHEAD_BYTES:
+                data = await self._read_before(answered)
+                if data is None:
+                    return
+                if not data:
+                    await self.protocol.handle(Closed())
+                    return
+                if not self._ending:
+                    protocol.connection.receive_data(data)
+                size += len(data)
+            await asyncio.wait((answered,), timeout=self.head_seconds)
+            if not answered.done():
+                self._end()
+        finally:
+            answered.cancel()
+
+    async def _read_before(self, answered: asyncio.Task[None]) -> bytes | None:
+        """Return the next bytes, None where `answered` is over before."""
+        reading = self.loop.create_task(self.reader.read(MAX_RECV))
+        try:
+            await asyncio.wait((answered, reading), return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading.done() else None
+        finally:
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait((reading,))  # a reader has one read at a time
 
     async def _close(self) -> None:
         self._timers.append(self.loop.call_later(CLOSE_SECONDS, self.writer.transport.abort))
         await super()._close()
         for timer in self._timers:
             timer.cancel()
-
-    async def _idle_timeout(self) -> None:
-        seconds = KEEP_ALIVE_SECONDS if self.protocol.protocol.keep_alive_requests else self.head_seconds
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.context.terminated.wait()
-        await asyncio.shield(self._initiate_server_close())

@@ -1,16 +1,18 @@
-"""hypercorn's HTTP/1 with strict lengths of bodies, both forms of targets, HTTP/1.0, and no tunnels."""
+"""hypercorn's HTTP/1 with strict lengths of bodies, both forms of targets, HTTP/1.0, and no tunnels or WebSockets."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import h11
-from hypercorn.events import Closed
-from hypercorn.protocol.events import Request
+from hypercorn.events import Closed, Event, Updated
+from hypercorn.protocol.events import Body, EndBody, Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 
 from flyteapps_fake.http.access.host_policy import parse_authority
 from flyteapps_fake.servers.hypercorn.requests import CONNECT_REFUSAL, EarlyRequest
+from flyteapps_fake.servers.hypercorn.turns import Context
 
 DEFAULT_HOST = (b"host", b"localhost")
 """For HTTP/1.0, where the header is optional. Browsers always send it, so this admits no foreign page."""
@@ -18,8 +20,56 @@ ABSOLUTE = re.compile(rb"https?://([^/?#]+)([/?][^#]*)?", re.IGNORECASE)
 """The form of a target that a client sends to a proxy, and any server has to accept (RFC 9112, 3.2.2)."""
 
 
+@dataclass(frozen=True)
+class Paused(Event):
+    """Bytes that a client sent before its request was answered; handling it ends with the answer or the connection."""
+
+    protocol: Http1
+
+
 class Http1(H11Protocol):
     """An HTTP/1 connection."""
+
+    context: Context
+    keep_alive_requests: int
+
+    @property
+    def head_begun(self) -> bool:
+        """Whether a part of a request's head has arrived, and nothing is being answered."""
+        return self.stream is None and bool(self.connection.trailing_data[0])
+
+    async def _handle_events(self) -> None:
+        """Process what the client has sent; hypercorn waits for an answer without noticing that the client leaves."""
+        connection = self.connection
+        assert isinstance(connection, h11.Connection)
+        while True:
+            if connection.they_are_waiting_for_100_continue:
+                headers = self.config.response_headers("h11")
+                await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=headers))
+            try:
+                event = connection.next_event()
+            except h11.RemoteProtocolError as error:
+                if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                    await self._send_error_response(error.error_status_hint)
+                await self.send(Closed())
+                return
+            if isinstance(event, h11.Request):
+                await self.send(Updated(idle=False))
+                await self._check_protocol(event)
+                await self._create_stream(event)
+            elif event is h11.PAUSED:
+                await self.can_read.clear()
+                await self.send(Paused(self))
+                if connection.our_state is not h11.IDLE:  # the client left, or the connection ends with this answer
+                    return
+            elif self.stream is None:  # no more data, or data for a request that was answered
+                return
+            elif isinstance(event, h11.Data):
+                await self.stream.handle(Body(stream_id=STREAM_ID, data=event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                await self.stream.handle(EndBody(stream_id=STREAM_ID))
+            else:
+                return
 
     async def _create_stream(self, request: h11.Request) -> None:
         received = list(request.headers)  # once: iterating over h11's headers takes Python code for each
@@ -48,12 +98,14 @@ class Http1(H11Protocol):
             request = h11.Request(method=request.method, target=target, headers=headers, http_version=version)
             headers = list(request.headers)
         if b"upgrade" in names and _is_websocket(request):
-            await super()._create_stream(request)  # the front refuses it
+            await self._refuse(403, b"WebSocket is not offered\n")
         else:
             await self._start(request, headers)
 
     async def _start(self, request: h11.Request, headers: list[tuple[bytes, bytes]]) -> None:
         """Start the request as an `EarlyRequest`; hypercorn's own method names its own class."""
+        if not self.context.turns.take():
+            await self.context.turns.wait()
         self.stream = EarlyRequest(
             self.app,
             self.config,

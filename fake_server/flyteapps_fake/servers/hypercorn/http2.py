@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import Any, cast
 
@@ -16,25 +15,27 @@ from h2.stream import StreamState
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request, StreamClosed
-from hypercorn.protocol.h2 import BUFFER_LOW_WATER, H2Protocol, StreamBuffer
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.utils import filter_pseudo_headers
-from priority.priority import DeadlockError, DuplicateStreamError, MissingStreamError
+from priority.priority import DuplicateStreamError
 
 from flyteapps_fake.servers.hypercorn.requests import CONNECT_REFUSAL, EarlyRequest
+from flyteapps_fake.servers.hypercorn.sending import RoundRobin, SendBuffer, Unread
+from flyteapps_fake.servers.hypercorn.settings import ClientSettings
+from flyteapps_fake.servers.hypercorn.turns import Context
 
 MIN_UNCOUNTED = 64
 """Streams that may be opened between two counts, at least."""
 PIECE_BYTES = 2 * 1024
 """Bytes that are decoded at once: they may open dozens of streams."""
-STREAMS_PER_TURN = 32
-"""Streams that are opened or closed before other connections have a turn of the loop."""
 
 
 class CountedConnection(H2Connection):
     """An HTTP/2 connection that doesn't count all of its open streams for each that is opened.
 
-    It counts them where the limit may be reached and, since counting also forgets closed streams, once a quarter as
-    many have been opened as the last count found.
+    It counts them, and so forgets closed ones, once an eighth as many have been opened as the last count found: a
+    connection may exceed its limit by as many. Near the limit each count finds thousands; a client that opens and
+    resets streams there would have them counted for each.
     """
 
     _known = 0
@@ -42,14 +43,13 @@ class CountedConnection(H2Connection):
 
     @property
     def open_inbound_streams(self) -> int:
-        """The number of open streams, or an upper bound of it."""
+        """The number of open streams; between two counts, at most one less than the limit."""
         self._opened += 1
-        most = self.local_settings.max_concurrent_streams
-        if self._opened > MIN_UNCOUNTED + self._known // 4 or self._known + self._opened >= most:
+        if self._opened > max(MIN_UNCOUNTED, self._known // 8):
             self._known = super().open_inbound_streams
             self._opened = 1
             return self._known
-        return self._known + self._opened - 1
+        return min(self._known + self._opened, self.local_settings.max_concurrent_streams) - 1
 
 
 class _ClosedStream:
@@ -66,74 +66,17 @@ class _Streams(dict[int, Any]):
         return _ClosedStream()
 
 
-class _RoundRobin:
-    """The order in which streams send: each that has data, in turn.
-
-    It stands in for hypercorn's tree of HTTP/2 priorities, which is limited to 1,000 streams, searches all of them for
-    each frame, and is deprecated by RFC 9113.
-    """
-
-    def __init__(self) -> None:
-        self._streams: set[int] = set()
-        self._ready: dict[int, None] = {}
-
-    def insert_stream(self, stream_id: int, **_priority: Any) -> None:
-        if stream_id in self._streams:
-            raise DuplicateStreamError(stream_id)
-        self._streams.add(stream_id)
-
-    def remove_stream(self, stream_id: int) -> None:
-        self._streams.discard(stream_id)
-        self._ready.pop(stream_id, None)
-
-    def reprioritize(self, stream_id: int, **_priority: Any) -> None:
-        pass
-
-    def block(self, stream_id: int) -> None:
-        self._ready.pop(stream_id, None)
-
-    def unblock(self, stream_id: int) -> None:
-        if stream_id not in self._streams:
-            raise MissingStreamError(stream_id)
-        self._ready[stream_id] = None
-
-    def __next__(self) -> int:
-        for stream_id in self._ready:
-            del self._ready[stream_id]
-            self._ready[stream_id] = None
-            return stream_id
-        raise DeadlockError
-
-
-class SendBuffer(StreamBuffer):
-    """The unsent data of a stream; it blocks the application until the client has read most of it.
-
-    hypercorn's own releases the application as soon as nothing may be sent, that is, while the client doesn't read.
-    """
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is data to send, or the end of the stream."""
-        return bool(self.buffer) or self._complete
-
-    async def pop(self, max_length: int) -> bytes:
-        """Return the next bytes to send, at most `max_length`."""
-        data = bytes(self.buffer[:max_length])
-        del self.buffer[:max_length]
-        if len(self.buffer) < BUFFER_LOW_WATER:
-            await self._paused.set()
-        if not self.buffer:
-            await self._is_empty.set()
-        return data
-
-
 class Http2(H2Protocol):
     """An HTTP/2 connection that frees the data of a reset stream, and resets a stream whose answer breaks off."""
+
+    context: Context
+    keep_alive_requests: int
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.streams = _Streams()
-        self.priority = cast("Any", _RoundRobin())
+        self.unread = Unread()
+        self.priority = cast("Any", RoundRobin(lambda: self.connection.outbound_flow_control_window))
         self.connection = CountedConnection(H2Configuration(client_side=False, header_encoding=None))
         self.connection.local_settings = Settings(
             client=False,
@@ -142,9 +85,14 @@ class Http2(H2Protocol):
                 SettingCodes.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
             },
         )
+        self.connection.remote_settings = ClientSettings(lambda: len(self.connection.streams))
         self._ended_silently = False
         """Whether a stream ended without an `Updated` event, which alone starts the idle timer."""
-        self._in_turn = 0
+
+    @property
+    def head_begun(self) -> bool:
+        """Whether a part of a request's head has arrived."""
+        return bool(self.connection.incoming_buffer._headers_buffer)  # pyright: ignore[reportPrivateUsage]
 
     async def initiate(self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None) -> None:
         """Start the connection; `headers` and `settings` are those of an upgrade from HTTP/1."""
@@ -156,13 +104,14 @@ class Http2(H2Protocol):
         """Process bytes of the client, or the end of the connection."""
         if isinstance(event, Closed):
             self.closed = True
+            self.unread.drop()
             for stream_id in list(self.streams):
                 await self._close_stream(stream_id)
-                await self._yield_turn()
+                await self._take_turn()
         elif isinstance(event, RawData) and len(event.data) > PIECE_BYTES:
             for start in range(0, len(event.data), PIECE_BYTES):
                 await self.handle(RawData(event.data[start : start + PIECE_BYTES]))
-                await asyncio.sleep(0)
+                await self.context.turns.wait()
             return
         await super().handle(event)
         if isinstance(event, Closed):
@@ -183,7 +132,7 @@ class Http2(H2Protocol):
             await self._reset(event.stream_id, ErrorCodes.NO_ERROR)
 
     async def _create_stream(self, request: RequestReceived) -> None:
-        await self._yield_turn()
+        await self._take_turn()
         pairs = request.headers or []
         fields = dict(pairs)
         if fields.get(b":method") == b"CONNECT":
@@ -203,7 +152,8 @@ class Http2(H2Protocol):
             number,
         )
         self.streams[number] = stream
-        self.stream_buffers[number] = SendBuffer(self.context.event_class)
+        stream.unread = self.unread
+        self.stream_buffers[number] = cast("Any", SendBuffer(self.context.event_class, self.unread))
         with contextlib.suppress(DuplicateStreamError):  # a PRIORITY frame came before
             self.priority.insert_stream(number)
         await stream.handle(
@@ -230,21 +180,26 @@ class Http2(H2Protocol):
             self.connection.send_data(stream_id, CONNECT_REFUSAL, end_stream=True)
         await self._reset(stream_id, ErrorCodes.NO_ERROR)
 
-    async def _yield_turn(self) -> None:
+    async def _take_turn(self) -> None:
         """Let other connections proceed: one may open, and close, thousands of streams at once."""
-        self._in_turn += 1
-        if self._in_turn % STREAMS_PER_TURN == 0:
-            await asyncio.sleep(0)
+        if not self.context.turns.take():
+            await self.context.turns.wait()
 
     async def _window_updated(self, stream_id: int | None) -> None:
-        """Unblock streams that have data; hypercorn would have each of thousands try, for each that has some."""
+        """Unblock streams that have data; hypercorn would have each of thousands try, for each that has some.
+
+        `stream_id`: 0 for the connection, whose streams wait in `RoundRobin`; None for all, after a change of settings.
+        """
         if stream_id:
             # hypercorn calls this after a reset, too, and reports the end of the stream to no one
             self._ended_silently = self._ended_silently or stream_id not in self.streams
             await super()._window_updated(stream_id)
             return
+        if stream_id == 0:
+            await self.has_data.set()
+            return
         for number, buffer in self.stream_buffers.items():
-            if cast("SendBuffer", buffer).waiting:
+            if cast("Any", buffer).waiting:
                 self.priority.unblock(number)
         await self.has_data.set()
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
 from flyteapps_fake.core.time.forks import register_inherited
 from flyteapps_fake.http.limits import KEEP_ALIVE_SECONDS, Limits
 from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 from flyteapps_fake.servers.hypercorn.connections import Connection
+from flyteapps_fake.servers.hypercorn.turns import Context
 from flyteapps_fake.servers.listener import BACKLOG, abandon_sockets, max_connections
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+CHECK_SECONDS = 1.0
+"""Time between two checks of all connections for those that have been silent for too long."""
 GRACE_SECONDS = 0.6
 """Time that connections with an open call may take to end by themselves once the server closes."""
 CANCEL_SECONDS = 0.2
@@ -63,11 +65,12 @@ class PortableServer:
         self._socks = socks
         self._limits = limits
         self._tls = tls
-        self._context = WorkerContext(None)
+        self._context = Context()
         self._config = _config(limits)
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._max_connections = max_connections(console=console)
         self._servers: list[asyncio.Server] = []
+        self._next_check: asyncio.TimerHandle | None = None
         register_inherited(self)
 
     def forked(self) -> None:
@@ -90,6 +93,7 @@ class PortableServer:
                 )
             )
             sock.listen(BACKLOG)  # asyncio has set the other number
+        self._check()
 
     async def close(self) -> None:
         """Accept no more connections, end those without a call at once, and cut those that don't end in time."""
@@ -100,7 +104,12 @@ class PortableServer:
             await asyncio.sleep(0)
         for server in self._servers:
             server.close()
+        if self._next_check is not None:
+            self._next_check.cancel()
         await self._context.terminated.set()
+        for connection in self._connections.values():
+            if connection.idle:
+                connection.close()
         if self._connections:
             _, left = await asyncio.wait(self._connections, timeout=GRACE_SECONDS)
             for task in left:
@@ -125,6 +134,14 @@ class PortableServer:
             writer.transport.abort()
         finally:
             del self._connections[task]
+
+    def _check(self) -> None:
+        """Close connections whose clients have been silent for too long."""
+        loop = asyncio.get_running_loop()
+        self._next_check = loop.call_later(CHECK_SECONDS, self._check)
+        now = loop.time()
+        for connection in self._connections.values():
+            connection.check(now)
 
     def _drop_idle(self) -> bool:
         """Cut the oldest connection without a request, else no new one would be answered; False where all have one."""
