@@ -48,7 +48,9 @@ LONGEST_RETRY_SECONDS = 60.0
 STEADY_SECONDS = 60.0
 """Time that a replica has to run for its earlier ends to be forgotten."""
 FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS = 0.01, 0.25
-"""Time between two looks at the port of a starting replica: the first one and the longest."""
+"""Time between two looks at the port of a starting replica: the shortest and the longest."""
+LOOK_SHARE = 0.05
+"""That time as a part of the time since its start, between these bounds."""
 ELSEWHERE_SECONDS = 10.0
 """Time that a program may listen on other ports alone."""
 LISTEN_LOOK_SECONDS = 1.0
@@ -296,7 +298,7 @@ class Replica:
     async def _until_ready(self, program: Program) -> Failure | None:
         """Wait until the port answers, and return None; a failure where it doesn't in time."""
         settings = self._workshop.settings
-        began, pause, looked, elsewhere = time.monotonic(), FIRST_LOOK_SECONDS, 0.0, 0.0
+        began, looked, elsewhere = time.monotonic(), 0.0, 0.0
         path = "" if self._container.port_name == H2C else self._container.readiness
         while True:
             host = await answering(self.port, path)
@@ -326,8 +328,7 @@ class Replica:
                 if now - elsewhere > ELSEWHERE_SECONDS:
                     return Failure(hint, lasting=True)
                 self._hint(hint)
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LAST_LOOK_SECONDS)
+            await asyncio.sleep(min(max((now - began) * LOOK_SHARE, FIRST_LOOK_SECONDS), LAST_LOOK_SECONDS))
 
     def _hint(self, text: str) -> None:
         if text != self.hint:
