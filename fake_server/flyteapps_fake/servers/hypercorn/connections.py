@@ -74,6 +74,11 @@ class Connection(TCPServer):
     def _spoken(self) -> Http1 | Http2:
         return cast("Http1 | Http2", self.protocol.protocol)
 
+    @property
+    def arriving(self) -> bool:
+        """Whether none of its requests has arrived whole."""
+        return self._spoken.arriving
+
     def check(self, now: float) -> None:
         """Close the connection where it has been idle, or a request's head incomplete, for too long."""
         if self.writer.transport.is_closing():
