@@ -119,7 +119,7 @@ class PortableServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        if len(self._connections) >= self._max_connections and not self._make_room():
+        if len(self._connections) >= self._max_connections and not self._cut_one():
             writer.transport.abort()
             return
         loop = asyncio.get_running_loop()
@@ -143,7 +143,7 @@ class PortableServer:
         for connection in self._connections.values():
             connection.check(now)
 
-    def _make_room(self) -> bool:
+    def _cut_one(self) -> bool:
         """Cut the oldest connection without a request, else without a whole one; False where all have one.
 
         Otherwise no new client would be answered.
