@@ -222,6 +222,12 @@ def test_large_requests_wait_for_each_other() -> None:
         await asyncio.sleep(0)
         assert not waiting.done(), "no turn for others after long work"
         await asyncio.wait_for(waiting, 20)
+        waiting = asyncio.create_task(one.acquire(large_requests.MAX_WAITING_BYTES))
+        await asyncio.sleep(0)
+        one.release()  # so nobody has the turn for a moment
+        with pytest.raises(Exception, match="try again"):
+            await one.acquire(1)
+        await asyncio.wait_for(waiting, 20)
         one.release()
 
     asyncio.run(run())
