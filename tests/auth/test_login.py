@@ -345,6 +345,12 @@ def test_a_lost_answer_of_the_token_endpoint(plane: FakeControlPlane, http: http
     assert refresh(http, first["refresh_token"]).json()["error"] == "invalid_grant"
 
 
+def test_a_clock_before_1970(plane: FakeControlPlane) -> None:
+    """Tokens count by a skewed clock that stands before the epoch of their times, too."""
+    plane.control.tokens.skew(behind=100 * 365 * 86_400)
+    plane.stub().list(ListRequest(), headers=bearer(plane, "alice"))
+
+
 def test_a_skewed_clock(plane: FakeControlPlane) -> None:
     """Tokens from a clock that is behind are expired early for others; a reset ends the skew."""
     plane.control.tokens.skew(behind="2h")

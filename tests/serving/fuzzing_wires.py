@@ -167,7 +167,8 @@ class Wires:
                     raw = self._rpc(raw, self._driven.draw(), self._check_driven)
         self._renew()
         headers = self._credentials(always=True)
-        self._http1.post(f"{self._server.url}{CONTROL}Reset", json={}, headers=headers).raise_for_status()
+        answer = self._http1.post(f"{self._server.url}{CONTROL}Reset", json={}, headers=headers)
+        assert answer.status_code == 200, answer.text
 
     def _credentials(self, *, always: bool = False) -> dict[str, str]:
         if not self._token or not (always or self._rng.random() < 0.9):

@@ -116,6 +116,11 @@ class RawHttp2:
             self._read(left)
 
     @property
+    def open_streams(self) -> int:
+        """The streams that have neither ended nor been reset by the server, as far as it was read."""
+        return sum(not answer.ended and answer.reset is None for answer in self._answers.values())
+
+    @property
     def max_streams(self) -> int:
         """The server's limit of concurrent streams."""
         return self._h2.remote_settings.max_concurrent_streams

@@ -222,6 +222,12 @@ def test_large_requests_wait_for_each_other() -> None:
         await asyncio.sleep(0)
         assert not waiting.done(), "no turn for others after long work"
         await asyncio.wait_for(waiting, 20)
+        waiting = asyncio.create_task(one.acquire(large_requests.MAX_WAITING_BYTES))
+        await asyncio.sleep(0)
+        one.release()  # so nobody has the turn for a moment
+        with pytest.raises(Exception, match="try again"):
+            await one.acquire(1)
+        await asyncio.wait_for(waiting, 20)
         one.release()
 
     asyncio.run(run())
@@ -240,7 +246,18 @@ UNREAD = {
     "reflection": ("POST", REFLECTION, {"content-type": CONNECT_STREAM}),
     "a wrong content type of reflection": ("POST", REFLECTION, {"content-type": "text/plain"}),
     "a wrong signature of an upload": ("PUT", "/_flyteapps/uploads/x?expires=0", {}),
+    "an upload": ("PUT", "/_flyteapps/uploads/x?expires=9999999999&signature=x", {}),
     "a page": ("POST", "/", {}),
+    "health": ("GET", "/healthz", {}),
+    "the page of an app": ("POST", "/apps/x/", {}),
+    "the control API": ("POST", "/flyteapps.control.v1.ControlService/AddFaults", {}),
+    "the control API in JSON": (
+        "POST",
+        "/flyteapps.control.v1.ControlService/AddScenarios",
+        {"content-type": JSON},
+    ),
+    "an offer of another protocol": ("POST", GET, {"connection": "upgrade", "upgrade": "h2c"}),
+    "a call that waits for 100": ("POST", GET, {"expect": "100-continue"}),
     "a call": ("POST", GET, {}),
     "a call in JSON": ("POST", GET, {"content-type": JSON}),
     "a stream": ("POST", WATCH, {"content-type": CONNECT_STREAM}),
@@ -261,22 +278,55 @@ def head(method: str, path: str, headers: dict[str, str], framing: str) -> bytes
     return "\r\n".join(lines).encode()
 
 
-def test_a_body_that_stops_is_cut_whatever_becomes_of_it(hasty: ServerProcess) -> None:
-    """A connection whose request never becomes whole is closed, also where its answer needs no body; console, too."""
+def assert_cut(ports: dict[str, int], requests: dict[str, tuple[str, str, dict[str, str]]]) -> None:
+    """Send the head of each request and a part of its body; assert that the server closes the connection."""
     with ExitStack() as stack:
         hanging: dict[str, socket.socket] = {}
-        for what, (method, path, headers) in UNREAD.items():
-            hanging[what] = stack.enter_context(socket.create_connection(("127.0.0.1", hasty.port)))
-            hanging[what].sendall(head(method, path, headers, "content-length: 99") + b"a")
-        console = stack.enter_context(socket.create_connection(("127.0.0.1", hasty.console_port)))
-        console.sendall(head("POST", "/", {}, "content-length: 99") + b"a")
-        for what, each in {**hanging, "the console": console}.items():
+        for port, number in ports.items():
+            for what, (method, path, headers) in requests.items():
+                raw = stack.enter_context(socket.create_connection(("127.0.0.1", number)))
+                raw.sendall(head(method, path, headers, "content-length: 99") + b"a")
+                hanging[f"{what} on the {port}"] = raw
+        for what, each in hanging.items():
             try:
                 everything(each)
             except ConnectionResetError:
                 continue
             except TimeoutError:
                 pytest.fail(f"still open: {what}")
+
+
+def test_a_body_that_stops_is_cut_whatever_becomes_of_it(hasty: ServerProcess) -> None:
+    """A connection whose request never becomes whole is closed, also where its answer needs no body; console, too."""
+    assert_cut({"API": hasty.port, "console": hasty.console_port}, UNREAD)
+    assert answered(hasty)
+
+
+def test_a_body_that_stops_with_credentials_asked_for(kind: str) -> None:
+    """So is one without credentials, where a plane asks for them, and one to an endpoint of its OAuth server."""
+    paths = ("token", "authorize", "login", "device", "device_authorization", "revoke", "nothing")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    endpoints = {path: ("POST", f"/oauth2/{path}", form) for path in paths}
+    document = {"the document": ("GET", "/.well-known/oauth-authorization-server", form)}
+    with ServerProcess("--server", kind, "--request-timeout", "1", "--auth", "demo") as server:
+        assert_cut({"API": server.port}, UNREAD | endpoints | document)
+
+
+def test_a_body_that_stops_over_http_2(hasty: ServerProcess) -> None:
+    """Over HTTP/2 the stream of such a request is reset, or ends with the answer, and its connection goes on."""
+    for port in (hasty.port, hasty.console_port):
+        with RawHttp2(port) as raw:
+            numbers: dict[str, int] = {}
+            for what, (method, path, given) in UNREAD.items():
+                headers = {name: value for name, value in given.items() if name not in ("connection", "upgrade")}
+                host = headers.pop("host", "localhost")
+                kind = headers.pop("content-type", PROTO)
+                fields = {":method": method, ":scheme": "http", ":authority": host, ":path": path}
+                numbers[what] = raw.opened([*(fields | {"content-type": kind} | headers).items()])
+                raw.send(numbers[what], b"a", end=False)
+            for what, number in numbers.items():
+                answer = raw.answer(number)
+                assert not raw.closed and (answer.ended or answer.reset is not None), what
     assert answered(hasty)
 
 

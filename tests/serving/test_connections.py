@@ -320,6 +320,24 @@ def test_no_more_files(kind: str, sent: bytes) -> None:
         assert said.count("\n") < 10, said
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+def test_unfinished_requests_make_room(http2: bool) -> None:
+    """Clients with half a request each, as many as a process may open files, keep no other out: portable server."""
+    with ServerProcess("--server", "portable", "--quiet", shell="ulimit -n 200") as server, ExitStack() as stack:
+        for _ in range(250):
+            with contextlib.suppress(OSError):
+                if http2:
+                    raw = stack.enter_context(RawHttp2(server.port))
+                    raw.send(raw.request(CREATE, GRPC), b"a", end=False)
+                else:
+                    plain = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+                    plain.sendall(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\na")
+        for _ in range(20):
+            with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+                assert client.get(f"{server.url}/healthz").status_code == 200
+
+
 def test_the_limit_is_in_the_settings_of_http_2(strict: ServerProcess) -> None:
     """SETTINGS_MAX_CONCURRENT_STREAMS is that limit, so that a well-behaved client waits instead of being cut."""
     with RawHttp2(strict.port) as raw:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -152,6 +152,34 @@ def test_rapid_resets(flooded: ServerProcess, path: str, watching: int) -> None:
         connection.send(numbered(lambda number: call(number, block, message) + reset(number), resets, first))
         connection.finish()
         assert seconds() - before < BASE_SECONDS + SECONDS_PER_CALL * resets
+    eventually(lambda: open_streams(flooded) == 0, "streams are left")
+
+
+def test_a_flood_of_the_console(flooded: ServerProcess) -> None:
+    """The console's port is no way around: its connections share the turns of the loop with those of the API."""
+    resets = 3_000
+    with others_are_answered(flooded) as seconds, Flood(flooded.console_port) as connection:
+        connection.send(settings() * FRAMES)
+        connection.send(numbered(lambda number: call(number, GET_HEAD, NONE) + reset(number), resets))
+        connection.finish()
+        assert seconds() < BASE_SECONDS + SECONDS_PER_FRAME * FRAMES + SECONDS_PER_CALL * resets
+
+
+def test_many_connections_at_once(flooded: ServerProcess) -> None:
+    """Another client's Get doesn't wait until the requests of hundreds of connections are all begun."""
+    connections, streams = 300, 30
+    usage = Usage(flooded)
+    with ExitStack() as stack:
+        floods = [stack.enter_context(Flood(flooded.port)) for _ in range(connections)]
+        requests = watchers(streams)
+        for each in floods:
+            each.send(requests)
+        longest = 0.0
+        while open_streams(flooded) < connections * streams:
+            before = usage.seconds()
+            assert answered(flooded)
+            longest = max(longest, usage.seconds() - before)
+        assert longest < 1.5, f"a Get took {longest:.2f} s of CPU of the server"
     eventually(lambda: open_streams(flooded) == 0, "streams are left")
 
 

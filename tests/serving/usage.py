@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import psutil
 
@@ -13,10 +14,16 @@ from .messages import get
 from .server_process import HTTP, ServerProcess
 
 
+class Running(Protocol):
+    """A server in a process."""
+
+    process: subprocess.Popen[str]
+
+
 class Usage:
     """CPU seconds and peak memory of a server's processes."""
 
-    def __init__(self, server: ServerProcess) -> None:
+    def __init__(self, server: Running) -> None:
         parent = psutil.Process(server.process.pid)
         self._processes = [parent, *parent.children(recursive=True)]
 

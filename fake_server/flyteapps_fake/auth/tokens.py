@@ -49,7 +49,7 @@ def check_claims(claims: Mapping[str, Any], issuers: frozenset[str], audience: s
     given = claims.get("aud")
     if audience not in (given if isinstance(given, list) else [given]):
         raise InvalidToken("it is for another audience")
-    expires, starts = claims.get("exp"), claims.get("nbf", 0)
+    expires, starts = claims.get("exp"), claims.get("nbf", now)
     for time in (expires, starts):
         if isinstance(time, bool) or not isinstance(time, int | float):
             raise InvalidToken("it has no expiry")

@@ -6,7 +6,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -18,21 +18,19 @@ from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import BY_METHOD, OPERATIONS, Operation
 from flyteapps_fake.core.plane import Plane
-from flyteapps_fake.http.protocol.wire import decode, status_details
+from flyteapps_fake.grpc.limited import stream_handler, unary_handler
+from flyteapps_fake.grpc.open_calls import OpenCalls
+from flyteapps_fake.grpc.refusals import abort
+from flyteapps_fake.http.protocol.wire import decode
 
 if TYPE_CHECKING:
     from flyteapps_fake.core.request_limits import RequestLimits
 
 T = TypeVar("T")
 
-STATUS: dict[Code, grpc.StatusCode] = {Code(status.value[0]): status for status in grpc.StatusCode if status.value[0]}
-
-STREAM_HANDLER: Any = grpc.unary_stream_rpc_method_handler  # whose types ask for a serializer of messages
-UNARY_HANDLER: Any = grpc.unary_unary_rpc_method_handler
-
 
 def identity(data: T) -> T:
-    """Return the argument: the serializer of encoded responses, and the decoder of requests that are messages."""
+    """Return the argument: the decoder of requests that are messages."""
     return data
 
 
@@ -79,24 +77,23 @@ class SyncServicer:
         for wake in list(self._wakes):
             wake.set()
 
-    def handlers(self) -> list[grpc.GenericRpcHandler]:
-        """Return the argument of `grpc.Server.add_generic_rpc_handlers`."""
+    def handlers(self, calls: OpenCalls) -> list[grpc.GenericRpcHandler]:
+        """Return the argument of `grpc.Server.add_generic_rpc_handlers`; their calls count among `calls`."""
         services: dict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = {}
-        for operation in OPERATIONS.values():
-            if operation.streaming:
-                behavior = self._stream(operation, reader(operation, self._plane.request_limits))
-                handler = STREAM_HANDLER(behavior, response_serializer=identity)
-            else:
-                handler = self._handler(operation, self._plane.call)
-            services.setdefault(operation.service, {})[operation.method] = handler
-        for operation, answer, _ in control_operations(self._plane):
-            services.setdefault(operation.service, {})[operation.method] = self._handler(operation, answer)
-        return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 
-    def _handler(self, operation: Operation, answer: Callable[[Call[Any]], bytes]) -> grpc.RpcMethodHandler[Any, Any]:
-        read = reader(operation, self._plane.request_limits)
-        behavior = self._unary(operation, read, answer)
-        return UNARY_HANDLER(behavior, response_serializer=identity)
+        def add(operation: Operation, handler: grpc.RpcMethodHandler[Any, Any]) -> None:
+            services.setdefault(operation.service, {})[operation.method] = handler
+
+        limits = self._plane.request_limits
+        for operation in OPERATIONS.values():
+            read = reader(operation, limits)
+            if operation.streaming:
+                add(operation, stream_handler(self._stream(operation, read), calls))
+            else:
+                add(operation, unary_handler(self._unary(operation, read, self._plane.call), calls))
+        for operation, answer, _ in control_operations(self._plane):
+            add(operation, unary_handler(self._unary(operation, reader(operation, limits), answer), calls))
+        return [grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()]
 
     def _outcome(self, postponed: Postponed, deadline: float | None) -> Any:
         """Sleep until the call may go on, and return what it returns. Raises RpcError, also where the server ends."""
@@ -117,7 +114,7 @@ class SyncServicer:
                 except Postponed as postponed:
                     return self._outcome(postponed, call.deadline)
             except RpcError as error:
-                _abort(context, error)
+                abort(context, error)
 
         return answer
 
@@ -130,7 +127,7 @@ class SyncServicer:
             except EOFError:
                 return
             except RpcError as error:
-                _abort(context, error)
+                abort(context, error)
 
         return answer
 
@@ -159,9 +156,3 @@ class SyncServicer:
             self._wakes.discard(wake)
             if subscription is not None:
                 subscription.close()
-
-
-def _abort(context: grpc.ServicerContext, error: RpcError) -> NoReturn:
-    if error.details:
-        context.set_trailing_metadata((("grpc-status-details-bin", status_details(error)),))
-    context.abort(STATUS[error.code], error.message)

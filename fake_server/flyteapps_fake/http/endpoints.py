@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
-from flyteapps_control.selection import app_named_by
 from flyteapps_fake.control.served import control_operations
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
@@ -109,8 +108,3 @@ def _service(plane: Plane, method: Method) -> Unary:
 def control_endpoints(plane: Plane) -> Iterator[Endpoint]:
     """Yield the methods of the control API."""
     return (Unary(each.operation, each.answer, in_thread=each.long) for each in control_operations(plane))
-
-
-def app_of(request: Message | None) -> str:
-    """Return the name of the app that a request names, "" for none: for the access log."""
-    return app_named_by(request).name if request is not None else ""

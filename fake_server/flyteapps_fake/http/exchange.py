@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from flyteapps_control.selection import app_named_by
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import Operation
@@ -20,12 +21,14 @@ class Exchange:
 
     `headers`: the last value of each name. `endpoint`: the method that the path names, if any. `started`: when it
     arrived, by perf_counter. `until`: its deadline by the loop's time, None for none. `request`: the decoded message.
-    `code`: the outcome that telemetry records, "" for nothing. `refusal`: the error that connectrpc is to answer with.
+    `app`: the name of the app that a forgotten request named. `code`: the outcome that telemetry records, "" for
+    nothing. `refusal`: the error that connectrpc is to answer with.
     `answering`: whether an answer has begun, so that no other may be sent.
     """
 
     __slots__ = (
         "answering",
+        "app",
         "code",
         "endpoint",
         "headers",
@@ -47,6 +50,7 @@ class Exchange:
         self.started = 0.0
         self.until: float | None = None
         self.request: Message | None = None
+        self.app = ""
         self.code = ""
         self.refusal: RpcError | None = None
         self.answering = False
@@ -55,6 +59,15 @@ class Exchange:
         """Return the call of that request."""
         protocol = protocol_of(self.headers.get(b"content-type", b""))
         return Call(operation, request, HttpMetadata(self.scope), self.until, protocol=protocol)
+
+    def forget_request(self) -> None:
+        """Keep of the request the app's name alone: its client may never read the answer, which would hold it."""
+        self.app = self.app_name()
+        self.request = None
+
+    def app_name(self) -> str:
+        """Return the name of the app that the request names, "" for none."""
+        return self.app or (app_named_by(self.request).name if self.request is not None else "")
 
 
 Handler = Callable[[Exchange], Awaitable[None]]

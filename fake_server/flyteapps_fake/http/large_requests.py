@@ -29,7 +29,7 @@ class LargeRequests:
 
     async def acquire(self, size: int) -> None:
         """Wait for the turn of a request of that many bytes. Raises RESOURCE_EXHAUSTED where too many bytes wait."""
-        if self._waiting + size > MAX_WAITING_BYTES and self._lock.locked():
+        if self._waiting and self._waiting + size > MAX_WAITING_BYTES:  # the lock may be free for a moment
             raise RpcError(
                 Code.RESOURCE_EXHAUSTED,
                 f"{self._waiting:,} bytes of requests wait, as many as this server accepts at once: try again",

@@ -125,21 +125,28 @@ class _Calls:
         """Return connectrpc's function of a unary method."""
 
         async def answer(raw: Raw, ctx: Any) -> Any:
-            exchange = EXCHANGE.get()
             try:
-                exchange.request = request = await self._request(endpoint, raw)
-                check_deadline(exchange.until)
-                call = exchange.call(endpoint.operation, request)
-                try:
-                    in_thread = endpoint.in_thread
-                    answer = await asyncio.to_thread(endpoint.call, call) if in_thread else endpoint.call(call)
-                except Postponed as postponed:
-                    answer = await outcome(postponed, call.deadline, LIVE.get())
-                return await self._shown(endpoint, answer, raw.json)
+                return await self._answer(endpoint, raw, EXCHANGE.get())
             except RpcError as error:
+                error.__traceback__ = None  # its frames would hold request and answer until the refusal has been read
                 raise _refused(error) from None
 
         return answer
+
+    async def _answer(self, endpoint: Unary, raw: Raw, exchange: Exchange) -> Any:
+        """Return the encoded answer of a unary call. Raises RpcError."""
+        large = len(raw.data) > LARGE_BYTES
+        exchange.request = request = await self._request(endpoint, raw)
+        check_deadline(exchange.until)
+        call = exchange.call(endpoint.operation, request)
+        try:
+            in_thread = endpoint.in_thread
+            answer = await asyncio.to_thread(endpoint.call, call) if in_thread else endpoint.call(call)
+        except Postponed as postponed:
+            answer = await outcome(postponed, call.deadline, LIVE.get())
+        if large:
+            exchange.forget_request()
+        return await self._shown(endpoint, answer, raw.json)
 
     def stream(self, endpoint: Stream) -> Callable[[Raw, Any], AsyncIterator[Any]]:
         """Return connectrpc's function of a server-streaming method."""
@@ -173,7 +180,7 @@ class _Calls:
             self._large.release()
 
     def _decode(self, endpoint: Endpoint, raw: Raw) -> Message:
-        data = raw.data
+        data, raw.data = raw.data, b""  # connectrpc keeps `raw` until its answer has been read
         if data and isinstance(data, Zipped):
             data = gunzip(data, self._request_limits.request_bytes)
         if len(data) > self._request_limits.request_bytes:

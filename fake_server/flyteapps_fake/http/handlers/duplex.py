@@ -15,7 +15,7 @@ from flyteapps_fake.http.endpoints import Duplex
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.services import Services
 from flyteapps_fake.http.protocol.requests import encoding_header, refusal_of, unframe
-from flyteapps_fake.http.protocol.wire import FRAME_HEAD, Event, Receive, fill, finish, frame, opening
+from flyteapps_fake.http.protocol.wire import FRAME_HEAD, Event, Receive, Send, fill, finish, frame, opening
 from flyteapps_fake.http.request_timeouts import CallAbandoned
 
 MAX_MESSAGE_BYTES = 16 * 1024
@@ -45,6 +45,19 @@ class DuplexHandler:
         await DuplexStream(exchange, self._services).run()
 
 
+def _abandoning(send: Send) -> Send:
+    """Return a send that raises CallAbandoned where the server's fails: its client has left."""
+
+    async def sending(event: Event) -> None:
+        try:
+            await send(event)
+        except Exception as error:
+            error.__traceback__ = None  # pyvoy raises one and the same for all clients
+            raise CallAbandoned(Code.CANCELED) from None
+
+    return sending
+
+
 class DuplexStream:
     """The answers to one stream of requests; the exchange's `request` is the last of them."""
 
@@ -57,7 +70,7 @@ class DuplexStream:
         self._json = codec_of(exchange.headers) == "json"
         self._request_limits = services.request_limits
         self._timeouts = services.timeouts
-        self._send = exchange.send
+        self._send = _abandoning(exchange.send)
 
     async def run(self) -> None:
         """Answer every request until the client has sent the last. Raises CallAbandoned."""

@@ -67,8 +67,9 @@ class GeneralHandler:
                     check_flags(body, headers.get(encoding_header(kind), b""))
             live = LiveStream(exchange.receive, body, self._polled, scope.get("client"))
             LIVE.set(live)
+            size, body = len(body), b""  # `live` has it until it is decoded
             if isinstance(endpoint, Stream):
-                check_stream_request(len(body))  # which `live` keeps
+                check_stream_request(size)  # which `live` keeps
                 self._sweeper.add(live)
             exchange.code = await self._by_connectrpc(endpoint, exchange, live, pairs)
         except (CallAbandoned, *OF_HTTP):
@@ -105,6 +106,7 @@ class GeneralHandler:
                 await answer(event)
             elif not refused:
                 refused = True
+                exchange.forget_request()
                 await refuse(exchange.send, content_type, exchange.refusal)
 
         try:

@@ -90,6 +90,9 @@ class UnaryHandler:
         finally:
             if large:
                 self._large.release()
+        if large:
+            exchange.forget_request()
+            body, request, call = b"", None, None
         exchange.code = "OK"
         exchange.answering = True
         send = exchange.send

@@ -38,6 +38,8 @@ class Refusals:
             if exchange.answering:  # of the server, about a client that left
                 raise
             refusal = refusal_of(error)
+            error.__traceback__ = None  # its frames hold the request, too
+            exchange.forget_request()
             exchange.code = refusal.code.name
             form = form_of(exchange.scope, exchange.headers)
             await refuse(exchange.send, form, refusal, head=exchange.scope["method"] == "HEAD")

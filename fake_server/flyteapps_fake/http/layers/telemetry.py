@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from flyteapps_fake.core.errors import Code
 from flyteapps_fake.http.builtin.uploads import UPLOAD, UPLOADS
-from flyteapps_fake.http.endpoints import Duplex, Stream, app_of
+from flyteapps_fake.http.endpoints import Duplex, Stream
 from flyteapps_fake.http.exchange import Exchange, Handler
 from flyteapps_fake.http.options import AccessLine
 from flyteapps_fake.http.telemetry.metrics import Metrics
@@ -63,7 +63,7 @@ class Telemetry:
         self._metrics.count(path if path in self._paths else "/other", code, None if stream else seconds)
         if self._log is None and self._tracing is None:
             return
-        app, path = app_of(exchange.request)[:MAX_NAME_CHARACTERS], path[-MAX_NAME_CHARACTERS:]
+        app, path = exchange.app_name()[:MAX_NAME_CHARACTERS], path[-MAX_NAME_CHARACTERS:]
         if self._log is not None:
             shown = CLOSED if stream and code == Code.CANCELED.name else code
             self._log(AccessLine(path.rpartition(".")[2], app, shown, seconds * 1000, _request_id(headers)))

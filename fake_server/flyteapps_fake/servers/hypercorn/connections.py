@@ -74,6 +74,11 @@ class Connection(TCPServer):
     def _spoken(self) -> Http1 | Http2:
         return cast("Http1 | Http2", self.protocol.protocol)
 
+    @property
+    def arriving(self) -> bool:
+        """Whether none of its requests has arrived whole."""
+        return self._spoken.arriving
+
     def check(self, now: float) -> None:
         """Close the connection where it has been idle, or a request's head incomplete, for too long."""
         if self.writer.transport.is_closing():
@@ -120,6 +125,7 @@ class Connection(TCPServer):
                     tls.selected_alpn_protocol() if tls is not None else "http/1.1",
                 )
                 await self.protocol.initiate()
+                self._note(idle=True)  # a server that closes has ended its connections without this one
                 await self._read_data()
         except OSError:
             pass
@@ -129,7 +135,7 @@ class Connection(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         """Write bytes of the protocol, end the connection, or note whether it has a request."""
         if isinstance(event, Updated):
-            self._note(event.idle)
+            self._note(idle=event.idle)
         elif isinstance(event, RawData):
             if self.writer.transport.is_closing():
                 await self.protocol.handle(Closed())  # asyncio would only log that the client is gone
@@ -140,7 +146,7 @@ class Connection(TCPServer):
         elif isinstance(event, Paused):
             await self._read_ahead(event.protocol)
 
-    def _note(self, idle: bool) -> None:
+    def _note(self, *, idle: bool) -> None:
         self.idle = idle
         if idle:
             self._idle_since = self.loop.time()

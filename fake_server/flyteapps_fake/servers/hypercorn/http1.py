@@ -38,6 +38,11 @@ class Http1(H11Protocol):
         """Whether a part of a request's head has arrived, and nothing is being answered."""
         return self.stream is None and bool(self.connection.trailing_data[0])
 
+    @property
+    def arriving(self) -> bool:
+        """Whether its request hasn't arrived whole."""
+        return self.connection.their_state is h11.SEND_BODY
+
     async def _handle_events(self) -> None:
         """Process what the client has sent; hypercorn waits for an answer without noticing that the client leaves."""
         connection = self.connection

@@ -94,6 +94,12 @@ class Http2(H2Protocol):
         """Whether a part of a request's head has arrived."""
         return bool(self.connection.incoming_buffer._headers_buffer)  # pyright: ignore[reportPrivateUsage]
 
+    @property
+    def arriving(self) -> bool:
+        """Whether there are no requests but those that haven't arrived whole."""
+        streams = self.connection.streams.values()
+        return not any(each.state_machine.state is StreamState.HALF_CLOSED_REMOTE for each in streams)
+
     async def initiate(self, headers: list[tuple[bytes, bytes]] | None = None, settings: bytes | None = None) -> None:
         """Start the connection; `headers` and `settings` are those of an upgrade from HTTP/1."""
         await super().initiate(headers, settings)

@@ -119,7 +119,7 @@ class PortableServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        if len(self._connections) >= self._max_connections and not self._drop_idle():
+        if len(self._connections) >= self._max_connections and not self._cut_one():
             writer.transport.abort()
             return
         loop = asyncio.get_running_loop()
@@ -143,13 +143,16 @@ class PortableServer:
         for connection in self._connections.values():
             connection.check(now)
 
-    def _drop_idle(self) -> bool:
-        """Cut the oldest connection without a request, else no new one would be answered; False where all have one."""
-        for connection in self._connections.values():
-            if connection.idle and not connection.writer.transport.is_closing():
-                connection.writer.transport.abort()
-                return True
-        return False
+    def _cut_one(self) -> bool:
+        """Cut the oldest connection without a request, else without a whole one; False where all have one.
+
+        Otherwise no new client would be answered.
+        """
+        left = [each for each in self._connections.values() if not each.writer.transport.is_closing()]
+        found = next((each for each in left if each.idle), None) or next((each for each in left if each.arriving), None)
+        if found is not None:
+            found.writer.transport.abort()
+        return found is not None
 
 
 class _AcceptErrors:
