@@ -46,7 +46,7 @@ $(VENV)/.stamp-python: constraints.txt scripts/venv.sh
 
 $(VENV)/.stamp-serve: $(VENV)/.stamp-python $(PINS)
 	@echo "Installing what serving needs"
-	@$(PIP) -e '.[serve]'
+	@$(PIP) -e '.[serve,run]'
 	@sh scripts/install_fast.sh $(VENV)
 	@touch $@
 

@@ -29,7 +29,9 @@ def options(*arguments: str) -> ServeOptions:
         (["--secret", "A=b"], ["--secret", "add --run"]),
         (["--show-logs"], ["--show-logs", "add --run"]),
         (["--run", "--data-plane", "none"], ["--run", "--data-plane none"]),
-        (["--run", "--clock", "manual"], ["real time"]),
+        (["--run", "--clock", "manual"], ["real time", "remove --clock manual"]),
+        (["--run", "--clock", "auto"], ["real time", "remove --clock auto"]),
+        (["--run", "--python", f"{sys.prefix}/bin/python"], ["give the directory", sys.prefix]),
         (["--run", "--dialect", "flyte-oss"], ["flyte-oss", "no leases"]),
         (["--run", "--python", "/nowhere"], ["/nowhere", "python3 -m venv"]),
         (["--run", "--env-file", "/nowhere"], ["--env-file /nowhere", "No such file"]),
@@ -63,6 +65,14 @@ def test_secrets_of_files_and_of_the_command_line(tmp_path: Path) -> None:
     assert settings["processes"]["secrets"] == {"A": "1", "B": "3", "C": "$A", "D": "4=5"}
 
 
+def test_a_directory_that_is_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """Two servers can't share a directory: the second says so in one line."""
+    with FakeControlPlane(data_plane="processes", processes={"directory": str(tmp_path)}):
+        with pytest.raises(StartupError, match="in use by another server that runs apps"):
+            startup.settings_of(options("--port", "0", "--run", "--app-directory", str(tmp_path)), LOCAL)
+    startup.settings_of(options("--port", "0", "--run", "--app-directory", str(tmp_path)), LOCAL)
+
+
 def test_a_line_without_a_value_is_named(tmp_path: Path) -> None:
     """A file with a name alone is refused."""
     file = tmp_path / "a.env"
@@ -76,7 +86,7 @@ def test_the_directory_is_the_users_unless_the_port_is_any(tmp_path: Path, monke
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     fixed = startup.settings_of(options("--port", "8123", "--run"), LOCAL)["processes"]
     assert fixed["directory"] == str(tmp_path / "flyteapps" / "run-8123")
-    assert fixed["python"] == sys.prefix
+    assert fixed["python"] is None
     assert startup.settings_of(options("--port", "0", "--run"), LOCAL)["processes"]["directory"] is None
 
 

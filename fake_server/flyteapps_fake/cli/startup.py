@@ -140,7 +140,9 @@ def processes_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, A
         if wrong := next((name for name, value in given if value), None):
             raise StartupError(f"{wrong} is for apps that really run: add --run")
         return None
-    for library in ("aiohttp", "psutil"):
+    if options.clock != "realtime":
+        raise StartupError(f"--run runs apps in real time: remove --clock {options.clock}")
+    for library in ("aiohttp", "psutil", "dotenv"):
         if importlib.util.find_spec(library) is None:
             raise StartupError(f"--run needs {library}: pip install 'flyteapps[run]'")
     guarded = options.auth is not None or options.auth_issuer is not None
@@ -151,7 +153,7 @@ def processes_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, A
         )
     secrets = dict(pair for file in options.env_file for pair in _secrets_in(file))
     return {
-        "python": str(options.python.absolute() if options.python is not None else sys.prefix),
+        "python": str(options.python.absolute()) if options.python is not None else None,
         "directory": _app_directory(options),
         "secrets": {**secrets, **dict(options.secret)},
     }
@@ -186,6 +188,12 @@ def _app_directory(options: ServeOptions) -> str | None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StartupError(f"--app-directory {directory}: can't be made: {error.strerror}") from None
+    from flyteapps_fake.processes.directories import DirectoryInUse, check_unused
+
+    try:
+        check_unused(directory)
+    except DirectoryInUse as in_use:
+        raise StartupError(str(in_use)) from None
     return str(directory)
 
 

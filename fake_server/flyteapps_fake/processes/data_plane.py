@@ -109,7 +109,9 @@ class DataPlane:
         self._show = show
         self._interpreter = interpreter
         self.directories = Directories(settings.directory)
-        self.machine = Machine(python=settings.python or own_environment(), org=plane.org)
+        self.machine = Machine(
+            python=settings.python or own_environment(), chosen=settings.python is not None, org=plane.org
+        )
         self.routes = Routes()
         self._apps: dict[AppKey, RunningApp] = {}
         self._tasks: dict[AppKey, asyncio.Task[None]] = {}
@@ -367,7 +369,7 @@ class DataPlane:
                 if replica.program is not program:
                     continue
                 if replica.memory is not None and usage.memory > replica.memory:
-                    replica.memory_exceeded = True
+                    replica.memory_exceeded = usage.memory
                     program.end()
                 elif usage.processes > MAX_PROCESSES:
                     replica.too_many_processes = True

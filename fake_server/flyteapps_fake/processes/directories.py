@@ -101,6 +101,13 @@ class Directories:
             shutil.rmtree(self.root, ignore_errors=True)
 
 
+def check_unused(root: Path) -> None:
+    """Check that no other server uses a directory. Raises DirectoryInUse."""
+    descriptor = _locked(root / "lock")
+    if descriptor is not None:
+        os.close(descriptor)
+
+
 def _locked(path: Path) -> int | None:
     """Return the descriptor of a locked file. Raises DirectoryInUse where another server has locked it."""
     if fcntl is None:

@@ -40,7 +40,7 @@ from flyteapps_fake.processes.readiness import answering
 from flyteapps_fake.processes.routes import Backend
 from flyteapps_fake.processes.settings import Processes
 from flyteapps_fake.processes.threads import in_thread
-from flyteapps_fake.processes.usage import listening_ports, stranger_on
+from flyteapps_fake.processes.usage import exposed_addresses, listening_ports, stranger_on
 
 CRASHES = 3
 """Ends in a row after which an app is in a crash loop."""
@@ -139,7 +139,8 @@ class Replica:
         self.crashes = 0
         self.hint = ""
         """The reason why a start takes long, as far as it is known."""
-        self.memory_exceeded = False
+        self.memory_exceeded = 0
+        """The bytes of memory that it was killed for."""
         self.too_many_processes = False
         self.port = 0
         self._host = ""
@@ -215,7 +216,7 @@ class Replica:
     async def _once(self) -> Failure:
         """Start the program and stay with it until it ends; return how it failed."""
         workshop = self._workshop
-        self.hint, self.memory_exceeded, self.too_many_processes = "", False, False
+        self.hint, self.memory_exceeded, self.too_many_processes = "", 0, False
         directory = workshop.directories.path_of_replica(self.app_name, self.name)
         try:
             async with Turn(workshop.starts) as turn:
@@ -277,6 +278,7 @@ class Replica:
             was_ready = watching.done() and late is None
             if was_ready:
                 self._is_ready_now()
+                await self._warn_of_others(program)
                 await asyncio.shield(program.exited)
         finally:
             watching.cancel()
@@ -288,6 +290,14 @@ class Replica:
                     await output.ended.wait()
             output.close()
         return late or self._failure_of(status, was_ready=was_ready)
+
+    async def _warn_of_others(self, program: Program) -> None:
+        """Log a warning if other machines reach the app, past the ingress."""
+        if addresses := await in_thread(exposed_addresses, program.pid):
+            self.note(
+                f"It listens on {', '.join(addresses)}: other machines may reach it there, past its URL and past "
+                "credentials; let it listen on 127.0.0.1"
+            )
 
     def _is_ready_now(self) -> None:
         self.failure, self.hint = None, ""
@@ -339,13 +349,17 @@ class Replica:
         """Return the failure of a program that has ended by itself."""
         how = exit_text(status)
         if self.memory_exceeded:
-            return Failure(f"was killed: it used more memory than its limit{self._shown_line()}", Status.OOM_KILLED)
+            used, limit = (f"{count / 1e6:,.0f} MB" for count in (self.memory_exceeded, self.memory or 0))
+            return Failure(f"was killed: it used {used} of memory, its limit is {limit}", Status.OOM_KILLED)
         if self.too_many_processes:
             return Failure(f"was killed: it started too many processes{self._shown_line()}")
         if os.waitstatus_to_exitcode(status) == 0 and not was_ready:
             how += " before its port opened: a server has to keep running"
-        in_use = any(text in line.lower() for line in self.log.tail(LOOKED_THROUGH) for text in IN_USE)
-        return Failure(f"{how}{self._shown_line()}", port_in_use=in_use)
+        lines = self.log.tail(LOOKED_THROUGH)
+        if in_use := next((line for line in reversed(lines) if any(text in line.lower() for text in IN_USE)), ""):
+            advice = f"the port that it should listen on is in the variable PORT, now {self.port}"
+            return Failure(f"{how}: {in_use.strip()[:MAX_SHOWN]}; {advice}", port_in_use=True)
+        return Failure(f"{how}{self._shown_line()}")
 
     def _shown_line(self) -> str:
         words = last_words(self.log.tail(LOOKED_THROUGH))

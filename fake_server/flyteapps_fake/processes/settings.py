@@ -32,10 +32,11 @@ class Processes:
 
     def __post_init__(self) -> None:
         if self.python is not None and not (Path(self.python) / "bin").is_dir():
-            raise ValueError(
-                f"processes.python (--python): {self.python} is no virtual environment, it has no directory bin; make "
-                f"one with: python3 -m venv {self.python}"
-            )
+            path = Path(self.python)
+            what = f"processes.python (--python): {self.python} is no virtual environment"
+            if path.parent.name == "bin":
+                raise ValueError(f"{what} but a file of one: give the directory, {path.parent.parent}")
+            raise ValueError(f"{what}, it has no directory bin; make one with: python3 -m venv {self.python}")
         if self.directory is not None and not Path(self.directory).is_absolute():
             raise ValueError(f"processes.directory must be an absolute path, not {self.directory!r}")
         _check_secrets(self.secrets)

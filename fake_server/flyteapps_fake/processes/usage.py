@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import psutil
 
+from flyteapps_fake.core.hostnames import is_loopback
 from flyteapps_fake.processes.keeper import MARK
 
 
@@ -66,6 +67,19 @@ def listening_ports(root: int) -> set[int]:
             with contextlib.suppress(psutil.Error, OSError):
                 found.update(each.laddr.port for each in process.net_connections("tcp") if each.status == "LISTEN")
     return found
+
+
+def exposed_addresses(root: int) -> list[str]:
+    """Return where a process and those that descend from it listen for other machines, as ADDRESS:PORT."""
+    found: set[str] = set()
+    with contextlib.suppress(psutil.Error, OSError):
+        top = psutil.Process(root)
+        for process in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.Error, OSError):
+                for each in process.net_connections("tcp"):
+                    if each.status == psutil.CONN_LISTEN and not is_loopback(each.laddr.ip):
+                        found.add(f"{each.laddr.ip}:{each.laddr.port}")
+    return sorted(found)
 
 
 def stranger_on(port: int, root: int, mark: str) -> str:

@@ -80,6 +80,8 @@ def bytes_of(quantity: str) -> int | None:
 
 
 def shown(command: Sequence[str]) -> str:
-    """Return a command as a message shows it, in one line; of a long one its begin and its end."""
+    """Return a command as a message shows it, in one line; of a long one its begin and its end, of fserve its name."""
+    if command and command[0] == "fserve":  # its arguments are the SDK's own, and long
+        return "fserve"
     text = " ".join(" ".join(command).split())
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN // 2]} ... {text[-MAX_SHOWN // 2 :]}"

@@ -23,6 +23,8 @@ PASSED_ON = (
 )  # fmt: skip
 """The variables of the server that apps have, too, and those whose names begin with LC_."""
 RAW_DATA = "{{.rawOutputDataPrefix}}"
+OF_THE_ENVIRONMENT = ("fserve", "python", "python3", "pip")
+"""The programs that are found in no other environment than the one that the user has chosen."""
 SECRETS = "/etc/flyte/secrets"
 """Where a cluster mounts secrets that are files: here a directory secrets/ of the replica stands for it."""
 
@@ -37,12 +39,14 @@ class Refused(Exception):  # noqa: N818  # reads as what happened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """The environment that all apps share. `python`: the one whose programs come first. `api`: the plane's endpoint.
+    """The environment that all apps share.
 
-    `pattern`: INTERNAL_APP_ENDPOINT_PATTERN with {project} and {domain} to be replaced; "" where nobody routes.
+    `python`: the one whose programs come first, `chosen` by the user or not. `api`: the plane's endpoint. `pattern`:
+    INTERNAL_APP_ENDPOINT_PATTERN with {project} and {domain} to be replaced; "" where nobody routes.
     """
 
     python: str
+    chosen: bool = False
     api: str = ""
     secure: bool = False
     pattern: str = ""
@@ -135,10 +139,12 @@ def program_of(command: list[str], container: Container, machine: Machine, path:
             Status.IMAGE_PULL_ERROR,
         )
     program = command[0]
+    bin_ = Path(machine.python) / "bin"
+    if program in OF_THE_ENVIRONMENT and machine.chosen:
+        path = str(bin_)
     found = shutil.which(str(directory / program) if os.sep in program else program, path=path)
     if found is not None:
         return found
-    bin_ = Path(machine.python) / "bin"
     if program == "fserve":
         raise Refused(
             f"fserve, the Flyte SDK's server of apps, is not in {bin_}: type {bin_ / 'python'} -m pip install flyte, "
