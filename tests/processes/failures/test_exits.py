@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flyteapps_fake.processes import data_plane, replica
+from flyteapps_fake.processes import data_plane, programs, replica
 
 from ..running import FOREVER, SERVE, Apps, body, runs, script, until
 
@@ -33,6 +33,16 @@ def test_ends(apps: Apps, end: str, how: str) -> None:
     """The message has the exit code or the signal, and the last line of the log; after three it is a crash loop."""
     apps.create(text=end)
     assert apps.reaches("FAILED", substate="CRASH_LOOP").message == f"{how} (3 times)"
+
+
+def test_the_text_of_an_exit() -> None:
+    assert [programs.exit_text(status) for status in (0, 3 << 8, 9, 139, 40)] == [
+        "exited with code 0",
+        "exited with code 3",
+        "was killed by SIGKILL",
+        "was killed by SIGSEGV",
+        "was killed by signal 40",
+    ]
 
 
 def test_the_first_ends_are_no_failure_yet(apps: Apps, tmp_path: Path) -> None:
@@ -167,3 +177,4 @@ def test_a_port_that_is_taken_while_the_app_is_down() -> None:
             apps.reaches("ACTIVE")
             assert apps.replica().port != port
             assert body(app) == b"ok"
+            assert len([line for line in apps.lines(system=True) if "again in" in line]) == 1

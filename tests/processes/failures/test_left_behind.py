@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from flyteapps_fake.processes import programs
 from flyteapps_fake.processes.usage import sweep
 
 from ..running import FOREVER, PYTHON, SERVE, Apps, Patience, body, get, marked, runs, script, until
@@ -122,10 +123,12 @@ def test_a_keeper_that_is_stopped_does_not_keep_the_plane_from_closing(monkeypat
 def test_signals_do_not_end_the_keeper(apps: Apps) -> None:
     """Ctrl-C reaches the server, which stops the apps in order."""
     app = apps.started()
+    keeper, pid = apps.keeper, apps.pid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        os.kill(apps.keeper, number)
+        os.kill(keeper, number)
+    assert apps.started("other")
     assert body(app) == b"ok"
-    assert psutil.Process(apps.keeper).parent() == psutil.Process()
+    assert (apps.keeper, apps.pid()) == (keeper, pid)
 
 
 def test_a_plane_that_is_dropped() -> None:
@@ -161,6 +164,8 @@ PROGRAM = """
 import os, signal, sys, time
 from flyteapps_fake import FakeControlPlane
 from flyteapps import Client, new_app
+from flyteapps_fake.processes import programs
+programs.KEEPER = KEEPER
 plane = FakeControlPlane(data_plane="processes", processes={"stop_seconds": 5.0})
 client = Client(transport=plane.transport(), project="p", domain="d")
 app = client.apps.create(new_app("web", image="img", command=COMMAND, port=8080)).watch()
@@ -182,9 +187,9 @@ RARE = ("exit", "error", "_exit", "terminate", "abort")
 
 def program(end: str, command: list[str]) -> tuple[subprocess.Popen[str], str, Path, str]:
     """Return a process with a plane that runs an app, the beginning of its marks, its directory, the app's URL."""
-    text = PROGRAM.replace("COMMAND", repr(command)) + textwrap.dedent(end)
+    text = PROGRAM.replace("COMMAND", repr(command)).replace("= KEEPER", f"= {str(programs.KEEPER)!r}")
     process = subprocess.Popen(
-        [sys.executable, "-c", text],
+        [sys.executable, "-c", text + textwrap.dedent(end)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
