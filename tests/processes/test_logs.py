@@ -53,6 +53,14 @@ def test_the_platforms_lines(apps: Apps) -> None:
     assert lines[2].endswith(f"starts: process {apps.pid()}, port {port}")
 
 
+def test_escape_sequences_are_no_messages(apps: Apps) -> None:
+    """A message is shown in terminals: the last line's colors are escapes there; the line itself is as it is."""
+    apps.create(text="import os\nos.write(1, b'\\x1b[31mred\\xc2\\x85x\\n')\nraise SystemExit(1)")
+    assert "Exited with code 1: \\x1b[31mred\\x85x" in apps.reaches("FAILED", substate="CRASH_LOOP").message
+    assert apps.lines()[0] == "\x1b[31mred\x85x"
+    assert not [line for line in apps.lines(system=True) if "\x1b" in line]
+
+
 def test_both_streams_and_a_last_line_without_an_end(apps: Apps) -> None:
     """In the order in which they were written; what is no UTF-8 is shown as well as it can be."""
     text = "import os\nos.write(1, b'out\\n')\nos.write(2, b'err \\xff\\n')\nos.write(1, b'no end')"

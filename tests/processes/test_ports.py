@@ -109,6 +109,6 @@ def test_no_port_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to do."""
     with pytest.raises(RpcError, match="delete an app"):
         AppPorts().choose(lambda port: True, KEY)
-    monkeypatch.setattr(ports, "is_free", lambda port: False)
+    monkeypatch.setattr(ports, "is_free", no_app)
     with pytest.raises(OSError, match="no port from 11000 to 19999 is free"):
         ReplicaPorts().take(8080)

@@ -363,7 +363,7 @@ class Replica:
 
     def _shown_line(self) -> str:
         words = last_words(self.log.tail(LOOKED_THROUGH))
-        return f": {words[:MAX_SHOWN]}" if words else ""
+        return f": {printable(words[:MAX_SHOWN])}" if words else ""
 
     def note(self, text: str) -> None:
         """Log a line of the platform."""

@@ -232,7 +232,13 @@ PLANTED = [
         "pass",
         test_secrets.test_a_secret_file_is_removed_with_its_replica,
     ),
-    Planted(Replica, "note", "printable(text)", "text", on_apps(test_logs.test_the_log_on_disk)),
+    Planted(
+        Replica,
+        "_shown_line",
+        "printable(words[:MAX_SHOWN])",
+        "words[:MAX_SHOWN]",
+        on_apps(test_logs.test_escape_sequences_are_no_messages),
+    ),
     # apps
     Planted(RunningApp, "_failing", ">= CRASHES", "> CRASHES", on_apps(ends, *end_of_three)),
     Planted(

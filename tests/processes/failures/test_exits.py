@@ -7,9 +7,11 @@ import signal
 import socket
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flyteapps_fake.processes import data_plane, programs, replica
+from flyteapps_fake.processes.usage import Usage
 
 from ..running import FOREVER, SERVE, Apps, body, runs, script, until
 
@@ -142,15 +144,28 @@ def test_the_memory_limit(apps: Apps) -> None:
     assert message == "Was killed: it used more memory than its limit: loading"
 
 
-def test_the_memory_limit_counts_all_processes(apps: Apps) -> None:
+def test_the_memory_limit_counts_all_processes(apps: Apps, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they share counts once."""
+    looks: list[dict[int, int | None]] = []
+    look = data_plane.usage_of
+
+    def counted(limits: dict[int, int | None]) -> dict[int, Usage]:
+        looks.append(limits)
+        return look(limits)
+
+    monkeypatch.setattr(data_plane, "usage_of", counted)
     text = f"import os\nheld = b'x' * 60_000_000\nfor _ in range(4):\n    if not os.fork():\n        {{}}\n{SERVE}"
     wait = "import signal; signal.pause()"
     apps.started("shared", text.format(wait), memory="200Mi")
+    pid = apps.pid("shared")
+    until(lambda: len(psutil.Process(pid).children()) == 4)
+    seen = len(looks)
+    until(lambda: len(looks) > seen + 2)
+    assert apps.pid("shared") == pid
     own = "own = b'y' * 60_000_000; import signal; signal.pause()"
     apps.create("own", text.format(own), memory="200Mi")
     apps.reaches("FAILED", "own", substate="OOM_KILLED")
-    assert apps.condition("shared").status == "ACTIVE"
+    assert apps.pid("shared") == pid
 
 
 def test_processes_without_end(apps: Apps, monkeypatch: pytest.MonkeyPatch) -> None:

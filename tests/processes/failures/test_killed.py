@@ -16,7 +16,7 @@ import pytest
 
 from flyteapps import Client, new_app
 from flyteapps_fake.servers.listener import LOOPBACKS, is_taken
-from serving.conftest import EACH_KIND
+from serving.conftest import EACH_KIND, KINDS
 from serving.server_process import ServerProcess
 
 from ..running import SERVE, get, marked, script, until
@@ -126,7 +126,7 @@ def test_a_server_that_is_stopped(kind: str, number: signal.Signals, tmp_path: P
     assert not list((tmp_path / "apps").glob("*/*"))
 
 
-@pytest.mark.parametrize("kind", EACH_KIND)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_directory_of_a_server_that_runs(kind: str, tmp_path: Path) -> None:
     """A second server doesn't end the apps of the first."""
     with serve(kind, tmp_path) as server:

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from flyteapps.client import App
 from flyteapps_fake.processes import data_plane
 
-from ..running import FOREVER, SERVE, SERVER, Apps, body, descriptors, get, load, runs, until
+from ..running import FOREVER, SERVE, SERVER, Apps, Patience, body, descriptors, get, load, runs, until
 
 
 def answer(text: str) -> str:
@@ -60,9 +61,9 @@ def test_fifty_updates_at_once(apps: Apps) -> None:
     """The last one runs at the end, alone, and no request fails meanwhile."""
     app = apps.started(text=answer("0"))
     with load(app) as answers:
-        for number in range(1, 51):
-            last = apps.create(text=answer(str(number)))
-        last.watch()
+        for number in range(1, 50):
+            apps.create(text=answer(str(number)))
+        apps.create(text=answer("50")).watch(timeout=Patience.seconds)
         until(lambda: answers[-1:] == [(200, b"50")])
     assert {status for status, _ in answers} == {200}
     until(lambda: len(apps.processes()) == 1)
@@ -132,9 +133,12 @@ def test_a_hundred_apps_at_once() -> None:
     """All of them run at the end, each on its own port, and answer."""
     count = 100
     with Apps() as apps:
+
+        def create(number: int) -> App:
+            return apps.create(f"web-{number}", answer(str(number))).watch()
+
         with ThreadPoolExecutor(8) as pool:
-            made = list(pool.map(lambda number: apps.create(f"web-{number}", answer(str(number))), range(count)))
-            running = list(pool.map(lambda app: app.watch(), made))
+            running = list(pool.map(create, range(count)))
         assert [int(body(app)) for app in running] == list(range(count))
         assert len({apps.replica(app.name).port for app in running}) == count
         assert len(apps.processes()) == count
