@@ -67,9 +67,9 @@ def test_secrets_of_files_and_of_the_command_line(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """Two servers can't share a directory: the second says so in one line."""
-    with FakeControlPlane(data_plane="processes", processes={"directory": str(tmp_path)}):
-        with pytest.raises(StartupError, match="in use by another server that runs apps"):
-            startup.settings_of(options("--port", "0", "--run", "--app-directory", str(tmp_path)), LOCAL)
+    plane = FakeControlPlane(data_plane="processes", processes={"directory": str(tmp_path)})
+    with plane, pytest.raises(StartupError, match="in use by another server that runs apps"):
+        startup.settings_of(options("--port", "0", "--run", "--app-directory", str(tmp_path)), LOCAL)
     startup.settings_of(options("--port", "0", "--run", "--app-directory", str(tmp_path)), LOCAL)
 
 
