@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
-from .running import SERVE, Apps, body, script, until
+from ..running import SERVE, Apps, body, script, until
 
 WAIT = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)\n"
 
@@ -22,3 +23,13 @@ def test_a_port_that_another_program_takes(apps: Apps, tmp_path: Path) -> None:
         assert app.watch()
         assert apps.replica().port != port
         assert body(app) == b"ok"
+
+
+def test_code_with_a_port_of_its_own(apps: Apps) -> None:
+    """The message of a program whose fixed port is taken has the port that it should listen on."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        apps.create(text=f"import socket\nsocket.create_server(('127.0.0.1', {port}))", port=port)
+        message = apps.reaches("FAILED", text="in use").message
+    assert message.startswith("Exited with code 1: OSError: [Errno 98] Address already in use")
+    assert re.search(r"; the port that it should listen on is in the variable PORT, now \d+", message)
