@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import grpc
@@ -42,3 +43,10 @@ def test_grpc(developer: Developer) -> None:
     endpoint = developer.deploy("grpc_app")["grpc"]
     with grpc.insecure_channel(urlsplit(endpoint).netloc) as channel:
         assert channel.unary_unary("/Echo/Shout")(b"hello", timeout=SECONDS) == b"HELLO"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("kubernetes") is None, reason="a pod template needs the package kubernetes")
+def test_a_pod_template(developer: Developer) -> None:
+    """The primary container of a pod runs; tests/processes/test_pods.py has the same without the package."""
+    assert "Directory listing" in get(developer.deploy("pod")["pod"]).text
