@@ -50,7 +50,7 @@ STEADY_SECONDS = 60.0
 FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS = 0.01, 0.25
 """Time between two looks at the port of a starting replica: the shortest and the longest."""
 LOOK_SHARE = 0.05
-"""That time as a part of the time since its start, between these bounds."""
+"""The time before the next look as a part of that since the start, between these bounds."""
 ELSEWHERE_SECONDS = 10.0
 """Time that a program may listen on other ports alone."""
 LISTEN_LOOK_SECONDS = 1.0
