@@ -46,7 +46,7 @@ def test_too_much_memory(developer: Developer) -> None:
     """An app beyond its limit is OOM_KILLED, and runs again."""
     endpoint = developer.deploy("scaled", "greedy")["greedy"]
     get(endpoint + "/eat")
-    developer.reaches("greedy", "FAILED", "used more memory than its limit")
+    developer.reaches("greedy", "FAILED", "of memory, its limit is 210 MB")
     assert "OOM_KILLED" in developer.user.flyte("get", "app", "greedy")
     developer.reaches("greedy", "ACTIVE")
 
