@@ -54,7 +54,9 @@ def test_too_much_memory(developer: Developer) -> None:
 def test_load(developer: Developer) -> None:
     """An app whose requests overlap gets more replicas, within its bounds."""
     endpoint = developer.deploy("scaled", "many")["many"]
+    file = developer.user.folder / "go"
     with ThreadPoolExecutor(16) as pool:
-        waiting = [pool.submit(get, endpoint + "/slow") for _ in range(16)]
+        waiting = [pool.submit(get, f"{endpoint}/wait?{file}") for _ in range(16)]
         developer.reaches("many", "ACTIVE", "3 replicas run")
+        file.touch()
         assert {each.result().status for each in waiting} == {200}

@@ -11,8 +11,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/end":
             os._exit(7)
-        if self.path == "/slow":
-            time.sleep(2)
+        wait, _, file = self.path.partition("?")
+        while wait == "/wait" and not os.path.exists(file):
+            time.sleep(0.01)
         if self.path == "/eat":
             kept.append(b"x" * (300 << 20))
         data = str(os.getpid()).encode()
