@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,6 +13,10 @@ import psutil
 
 from flyteapps_fake.core.hostnames import is_loopback
 from flyteapps_fake.processes.keeper import MARK
+from flyteapps_fake.servers.listener import LOOPBACKS
+
+ACCEPT_SECONDS = 1.0
+"""The longest time to look whether a port accepts."""
 
 
 class Usage(NamedTuple):
@@ -89,13 +94,29 @@ def stranger_on(port: int, root: int, mark: str) -> str:
     """
     if _listens(root, port) or port in listening_ports(root):
         return ""
-    with contextlib.suppress(psutil.Error, OSError):
-        for each in psutil.net_connections("tcp"):
-            if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid is not None:
-                process = psutil.Process(each.pid)
-                if process.environ().get(MARK) != mark:
-                    return f"{process.name()}, process {each.pid}"
+    with contextlib.suppress(psutil.AccessDenied, OSError):
+        listeners = [
+            each.pid
+            for each in psutil.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,)
+        ]
+        try:
+            strangers = [psutil.Process(pid) for pid in listeners if pid is not None]
+            strangers = [each for each in strangers if each.environ().get(MARK) != mark]
+            if listeners:
+                return f"{strangers[0].name()}, process {strangers[0].pid}" if strangers else ""
+        except psutil.NoSuchProcess:
+            pass
+        return "" if _accepts(port) else "one that has just ended"
     return ""
+
+
+def _accepts(port: int) -> bool:
+    """Return whether a port still accepts, as one does that is forwarded by the system and has no listener here."""
+    for host in LOOPBACKS:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=ACCEPT_SECONDS):
+            return True
+    return False
 
 
 def _listens(pid: int, port: int) -> bool:
