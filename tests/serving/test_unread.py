@@ -21,9 +21,10 @@ from flyteapps_fake.http.protocol.wire import Event, Send
 from flyteapps_fake.http.request_timeouts import CallAbandoned
 from flyteapps_fake.http.streaming.client_sockets import shut_down
 from flyteapps_fake.http.streaming.unread_answers import (
+    FIRST_SLICE_BYTES,
     LARGE_BYTES,
+    LATER_SLICE_BYTES,
     SERVER_BYTES,
-    SLICE_BYTES,
     STALLED_SECONDS,
     UnreadAnswers,
 )
@@ -36,8 +37,9 @@ from .test_edges import GET, GRPC, JSON, PROTO, WATCH, WEB, frame
 from .usage import Usage
 
 ALICE, BOB = ("127.0.0.1", 1), ("127.0.0.1", 2)
-BODY = bytes(range(256)) * (5 * SLICE_BYTES // 512)
-"""Two slices and a half."""
+REST_BYTES = 2 * FIRST_SLICE_BYTES
+BODY = bytes(range(256)) * ((FIRST_SLICE_BYTES + LATER_SLICE_BYTES + REST_BYTES) // 256)
+"""A first slice, a later one, and a half."""
 MAX_BYTES = 3 * (len(BODY) + SERVER_BYTES)
 MIB = 1024 * 1024
 LARGE_APP_BYTES = 1_400_000
@@ -91,7 +93,8 @@ async def test_a_large_body_is_sent_in_slices(more: bool) -> None:
     answers, room = UnreadAnswers(), Room()
     await answers.sliced(room, ALICE)(body_event(BODY, more=more))
     assert b"".join(each["body"] for each in room.sent) == BODY
-    assert max(len(each["body"]) for each in room.sent) == SLICE_BYTES
+    slices = [FIRST_SLICE_BYTES, LATER_SLICE_BYTES, REST_BYTES]
+    assert [len(each["body"]) for each in room.sent if each["body"]] == slices
     assert [each["more_body"] for each in room.sent] == [True] * 4 + [False] * (not more)
     assert answers.bytes == 0
 
@@ -140,6 +143,20 @@ async def test_a_client_that_reads_is_not_cut() -> None:
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_larger_slice_counts() -> None:
+    """The bytes of a slice that the server may hold count as long as it waits."""
+    answers, room = UnreadAnswers(), Room(1)
+    waiting = await begun(answers, room, ALICE, BODY)
+    assert answers.bytes == len(BODY) + SERVER_BYTES + LATER_SLICE_BYTES - FIRST_SLICE_BYTES
+    room.make_room()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert answers.bytes == len(BODY) + SERVER_BYTES + REST_BYTES - FIRST_SLICE_BYTES
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert answers.bytes == 0
 
 
 async def test_an_event_for_many_streams_counts_once() -> None:
