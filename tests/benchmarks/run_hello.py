@@ -25,7 +25,7 @@ if __name__ == "__main__":
     flyte.init_from_config()
     times = {"begun": time.time()}
     served = flyte.serve(env)
+    times["returned"] = time.time()
     with urllib.request.urlopen(served.endpoint) as response:
         assert response.read() == b'"hello"'
-    times["answered"] = time.time()
     print(json.dumps(times))
