@@ -52,6 +52,7 @@ END
 bare
 soak SOAK=20
 soak SOAK='10 auto 1 flyte-oss'
+crowd CROWD='2 all 500'
 site
 workflows
 protos-check

@@ -95,6 +95,7 @@ def test_undecodable_bytes_are_the_callers_mistake(
         '"metadata": {"revision": NaN}',
         '"metadata": {"revision": "Infinity"}',
         '"spec": {"desiredState": Infinity}',
+        '"spec": {"desiredState": "\\ud800"}',
         '"spec": {"desiredState": -1e999}',
     ],
 )

@@ -34,6 +34,9 @@ def from_json(message: Message, data: bytes, request_limits: RequestLimits, *, s
         parsed = json.loads(text)
         if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
             raise ParseError(wrong)
-        ParseDict(parsed, message, ignore_unknown_fields=not strict)
+        try:
+            ParseDict(parsed, message, ignore_unknown_fields=not strict)
+        except SystemError:  # protobuf's, for the name of an enum's value that holds a lone surrogate
+            raise ParseError("a name of an enum's value is no valid Unicode") from None
     except (ParseError, ValueError, OverflowError, RecursionError) as error:  # Overflow: Infinity as an enum
         raise RpcError(Code.INVALID_ARGUMENT, request_limits.undecodable(type(message), data, error)) from None
