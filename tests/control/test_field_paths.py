@@ -72,5 +72,5 @@ def test_each_path_leads_to_the_value_in_json() -> None:
     ],
 )
 def test_a_path_that_leads_nowhere(path: str) -> None:
-    """What isn't set, and has no value without being set, is not there."""
+    """A field that isn't set, and has no value without being set, is not there."""
     assert value_at(request(), path) is MISSING

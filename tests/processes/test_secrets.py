@@ -107,7 +107,7 @@ def test_no_value_is_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytes
 
 @pytest.mark.parametrize("kind", EACH_KIND)
 def test_the_command_lines_of_a_server(kind: str, tmp_path: Path) -> None:
-    """What `ps` shows to others has no value of an --env-file, nor has the output, nor an app that doesn't mount it."""
+    """`ps` shows others no value of an --env-file, nor has the output, nor an app that doesn't mount it."""
     (tmp_path / ".env").write_text(f"TOKEN={VALUE}\n")
     arguments = ("--run", "--app-directory", str(tmp_path / "run"), "--env-file", str(tmp_path / ".env"), "--show-logs")
     with ServerProcess("--server", kind, *arguments) as server, Client(server.url, project="p", domain="d") as client:

@@ -322,7 +322,7 @@ def test_no_more_files(kind: str, sent: bytes) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
-def test_unfinished_requests_make_room(http2: bool) -> None:
+def test_unfinished_requests_end_for_new_clients(http2: bool) -> None:
     """Clients with half a request each, as many as a process may open files, keep no other out: portable server."""
     with ServerProcess("--server", "portable", "--quiet", shell="ulimit -n 200") as server, ExitStack() as stack:
         for _ in range(250):

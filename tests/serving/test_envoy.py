@@ -1,4 +1,4 @@
-"""What Envoy answers and limits by itself, before the application sees a request: lengths, refusals, floods."""
+"""Answers and limits of Envoy itself, before the application sees a request: lengths, refusals, floods."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("lines", REFUSED.values(), ids=REFUSED.keys())
 def test_a_refusal_is_no_page(envoy: ServerProcess, lines: tuple[str, str]) -> None:
-    """What a server refuses by itself has the header that keeps browsers from taking text for a page, too."""
+    """A refusal of the server's own has the header that keeps browsers from taking text for a page, too."""
     head = said(envoy.port, *lines).partition("\r\n\r\n")[0].lower()
     assert "x-content-type-options: nosniff" in head, head
 

@@ -1,4 +1,4 @@
-"""What takes long keeps neither the plane's lock nor the data plane's loop from others: other apps answer meanwhile.
+"""Work that takes long keeps neither the plane's lock nor the data plane's loop: other apps answer meanwhile.
 
 A test holds up one such work, in the thread that does it, and lets another app be created and answer before it goes on.
 """
@@ -152,7 +152,7 @@ def test_the_lock_of_the_plane_is_not_held_while_the_thread_starts(monkeypatch: 
 
 
 def test_a_thread_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever needs it learns why; the plane's other calls answer."""
+    """A call that needs it learns why; the plane's other calls answer."""
 
     def fail(*arguments: Any) -> Any:
         raise OSError("no port is left")

@@ -113,7 +113,7 @@ def test_an_archive_of_too_many_files(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("uri", ["file://[", "file://\0", "file:///\0", "file://", "", "\0", "file:///" + "x" * 5_000])
 def test_odd_uris(apps: Apps, uri: str) -> None:
-    """Whatever it is, the app has failed, and others run."""
+    """The app has failed, and others run."""
     apps.create(command=[*script(SERVE), f"--tgz={uri}"])
     message = apps.reaches("FAILED").message
     assert "code bundle" in message or "null byte" in message

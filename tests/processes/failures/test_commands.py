@@ -105,7 +105,7 @@ def test_an_app_that_listens_on_ipv6_alone(apps: Apps) -> None:
 
 
 def test_the_virtual_environment_is_deleted_while_apps_run(tmp_path: Path) -> None:
-    """What runs goes on; what starts says what is missing, and where."""
+    """A running program goes on; one that starts says what is missing, and where."""
     environment = tmp_path / "env"
     (environment / "bin").mkdir(parents=True)
     program = environment / "bin" / "program"

@@ -53,7 +53,7 @@ def test_a_disk_that_an_app_fills(disk: Path) -> None:
 
 
 def test_a_full_disk(disk: Path) -> None:
-    """What needs a directory has FAILED with the system's reason, and runs as soon as there is room."""
+    """An app that needs a directory has FAILED with the system's reason, and runs as soon as there is room."""
     with Apps(directory=str(disk)) as apps:
         app = apps.started(text=f"import os\nos.write(1, b'x' * 70_000)\n{SERVE}")
         filling = fill(disk)
@@ -158,7 +158,7 @@ def test_a_directory_of_another_server(tmp_path: Path) -> None:
 
 
 def test_symbolic_links_are_not_followed(apps: Apps, tmp_path: Path) -> None:
-    """What an app's links lead to is not removed with its directory."""
+    """The target of an app's link is not removed with its directory."""
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "file").touch()
     apps.started(command=script(f"import os, sys\nos.symlink(sys.argv[1], 'link')\n{SERVE}", str(tmp_path / "kept")))

@@ -58,7 +58,7 @@ def test_the_first_ends_are_no_failure_yet(apps: Apps, tmp_path: Path) -> None:
 
 
 def test_an_app_recovers_in_place(apps: Apps, tmp_path: Path) -> None:
-    """What it waits for appears, and it runs, with no new revision."""
+    """The thing that it waits for appears, and it runs, with no new revision."""
     marker = tmp_path / "marker"
     app = apps.create(command=[*script(FAIL_UNTIL), str(marker)])
     assert apps.reaches("FAILED", substate="CRASH_LOOP").message.startswith("Exited with code 1: not yet")
@@ -146,7 +146,7 @@ def test_the_memory_limit(apps: Apps) -> None:
 
 
 def test_the_memory_limit_counts_all_processes(apps: Apps, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What they share counts once."""
+    """Shared memory counts once."""
     looks: list[dict[int, int | None]] = []
     look = data_plane.usage_of
 

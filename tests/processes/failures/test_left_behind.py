@@ -25,7 +25,7 @@ LEAVES = {
     "group": "if not os.fork(): os.setpgid(0, 0); stay()",
     "unmarked": "if not os.fork(): os.setsid(); os.execve(sys.executable, [*flags, STAY, sys.argv[1]], {})",
 }
-"""How a process leaves the group of its replica; `stay` writes its id, ignores SIGTERM and stays."""
+"""The code by which a process leaves the group of its replica; `stay` writes its id, ignores SIGTERM and stays."""
 STAYS = f"""
 import os, signal, sys
 STAY = '''import os, signal, sys

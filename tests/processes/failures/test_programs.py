@@ -82,7 +82,7 @@ async def test_starts_at_once_share_a_keeper() -> None:
 
 
 async def test_a_start_that_is_cancelled() -> None:
-    """Whatever it has come to, nothing of it runs."""
+    """At whatever point that is, nothing of it runs."""
     async with keeping() as programs:
         await start(programs)
         for turns in range(5):

@@ -206,7 +206,7 @@ def measure(apps: Apps, count: int) -> None:
 
 
 def test_a_replica_that_is_killed_while_it_stops(apps: Apps) -> None:
-    """Whoever is first, the app is STOPPED at the end."""
+    """In any order, the app is STOPPED at the end."""
     text = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', flush=True)\n{SERVE}"
     app = apps.started(text=text)
     pid = apps.pid()

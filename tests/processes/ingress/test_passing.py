@@ -185,7 +185,7 @@ async def test_bodies_keep_their_length(running: Running) -> None:
 
 
 async def test_connections_to_a_replica_are_used_again(running: Running) -> None:
-    """Requests in turn need one connection to the app, whoever's they are."""
+    """Requests in turn of all clients need one connection to the app."""
     connections = 0
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What runs: several replicas, scaling to zero and back, ends, limits, and the calls of the SDK on a running app."""
+"""Running apps: several replicas, scaling to zero and back, ends, limits, and the calls of the SDK on a running app."""
 
 from __future__ import annotations
 
