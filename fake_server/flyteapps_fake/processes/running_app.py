@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from flyteidl2.app.app_definition_pb2 import Status
 
@@ -58,6 +58,16 @@ class Cluster(Protocol):
         ...
 
 
+class Said(NamedTuple):
+    """A report on a revision of an app."""
+
+    revision: tuple[int, int]
+    status: int
+    substate: int
+    message: str
+    replicas: int
+
+
 class RunningApp:
     """One app."""
 
@@ -84,7 +94,8 @@ class RunningApp:
         self._served = False
         """Whether the present revision has answered."""
         self._ending: set[asyncio.Task[None]] = set()
-        self._reported: tuple[tuple[int, int], int, int, str, int] | None = None
+        self._said: Said | None = None
+        """The last report."""
         self._violation = ""
         """Why no cluster would run the present revision, "" where one would."""
         self.trouble = ""
@@ -152,13 +163,13 @@ class RunningApp:
         if self._violation:
             self._send(revision, DEPLOYING, Status.WEBHOOK_ERROR, self._violation, 0)
             self._send(revision, FAILED, Status.WEBHOOK_ERROR, self._violation, 0)
-            self._set_route(held)
+            self._set_route()
             return
         self._scale(held)
         if self._before and any(each.is_ready or _wants_the_port(each) for each in self.replicas):
             self._retire(self._before)
-        self._report(held)
-        self._set_route(held)
+        self._report()
+        self._set_route()
 
     def _stop(self, held: HeldApp, revision: tuple[int, int]) -> None:
         self._revision = None
@@ -173,7 +184,7 @@ class RunningApp:
         answering = [each for each in (*self._before, *self.replicas) if each.is_ready]
         self._retire([each for each in (*self._before, *self.replicas) if each not in answering])
         self._before, self.replicas = answering, []
-        self._revision, self._served, self._reported = revision, False, None
+        self._revision, self._served, self._said = revision, False, None
         spec = held.app.spec
         self._container = container_of(spec)
         self._scaler = Autoscaler(spec)
@@ -237,22 +248,22 @@ class RunningApp:
             await asyncio.sleep(0.02)
         await replica.stop()
 
-    def _set_route(self, held: HeldApp) -> None:
+    def _set_route(self) -> None:
         ready = [each for each in self.replicas if each.is_ready]
         backends = tuple(each.backend for each in ready or self._before if each.backend is not None)
         unavailable = None
         if not backends and (self._failed() or self.trouble):
-            last = self._reported[3] if self._reported is not None else ""
+            last = self._said.message if self._said is not None else ""
             unavailable = Unavailable(f"The app {self.name} has FAILED: {last}", retry_after=RETRY_SECONDS)
         if backends != self.route.backends or unavailable != self.route.unavailable:
             self.route.set(backends, unavailable)
 
     def _failed(self) -> bool:
-        return self._reported is not None and self._reported[1] == FAILED
+        return self._said is not None and self._said.status == FAILED
 
-    def _report(self, held: HeldApp) -> None:
+    def _report(self) -> None:
         """Report what the replicas do, if it is news."""
-        status, substate, message = self._condition(held)
+        status, substate, message = self._condition()
         if status == FAILED and self._before:
             message += f"; revision {self._before[0].name.partition('-')[0].lstrip('0')} answers requests until it runs"
         assert self._revision is not None
@@ -261,7 +272,7 @@ class RunningApp:
             for replica, name in zip(self.replicas, names, strict=False):
                 self._cluster.keep_log(self._key, name.life.number, replica.log.between)
 
-    def _condition(self, held: HeldApp) -> tuple[int, int, str]:
+    def _condition(self) -> tuple[int, int, str]:
         """Return the status, the substate and the message that the replicas amount to."""
         replicas = self.replicas
         ready = [each for each in replicas if each.is_ready]
@@ -272,9 +283,9 @@ class RunningApp:
         if ready:
             return self._running(ready, failed)
         if failed is not None and failed.failure is not None:
-            return self._failing(held, failed)
-        if self._failed() and self._reported is not None:  # it is being started again
-            return FAILED, self._reported[2], self._reported[3]
+            return self._failing(failed)
+        if self._said is not None and self._said.status == FAILED:  # it is being started again
+            return FAILED, self._said.substate, self._said.message
         if self._served:
             return ACTIVE, Status.SCALING_FROM_ZERO, f"Requests received: scaling from zero to {len(replicas)}"
         hint = next((each.hint for each in replicas if each.hint), "")
@@ -284,9 +295,7 @@ class RunningApp:
     def _running(self, ready: list[Replica], failed: Replica | None) -> tuple[int, int, str]:
         count = len(self.replicas)
         if len(ready) == count:
-            substate = (
-                Status.SCALING_DOWN if self._ending and not self._before and self._served_before() else Status.RUNNING
-            )
+            substate = Status.SCALING_DOWN if self._ending and not self._before and self._had_more() else Status.RUNNING
             ports = ", ".join(str(each.port) for each in ready)
             return (
                 ACTIVE,
@@ -298,10 +307,11 @@ class RunningApp:
             return ACTIVE, Status.RUNNING, f"{text}; another one {failed.failure.message}"
         return ACTIVE, Status.SCALING_UP, text
 
-    def _served_before(self) -> bool:
-        return self._reported is not None and self._reported[1] == ACTIVE and self._reported[4] > len(self.replicas)
+    def _had_more(self) -> bool:
+        """Return whether more replicas ran at the last report."""
+        return self._said is not None and self._said.status == ACTIVE and self._said.replicas > len(self.replicas)
 
-    def _failing(self, held: HeldApp, replica: Replica) -> tuple[int, int, str]:
+    def _failing(self, replica: Replica) -> tuple[int, int, str]:
         failure = replica.failure
         assert failure is not None
         looping = replica.crashes >= CRASHES and not failure.substate and not failure.lasting
@@ -316,11 +326,11 @@ class RunningApp:
         """Report, if it is news; return the replicas' names, None where nothing was reported."""
         if self.trouble and status in (ACTIVE, DEPLOYING):
             status, substate, message = FAILED, Status.SUBSTATE_UNSPECIFIED, self.trouble
-        reported = (revision, status, substate, message, replicas)
-        if reported == self._reported:
+        said = Said(revision, status, substate, message, replicas)
+        if said == self._said:
             return None
-        self._reported = reported
-        return self._cluster.report(self._key, revision, status, substate, message, replicas)
+        self._said = said
+        return self._cluster.report(self._key, *said)
 
 
 def _wants_the_port(replica: Replica) -> bool:
