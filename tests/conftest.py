@@ -18,8 +18,8 @@ def _share() -> Share:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return two workers a core for `-n auto`: the tests wait for servers and streams as long as they compute."""
-    return 2 * (os.cpu_count() or 1)
+    """Return three workers a core for `-n auto`: the tests wait for servers and streams longer than they compute."""
+    return 3 * (os.cpu_count() or 1)
 
 
 def pytest_report_header() -> str:

@@ -34,6 +34,8 @@ from .server_process import HTTP, ServerProcess
 from .test_edges import CREATE, GET, GRPC, JSON, PROTO, WATCH, WEB, frame
 from .test_limits import answered, everything
 
+pytestmark = pytest.mark.slow
+
 REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 CONNECT_STREAM = "application/connect+proto"
 MANY = 200_000

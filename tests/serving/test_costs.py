@@ -37,6 +37,8 @@ from .test_attack import by_get, crowd_in_json
 from .test_edges import CREATE, GET, JSON, PROTO
 from .usage import AnotherClient, Usage
 
+pytestmark = pytest.mark.slow
+
 LIST = f"{GET[:-3]}List"
 CONTROL = "/flyteapps.control.v1.ControlService/"
 LOOP_SECONDS = 0.5

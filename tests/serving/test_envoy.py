@@ -22,6 +22,8 @@ from .usage import Usage
 pytest.importorskip("pyvoy")
 from flyteapps_fake.servers.envoy_config import Configuration
 
+pytestmark = pytest.mark.slow
+
 DATA_FRAME, RESET_FRAME, CONTINUATION_FRAME = 0, 3, 9
 RESET_FRAME_HEAD = bytes((0, 0, 4, RESET_FRAME, 0))
 END_STREAM = 1

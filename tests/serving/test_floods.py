@@ -34,6 +34,8 @@ from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 from .test_edges import GET, PROTO, WATCH, open_streams
 from .usage import Usage
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 20_000
 BASE_SECONDS = 1.0
 SECONDS_PER_FRAME = 0.000_1

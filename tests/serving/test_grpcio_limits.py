@@ -34,6 +34,8 @@ from .server_process import eventually
 from .test_edges import CREATE, GET, GRPC, WATCH, frame
 from .usage import Usage
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 LARGE_APP_BYTES = 1_400_000
 REQUEST_SECONDS = 60.0

@@ -13,6 +13,8 @@ from .server_process import HTTP, ServerProcess, eventually
 from .test_edges import GET
 from .usage import Usage
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 CALLS = 600
 """Calls of 50 bytes, whose answers have a megabyte each."""

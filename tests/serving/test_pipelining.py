@@ -17,6 +17,8 @@ from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 from .test_edges import GET, PROTO, WATCH, open_streams
 from .test_edges import frame as enveloped
 
+pytestmark = pytest.mark.slow
+
 HEALTH = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 AHEAD = {"a byte": b"G", "a request": HEALTH, "many requests": HEALTH * 5_000}
 

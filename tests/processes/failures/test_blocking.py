@@ -19,6 +19,8 @@ from flyteapps_fake.processes import data_plane, programs, replica
 
 from ..running import SERVE, Apps, body, script, until
 
+pytestmark = pytest.mark.slow
+
 
 class Held:
     """A function whose calls wait until `release`; `called` is set by the first one."""

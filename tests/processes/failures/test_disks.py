@@ -16,6 +16,8 @@ from flyteapps_fake.processes.usage import sweep
 
 from ..running import FOREVER, SERVE, Apps, body, descriptors, runs, script, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:

@@ -21,6 +21,8 @@ from serving.server_process import ServerProcess
 
 from ..running import SERVE, get, marked, script, until
 
+pytestmark = pytest.mark.slow
+
 LEFT_SECONDS = 5.0
 """Time until nothing is left of a server that was killed."""
 PORT = 18_123

@@ -19,6 +19,8 @@ from flyteapps_fake.processes.usage import sweep
 
 from ..running import FOREVER, PYTHON, SERVE, Apps, Patience, body, get, marked, runs, script, until
 
+pytestmark = pytest.mark.slow
+
 LEAVES = {
     "session": "if not os.fork(): os.setsid(); stay()",
     "daemon": "if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir('/'); stay()\n    os._exit(0)",

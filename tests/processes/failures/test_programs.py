@@ -17,6 +17,8 @@ from flyteapps_fake.processes.programs import CannotStart, KeeperGone, Programs
 
 from ..running import FOREVER, PYTHON, Patience, marked, until
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def keeping() -> AsyncGenerator[Programs]:

@@ -17,6 +17,8 @@ from flyteapps_fake.processes import data_plane
 
 from ..running import FOREVER, SERVE, SERVER, Apps, Patience, body, descriptors, get, load, runs, until
 
+pytestmark = pytest.mark.slow
+
 
 def answer(text: str) -> str:
     return f"{SERVER}serve({text!r}.encode())"

@@ -11,6 +11,8 @@ from sdk.field import RUN
 
 from .developing import SECONDS, Developer, get
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_runs_before_and_after_a_server(developer: Developer) -> None:
     """on_startup has run before the first answer, on_shutdown after SIGTERM, in the asynchronous and the plain form."""

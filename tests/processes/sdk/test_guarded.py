@@ -15,6 +15,8 @@ from flyteapps.auth import ClientSecret
 
 from .developing import Developer, get
 
+pytestmark = pytest.mark.slow
+
 CLIENT, SECRET = "ci", "a-secret"
 SETTINGS = f"""
 clients:

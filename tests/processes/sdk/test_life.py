@@ -13,6 +13,8 @@ from sdk.field import RUN
 
 from .developing import SECONDS, Developer, get
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_whole_life(developer: Developer) -> None:
     """Serve, links, deactivate, activate, ephemeral_ctx and delete do what they say, and wait until it is done."""
