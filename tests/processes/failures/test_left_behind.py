@@ -21,6 +21,8 @@ from ..running import FOREVER, PYTHON, SERVE, Apps, Patience, body, get, marked,
 
 pytestmark = pytest.mark.slow
 
+LIFETIME = 600
+"""Seconds for which such a process stays, should nothing end it."""
 LEAVES = {
     "session": "if not os.fork(): os.setsid(); stay()",
     "daemon": "if not os.fork():\n    os.setsid()\n    if not os.fork(): os.chdir('/'); stay()\n    os._exit(0)",
@@ -32,6 +34,7 @@ STAYS = f"""
 import os, signal, sys
 STAY = '''import os, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.alarm({LIFETIME})  # a planted bug may leave it behind
 with open(sys.argv[1], 'a') as file: print(os.getpid(), file=file)
 while True: signal.pause()
 '''
