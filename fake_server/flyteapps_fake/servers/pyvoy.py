@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 from asyncio.subprocess import Process
@@ -131,8 +132,10 @@ async def run_pyvoy(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_stop_seconds(config)):
                     await process.wait()
-            with contextlib.suppress(ProcessLookupError):  # Envoy blocks SIGTERM
-                process.kill()
+            if process.returncode is None:
+                # not by process.kill(), which may reap it before asyncio's watcher does, and that warns then
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)  # Envoy blocks SIGTERM
             await process.wait()
 
 
