@@ -9,6 +9,7 @@ killed, if there is one.
 It speaks lines of JSON over the socket, and sends the reading end of a replica's output along as a file descriptor:
   {"start": ID, "argv": [...], "env": {...}, "cwd": DIR}   -> {"started": ID, "pid": PID} or {"failed": ID, "why": TEXT}
   {"signal": ID, "number": N}                              to the replica's process group
+  {"close": true}                                          the server is about to end, and removes its directory
   {"end": ID}                                              SIGKILL to the group, to all that descend from it, and to
                                                            all with the replica's mark
                                                            -> {"exited": ID, "status": WAIT_STATUS}, when it has exited
@@ -27,6 +28,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,6 +41,8 @@ OOM_SCORE = "500"
 """The system that has no memory left kills a replica before the server."""
 MORE_PROCESSES = 4_096
 """The processes and threads of this user that may be started besides those that there are."""
+GONE_SECONDS = 2.0
+"""Time that a killed server may take from closing its files to its end."""
 ROUNDS = 100
 """The times that it looks for processes which start others while they are ended."""
 
@@ -104,8 +108,16 @@ class Keeper:
             return
         finally:
             self._end_all()
-            if self._directory and os.getppid() != self._server:
+            if self._directory and self._server_is_gone():
                 shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _server_is_gone(self) -> bool:
+        """Return whether the server has ended: one that was killed closes its files a moment before it is gone."""
+        for _ in range(ROUNDS):
+            if os.getppid() != self._server:
+                return True
+            time.sleep(GONE_SECONDS / ROUNDS)
+        return False
 
     def _receive(self) -> bool:
         """Carry out what has come; return False at the end."""
@@ -115,7 +127,9 @@ class Keeper:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
-            if "start" in message:
+            if "close" in message:
+                self._directory = ""  # the server removes it by itself
+            elif "start" in message:
                 self._start(message)
             elif "signal" in message:
                 self._signal(message["signal"], message["number"])

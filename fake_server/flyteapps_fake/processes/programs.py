@@ -115,6 +115,7 @@ class Programs:
 
     def close(self) -> None:
         """End the keeper, and with it all programs, at once."""
+        self.send({"close": True})
         self._gone()
         self._end_keeper()
 
