@@ -13,6 +13,8 @@ from flyteapps_fake.cli import startup
 from flyteapps_fake.cli.options import ServeOptions
 from flyteapps_fake.cli.serve import serve
 from flyteapps_fake.cli.startup import StartupError
+from flyteapps_fake.servers.listener import loopbacks
+from serving.server_process import HTTP, ServerProcess
 
 LOCAL = ("127.0.0.1",)
 
@@ -114,3 +116,14 @@ def test_the_clock_is_real() -> None:
         assert plane.settings.clock == "realtime"
         assert plane.settings.ingress == "port"
         assert "hidden" not in repr(plane.settings)
+
+
+@pytest.mark.parametrize("host", loopbacks())
+def test_the_console_of_a_server_on_one_address(host: str, tmp_path: Path) -> None:
+    """The router on the console's port finds the plane's own pages at the address that the server has."""
+    banner = r"https?://(?:localhost|127\.0\.0\.1|\[::1\]):(\d+)"
+    options = ("--server", "portable", "--host", host, "--run", "--app-directory", str(tmp_path))
+    with ServerProcess(*options, banner=banner) as server:
+        shown = f"[{host}]" if ":" in host else host
+        answer = HTTP.get(f"http://{shown}:{server.console_port}/healthz")
+        assert answer.json()["status"] == "SERVING"

@@ -62,3 +62,8 @@ def no_console(port: int) -> str:
     if port == DEFAULT_PORT:
         return f"{message}: in links that the SDK prints, put {port} for {DEFAULT_CONSOLE_PORT}"
     return f"{message}, where the links lead that the SDK prints"
+
+
+def loopback_of(address: str) -> str:
+    """Return the address by which this machine reaches a server that listens on one, such as 0.0.0.0."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)

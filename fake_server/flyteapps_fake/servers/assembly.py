@@ -21,7 +21,7 @@ from flyteapps_fake.http.access.host_policy import HostPolicy
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.options import AccessLine, FrontOptions, Server
-from flyteapps_fake.servers.addresses import bracketed
+from flyteapps_fake.servers.addresses import bracketed, loopback_of
 from flyteapps_fake.servers.config import ServeConfig
 from flyteapps_fake.servers.console_port import Console, Pem
 from flyteapps_fake.servers.scenario_files import ScenarioFiles
@@ -125,7 +125,7 @@ def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: Acces
 
     secure = config.tls_cert is not None
     shown = log if log is not None else AccessLog.of(config.log_format)
-    address = config.addresses[0].replace("0.0.0.0", "127.0.0.1").replace("::", "::1")
+    address = loopback_of(config.addresses[0])
     data_plane = DataPlane(
         plane,
         processes,
