@@ -1,16 +1,13 @@
 """Planted bugs of the control API: one function each with a line of its source changed, and the test that must fail."""
 
 from __future__ import annotations
-import __future__
 
 import asyncio
-import inspect
-import textwrap
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
+
+from planted import Case, Planted
 
 from flyteapps_control.fault_table import Prepared, Rule
 from flyteapps_control.loads import LoadTable
@@ -49,33 +46,6 @@ from . import (
     test_stale,
     test_written,
 )
-
-Case = Callable[[], object]
-
-
-class Planted(NamedTuple):
-    """A bug: in `owner.function` the text `right` becomes `wrong`. `case`: the test that has to find it."""
-
-    owner: Any
-    function: str
-    right: str
-    wrong: str
-    case: Case
-
-    def __str__(self) -> str:
-        """Return what is changed, as a name."""
-        return f"{self.owner.__name__.rpartition('.')[2]}.{self.function}: {self.right} -> {self.wrong}"
-
-    def plant(self) -> AbstractContextManager[Any]:
-        """Put the changed function in the place of the right one."""
-        function = getattr(self.owner, self.function)
-        source = textwrap.dedent(inspect.getsource(function))
-        assert source.count(self.right) == 1, f"{self}: the text isn't there once"
-        flags = __future__.annotations.compiler_flag
-        code = compile(source.replace(self.right, self.wrong), f"<{self}>", "exec", flags, dont_inherit=True)
-        names: dict[str, Any] = {}
-        exec(code, function.__globals__, names)
-        return patch.object(self.owner, self.function, names[self.function])
 
 
 def on_plane(test: Callable[..., object], *arguments: Any) -> Case:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from control.planting import Case, Planted
+from planted import Case, Planted
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.console import pages

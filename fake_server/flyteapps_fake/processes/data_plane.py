@@ -107,7 +107,6 @@ class DataPlane:
         self._pages = pages
         self._log = log
         self._show = show
-        self._interpreter = interpreter
         self.directories = Directories(settings.directory)
         self.machine = Machine(
             python=settings.python or own_environment(), chosen=settings.python is not None, org=plane.org

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import psutil
@@ -65,26 +65,27 @@ def _family(root: int, children: Mapping[int, list[int]]) -> list[int]:
 
 def listening_ports(root: int) -> set[int]:
     """Return the TCP ports on which a process and those that descend from it listen."""
-    found: set[int] = set()
-    with contextlib.suppress(psutil.Error, OSError):
-        top = psutil.Process(root)
-        for process in (top, *top.children(recursive=True)):
-            with contextlib.suppress(psutil.Error, OSError):
-                found.update(each.laddr.port for each in process.net_connections("tcp") if each.status == "LISTEN")
-    return found
+    return {port for _, port in _listening(root)}
 
 
 def exposed_addresses(root: int) -> list[str]:
     """Return where a process and those that descend from it listen for other machines, as ADDRESS:PORT."""
-    found: set[str] = set()
+    return sorted({f"{address}:{port}" for address, port in _listening(root) if not is_loopback(address)})
+
+
+def _listening(root: int) -> Iterator[tuple[str, int]]:
+    """Yield the addresses and ports on which a process and those that descend from it listen."""
     with contextlib.suppress(psutil.Error, OSError):
         top = psutil.Process(root)
         for process in (top, *top.children(recursive=True)):
-            with contextlib.suppress(psutil.Error, OSError):
-                for each in process.net_connections("tcp"):
-                    if each.status == psutil.CONN_LISTEN and not is_loopback(each.laddr.ip):
-                        found.add(f"{each.laddr.ip}:{each.laddr.port}")
-    return sorted(found)
+            yield from _listening_of(process)
+
+
+def _listening_of(process: psutil.Process) -> Iterator[tuple[str, int]]:
+    with contextlib.suppress(psutil.Error, OSError):
+        for each in process.net_connections("tcp"):
+            if each.status == psutil.CONN_LISTEN:
+                yield each.laddr.ip, each.laddr.port
 
 
 def stranger_on(port: int, root: int, mark: str) -> str:
@@ -121,8 +122,7 @@ def _accepts(port: int) -> bool:
 
 def _listens(pid: int, port: int) -> bool:
     with contextlib.suppress(psutil.Error, OSError):
-        connections = psutil.Process(pid).net_connections("tcp")
-        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+        return any(found == port for _, found in _listening_of(psutil.Process(pid)))
     return False
 
 

@@ -4,19 +4,19 @@ No bug here makes a test end processes that aren't its own: what `sweep` matches
 """
 
 from __future__ import annotations
-import __future__
 
 import asyncio
 import inspect
 import tempfile
-import textwrap
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 
+import planted
 import pytest
+from planted import Case
 
 from flyteapps_fake.processes import output, ports, programs, usage
 from flyteapps_fake.processes.data_plane import DataPlane
@@ -32,41 +32,16 @@ from .. import test_logs, test_output, test_ports, test_secrets
 from ..running import Apps, Patience
 from . import test_bundles, test_commands, test_exits, test_left_behind, test_programs, test_storms
 
-Case = Callable[[], object]
 PATIENCE_SECONDS = 6.0
 """Time that a test waits for what a planted bug keeps from happening."""
 
 
-class Planted(NamedTuple):
-    """A bug: in `owner.function` the text `right` becomes `wrong`. `case`: the test that has to find it."""
+class Planted(planted.Planted):
+    """One that may be in the keeper, which is run as a file."""
 
-    owner: Any
-    function: str
-    right: str
-    wrong: str
-    case: Case
-
-    def __str__(self) -> str:
-        """Return what is changed, as a name."""
-        owner: str = self.owner.__name__.rpartition(".")[2]
-        return f"{owner}.{self.function}: {self.right} -> {self.wrong}".replace("\n", " ")
-
-    @contextmanager
-    def plant(self) -> Generator[None]:
-        """Put the changed function in the place of the right one; the keeper's goes to a file that is run."""
-        if self.owner is Keeper:
-            with in_keeper(self.right, self.wrong):
-                yield
-            return
-        function = getattr(self.owner, self.function)
-        source = textwrap.dedent(inspect.getsource(function))
-        assert source.count(self.right) == 1, f"{self}: the text isn't there once"
-        flags = __future__.annotations.compiler_flag
-        code = compile(source.replace(self.right, self.wrong), f"<{self}>", "exec", flags, dont_inherit=True)
-        names: dict[str, Any] = {}
-        exec(code, function.__globals__, names)
-        with patch.object(self.owner, self.function, names[self.function]):
-            yield
+    def plant(self) -> AbstractContextManager[Any]:
+        """Put the changed function, or the changed keeper, in the place of the right one."""
+        return in_keeper(self.right, self.wrong) if self.owner is Keeper else super().plant()
 
 
 @contextmanager

@@ -25,8 +25,6 @@ PASSED_ON = (
 RAW_DATA = "{{.rawOutputDataPrefix}}"
 OF_THE_ENVIRONMENT = ("fserve", "python", "python3", "pip")
 """The programs that are found in no other environment than the one that the user has chosen."""
-SECRETS = "/etc/flyte/secrets"
-"""Where a cluster mounts secrets that are files: here a directory secrets/ of the replica stands for it."""
 
 
 class Refused(Exception):  # noqa: N818  # reads as what happened

@@ -31,17 +31,15 @@ Log = Callable[[int, int], list[Line]]
 
 
 class HeldApp(NamedTuple):
-    """An app that the cluster holds, or one that is stopped. `running`: whether it should run.
+    """An app that the cluster holds, or one that is stopped.
 
-    `status`, `substate`: the stored ones. `subdomain`: the one in its public URL, or that it would have there.
+    `running`: whether it should run. `subdomain`: the one in its public URL, or that it would have there.
     """
 
     app: App
     incarnation: int
     revision: int
     running: bool
-    status: int
-    substate: int
     subdomain: str
 
 
@@ -134,8 +132,6 @@ class LocalCluster:
             record.incarnation,
             record.revision,
             should_run(record.desired_state),
-            record.status,
-            record.substate,
             self._state.hosts.subdomain(key, record.parse_status().ingress),
         )
 
