@@ -86,7 +86,9 @@ def kill(server: ServerProcess, count: int, how: Callable[[ServerProcess], None]
         until(lambda: not marked(prefix) and all(map(is_gone, processes)))
         seconds = time.monotonic() - began
         # a test beside this one may be given a port that has just become free, for a while
-        until(lambda: not any(is_taken(each, port) for each in LOOPBACKS for port in (server.port, server.console_port)))
+        until(
+            lambda: not any(is_taken(each, port) for each in LOOPBACKS for port in (server.port, server.console_port))
+        )
         return seconds
 
 
