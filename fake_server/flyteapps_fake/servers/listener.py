@@ -5,6 +5,7 @@ A bound socket keeps its port from programs that look for a free one. On Linux, 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -20,6 +21,8 @@ BACKLOG = 1_024
 """Connections that may wait to be accepted."""
 OTHER_FILES = 48
 """Files that a server needs besides those of its connections."""
+SETTLING_TURNS = 5
+"""Turns of the event loop within which asyncio has made each connection that it has accepted."""
 MAX_TRIES = 50
 """Free ports of one address that are tried on the others, too."""
 
@@ -67,6 +70,18 @@ def abandon_sockets(socks: Iterable[Any]) -> None:
         if number >= 0:
             os.dup2(nowhere, number, inheritable=False)
     os.close(nowhere)
+
+
+async def stop_accepting(socks: Iterable[Any]) -> None:
+    """Accept no more connections on sockets that an asyncio server listens on, which may then be closed.
+
+    asyncio forgets to close a connection that it accepts as its server closes: its client would wait for good.
+    """
+    with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
+        for sock in socks:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+    for _ in range(SETTLING_TURNS):
+        await asyncio.sleep(0)
 
 
 def raise_file_limit() -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 
 import pytest
 
 from flyteapps_control.selection import AppName
 from flyteapps_fake.processes.routes import Route
-from flyteapps_fake.servers.listener import AddressTaken, loopbacks
+from flyteapps_fake.servers.listener import SETTLING_TURNS, AddressTaken, loopbacks
 
 from .running import GET, OK, Client, Running, answering, until
+
+
+async def turns(count: int) -> None:
+    """Let the event loop have so many turns."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 async def test_an_app_is_reached_on_each_loopback(running: Running) -> None:
@@ -58,7 +66,7 @@ async def test_closing_waits_for_running_requests(running: Running, raw: bool) -
     busy.send(GET)
     await until(lambda: running.wakes)
     closing = asyncio.create_task(running.ingress.close_port(route, 60))
-    await asyncio.sleep(0)
+    await turns(SETTLING_TURNS + 1)
     if not raw:
         assert await idle.rest() == b""
     assert not closing.done()
@@ -98,6 +106,24 @@ async def test_closing_ends_requests_after_the_grace(running: Running, raw: bool
     client.resume()
     with pytest.raises(ConnectionResetError):
         await client.rest()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("sent", [b"", GET])
+async def test_a_client_that_connects_as_its_port_closes(running: Running, raw: bool, sent: bytes) -> None:
+    """However far its connection has come, it ends: no client waits for an app that is gone."""
+    replica = await running.replica(answering(OK))
+    for count in range(SETTLING_TURNS + 2):
+        route = await running.app(replica, raw=raw)
+        with socket.create_connection(("127.0.0.1", route.port)) as client:
+            client.sendall(sent)
+            client.setblocking(False)
+            await turns(count)
+            route.set((), None)  # a request waits from now on
+            await running.ingress.close_port(route, 0)
+            with suppress(ConnectionError):
+                while await asyncio.get_running_loop().sock_recv(client, 1000):
+                    pass
 
 
 async def test_closing_a_port_that_is_not_open(running: Running) -> None:

@@ -23,7 +23,7 @@ from flyteapps_fake.http.limits import KEEP_ALIVE_SECONDS, Limits
 from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 from flyteapps_fake.servers.hypercorn.connections import Connection
 from flyteapps_fake.servers.hypercorn.turns import Context
-from flyteapps_fake.servers.listener import BACKLOG, abandon_sockets, max_connections
+from flyteapps_fake.servers.listener import BACKLOG, abandon_sockets, max_connections, stop_accepting
 
 if TYPE_CHECKING:
     from flyteapps_fake.http.front import Front
@@ -36,8 +36,6 @@ GRACE_SECONDS = 0.6
 """Time that connections with an open call may take to end by themselves once the server closes."""
 CANCEL_SECONDS = 0.2
 """Time that connections may take to end once they are cancelled."""
-SETTLING_TURNS = 5
-"""Turns of the loop in which a connection that was just accepted gets to its protocol."""
 MAX_ACCEPTED_PER_TURN = 16
 """Connections that are accepted before others have a turn of the loop; listener.py bounds those that may wait."""
 
@@ -97,11 +95,7 @@ class PortableServer:
 
     async def close(self) -> None:
         """Accept no more connections, end those without a call at once, and cut those that don't end in time."""
-        with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
-            for sock in self._socks:
-                asyncio.get_running_loop().remove_reader(sock)
-        for _ in range(SETTLING_TURNS):  # asyncio forgets to close a connection that it accepts as its server closes
-            await asyncio.sleep(0)
+        await stop_accepting(self._socks)
         for server in self._servers:
             server.close()
         if self._next_check is not None:

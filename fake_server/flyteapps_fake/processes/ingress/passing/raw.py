@@ -12,10 +12,10 @@ from socket import socket
 from flyteapps_fake.processes.ingress.limits import BUFFER_BYTES, MAX_IN_FLIGHT
 from flyteapps_fake.processes.ingress.passing.attempt import reason_of
 from flyteapps_fake.processes.ingress.passing.raw_refusal import UNAUTHENTICATED, UNAVAILABLE, RawRefusal
-from flyteapps_fake.processes.ingress.passing.relay import End, Relay
+from flyteapps_fake.processes.ingress.passing.relay import End, Relay, reset
 from flyteapps_fake.processes.ingress.request_line import RequestLine
 from flyteapps_fake.processes.routes import Backend, Route
-from flyteapps_fake.servers.listener import BACKLOG
+from flyteapps_fake.servers.listener import BACKLOG, stop_accepting
 
 
 class Refusal(Exception):  # noqa: N818  # reads as what happened
@@ -83,9 +83,10 @@ class RawSite:
 
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, and reset the connections that are still open after the grace."""
-        for server in self._listening:
+        listening, self._listening = self._listening, []
+        await stop_accepting(sock for server in listening for sock in server.sockets)
+        for server in listening:
             server.close()
-        self._listening.clear()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace_seconds)
         for task in list(self._tasks):
@@ -99,7 +100,13 @@ class RawSite:
     def _serve(self, client: _Client, relay: Relay) -> asyncio.Task[None]:
         task = asyncio.create_task(self._pass(client, relay))
         self._tasks[task] = relay
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._tasks.pop(done, None)
+            if done.cancelled():  # perhaps before it began
+                reset(client.transport)
+
+        task.add_done_callback(ended)
         return task
 
     async def _pass(self, client: _Client, relay: Relay) -> None:
