@@ -337,7 +337,7 @@ PLANTED = [
     Planted(
         writes,
         "remove",
-        "state.hosts.move(old.key, old.parse_status().ingress, None)",
+        "state.hosts.move(old.key, None)",
         "pass",
         test_clock.test_a_reset_frees_the_host_name,
     ),

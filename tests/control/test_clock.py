@@ -145,6 +145,12 @@ def test_a_reset_frees_the_host_name() -> None:
             plane.reset(app="demo")
         plane.stub().create(create())
         assert [plane.find_by_host(host) for host in hosts] == [None, None]
+        last = plane.stub().get(get()).app.status.ingress.public_url.partition("://")[2]
+        plane.reset(app="demo")
+        heir = create("heir")
+        heir.app.spec.ingress.subdomain = last.partition(".")[0]
+        plane.stub().create(heir)
+        assert plane.find_by_host(last) is not None
 
 
 def test_a_reset_of_all_leaves_nothing(plane: FakeControlPlane) -> None:

@@ -131,8 +131,8 @@ def test_ids_of_deleted_apps_are_kept_short(api: Api) -> None:
         urls.append(created.status.ingress.public_url)
         api.delete(project=long)
     assert urls[0] != urls[1]
-    gone: dict[bytes, int] = vars(state_of(api.plane))["_gone"]
-    assert [len(key) for key in gone] == [16]
+    gone: dict[bytes, int] = vars(state_of(api.plane))["deleted"]
+    assert [len(key) for key in gone] == [24]
 
 
 def test_a_token_of_no_page(api: Api) -> None:

@@ -6,7 +6,7 @@ A dialect is entered under the plane's lock, after what was due has happened.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Container, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyteapps_control.loads import LoadTable
@@ -17,6 +17,7 @@ from flyteapps_fake.core.lifecycle import FAILED, short_name, substate_name
 from flyteapps_fake.core.operations import Operation
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.auto_clock import Planner
 from flyteapps_fake.simulation.book import ScenarioBook
@@ -205,6 +206,9 @@ class Dialect(Planner):
 
         It is handed a function that tells whether a port is another app's. A dialect without such ports ignores it.
         """
+
+    def restored(self, entries: Sequence[Entry]) -> None:  # a closed one has nothing to do
+        """Go on from another state, in which these pieces differ."""
 
     @abstractmethod
     def serve_at(self, port: int) -> None:

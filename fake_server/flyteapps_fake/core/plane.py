@@ -9,28 +9,28 @@ import contextlib
 import copy
 import datetime
 import time
-from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flyteapps_control.durations import nanoseconds as duration_ns
 from flyteapps_control.durations import text_of
-from flyteapps_control.fault_table import prepare
-from flyteapps_control.selection import AppGlobs, AppName
-from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
-from flyteapps_fake.control.call_log import LoadChange, Record
+from flyteapps_control.selection import AppGlobs
+from flyteapps_control.v1.control_pb2 import AppSelector
+from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.control.waits import Wait, explain, moment_text
 from flyteapps_fake.core.call import Call, Identity, Protocol, Sees
 from flyteapps_fake.core.dialect import CLOSED, Closed, Dialect, Notice, StoredApp
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.core.operations import GET
+from flyteapps_fake.core.parts.driven import DrivenPlane
+from flyteapps_fake.core.parts.kept import KeptPlane
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.state.keeping import Keeping
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.clock import END
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OF_URL = Cause(other="a request to the app's URL")
-OF_LOAD = Cause(other="a declared load")
-OF_RESET = Cause(other="a reset by the control API")
 
 
 AUTH_LIBRARIES = ("authlib", "joserfc", "cryptography")
@@ -70,7 +68,7 @@ def _authentication_of(settings: Settings, timeline: Timeline, dialect: Dialect)
     return made
 
 
-class Plane:
+class Plane(DrivenPlane, KeptPlane):
     """One control plane in memory. `dialect`: what makes the dialect, if not the one that the settings name."""
 
     def __init__(
@@ -78,6 +76,7 @@ class Plane:
     ) -> None:
         self.settings = settings
         self._timeline = Timeline(settings.clock, settings.speed, real, settings.start)
+        self._timeline.seed.value = settings.seed
         self._dialect: Dialect = (dialect or maker_of(settings.dialect))(settings, self._timeline)
         self._timeline.attach(self._dialect)
         self._dialect.act_for(Identity(settings.subject), None)
@@ -87,6 +86,7 @@ class Plane:
         self._interceptor = Interceptor(
             self._dialect, self._timeline, settings.seed, settings.call_log, self.authentication
         )
+        self._keeping = Keeping(self._dialect, self._timeline, settings.dialect)
         self._companions: dict[Callable[[Any], object], Any] = {}
 
     @property
@@ -321,131 +321,6 @@ class Plane:
     def know(self, rpcs: Iterable[str]) -> None:
         """Record that these RPCs are served, too, SERVICE/METHOD each."""
         self._interceptor.rpcs.update(rpcs)
-
-    def add_faults(self, faults: Iterable[Fault]) -> list[Fault]:
-        """Add rules, all or none; return them with their ids. Raises ValueError."""
-        rules = prepare(faults)
-        with self._lock:
-            return self._interceptor.add(rules)
-
-    def list_faults(self) -> list[Fault]:
-        """Return the rules, in the order in which they were added."""
-        with self._lock:
-            return self._interceptor.table.list()
-
-    def remove_faults(self, ids: Sequence[str]) -> list[Fault]:
-        """Remove these rules, or all where `ids` is empty; return them. Raises KeyError for an id without a rule."""
-        with self._lock:
-            return self._interceptor.remove(ids)
-
-    def set_load(self, load: Load) -> int:
-        """Declare the load of apps; return how many of them there are. Raises ValueError for too many loads."""
-        with self._lock:
-            self._timeline.run_due()
-            self._dialect.loads.set(load)
-            return self._load_changed(load.app)
-
-    def list_loads(self) -> list[Load]:
-        """Return the declared loads, in the order in which they were declared."""
-        with self._lock:
-            return self._dialect.loads.list()
-
-    def clear_loads(self, app: AppSelector | None) -> list[Load]:
-        """Remove the load with this selector, or all of them; return them."""
-        with self._lock:
-            self._timeline.run_due()
-            removed = self._dialect.loads.clear(app)
-            self._load_changed(*(load.app for load in removed))
-            return removed
-
-    def _load_changed(self, *apps: AppSelector) -> int:
-        globs = [AppGlobs(each) for each in apps]
-        found = [name for name, _ in self._dialect.apps() if any(each.matches(name) for each in globs)]
-        with self._timeline.causes.during(OF_LOAD):
-            for name in found:
-                self._dialect.load_changed(name)
-        return len(found)
-
-    def count_faults(self) -> int:
-        """Return how many rules for faults there are."""
-        with self._lock:
-            return len(self._interceptor.table)
-
-    def applied_faults(self) -> int:
-        """Return how many faults calls have had, of rules that were removed, too."""
-        with self._lock:
-            return self._interceptor.applied
-
-    def count_calls(self) -> int:
-        """Return how many calls are recorded."""
-        with self._lock:
-            return len(self._interceptor.log)
-
-    def recorded_calls(self) -> list[Record]:
-        """Return the recorded calls, the oldest first."""
-        with self._lock:
-            return list(self._interceptor.log)
-
-    def recorded_loads(self) -> list[LoadChange]:
-        """Return the changes of declared loads, the oldest first, as far as calls are recorded."""
-        with self._lock:
-            return list(self._interceptor.log.loads)
-
-    def forgotten_calls(self) -> int:
-        """Return how many calls were recorded and are forgotten by now."""
-        with self._lock:
-            return self._interceptor.log.forgotten
-
-    def clear_calls(self) -> int:
-        """Forget the recorded calls; return how many there were."""
-        with self._lock:
-            return self._interceptor.log.clear()
-
-    def statuses(self, app: AppSelector) -> list[tuple[AppName, str]]:
-        """Return the selected apps with the names of their statuses, such as ACTIVE, in order."""
-        globs = AppGlobs(app)
-        with self._lock:
-            found = [(name, short_name(status)) for name, status in self._dialect.apps()]
-        return [(name, status) for name, status in found if globs.matches(name)]
-
-    @contextmanager
-    def noting_changes(self, app: AppSelector) -> Generator[Callable[[], bool]]:
-        """Yield a function that returns whether a selected app has changed since its last call."""
-        globs, noted = AppGlobs(app), False
-
-        def note(key: Hashable) -> None:
-            nonlocal noted
-            noted = noted or globs.is_all or globs.matches(self._dialect.named(key))
-
-        def changed() -> bool:
-            nonlocal noted
-            before, noted = noted, False
-            return before
-
-        self._timeline.on_change.append(note)
-        try:
-            yield changed
-        finally:
-            self._timeline.on_change.remove(note)
-
-    def remove_apps(self, app: AppSelector) -> int:
-        """Remove the selected apps in any state, with events to their watchers; return how many there were."""
-        with self._lock:
-            found = self.statuses(app)
-            with self._timeline.causes.during(OF_RESET):
-                for name, _ in found:
-                    self._dialect.remove_app(name)
-            return len(found)
-
-    def end_streams_of(self, app: AppSelector, code: Code) -> int:
-        """End the open streams about these apps with a code; return how many there were."""
-        globs = AppGlobs(app)
-        error = RpcError(code, "the stream was dropped, by the control API")
-        with self._lock:
-            streams = [each for each in self._dialect.streams.all() if globs.matches(each.app)]
-            for stream in streams:
-                stream.end(error)
-            return len(streams)
 
     def open_streams(self) -> int:
         """Return how many streams are open."""

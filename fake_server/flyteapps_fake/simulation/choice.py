@@ -34,6 +34,13 @@ class Start(NamedTuple):
     app: AppName
 
 
+class StartImage(NamedTuple):
+    """The last start of an app, and why it has its scenario; None where that isn't known."""
+
+    start: Start
+    given: Given | None
+
+
 class Chosen(NamedTuple):
     """The scenario of a start by its name; None if there is none of that name."""
 
@@ -44,7 +51,7 @@ class Chosen(NamedTuple):
 class ScenarioChoice:
     """The scenarios of the starts of all apps. `configured`: by a pattern of names, such as "worker-*"."""
 
-    def __init__(self, book: ScenarioBook, configured: Mapping[str, str], seed: int) -> None:
+    def __init__(self, book: ScenarioBook, configured: Mapping[str, str], seed: draws.Seed) -> None:
         self._book = book
         self._configured = configured
         self._seed = seed
@@ -75,6 +82,19 @@ class ScenarioChoice:
                 reason, detail = reasons.THEN, last.scenario if name != last.scenario else base
         self._starts[key] = Start(number, version, base, name, who)
         return self._given(Given(who, name, self._book.find(name), reason, detail, bool(own)))
+
+    def image(self, key: Hashable) -> StartImage | None:
+        """Return the last start of an app, None for none."""
+        last = self._starts.get(key)
+        return StartImage(last, self._book.given.get(last.app)) if last is not None else None
+
+    def put(self, key: Hashable, image: StartImage | None) -> None:
+        """Replace the last start of an app."""
+        self.forget(key)
+        if image is not None:
+            self._starts[key] = image.start
+            if image.given is not None:
+                self._book.given.put(image.given._replace(scenario=self._book.find(image.given.name)))
 
     def forget(self, key: Hashable) -> None:
         """Forget a removed app: one that is created later starts for the first time."""

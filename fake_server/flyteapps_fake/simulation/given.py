@@ -41,6 +41,10 @@ class GivenScenarios:
         if self.on_start is not None:
             self.on_start(given)
 
+    def put(self, given: Given) -> None:
+        """Replace the scenario of an app's last start, which is no news."""
+        self._by_app[given.app] = given
+
     def forget(self, app: AppName) -> None:
         """Forget a removed app."""
         self._by_app.pop(app, None)

@@ -42,6 +42,12 @@ class StepLogs:
         """Return the lines of an app's steps, the oldest first."""
         return self._logs.get(app, ())
 
+    def put(self, app: Hashable, logs: Collection[StepLog]) -> None:
+        """Replace the lines of an app's steps."""
+        self.drop(app)
+        if logs:
+            self._logs[app] = deque(logs)
+
     def drop(self, app: Hashable) -> None:
         """Forget a removed app."""
         self._logs.pop(app, None)

@@ -34,6 +34,10 @@ MAX_DELETED_IDS = 100_000
 """Ids of deleted apps that are remembered: created again, an app gets another host name."""
 
 
+STANDARD_APPS, DELETED_IDS, STANDARD_PLANE = "standard_apps", "deleted_ids", "standard_plane"
+"""The sections of the state of a plane."""
+
+
 class LineSource(Protocol):
     """The log lines of replicas."""
 
@@ -57,18 +61,21 @@ class State:
         self.clock = timeline.clock
         self.lock = timeline.lock
         """The plane's lock."""
-        self.organization = Organization(settings.org)
+        self.seed = timeline.seed
+        """The seed of every random draw."""
+        self.changes = timeline.changes
+        self.organization = Organization(settings.org, self._touch_plane)
         self.store = AppStore()
         self.timers = timeline.timers
-        self.pools = Pools(settings)
+        self.pools = Pools(settings, self._touch_plane)
         self.waiting = Waiting()
-        self.replicas = ReplicaBook(settings.seed)
+        self.replicas = ReplicaBook(timeline.seed)
         self.step_logs = StepLogs()
         self.lines: LineSource = SimulatedLines(self.step_logs)
         """The log lines of replicas."""
         self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
         self.hosts = Hosts(settings)
-        self.tokens = Tokens(settings.seed)
+        self.tokens = Tokens(timeline.seed)
         self.actor = Identity(settings.subject).enriched()
         """The caller of the RPC that is being answered."""
         self.authenticated = settings.auth is not None
@@ -80,7 +87,7 @@ class State:
         """Notifies the timeline's listeners that timers may have changed."""
         self.history: History[AppKey, AppRecord] | None = None
         """The changes of the last while; None as long as no read needs them."""
-        self._gone: dict[bytes, int] = {}
+        self.deleted: dict[bytes, int] = {}
         """The counts of creations of deleted ids, by the ids' digests, as ids may be long. The oldest
         are forgotten."""
         self._pending: deque[Event] = deque()
@@ -100,7 +107,7 @@ class State:
 
     def next_incarnation(self, key: AppKey) -> int:
         """Return how often an absent id has been created, the next time included."""
-        return self._gone.get(_digest(key), 0) + 1 if self._gone else 1
+        return self.deleted.get(digest_of(key), 0) + 1 if self.deleted else 1
 
     def commit(self, draft: Draft) -> AppRecord:
         """Commit the draft as one event; the clock has ticked for it."""
@@ -111,12 +118,27 @@ class State:
 
     def remove(self, old: AppRecord) -> None:
         """Remove the app as one event; the clock has ticked for it."""
-        self._gone[_digest(old.key)] = old.incarnation
-        if len(self._gone) > MAX_DELETED_IDS:
-            del self._gone[next(iter(self._gone))]
+        self._delete(digest_of(old.key), old.incarnation)
+        if len(self.deleted) > MAX_DELETED_IDS:
+            self._delete(next(iter(self.deleted)), 0)
         self._replace(old, None)
 
+    def _delete(self, digest: bytes, incarnation: int) -> None:
+        """Remember how often a deleted id was created; forget it for 0."""
+        if self.changes.on:
+            self.changes.touch(DELETED_IDS, digest)
+        self.deleted.pop(digest, None)
+        if incarnation:
+            self.deleted[digest] = incarnation
+
+    def _touch_plane(self) -> None:
+        """Record that what the plane holds besides apps is about to change."""
+        if self.changes.on:
+            self.changes.touch(STANDARD_PLANE, "")
+
     def _replace(self, old: AppRecord | None, new: AppRecord | None) -> None:
+        if self.changes.on:
+            self.changes.touch(STANDARD_APPS, (new or old).key)  # type: ignore[union-attr]  # one of them is there
         self.store.put(old, new)
         self.waiting.put(old, new)
         if old is not None and old.lease and (new is None or new.lease != old.lease):
@@ -157,6 +179,11 @@ class State:
         self.scheduled()
 
 
-def _digest(key: AppKey) -> bytes:
-    """Return 16 bytes that stand for an id."""
-    return hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
+def digest_of(key: AppKey) -> bytes:
+    """Return 24 bytes that stand for an id; the first eight stand for its project."""
+    return project_digest(key.project) + hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
+
+
+def project_digest(project: str) -> bytes:
+    """Return 8 bytes that stand for a project."""
+    return hashlib.blake2b(project.encode(), digest_size=8).digest()

@@ -24,6 +24,11 @@ class History:
         self._last_bytes = last_bytes
         """The size of the last one, without its field's head."""
 
+    @property
+    def last_bytes(self) -> int:
+        """The size of the last one, without its field's head."""
+        return self._last_bytes
+
     def __len__(self) -> int:
         return self._count
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Mapping
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
@@ -38,6 +38,7 @@ from flyteapps_fake.core.operations import (
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
@@ -45,15 +46,16 @@ from flyteapps_fake.core.validation import check, quoted
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.standard import reads, writes
 from flyteapps_fake.standard.apps import AppKey, AppRecord
-from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.commits import STANDARD_APPS, State
 from flyteapps_fake.standard.ingress import PortChoice
 from flyteapps_fake.standard.logs import tail_logs
 from flyteapps_fake.standard.operators.leases import LeaseStreams, steal
 from flyteapps_fake.standard.operators.local_cluster import LocalCluster
 from flyteapps_fake.standard.operators.reports import update_status
-from flyteapps_fake.standard.operators.waiting import leasable
+from flyteapps_fake.standard.operators.waiting import key_of_lease, leasable
 from flyteapps_fake.standard.past import Past
 from flyteapps_fake.standard.simulation.reactor import Reactor
+from flyteapps_fake.standard.state.sections import Apps, DeletedIds, Rest
 from flyteapps_fake.standard.watch import Event, app_scope, watch_scopes
 
 MAX_ID_REQUEST_BYTES = 1024
@@ -78,6 +80,7 @@ class Standard(Dialect):
             self._cluster = Reactor(self.state, self.secrets, self.scenarios, self.loads, timeline.floor)
         elif runs is not None:
             self._cluster = self.local_cluster = LocalCluster(self.state)
+        timeline.changes.sections.add(Apps(self.state, self._cluster), DeletedIds(self.state), Rest(self.state))
         self._lease_streams = LeaseStreams(self.state)
         self._last_read: AppRecord | None = None
         self._last_response = b""
@@ -282,6 +285,22 @@ class Standard(Dialect):
     def choose_ports(self, choose: PortChoice) -> None:
         """Let `choose` return the port of each app that is created from now on."""
         self.state.hosts.choose_port = choose
+
+    def entry_of(self, owner: Hashable) -> Entry | None:
+        """Return the place of the app that has the timer of an owner."""
+        key = key_of_lease(owner)
+        return Entry(STANDARD_APPS, key) if key is not None else None
+
+    def restored(self, entries: Sequence[Entry]) -> None:
+        """Go on from another state, in which these pieces differ."""
+        self._last_read = None
+        if self.state.history is not None:
+            self.state.history = kept(None, self.state.history.age)
+        for section, key in entries:
+            if section == STANDARD_APPS:
+                self._timeline.restored(key)
+                if self.local_cluster is not None:
+                    self.local_cluster.restored(key)
 
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from flyteidl2.app.app_definition_pb2 import App, Ingress, IngressConfig
 
-from flyteapps_fake.core.draws import drawn
+from flyteapps_fake.core.draws import Seed, drawn
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.hostnames import is_address, is_hostname, is_label, is_loopback
 from flyteapps_fake.core.settings import Settings
@@ -31,6 +31,20 @@ PortChoice = Callable[[Callable[[int], bool], Any], int]
 """Returns the port of an app by its key; it is handed a function that tells whether a port is another app's."""
 
 
+class AppHosts(NamedTuple):
+    """The hosts of an app.
+
+    `label`: its subdomain, where its public URL doesn't show it. `port`: its own, 0 for none.
+    """
+
+    hosts: tuple[str, ...] = ()
+    label: str = ""
+    port: int = 0
+
+
+NO_HOSTS = AppHosts()
+
+
 def drawn_port(is_taken: Callable[[int], bool], key: Any) -> int:
     """Return a port that isn't taken, the same for the same app unless it is. Raises RpcError if all are."""
     start = int.from_bytes(drawn(0, *key)[:4], "big") % len(PORTS)
@@ -41,7 +55,7 @@ def drawn_port(is_taken: Callable[[int], bool], key: Any) -> int:
     raise RpcError(Code.RESOURCE_EXHAUSTED, f"all ports from {PORTS[0]} to {PORTS[-1]} are taken: delete an app")
 
 
-def generated_subdomain(seed: int, key: AppKey, incarnation: int) -> str:
+def generated_subdomain(seed: int | Seed, key: AppKey, incarnation: int) -> str:
     """Return one DNS label, the same for the same seed, id and incarnation."""
     return f"{key.name.lower()}-{drawn(seed, *key, incarnation).hex()[:8]}"
 
@@ -63,9 +77,8 @@ class Hosts:
         self._port = settings.ingress_port
         self.choose_port: PortChoice = drawn_port
         """Chooses the port of a new app, where each has one of its own."""
-        self._ports: dict[AppKey, int] = {}
-        self._labels: dict[AppKey, str] = {}
-        """The subdomains of apps that have a port: its URL doesn't show them."""
+        self._taken: dict[AppKey, AppHosts] = {}
+        """By app, the hosts that it has."""
         self._planned: tuple[AppKey | None, str] = (None, "")
         """The app whose ingress was planned last, and its subdomain."""
 
@@ -73,7 +86,7 @@ class Hosts:
         """Return a copy, which changes by itself."""
         other = copy.copy(self)
         other._owners = dict(self._owners)
-        other._ports, other._labels = dict(self._ports), dict(self._labels)
+        other._taken = dict(self._taken)
         return other
 
     def serve_at(self, port: int) -> None:
@@ -114,12 +127,12 @@ class Hosts:
 
     def _url_by_port(self, key: AppKey) -> str:
         """Return the URL of the app's own port, which it keeps as long as it is there."""
-        port = self._ports.get(key) or self.choose_port(lambda port: f"localhost:{port}" in self._owners, key)
+        port = self.of(key).port or self.choose_port(lambda port: f"localhost:{port}" in self._owners, key)
         return f"http://localhost:{port}"
 
     def check(self, key: AppKey, ingress: Ingress) -> None:
         """Refuse a host that is another app's."""
-        self._check(key, self._hosts_of(ingress, self._labels.get(key, "")))
+        self._check(key, self._hosts_of(ingress, self.of(key).label))
 
     def _check(self, key: AppKey, hosts: list[str]) -> None:
         for host in hosts:
@@ -127,25 +140,37 @@ class Hosts:
             if owner != key:
                 raise RpcError(Code.FAILED_PRECONDITION, f"host {host} is taken by app {owner}")
 
-    def move(self, key: AppKey, old: Ingress | None, new: Ingress | None) -> None:
+    def move(self, key: AppKey, new: Ingress | None) -> None:
         """Release the old hosts, and take the new ones: those of the last plan, or with another vpc_url alone."""
-        label = self._labels.pop(key, "")
-        for host in self._hosts_of(old, label) if old is not None else ():
-            self._owners.pop(host, None)
-        self._ports.pop(key, None)
         if new is None:
+            self.put(key, None)
             return
+        label, port = self.of(key).label, 0
         if self._by_port:
             planned_for, planned = self._planned
-            self._labels[key] = label = planned if planned_for == key else label
-            self._ports[key] = urlsplit(new.public_url).port or 0
-        for host in self._hosts_of(new, label):
+            label = planned if planned_for == key else label
+            port = urlsplit(new.public_url).port or 0
+        self.put(key, AppHosts(tuple(self._hosts_of(new, label)), label, port))
+
+    def of(self, key: AppKey) -> AppHosts:
+        """Return the hosts that an app has."""
+        return self._taken.get(key, NO_HOSTS)
+
+    def put(self, key: AppKey, hosts: AppHosts | None) -> None:
+        """Release the hosts that an app has, and let it have these."""
+        for host in self.of(key).hosts:
+            self._owners.pop(host, None)
+        if hosts is None:
+            self._taken.pop(key, None)
+            return
+        self._taken[key] = hosts
+        for host in hosts.hosts:
             self._owners[host] = key
 
     def subdomain(self, key: AppKey, ingress: Ingress) -> str:
         """Return the subdomain of an app, generated or not."""
         public = urlsplit(ingress.public_url)
-        return self._labels.get(key) or self._host_of_public(public).partition(".")[0]
+        return self.of(key).label or self._host_of_public(public).partition(".")[0]
 
     def owner(self, host: str) -> AppKey | None:
         """Return the app that owns a host name (without port), or None."""

@@ -18,6 +18,7 @@ from flyteidl2.common.list_pb2 import ListRequest as Query
 from flyteidl2.common.list_pb2 import Sort
 
 from flyteapps_fake.core.call import Sees
+from flyteapps_fake.core.draws import Seed
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.protobuf import encode, field, uint_field
 from flyteapps_fake.core.validation import quoted
@@ -49,8 +50,8 @@ class Position(NamedTuple):
 class Tokens:
     """Opaque page tokens, each valid for one query, also of another plane with that seed: a token is a position."""
 
-    def __init__(self, seed: int) -> None:
-        self._secret = hashlib.sha256(f"page tokens of seed {seed}".encode()).digest()
+    def __init__(self, seed: Seed) -> None:
+        self._seed = seed
 
     def make(self, query: str, position: Position) -> str:
         """Return the token of a page of that query that begins after that position."""
@@ -74,7 +75,8 @@ class Tokens:
         return Position(values, AppKey(*key))
 
     def _mac(self, body: bytes) -> bytes:
-        return hmac.digest(self._secret, body, "sha256")[:16]
+        secret = hashlib.sha256(f"page tokens of seed {self._seed}".encode()).digest()
+        return hmac.digest(secret, body, "sha256")[:16]
 
 
 def list_apps(

@@ -6,6 +6,7 @@ Runs before validation.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from flyteapps_fake.core.call import Call
@@ -23,10 +24,12 @@ ENDPOINTS = re.compile(r"[0-9]{1,3}|localhost")
 class Organization:
     """The plane's own org: the configured one, or the first that a request names.
 
-    Without a configured one, an org that is only a piece of the endpoint's address is the plane's own, too.
+    Without a configured one, an org that is only a piece of the endpoint's address is the plane's own, too. `touch` is
+    called before it changes.
     """
 
-    def __init__(self, configured: str | None) -> None:
+    def __init__(self, configured: str | None, touch: Callable[[], None]) -> None:
+        self._touch = touch
         self._name = configured
         self._configured = configured is not None
 
@@ -37,7 +40,19 @@ class Organization:
 
     def settle(self) -> None:
         """Fix the org, which the first stored app does."""
-        self._name = self.name
+        if self._name is None:
+            self._touch()
+            self._name = self.name
+
+    @property
+    def decided(self) -> str:
+        """The org, "" as long as none is decided, or where it is configured."""
+        return "" if self._configured else self._name or ""
+
+    def decide(self, name: str) -> None:
+        """Take the org of a plane whose state is taken; a configured one stays."""
+        if not self._configured:
+            self._name = name or None
 
     def fill(self, call: Call[Any]) -> str:
         """Replace an empty org of the request by the plane's own; return the org that it names, "" for none."""
@@ -54,6 +69,7 @@ class Organization:
     def adopt(self, named: str) -> None:
         """Adopt the org of the first valid request that names one, unless it is longer than an org can be."""
         if not self._name and 0 < len(named) <= MAX_ADOPTED:
+            self._touch()
             self._name = named
 
     def require(self, org: str) -> None:

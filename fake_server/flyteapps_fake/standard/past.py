@@ -86,10 +86,10 @@ class Past:
         for key in self._undone:
             record = self._state.store.get(key)
             if record is not None:
-                hosts.move(key, record.parse_status().ingress, None)
+                hosts.move(key, None)
         for key, change in self._undone.items():
             if change.old is not None:
-                hosts.move(key, None, change.old.parse_status().ingress)
+                hosts.move(key, change.old.parse_status().ingress)
         key = hosts.resolve(request.ingress)
         return self._find(key) if key is not None else None
 

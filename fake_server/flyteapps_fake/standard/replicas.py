@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flyteapps_fake.core.draws import drawn
+from flyteapps_fake.core.draws import Seed, drawn
 from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 
@@ -34,6 +34,14 @@ class Replica(NamedTuple):
     life: Life
 
 
+class LivesImage(NamedTuple):
+    """The replicas of one app: how many have begun, those that run now, and the last that ended, the oldest first."""
+
+    begun: int
+    live: tuple[Life, ...]
+    ended: tuple[Life, ...]
+
+
 class _Lives:
     """The replicas of one app, the oldest first."""
 
@@ -48,7 +56,7 @@ class _Lives:
 class ReplicaBook:
     """The replicas of all apps."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: Seed) -> None:
         self._seed = seed
         self._lives: dict[AppKey, _Lives] = {}
 
@@ -65,6 +73,18 @@ class ReplicaBook:
         """Return the last replicas that ended, the oldest first."""
         lives = self._lives.get(record.key)
         return [self._replica(record, life) for life in lives.ended] if lives is not None else []
+
+    def image(self, key: AppKey) -> LivesImage | None:
+        """Return the replicas of an app, None where it has had none."""
+        lives = self._lives.get(key)
+        return LivesImage(lives.begun, lives.live, lives.ended) if lives is not None else None
+
+    def put(self, key: AppKey, image: LivesImage | None) -> None:
+        """Replace the replicas of an app."""
+        self._lives.pop(key, None)
+        if image is not None:
+            lives = self._lives[key] = _Lives()
+            lives.begun, lives.live, lives.ended = image
 
     def follow(self, old: AppRecord | None, new: AppRecord | None, now: int) -> None:
         """Follow a commit."""

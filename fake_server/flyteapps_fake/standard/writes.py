@@ -29,7 +29,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     _check_inputs(sent.spec)
     if state.store.get(key) is not None:
         raise RpcError(Code.ALREADY_EXISTS, f"app {key} already exists; Update changes it")
-    generated = generated_subdomain(state.settings.seed, key, state.next_incarnation(key))
+    generated = generated_subdomain(state.seed, key, state.next_incarnation(key))
     app = App(metadata=sent.metadata, spec=sent.spec)
     app.metadata.revision = 1
     if is_default(app):
@@ -52,7 +52,7 @@ def create(state: State, request: CreateRequest) -> AppKey:
     draft.append(condition, Cause.CREATE, now)
     state.organization.settle()
     record = state.commit(draft)
-    state.hosts.move(record.key, None, status.ingress)
+    state.hosts.move(record.key, status.ingress)
     return record.key
 
 
@@ -78,7 +78,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
             Code.ABORTED, f"{UNCHANGED} it changes nothing of app {key}, which is at revision {old.revision}"
         )
     app.metadata.revision = old.revision + 1
-    generated = generated_subdomain(state.settings.seed, key, old.incarnation)
+    generated = generated_subdomain(state.seed, key, old.incarnation)
     check_size(app, str(key))
     draft = Draft(old, app)
     before = old.parse_status().ingress
@@ -96,7 +96,7 @@ def update(state: State, request: UpdateRequest) -> AppKey:
         draft.last.message = state.pools.why_waiting(wanted)
         draft.touch()
     state.commit(draft)
-    state.hosts.move(old.key, before, ingress)
+    state.hosts.move(old.key, ingress)
     return old.key
 
 
@@ -118,7 +118,7 @@ def remove(state: State, old: AppRecord) -> None:
     """Remove an app in any state."""
     state.clock.tick()
     state.remove(old)
-    state.hosts.move(old.key, old.parse_status().ingress, None)
+    state.hosts.move(old.key, None)
 
 
 def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:

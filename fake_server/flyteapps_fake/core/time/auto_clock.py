@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from flyteapps_control.selection import NO_APP, AppName
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.timers import Timer, TimerQueue
 
@@ -44,6 +45,10 @@ class Planner(ABC):
     def named(self, key: Hashable) -> AppName:
         """Return the app's name, an empty one for a key that is no app's."""
         return NO_APP
+
+    def entry_of(self, owner: Hashable) -> Entry | None:
+        """Return the place of the piece of the state that has the timer of an owner; None for one that isn't kept."""
+        return None
 
     def awaits_report(self, key: Hashable) -> bool:
         """Return whether the state that a write of that app leads to is reported from outside, and not by a timer."""

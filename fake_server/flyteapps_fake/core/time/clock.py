@@ -38,6 +38,10 @@ class Clock(ABC):
         self._now = self.now() + TICK
         return self._now
 
+    def set(self, now: int) -> None:
+        """Set the clock to a time, back as well: of a plane that returns to another state."""
+        self._now = min(now, END)
+
     def jump(self, to: int) -> None:
         """Move the clock forward to `to`; never back."""
         self._now = max(self._now, min(to, END))
@@ -68,6 +72,10 @@ class RealtimeClock(Clock):
         """Return the nanoseconds since 1970."""
         self.jump(self._origin + int((self._real() - self._started) * self.speed * SECOND))
         return self._now
+
+    def set(self, now: int) -> None:
+        super().set(now)
+        self._origin, self._started = self._now, self._real()
 
     def real_seconds_until(self, due: int) -> float:
         """Return the real seconds until the clock shows `due`, 0 for a time in the past."""

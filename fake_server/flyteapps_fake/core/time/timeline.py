@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from flyteapps_control.selection import NO_APP, AppName
+from flyteapps_fake.core.draws import Seed
+from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time import forks
 from flyteapps_fake.core.time.auto_clock import AutoClock, Planner
@@ -60,7 +62,12 @@ class Timeline:
         self.mode = mode
         self.causes = Causes()
         """The cause of what happens now."""
-        self.timers = TimerQueue(self.causes)
+        self.speed = speed
+        self.seed = Seed(0)
+        """The seed of every random draw."""
+        self.changes = Changes()
+        """The changes of the plane's state."""
+        self.timers = TimerQueue(self.causes, self.changes, self._touch)
         self.fired = 0
         """Number of timers that have fired."""
         self._handlers: dict[str, _Handler] = {}
@@ -102,6 +109,12 @@ class Timeline:
             self.auto = AutoClock(planner, self.timers, self._real)
         elif self.mode == "realtime":
             self.holds = Holds(planner, self.timers, self._real)
+
+    def _touch(self, owner: Hashable) -> None:
+        """Record that the timer of an owner is about to change, where that is a part of a piece of the state."""
+        entry = self._planner.entry_of(owner) if self._planner is not None else None
+        if entry is not None:
+            self.changes.touch(*entry)
 
     def handle(
         self,
@@ -215,6 +228,20 @@ class Timeline:
             self.timers.cancel(owner)
             if self.auto is not None:
                 self.auto.written(owner)
+
+    def restored(self, key: Hashable) -> None:
+        """Record that an app is in another state now, without a write."""
+        if self.auto is not None:
+            self.auto.written(key)
+        if self.holds is not None:
+            self.holds.stepped(key)
+        for listener in self.on_change:
+            listener(key)
+
+    def clear(self) -> None:
+        """Cancel all timers, as the plane becomes a new one."""
+        for timer in self.timers.pending():
+            self.timers.cancel(timer.owner)
 
     def asked(self, key: Hashable) -> None:
         """Record that a client knows of that app without having changed it."""

@@ -6,10 +6,11 @@ No sleeping and no threads: the timeline decides when to look, and dispatches wh
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple
 
 from flyteapps_control.selection import AppName
+from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.time.causes import Causes
 
 MIN_CANCELLED = 64
@@ -95,13 +96,19 @@ class _Heap:
 
 
 class TimerQueue:
-    """Two heaps of timers, progress and background; at most one timer an owner."""
+    """Two heaps of timers, progress and background; at most one timer an owner.
 
-    def __init__(self, causes: Causes) -> None:
+    `touch` is called with an owner before its timer changes, where `changes` are wanted.
+    """
+
+    def __init__(self, causes: Causes, changes: Changes, touch: Callable[[Hashable], None]) -> None:
         self._causes = causes
+        self._changes = changes
+        self._touch = touch
         self._progress = _Heap()
         self._background = _Heap()
-        self._sequence = 0
+        self.scheduled = 0
+        """How many timers were scheduled so far."""
 
     def __len__(self) -> int:
         """Return how many timers are kept, cancelled ones included."""
@@ -130,15 +137,24 @@ class TimerQueue:
         last: bool = False,
     ) -> None:
         """Schedule a timer of that kind for `due`; it replaces the timer that its owner has."""
-        self.cancel(owner)
-        self._sequence += 1
+        if self._changes.on:
+            self._touch(owner)
+        self._drop(owner)
+        self.scheduled += 1
         call = self._causes.current.call
-        self._heap(progress).push(Timer(due, self._sequence, owner, kind, arguments, progress, last, call))
+        self._heap(progress).push(Timer(due, self.scheduled, owner, kind, arguments, progress, last, call))
 
     def cancel(self, owner: Hashable) -> None:
         """Cancel the owner's timer, if it has one."""
-        if self._progress.drop(owner) is None:
-            self._background.drop(owner)
+        if self._changes.on and owner in self:
+            self._touch(owner)
+        self._drop(owner)
+
+    def put(self, owner: Hashable, timer: Timer | None) -> None:
+        """Replace the owner's timer by one that it had before, or by none."""
+        self._drop(owner)
+        if timer is not None:
+            self._heap(timer.progress).push(timer)
 
     def pending(self) -> list[Timer]:
         """Return the timers that are not cancelled, the earliest first."""
@@ -154,6 +170,8 @@ class TimerQueue:
         first = self._background.first() if background_only else self._first()
         if first is None or first.due > until:
             return None
+        if self._changes.on:
+            self._touch(first.owner)
         self._heap(first.progress).drop(first.owner)
         return first
 
@@ -167,7 +185,13 @@ class TimerQueue:
 
     def take(self, owner: Hashable) -> Timer | None:
         """Remove and return the owner's progress timer out of turn, or None."""
+        if self._changes.on and owner in self._progress.owners:
+            self._touch(owner)
         return self._progress.drop(owner)
+
+    def _drop(self, owner: Hashable) -> None:
+        if self._progress.drop(owner) is None:
+            self._background.drop(owner)
 
     def _first(self) -> Timer | None:
         step, other = self._progress.first(), self._background.first()

@@ -92,7 +92,7 @@ class Operator:
         self._owners: dict[str, str] = {}
         """Resource names by pod name."""
         self._delay = cluster.settings.report_delay
-        self._choice = ScenarioChoice(scenarios, cluster.settings.app_scenarios, cluster.settings.seed)
+        self._choice = ScenarioChoice(scenarios, cluster.settings.app_scenarios, cluster.timeline.seed)
         handle = cluster.timeline.handle
         handle(REPORT, self._report, "the operator reports the next state of its rollout", self._named)
         handle(STOP_REPORT, self._rewrite_status, "the operator reports that it has stopped", self._named)
@@ -228,7 +228,7 @@ class Operator:
     def _draw(self, rollout: Rollout, number: int) -> float:
         """Return the draw of a choice, in [0, 1)."""
         words = (rollout.resource, rollout.generation, number)
-        return draws.fraction(self._cluster.settings.seed, "choice", *words)
+        return draws.fraction(self._cluster.timeline.seed, "choice", *words)
 
     def _schedule(self, rollout: Rollout, report: Report) -> None:
         rollout.delays_drawn += 1
@@ -236,7 +236,7 @@ class Operator:
         if rollout.first and self._delay is not None:
             delay, width = self._delay, 0
         key = (rollout.resource, rollout.generation, rollout.delays_drawn)
-        due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.settings.seed, *key)
+        due = self._cluster.clock.now() + delay + draws.jitter(width, self._cluster.timeline.seed, *key)
         last = report.phase in _OUTCOMES and not rollout.reached
         if last:
             due = max(due, rollout.written + self._floor)
@@ -331,7 +331,7 @@ class Operator:
         while len(own) < count:
             rollout.pods_started += 1
             key = (rollout.resource, rollout.generation, rollout.pods_started)
-            seed = draws.drawn(self._cluster.settings.seed, *key)
+            seed = draws.drawn(self._cluster.timeline.seed, *key)
             name = self._environment.pod_name(rollout.resource, rollout.generation, seed)
             own.append(Pod(name, rollout.generation, now, seed, rollout.runs))
         others = [] if alone else [pod for pod in pods if pod.generation != rollout.generation]

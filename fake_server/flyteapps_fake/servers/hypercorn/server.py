@@ -7,7 +7,6 @@ patched. Each change in this package answers something seen on hypercorn 0.18, a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import sys

@@ -20,6 +20,7 @@ from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.operators.own_cluster import OwnCluster
 from flyteapps_fake.standard.operators.reports import MAX_MESSAGE_BYTES, Report, report
 from flyteapps_fake.standard.replicas import Replica
+from flyteapps_fake.standard.simulation.reactor import SimulatedApp
 from flyteapps_fake.standard.watch import Event, app_scope
 
 LAST_REPORT = "last report"
@@ -115,6 +116,19 @@ class LocalCluster:
         unheard, self._unheard = self._unheard, {}
         for key in unheard:
             changed(key)
+
+    def image(self, key: AppKey) -> SimulatedApp:
+        """Return what is kept of an app: the name of the cluster that it plays for it; the rest are processes."""
+        return SimulatedApp(played_cluster=self._leases.played(key))
+
+    def put(self, key: AppKey, image: SimulatedApp) -> None:
+        """Replace what is kept of an app."""
+        self._leases.play(key, image.played_cluster)
+
+    def restored(self, key: AppKey) -> None:
+        """React to another state of an app."""
+        self.logs.drop(key)
+        self._tell(key)
 
     def _tell(self, key: AppKey) -> None:
         if self._changed is not None:

@@ -33,6 +33,16 @@ class OwnCluster:
         """Return whether the cluster holds the app."""
         return record.cluster == self._names.get(record.key, self._name)
 
+    def played(self, key: AppKey) -> str:
+        """Return the name under which it has an app, where that is another than its own; "" for its own."""
+        return self._names.get(key, "")
+
+    def play(self, key: AppKey, name: str) -> None:
+        """Let it have an app under that name, "" for its own."""
+        self._names.pop(key, None)
+        if name:
+            self._names[key] = name
+
     def forget(self, key: AppKey) -> None:
         """Forget the name that it had for an app."""
         self._names.pop(key, None)

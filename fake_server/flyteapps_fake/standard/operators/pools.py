@@ -6,6 +6,7 @@ plane's own cluster serves whatever no other cluster has come for: no app waits 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -44,45 +45,53 @@ def _short(name: str) -> str:
 
 
 class Pools:
-    """The clusters of each pool, those that have opened a Lease stream, and those that let leases run out."""
+    """The clusters of each pool, those that have opened a Lease stream, and those that let leases run out.
 
-    def __init__(self, settings: Settings) -> None:
+    `touch` is called before either changes.
+    """
+
+    def __init__(self, settings: Settings, touch: Callable[[], None]) -> None:
+        self._touch = touch
         self._configured = settings.pools_served()
         self._serves_all = settings.serves_all
         self._own = settings.own_cluster
         self._served = frozenset(self.served_by(self._own)) if self._own else frozenset[Wanted]()
-        self._come: dict[str, None] = {}
+        self.come_clusters: dict[str, None] = {}
         """The clusters that have come, the oldest first."""
-        self._lapses: dict[str, int] = {}
+        self.lapse_counts: dict[str, int] = {}
         """By cluster, the leases that have run out since it acknowledged one; the first to lapse comes first."""
 
     def come(self, cluster: str) -> None:
         """Record a cluster that leases: the plane's own leaves it the apps that name it, or a pool of its name."""
-        if self._serves_all and cluster not in (self._own, DEFAULT_POOL):
-            self._come[_short(cluster)] = None
-            if len(self._come) > MAX_CLUSTERS:
-                del self._come[next(iter(self._come))]
+        if self._serves_all and cluster not in (self._own, DEFAULT_POOL) and _short(cluster) not in self.come_clusters:
+            self._touch()
+            self.come_clusters[_short(cluster)] = None
+            if len(self.come_clusters) > MAX_CLUSTERS:
+                del self.come_clusters[next(iter(self.come_clusters))]
 
     def lapsed(self, cluster: str) -> None:
         """Count a lease that the cluster let run out."""
-        self._lapses[_short(cluster)] = self.lapses(cluster) + 1
-        if len(self._lapses) > MAX_CLUSTERS:
-            del self._lapses[next(iter(self._lapses))]
+        self._touch()
+        self.lapse_counts[_short(cluster)] = self.lapses(cluster) + 1
+        if len(self.lapse_counts) > MAX_CLUSTERS:
+            del self.lapse_counts[next(iter(self.lapse_counts))]
 
     def acknowledged(self, cluster: str) -> None:
         """Forget the leases that the cluster let run out before."""
-        self._lapses.pop(_short(cluster), None)
+        if self.lapse_counts and _short(cluster) in self.lapse_counts:
+            self._touch()
+            del self.lapse_counts[_short(cluster)]
 
     def lapses(self, cluster: str) -> int:
         """Return how many leases the cluster let run out since it acknowledged one."""
-        return self._lapses.get(_short(cluster), 0)
+        return self.lapse_counts.get(_short(cluster), 0)
 
     def own_as(self, wanted: Wanted) -> str:
         """Return the name under which the plane's own cluster takes an app that wants that; "" if it doesn't."""
         kind, name = wanted
         if wanted in self._served:
             return self._own
-        if not self._serves_all or _short(name) in self._come:
+        if not self._serves_all or _short(name) in self.come_clusters:
             return ""
         return name if kind == "cluster" else self._own
 

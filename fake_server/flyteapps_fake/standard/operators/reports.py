@@ -104,7 +104,7 @@ def report(state: State, record: AppRecord, reported: Report) -> AppRecord:
         draft.status.assigned_cluster = ""
     committed = state.commit(draft)
     if reported.vpc_url:
-        state.hosts.move(record.key, record.parse_status().ingress, draft.status.ingress)
+        state.hosts.move(record.key, draft.status.ingress)
     return committed
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from sortedcontainers import SortedList
 
@@ -24,14 +25,26 @@ def leasable(record: AppRecord) -> bool:
     return not record.cluster and should_run(record.desired_state)
 
 
-def lease_timer(key: AppKey) -> Hashable:
+class LeaseOf(NamedTuple):
+    """The owner of the timer of an app's lease."""
+
+    app: AppKey
+
+
+def lease_timer(key: AppKey) -> LeaseOf:
     """Return the owner of the timer of the app's lease."""
-    return "lease", key
+    return LeaseOf(key)
 
 
-def app_of_lease(owner: tuple[str, AppKey]) -> AppName:
+def app_of_lease(owner: LeaseOf) -> AppName:
     """Return the app whose lease that owner of a timer stands for."""
-    return owner[1].named()
+    return owner.app.named()
+
+
+def key_of_lease(owner: Hashable) -> AppKey | None:
+    """Return the app that an owner of a timer is, or whose lease it stands for; None for any other owner."""
+    app = owner.app if isinstance(owner, LeaseOf) else owner
+    return app if isinstance(app, AppKey) else None
 
 
 class Waiting:

@@ -7,6 +7,7 @@ as a cluster that comes over the wire would.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from flyteapps_control.loads import LoadTable
 from flyteapps_fake.core import draws
@@ -14,13 +15,13 @@ from flyteapps_fake.core.lifecycle import traits_of
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.book import ScenarioBook
-from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.choice import ScenarioChoice, StartImage
 from flyteapps_fake.simulation.files.builtin import IDLE, WAKE, situation
 from flyteapps_fake.simulation.load import steps_down, steps_up
 from flyteapps_fake.simulation.scenarios import Step
 from flyteapps_fake.simulation.step_logs import StepLog
 from flyteapps_fake.standard.apps import AppKey, AppRecord
-from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.commits import STANDARD_APPS, State
 from flyteapps_fake.standard.operators.own_cluster import OwnCluster
 from flyteapps_fake.standard.operators.reports import Report, report
 from flyteapps_fake.standard.simulation.runs import Run, run_of
@@ -28,6 +29,16 @@ from flyteapps_fake.standard.watch import Event, app_scope
 
 STEP, IDLE_CHECK = "step", "idle-check"
 """The kinds of timers of the simulated cluster."""
+
+
+class SimulatedApp(NamedTuple):
+    """The part of one app that the simulated cluster has; nothing, by default."""
+
+    run: Run | None = None
+    start: StartImage | None = None
+    step_logs: tuple[StepLog, ...] = ()
+    played_cluster: str = ""
+    """The name under which it has the app, where that is another than its own."""
 
 
 class Reactor:
@@ -43,7 +54,7 @@ class Reactor:
         """Nanoseconds of virtual time at least between a write and the state that it leads to."""
         self._report_delay = state.settings.report_delay
         """Nanoseconds before the first report on a change; None for those of its scenario."""
-        self._choice = ScenarioChoice(scenarios, state.settings.app_scenarios, state.settings.seed)
+        self._choice = ScenarioChoice(scenarios, state.settings.app_scenarios, state.seed)
         self._leases = OwnCluster(state)
         self._runs: dict[Hashable, Run] = {}
         state.timeline.handle(STEP, self._step_due, "the simulated cluster reports its next state", AppKey.named)
@@ -82,6 +93,7 @@ class Reactor:
         record = self._state.store.get(key)
         if run is None or record is None or not traits_of(record.status).serves:
             return
+        self._touch(key)
         run.requested_at = self._state.clock.now()
         if not record.replicas and key not in self._state.timers:
             self._wake(record, run)
@@ -94,10 +106,35 @@ class Reactor:
         timer = self._state.timers.get(key)
         if timer is not None and timer.kind != IDLE_CHECK:
             return
+        self._touch(key)
         self._state.timers.cancel(key)
         if record.replicas:
             run.requested_at = self._state.clock.now()
         self._rest(record, run)
+
+    def image(self, key: AppKey) -> SimulatedApp:
+        """Return an immutable picture of what the cluster has of an app."""
+        run = self._runs.get(key)
+        return SimulatedApp(
+            run.copied() if run is not None else None,
+            self._choice.image(key),
+            tuple(self._state.step_logs.of(key)),
+            self._leases.played(key),
+        )
+
+    def put(self, key: AppKey, image: SimulatedApp) -> None:
+        """Replace what the cluster has of an app."""
+        self._runs.pop(key, None)
+        if image.run is not None:
+            self._runs[key] = image.run.copied()
+        self._choice.put(key, image.start)
+        self._state.step_logs.put(key, image.step_logs)
+        self._leases.play(key, image.played_cluster)
+
+    def _touch(self, key: AppKey) -> None:
+        """Record that what the cluster has of an app is about to change without a commit."""
+        if self._state.changes.on:
+            self._state.changes.touch(STANDARD_APPS, key)
 
     def _drop(self, key: AppKey) -> None:
         if self._runs.pop(key, None) is not None:
@@ -105,7 +142,7 @@ class Reactor:
 
     def _start(self, record: AppRecord) -> None:
         run = self._runs[record.key] = run_of(
-            record, self._state.clock.now(), self._choice, self._secrets, self._state.settings.seed
+            record, self._state.clock.now(), self._choice, self._secrets, self._state.seed
         )
         self._go_on(record, run)
 
@@ -141,7 +178,7 @@ class Reactor:
     def _plan(self, record: AppRecord, run: Run, step: Step, delay: int, jitter: int = 0) -> None:
         run.drawn += 1
         words = (*record.key, record.incarnation, record.revision, run.drawn)
-        due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.settings.seed, *words)
+        due = self._state.clock.now() + delay + draws.jitter(jitter, self._state.seed, *words)
         last = traits_of(step.status).terminal and not run.reached
         if last:
             due = max(due, run.written + self._floor)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
 from flyteapps_fake.core import draws
+from flyteapps_fake.core.draws import Seed
 from flyteapps_fake.core.lifecycle import should_run
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.validation import quoted
@@ -26,7 +27,7 @@ class Run:
     revision: int
     incarnation: int
     bounds: Bounds
-    seed: int
+    seed: Seed
     """The seed of the choices."""
     progress: Progress
     materialized: MaterializedInputs | None
@@ -47,6 +48,10 @@ class Run:
     reached: bool = False
     """Whether it has reached a terminal state."""
 
+    def copied(self) -> Run:
+        """Return a run that goes on from here by itself."""
+        return replace(self, progress=self.progress.copied())
+
     def is_of(self, record: AppRecord) -> bool:
         """Return whether the run is of that revision of the app."""
         return (self.incarnation, self.revision) == (record.incarnation, record.revision)
@@ -64,7 +69,7 @@ class Run:
         self.progress = Progress(steps)
 
 
-def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets, seed: int) -> Run:
+def run_of(record: AppRecord, written: int, choice: ScenarioChoice, secrets: Secrets, seed: Seed) -> Run:
     """Return the run of a new revision."""
     app = record.parse_front()
     steps, reason = _program(record, app, choice, secrets)

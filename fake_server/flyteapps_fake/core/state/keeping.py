@@ -1,0 +1,166 @@
+"""The keeping of a plane's state: snapshots, resets, documents. One object a plane, entered under its lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
+from flyteapps_fake.core.dialect import Dialect
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.state.document import FORMAT, check_head, document_of, pieces
+from flyteapps_fake.core.state.marks import Mark
+from flyteapps_fake.core.state.sections import Entry
+from flyteapps_fake.core.time.timeline import Timeline
+
+MAX_SNAPSHOTS = 100
+"""Snapshots of a plane: each keeps what was replaced since."""
+
+
+class Keeping:
+    """The state of one plane as a whole. `name`: of its dialect. `wall`: returns the wall clock."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        timeline: Timeline,
+        name: str,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._dialect = dialect
+        self._name = name
+        self._timeline = timeline
+        self._changes = timeline.changes
+        self._wall = wall
+        self._start = timeline.clock.now()
+        self._snapshots: dict[str, tuple[Mark, PlaneTime]] = {}
+
+    # ---- snapshots
+
+    def take(self, name: str) -> None:
+        """Make a snapshot; one of that name is replaced. Raises ValueError for one too many."""
+        if name not in self._snapshots and len(self._snapshots) >= MAX_SNAPSHOTS:
+            raise ValueError(f"a plane has at most {MAX_SNAPSHOTS} snapshots: drop one")
+        if name in self._snapshots:
+            self.drop(name)
+        self._snapshots[name] = self._changes.mark(), self.time()
+
+    def restore(self, name: str) -> int:
+        """Return to a snapshot, which stays; return how many pieces differed. Raises KeyError for an unknown one."""
+        mark, then = self._snapshot(name)
+        self.end_streams("the plane was restored to the snapshot " + name)
+        changed = self._changes.restore(mark)
+        self._set_time(then)
+        self._settled(changed)
+        return len(changed)
+
+    def names(self) -> list[str]:
+        """Return the names of the snapshots, the oldest first."""
+        return [*self._snapshots]
+
+    def drop(self, name: str) -> None:
+        """Forget a snapshot. Raises KeyError for an unknown one."""
+        self._changes.drop(self._snapshot(name)[0])
+        del self._snapshots[name]
+
+    def _snapshot(self, name: str) -> tuple[Mark, PlaneTime]:
+        if name not in self._snapshots:
+            known = ", ".join(self._snapshots) or "none"
+            raise KeyError(f"there is no snapshot {name!r}; there are: {known}")
+        return self._snapshots[name]
+
+    # ---- resets and documents
+
+    def reset(self, project: str | None = None, seed: int | None = None) -> int:
+        """Make the plane, or a project of it, as new; return how many pieces there were.
+
+        `seed`: that of the draws from now on, of the whole plane alone. Raises ValueError.
+        """
+        if project is not None and seed is not None:
+            raise ValueError("a seed is the plane's: reset all of it, or leave the seed out")
+        what = "the plane was reset" if project is None else f"the project {project} was reset"
+        self.end_streams(what, project)
+        gone = [
+            Entry(section.name, key)
+            for section in self._changes.sections
+            for key in (section.keys() if project is None else section.within(project))
+        ]
+        for entry in gone:
+            self._changes.replace(entry, None)
+        if project is None:
+            self._timeline.clear()
+            if seed is not None:
+                self._timeline.seed.value = seed
+            if self._timeline.mode != "realtime":
+                self._timeline.clock.set(self._start)
+        self._settled(gone)
+        return len(gone)
+
+    def document(self) -> PlaneState:
+        """Return the document of the plane's state."""
+        head = PlaneState(format=FORMAT, dialect=self._name, written_by=written_by(), time=self.time())
+        return document_of(self._changes.sections, head)
+
+    def load(self, document: PlaneState, *, passes: bool = True) -> int:
+        """Replace the plane's state by that of a document; return how many pieces it has. Raises WrongState.
+
+        `passes`: whether the time since it was written counts, on a clock that is realtime.
+        """
+        check_head(document, self._name)
+        found = {Entry(section, key): image for section, key, image in pieces(document, self._changes.sections)}
+        self.end_streams("the plane has taken another state")
+        before = [Entry(section.name, key) for section in self._changes.sections for key in section.keys()]  # noqa: SIM118
+        self._timeline.seed.value = document.time.seed
+        for entry in before:
+            if entry not in found:
+                self._changes.replace(entry, None)
+        for entry, image in found.items():
+            self._changes.replace(entry, image)
+        self._set_time(document.time, passes=passes, loaded=True)
+        self._settled([*before, *found])
+        return len(found)
+
+    # ---- time
+
+    def time(self) -> PlaneTime:
+        """Return the plane's time."""
+        return PlaneTime(
+            now=self._timeline.clock.now(),
+            wall=self._wall(),
+            scheduled=self._timeline.timers.scheduled,
+            seed=self._timeline.seed.value,
+        )
+
+    def _set_time(self, then: PlaneTime, *, passes: bool = True, loaded: bool = False) -> None:
+        timeline = self._timeline
+        timeline.seed.value = then.seed
+        timeline.timers.scheduled = then.scheduled
+        if timeline.mode != "realtime":
+            timeline.clock.set(then.now)
+        elif loaded:
+            passed = max(0, self._wall() - then.wall) if passes else 0
+            timeline.clock.set(then.now + round(passed * timeline.speed))
+
+    # ---- what follows
+
+    def end_streams(self, why: str, project: str | None = None) -> None:
+        """End the open streams, or those that see a project, with UNAVAILABLE: their clients come back."""
+        error = RpcError(Code.UNAVAILABLE, f"{why}: open the stream again")
+        for stream in self._dialect.streams.all():
+            if project is None or stream.app.project in ("", project):
+                stream.end(error)
+
+    def _settled(self, changed: Iterable[Entry]) -> None:
+        """Let the plane go on from another state."""
+        self._dialect.restored(list(changed))
+        self._timeline.scheduled()
+
+
+def written_by() -> str:
+    """Return the version of flyteapps, for documents."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("flyteapps")
+    except PackageNotFoundError:
+        return "of a source tree"

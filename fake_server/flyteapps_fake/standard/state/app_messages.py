@@ -1,0 +1,264 @@
+"""An app of the standard dialect as a message of a plane's state, and back."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple, cast
+
+from flyteidl2.app.app_definition_pb2 import MaterializedInputs
+
+from flyteapps_control.v1 import state_pb2 as pb
+from flyteapps_fake.core.draws import Seed
+from flyteapps_fake.core.time.timers import Timer
+from flyteapps_fake.simulation.admission import Bounds
+from flyteapps_fake.simulation.choice import Start, StartImage
+from flyteapps_fake.simulation.given import Given
+from flyteapps_fake.simulation.step_logs import StepLog
+from flyteapps_fake.simulation.stored_steps import encoded_steps, frames_of, progress_of, step_of, step_state
+from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.conditions import History
+from flyteapps_fake.standard.ingress import AppHosts
+from flyteapps_fake.standard.operators.leases import LEASE_EXPIRY
+from flyteapps_fake.standard.operators.local_cluster import LAST_REPORT
+from flyteapps_fake.standard.operators.reports import Report
+from flyteapps_fake.standard.operators.waiting import lease_timer
+from flyteapps_fake.standard.replicas import Life, LivesImage
+from flyteapps_fake.standard.simulation.reactor import STEP, SimulatedApp
+from flyteapps_fake.standard.simulation.runs import Run
+
+
+class AppImage(NamedTuple):
+    """An app with all that belongs to it: `timers`, its own and that of its lease; `simulated`: in the own cluster."""
+
+    record: AppRecord
+    hosts: AppHosts
+    lives: LivesImage | None
+    timers: tuple[Timer, ...]
+    simulated: SimulatedApp
+
+
+def app_message(key: AppKey, image: AppImage) -> pb.StandardApp:
+    """Return an app as a message."""
+    record, simulated = image.record, image.simulated
+    message = pb.StandardApp(
+        org=key.org,
+        project=key.project,
+        domain=key.domain,
+        name=key.name,
+        incarnation=record.incarnation,
+        app=record.front,
+        status=record.status_bytes,
+        conditions=record.history.encoded,
+        condition_count=len(record.history),
+        last_condition_bytes=record.history.last_bytes,
+        deployment_status=record.status,
+        substate=record.substate,
+        counter=record.counter,
+        changed_at=record.changed_at,
+        deployment=record.deployment,
+        desired_state=record.desired_state,
+        revision=record.revision,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        cluster=record.cluster,
+        lease=record.lease,
+        replicas=record.replicas,
+        wanted_kind=record.wanted[0],
+        wanted_name=record.wanted[1],
+        hosts=pb.AppHosts(hosts=image.hosts.hosts, subdomain=image.hosts.label, port=image.hosts.port),
+        timers=[_timer_message(timer) for timer in image.timers],
+        played_cluster=simulated.played_cluster,
+    )
+    if image.lives is not None:
+        history = message.replica_history
+        history.begun = image.lives.begun
+        history.live.extend(map(_life_message, image.lives.live))
+        history.ended.extend(map(_life_message, image.lives.ended))
+    if simulated.run is not None:
+        _fill_run(message.run, simulated.run)
+    if simulated.start is not None:
+        message.start.CopyFrom(start_message(simulated.start))
+    message.step_logs.extend(map(step_log_message, simulated.step_logs))
+    return message
+
+
+def app_image(message: pb.StandardApp, seed: Seed) -> tuple[AppKey, AppImage]:
+    """Return the app in a message. Raises ValueError for one that can't be."""
+    key = AppKey(message.org, message.project, message.domain, message.name).interned()
+    if not all(key):
+        raise ValueError("an app has no org, project, domain or name")
+    record = AppRecord.of_fields(
+        {
+            "key": key,
+            "incarnation": message.incarnation,
+            "front": message.app,
+            "status_bytes": message.status,
+            "history": History(message.conditions, message.condition_count, message.last_condition_bytes),
+            "status": message.deployment_status,
+            "substate": message.substate,
+            "counter": message.counter,
+            "changed_at": message.changed_at,
+            "deployment": message.deployment,
+            "desired_state": message.desired_state,
+            "revision": message.revision,
+            "created_at": message.created_at,
+            "updated_at": message.updated_at,
+            "cluster": sys.intern(message.cluster),
+            "lease": message.lease,
+            "replicas": message.replicas,
+            "wanted": (sys.intern(message.wanted_kind), sys.intern(message.wanted_name)),
+        }
+    )
+    hosts = AppHosts(tuple(message.hosts.hosts), message.hosts.subdomain, message.hosts.port)
+    lives = None
+    if message.HasField("replica_history"):
+        history = message.replica_history
+        lives = LivesImage(history.begun, tuple(map(_life, history.live)), tuple(map(_life, history.ended)))
+    simulated = SimulatedApp(
+        _run(key, message.run, seed) if message.HasField("run") else None,
+        start_image(key, message.start) if message.HasField("start") else None,
+        tuple(map(step_log_of, message.step_logs)),
+        message.played_cluster,
+    )
+    return key, AppImage(record, hosts, lives, tuple(_timer(key, each) for each in message.timers), simulated)
+
+
+def _life_message(life: Life) -> pb.ReplicaLife:
+    return pb.ReplicaLife(number=life.number, revision=life.revision, began=life.began, ended=life.ended)
+
+
+def _life(message: pb.ReplicaLife) -> Life:
+    ended = message.ended if message.HasField("ended") else None
+    return Life(message.number, message.revision, message.began, ended)
+
+
+def _timer_message(timer: Timer) -> pb.TimerState:
+    message = pb.TimerState(
+        kind=timer.kind,
+        due=timer.due,
+        sequence=timer.sequence,
+        progress=timer.progress,
+        last=timer.last,
+        call=timer.call,
+    )
+    if timer.kind == LEASE_EXPIRY:
+        message.of_lease = True
+        message.cluster = timer.arguments[1]
+    elif timer.kind == STEP:
+        message.incarnation, message.revision, step = timer.arguments
+        message.step.CopyFrom(step_state(step))
+    elif timer.kind == LAST_REPORT:
+        reported: Report = timer.arguments[0]
+        message.report.CopyFrom(
+            pb.ReportState(
+                cluster=reported.cluster,
+                status=reported.status,
+                substate=reported.substate,
+                message=reported.message,
+                replicas=reported.replicas,
+                namespace=reported.namespace,
+            )
+        )
+    return message
+
+
+def _timer(key: AppKey, message: pb.TimerState) -> Timer:
+    owner = lease_timer(key) if message.of_lease else key
+    arguments: tuple[object, ...] = ()
+    if message.of_lease:
+        arguments = key, message.cluster
+    elif message.HasField("step"):
+        arguments = message.incarnation, message.revision, step_of(message.step)
+    elif message.HasField("report"):
+        given = message.report
+        namespace = given.namespace if given.HasField("namespace") else None
+        reported = Report(
+            given.cluster, given.status, given.substate, given.message, given.replicas, namespace=namespace
+        )
+        arguments = (reported,)
+    return Timer(
+        message.due, message.sequence, owner, message.kind, arguments, message.progress, message.last, message.call
+    )
+
+
+def _fill_run(message: pb.Run, run: Run) -> None:
+    message.MergeFrom(
+        pb.Run(
+            revision=run.revision,
+            incarnation=run.incarnation,
+            steps=encoded_steps(run.progress.steps),
+            frames=frames_of(run.progress),
+            draws=run.progress.draws,
+            materialized=run.materialized.SerializeToString() if run.materialized is not None else None,
+            written=run.written,
+            reason=run.reason,
+            counter=run.counter,
+            drawn=run.drawn,
+            requested_at=run.requested_at,
+            loaded=run.loaded,
+            fresh=run.fresh,
+            reached=run.reached,
+            minimum=run.bounds.minimum,
+            maximum=run.bounds.maximum,
+            scaledown=run.bounds.scaledown,
+            target=run.bounds.target,
+        )
+    )
+
+
+def _run(key: AppKey, message: pb.Run, seed: Seed) -> Run:
+    materialized = None
+    if message.HasField("materialized"):
+        materialized = MaterializedInputs.FromString(message.materialized)
+    return Run(
+        key=key,
+        revision=message.revision,
+        incarnation=message.incarnation,
+        bounds=Bounds(message.minimum, message.maximum, message.scaledown, message.target),
+        seed=seed,
+        progress=progress_of(message.steps, list(message.frames), message.draws),
+        materialized=materialized,
+        written=message.written,
+        reason=message.reason,
+        counter=message.counter,
+        drawn=message.drawn,
+        requested_at=message.requested_at,
+        loaded=message.loaded,
+        fresh=message.fresh,
+        reached=message.reached,
+    )
+
+
+def start_message(image: StartImage) -> pb.ScenarioStart:
+    """Return the last start of an app as a message."""
+    start, given = image
+    message = pb.ScenarioStart(number=start.number, base=start.base, scenario=start.scenario)
+    version: Any = start.version
+    message.version.extend(cast("tuple[int, ...]", version) if isinstance(version, tuple) else (version,))
+    if given is not None:
+        message.known = True
+        message.reason, message.detail, message.own = given.reason, given.detail, given.own
+    return message
+
+
+def start_image(key: AppKey, message: pb.ScenarioStart) -> StartImage:
+    """Return the last start of an app in a message."""
+    version: tuple[int, ...] | int = tuple(message.version)
+    if len(version) == 1:
+        version = version[0]
+    start = Start(message.number, version, message.base, message.scenario, key.named())
+    given = None
+    if message.known:
+        given = Given(key.named(), message.scenario, None, message.reason, message.detail, message.own)
+    return StartImage(start, given)
+
+
+def step_log_message(log: StepLog) -> pb.StepLogState:
+    """Return the lines of a step as a message."""
+    return pb.StepLogState(at=log.at, replicas=sorted(map(str, log.replicas)), lines=log.texts, condition=log.condition)
+
+
+def step_log_of(message: pb.StepLogState) -> StepLog:
+    """Return the lines of a step in a message."""
+    replicas = frozenset(int(each) if each.isdecimal() else each for each in message.replicas)
+    return StepLog(message.at, replicas, tuple(message.lines), message.condition)

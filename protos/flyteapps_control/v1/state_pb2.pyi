@@ -1,0 +1,350 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PlaneState(_message.Message):
+    __slots__ = ("format", "dialect", "written_by", "time", "standard_plane", "standard_apps", "deleted_ids")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    DIALECT_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_BY_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    STANDARD_PLANE_FIELD_NUMBER: _ClassVar[int]
+    STANDARD_APPS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_IDS_FIELD_NUMBER: _ClassVar[int]
+    format: int
+    dialect: str
+    written_by: str
+    time: PlaneTime
+    standard_plane: StandardPlane
+    standard_apps: _containers.RepeatedCompositeFieldContainer[StandardApp]
+    deleted_ids: _containers.RepeatedCompositeFieldContainer[DeletedIds]
+    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ...) -> None: ...
+
+class PlaneTime(_message.Message):
+    __slots__ = ("now", "wall", "scheduled", "seed")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    WALL_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULED_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    now: int
+    wall: int
+    scheduled: int
+    seed: int
+    def __init__(self, now: _Optional[int] = ..., wall: _Optional[int] = ..., scheduled: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class StandardPlane(_message.Message):
+    __slots__ = ("org", "clusters", "lapses")
+    class LapsesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ORG_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    LAPSES_FIELD_NUMBER: _ClassVar[int]
+    org: str
+    clusters: _containers.RepeatedScalarFieldContainer[str]
+    lapses: _containers.ScalarMap[str, int]
+    def __init__(self, org: _Optional[str] = ..., clusters: _Optional[_Iterable[str]] = ..., lapses: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class DeletedIds(_message.Message):
+    __slots__ = ("digest", "incarnation")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    incarnation: int
+    def __init__(self, digest: _Optional[bytes] = ..., incarnation: _Optional[int] = ...) -> None: ...
+
+class StandardApp(_message.Message):
+    __slots__ = ("org", "project", "domain", "name", "incarnation", "app", "status", "conditions", "condition_count", "last_condition_bytes", "deployment_status", "substate", "counter", "changed_at", "deployment", "desired_state", "revision", "created_at", "updated_at", "cluster", "lease", "replicas", "wanted_kind", "wanted_name", "hosts", "replica_history", "timers", "run", "start", "step_logs", "played_cluster")
+    ORG_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_CONDITION_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_STATUS_FIELD_NUMBER: _ClassVar[int]
+    SUBSTATE_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    DESIRED_STATE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    LEASE_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    WANTED_KIND_FIELD_NUMBER: _ClassVar[int]
+    WANTED_NAME_FIELD_NUMBER: _ClassVar[int]
+    HOSTS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_HISTORY_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STEP_LOGS_FIELD_NUMBER: _ClassVar[int]
+    PLAYED_CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    org: str
+    project: str
+    domain: str
+    name: str
+    incarnation: int
+    app: bytes
+    status: bytes
+    conditions: bytes
+    condition_count: int
+    last_condition_bytes: int
+    deployment_status: int
+    substate: int
+    counter: int
+    changed_at: int
+    deployment: str
+    desired_state: int
+    revision: int
+    created_at: int
+    updated_at: int
+    cluster: str
+    lease: int
+    replicas: int
+    wanted_kind: str
+    wanted_name: str
+    hosts: AppHosts
+    replica_history: ReplicaHistory
+    timers: _containers.RepeatedCompositeFieldContainer[TimerState]
+    run: Run
+    start: ScenarioStart
+    step_logs: _containers.RepeatedCompositeFieldContainer[StepLogState]
+    played_cluster: str
+    def __init__(self, org: _Optional[str] = ..., project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ..., incarnation: _Optional[int] = ..., app: _Optional[bytes] = ..., status: _Optional[bytes] = ..., conditions: _Optional[bytes] = ..., condition_count: _Optional[int] = ..., last_condition_bytes: _Optional[int] = ..., deployment_status: _Optional[int] = ..., substate: _Optional[int] = ..., counter: _Optional[int] = ..., changed_at: _Optional[int] = ..., deployment: _Optional[str] = ..., desired_state: _Optional[int] = ..., revision: _Optional[int] = ..., created_at: _Optional[int] = ..., updated_at: _Optional[int] = ..., cluster: _Optional[str] = ..., lease: _Optional[int] = ..., replicas: _Optional[int] = ..., wanted_kind: _Optional[str] = ..., wanted_name: _Optional[str] = ..., hosts: _Optional[_Union[AppHosts, _Mapping]] = ..., replica_history: _Optional[_Union[ReplicaHistory, _Mapping]] = ..., timers: _Optional[_Iterable[_Union[TimerState, _Mapping]]] = ..., run: _Optional[_Union[Run, _Mapping]] = ..., start: _Optional[_Union[ScenarioStart, _Mapping]] = ..., step_logs: _Optional[_Iterable[_Union[StepLogState, _Mapping]]] = ..., played_cluster: _Optional[str] = ...) -> None: ...
+
+class AppHosts(_message.Message):
+    __slots__ = ("hosts", "subdomain", "port")
+    HOSTS_FIELD_NUMBER: _ClassVar[int]
+    SUBDOMAIN_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    hosts: _containers.RepeatedScalarFieldContainer[str]
+    subdomain: str
+    port: int
+    def __init__(self, hosts: _Optional[_Iterable[str]] = ..., subdomain: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
+
+class ReplicaHistory(_message.Message):
+    __slots__ = ("begun", "live", "ended")
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    begun: int
+    live: _containers.RepeatedCompositeFieldContainer[ReplicaLife]
+    ended: _containers.RepeatedCompositeFieldContainer[ReplicaLife]
+    def __init__(self, begun: _Optional[int] = ..., live: _Optional[_Iterable[_Union[ReplicaLife, _Mapping]]] = ..., ended: _Optional[_Iterable[_Union[ReplicaLife, _Mapping]]] = ...) -> None: ...
+
+class ReplicaLife(_message.Message):
+    __slots__ = ("number", "revision", "began", "ended")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    revision: int
+    began: int
+    ended: int
+    def __init__(self, number: _Optional[int] = ..., revision: _Optional[int] = ..., began: _Optional[int] = ..., ended: _Optional[int] = ...) -> None: ...
+
+class TimerState(_message.Message):
+    __slots__ = ("kind", "due", "sequence", "progress", "last", "call", "of_lease", "incarnation", "revision", "cluster", "step", "report")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    OF_LEASE_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    due: int
+    sequence: int
+    progress: bool
+    last: bool
+    call: int
+    of_lease: bool
+    incarnation: int
+    revision: int
+    cluster: str
+    step: StepState
+    report: ReportState
+    def __init__(self, kind: _Optional[str] = ..., due: _Optional[int] = ..., sequence: _Optional[int] = ..., progress: bool = ..., last: bool = ..., call: _Optional[int] = ..., of_lease: bool = ..., incarnation: _Optional[int] = ..., revision: _Optional[int] = ..., cluster: _Optional[str] = ..., step: _Optional[_Union[StepState, _Mapping]] = ..., report: _Optional[_Union[ReportState, _Mapping]] = ...) -> None: ...
+
+class ReportState(_message.Message):
+    __slots__ = ("cluster", "status", "substate", "message", "replicas", "namespace")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SUBSTATE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    status: int
+    substate: int
+    message: str
+    replicas: int
+    namespace: str
+    def __init__(self, cluster: _Optional[str] = ..., status: _Optional[int] = ..., substate: _Optional[int] = ..., message: _Optional[str] = ..., replicas: _Optional[int] = ..., namespace: _Optional[str] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("revision", "incarnation", "steps", "frames", "draws", "materialized", "written", "reason", "counter", "drawn", "requested_at", "loaded", "fresh", "reached", "minimum", "maximum", "scaledown", "target")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    MATERIALIZED_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    DRAWN_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
+    REACHED_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_FIELD_NUMBER: _ClassVar[int]
+    SCALEDOWN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    incarnation: int
+    steps: bytes
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    draws: int
+    materialized: bytes
+    written: int
+    reason: str
+    counter: int
+    drawn: int
+    requested_at: int
+    loaded: bool
+    fresh: bool
+    reached: bool
+    minimum: int
+    maximum: int
+    scaledown: int
+    target: int
+    def __init__(self, revision: _Optional[int] = ..., incarnation: _Optional[int] = ..., steps: _Optional[bytes] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., draws: _Optional[int] = ..., materialized: _Optional[bytes] = ..., written: _Optional[int] = ..., reason: _Optional[str] = ..., counter: _Optional[int] = ..., drawn: _Optional[int] = ..., requested_at: _Optional[int] = ..., loaded: bool = ..., fresh: bool = ..., reached: bool = ..., minimum: _Optional[int] = ..., maximum: _Optional[int] = ..., scaledown: _Optional[int] = ..., target: _Optional[int] = ...) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("index", "round", "branch")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    round: int
+    branch: int
+    def __init__(self, index: _Optional[int] = ..., round: _Optional[int] = ..., branch: _Optional[int] = ...) -> None: ...
+
+class StepList(_message.Message):
+    __slots__ = ("blocks",)
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    blocks: _containers.RepeatedCompositeFieldContainer[StepBlock]
+    def __init__(self, blocks: _Optional[_Iterable[_Union[StepBlock, _Mapping]]] = ...) -> None: ...
+
+class StepBlock(_message.Message):
+    __slots__ = ("step", "loop", "choice")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    LOOP_FIELD_NUMBER: _ClassVar[int]
+    CHOICE_FIELD_NUMBER: _ClassVar[int]
+    step: StepState
+    loop: LoopState
+    choice: ChoiceState
+    def __init__(self, step: _Optional[_Union[StepState, _Mapping]] = ..., loop: _Optional[_Union[LoopState, _Mapping]] = ..., choice: _Optional[_Union[ChoiceState, _Mapping]] = ...) -> None: ...
+
+class StepState(_message.Message):
+    __slots__ = ("status", "substate", "message", "delay", "jitter", "size", "trip", "background", "logs")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SUBSTATE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    TRIP_FIELD_NUMBER: _ClassVar[int]
+    BACKGROUND_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    substate: int
+    message: str
+    delay: int
+    jitter: int
+    size: str
+    trip: str
+    background: bool
+    logs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, status: _Optional[int] = ..., substate: _Optional[int] = ..., message: _Optional[str] = ..., delay: _Optional[int] = ..., jitter: _Optional[int] = ..., size: _Optional[str] = ..., trip: _Optional[str] = ..., background: bool = ..., logs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class LoopState(_message.Message):
+    __slots__ = ("steps", "times", "first", "longest")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    steps: StepList
+    times: int
+    first: int
+    longest: int
+    def __init__(self, steps: _Optional[_Union[StepList, _Mapping]] = ..., times: _Optional[int] = ..., first: _Optional[int] = ..., longest: _Optional[int] = ...) -> None: ...
+
+class ChoiceState(_message.Message):
+    __slots__ = ("branches",)
+    BRANCHES_FIELD_NUMBER: _ClassVar[int]
+    branches: _containers.RepeatedCompositeFieldContainer[BranchState]
+    def __init__(self, branches: _Optional[_Iterable[_Union[BranchState, _Mapping]]] = ...) -> None: ...
+
+class BranchState(_message.Message):
+    __slots__ = ("weight", "steps")
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    weight: float
+    steps: StepList
+    def __init__(self, weight: _Optional[float] = ..., steps: _Optional[_Union[StepList, _Mapping]] = ...) -> None: ...
+
+class ScenarioStart(_message.Message):
+    __slots__ = ("number", "version", "base", "scenario", "reason", "detail", "own", "known")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    version: _containers.RepeatedScalarFieldContainer[int]
+    base: str
+    scenario: str
+    reason: str
+    detail: str
+    own: bool
+    known: bool
+    def __init__(self, number: _Optional[int] = ..., version: _Optional[_Iterable[int]] = ..., base: _Optional[str] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., own: bool = ..., known: bool = ...) -> None: ...
+
+class StepLogState(_message.Message):
+    __slots__ = ("at", "replicas", "lines", "condition")
+    AT_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    replicas: _containers.RepeatedScalarFieldContainer[str]
+    lines: _containers.RepeatedScalarFieldContainer[str]
+    condition: int
+    def __init__(self, at: _Optional[int] = ..., replicas: _Optional[_Iterable[str]] = ..., lines: _Optional[_Iterable[str]] = ..., condition: _Optional[int] = ...) -> None: ...
