@@ -50,6 +50,7 @@ class ServeOptions:
     app_scenario: Sequence[tuple[str, str]]
     scenarios: Sequence[Path]
     seed: int
+    seed_file: Path | None
     clock: Literal["realtime", "auto", "manual"]
     speed: float
     start_time: str | None
@@ -137,6 +138,12 @@ GROUPS: tuple[Group, ...] = (
                 help="Time at which the plane's clock begins, such as 2026-12-24T09:00:00Z.",
             ),
             option(["--seed"], type=int, default=0, help="Seed of all random draws, such as 7."),
+            option(
+                ["--seed-file"],
+                type=PATH,
+                metavar="FILE",
+                help="File with apps in YAML that are there from the start, such as apps.yaml.",
+            ),
         ),
     ),
     Group(

@@ -36,6 +36,7 @@ Examples:
   flyteapps serve --run                                  deployed apps really run, as processes of this machine
   flyteapps serve --scenario 'worker-*=crash-loop'       apps called worker-... crash
   flyteapps serve --scenarios scenarios.yaml             scenarios of your own
+  flyteapps serve --seed-file apps.yaml                  with these apps from the start
   flyteapps serve --dialect flyte-oss --speed 100        the open-source backend, 100 times as fast
   flyteapps serve --clock manual --start-time 2026-12-24T09:00:00Z
                                                          time stands still from Christmas Eve on
@@ -48,6 +49,7 @@ def run(options: ServeOptions) -> int:
     server = startup.server_for(options.server)
     addresses = startup.addresses_of(options.host)
     settings, limits = startup.settings_of(options, addresses), startup.limits_of(options)
+    startup.check_seed_file(options, settings)
     certificate = startup.certificate_of(options)
     sockets = startup.open_sockets(options, addresses, server)
     startup.check_ingress(options, sockets.console)
@@ -89,7 +91,7 @@ def _serve(**values: Any) -> None:
         status = run(ServeOptions(**values))
     except StartupError as error:
         warn(str(error))
-        status = 1
+        status = error.status
     raise click.exceptions.Exit(status)
 
 

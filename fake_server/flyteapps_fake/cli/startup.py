@@ -35,6 +35,15 @@ _EVERYWHERE = ("0.0.0.0", "::")
 class StartupError(Exception):
     """A reason why the server can't start, as a message for the user."""
 
+    status = 1
+    """The exit status of the command."""
+
+
+class InvalidFile(StartupError):  # noqa: N818  # reads as what is wrong
+    """A file of the user's that the server can't start with."""
+
+    status = 2
+
 
 class Sockets(NamedTuple):
     """The sockets of the API and of the console; the latter are empty where the console shares the API's port.
@@ -264,6 +273,22 @@ def call_log_of(options: ServeOptions) -> str | None:
     return str(path)
 
 
+def check_seed_file(options: ServeOptions, settings: dict[str, Any]) -> None:
+    """Check the file that fills the plane, on another plane. Raises InvalidFile.
+
+    The server's plane may be in another process, whose errors are no messages for users.
+    """
+    if options.seed_file is None:
+        return
+    from flyteapps_fake.core.plane import Plane
+    from flyteapps_fake.seeding.files import fill
+
+    try:
+        fill(Plane(Settings(**settings)), options.seed_file)
+    except ValueError as error:
+        raise InvalidFile(f"--seed-file {error}") from None
+
+
 def limits_of(options: ServeOptions) -> dict[str, Any]:
     """Return the checked fields of Limits. Raises StartupError."""
     limits = {
@@ -377,6 +402,7 @@ def config_of(
         quiet=options.quiet,
         control_api=guarded or is_loopback(addresses[0]) if options.control is None else options.control,
         call_log=call_log_of(options),
+        seed_file=str(options.seed_file.absolute()) if options.seed_file is not None else None,
         interpreter=sys.executable,
         show_logs=options.show_logs,
         settings=with_issuer(settings, f"{'https' if certificate else 'http'}://{sockets.host}:{port}"),

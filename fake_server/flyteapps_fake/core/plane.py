@@ -318,6 +318,10 @@ class Plane(DrivenPlane, KeptPlane):
         """Return what `function` returns for the plane's dialect, under the plane's lock and after what was due."""
         return self.run(lambda: function(self._dialect))
 
+    def timed(self, function: Callable[[Dialect, Timeline], T]) -> T:
+        """Return what `function` returns for the plane's dialect and its time, as `use` does."""
+        return self.run(lambda: function(self._dialect, self._timeline))
+
     def know(self, rpcs: Iterable[str]) -> None:
         """Record that these RPCs are served, too, SERVICE/METHOD each."""
         self._interceptor.rpcs.update(rpcs)

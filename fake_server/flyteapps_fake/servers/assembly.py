@@ -57,10 +57,14 @@ def assemble(
         fields["ingress_port"] = config.console_port or config.port
     plane = Plane(Settings(**fields))
     log = access_log(config.log_format, config.quiet)
-    if log is not None:
-        plane.notify(log)
     processes = plane.settings.runs_apps
     data_plane = run_apps(plane, processes, config, log) if processes is not None else None
+    if config.seed_file is not None:
+        from flyteapps_fake.seeding.files import fill
+
+        fill(plane, Path(config.seed_file))
+    if log is not None:
+        plane.notify(log)
     pem = Pem(Path(config.tls_cert), Path(config.tls_key)) if config.tls_cert and config.tls_key else None
     calls: CallLogFile | None = None
     if config.call_log is not None:

@@ -343,6 +343,21 @@ class Timeline:
         if self.auto is not None:
             self.auto.stepped(timer.owner)
 
+    def take_step(self, owner: Hashable) -> None:
+        """Take the next step of an app at once, without the time until it is due."""
+        timer = self.timers.take(owner)
+        if timer is None:
+            return
+        self.fired += 1
+        if timer.last and self.holds is not None:
+            self.holds.stepped(owner)
+        self._dispatch(timer)
+        if self._planner is not None:
+            self._planner.settle()
+        if self.auto is not None:
+            self.auto.stepped(owner)
+        self.scheduled()
+
     def _step(self, auto: AutoClock, key: Hashable) -> None:
         timer = self.timers.take(key)
         if timer is not None:

@@ -1,0 +1,65 @@
+"""`flyteapps serve --seed-file`: the apps of a file are there with the first request, or the server doesn't start."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from flyteapps_fake.cli.serve import main
+from serving.server_process import HTTP, ServerProcess
+
+EACH_SERVER = [
+    "portable",
+    pytest.param(
+        "pyvoy", marks=pytest.mark.skipif(importlib.util.find_spec("pyvoy") is None, reason="pyvoy is not installed")
+    ),
+]
+APPS = """\
+apps:
+- {name: hello, image: "ghcr.io/x/hello:1"}
+- {name: broken, image: "i:1", scenario: crash-loop}
+"""
+
+
+@pytest.mark.parametrize("server", EACH_SERVER)
+def test_the_apps_are_there_at_the_first_request(server: str, tmp_path: Path) -> None:
+    """They have started, without real time that passes, and are no news on the terminal."""
+    file = tmp_path / "apps.yaml"
+    file.write_text(APPS)
+    with ServerProcess("--server", server, "--seed-file", str(file)) as served:
+        body = {"limit": 10, "project": {"name": "flytesnacks", "domain": "development"}}
+        url = f"http://localhost:{served.port}/flyteidl2.app.AppService/List"
+        answer = HTTP.post(url, json={"request": {"limit": 10}, **body})
+        found = {
+            each["metadata"]["id"]["name"]: each["status"]["conditions"][-1]["deploymentStatus"]
+            for each in answer.raise_for_status().json()["apps"]
+        }
+        assert found == {"hello": "DEPLOYMENT_STATUS_ACTIVE", "broken": "DEPLOYMENT_STATUS_FAILED"}
+        assert "hello" not in served.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("apps:\n- name: hello\n  imgae: i\n", "{file}:3:3: unknown field 'imgae' of an app: did you mean image?"),
+        (APPS + "  status: ACTIVE", "neither YAML nor JSON"),
+        (
+            "apps: [{name: a, image: i, scenario: crash-loop, status: ACTIVE}]",
+            "{file}:1:58: the app flytesnacks/development/a never becomes ACTIVE: its start ends as FAILED",
+        ),
+        (None, "{file}: can't be read: No such file or directory"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_starts_no_server(
+    text: str | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is one line with the place of the mistake, and the exit status of invalid input."""
+    file = tmp_path / "apps.yaml"
+    if text is not None:
+        file.write_text(text)
+    assert main(["--port", "0", "--seed-file", str(file)]) == 2
+    printed = capsys.readouterr().err
+    assert f"--seed-file {file}" in printed and message.format(file=file) in printed
+    assert printed.count("\n") == 1
