@@ -24,7 +24,8 @@ def test_what_is_there_is_compared_in_both_directions(
 ) -> None:
     """A module that differs, one that is missing and one without a source fail the check, which writes nothing."""
     made = generate.modules_in(generate.HERE)
-    assert sorted(made) == [f"flyteapps_control/v1/control_pb2.{kind}" for kind in ("py", "pyi")]
+    modules = [f"flyteapps_control/v1/{name}_pb2.{kind}" for name in ("control", "state") for kind in ("py", "pyi")]
+    assert sorted(made) == modules
     assert generate.main(["protoc", "--check"]) == 0
     folder = tmp_path / "flyteapps_control" / "v1"
     folder.mkdir(parents=True)
@@ -37,7 +38,9 @@ def test_what_is_there_is_compared_in_both_directions(
         "protos/flyteapps_control/v1/control_pb2.py is not what its .proto file makes: run `make protos`",
         "protos/flyteapps_control/v1/control_pb2.pyi is missing: run `make protos`",
         "protos/flyteapps_control/v1/old_pb2.py is made from no .proto file: remove it",
-        "protos: 3 differences in the 2 generated modules",
+        "protos/flyteapps_control/v1/state_pb2.py is missing: run `make protos`",
+        "protos/flyteapps_control/v1/state_pb2.pyi is missing: run `make protos`",
+        "protos: 5 differences in the 4 generated modules",
     ]
     assert generate.main(["protoc"]) == 0
     assert generate.modules_in(tmp_path) == made

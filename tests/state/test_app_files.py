@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from flyteidl2.app.app_payload_pb2 import GetRequest, UpdateRequest
+from import_graph import ROOT
 
 from flyteapps import Client
 from flyteapps_control.v1.control_pb2 import AppSelector
@@ -189,3 +190,14 @@ def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
 def test_every_field_has_a_test() -> None:
     """The demo and the mistakes have every field of the format."""
     assert not [name for name in APP if f"{name}:" not in DEMO]
+
+
+def test_the_page_has_every_field() -> None:
+    """The table of docs/state.md names each field, and its example is a file that can be loaded."""
+    page = (ROOT / "docs" / "state.md").read_text(encoding="utf-8")
+    table = page[page.index("| field |") :]
+    assert not [name for name in APP if f"`{name}`" not in table]
+    example = page.partition('```yaml title="apps.yaml"\n')[2].partition("```")[0]
+    with FakeControlPlane() as plane:
+        assert load_file(plane, example.encode(), "apps.yaml") == 4
+        assert sorted(statuses(plane).values()) == ["ACTIVE", "ACTIVE", "FAILED", "STOPPED"]
