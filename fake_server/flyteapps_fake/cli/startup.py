@@ -197,7 +197,8 @@ def _app_directory(options: ServeOptions) -> str | None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StartupError(f"--app-directory {directory}: can't be made: {error.strerror}") from None
-    from flyteapps_fake.processes.directories import DirectoryInUse, check_unused
+    from flyteapps_fake.directory.errors import DirectoryInUse
+    from flyteapps_fake.processes.directories import check_unused
 
     try:
         check_unused(directory)

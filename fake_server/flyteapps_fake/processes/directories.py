@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -21,12 +20,7 @@ import tempfile
 from pathlib import Path
 
 from flyteapps_control.selection import AppName
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
+from flyteapps_fake.directory.lock import DirectoryLock
 
 PREFIX_BYTES = 6
 
@@ -36,10 +30,6 @@ def is_prefix(text: str) -> bool:
     return re.fullmatch(rf"[0-9a-f]{{{2 * PREFIX_BYTES}}}-", text) is not None
 
 
-class DirectoryInUse(ValueError):  # noqa: N818  # reads as what is wrong
-    """The directory of another server that runs."""
-
-
 class Directories:
     """The directories under `root`; a temporary one, which `close` removes, where that is None."""
 
@@ -47,7 +37,7 @@ class Directories:
         self.is_temporary = root is None
         self.root = Path(tempfile.mkdtemp(prefix="flyteapps-")) if root is None else Path(root)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _locked(self.root / "lock")
+        self._lock = _locked(self.root)
         self.uploads = self.root / "uploads"
         try:
             self.prefix = self._prefix()
@@ -94,31 +84,16 @@ class Directories:
 
     def close(self) -> None:
         """Leave the directory to others; a temporary one is removed."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.close()
         if self.is_temporary:
             shutil.rmtree(self.root, ignore_errors=True)
 
 
 def check_unused(root: Path) -> None:
     """Check that no other server uses a directory. Raises DirectoryInUse."""
-    descriptor = _locked(root / "lock")
-    if descriptor is not None:
-        os.close(descriptor)
+    _locked(root).close()
 
 
-def _locked(path: Path) -> int | None:
-    """Return the descriptor of a locked file. Raises DirectoryInUse where another server has locked it."""
-    if fcntl is None:
-        return None
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise DirectoryInUse(
-            f"{path.parent} is in use by another server that runs apps: stop it, or give this one another directory "
-            "(--app-directory)"
-        ) from None
-    return descriptor
+def _locked(root: Path) -> DirectoryLock:
+    advice = "stop it, or give this one another directory (--app-directory)"
+    return DirectoryLock(root, user="another server that runs apps", advice=advice)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.processes.directories import Directories, DirectoryInUse
+from flyteapps_fake.directory.errors import DirectoryInUse
+from flyteapps_fake.processes.directories import Directories
 from flyteapps_fake.processes.usage import sweep
 
 from ..running import FOREVER, SERVE, Apps, body, descriptors, runs, script, until
