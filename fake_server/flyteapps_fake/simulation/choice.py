@@ -68,6 +68,8 @@ class ScenarioChoice:
         number = last.number + 1 if last is not None else 1
         app_id = app.metadata.id
         who = AppName(app_id.project, app_id.domain, app_id.name)
+        if last is not None and last.app != who:  # the same app by another id
+            self._book.given.forget(last.app)
         own = named_scenario(app)
         if not own and (use := self._book.used(who)) is not None:
             use.applied += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flyteapps_control.v1.state_pb2 import BranchState, ChoiceState, LoopState, StepBlock, StepList, StepState
+from flyteapps_control.v1.state_pb2 import BranchState, ChoiceState, LoopState, Place, StepBlock, StepList, StepState
 from flyteapps_control.v1.state_pb2 import Frame as FrameState
 from flyteapps_fake.simulation.progress import Frame, Progress
 from flyteapps_fake.simulation.scenarios import Branch, Choice, Loop, Size, Step, Steps
@@ -40,7 +40,7 @@ def step_state(step: Step) -> StepState:
         message=step.message,
         delay=step.delay,
         jitter=step.jitter,
-        size=_size(step.size),
+        size=size_text(step.size),
         trip=step.trip.value if step.trip is not None else "",
         background=step.background,
         logs=step.logs,
@@ -55,29 +55,38 @@ def step_of(state: StepState) -> Step:
         message=state.message,
         delay=state.delay,
         jitter=state.jitter,
-        size=int(state.size) if state.size.isdecimal() else Size(state.size),
+        size=size_of(state.size),
         trip=Size(state.trip) if state.trip else None,
         background=state.background,
         logs=tuple(state.logs),
     )
 
 
-def frames_of(progress: Progress) -> list[FrameState]:
-    """Return the place of a progress as messages."""
-    return [FrameState(index=each.index, round=each.round, branch=each.branch) for each in progress.frames]
+def place_of(progress: Progress) -> Place:
+    """Return the place of an app in its steps as a message."""
+    frames = [FrameState(index=each.index, round=each.round, branch=each.branch) for each in progress.frames]
+    return Place(steps=encoded_steps(progress.steps), frames=frames, draws=progress.draws)
 
 
-def progress_of(steps: bytes, frames: list[FrameState], draws: int) -> Progress:
-    """Return the progress at that place of encoded steps. Raises ValueError for a place that isn't there."""
-    found = [Frame(each.index, each.round, each.branch) for each in frames]
+def progress_of(place: Place) -> Progress:
+    """Return the progress at the place in a message. Raises ValueError for a place that its steps don't have."""
+    found = [Frame(each.index, each.round, each.branch) for each in place.frames]
     try:
-        return Progress(decoded_steps(steps), found, draws)
+        if not found:
+            raise IndexError
+        return Progress(decoded_steps(place.steps), found, place.draws)
     except (IndexError, AssertionError):
         raise ValueError("a run is at a place that its steps don't have") from None
 
 
-def _size(size: Size | int) -> str:
+def size_text(size: Size | int) -> str:
+    """Return the text of a size of an app in its bounds."""
     return str(size) if isinstance(size, int) else size.value
+
+
+def size_of(text: str) -> Size | int:
+    """Return the size in a text. Raises ValueError for one that isn't known."""
+    return int(text) if text.isdecimal() else Size(text)
 
 
 def _list(steps: Steps) -> StepList:

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlaneState(_message.Message):
-    __slots__ = ("format", "dialect", "written_by", "time", "standard_plane", "standard_apps", "deleted_ids")
+    __slots__ = ("format", "dialect", "written_by", "time", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_BY_FIELD_NUMBER: _ClassVar[int]
@@ -15,6 +15,8 @@ class PlaneState(_message.Message):
     STANDARD_PLANE_FIELD_NUMBER: _ClassVar[int]
     STANDARD_APPS_FIELD_NUMBER: _ClassVar[int]
     DELETED_IDS_FIELD_NUMBER: _ClassVar[int]
+    FLYTE_OSS_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    FLYTE_OSS_ANSWERS_FIELD_NUMBER: _ClassVar[int]
     format: int
     dialect: str
     written_by: str
@@ -22,7 +24,9 @@ class PlaneState(_message.Message):
     standard_plane: StandardPlane
     standard_apps: _containers.RepeatedCompositeFieldContainer[StandardApp]
     deleted_ids: _containers.RepeatedCompositeFieldContainer[DeletedIds]
-    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ...) -> None: ...
+    flyte_oss_services: _containers.RepeatedCompositeFieldContainer[OssService]
+    flyte_oss_answers: _containers.RepeatedCompositeFieldContainer[CachedAnswer]
+    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ...) -> None: ...
 
 class PlaneTime(_message.Message):
     __slots__ = ("now", "wall", "scheduled", "seed")
@@ -160,7 +164,7 @@ class ReplicaLife(_message.Message):
     def __init__(self, number: _Optional[int] = ..., revision: _Optional[int] = ..., began: _Optional[int] = ..., ended: _Optional[int] = ...) -> None: ...
 
 class TimerState(_message.Message):
-    __slots__ = ("kind", "due", "sequence", "progress", "last", "call", "of_lease", "incarnation", "revision", "cluster", "step", "report")
+    __slots__ = ("kind", "due", "sequence", "progress", "last", "call", "of_lease", "incarnation", "revision", "cluster", "step", "report", "generation", "operator_report")
     KIND_FIELD_NUMBER: _ClassVar[int]
     DUE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +177,8 @@ class TimerState(_message.Message):
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_REPORT_FIELD_NUMBER: _ClassVar[int]
     kind: str
     due: int
     sequence: int
@@ -185,7 +191,9 @@ class TimerState(_message.Message):
     cluster: str
     step: StepState
     report: ReportState
-    def __init__(self, kind: _Optional[str] = ..., due: _Optional[int] = ..., sequence: _Optional[int] = ..., progress: bool = ..., last: bool = ..., call: _Optional[int] = ..., of_lease: bool = ..., incarnation: _Optional[int] = ..., revision: _Optional[int] = ..., cluster: _Optional[str] = ..., step: _Optional[_Union[StepState, _Mapping]] = ..., report: _Optional[_Union[ReportState, _Mapping]] = ...) -> None: ...
+    generation: int
+    operator_report: OperatorReport
+    def __init__(self, kind: _Optional[str] = ..., due: _Optional[int] = ..., sequence: _Optional[int] = ..., progress: bool = ..., last: bool = ..., call: _Optional[int] = ..., of_lease: bool = ..., incarnation: _Optional[int] = ..., revision: _Optional[int] = ..., cluster: _Optional[str] = ..., step: _Optional[_Union[StepState, _Mapping]] = ..., report: _Optional[_Union[ReportState, _Mapping]] = ..., generation: _Optional[int] = ..., operator_report: _Optional[_Union[OperatorReport, _Mapping]] = ...) -> None: ...
 
 class ReportState(_message.Message):
     __slots__ = ("cluster", "status", "substate", "message", "replicas", "namespace")
@@ -204,12 +212,10 @@ class ReportState(_message.Message):
     def __init__(self, cluster: _Optional[str] = ..., status: _Optional[int] = ..., substate: _Optional[int] = ..., message: _Optional[str] = ..., replicas: _Optional[int] = ..., namespace: _Optional[str] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("revision", "incarnation", "steps", "frames", "draws", "materialized", "written", "reason", "counter", "drawn", "requested_at", "loaded", "fresh", "reached", "minimum", "maximum", "scaledown", "target")
+    __slots__ = ("revision", "incarnation", "place", "materialized", "written", "reason", "counter", "drawn", "requested_at", "loaded", "fresh", "reached", "bounds")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
-    STEPS_FIELD_NUMBER: _ClassVar[int]
-    FRAMES_FIELD_NUMBER: _ClassVar[int]
-    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     MATERIALIZED_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -219,15 +225,10 @@ class Run(_message.Message):
     LOADED_FIELD_NUMBER: _ClassVar[int]
     FRESH_FIELD_NUMBER: _ClassVar[int]
     REACHED_FIELD_NUMBER: _ClassVar[int]
-    MINIMUM_FIELD_NUMBER: _ClassVar[int]
-    MAXIMUM_FIELD_NUMBER: _ClassVar[int]
-    SCALEDOWN_FIELD_NUMBER: _ClassVar[int]
-    TARGET_FIELD_NUMBER: _ClassVar[int]
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
     revision: int
     incarnation: int
-    steps: bytes
-    frames: _containers.RepeatedCompositeFieldContainer[Frame]
-    draws: int
+    place: Place
     materialized: bytes
     written: int
     reason: str
@@ -237,11 +238,30 @@ class Run(_message.Message):
     loaded: bool
     fresh: bool
     reached: bool
+    bounds: ReplicaBounds
+    def __init__(self, revision: _Optional[int] = ..., incarnation: _Optional[int] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., materialized: _Optional[bytes] = ..., written: _Optional[int] = ..., reason: _Optional[str] = ..., counter: _Optional[int] = ..., drawn: _Optional[int] = ..., requested_at: _Optional[int] = ..., loaded: bool = ..., fresh: bool = ..., reached: bool = ..., bounds: _Optional[_Union[ReplicaBounds, _Mapping]] = ...) -> None: ...
+
+class ReplicaBounds(_message.Message):
+    __slots__ = ("minimum", "maximum", "scaledown", "target")
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_FIELD_NUMBER: _ClassVar[int]
+    SCALEDOWN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
     minimum: int
     maximum: int
     scaledown: int
     target: int
-    def __init__(self, revision: _Optional[int] = ..., incarnation: _Optional[int] = ..., steps: _Optional[bytes] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., draws: _Optional[int] = ..., materialized: _Optional[bytes] = ..., written: _Optional[int] = ..., reason: _Optional[str] = ..., counter: _Optional[int] = ..., drawn: _Optional[int] = ..., requested_at: _Optional[int] = ..., loaded: bool = ..., fresh: bool = ..., reached: bool = ..., minimum: _Optional[int] = ..., maximum: _Optional[int] = ..., scaledown: _Optional[int] = ..., target: _Optional[int] = ...) -> None: ...
+    def __init__(self, minimum: _Optional[int] = ..., maximum: _Optional[int] = ..., scaledown: _Optional[int] = ..., target: _Optional[int] = ...) -> None: ...
+
+class Place(_message.Message):
+    __slots__ = ("steps", "frames", "draws")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    steps: bytes
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    draws: int
+    def __init__(self, steps: _Optional[bytes] = ..., frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., draws: _Optional[int] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("index", "round", "branch")
@@ -318,7 +338,7 @@ class BranchState(_message.Message):
     def __init__(self, weight: _Optional[float] = ..., steps: _Optional[_Union[StepList, _Mapping]] = ...) -> None: ...
 
 class ScenarioStart(_message.Message):
-    __slots__ = ("number", "version", "base", "scenario", "reason", "detail", "own", "known")
+    __slots__ = ("number", "version", "base", "scenario", "reason", "detail", "own", "known", "app")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
@@ -327,6 +347,7 @@ class ScenarioStart(_message.Message):
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     OWN_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
     number: int
     version: _containers.RepeatedScalarFieldContainer[int]
     base: str
@@ -335,7 +356,18 @@ class ScenarioStart(_message.Message):
     detail: str
     own: bool
     known: bool
-    def __init__(self, number: _Optional[int] = ..., version: _Optional[_Iterable[int]] = ..., base: _Optional[str] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., own: bool = ..., known: bool = ...) -> None: ...
+    app: AppRef
+    def __init__(self, number: _Optional[int] = ..., version: _Optional[_Iterable[int]] = ..., base: _Optional[str] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., own: bool = ..., known: bool = ..., app: _Optional[_Union[AppRef, _Mapping]] = ...) -> None: ...
+
+class AppRef(_message.Message):
+    __slots__ = ("project", "domain", "name")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    domain: str
+    name: str
+    def __init__(self, project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class StepLogState(_message.Message):
     __slots__ = ("at", "replicas", "lines", "condition")
@@ -348,3 +380,141 @@ class StepLogState(_message.Message):
     lines: _containers.RepeatedScalarFieldContainer[str]
     condition: int
     def __init__(self, at: _Optional[int] = ..., replicas: _Optional[_Iterable[str]] = ..., lines: _Optional[_Iterable[str]] = ..., condition: _Optional[int] = ...) -> None: ...
+
+class OssService(_message.Message):
+    __slots__ = ("org", "project", "domain", "name", "spec", "stopped", "generation", "conditions", "ready", "replicas", "created_at", "written_at", "new", "timer", "rollout", "pods", "start", "step_logs")
+    ORG_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_AT_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
+    TIMER_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    PODS_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STEP_LOGS_FIELD_NUMBER: _ClassVar[int]
+    org: str
+    project: str
+    domain: str
+    name: str
+    spec: bytes
+    stopped: bool
+    generation: int
+    conditions: _containers.RepeatedCompositeFieldContainer[OssCondition]
+    ready: int
+    replicas: int
+    created_at: int
+    written_at: int
+    new: bool
+    timer: TimerState
+    rollout: Rollout
+    pods: _containers.RepeatedCompositeFieldContainer[Pod]
+    start: ScenarioStart
+    step_logs: _containers.RepeatedCompositeFieldContainer[StepLogState]
+    def __init__(self, org: _Optional[str] = ..., project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[bytes] = ..., stopped: bool = ..., generation: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[OssCondition, _Mapping]]] = ..., ready: _Optional[int] = ..., replicas: _Optional[int] = ..., created_at: _Optional[int] = ..., written_at: _Optional[int] = ..., new: bool = ..., timer: _Optional[_Union[TimerState, _Mapping]] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., pods: _Optional[_Iterable[_Union[Pod, _Mapping]]] = ..., start: _Optional[_Union[ScenarioStart, _Mapping]] = ..., step_logs: _Optional[_Iterable[_Union[StepLogState, _Mapping]]] = ...) -> None: ...
+
+class OssCondition(_message.Message):
+    __slots__ = ("type", "holds", "reason", "message", "since")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    holds: bool
+    reason: str
+    message: str
+    since: int
+    def __init__(self, type: _Optional[str] = ..., holds: bool = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., since: _Optional[int] = ...) -> None: ...
+
+class Rollout(_message.Message):
+    __slots__ = ("generation", "written", "bounds", "place", "observed", "served", "failed", "routes", "runs", "conflicts", "reason", "first", "reached", "delays_drawn", "requested_at", "loaded", "pods_started")
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    ROUTES_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    CONFLICTS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    REACHED_FIELD_NUMBER: _ClassVar[int]
+    DELAYS_DRAWN_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    PODS_STARTED_FIELD_NUMBER: _ClassVar[int]
+    generation: int
+    written: int
+    bounds: ReplicaBounds
+    place: Place
+    observed: bool
+    served: bool
+    failed: bool
+    routes: OperatorReport
+    runs: str
+    conflicts: int
+    reason: str
+    first: bool
+    reached: bool
+    delays_drawn: int
+    requested_at: int
+    loaded: bool
+    pods_started: int
+    def __init__(self, generation: _Optional[int] = ..., written: _Optional[int] = ..., bounds: _Optional[_Union[ReplicaBounds, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., observed: bool = ..., served: bool = ..., failed: bool = ..., routes: _Optional[_Union[OperatorReport, _Mapping]] = ..., runs: _Optional[str] = ..., conflicts: _Optional[int] = ..., reason: _Optional[str] = ..., first: bool = ..., reached: bool = ..., delays_drawn: _Optional[int] = ..., requested_at: _Optional[int] = ..., loaded: bool = ..., pods_started: _Optional[int] = ...) -> None: ...
+
+class OperatorReport(_message.Message):
+    __slots__ = ("phase", "delay", "jitter", "size", "message", "background", "logs")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    BACKGROUND_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
+    phase: str
+    delay: int
+    jitter: int
+    size: str
+    message: str
+    background: bool
+    logs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, phase: _Optional[str] = ..., delay: _Optional[int] = ..., jitter: _Optional[int] = ..., size: _Optional[str] = ..., message: _Optional[str] = ..., background: bool = ..., logs: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Pod(_message.Message):
+    __slots__ = ("name", "generation", "began", "seed", "runs")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    generation: int
+    began: int
+    seed: bytes
+    runs: str
+    def __init__(self, name: _Optional[str] = ..., generation: _Optional[int] = ..., began: _Optional[int] = ..., seed: _Optional[bytes] = ..., runs: _Optional[str] = ...) -> None: ...
+
+class CachedAnswer(_message.Message):
+    __slots__ = ("project", "domain", "name", "app", "timer")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    TIMER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    domain: str
+    name: str
+    app: bytes
+    timer: TimerState
+    def __init__(self, project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ..., app: _Optional[bytes] = ..., timer: _Optional[_Union[TimerState, _Mapping]] = ...) -> None: ...

@@ -108,7 +108,7 @@ class TimerQueue:
         self._progress = _Heap()
         self._background = _Heap()
         self.scheduled = 0
-        """How many timers were scheduled so far."""
+        """The number of timers that were scheduled so far."""
 
     def __len__(self) -> int:
         """Return how many timers are kept, cancelled ones included."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import MaterializedInputs
 
 from flyteapps_control.v1 import state_pb2 as pb
 from flyteapps_fake.core.draws import Seed
+from flyteapps_fake.core.state.stored_timers import timer_of, timer_state
 from flyteapps_fake.core.time.timers import Timer
-from flyteapps_fake.simulation.admission import Bounds
-from flyteapps_fake.simulation.choice import Start, StartImage
-from flyteapps_fake.simulation.given import Given
-from flyteapps_fake.simulation.step_logs import StepLog
-from flyteapps_fake.simulation.stored_steps import encoded_steps, frames_of, progress_of, step_of, step_state
+from flyteapps_fake.simulation.stored_apps import (
+    bounds_in,
+    bounds_state,
+    start_image,
+    start_message,
+    step_log_message,
+    step_log_of,
+)
+from flyteapps_fake.simulation.stored_steps import place_of, progress_of, step_of, step_state
 from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.conditions import History
 from flyteapps_fake.standard.ingress import AppHosts
@@ -77,7 +82,7 @@ def app_message(key: AppKey, image: AppImage) -> pb.StandardApp:
     if simulated.run is not None:
         _fill_run(message.run, simulated.run)
     if simulated.start is not None:
-        message.start.CopyFrom(start_message(simulated.start))
+        message.start.CopyFrom(start_message(simulated.start, key.named()))
     message.step_logs.extend(map(step_log_message, simulated.step_logs))
     return message
 
@@ -116,7 +121,7 @@ def app_image(message: pb.StandardApp, seed: Seed) -> tuple[AppKey, AppImage]:
         lives = LivesImage(history.begun, tuple(map(_life, history.live)), tuple(map(_life, history.ended)))
     simulated = SimulatedApp(
         _run(key, message.run, seed) if message.HasField("run") else None,
-        start_image(key, message.start) if message.HasField("start") else None,
+        start_image(message.start, key.named()) if message.HasField("start") else None,
         tuple(map(step_log_of, message.step_logs)),
         message.played_cluster,
     )
@@ -133,14 +138,7 @@ def _life(message: pb.ReplicaLife) -> Life:
 
 
 def _timer_message(timer: Timer) -> pb.TimerState:
-    message = pb.TimerState(
-        kind=timer.kind,
-        due=timer.due,
-        sequence=timer.sequence,
-        progress=timer.progress,
-        last=timer.last,
-        call=timer.call,
-    )
+    message = timer_state(timer)
     if timer.kind == LEASE_EXPIRY:
         message.of_lease = True
         message.cluster = timer.arguments[1]
@@ -176,9 +174,7 @@ def _timer(key: AppKey, message: pb.TimerState) -> Timer:
             given.cluster, given.status, given.substate, given.message, given.replicas, namespace=namespace
         )
         arguments = (reported,)
-    return Timer(
-        message.due, message.sequence, owner, message.kind, arguments, message.progress, message.last, message.call
-    )
+    return timer_of(message, owner, arguments)
 
 
 def _fill_run(message: pb.Run, run: Run) -> None:
@@ -186,9 +182,7 @@ def _fill_run(message: pb.Run, run: Run) -> None:
         pb.Run(
             revision=run.revision,
             incarnation=run.incarnation,
-            steps=encoded_steps(run.progress.steps),
-            frames=frames_of(run.progress),
-            draws=run.progress.draws,
+            place=place_of(run.progress),
             materialized=run.materialized.SerializeToString() if run.materialized is not None else None,
             written=run.written,
             reason=run.reason,
@@ -198,10 +192,7 @@ def _fill_run(message: pb.Run, run: Run) -> None:
             loaded=run.loaded,
             fresh=run.fresh,
             reached=run.reached,
-            minimum=run.bounds.minimum,
-            maximum=run.bounds.maximum,
-            scaledown=run.bounds.scaledown,
-            target=run.bounds.target,
+            bounds=bounds_state(run.bounds),
         )
     )
 
@@ -214,9 +205,9 @@ def _run(key: AppKey, message: pb.Run, seed: Seed) -> Run:
         key=key,
         revision=message.revision,
         incarnation=message.incarnation,
-        bounds=Bounds(message.minimum, message.maximum, message.scaledown, message.target),
+        bounds=bounds_in(message.bounds),
         seed=seed,
-        progress=progress_of(message.steps, list(message.frames), message.draws),
+        progress=progress_of(message.place),
         materialized=materialized,
         written=message.written,
         reason=message.reason,
@@ -227,38 +218,3 @@ def _run(key: AppKey, message: pb.Run, seed: Seed) -> Run:
         fresh=message.fresh,
         reached=message.reached,
     )
-
-
-def start_message(image: StartImage) -> pb.ScenarioStart:
-    """Return the last start of an app as a message."""
-    start, given = image
-    message = pb.ScenarioStart(number=start.number, base=start.base, scenario=start.scenario)
-    version: Any = start.version
-    message.version.extend(cast("tuple[int, ...]", version) if isinstance(version, tuple) else (version,))
-    if given is not None:
-        message.known = True
-        message.reason, message.detail, message.own = given.reason, given.detail, given.own
-    return message
-
-
-def start_image(key: AppKey, message: pb.ScenarioStart) -> StartImage:
-    """Return the last start of an app in a message."""
-    version: tuple[int, ...] | int = tuple(message.version)
-    if len(version) == 1:
-        version = version[0]
-    start = Start(message.number, version, message.base, message.scenario, key.named())
-    given = None
-    if message.known:
-        given = Given(key.named(), message.scenario, None, message.reason, message.detail, message.own)
-    return StartImage(start, given)
-
-
-def step_log_message(log: StepLog) -> pb.StepLogState:
-    """Return the lines of a step as a message."""
-    return pb.StepLogState(at=log.at, replicas=sorted(map(str, log.replicas)), lines=log.texts, condition=log.condition)
-
-
-def step_log_of(message: pb.StepLogState) -> StepLog:
-    """Return the lines of a step in a message."""
-    replicas = frozenset(int(each) if each.isdecimal() else each for each in message.replicas)
-    return StepLog(message.at, replicas, tuple(message.lines), message.condition)

@@ -1,0 +1,63 @@
+"""The parts of a simulated app that all dialects have, as messages of a plane's state."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flyteapps_control.selection import AppName
+from flyteapps_control.v1.state_pb2 import AppRef, ReplicaBounds, ScenarioStart, StepLogState
+from flyteapps_fake.simulation.admission import Bounds
+from flyteapps_fake.simulation.choice import Start, StartImage
+from flyteapps_fake.simulation.given import Given
+from flyteapps_fake.simulation.step_logs import StepLog
+
+
+def bounds_state(bounds: Bounds) -> ReplicaBounds:
+    """Return the bounds of an app's replicas as a message."""
+    return ReplicaBounds(
+        minimum=bounds.minimum, maximum=bounds.maximum, scaledown=bounds.scaledown, target=bounds.target
+    )
+
+
+def bounds_in(state: ReplicaBounds) -> Bounds:
+    """Return the bounds in a message."""
+    return Bounds(state.minimum, state.maximum, state.scaledown, state.target)
+
+
+def start_message(image: StartImage, app: AppName) -> ScenarioStart:
+    """Return the last start of an app, which has that name now, as a message."""
+    start, given = image
+    message = ScenarioStart(number=start.number, base=start.base, scenario=start.scenario)
+    version: Any = start.version
+    message.version.extend(cast("tuple[int, ...]", version) if isinstance(version, tuple) else (version,))
+    if start.app != app:
+        message.app.CopyFrom(AppRef(project=start.app.project, domain=start.app.domain, name=start.app.name))
+    if given is not None:
+        message.known = True
+        message.reason, message.detail, message.own = given.reason, given.detail, given.own
+    return message
+
+
+def start_image(message: ScenarioStart, app: AppName) -> StartImage:
+    """Return the last start in a message, of an app that has that name now."""
+    version: tuple[int, ...] | int = tuple(message.version)
+    if len(version) == 1:
+        version = version[0]
+    if message.HasField("app"):
+        app = AppName(message.app.project, message.app.domain, message.app.name)
+    start = Start(message.number, version, message.base, message.scenario, app)
+    given = None
+    if message.known:
+        given = Given(app, message.scenario, None, message.reason, message.detail, message.own)
+    return StartImage(start, given)
+
+
+def step_log_message(log: StepLog) -> StepLogState:
+    """Return the lines of a step as a message."""
+    return StepLogState(at=log.at, replicas=sorted(map(str, log.replicas)), lines=log.texts, condition=log.condition)
+
+
+def step_log_of(message: StepLogState) -> StepLog:
+    """Return the lines of a step in a message."""
+    replicas = frozenset(int(each) if each.isdecimal() else each for each in message.replicas)
+    return StepLog(message.at, replicas, tuple(message.lines), message.condition)
