@@ -19,7 +19,8 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
     is far enough, None where its clock is moved by hand. `resume` carries the call out, or raises as it does; `abandon`
     records that its client left. `purpose`: what passes meanwhile, for errors. `ends_with_client`: whether the call is
     given up once its client has left. `is_void`: returns whether there is nothing to wait for any more, of which
-    `resume` raises the reason.
+    `resume` raises the reason. `wake_by` takes a function that is called, from any thread, when the wait is over; None
+    for one that is over by the time alone.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         purpose: str = "the call was delayed",
         ends_with_client: bool = False,
         is_void: Callable[[], bool] = lambda: False,
+        wake_by: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         super().__init__("the call is delayed")
         self.real_seconds = real_seconds
@@ -42,6 +44,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         self.purpose = purpose
         self.ends_with_client = ends_with_client
         self.is_void = is_void
+        self.wake_by = wake_by
 
     def then(self, following: Callable[[Any], Any]) -> Postponed:
         """Return the same wait, after which `following` gets what the call returns."""
@@ -54,6 +57,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
             self.purpose,
             self.ends_with_client,
             self.is_void,
+            self.wake_by,
         )
 
 

@@ -43,6 +43,6 @@ def _answer(plane: Plane, control: ControlService, row: Row, call: Call[Any]) ->
     except Postponed as postponed:
         raise postponed.then(lambda _: _answer(plane, control, row, call)) from None
     try:
-        return control.answer(row, call.request).SerializeToString()
+        return plane.safely(lambda: control.answer(row, call.request)).SerializeToString()
     except Postponed as postponed:
         raise postponed.then(lambda answer: answer.SerializeToString()) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -19,7 +18,7 @@ from flyteapps_fake.control.calls.written_test import write_test
 from flyteapps_fake.control.clock_service import ClockService
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.scenario_service import ScenarioService
-from flyteapps_fake.control.waiting import pauses
+from flyteapps_fake.control.waiting import pauses, sleep
 from flyteapps_fake.control.well_formed import check_well_formed
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
@@ -102,7 +101,7 @@ class ControlService:
                 except Postponed as postponed:
                     for seconds in pauses(postponed, None):
                         interruptible()
-                        time.sleep(seconds)
+                        sleep(postponed, seconds)
                     answer = postponed.resume()
         except RpcError as error:
             raise ControlError(error.code.name, error.message) from None

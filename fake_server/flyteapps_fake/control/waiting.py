@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -45,3 +46,13 @@ def pauses(postponed: Postponed, deadline: float | None, until: float | None = N
     finally:
         if not over:
             postponed.abandon()
+
+
+def sleep(postponed: Postponed, seconds: float) -> None:
+    """Let the thread sleep until a wait may be over, at most so many seconds."""
+    if postponed.wake_by is None:
+        time.sleep(seconds)
+        return
+    woken = threading.Event()
+    postponed.wake_by(woken.set)
+    woken.wait(seconds)

@@ -207,6 +207,10 @@ class Dialect(Planner):
         It is handed a function that tells whether a port is another app's. A dialect without such ports ignores it.
         """
 
+    def entry_of_get(self, call: Call[Any]) -> Entry | None:
+        """Return the place of the only piece that a Get may show, None where it isn't known."""
+        return None
+
     def restored(self, entries: Sequence[Entry]) -> None:  # a closed one has nothing to do
         """Go on from another state, in which these pieces differ."""
 

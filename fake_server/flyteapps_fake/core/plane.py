@@ -31,6 +31,7 @@ from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.state.keeping import Keeping
+from flyteapps_fake.core.state.saving import Saving, raising
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.clock import END
@@ -87,6 +88,7 @@ class Plane(DrivenPlane, KeptPlane):
             self._dialect, self._timeline, settings.seed, settings.call_log, self.authentication
         )
         self._keeping = Keeping(self._dialect, self._timeline, settings.dialect)
+        self._saving = Saving(self._timeline, self._keeping)
         self._companions: dict[Callable[[Any], object], Any] = {}
 
     @property
@@ -151,6 +153,8 @@ class Plane(DrivenPlane, KeptPlane):
         A Get takes few microseconds. Where no rule can be about it, by the name of its app alone, it goes the same way
         as without rules, and the log keeps nothing that can be made when it is read.
         """
+        if self._saving.on:
+            return self._saved(call)
         with self._lock:
             self._timeline.run_due()
             interceptor = self._interceptor
@@ -165,6 +169,14 @@ class Plane(DrivenPlane, KeptPlane):
                 return interceptor.call(call)
             return self._dialect.call(call)
 
+    def _saved(self, call: Call[Any]) -> bytes:
+        """Return the encoded response of a unary RPC, where the state is saved. Raises RpcError, Postponed."""
+        with self._lock:
+            self._timeline.run_due()
+            answer = self._interceptor.call if self._interceptor.active else self._dialect.call
+            entry = self._dialect.entry_of_get(call) if call.operation is GET else None
+            return self._saving.answer(lambda: answer(call), entry)
+
     def look_up(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a read of the server's own, which has no faults and isn't recorded."""
         with self._lock:
@@ -175,9 +187,10 @@ class Plane(DrivenPlane, KeptPlane):
         """Return the app that a Get asks for. Raises RpcError, and Postponed for a delay."""
         with self._lock:
             self._timeline.run_due()
-            if self._interceptor.active:
-                return self._interceptor.read(call)
-            return self._dialect.read(call)
+            read = self._interceptor.read if self._interceptor.active else self._dialect.read
+            if self._saving.on:
+                return self._saving.answer(lambda: read(call), self._dialect.entry_of_get(call))
+            return read(call)
 
     def require(self, call: Call[Any]) -> None:
         """Check that a call's caller has the right to it, where callers are authenticated. Raises RpcError."""
@@ -193,6 +206,8 @@ class Plane(DrivenPlane, KeptPlane):
         """
         with self._lock:
             self._timeline.run_due()
+            if self._saving.on and not self._saving.is_safe(None):
+                return False
             if self._interceptor.active:
                 return self._interceptor.read_again(record, response, protocol, caller)
             return self._dialect.read_again(record)
@@ -204,9 +219,14 @@ class Plane(DrivenPlane, KeptPlane):
                 raise self._dialect.streams.gone
             check_stream_request(call.request.ByteSize())
             self._timeline.run_due()
-            if self._interceptor.active:
-                return self._interceptor.open(call, self._open, self._open_as_of)
-            return self._open(call)
+            try:
+                if self._interceptor.active:
+                    return self._interceptor.open(call, self._open, self._open_as_of)
+                return self._open(call)
+            except RpcError as error:
+                if self._saving.on:
+                    self._saving.answer(raising(error))
+                raise
 
     def _open(self, call: Call[Any]) -> OpenStream:
         return self._opened(call, self._dialect.open(call))
@@ -245,7 +265,10 @@ class Plane(DrivenPlane, KeptPlane):
         with self._lock:
             self._timeline.run_due()
             with self._timeline.causes.during(OF_URL):
-                return self._dialect.ask(host)
+                try:
+                    return self._dialect.ask(host)
+                except RpcError:  # no change can be saved
+                    return self._dialect.find_by_host(host)
 
     def run_due(self) -> None:
         """Fire what is due: by the clock in `realtime`, by the waiting clients in `auto`; nothing in `manual`."""
@@ -303,6 +326,11 @@ class Plane(DrivenPlane, KeptPlane):
 
     def intercept(self, call: Call[Any], run: Callable[[Call[Any]], bytes]) -> bytes:
         """Return what `run` returns for a call of another service, with its faults. Raises RpcError, Postponed."""
+        if self._saving.on:
+            return self._saving.answer(lambda: self._intercepted(call, run))
+        return self._intercepted(call, run)
+
+    def _intercepted(self, call: Call[Any], run: Callable[[Call[Any]], bytes]) -> bytes:
         if not self._interceptor.active:
             return run(call)
         with self._lock:

@@ -24,7 +24,7 @@ class Cluster:
         self.clock = timeline.clock
         self.timers = timeline.timers
         self.services = Services()
-        self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock)
+        self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock, timeline.changes)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
         """Receives each change of a service: what it was and what it became (None: absent)."""
         self.history: History[str, Service] | None = None

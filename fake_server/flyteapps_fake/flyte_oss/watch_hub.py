@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 
 from flyteapps_fake.core.operations import CREATE_EVENT
 from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.clock import MILLISECOND
@@ -45,29 +46,41 @@ class Subscription(OpenStream):
     """
 
     def __init__(
-        self, scope: StreamScope, streams: Streams, snapshot: Iterable[Encoder], since: Iterable[bytes], buffer: int
+        self, scope: StreamScope, streams: WatchHub, snapshot: Iterable[Encoder], since: Iterable[bytes], buffer: int
     ) -> None:
         super().__init__(scope, streams.remove)
         self.sees = streams.sees
         self._snapshot = deque(snapshot)
         self._since = deque(since)
-        self._queue: deque[tuple[bytes, Cause | None]] = deque()
+        self._queue: deque[tuple[bytes, Cause | None, int]] = deque()
+        """The events, each with its cause and the batch of its change."""
+        self._changes = streams.changes
+        self._opened_in = streams.changes.shown_batch
+        """The batch of the last change that the snapshot may show."""
         self._buffer = buffer
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
         if self._snapshot:
+            if not self._changes.is_safe(self._opened_in, self):
+                return None
             return event_of(CREATE_EVENT, self._snapshot.popleft()())
         if self._since:
             return self._since.popleft()
         if not self._queue:
             return None
-        event, self.cause = self._queue.popleft()
+        event, cause, batch = self._queue[0]
+        if not self._changes.is_safe(batch, self):
+            return None
+        self._queue.popleft()
+        self.cause = cause
         self._waiting_bytes -= len(event)
         return event
 
     def _ready(self) -> bool:
-        return bool(self._snapshot or self._since or self._queue)
+        if self._snapshot:
+            return self._changes.is_safe(self._opened_in, self)
+        return bool(self._since or (self._queue and self._changes.is_safe(self._queue[0][2], self)))
 
     def feed(self, event: bytes, cause: Cause | None = None) -> None:
         """Queue an event with its cause, or drop it if the stream's buffer is full."""
@@ -75,16 +88,17 @@ class Subscription(OpenStream):
         fits = not self._queue or self._waiting_bytes + len(event) <= MAX_WAITING_BYTES
         if fits and len(self._queue) < self._buffer:
             self._waiting_bytes += len(event)
-            self._queue.append((event, cause))
+            self._queue.append((event, cause, self._changes.shown_batch))
             self.notify()
 
 
 class WatchHub(Streams):
     """All open streams of one plane."""
 
-    def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
+    def __init__(self, buffer: int, lock: AbstractContextManager[object], changes: Changes) -> None:
         super().__init__(lock)
         self._buffer = buffer
+        self.changes = changes
 
     def subscribe(
         self, name: str, snapshot: Iterable[Encoder], recent: Iterable[bytes], since: Iterable[bytes] = ()

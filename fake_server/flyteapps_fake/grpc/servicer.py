@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.served import control_operations
-from flyteapps_fake.control.waiting import pauses
+from flyteapps_fake.control.waiting import pauses, sleep
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import BY_METHOD, OPERATIONS, Operation
@@ -100,7 +100,7 @@ class SyncServicer:
         for seconds in pauses(postponed, deadline):
             if self._ending is not None:
                 raise RpcError(Code.UNAVAILABLE, self._ending)
-            time.sleep(seconds)
+            sleep(postponed, seconds)
         return postponed.resume()
 
     def _unary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, Protocol
 
 from flyteapps_fake.control.effects import Postponed
@@ -26,6 +27,23 @@ class Connected(Protocol):
         ...
 
 
+async def nap(postponed: Postponed, seconds: float) -> None:
+    """Let the task sleep until a wait may be over, at most so many seconds."""
+    if postponed.wake_by is None:
+        await asyncio.sleep(seconds)
+        return
+    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(woken.set)
+
+    postponed.wake_by(wake)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await woken.wait()
+
+
 async def outcome(postponed: Postponed, deadline: float | None, client: Connected | None = None) -> Any:
     """Wait until the call may go on, and return what it returns. Raises RpcError.
 
@@ -33,12 +51,12 @@ async def outcome(postponed: Postponed, deadline: float | None, client: Connecte
     """
     if client is None or not postponed.ends_with_client:
         for seconds in pauses(postponed, deadline):
-            await asyncio.sleep(seconds)
+            await nap(postponed, seconds)
         return postponed.resume()
     client.listen()
     try:
         for seconds in pauses(postponed, deadline):
-            await asyncio.sleep(seconds)
+            await nap(postponed, seconds)
             if not await client.is_connected():
                 raise RpcError(Code.CANCELED, f"the client left while {postponed.purpose}")
     finally:

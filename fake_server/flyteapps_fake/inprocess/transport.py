@@ -20,11 +20,12 @@ from flyteidl2.app.app_service_connect import AppServiceClient, AppServiceClient
 from google.protobuf.message import Message
 
 from flyteapps_fake.control.effects import Postponed
-from flyteapps_fake.control.waiting import pauses
+from flyteapps_fake.control.waiting import pauses, sleep
 from flyteapps_fake.core.call import NO_METADATA, Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import BY_METHOD
 from flyteapps_fake.core.plane import Plane
+from flyteapps_fake.http.delays import nap
 
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
@@ -81,7 +82,7 @@ class DirectTransport:
             raise connect_error(error) from error
         try:
             for seconds in pauses(delayed, _deadline(timeout)):
-                time.sleep(seconds)
+                sleep(delayed, seconds)
             return method.output.FromString(delayed.resume())
         except RpcError as error:
             raise connect_error(error) from error
@@ -103,7 +104,7 @@ class DirectTransport:
             raise connect_error(error) from error
         try:
             for seconds in pauses(delayed, _deadline(timeout)):
-                await asyncio.sleep(seconds)
+                await nap(delayed, seconds)
             return method.output.FromString(delayed.resume())
         except RpcError as error:
             raise connect_error(error) from error

@@ -73,7 +73,7 @@ class State:
         self.step_logs = StepLogs()
         self.lines: LineSource = SimulatedLines(self.step_logs)
         """The log lines of replicas."""
-        self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock)
+        self.events = EventLog(settings.watch_buffer or WATCH_BUFFER, self.lock, self.changes)
         self.hosts = Hosts(settings)
         self.tokens = Tokens(timeline.seed)
         self.actor = Identity(settings.subject).enriched()
@@ -144,7 +144,7 @@ class State:
         if old is not None and old.lease and (new is None or new.lease != old.lease):
             self.timers.cancel(lease_timer(old.key))
         self.replicas.follow(old, new, self.clock.now())
-        event = Event(old, new, self.timeline.causes.current)
+        event = Event(old, new, self.timeline.causes.current, self.changes.batch if self.changes.saves else 0)
         if self.history is not None:
             key = (new or old).key  # type: ignore[union-attr]  # one of them is there
             self.history.add(Change(self.clock.now(), key, old, new, event.size))

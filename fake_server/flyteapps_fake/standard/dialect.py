@@ -291,6 +291,14 @@ class Standard(Dialect):
         key = key_of_lease(owner)
         return Entry(STANDARD_APPS, key) if key is not None else None
 
+    def entry_of_get(self, call: Call[Any]) -> Entry | None:
+        """Return the place of the only piece that a Get may show, None where it isn't known."""
+        app_id = call.request.app_id
+        if not app_id.name:
+            return None
+        org = app_id.org or self.state.organization.name
+        return Entry(STANDARD_APPS, AppKey(org, app_id.project, app_id.domain, app_id.name))
+
     def restored(self, entries: Sequence[Entry]) -> None:
         """Go on from another state, in which these pieces differ."""
         self._last_read = None

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import field
+from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.streams import OpenStream, Streams
 from flyteapps_fake.core.time.causes import UNKNOWN, Cause
 from flyteapps_fake.standard.apps import AppKey, AppRecord
@@ -27,10 +28,12 @@ WatchScope = Scope
 class Event:
     """One committed change: what the app was and what it became (None: absent), and its cause."""
 
-    __slots__ = ("_encoded", "cause", "new", "old", "size")
+    __slots__ = ("_encoded", "batch", "cause", "new", "old", "size")
 
-    def __init__(self, old: AppRecord | None, new: AppRecord | None, cause: Cause = UNKNOWN) -> None:
+    def __init__(self, old: AppRecord | None, new: AppRecord | None, cause: Cause = UNKNOWN, batch: int = 0) -> None:
         self.cause = cause
+        self.batch = batch
+        """The batch of changes that it belongs to."""
         self.old = old
         self.new = new
         self.size = (old.size if old is not None else 0) + (new.size if new is not None else 0)
@@ -77,11 +80,16 @@ class Subscription(OpenStream):
             self._snapshot = deque(each for each in self._snapshot if sees(each.key.project, each.key.domain))
             self._since = deque(each for each in self._since if sees(*each.place))
         self._queue: deque[tuple[Event, int]] = deque()
+        self._changes = log.changes
+        self._opened_in = log.changes.shown_batch
+        """The batch of the last change that the snapshot may show."""
         self._buffer = buffer
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
         if self._snapshot:
+            if self._opened_in and not self._changes.is_safe(self._opened_in, self):
+                return None
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
         while self._since:
             event = self._since.popleft()
@@ -89,14 +97,21 @@ class Subscription(OpenStream):
             if kind is not None:
                 return event.encoded(kind)
         if self._queue:
-            event, kind = self._queue.popleft()
+            event, kind = self._queue[0]
+            if event.batch and not self._changes.is_safe(event.batch, self):
+                return None
+            self._queue.popleft()
             self._waiting_bytes -= event.size
             self.cause = event.cause
             return event.encoded(kind)
         return None
 
     def _ready(self) -> bool:
-        return bool(self._snapshot or self._since or self._queue)
+        if self._snapshot:
+            return self._changes.is_safe(self._opened_in, self)
+        if self._since:
+            return True
+        return bool(self._queue) and self._changes.is_safe(self._queue[0][0].batch, self)
 
     def push(self, event: Event, kind: int) -> None:
         """Queue an event; end the stream if its watcher has fallen too far behind."""
@@ -119,9 +134,10 @@ class Subscription(OpenStream):
 class EventLog(Streams):
     """The open streams by scope, to which each event is fanned out; no event is stored."""
 
-    def __init__(self, buffer: int, lock: AbstractContextManager[object]) -> None:
+    def __init__(self, buffer: int, lock: AbstractContextManager[object], changes: Changes) -> None:
         super().__init__(lock)
         self._buffer = buffer
+        self.changes = changes
 
     def subscribe(
         self, scope: WatchScope | None, snapshot: Iterable[AppRecord], since: Iterable[Event] = ()

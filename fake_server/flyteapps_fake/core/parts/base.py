@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.state.keeping import Keeping
+from flyteapps_fake.core.state.saving import Saving
 from flyteapps_fake.core.time.timeline import Timeline
 
 
@@ -18,3 +19,4 @@ class PlaneParts:
     _dialect: Dialect
     _interceptor: Interceptor
     _keeping: Keeping
+    _saving: Saving

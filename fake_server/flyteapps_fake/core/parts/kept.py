@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake.core.parts.base import PlaneParts
+from flyteapps_fake.core.state.saving import Saving
+
+T = TypeVar("T")
 
 
 class KeptPlane(PlaneParts):
@@ -37,6 +43,15 @@ class KeptPlane(PlaneParts):
         """
         with self._lock:
             return self._keeping.reset(project, seed)
+
+    @property
+    def saving(self) -> Saving:
+        """The saving of the plane's changes in a directory."""
+        return self._saving
+
+    def safely(self, run: Callable[[], T]) -> T:
+        """Return what `run` returns once its changes are saved. Raises as it does, and Postponed for the wait."""
+        return self._saving.answer(run) if self._saving.on else run()
 
     def document(self) -> PlaneState:
         """Return the document of the plane's state."""

@@ -5,11 +5,14 @@ Snapshots do, and a directory. Entered under the plane's lock.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import sys
+from collections.abc import Callable, Hashable
 from typing import Any
 
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.state.marks import Mark, Marks
 from flyteapps_fake.core.state.sections import Entry, Sections
+from flyteapps_fake.core.streams import OpenStream
 
 
 class Changes:
@@ -20,20 +23,51 @@ class Changes:
         self.sections = Sections()
         self._marks = Marks(self._image, self._put)
         self.saves = False
-        """Whether changes are written to a directory."""
+        """Whether changes are saved in a directory."""
         self.unsaved: dict[Entry, None] = {}
-        """The places of the pieces that have changed and are not yet handed to the directory."""
-        self.restoring = False
-        """Whether a state is being put back: nothing follows from what changes."""
+        """The places of the pieces that have changed since the last batch was cut."""
+        self.batch = 1
+        """The number of the batch that changes belong to now."""
+        self.safe_batch = sys.maxsize
+        """The number of the last batch that is safe; all are where nothing is saved."""
+        self.refusal: RpcError | None = None
+        """The error of all changes, as long as they can't be saved."""
+        self._begin: Callable[[], None] = _nothing
+        self._held: dict[OpenStream, None] = {}
+        """The streams whose next message isn't safe yet."""
 
     def touch(self, section: str, key: Hashable) -> None:
-        """Record that a piece is about to change; call it before, where `on`."""
+        """Record that a piece is about to change; call it before, where `on`. Raises RpcError where it can't be."""
+        if self.refusal is not None:
+            raise self.refusal
         entry = Entry(section, key)
         newest = self._marks.newest
         if newest is not None and entry not in newest.images:
             newest.images[entry] = self.sections[section].image(key)
         if self.saves:
+            if not self.unsaved:
+                self._begin()
             self.unsaved[entry] = None
+
+    @property
+    def shown_batch(self) -> int:
+        """The batch of the last change that the present shows; 0 where nothing is saved."""
+        if not self.saves:
+            return 0
+        return self.batch if self.unsaved else self.batch - 1
+
+    def is_safe(self, batch: int, stream: OpenStream) -> bool:
+        """Return whether a message of a stream may be sent, by the batch of its change; else wake it once it may."""
+        if batch <= self.safe_batch:
+            return True
+        self._held[stream] = None
+        return False
+
+    def wake_streams(self) -> None:
+        """Wake the streams whose next message may be safe by now."""
+        held, self._held = self._held, {}
+        for stream in held:
+            stream.notify()
 
     def mark(self) -> Mark:
         """Make a mark of the present, between two operations."""
@@ -48,12 +82,10 @@ class Changes:
 
     def restore(self, mark: Mark) -> list[Entry]:
         """Return to a mark; return the places of the pieces that differed."""
-        self.restoring = True
-        try:
-            changed = self._marks.restore(mark)
-        finally:
-            self.restoring = False
-        if self.saves:
+        changed = self._marks.restore(mark)
+        if self.saves and changed:
+            if not self.unsaved:
+                self._begin()
             self.unsaved.update(dict.fromkeys(changed))
         return changed
 
@@ -61,15 +93,16 @@ class Changes:
         """Replace a piece by an image, as a change."""
         if self.on:
             self.touch(*entry)
-        self.restoring = True
-        try:
-            self._put(entry, image)
-        finally:
-            self.restoring = False
+        self._put(entry, image)
 
-    def save(self) -> None:
-        """Collect the changes for a directory from now on."""
-        self.saves = True
+    def save(self, begin: Callable[[], None]) -> None:
+        """Collect the changes for a directory from now on; `begin` is called at the first of each batch."""
+        self.saves, self._begin, self.safe_batch = True, begin, 0
+        self._look()
+
+    def forget(self) -> None:
+        """Save nothing from now on, as in a forked child."""
+        self.saves, self.safe_batch, self.unsaved = False, sys.maxsize, {}
         self._look()
 
     def _look(self) -> None:
@@ -80,3 +113,7 @@ class Changes:
 
     def _put(self, entry: Entry, image: Any) -> None:
         self.sections[entry.section].put(entry.key, image)
+
+
+def _nothing() -> None:
+    """Do nothing."""

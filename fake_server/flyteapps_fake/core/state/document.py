@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake.core.state.sections import Sections, is_repeated
@@ -66,6 +68,26 @@ def pieces(document: PlaneState, sections: Sections) -> Iterator[tuple[str, Hash
             except (ValueError, DecodeError) as error:
                 raise WrongState(f"{where}: {error}") from None
             yield field.name, key, image
+
+
+def pieces_of(entries: Iterable[tuple[str, bytes, bytes]], sections: Sections) -> Iterator[tuple[str, Hashable, Any]]:
+    """Yield the section, key and image of each encoded piece. Raises WrongState."""
+    for name, stored, value in entries:
+        if name not in sections:
+            raise WrongState(f"{name}: this version of flyteapps knows no such pieces")
+        section = sections[name]
+        try:
+            key, image = section.decode(message_type(name).FromString(value))
+        except (ValueError, DecodeError) as error:
+            raise WrongState(f"{name}, key {stored!r}: {error}") from None
+        yield name, key, image
+
+
+@lru_cache(maxsize=64)
+def message_type(section: str) -> type[Message]:
+    """Return the type of the messages of a section."""
+    found: type[Message] = GetMessageClass(PlaneState.DESCRIPTOR.fields_by_name[section].message_type)
+    return found
 
 
 def check_head(document: PlaneState, dialect: str) -> None:

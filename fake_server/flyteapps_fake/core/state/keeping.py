@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
 from flyteapps_fake.core.dialect import Dialect
@@ -51,7 +52,7 @@ class Keeping:
         self.end_streams("the plane was restored to the snapshot " + name)
         changed = self._changes.restore(mark)
         self._set_time(then)
-        self._settled(changed)
+        self.settled(changed)
         return len(changed)
 
     def names(self) -> list[str]:
@@ -93,7 +94,7 @@ class Keeping:
                 self._timeline.seed.value = seed
             if self._timeline.mode != "realtime":
                 self._timeline.clock.set(self._start)
-        self._settled(gone)
+        self.settled(gone)
         return len(gone)
 
     def document(self) -> PlaneState:
@@ -107,17 +108,23 @@ class Keeping:
         `passes`: whether the time since it was written counts, on a clock that is realtime.
         """
         check_head(document, self._name)
-        found = {Entry(section, key): image for section, key, image in pieces(document, self._changes.sections)}
+        return self.take_pieces(pieces(document, self._changes.sections), document.time, passes=passes)
+
+    def take_pieces(
+        self, given: Iterable[tuple[str, Hashable, Any]], then: PlaneTime, *, passes: bool = True
+    ) -> int:
+        """Replace the plane's state by these pieces (section, key, image) of that time; return how many there are."""
+        found = {Entry(section, key): image for section, key, image in given}
         self.end_streams("the plane has taken another state")
         before = [Entry(section.name, key) for section in self._changes.sections for key in section.keys()]  # noqa: SIM118
-        self._timeline.seed.value = document.time.seed
+        self._timeline.seed.value = then.seed
         for entry in before:
             if entry not in found:
                 self._changes.replace(entry, None)
         for entry, image in found.items():
             self._changes.replace(entry, image)
-        self._set_time(document.time, passes=passes, loaded=True)
-        self._settled([*before, *found])
+        self._set_time(then, passes=passes, loaded=True)
+        self.settled([*before, *found])
         return len(found)
 
     # ---- time
@@ -150,7 +157,7 @@ class Keeping:
             if project is None or stream.app.project in ("", project):
                 stream.end(error)
 
-    def _settled(self, changed: Iterable[Entry]) -> None:
+    def settled(self, changed: Iterable[Entry]) -> None:
         """Let the plane go on from another state."""
         self._dialect.restored(list(changed))
         self._timeline.scheduled()

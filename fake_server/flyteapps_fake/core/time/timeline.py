@@ -68,6 +68,8 @@ class Timeline:
         self.changes = Changes()
         """The changes of the plane's state."""
         self.timers = TimerQueue(self.causes, self.changes, self._touch)
+        self.frozen = False
+        """Whether nothing is due, as nothing can be changed."""
         self.fired = 0
         """Number of timers that have fired."""
         self._handlers: dict[str, _Handler] = {}
@@ -281,6 +283,8 @@ class Timeline:
         There a standstill is reported. In `realtime`, too, a step that a write leads to waits for a client that may
         still open a Watch, for a time.
         """
+        if self.frozen:
+            return
         if self.auto is not None:
             while (key := self.auto.due()) is not None:
                 self._step(self.auto, key)
@@ -295,6 +299,8 @@ class Timeline:
 
     def next_due(self) -> float | None:
         """Return the real seconds until `run_due` has something to do, or None if nothing is scheduled."""
+        if self.frozen:
+            return None
         if self.auto is not None:
             return self.auto.next_gate()
         if self._realtime is None:

@@ -5,11 +5,13 @@ Clusters come by the Lease RPC and keep a stream open; what becomes leasable goe
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from flyteidl2.app.app_definition_pb2 import Condition
 from flyteidl2.app.app_payload_pb2 import LeaseRequest
 
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.lifecycle import ASSIGNED, PENDING, STOPPED, UNASSIGNED, Cause, should_run, traits_of
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.streams import OpenStream
@@ -101,8 +103,8 @@ class LeaseStream(OpenStream):
         self.fed = 0
         self._lease_streams = streams
         self._state = state
-        self._held: dict[AppKey, int] = {}
-        """The apps that were leased and not sent yet, with the end of the lease."""
+        self._held: dict[AppKey, tuple[int, int]] = {}
+        """The apps that were leased and not sent yet, with the end of the lease and the batch of its change."""
 
     def capacity(self) -> int:
         """Return how many apps the stream may be leased now."""
@@ -110,7 +112,8 @@ class LeaseStream(OpenStream):
 
     def send(self, record: AppRecord) -> None:
         """Send an app that was leased for the stream."""
-        self._held[record.key] = record.lease
+        changes = self._state.changes
+        self._held[record.key] = record.lease, changes.batch if changes.saves else 0
         self.notify()
 
     def detached(self) -> None:
@@ -118,20 +121,23 @@ class LeaseStream(OpenStream):
         held, self._held = self._held, {}
 
         def give_back() -> None:
-            for key, lease_ in held.items():
-                record = self._current(key, lease_)
-                if record is not None:
-                    take_back(self._state, record)
+            with suppress(RpcError):  # while nothing can be saved: the leases run out
+                for key, (lease_, _) in held.items():
+                    record = self._current(key, lease_)
+                    if record is not None:
+                        take_back(self._state, record)
 
         if held:
             self._state.soon(give_back)
 
     def _ready(self) -> bool:
-        return bool(self._held)
+        return any(self._state.changes.is_safe(batch, self) for _, batch in self._held.values())
 
     def _next(self) -> bytes | None:
         with self._state.lock:
-            held, self._held = self._held, {}
+            is_safe = self._state.changes.is_safe
+            held = {key: lease_ for key, (lease_, batch) in self._held.items() if is_safe(batch, self)}
+            self._held = {key: each for key, each in self._held.items() if key not in held}
             records = [self._current(key, lease_) for key, lease_ in held.items()]
             apps = b"".join(field(1, record.encoded) for record in records if record is not None)
             if held:

@@ -1,0 +1,233 @@
+"""The saving of a plane's changes: no client sees one before it is safe, and one that can't be saved is undone.
+
+Changes are collected in batches, numbered from 1: `cut` hands out the one that has come together, and `saved` or
+`failed` says what became of it. They are called under the plane's lock, by a thread that isn't the plane's business. An
+answer that shows or makes a change waits for its batch; so do the messages of streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.state.keeping import Keeping
+from flyteapps_fake.core.state.marks import Mark
+from flyteapps_fake.core.state.sections import Entry
+from flyteapps_fake.core.time.timeline import Timeline
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 0.05
+"""Real seconds between two looks of an answer at whether its batch is safe, where nothing wakes it."""
+
+
+class Batch(NamedTuple):
+    """The changes of one batch: the image of each changed piece, None for one that is gone."""
+
+    number: int
+    images: dict[Entry, Any]
+
+
+class _Answer:
+    """An answer that waits until a batch is safe."""
+
+    __slots__ = ("batch", "error", "over", "wake")
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.over = False
+        self.error: RpcError | None = None
+        self.wake: Callable[[], None] | None = None
+
+    def end(self, error: RpcError | None) -> None:
+        self.over, self.error = True, error
+        if self.wake is not None:
+            self.wake()
+
+
+class Saving:
+    """The batches of one plane. `on`: whether its changes are saved."""
+
+    def __init__(self, timeline: Timeline, keeping: Keeping) -> None:
+        self._timeline = timeline
+        self._keeping = keeping
+        self._changes = timeline.changes
+        self.on = False
+        self._safe_mark: Mark | None = None
+        self._cut_mark: Mark | None = None
+        self._flying: dict[Entry, Any] = {}
+        self._answers: list[_Answer] = []
+        self.now: Callable[[], None] | None = None
+        """Saves the changes of an operation at its end, before anything else happens; None where batches do."""
+
+    def start(self, begin: Callable[[], None]) -> None:
+        """Save the changes from now on; `begin` is called when the first change of a batch has come."""
+        self.on = True
+        self._changes.save(begin)
+        self._safe_mark = self._changes.mark()
+
+    def stop(self) -> None:
+        """Save nothing from now on; what waits goes on."""
+        self.on = False
+        self._changes.forget()
+        self._end(self._answers, None)
+        self._changes.wake_streams()
+
+    # ---- answers
+
+    def answer(self, run: Callable[[], T], entry: Entry | None = None) -> T:
+        """Return what `run` returns once all that it may show is safe. Raises as it does, and Postponed for the wait.
+
+        `entry`: the place of the only piece that it may show or change, if there is just one.
+        """
+        try:
+            result = run()
+        except Postponed as postponed:
+            raise self._later(postponed) from None
+        except RpcError as error:
+            waiting = self._waiting(entry)
+            if waiting is None:
+                raise
+            raise self._postponed(waiting, error, None) from None
+        waiting = self._waiting(entry)
+        if waiting is None:
+            return result
+        raise self._postponed(waiting, None, result)
+
+    def is_safe(self, entry: Entry | None) -> bool:
+        """Return whether a piece is as it is on the disk; all of them, where none is given."""
+        unsaved = self._changes.unsaved
+        if not unsaved and not self._flying:
+            return True
+        return entry is not None and entry not in unsaved and entry not in self._flying
+
+    def _waiting(self, entry: Entry | None) -> _Answer | None:
+        with self._timeline.lock:
+            if self.now is not None and self._changes.unsaved:
+                self.now()
+            if self.is_safe(entry):
+                return None
+            unsaved = self._changes.unsaved if entry is None else entry in self._changes.unsaved
+            answer = _Answer(self._changes.batch if unsaved else self._changes.batch - 1)
+            self._answers.append(answer)
+            return answer
+
+    def _postponed(self, waiting: _Answer, error: RpcError | None, result: Any) -> Postponed:
+        def resume() -> Any:
+            if waiting.error is not None:
+                raise waiting.error
+            if error is not None:
+                raise error
+            return result
+
+        def wake_by(wake: Callable[[], None]) -> None:
+            waiting.wake = wake
+            if waiting.over:
+                wake()
+
+        return Postponed(
+            0.0,
+            lambda: 0.0 if waiting.over else LOOK_SECONDS,
+            resume,
+            lambda: None,
+            purpose="the change was saved",
+            wake_by=wake_by,
+        )
+
+    def _later(self, postponed: Postponed) -> Postponed:
+        """Return the wait of a call that goes on later, and then until what it has changed is safe."""
+        following: list[Postponed | Callable[[], Any]] = []
+
+        def left() -> float | None:
+            if not following:
+                first = postponed.left()
+                if first != 0 and not postponed.is_void():
+                    return first
+                try:
+                    result = self.answer(postponed.resume)
+                    following.append(lambda: result)
+                except Postponed as then:
+                    following.append(then)
+                except RpcError as error:
+                    following.append(raising(error))
+            then = following[0]
+            return then.left() if isinstance(then, Postponed) else 0.0
+
+        def resume() -> Any:
+            if not following:
+                return postponed.resume()  # which raises why it is void
+            then = following[0]
+            return then.resume() if isinstance(then, Postponed) else then()
+
+        return Postponed(
+            postponed.real_seconds,
+            left,
+            resume,
+            postponed.abandon,
+            postponed.purpose,
+            postponed.ends_with_client,
+            postponed.is_void,
+        )
+
+    # ---- batches
+
+    def cut(self) -> Batch:
+        """Return the changes since the last cut, as a batch to be saved."""
+        changes = self._changes
+        unsaved, changes.unsaved = changes.unsaved, {}
+        self._flying = {entry: changes.sections[entry.section].image(entry.key) for entry in unsaved}
+        number = changes.batch
+        changes.batch += 1
+        self._cut_mark = changes.mark()
+        return Batch(number, self._flying)
+
+    def saved(self, number: int) -> None:
+        """Let all go on that waits for a batch, which is safe."""
+        changes = self._changes
+        changes.safe_batch = number
+        self._flying = {}
+        if self._cut_mark is not None and self._safe_mark is not None:
+            changes.drop(self._safe_mark)
+            self._safe_mark, self._cut_mark = self._cut_mark, None
+        self._end([each for each in self._answers if each.batch <= number], None)
+        changes.wake_streams()
+
+    def failed(self, error: RpcError) -> None:
+        """Undo all changes that aren't safe, refuse those that follow, and end what waits for them with an error."""
+        changes = self._changes
+        changes.refusal = error
+        self._timeline.frozen = True
+        self._keeping.end_streams("the state can't be saved, and goes back to what is")
+        changed = changes.restore(self._safe_mark) if self._safe_mark is not None else []
+        if self._cut_mark is not None:
+            changes.drop(self._cut_mark)
+            self._cut_mark = None
+        changes.unsaved, self._flying = {}, {}
+        changes.safe_batch = changes.batch
+        changes.batch += 1
+        self._keeping.settled(changed)
+        self._end(self._answers, error)
+        changes.wake_streams()
+
+    def recovered(self) -> None:
+        """Take changes again, which can be saved."""
+        self._changes.refusal = None
+        self._timeline.frozen = False
+        self._timeline.scheduled()
+
+    def _end(self, answers: list[_Answer], error: RpcError | None) -> None:
+        ended = set(map(id, answers))
+        self._answers = [each for each in self._answers if id(each) not in ended]
+        for each in answers:
+            each.end(error)
+
+
+def raising(error: RpcError) -> Callable[[], Any]:
+    """Return a function that raises an error."""
+
+    def raise_it() -> Any:
+        raise error
+
+    return raise_it
