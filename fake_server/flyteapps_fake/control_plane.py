@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.processes.data_plane import DataPlane
     from flyteapps_fake.processes.settings import Processes
+    from flyteapps_fake.saving.saver import Saver
     from flyteapps_fake.servers.embedded import EmbeddedServer
 
 _NOTICE_SECONDS = 1.0
@@ -114,9 +115,27 @@ class FakeControlPlane(Plane):
         self._process = os.getpid()
         self._servers: list[EmbeddedServer] = []
         self._data_plane: DataPlane | None = None
+        self._saver: Saver | None = None
+        if self.settings.state is not None:
+            self._saver = self._save_in(os.fspath(self.settings.state))
         if self.settings.runs_apps is not None:
             self._data_plane = self._run_apps(self.settings.runs_apps)
         self._control: Control | None = None
+
+    def _save_in(self, directory: str) -> Saver:
+        __tracebackhide__ = True
+        from flyteapps_fake.saving.saver import open_saver
+
+        settings = self.settings
+        saver = open_saver(
+            self.shared(),
+            directory,
+            settings.dialect,
+            settings.state_sync,
+            passes=settings.time_between == "passes",
+        )
+        weakref.finalize(self, saver.close)
+        return saver
 
     def _run_apps(self, processes: Processes) -> DataPlane:
         __tracebackhide__ = True
@@ -263,7 +282,7 @@ class FakeControlPlane(Plane):
     def shared(self) -> Self:
         """Return the same plane as an object of its own, for servers: they must not keep its owner's object alive."""
         twin = super().shared()
-        twin._servers, twin._data_plane = [], None
+        twin._servers, twin._data_plane, twin._saver = [], None, None
         return twin
 
     def close(self) -> None:
@@ -273,6 +292,8 @@ class FakeControlPlane(Plane):
             self._servers.pop().close()
         if self._data_plane is not None:
             self._data_plane.close()
+        if self._saver is not None:
+            self._saver.close()
         super().close()
 
     def __enter__(self) -> Self:

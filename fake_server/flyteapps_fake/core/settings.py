@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,14 @@ from flyteapps_fake.processes.settings import Processes
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.files.sources import Sources
 
+StateSync = Literal["always", "group", "never"]
+TimeBetween = Literal["passes", "stands"]
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "processes", "none"]
 IngressForm = Literal["path", "host", "port"]
 
+STATE_SYNCS: tuple[StateSync, ...] = ("always", "group", "never")
+TIMES_BETWEEN: tuple[TimeBetween, ...] = ("passes", "stands")
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
 DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "processes", "none")
 INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host", "port")
@@ -76,7 +81,11 @@ class Settings:
     slash, by NAME or NAME@VERSION. `run_outputs`: the outputs of a run or a task by its
     name, each a URI or another text. `call_log`: recorded calls that are kept, 0 to
     record none, which is faster. `auth`: who may call, None for everyone: "demo", an
-    Auth, or a mapping of its fields.
+    Auth, or a mapping of its fields. `state`: a directory that keeps the plane's state,
+    None for memory alone. `state_sync`: what a power loss may take: with "always" and
+    "group" nothing that was answered; "always" writes each change by itself, "group" all
+    that come together; with "never" the last seconds. `time_between`: whether the time
+    between two runs counts, on a clock that is realtime: it "passes" or "stands".
     """
 
     dialect: str = "standard"
@@ -105,6 +114,9 @@ class Settings:
     scenarios: Sources = ()
     call_log: int = 0
     auth: Auth | str | Mapping[str, Any] | None = None
+    state: str | os.PathLike[str] | None = None
+    state_sync: StateSync = "group"
+    time_between: TimeBetween = "passes"
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -156,6 +168,12 @@ class Settings:
         whole("call_log", self.call_log, most=1_000_000)
         if self.auth is not None:
             object.__setattr__(self, "auth", Auth.of(self.auth))
+        if self.state is not None and not os.fspath(self.state):
+            raise ValueError("state must name a directory; leave it out to keep the state in memory")
+        if self.state_sync not in STATE_SYNCS:
+            raise ValueError(f"state_sync must be one of {', '.join(STATE_SYNCS)}, not {self.state_sync!r}")
+        if self.time_between not in TIMES_BETWEEN:
+            raise ValueError(f"time_between must be one of {', '.join(TIMES_BETWEEN)}, not {self.time_between!r}")
         self._check_declared()
         self._check_scenarios()
         for pool, clusters in self.pools.items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import TypeVar
 
-from flyteapps_control.v1.state_pb2 import PlaneState
+from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
 from flyteapps_fake.core.parts.base import PlaneParts
+from flyteapps_fake.core.state.document import pieces_of
 from flyteapps_fake.core.state.saving import Saving
+from flyteapps_fake.core.state.sections import Sections
 
 T = TypeVar("T")
 
@@ -48,6 +51,30 @@ class KeptPlane(PlaneParts):
     def saving(self) -> Saving:
         """The saving of the plane's changes in a directory."""
         return self._saving
+
+    @property
+    def sections(self) -> Sections:
+        """The sections of the plane's state."""
+        return self._timeline.changes.sections
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Hold the plane's lock."""
+        with self._lock:
+            yield
+
+    def time(self) -> PlaneTime:
+        """Return the plane's time."""
+        with self._lock:
+            return self._keeping.time()
+
+    def take_pieces(self, entries: Iterable[tuple[str, bytes, bytes]], then: PlaneTime, *, passes: bool) -> int:
+        """Replace the plane's state by encoded pieces, each with its section and key; return how many there are.
+
+        `then`: the plane's time as they were written. `passes`: as in `load_document`. Raises WrongState.
+        """
+        with self._lock:
+            return self._keeping.take_pieces(pieces_of(entries, self.sections), then, passes=passes)
 
     def safely(self, run: Callable[[], T]) -> T:
         """Return what `run` returns once its changes are saved. Raises as it does, and Postponed for the wait."""

@@ -86,7 +86,8 @@ def pieces_of(entries: Iterable[tuple[str, bytes, bytes]], sections: Sections) -
 @lru_cache(maxsize=64)
 def message_type(section: str) -> type[Message]:
     """Return the type of the messages of a section."""
-    found: type[Message] = GetMessageClass(PlaneState.DESCRIPTOR.fields_by_name[section].message_type)
+    descriptor: Any = PlaneState.DESCRIPTOR.fields_by_name[section].message_type
+    found: type[Message] = GetMessageClass(descriptor)
     return found
 
 

@@ -110,9 +110,7 @@ class Keeping:
         check_head(document, self._name)
         return self.take_pieces(pieces(document, self._changes.sections), document.time, passes=passes)
 
-    def take_pieces(
-        self, given: Iterable[tuple[str, Hashable, Any]], then: PlaneTime, *, passes: bool = True
-    ) -> int:
+    def take_pieces(self, given: Iterable[tuple[str, Hashable, Any]], then: PlaneTime, *, passes: bool = True) -> int:
         """Replace the plane's state by these pieces (section, key, image) of that time; return how many there are."""
         found = {Entry(section, key): image for section, key, image in given}
         self.end_streams("the plane has taken another state")

@@ -1,0 +1,199 @@
+"""The saver of a plane: a thread that writes the batches of its changes to a directory, and reads them at the start.
+
+While one batch is written the next comes together, so that many callers share a transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import Literal
+
+from flyteapps_control.v1.state_pb2 import PlaneTime
+from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.parts.kept import KeptPlane
+from flyteapps_fake.core.state.document import WrongState
+from flyteapps_fake.core.state.saving import Batch
+from flyteapps_fake.core.time.forks import register_inherited
+from flyteapps_fake.directory.errors import Corrupt, DirectoryLost, ReadOnly, StateError
+from flyteapps_fake.directory.state_directory import Change, StateDirectory
+
+TIME = "time"
+"""The section of the plane's time, which each batch has."""
+RETRY_SECONDS = 1.0
+"""Real seconds after which a write that failed is tried again."""
+CLOSE_SECONDS = 10.0
+"""Real seconds for the last batch, as the plane is closed."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Saver:
+    """The saver of one plane in one directory. `passes`: whether the time since it was last written counts.
+
+    Raises StateError where the plane can't take what is in the directory.
+    """
+
+    def __init__(self, plane: KeptPlane, directory: StateDirectory, *, passes: bool, batches: bool) -> None:
+        self._plane = plane
+        self._saving = plane.saving
+        self._directory = directory
+        self._position = directory.position
+        self._wake = threading.Event()
+        self._turn = threading.Lock()
+        self._closing = False
+        self._trouble: StateError | None = None
+        self.loaded = self._load(passes)
+        """The number of pieces that were in the directory."""
+        with plane.locked():
+            self._saving.start(self._wake.set)
+            if not batches:
+                self._saving.now = self._save_now
+        self._thread = threading.Thread(target=_run, args=(weakref.ref(self), self._wake), daemon=True)
+        self._thread.name = "flyteapps-saver"
+        self._thread.start()
+        register_inherited(self)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be saved now; "" where all is well."""
+        return str(self._trouble or "")
+
+    def close(self) -> None:
+        """Write what is left, and leave the directory to others."""
+        with self._turn:
+            closed, self._closing = self._closing, True
+        if closed:
+            return
+        self._wake.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(CLOSE_SECONDS)
+        with self._plane.locked():
+            self._saving.stop()
+        self._directory.close()
+
+    def forked(self) -> None:
+        """Save nothing in a forked child: the directory is the parent's."""
+        self._closing = True
+        self._saving.stop()
+
+    def _load(self, passes: bool) -> int:
+        then = PlaneTime()
+        found: list[tuple[str, bytes, bytes]] = []
+        for section, key, value in self._directory.entries():
+            if section == TIME:
+                then.MergeFromString(value)
+            else:
+                found.append((section, key, value))
+        if not then.wall:
+            return 0
+        try:
+            return self._plane.take_pieces(found, then, passes=passes)
+        except WrongState as error:
+            raise Corrupt(self._directory.path, str(error)) from None
+
+    # ---- batches
+
+    def turn(self) -> bool:
+        """Write the changes that have come together; return whether there will be more."""
+        if self._trouble is not None:
+            self._try_again()
+        else:
+            self._save()
+        return not self._closing
+
+    @property
+    def pause(self) -> float | None:
+        """The real seconds until the next turn, if nothing comes; None for ever."""
+        return RETRY_SECONDS if self._trouble is not None else None
+
+    def _save(self) -> None:
+        with self._plane.locked():
+            self._wake.clear()
+            batch = self._saving.cut()
+            now = self._plane.time()
+        if batch.images:
+            self._write(batch, now)
+
+    def _save_now(self) -> None:
+        """Write the changes of one operation; the plane's lock is held."""
+        batch = self._saving.cut()
+        self._write(batch, self._plane.time())
+
+    def _write(self, batch: Batch, now: PlaneTime) -> None:
+        try:
+            with self._turn:
+                self._directory.write(self._encoded(batch, now), self._position + 1)
+                self._position += 1
+        except StateError as error:
+            self._failed(error)
+        except Exception as error:
+            _logger.exception("the state of the plane can't be saved")
+            self._failed(StateError(f"{self._directory.path}: {error!r}"))
+        else:
+            with self._plane.locked():
+                self._saving.saved(batch.number)
+
+    def _encoded(self, batch: Batch, now: PlaneTime) -> Iterable[Change]:
+        sections = self._plane.sections
+        for entry, image in batch.images.items():
+            section = sections[entry.section]
+            value = section.encode(entry.key, image).SerializeToString() if image is not None else None
+            yield entry.section, section.stored_key(entry.key), value
+        yield TIME, b"", now.SerializeToString()
+
+    def _failed(self, error: StateError) -> None:
+        self._trouble = error
+        _logger.error("the state can't be saved, changes are refused: %s", error)
+        with self._plane.locked():
+            self._saving.failed(_refusal(error))
+        self._wake.set()
+
+    def _try_again(self) -> None:
+        self._wake.clear()
+        with self._plane.locked():
+            now = self._plane.time()
+        try:
+            with self._turn:
+                self._directory.write([(TIME, b"", now.SerializeToString())], self._position + 1)
+                self._position += 1
+        except StateError as error:
+            self._trouble = error
+            return
+        self._trouble = None
+        _logger.warning("the state can be saved again")
+        with self._plane.locked():
+            self._saving.recovered()
+
+
+def _run(reference: weakref.ref[Saver], wake: threading.Event) -> None:
+    """Write batches until the saver is closed, or nothing refers to it any more."""
+    pause: float | None = None
+    while True:
+        wake.wait(pause)
+        saver = reference()
+        if saver is None or not saver.turn():
+            return
+        pause = saver.pause
+        del saver
+
+
+def _refusal(error: StateError) -> RpcError:
+    """Return the error of calls that would change something."""
+    is_full = not isinstance(error, ReadOnly | DirectoryLost)
+    code = Code.RESOURCE_EXHAUSTED if is_full else Code.FAILED_PRECONDITION
+    return RpcError(code, f"the change can't be saved, and wasn't made: {error}")
+
+
+def open_saver(
+    plane: KeptPlane, path: str, dialect: str, sync: Literal["always", "group", "never"], *, passes: bool
+) -> Saver:
+    """Let a plane, which is new, take the state of a directory, and save its changes there. Raises StateError."""
+    directory = StateDirectory.open(path, dialect=dialect, sync=sync)
+    try:
+        return Saver(plane, directory, passes=passes, batches=sync != "always")
+    except BaseException:
+        directory.close()
+        raise
