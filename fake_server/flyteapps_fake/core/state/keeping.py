@@ -90,6 +90,7 @@ class Keeping:
             self._changes.replace(entry, None)
         if project is None:
             self._timeline.clear()
+            self._timeline.timers.scheduled = 0
             if seed is not None:
                 self._timeline.seed.value = seed
             if self._timeline.mode != "realtime":
