@@ -77,9 +77,9 @@ Operation = tuple[Any, ...]
 Answer = object
 
 
-def settings_of_planes() -> dict[str, Any]:
-    """Return the settings that all planes here have."""
-    return {"dialect": "flyte-oss", "clock": "manual", "seed": 7, "scenarios": {"scenarios": SCENARIOS}}
+def new_plane(seed: int = 7) -> FakeControlPlane:
+    """Return a plane with the settings that all planes here have."""
+    return FakeControlPlane(dialect="flyte-oss", clock="manual", seed=seed, scenarios={"scenarios": SCENARIOS})
 
 
 def answer(plane: FakeControlPlane, operation: RpcOperation, request: Any) -> Answer:
@@ -264,7 +264,7 @@ class Twins:
 
     def check(self) -> None:
         """Check that the plane is, and goes on, as one that has run just the operations that count."""
-        with FakeControlPlane(**settings_of_planes()) as twin:
+        with new_plane() as twin:
             for operation, answered in self.history:
                 assert run(twin, operation) == answered
             assert state(self.plane) == state(twin)
@@ -279,7 +279,7 @@ def test_a_plane_that_returned_to_a_state_goes_on_as_if_it_never_left(moves: lis
     """Snapshots, restores, resets and documents in any order leave a plane that is as the operations that count."""
     with (
         patch.object(answers, "MAX_CACHED_BYTES", ANSWERS_BYTES if full else answers.MAX_CACHED_BYTES),
-        FakeControlPlane(**settings_of_planes()) as plane,
+        new_plane() as plane,
     ):
         twins = Twins(plane)
         for each in moves:
@@ -292,8 +292,8 @@ def test_a_plane_that_returned_to_a_state_goes_on_as_if_it_never_left(moves: lis
 def test_a_plane_that_takes_a_document_goes_on_as_the_one_that_wrote_it(before: list[Operation], form: str) -> None:
     """Another plane has the same state, with another seed before, and with apps of its own that go."""
     with (
-        FakeControlPlane(**settings_of_planes()) as plane,
-        FakeControlPlane(**{**settings_of_planes(), "seed": 8}) as other,
+        new_plane() as plane,
+        new_plane(seed=8) as other,
     ):
         for each in before:
             run(plane, each)
@@ -307,7 +307,7 @@ def test_a_plane_that_takes_a_document_goes_on_as_the_one_that_wrote_it(before: 
 @settings(deadline=None, max_examples=30)
 def test_a_reset_of_a_project_leaves_the_others_alone(before: list[Operation]) -> None:
     """Nothing of the project is left, and the pieces of all others are the same."""
-    with FakeControlPlane(**settings_of_planes()) as plane:
+    with new_plane() as plane:
         for each in before:
             run(plane, each)
         was = state(plane)
