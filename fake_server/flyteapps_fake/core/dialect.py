@@ -214,6 +214,9 @@ class Dialect(Planner):
     def restored(self, entries: Sequence[Entry]) -> None:  # a closed one has nothing to do
         """Go on from another state, in which these pieces differ."""
 
+    def loaded(self) -> None:  # a closed one has nothing to do
+        """Go on from a state that another plane may have had, under other settings; `restored` was called."""
+
     @abstractmethod
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""

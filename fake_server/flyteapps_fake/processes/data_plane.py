@@ -38,7 +38,7 @@ from flyteapps_fake.processes.threads import in_thread
 from flyteapps_fake.processes.usage import sweep, usage_of
 from flyteapps_fake.servers.listener import AddressTaken, listening_sockets
 from flyteapps_fake.standard.apps import AppKey
-from flyteapps_fake.standard.operators.local_cluster import HeldApp, LocalCluster, Log
+from flyteapps_fake.standard.operators.local_cluster import HeldApp, Life, LocalCluster, Log
 from flyteapps_fake.standard.replicas import Replica as ReplicaName
 
 BY_NAME = "/_flyteapps/apps/"
@@ -71,10 +71,14 @@ class LockedCluster:
         return self._plane.run(lambda: self._cluster.held(key))
 
     def report(
-        self, key: AppKey, revision: tuple[int, int], status: int, substate: int, message: str, replicas: int
+        self, key: AppKey, life: Life, status: int, substate: int, message: str, replicas: int
     ) -> list[ReplicaName] | None:
         """Report on a revision; return its replicas' names, None where the app has moved on."""
-        return self._plane.run(lambda: self._cluster.report(key, revision, status, substate, message, replicas))
+        return self._plane.run(lambda: self._cluster.report(key, life, status, substate, message, replicas))
+
+    def takes_reports(self) -> bool:
+        """Return whether a report may be committed: not while the plane can't save its state."""
+        return self._plane.run(self._cluster.takes_reports)
 
     def keep_log(self, key: AppKey, number: int, log: Log) -> None:
         """Keep the log of a replica."""

@@ -22,7 +22,7 @@ from flyteapps_fake.processes.replica import CRASHES, Replica, Workshop
 from flyteapps_fake.processes.routes import Route, Unavailable
 from flyteapps_fake.simulation.admission import violation_of
 from flyteapps_fake.standard.apps import AppKey
-from flyteapps_fake.standard.operators.local_cluster import HeldApp, Log
+from flyteapps_fake.standard.operators.local_cluster import HeldApp, Life, Log
 from flyteapps_fake.standard.replicas import Replica as ReplicaName
 
 LOOK_SECONDS = 0.5
@@ -44,9 +44,13 @@ class Cluster(Protocol):
         ...
 
     def report(
-        self, key: AppKey, revision: tuple[int, int], status: int, substate: int, message: str, replicas: int
+        self, key: AppKey, life: Life, status: int, substate: int, message: str, replicas: int
     ) -> list[ReplicaName] | None:
         """Report on a revision; return its replicas' names, None where the app has moved on."""
+        ...
+
+    def takes_reports(self) -> bool:
+        """Return whether a report may be committed: not while the plane can't save its state."""
         ...
 
     def keep_log(self, key: AppKey, number: int, log: Log) -> None:
@@ -61,7 +65,7 @@ class Cluster(Protocol):
 class Said(NamedTuple):
     """A report on a revision of an app."""
 
-    revision: tuple[int, int]
+    life: Life
     status: int
     substate: int
     message: str
@@ -82,7 +86,8 @@ class RunningApp:
         self._incarnation: int | None = None
         route.on_request = self._on_request
         self._wake = asyncio.Event()
-        self._revision: tuple[int, int] | None = None
+        self._life: Life | None = None
+        """The part of the app's life that runs; None where it is stopped."""
         self._container = Container()
         self._scaler: Autoscaler | None = None
         self.replicas: list[Replica] = []
@@ -113,7 +118,7 @@ class RunningApp:
     def is_held(self) -> bool:
         """Return whether the app is still there, and no other one of its name in its place."""
         held = self._cluster.held(self._key)
-        return held is not None and held.incarnation == self._incarnation
+        return held is not None and held.life.incarnation == self._incarnation
 
     def all_replicas(self) -> tuple[Replica, ...]:
         """Return the replicas, those of the revision before included."""
@@ -125,9 +130,9 @@ class RunningApp:
             while True:
                 self._wake.clear()
                 held = self._cluster.held(self._key)
-                if held is None or self._incarnation not in (None, held.incarnation):
+                if held is None or self._incarnation not in (None, held.life.incarnation):
                     return  # another app of that name begins anew
-                self._incarnation = held.incarnation
+                self._incarnation = held.life.incarnation
                 try:
                     self._follow(held)
                 except Exception:  # the next look, at the latest in some seconds, may do better
@@ -154,15 +159,15 @@ class RunningApp:
 
     def _follow(self, held: HeldApp) -> None:
         """Bring the app to where the plane says."""
-        revision = (held.incarnation, held.revision)
+        life = held.life
         if not held.running:
-            self._stop(held, revision)
+            self._stop(life)
             return
-        if revision != self._revision:
-            self._begin(held, revision)
+        if life != self._life:
+            self._begin(held)
         if self._violation:
-            self._send(revision, DEPLOYING, Status.WEBHOOK_ERROR, self._violation, 0)
-            self._send(revision, FAILED, Status.WEBHOOK_ERROR, self._violation, 0)
+            self._send(life, DEPLOYING, Status.WEBHOOK_ERROR, self._violation, 0)
+            self._send(life, FAILED, Status.WEBHOOK_ERROR, self._violation, 0)
             self._set_route()
             return
         self._scale(held)
@@ -171,20 +176,21 @@ class RunningApp:
         self._report()
         self._set_route()
 
-    def _stop(self, held: HeldApp, revision: tuple[int, int]) -> None:
-        self._revision = None
+    def _stop(self, life: Life) -> None:
+        self._life = None
         self._retire(self.replicas, self._before)
         if not self._ending:
-            self._send(revision, STOPPED, Status.SUBSTATE_UNSPECIFIED, "Stopped", 0)
+            self._send(life, STOPPED, Status.SUBSTATE_UNSPECIFIED, "Stopped", 0)
         name = self.name
         self.route.set((), Unavailable(f"The app {name} is STOPPED: activate it."))
 
-    def _begin(self, held: HeldApp, revision: tuple[int, int]) -> None:
-        """Begin with a revision; the replicas that answer go on until this one does."""
-        answering = [each for each in (*self._before, *self.replicas) if each.is_ready]
+    def _begin(self, held: HeldApp) -> None:
+        """Begin with a revision; the replicas that answer go on until this one does, unless the plane was restored."""
+        goes_on = self._life is None or self._life.restored == held.life.restored
+        answering = [each for each in (*self._before, *self.replicas) if each.is_ready and goes_on]
         self._retire([each for each in (*self._before, *self.replicas) if each not in answering])
         self._before, self.replicas = answering, []
-        self._revision, self._served, self._said = revision, False, None
+        self._life, self._served, self._said = held.life, False, None
         spec = held.app.spec
         self._container = container_of(spec)
         self._scaler = Autoscaler(spec)
@@ -195,7 +201,7 @@ class RunningApp:
         route.requires_auth = not spec.security_context.allow_anonymous
         violation = violation_of(spec)
         self._violation = f"Denied the app: {violation}" if violation else ""
-        self._send(revision, PENDING, Status.SUBSTATE_UNSPECIFIED, "Accepted: it will run on this machine", 0)
+        self._send(held.life, PENDING, Status.SUBSTATE_UNSPECIFIED, "Accepted: it will run on this machine", 0)
 
     def _wanted(self, now: float) -> int:
         """Return the number of replicas that should be there."""
@@ -217,7 +223,7 @@ class RunningApp:
             self._retire(over)
         while len(self.replicas) < wanted:
             self._started += 1
-            name = f"{held.revision:05d}-{self._started}"
+            name = f"{held.life.revision:05d}-{self._started}"
             self.replicas.append(Replica(self._workshop, held.app, self._container, name, self.changed, self._logged))
 
     def _logged(self) -> None:
@@ -266,8 +272,8 @@ class RunningApp:
         status, substate, message = self._condition()
         if status == FAILED and self._before:
             message += f"; revision {self._before[0].name.partition('-')[0].lstrip('0')} answers requests until it runs"
-        assert self._revision is not None
-        names = self._send(self._revision, status, substate, message, len(self.replicas))
+        assert self._life is not None
+        names = self._send(self._life, status, substate, message, len(self.replicas))
         if names is not None:
             for replica, name in zip(self.replicas, names, strict=False):
                 self._cluster.keep_log(self._key, name.life.number, replica.log.between)
@@ -320,17 +326,18 @@ class RunningApp:
             return FAILED, substate, f"{_capital(failure.message)}{f' ({replica.crashes} times)' if looping else ''}"
         return DEPLOYING, Status.INITIALIZING, f"{_capital(failure.message)}; it is started again"
 
-    def _send(
-        self, revision: tuple[int, int], status: int, substate: int, message: str, replicas: int
-    ) -> list[ReplicaName] | None:
+    def _send(self, life: Life, status: int, substate: int, message: str, replicas: int) -> list[ReplicaName] | None:
         """Report, if it is news; return the replicas' names, None where nothing was reported."""
         if self.trouble and status in (ACTIVE, DEPLOYING):
             status, substate, message = FAILED, Status.SUBSTATE_UNSPECIFIED, self.trouble
-        said = Said(revision, status, substate, message, replicas)
+        said = Said(life, status, substate, message, replicas)
         if said == self._said:
             return None
-        self._said = said
-        return self._cluster.report(self._key, *said)
+        before, self._said = self._said, said
+        names = self._cluster.report(self._key, *said)
+        if names is None and not self._cluster.takes_reports():
+            self._said = before  # the next look, at the latest in some seconds, reports it again
+        return names
 
 
 def _wants_the_port(replica: Replica) -> bool:

@@ -49,7 +49,7 @@ from flyteapps_fake.standard.apps import AppKey, AppRecord
 from flyteapps_fake.standard.commits import STANDARD_APPS, State
 from flyteapps_fake.standard.ingress import PortChoice
 from flyteapps_fake.standard.logs import tail_logs
-from flyteapps_fake.standard.operators.leases import LeaseStreams, steal
+from flyteapps_fake.standard.operators.leases import LeaseStreams, release, steal
 from flyteapps_fake.standard.operators.local_cluster import LocalCluster
 from flyteapps_fake.standard.operators.reports import update_status
 from flyteapps_fake.standard.operators.waiting import key_of_lease, leasable
@@ -306,9 +306,27 @@ class Standard(Dialect):
             self.state.history = kept(None, self.state.history.age)
         for section, key in entries:
             if section == STANDARD_APPS:
-                self._timeline.restored(key)
                 if self.local_cluster is not None:
                     self.local_cluster.restored(key)
+                self._take_over(cast("AppKey", key))
+                self._timeline.restored(key)
+
+    def loaded(self) -> None:
+        """Go on from a state that another plane may have had: an app's URL leads to this one."""
+        state = self.state
+        for record in list(state.store.members(("org",))):
+            if not state.hosts.is_current(record.key, record.status_bytes):
+                writes.readdress(state, record)
+        state.settle()
+
+    def _take_over(self, key: AppKey) -> None:
+        """Let an app of another state be leased anew where nothing runs it: it was that of another data plane."""
+        record, cluster = self.state.store.get(key), self._cluster
+        if record is None or not record.cluster or self.state.changes.refusal is not None:
+            return
+        if self.state.pools.is_predecessors(record.cluster) or (cluster is not None and cluster.is_lost(record)):
+            release(self.state, record, "The plane was restored: it is started anew")
+            self.state.settle()
 
     def serve_at(self, port: int) -> None:
         """Name that port in the public URLs of apps from now on, unless one was configured or named before."""

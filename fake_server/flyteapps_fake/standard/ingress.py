@@ -102,6 +102,17 @@ class Hosts:
             return f"{scheme}://{host}{port}{APPS}{label}/"
         return f"{scheme}://{label}.{self._settings.base_domain}{port}"
 
+    def is_current(self, key: AppKey, status: bytes) -> bool:
+        """Return whether the public URL in an app's encoded status has the form and the port of this plane's."""
+        settings = self._settings
+        if self._by_port or not self._port or self.of(key).port:
+            return self._by_port == bool(self.of(key).port)
+        if settings.ingress == "path":
+            return self.url("").removesuffix("/").encode() in status
+        return all(
+            part.encode() in status for part in (f"{settings.ingress_scheme}://", self.url("").partition("//")[2])
+        )
+
     def plan(self, key: AppKey, config: IngressConfig, generated: str) -> Ingress:
         """Return the ingress of an app with that configuration; refuse a bad or taken name, and change nothing."""
         if config.subdomain and not is_label(config.subdomain):

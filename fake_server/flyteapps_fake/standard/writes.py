@@ -121,6 +121,26 @@ def remove(state: State, old: AppRecord) -> None:
     state.hosts.move(old.key, None)
 
 
+def readdress(state: State, record: AppRecord) -> None:
+    """Give an app of another state the public URL that it has on this plane, under the same subdomain.
+
+    Where that is another app's by now, it keeps the one that it had.
+    """
+    draft = Draft(record)
+    ingress = draft.status.ingress
+    try:
+        new = state.hosts.plan(
+            record.key, record.parse_front().spec.ingress, state.hosts.subdomain(record.key, ingress)
+        )
+    except RpcError:
+        return
+    new.vpc_url = ingress.vpc_url
+    ingress.CopyFrom(new)
+    state.clock.tick()
+    state.commit(draft)  # no report of its cluster is outdated by that
+    state.hosts.move(record.key, new)
+
+
 def _condition_after_update(draft: Draft) -> Status.DeploymentStatus | None:
     if not should_run(draft.desired_state):
         return PENDING if draft.status.assigned_cluster else STOPPED

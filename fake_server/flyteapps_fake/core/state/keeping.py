@@ -90,7 +90,6 @@ class Keeping:
             self._changes.replace(entry, None)
         if project is None:
             self._timeline.clear()
-            self._timeline.timers.scheduled = 0
             if seed is not None:
                 self._timeline.seed.value = seed
             if self._timeline.mode != "realtime":
@@ -124,6 +123,7 @@ class Keeping:
             self._changes.replace(entry, image)
         self._set_time(then, passes=passes, loaded=True)
         self.settled([*before, *found])
+        self._dialect.loaded()
         return len(found)
 
     # ---- time

@@ -93,6 +93,29 @@ def take_back(state: State, record: AppRecord) -> None:
     state.commit(draft)
 
 
+def release(state: State, record: AppRecord, why: str) -> None:
+    """Take an app from a cluster that runs it no more: it waits to be leased, PENDING if it was acknowledged.
+
+    One that should stop is STOPPED, as nothing of it runs.
+    """
+    state.timers.cancel(record.key)
+    draft = Draft(record)
+    now = state.clock.tick()
+    draft.status.assigned_cluster = ""
+    draft.status.ClearField("lease_expiration")
+    draft.status.current_replicas = 0
+    held = traits_of(record.status).held
+    if held and record.status != PENDING:
+        draft.append(Condition(deployment_status=PENDING, message=why), Cause.UPDATE, now)
+    if not should_run(record.desired_state):
+        draft.append(Condition(deployment_status=STOPPED, message=why), Cause.EXPIRY, now)
+    elif not held:
+        draft.append(Condition(deployment_status=UNASSIGNED, message=why), Cause.EXPIRY, now)
+    elif record.status == PENDING:
+        draft.touch()
+    state.commit(draft)
+
+
 class LeaseStream(OpenStream):
     """One open Lease stream of one cluster."""
 

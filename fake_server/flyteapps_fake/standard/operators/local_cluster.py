@@ -31,15 +31,23 @@ Log = Callable[[int, int], list[Line]]
 """Returns the lines of a replica that are later than the first time, up to and including the second."""
 
 
+class Life(NamedTuple):
+    """The part of an app's life that a report is about: a revision, until the plane returns to another state."""
+
+    incarnation: int
+    revision: int
+    restored: int
+
+
 class HeldApp(NamedTuple):
     """An app that the cluster holds, or one that is stopped.
 
-    `running`: whether it should run. `subdomain`: the one in its public URL, or that it would have there.
+    `life`: which start of which app it is. `running`: whether it should run. `subdomain`: the one in its public URL, or
+    that it would have there.
     """
 
     app: App
-    incarnation: int
-    revision: int
+    life: Life
     running: bool
     subdomain: str
 
@@ -84,18 +92,22 @@ class LocalCluster:
         self._changed: Changed | None = None
         self._unheard: dict[AppKey, None] = {}
         """The apps that changed before anybody listened."""
+        self._restored: dict[AppKey, int] = {}
+        """The apps that were in another state before, with the number of the return to this one."""
+        self._returns = 0
         state.lines = self.logs = ReplicaLogs()
         state.timeline.handle(LAST_REPORT, self._commit_due, "the app's state is reported", AppKey.named)
 
     def on_event(self, event: Event) -> None:
         """React to a committed change."""
         new, old = event.new, event.old
-        if old is not None and (new is None or _life(new) != _life(old)):
+        if old is not None and (new is None or self._life(new) != self._life(old)):
             self._state.timers.cancel(old.key)
         if new is None:
             if old is not None:
                 self._leases.forget(old.key)
                 self.logs.drop(old.key)
+                self._restored.pop(old.key, None)
                 self._tell(old.key)
         elif self._state.store.get(new.key) is new:
             if name := self._leases.name_for(new):
@@ -126,9 +138,15 @@ class LocalCluster:
         self._leases.play(key, image.played_cluster)
 
     def restored(self, key: AppKey) -> None:
-        """React to another state of an app."""
+        """React to another state of an app: what ran before is not what runs now, so that it is started anew."""
         self.logs.drop(key)
+        self._returns += 1
+        self._restored[key] = self._returns
         self._tell(key)
+
+    def is_lost(self, record: AppRecord) -> bool:
+        """Return whether the cluster has an app of another state, of which nothing runs yet."""
+        return self._leases.holds(record) and should_run(record.desired_state)
 
     def _tell(self, key: AppKey) -> None:
         if self._changed is not None:
@@ -143,8 +161,7 @@ class LocalCluster:
             return None
         return HeldApp(
             record.parse(),
-            record.incarnation,
-            record.revision,
+            self._life(record),
             should_run(record.desired_state),
             self._state.hosts.subdomain(key, record.parse_status().ingress),
         )
@@ -164,15 +181,15 @@ class LocalCluster:
     def report(
         self,
         key: AppKey,
-        revision: tuple[int, int],
+        life: Life,
         status: int,
         substate: int = Status.SUBSTATE_UNSPECIFIED,
         message: str = "",
         replicas: int = 0,
     ) -> list[Replica] | None:
-        """Report on an app of that incarnation and revision; return its replicas, None where the app has moved on."""
+        """Report on an app in that part of its life; return its replicas, None where the app has moved on."""
         record = self._held(key)
-        if record is None or _life(record) != revision:
+        if record is None or self._life(record) != life:
             return None
         text = message.encode()[:MAX_MESSAGE_BYTES].decode(errors="ignore")
         namespace = f"{key.project}-{key.domain}"
@@ -205,12 +222,14 @@ class LocalCluster:
         self._state.settle()
         return True
 
+    def takes_reports(self) -> bool:
+        """Return whether a report may be committed: not while the plane can't save its state."""
+        return self._state.changes.refusal is None
+
     def logged(self, key: AppKey) -> None:
         """Wake the streams that follow the app's log."""
         for stream in tuple(self._state.events.of(app_scope(key))):
             stream.stir()
 
-
-def _life(record: AppRecord) -> tuple[int, int]:
-    """Return the app's incarnation and revision, which a report is about."""
-    return record.incarnation, record.revision
+    def _life(self, record: AppRecord) -> Life:
+        return Life(record.incarnation, record.revision, self._restored.get(record.key, 0))

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from flyteidl2.app.app_definition_pb2 import Spec
 
-from flyteapps_fake.core.settings import DEFAULT_POOL, Settings
+from flyteapps_fake.core.settings import DEFAULT_POOL, OWN_CLUSTERS, Settings
 from flyteapps_fake.core.validation import quoted
 
 MAX_CLUSTERS = 10_000
@@ -68,6 +68,12 @@ class Pools:
             self.come_clusters[_short(cluster)] = None
             if len(self.come_clusters) > MAX_CLUSTERS:
                 del self.come_clusters[next(iter(self.come_clusters))]
+
+    def is_predecessors(self, cluster: str) -> bool:
+        """Return whether that is an own cluster which the plane has under other settings alone."""
+        if cluster == self._own or cluster not in OWN_CLUSTERS.values():
+            return False
+        return cluster not in self.come_clusters and not any(cluster in each for each in self._configured.values())
 
     def lapsed(self, cluster: str) -> None:
         """Count a lease that the cluster let run out."""

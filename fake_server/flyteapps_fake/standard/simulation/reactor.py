@@ -131,6 +131,10 @@ class Reactor:
         self._state.step_logs.put(key, image.step_logs)
         self._leases.play(key, image.played_cluster)
 
+    def is_lost(self, record: AppRecord) -> bool:
+        """Return whether the cluster has the app by its name, and nothing that moves it: another one has run it."""
+        return self._leases.holds(record) and record.key not in self._runs
+
     def _touch(self, key: AppKey) -> None:
         """Record that what the cluster has of an app is about to change without a commit."""
         if self._state.changes.on:
