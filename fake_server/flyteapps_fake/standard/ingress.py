@@ -169,8 +169,10 @@ class Hosts:
 
     def put(self, key: AppKey, hosts: AppHosts | None) -> None:
         """Release the hosts that an app has, and let it have these."""
+        self._planned = None, ""
         for host in self.of(key).hosts:
-            self._owners.pop(host, None)
+            if self._owners.get(host) == key:  # while a state is put back, another app may have it already
+                del self._owners[host]
         if hosts is None:
             self._taken.pop(key, None)
             return

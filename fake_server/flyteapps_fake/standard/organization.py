@@ -46,13 +46,20 @@ class Organization:
 
     @property
     def decided(self) -> str:
-        """The org, "" as long as none is decided, or where it is configured."""
-        return "" if self._configured else self._name or ""
+        """The org, "" as long as none is decided."""
+        return self._name or ""
 
     def decide(self, name: str) -> None:
         """Take the org of a plane whose state is taken; a configured one stays."""
         if not self._configured:
             self._name = name or None
+
+    def check(self, org: str) -> None:
+        """Check that the plane can take the apps of an org. Raises ValueError where another one is configured."""
+        if self._configured and org != self._name:
+            raise ValueError(
+                f"an app is of the org {org}, and this plane's is {self._name}: start one with --org {org}"
+            )
 
     def fill(self, call: Call[Any]) -> str:
         """Replace an empty org of the request by the plane's own; return the org that it names, "" for none."""

@@ -164,14 +164,13 @@ class ReplicaLife(_message.Message):
     def __init__(self, number: _Optional[int] = ..., revision: _Optional[int] = ..., began: _Optional[int] = ..., ended: _Optional[int] = ...) -> None: ...
 
 class TimerState(_message.Message):
-    __slots__ = ("kind", "due", "sequence", "progress", "last", "call", "of_lease", "incarnation", "revision", "cluster", "step", "report", "generation", "operator_report")
+    __slots__ = ("kind", "due", "sequence", "progress", "last", "call", "incarnation", "revision", "cluster", "step", "report", "generation", "operator_report")
     KIND_FIELD_NUMBER: _ClassVar[int]
     DUE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
-    OF_LEASE_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
@@ -185,7 +184,6 @@ class TimerState(_message.Message):
     progress: bool
     last: bool
     call: int
-    of_lease: bool
     incarnation: int
     revision: int
     cluster: str
@@ -193,7 +191,7 @@ class TimerState(_message.Message):
     report: ReportState
     generation: int
     operator_report: OperatorReport
-    def __init__(self, kind: _Optional[str] = ..., due: _Optional[int] = ..., sequence: _Optional[int] = ..., progress: bool = ..., last: bool = ..., call: _Optional[int] = ..., of_lease: bool = ..., incarnation: _Optional[int] = ..., revision: _Optional[int] = ..., cluster: _Optional[str] = ..., step: _Optional[_Union[StepState, _Mapping]] = ..., report: _Optional[_Union[ReportState, _Mapping]] = ..., generation: _Optional[int] = ..., operator_report: _Optional[_Union[OperatorReport, _Mapping]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[str] = ..., due: _Optional[int] = ..., sequence: _Optional[int] = ..., progress: bool = ..., last: bool = ..., call: _Optional[int] = ..., incarnation: _Optional[int] = ..., revision: _Optional[int] = ..., cluster: _Optional[str] = ..., step: _Optional[_Union[StepState, _Mapping]] = ..., report: _Optional[_Union[ReportState, _Mapping]] = ..., generation: _Optional[int] = ..., operator_report: _Optional[_Union[OperatorReport, _Mapping]] = ...) -> None: ...
 
 class ReportState(_message.Message):
     __slots__ = ("cluster", "status", "substate", "message", "replicas", "namespace")

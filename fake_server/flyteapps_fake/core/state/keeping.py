@@ -89,11 +89,8 @@ class Keeping:
         for entry in gone:
             self._changes.replace(entry, None)
         if project is None:
-            self._timeline.clear()
-            if seed is not None:
-                self._timeline.seed.value = seed
-            if self._timeline.mode != "realtime":
-                self._timeline.clock.set(self._start)
+            seed = self._timeline.seed.value if seed is None else seed
+            self._set_time(PlaneTime(now=self._start, seed=seed))
         self.settled(gone)
         return len(gone)
 
@@ -139,6 +136,7 @@ class Keeping:
 
     def _set_time(self, then: PlaneTime, *, passes: bool = True, loaded: bool = False) -> None:
         timeline = self._timeline
+        timeline.forget_past()
         timeline.seed.value = then.seed
         timeline.timers.scheduled = then.scheduled
         if timeline.mode != "realtime":

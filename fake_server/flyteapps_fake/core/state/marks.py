@@ -72,8 +72,8 @@ class Marks:
         for each in reversed(path):
             images, each.images = each.images, {}
             before = {entry: self._image(entry) for entry in images}
-            for entry, image in images.items():
-                self._put(entry, image)
+            for entry in removed_first(images):
+                self._put(entry, images[entry])
                 changed[entry] = None
             if passed is not None:
                 passed.children.remove(each)
@@ -83,6 +83,11 @@ class Marks:
             passed = each
         self.newest = mark
         return list(changed)
+
+
+def removed_first(images: Images) -> list[Entry]:
+    """Return the places of pieces that are to be replaced: first those that become free for others."""
+    return sorted(images, key=lambda entry: images[entry] is not None)
 
 
 def _hang(mark: Mark, parent: Mark) -> None:

@@ -240,11 +240,6 @@ class Timeline:
         for listener in self.on_change:
             listener(key)
 
-    def clear(self) -> None:
-        """Cancel all timers, as the plane becomes a new one."""
-        for timer in self.timers.pending():
-            self.timers.cancel(timer.owner)
-
     def asked(self, key: Hashable) -> None:
         """Record that a client knows of that app without having changed it."""
         if self.auto is not None:

@@ -33,6 +33,13 @@ class Timer(NamedTuple):
     last: bool = False
     call: int = 0
 
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        """Return whether it comes before another one.
+
+        The rest of two timers doesn't compare, and a plane that returned to a state gives numbers a second time.
+        """
+        return self[:2] < other[:2]
+
 
 class PendingTimer(NamedTuple):
     """A timer that is not yet due, as it is listed: in nanoseconds since 1970, of which app, and why.
@@ -74,9 +81,10 @@ class _Heap:
 
     def put_aside(self, timer: Timer) -> None:
         """Keep a timer that was the first, and was dropped, so that it doesn't become due."""
-        while self._timers and self._timers[0] is timer:
-            heapq.heappop(self._timers)
-        self.owners[timer.owner] = timer
+        timers, owners = self._timers, self.owners
+        while timers and ((first := timers[0]) is timer or owners.get(first.owner) is not first):
+            heapq.heappop(timers)
+        owners[timer.owner] = timer
 
     def put_back(self, owner: Hashable) -> None:
         """Let a timer that was put aside become due again."""

@@ -126,8 +126,8 @@ class LeaseStream(OpenStream):
         self.fed = 0
         self._lease_streams = streams
         self._state = state
-        self._held: dict[AppKey, tuple[int, int]] = {}
-        """The apps that were leased and not sent yet, with the end of the lease and the batch of its change."""
+        self._held: dict[AppKey, tuple[Timer | None, int]] = {}
+        """The apps that were leased and not sent yet, with the timer of that lease and the batch of its change."""
 
     def capacity(self) -> int:
         """Return how many apps the stream may be leased now."""
@@ -136,7 +136,8 @@ class LeaseStream(OpenStream):
     def send(self, record: AppRecord) -> None:
         """Send an app that was leased for the stream."""
         changes = self._state.changes
-        self._held[record.key] = record.lease, changes.batch if changes.saves else 0
+        timer = self._state.timers.get(lease_timer(record.key))
+        self._held[record.key] = timer, changes.batch if changes.saves else 0
         self.notify()
 
     def detached(self) -> None:
@@ -145,8 +146,8 @@ class LeaseStream(OpenStream):
 
         def give_back() -> None:
             with suppress(RpcError):  # while nothing can be saved: the leases run out
-                for key, (lease_, _) in held.items():
-                    record = self._current(key, lease_)
+                for key, (timer, _) in held.items():
+                    record = self._current(key, timer)
                     if record is not None:
                         take_back(self._state, record)
 
@@ -159,18 +160,20 @@ class LeaseStream(OpenStream):
     def _next(self) -> bytes | None:
         with self._state.lock:
             is_safe = self._state.changes.is_safe
-            held = {key: lease_ for key, (lease_, batch) in self._held.items() if is_safe(batch, self)}
+            held = {key: timer for key, (timer, batch) in self._held.items() if is_safe(batch, self)}
             self._held = {key: each for key, each in self._held.items() if key not in held}
-            records = [self._current(key, lease_) for key, lease_ in held.items()]
+            records = [self._current(key, timer) for key, timer in held.items()]
             apps = b"".join(field(1, record.encoded) for record in records if record is not None)
             if held:
                 self._state.soon(lambda: self._lease_streams.fill(self))
             return apps or None
 
-    def _current(self, key: AppKey, lease_: int) -> AppRecord | None:
-        """Return the app if it is still leased as it was, or None."""
-        record = self._state.store.get(key)
-        return record if record is not None and (record.cluster, record.lease) == (self.cluster, lease_) else None
+    def _current(self, key: AppKey, timer: Timer | None) -> AppRecord | None:
+        """Return the app if it is still leased as it was, or None.
+
+        That very timer has to be there: a plane that returned to a state may lease it again, alike in all.
+        """
+        return self._state.store.get(key) if self._state.timers.get(lease_timer(key)) is timer else None
 
 
 class LeaseStreams:

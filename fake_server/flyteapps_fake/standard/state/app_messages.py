@@ -28,7 +28,7 @@ from flyteapps_fake.standard.operators.local_cluster import LAST_REPORT
 from flyteapps_fake.standard.operators.reports import Report
 from flyteapps_fake.standard.operators.waiting import lease_timer
 from flyteapps_fake.standard.replicas import Life, LivesImage
-from flyteapps_fake.standard.simulation.reactor import STEP, SimulatedApp
+from flyteapps_fake.standard.simulation.reactor import IDLE_CHECK, STEP, SimulatedApp
 from flyteapps_fake.standard.simulation.runs import Run
 
 
@@ -140,7 +140,6 @@ def _life(message: pb.ReplicaLife) -> Life:
 def _timer_message(timer: Timer) -> pb.TimerState:
     message = timer_state(timer)
     if timer.kind == LEASE_EXPIRY:
-        message.of_lease = True
         message.cluster = timer.arguments[1]
     elif timer.kind == STEP:
         message.incarnation, message.revision, step = timer.arguments
@@ -161,19 +160,21 @@ def _timer_message(timer: Timer) -> pb.TimerState:
 
 
 def _timer(key: AppKey, message: pb.TimerState) -> Timer:
-    owner = lease_timer(key) if message.of_lease else key
+    owner = lease_timer(key) if message.kind == LEASE_EXPIRY else key
     arguments: tuple[object, ...] = ()
-    if message.of_lease:
+    if message.kind == LEASE_EXPIRY:
         arguments = key, message.cluster
-    elif message.HasField("step"):
+    elif message.kind == STEP:
         arguments = message.incarnation, message.revision, step_of(message.step)
-    elif message.HasField("report"):
+    elif message.kind == LAST_REPORT:
         given = message.report
         namespace = given.namespace if given.HasField("namespace") else None
         reported = Report(
             given.cluster, given.status, given.substate, given.message, given.replicas, namespace=namespace
         )
         arguments = (reported,)
+    elif message.kind != IDLE_CHECK:
+        raise ValueError(f"a timer of the kind {message.kind!r} is none that this version of flyteapps knows")
     return timer_of(message, owner, arguments)
 
 

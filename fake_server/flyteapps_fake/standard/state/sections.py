@@ -67,6 +67,7 @@ class Apps(Section):
         return app_message(key, image)
 
     def decode(self, message: pb.StandardApp) -> tuple[AppKey, AppImage]:
+        self._state.organization.check(message.org)
         return app_image(message, self._state.seed)
 
     def stored_key(self, key: AppKey) -> bytes:
