@@ -67,7 +67,7 @@ def test_steps_of_every_kind() -> None:
     tour().prove_all()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, forms)
 def test_a_plane_is_what_it_was(steps: list[Step], form: str) -> None:
     """Snapshots and documents bring a plane back from any steps, and it goes on as its twin does."""
@@ -75,7 +75,7 @@ def test_a_plane_is_what_it_was(steps: list[Step], form: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, forms)
 def test_a_plane_is_what_it_was_at_length(steps: list[Step], form: str) -> None:
     """The same, for longer."""
