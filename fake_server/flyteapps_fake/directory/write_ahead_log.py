@@ -25,6 +25,9 @@ MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
 VALID_FRAMES_OFFSET = 16
 """Where the index of the log has the number of its valid frames, in the machine's byte order."""
 
+MAX_FOREIGN_FRAMES = 1
+"""Frames with other salts that may be damaged ones; more are those of an earlier log, in the same file."""
+
 Sums = tuple[int, int]
 
 
@@ -61,18 +64,21 @@ def _damage(file: BinaryIO, valid: int) -> str | None:
     order = MAGIC.get(magic)
     if order is None or _summed(header[:24], (0, 0), order) != (first, second):
         return _damage_of_header(file)
-    wanted = (salts[0], salts[1])
     frames = _Frames(file, page_bytes)
-    broken, before = frames.get(valid + 1), frames.get(valid) if valid else None
-    if broken is None:
-        return None
-    start = before.sums if before else (first, second)
-    last = [broken.sums, _summed(broken.summed, start, order)] if broken.is_commit else []
-    number = valid + 2
-    while (frame := frames.get(number)) is not None and frame.salts == wanted:
-        if any(frame.follows(sums, order) for sums in last):
-            return f"frame {valid + 1} of {file.name} is wrong, and transactions that follow it are whole"
-        last = [frame.sums] if frame.is_commit else []
+    before = frames.get(valid) if valid else None
+    sums = before.sums if before else (first, second)
+    commit: set[Sums] = set()  # those that the frame after a commit may continue: as it says, and as they should be
+    foreign = 0
+    number = valid + 1
+    while (frame := frames.get(number)) is not None:
+        if frame.salts != (salts[0], salts[1]):
+            foreign += 1
+            if foreign > MAX_FOREIGN_FRAMES:
+                return None  # the rest is of an earlier log
+        elif any(frame.follows(each, order) for each in commit):
+            return f"{file.name} is wrong behind frame {valid}, and transactions that follow are whole"
+        commit = {frame.sums, _summed(frame.summed, sums, order)} if frame.is_commit else set()
+        sums = frame.sums
         number += 1
     return None
 

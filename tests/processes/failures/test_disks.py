@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disks import fill, small_disk
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.directory.errors import DirectoryInUse
@@ -22,25 +22,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of a megabyte; the test is skipped where this user can't mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this user can't mount a disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Return a file that takes all that is left."""
-    path = folder / "filling"
-    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
-    return path
+    """A disk of a megabyte."""
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 def test_a_disk_that_an_app_fills(disk: Path) -> None:
