@@ -20,6 +20,7 @@ from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.validation import check
 from flyteapps_fake.flyte_oss import (
+    answers,
     conditions,
     dialect,
     logs,
@@ -31,6 +32,7 @@ from flyteapps_fake.flyte_oss import (
     watch_hub,
     writes,
 )
+from flyteapps_fake.flyte_oss.answers import Answers, CacheKey
 from flyteapps_fake.flyte_oss.dialect import FlyteOss
 from flyteapps_fake.flyte_oss.reads import Reads
 from flyteapps_fake.flyte_oss.services import Service, Services
@@ -192,16 +194,16 @@ def nothing_is_kept() -> Planted:
 
 @mutant("OSS-14")
 def an_answer_is_kept_for_five_minutes() -> Planted:
-    return patch.object(reads, "CACHE_LIFETIME_NS", 300 * SECOND)
+    return patch.object(answers, "CACHE_LIFETIME_NS", 300 * SECOND)
 
 
 @mutant("OSS-15")
 def a_write_drops_what_is_kept_in_any_case() -> Planted:
-    def forget(real: Any, self: Reads, app_id: Identifier) -> None:
-        for key in [each for each in self._cache if each[3].lower() == app_id.name.lower()]:
-            real(self, Identifier(project=key[1], domain=key[2], name=key[3]))
+    def forget(real: Any, self: Answers, key: CacheKey) -> None:
+        for each in [each for each in self.encoded if each[3].lower() == key[3].lower()]:
+            real(self, each)
 
-    return around(Reads, "forget", forget)
+    return around(Answers, "forget", forget)
 
 
 @mutant("OSS-16")

@@ -17,7 +17,7 @@ from innards import state_of
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.protobuf import count_values, varint
-from flyteapps_fake.flyte_oss import reads, watch_hub
+from flyteapps_fake.flyte_oss import answers, watch_hub
 from flyteapps_fake.http.protocol.json_shape import count_json
 from flyteapps_fake.standard import watch as events
 from flyteapps_fake.standard.filters import MAX_FILTERS, MAX_VALUES
@@ -107,7 +107,7 @@ def test_a_watcher_of_large_apps_loses_events_on_the_open_source_backend(monkeyp
 
 def test_answers_that_are_kept_have_a_total(monkeypatch: pytest.MonkeyPatch) -> None:
     """The open-source backend's cache of Gets drops the oldest answers where they become too many bytes."""
-    monkeypatch.setattr(reads, "MAX_CACHED_BYTES", 3_000)
+    monkeypatch.setattr(answers, "MAX_CACHED_BYTES", 3_000)
     with FakeControlPlane(clock="manual", dialect="flyte-oss") as plane:
         api = Api(plane)
         for name in ("a", "b"):

@@ -14,6 +14,9 @@ from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS, WatchHub, event_of
 
+FLYTE_OSS_SERVICES = "flyte_oss_services"
+"""The section of the state that holds the services."""
+
 
 class Cluster:
     """The services of one plane; every change of one goes through `put` or `remove`."""
@@ -23,6 +26,7 @@ class Cluster:
         self.timeline = timeline
         self.clock = timeline.clock
         self.timers = timeline.timers
+        self.changes = timeline.changes
         self.services = Services()
         self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock, timeline.changes)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
@@ -45,7 +49,14 @@ class Cluster:
         """Store a service without an event, as for a change of a revision, which is no change of its service."""
         self._store(service, silent=True)
 
+    def touch(self, resource: str) -> None:
+        """Record that a service, or what belongs to it, is about to change."""
+        if self.changes.on:
+            self.changes.touch(FLYTE_OSS_SERVICES, resource)
+
     def _store(self, service: Service, *, silent: bool) -> None:
+        if self.changes.on:
+            self.changes.touch(FLYTE_OSS_SERVICES, service.resource)
         self._keep(service.resource, self.services.get(service.resource), service, silent=silent)
         if self.on_change is not None:
             self.on_change(self.services.get(service.resource), service)
@@ -59,6 +70,7 @@ class Cluster:
 
     def remove(self, service: Service) -> None:
         """Remove a service and notify its watchers."""
+        self.touch(service.resource)
         self._keep(service.resource, service, None)
         self.services.remove(service)
         if self.on_change is not None:

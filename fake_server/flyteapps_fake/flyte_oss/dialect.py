@@ -5,7 +5,7 @@ docs/dialects.md says which answers were recorded from that backend and which we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -22,11 +22,13 @@ from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream, StreamScope
 from flyteapps_fake.core.time.history import kept
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.validation import check_bytes
-from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.answers import FLYTE_OSS_ANSWERS, Answers, cache_key, key_of_timer
+from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_SERVICES, Cluster
 from flyteapps_fake.flyte_oss.logs import Logs
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.past import Past
@@ -35,6 +37,7 @@ from flyteapps_fake.flyte_oss.request_limits import LIMITS
 from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
+from flyteapps_fake.flyte_oss.state.sections import CachedAnswers, OssServices
 from flyteapps_fake.flyte_oss.watch_hub import watch_scope
 from flyteapps_fake.flyte_oss.writes import Writes, missing
 from flyteapps_fake.simulation.book import ScenarioBook
@@ -61,8 +64,12 @@ class FlyteOss(Dialect):
         self.loads = LoadTable()
         self._operator = Operator(self._cluster, environment, self.scenarios, self.loads, timeline.floor)
         self._writes = Writes(self._cluster, self._operator, environment)
-        self._reads = Reads(self._cluster)
+        self._answers = Answers(timeline)
+        self._reads = Reads(self._cluster, self._answers)
         self._logs = Logs(self._cluster, self._operator, environment)
+        timeline.changes.sections.add(
+            OssServices(self._cluster, self._operator), CachedAnswers(self._cluster, self._answers)
+        )
         self._unary: Mapping[Operation, Callable[[Any], bytes]] = {
             GET: self._get,
             LIST: self._reads.list_,
@@ -158,6 +165,23 @@ class FlyteOss(Dialect):
         self._operator.load_changed(resource)
         self._timeline.requested(resource)
 
+    def entry_of(self, owner: Hashable) -> Entry | None:
+        """Return the place of the service or the cached answer that has the timer of an owner."""
+        if isinstance(owner, str):
+            return Entry(FLYTE_OSS_SERVICES, owner)
+        key = key_of_timer(owner)
+        return Entry(FLYTE_OSS_ANSWERS, key) if key is not None else None
+
+    def restored(self, entries: Sequence[Entry]) -> None:
+        """Go on from another state, in which these pieces differ."""
+        if self._cluster.history is not None:
+            self._cluster.history = kept(None, self._cluster.history.age)
+        for section, key in entries:
+            if section == FLYTE_OSS_SERVICES:
+                self._timeline.restored(key)
+            elif section == FLYTE_OSS_ANSWERS:
+                self._timeline.woken(key)
+
     def serve_at(self, port: int) -> None:
         if self._cluster.settings.ingress_port is None:
             self._cluster.settings = replace(self._cluster.settings, ingress_port=port)
@@ -185,7 +209,7 @@ class FlyteOss(Dialect):
 
     def _acknowledged(self, app_id: Identifier) -> None:
         """Record the write of that app."""
-        self._reads.forget(app_id)
+        self._answers.forget(cache_key(app_id))
         self._timeline.written(resource_name(app_id))
         self._timeline.scheduled()
 

@@ -9,50 +9,29 @@ import base64
 import binascii
 import json
 from collections.abc import Callable
-from typing import cast
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
 
-from flyteapps_control.selection import AppName
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import STOPPED
 from flyteapps_fake.core.operations import CREATE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode, field
-from flyteapps_fake.core.time.clock import SECOND
-from flyteapps_fake.core.time.timers import Timer
+from flyteapps_fake.flyte_oss.answers import Answers, cache_key
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import EVENT_DELAY_NS, Subscription, event_of
 from flyteapps_fake.flyte_oss.writes import require
 
-CACHE_LIFETIME_NS = 30 * SECOND
-"""The time for which an answer to Get is returned again."""
-MAX_CACHED_BYTES = 64 * 1024 * 1024
-"""Bytes of the cached answers, the stand-in's own bound; beyond it the oldest are dropped before their time."""
-
-CACHE_EXPIRY = "cache-expiry"
-"""The kind of timer of a cached answer, whose key is the owner."""
-
-CacheKey = tuple[str, str, str, str]
-"""("get", PROJECT, DOMAIN, NAME)."""
-
-
-def cache_key(app_id: Identifier) -> CacheKey:
-    """Return the key of a cached answer: without the org, and case-sensitive."""
-    return ("get", app_id.project, app_id.domain, app_id.name)
-
 
 class Reads:
     """The reads of one plane."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, answers: Answers) -> None:
         self._cluster = cluster
-        self._cache: dict[CacheKey, bytes] = {}
-        self._cached_bytes = 0
-        reason = "its cached answer to Get expires"
-        cluster.timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: AppName(*key[1:]), changes=False)
+        self._answers = answers
+        self._cached = answers.encoded
 
     def get(self, request: GetRequest) -> bytes:
         """Return the encoded App: as it was read within the last 30 seconds, else as it is. Raises RpcError."""
@@ -60,7 +39,7 @@ class Reads:
             raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
         timeline, key = self._cluster.timeline, cache_key(request.app_id)
         resource = resource_name(request.app_id)
-        cached = self._cache.get(key)
+        cached = self._cached.get(key)
         if cached is not None:
             timeline.read_late(resource)
             timeline.read_late(key)
@@ -69,35 +48,10 @@ class Reads:
         app = self._cluster.app(require(self._cluster, resource))
         encoded = encode(app)
         if not _shows_stale_stop(app):
-            self._store(key, encoded)
-            self._cluster.timers.schedule(self._cluster.clock.now() + CACHE_LIFETIME_NS, key, CACHE_EXPIRY)
+            self._answers.store(key, encoded)
             timeline.woken(key)
             timeline.read(key)
         return encoded
-
-    def forget(self, app_id: Identifier) -> None:
-        """Drop the answer that is cached for exactly that id, after a write."""
-        key = cache_key(app_id)
-        if self._drop(key):
-            self._cluster.timers.cancel(key)
-            self._cluster.timeline.woken(key)
-
-    def _store(self, key: CacheKey, encoded: bytes) -> None:
-        self._cache[key] = encoded
-        self._cached_bytes += len(encoded)
-        while self._cached_bytes > MAX_CACHED_BYTES and len(self._cache) > 1:
-            oldest = next(iter(self._cache))
-            self._drop(oldest)
-            self._cluster.timers.cancel(oldest)
-
-    def _drop(self, key: CacheKey) -> bool:
-        """Drop a cached answer and return whether there was one."""
-        cached = self._cache.pop(key, None)
-        self._cached_bytes -= len(cached) if cached is not None else 0
-        return cached is not None
-
-    def _expire(self, timer: Timer) -> None:
-        self._drop(cast("CacheKey", timer.owner))
 
     def list_(self, request: ListRequest) -> bytes:
         """Return the encoded ListResponse: apps by resource name; filters, sort and total are ignored."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App
 
@@ -25,7 +26,7 @@ from flyteapps_fake.flyte_oss.simulation.pods import MAX_PODS, Pod, runs
 from flyteapps_fake.flyte_oss.simulation.scenarios import Phase, Report, Reporting
 from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
 from flyteapps_fake.simulation.book import ScenarioBook
-from flyteapps_fake.simulation.choice import ScenarioChoice
+from flyteapps_fake.simulation.choice import ScenarioChoice, StartImage
 from flyteapps_fake.simulation.files.builtin import REJECTED, UNKNOWN, situation
 from flyteapps_fake.simulation.load import START_NS, UP_NS
 from flyteapps_fake.simulation.progress import Progress
@@ -62,6 +63,19 @@ class Rollout:
     """Whether it has had a declared load, which decides its size from then on."""
     pods_started: int = 0
     """Pods started so far."""
+
+    def copied(self) -> Rollout:
+        """Return a rollout that goes on from here by itself."""
+        return replace(self, reporting=self.reporting.copied())
+
+
+class OperatedService(NamedTuple):
+    """The part of one service that the operator has; nothing, by default."""
+
+    rollout: Rollout | None = None
+    pods: tuple[Pod, ...] = ()
+    start: StartImage | None = None
+    step_logs: tuple[StepLog, ...] = ()
 
 
 def log_scope(resource: str) -> StreamScope:
@@ -120,7 +134,8 @@ class Operator:
         self._cluster.timers.schedule(due, service.resource, STOP_REPORT, last=True)
 
     def drop(self, resource: str) -> None:
-        """Forget a removed service."""
+        """Forget a service that is about to be removed."""
+        self._cluster.touch(resource)
         self._choice.forget(resource)
         self.step_logs.drop(resource)
         self._rollouts.pop(resource, None)
@@ -132,6 +147,7 @@ class Operator:
         rollout, service = self._rollouts.get(resource), self._cluster.services.get(resource)
         if rollout is None or service is None or service.ready != rollout.generation:
             return
+        self._cluster.touch(resource)
         rollout.requested_at = self._cluster.clock.now()
         if not service.replicas:
             self._resize(service, rollout, rollout.bounds.start)
@@ -141,9 +157,31 @@ class Operator:
         """React to another load of the app, as soon as it serves and is at rest."""
         rollout, timer = self._rollouts.get(resource), self._cluster.timers.get(resource)
         if rollout is not None and (timer is None or timer.kind in (IDLE_CHECK, SCALE)):
+            self._cluster.touch(resource)
             self._cluster.timers.cancel(resource)
             rollout.requested_at = self._cluster.clock.now()
             self._rest(rollout)
+
+    # ---- the state
+
+    def image(self, resource: str) -> OperatedService:
+        """Return an immutable picture of what the operator has of a service."""
+        rollout = self._rollouts.get(resource)
+        return OperatedService(
+            rollout.copied() if rollout is not None else None,
+            self._pods.get(resource, ()),
+            self._choice.image(resource),
+            tuple(self.step_logs.of(resource)),
+        )
+
+    def put(self, resource: str, image: OperatedService) -> None:
+        """Replace what the operator has of a service."""
+        self._rollouts.pop(resource, None)
+        if image.rollout is not None:
+            self._rollouts[resource] = image.rollout.copied()
+        self._replace_pods(resource, image.pods)
+        self._choice.put(resource, image.start)
+        self.step_logs.put(resource, image.step_logs)
 
     # ---- queries
 
@@ -151,6 +189,7 @@ class Operator:
         """Return whether a write made now collides with one of the operator's, which then wins."""
         rollout = self._rollouts.get(resource)
         if rollout is not None and rollout.conflicts:
+            self._cluster.touch(resource)
             rollout.conflicts -= 1
             return True
         timer = self._cluster.timers.progress.get(resource)
@@ -343,13 +382,16 @@ class Operator:
     def _set_pods(self, resource: str, pods: tuple[Pod, ...]) -> None:
         if pods == self._pods.get(resource, ()):
             return
+        self._replace_pods(resource, pods)
+        for stream in tuple(self._cluster.streams.of(log_scope(resource))):
+            stream.stir()
+
+    def _replace_pods(self, resource: str, pods: tuple[Pod, ...]) -> None:
         for gone in self._pods.pop(resource, ()):
             self._owners.pop(gone.name, None)
         if pods:
             self._pods[resource] = pods
             self._owners.update((pod.name, resource) for pod in pods)
-        for stream in tuple(self._cluster.streams.of(log_scope(resource))):
-            stream.stir()
 
     def _resize(self, service: Service, rollout: Rollout, count: int) -> None:
         self._run_pods(rollout, count, self._cluster.clock.tick(), alone=True)

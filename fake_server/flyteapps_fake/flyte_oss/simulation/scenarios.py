@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED
@@ -51,6 +51,10 @@ class Reporting:
     failed: bool = False
     routes: Report | None = None
     """The report of the routes, which is next."""
+
+    def copied(self) -> Reporting:
+        """Return reports that go on from here by themselves."""
+        return replace(self, progress=self.progress.copied())
 
     def next_report(self, allow: Allow, draw: Draw) -> Report | None:
         """Return the next report, or None after the last; arguments as of `Progress.next_step`."""

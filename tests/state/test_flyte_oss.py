@@ -1,0 +1,320 @@
+"""The state of a plane of the dialect flyte-oss: a plane that returned to a state goes on as one that never left it.
+
+A history is a list of operations; a restore takes the plane back to that of its snapshot. What the plane is then is
+compared with a twin that has run just the operations that count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+from flyteidl2.app import app_logs_payload_pb2 as logs_rpc
+from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.app.app_definition_pb2 import App
+from flyteidl2.common import list_pb2
+from google.protobuf import json_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from innards import sections_of
+from plane.api import STOP, app_id, new_app
+
+from flyteapps_control.v1.state_pb2 import PlaneState
+from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH
+from flyteapps_fake.core.operations import Operation as RpcOperation
+from flyteapps_fake.core.state.sections import Section
+from flyteapps_fake.core.streams import OpenStream
+from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.flyte_oss import answers
+
+SCENARIOS: dict[str, Any] = {
+    "rounds": {
+        "then": "drawn",
+        "steps": [
+            {"state": "PENDING", "after": "300ms", "jitter": "100ms", "logs": ["begins"]},
+            {
+                "loop": {
+                    "times": 2,
+                    "after": "400ms",
+                    "steps": [
+                        {
+                            "state": "FAILED",
+                            "message": "Failure {round}",
+                            "after": "200ms",
+                            "jitter": "50ms",
+                            "logs": ["down {round}"],
+                        },
+                        {"state": "ACTIVE", "substate": "RUNNING", "after": "300ms"},
+                    ],
+                }
+            },
+        ],
+    },
+    "drawn": {
+        "when": {"name": "other"},
+        "steps": [
+            {"state": "PENDING"},
+            {
+                "choose": [
+                    {"weight": 1, "steps": [{"state": "FAILED", "substate": "CRASH_LOOP", "after": "2s"}]},
+                    {"weight": 2, "steps": [{"state": "ACTIVE", "substate": "RUNNING", "after": "1s"}]},
+                ]
+            },
+        ],
+    },
+}
+LABELS = ("", "", "crash-loop", "image-pull-error", "write-conflict", "recovers-in-place", "busy", "rounds", "unknown")
+NAMES, PROJECTS = ("demo", "Demo", "other"), ("proj", "Proj", "second")
+MAX_MOVES = 30
+"""Timers up to which two planes are compared: some apps move without end."""
+ANSWERS_BYTES = 500
+"""A bound of the cached answers that a few of them reach."""
+
+Operation = tuple[Any, ...]
+Answer = object
+
+
+def new_plane(seed: int = 7) -> FakeControlPlane:
+    """Return a plane with the settings that all planes here have."""
+    return FakeControlPlane(dialect="flyte-oss", clock="manual", seed=seed, scenarios={"scenarios": SCENARIOS})
+
+
+def answer(plane: FakeControlPlane, operation: RpcOperation, request: Any) -> Answer:
+    """Return the answer to a unary call: encoded, or the text of its error."""
+    try:
+        return plane.call(Call(operation, request))
+    except RpcError as error:
+        return f"{error.code}: {error}"
+
+
+def read(plane: FakeControlPlane, operation: RpcOperation, request: Any) -> Answer:
+    """Return what a stream yields at once."""
+    try:
+        stream = plane.open(Call(operation, request))
+    except RpcError as error:
+        return f"{error.code}: {error}"
+    try:
+        return drained(stream)
+    finally:
+        stream.close()
+
+
+def drained(stream: OpenStream) -> list[object]:
+    """Return what a stream yields now, with the error that it ends with."""
+    found: list[object] = []
+    try:
+        while (message := stream.take()) is not None:
+            found.append(message)
+    except RpcError as error:
+        found.append(f"{error.code}: {error}")
+    return found
+
+
+def sent(name: str, where: str, label: str, image: str, bounds: tuple[int, int], stopped: bool) -> App:
+    """Return an app as a client sends it."""
+    app = new_app(name, project=where, image=image)
+    if label:
+        app.metadata.labels["flyteapps.dev/scenario"] = label
+    app.spec.autoscaling.replicas.min, app.spec.autoscaling.replicas.max = bounds
+    if stopped:
+        app.spec.desired_state = STOP
+    return app
+
+
+def run(plane: FakeControlPlane, operation: Operation) -> Answer:
+    """Run one operation of a client, or of time."""
+    match operation:
+        case "create", *app:
+            return answer(plane, CREATE, rpc.CreateRequest(app=sent(*app)))
+        case "update", *app:
+            return answer(plane, UPDATE, rpc.UpdateRequest(app=sent(*app)))
+        case "delete", name, where:
+            return answer(plane, DELETE, rpc.DeleteRequest(app_id=app_id(name, project=where)))
+        case "get", name, where:
+            return answer(plane, GET, rpc.GetRequest(app_id=app_id(name, project=where)))
+        case "list", limit:
+            return answer(plane, LIST, rpc.ListRequest(request=list_pb2.ListRequest(limit=limit)))
+        case "watch", name, where:
+            return read(plane, WATCH, rpc.WatchRequest(app_id=app_id(name, project=where)))
+        case "tail", name, where:
+            return read(plane, TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id(name, project=where)))
+        case "ask", name, where:
+            return plane.ask(f"{name}-{where}-dev.{plane.settings.base_domain}")
+        case "advance", seconds:
+            plane.advance(seconds)
+            return None
+        case _:
+            raise AssertionError(operation)
+
+
+def state(plane: FakeControlPlane) -> PlaneState:
+    """Return the plane's state without what depends on the wall clock."""
+    document = plane.document()
+    document.time.wall = 0
+    return document
+
+
+def future(plane: FakeControlPlane) -> list[object]:
+    """Return what a plane shows from now on, to the end of its timers."""
+    looks: list[Operation] = [("list", 0)]
+    for name in NAMES:
+        for where in PROJECTS:
+            looks += [(verb, name, where) for verb in ("get", "ask", "watch", "tail")]
+    seen: list[object] = [run(plane, each) for each in looks]
+    streams = [plane.open(Call(WATCH, rpc.WatchRequest(app_id=app_id(name)))) for name in NAMES]
+    for _ in range(MAX_MOVES):
+        due = plane.next_timer_due()
+        if due is None:
+            break
+        plane.advance(max(0, due - plane.now_ns()) / SECOND + 0.001)
+        seen.append([drained(stream) for stream in streams])
+    for stream in streams:
+        stream.close()
+    return [*seen, *(run(plane, each) for each in looks), state(plane)]
+
+
+def reloaded(plane: FakeControlPlane, form: str) -> None:
+    """Let a plane take its own state, from a document in bytes or in JSON."""
+    plane.load_document(copied(plane.document(), form))
+
+
+def copied(document: PlaneState, form: str) -> PlaneState:
+    """Return what is read of a document that was written in that form."""
+    if form == "bytes":
+        return PlaneState.FromString(document.SerializeToString())
+    return json_format.Parse(json_format.MessageToJson(document), PlaneState())
+
+
+ids = st.tuples(st.sampled_from(NAMES), st.sampled_from(PROJECTS))
+apps = st.tuples(
+    st.sampled_from(NAMES),
+    st.sampled_from(PROJECTS),
+    st.sampled_from(LABELS),
+    st.sampled_from(("img:1", "img:2")),
+    st.sampled_from(((0, 0), (0, 3), (2, 4), (3, 1))),
+    st.booleans(),
+)
+operations: st.SearchStrategy[Operation] = st.one_of(
+    apps.map(lambda app: ("create", *app[:-1], False)),
+    apps.map(lambda app: ("create", *app[:-1], False)),
+    apps.map(lambda app: ("update", *app)),
+    ids.map(lambda app: ("delete", *app)),
+    st.tuples(st.sampled_from(("get", "get", "ask", "watch", "tail")), ids).map(lambda each: (each[0], *each[1])),
+    st.tuples(st.just("list"), st.integers(0, 2)),
+    st.tuples(st.just("advance"), st.sampled_from((0.0, 0.001, 0.0485, 0.3, 1.0, 7.0, 31.0, 1_000.0))),
+)
+slots = st.sampled_from("ab")
+moves: st.SearchStrategy[Operation] = st.one_of(
+    operations,
+    operations,
+    operations,
+    operations,
+    st.tuples(st.sampled_from(("snapshot", "restore", "restore", "drop")), slots),
+    st.tuples(st.just("reload"), st.sampled_from(("bytes", "json"))),
+    st.just(("reset",)),
+)
+
+
+class Twins:
+    """A plane that returns to states, and the history that counts for it."""
+
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self.plane = plane
+        self.history: list[tuple[Operation, Answer]] = []
+        self.snapshots: dict[str, tuple[list[tuple[Operation, Answer]], PlaneState]] = {}
+        self.images: list[tuple[Section, Any, Any, bytes]] = []
+
+    def move(self, move: Operation) -> None:
+        """Run an operation, or change the state as a whole."""
+        plane = self.plane
+        match move:
+            case "snapshot", slot:
+                plane.take_snapshot(slot)
+                self.snapshots[slot] = [*self.history], state(plane)
+                self._keep_images()
+            case "restore", slot if slot in self.snapshots:
+                plane.restore_snapshot(slot)
+                history, document = self.snapshots[slot]
+                self.history = [*history]
+                assert state(plane) == document
+            case "drop", slot if slot in self.snapshots:
+                plane.drop_snapshot(slot)
+                del self.snapshots[slot]
+            case "reload", form:
+                before = state(plane)
+                reloaded(plane, form)
+                assert state(plane) == before
+            case ("reset",):
+                plane.reset_state()
+                self.history = []
+            case "restore" | "drop", _:
+                pass
+            case _:
+                self.history.append((move, run(plane, move)))
+
+    def _keep_images(self) -> None:
+        for section in sections_of(self.plane):
+            for key in section.keys():  # noqa: SIM118  # no mapping
+                image = section.image(key)
+                if image is not None:
+                    self.images.append((section, key, image, section.encode(key, image).SerializeToString()))
+
+    def check(self) -> None:
+        """Check that the plane is, and goes on, as one that has run just the operations that count."""
+        with new_plane() as twin:
+            for operation, answered in self.history:
+                assert run(twin, operation) == answered
+            assert state(self.plane) == state(twin)
+            assert future(self.plane) == future(twin)
+        for section, key, image, encoded in self.images:
+            assert section.encode(key, image).SerializeToString() == encoded
+
+
+@given(st.lists(moves, max_size=40), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_a_plane_that_returned_to_a_state_goes_on_as_if_it_never_left(moves: list[Operation], full: bool) -> None:
+    """Snapshots, restores, resets and documents in any order leave a plane that is as the operations that count."""
+    with (
+        patch.object(answers, "MAX_CACHED_BYTES", ANSWERS_BYTES if full else answers.MAX_CACHED_BYTES),
+        new_plane() as plane,
+    ):
+        twins = Twins(plane)
+        for each in moves:
+            twins.move(each)
+        twins.check()
+
+
+@given(st.lists(operations, max_size=30), st.sampled_from(("bytes", "json")))
+@settings(deadline=None, max_examples=40)
+def test_a_plane_that_takes_a_document_goes_on_as_the_one_that_wrote_it(before: list[Operation], form: str) -> None:
+    """Another plane has the same state, with another seed before, and with apps of its own that go."""
+    with (
+        new_plane() as plane,
+        new_plane(seed=8) as other,
+    ):
+        for each in before:
+            run(plane, each)
+        run(other, ("create", "own", "proj", "", "img:9", (0, 0), False))
+        other.load_document(copied(plane.document(), form))
+        assert state(other) == state(plane)
+        assert future(other) == future(plane)
+
+
+@given(st.lists(operations, max_size=30))
+@settings(deadline=None, max_examples=30)
+def test_a_reset_of_a_project_leaves_the_others_alone(before: list[Operation]) -> None:
+    """Nothing of the project is left, and the pieces of all others are the same."""
+    with new_plane() as plane:
+        for each in before:
+            run(plane, each)
+        was = state(plane)
+        plane.reset_state("proj")
+        now = state(plane)
+        assert [each for each in was.flyte_oss_services if each.project != "proj"] == list(now.flyte_oss_services)
+        assert [each for each in was.flyte_oss_answers if each.project == "second"] == [
+            each for each in now.flyte_oss_answers if each.project == "second"
+        ]
+        assert not [each for each in now.flyte_oss_answers if each.project == "proj"]
