@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flyteapps_control.codes import code_name
 from flyteapps_control.durations import MAX_SECONDS, SECOND
@@ -55,6 +56,14 @@ def prepare(faults: Iterable[Fault]) -> list[Prepared]:
     return [Prepared(fault) for fault in given]
 
 
+class RuleImage(NamedTuple):
+    """A rule as it was at a moment. `fault`: encoded; `draws`: the state of its draws, None for a rule without any."""
+
+    fault: bytes
+    until: int | None
+    draws: tuple[Any, ...] | None
+
+
 class Rule:
     """A rule of the table, with its counts and its random numbers."""
 
@@ -70,6 +79,18 @@ class Rule:
         self.random = random.Random(f"{seed}/{fault.id}")
         self.age = fault.stale.age.ToNanoseconds() if self.effect == "stale" else 0
         """The age of a stale read in nanoseconds; 0 for any other effect."""
+
+    def image(self) -> RuleImage:
+        """Return the rule as it is now."""
+        fault = self.fault
+        draws = self._attempts == "probability" or fault.delay.WhichOneof("distribution") in ("uniform", "log_normal")
+        return RuleImage(fault.SerializeToString(), self._until, self.random.getstate() if draws else None)
+
+    def go_on(self, image: RuleImage) -> None:
+        """Continue where the rule was; its fault has the counts already."""
+        self._until = image.until
+        if image.draws is not None:
+            self.random.setstate(image.draws)
 
     def applies(self, now: int) -> bool:
         """Count a call that the rule selects, and return whether it gets the fault."""
@@ -110,16 +131,16 @@ class FaultTable:
     """The rules of one plane or one client. Not thread-safe.
 
     `known`: the RPCs that a rule can be about, SERVICE/METHOD each; `streaming`: those of them that are streams.
-    `seed`: of every draw. `now`: the time in nanoseconds, for the lifetime of rules. `refused`: the effects that no
-    rule can have here, each with the reason. `limited`: the RPCs that a rule of some effects can be about, by the
-    effect.
+    `seed`: returns that of every draw. `now`: the time in nanoseconds, for the lifetime of rules. `refused`: the
+    effects that no rule can have here, each with the reason. `limited`: the RPCs that a rule of some effects can be
+    about, by the effect.
     """
 
     def __init__(
         self,
         known: Callable[[], Collection[str]],
         streaming: Collection[str],
-        seed: str,
+        seed: Callable[[], str],
         now: Callable[[], int],
         refused: Mapping[str, str],
         limited: Mapping[str, Collection[str]] = MappingProxyType({}),
@@ -133,11 +154,17 @@ class FaultTable:
         self._rules: dict[str, Rule] = {}
         self.by_rpc: dict[str, RulesOfRpc] = {}
         """The rules about each RPC that has any, SERVICE/METHOD."""
-        self._number = 0
+        self.last_id = 0
+        """The number of the last id that was given."""
+        self.on_touch: Callable[[str], None] | None = None
+        """The function that is called with the id of each rule that is about to change."""
         self._totals = Totals("rules")
 
     def __len__(self) -> int:
         return len(self._rules)
+
+    def __contains__(self, rule_id: str) -> bool:
+        return rule_id in self._rules
 
     def add(self, faults: Iterable[Fault]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
@@ -145,17 +172,18 @@ class FaultTable:
 
     def add_prepared(self, prepared: Iterable[Prepared]) -> list[Fault]:
         """Add rules as `add` does, whose globs are compiled already."""
-        number, rules = self._number, list[Rule]()
+        number, rules, seed = self.last_id, list[Rule](), self._seed()
         now = self._now()
         for each in prepared:
             number += 1
             own = each.fault
             own.id, own.matched, own.applied = f"f{number}", 0, 0
-            rules.append(Rule(each, self._check(own), self._seed, now))
+            rules.append(Rule(each, self._check(own), seed, now))
         if len(self._rules) + len(rules) > MAX_RULES:
             raise ValueError(f"there can be at most {MAX_RULES:,} rules: remove some")
         self._totals.add(rule.size for rule in rules)
-        self._number = number
+        self._touch(rule.fault.id for rule in rules)
+        self.last_id = number
         for rule in rules:
             self._rules[rule.fault.id] = rule
         self._index()
@@ -170,6 +198,7 @@ class FaultTable:
         missing = [each for each in ids if each not in self._rules]
         if missing:
             raise KeyError(f"no rule has the id {missing[0]!r}")
+        self._touch(ids)
         removed = [self._rules.pop(each) for each in dict.fromkeys(ids)]
         for rule in removed:
             self._totals.remove(rule.size)
@@ -179,6 +208,39 @@ class FaultTable:
     def clear(self) -> list[Fault]:
         """Remove all rules; return them."""
         return self.remove(list(self._rules))
+
+    def ids(self) -> list[str]:
+        """Return the ids of the rules, in order."""
+        return [*self._rules]
+
+    def image(self, rule_id: str) -> RuleImage | None:
+        """Return a rule as it is now, None where there is none of that id."""
+        rule = self._rules.get(rule_id)
+        return rule.image() if rule is not None else None
+
+    def check_image(self, image: RuleImage) -> None:
+        """Raise ValueError for a rule that the table can't have."""
+        self._made(image)
+
+    def put(self, rule_id: str, image: RuleImage | None) -> None:
+        """Replace a rule by an image; `settle` has to follow."""
+        old = self._rules.pop(rule_id, None)
+        if old is not None:
+            self._totals.remove(old.size)
+        if image is not None:
+            self._rules[rule_id] = rule = self._made(image)
+            self._totals.put(rule.size)
+
+    def settle(self) -> None:
+        """Go on from the rules that were put."""
+        self._rules = dict(sorted(self._rules.items(), key=lambda each: each[1].number))
+        self._index()
+
+    def _made(self, image: RuleImage) -> Rule:
+        prepared = Prepared(Fault.FromString(image.fault))
+        rule = Rule(prepared, self._check(prepared.fault), self._seed(), 0)
+        rule.go_on(image)
+        return rule
 
     @property
     def age(self) -> int:
@@ -191,11 +253,20 @@ class FaultTable:
         rules = self.by_rpc.get(subject.rpc)
         now = self._now()
         for rule in rules.about(subject.app.name) if rules is not None else ():
-            if rule.selects(subject) and rule.applies(now):
+            if not rule.selects(subject):
+                continue
+            if self.on_touch is not None:
+                self.on_touch(rule.fault.id)
+            if rule.applies(now):
                 chosen.append(rule)
                 if rule.effect in ENDING:
                     break
         return chosen
+
+    def _touch(self, ids: Iterable[str]) -> None:
+        if self.on_touch is not None:
+            for each in ids:
+                self.on_touch(each)
 
     def _check(self, fault: Fault) -> frozenset[str]:
         """Check what no rule of the messages says, and return the RPCs that the rule is about. Raises ValueError."""

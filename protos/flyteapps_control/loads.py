@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from flyteapps_control.api import Api
 from flyteapps_control.arguments import selected
@@ -44,12 +44,27 @@ def text_of(load: pb.Load) -> str:
     return f"{load.requests_per_second:.15g}rps"
 
 
+LoadKey = tuple[str, str, str]
+"""The globs of a load: project, domain, name."""
+
+
+class Declared(NamedTuple):
+    """A declared load, which never changes. `number`: of those that select an app, the one with the highest counts."""
+
+    globs: AppGlobs
+    load: pb.Load
+    number: int
+
+
 class LoadTable:
     """The declared loads of one plane."""
 
     def __init__(self) -> None:
-        self._loads: dict[tuple[str, str, str], tuple[AppGlobs, pb.Load]] = {}
+        self._loads: dict[LoadKey, Declared] = {}
+        self._number = 0
         self._totals = Totals("loads")
+        self.on_touch: Callable[[LoadKey], None] | None = None
+        """The function that is called with the key of each load that is about to change."""
         self.on_change: Callable[[pb.Load | None, pb.AppSelector | None], None] | None = None
         """The function that is called with a load that is declared, or with the selector of what is removed."""
 
@@ -58,29 +73,33 @@ class LoadTable:
 
     def set(self, load: pb.Load) -> None:
         """Declare a load, instead of one with the same selector. Raises ValueError where there are too many."""
-        key = _key(load.app)
+        key = key_of(load.app)
         if key not in self._loads and len(self._loads) >= MAX_LOADS:
             raise ValueError(f"there can be at most {MAX_LOADS:,} loads: clear some")
         own = _kept(load)
         self._totals.add([Size.of(own)])
         if key in self._loads:
-            self._totals.remove(Size.of(self._loads[key][1]))
+            self._totals.remove(Size.of(self._loads[key].load))
+        self._touch(key)
+        self._number += 1
         self._loads.pop(key, None)  # the last one that is declared counts
-        self._loads[key] = AppGlobs(own.app), own
+        self._loads[key] = Declared(AppGlobs(own.app), own, self._number)
         if self.on_change is not None:
             self.on_change(own, None)
 
     def list(self) -> list[pb.Load]:
         """Return the loads, in the order in which they were declared."""
-        return [load for _, load in self._loads.values()]
+        return [each.load for each in self._loads.values()]
 
     def clear(self, app: pb.AppSelector | None) -> list[pb.Load]:
         """Remove the load with this selector, or all of them; return them."""
         if app is None:
+            self._touch(*self._loads)
             removed, self._loads = self.list(), {}
         else:
-            found = self._loads.pop(_key(app), None)
-            removed = [found[1]] if found is not None else []
+            self._touch(key_of(app))
+            found = self._loads.pop(key_of(app), None)
+            removed = [found.load] if found is not None else []
         for load in removed:
             self._totals.remove(Size.of(load))
         if removed and self.on_change is not None:
@@ -89,10 +108,37 @@ class LoadTable:
 
     def of(self, app: AppName) -> pb.Load | None:
         """Return the load of an app, None where none is declared."""
-        for globs, load in reversed(self._loads.values()):
+        for globs, load, _ in reversed(self._loads.values()):
             if globs.matches(app):
                 return load
         return None
+
+    def keys(self) -> list[LoadKey]:
+        """Return the keys of the loads, in the order in which they were declared."""
+        return [*self._loads]
+
+    def get(self, key: LoadKey) -> Declared | None:
+        """Return the load of a key, None for none."""
+        return self._loads.get(key)
+
+    def put(self, key: LoadKey, declared: Declared | None) -> None:
+        """Replace a load, which is no news; `settle` has to follow."""
+        old = self._loads.pop(key, None)
+        if old is not None:
+            self._totals.remove(Size.of(old.load))
+        if declared is not None:
+            self._totals.put(Size.of(declared.load))
+            self._loads[key] = declared
+
+    def settle(self) -> None:
+        """Go on from the loads that were put."""
+        self._loads = dict(sorted(self._loads.items(), key=lambda each: each[1].number))
+        self._number = max((each.number for each in self._loads.values()), default=0)
+
+    def _touch(self, *keys: LoadKey) -> None:
+        if self.on_touch is not None:
+            for key in keys:
+                self.on_touch(key)
 
 
 def _kept(message: M) -> M:
@@ -102,7 +148,8 @@ def _kept(message: M) -> M:
     return copy
 
 
-def _key(app: pb.AppSelector) -> tuple[str, str, str]:
+def key_of(app: pb.AppSelector) -> LoadKey:
+    """Return the key of a load by its globs."""
     return app.project, app.domain, app.name
 
 

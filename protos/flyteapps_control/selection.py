@@ -187,6 +187,11 @@ class Totals:
             )
         self._bytes, self._glob_characters = size, characters
 
+    def put(self, size: Size) -> None:
+        """Count a message that was accepted before."""
+        self._bytes += size.bytes
+        self._glob_characters += size.glob_characters
+
     def remove(self, size: Size) -> None:
         """Count a message no longer."""
         self._bytes -= size.bytes

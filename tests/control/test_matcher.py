@@ -142,7 +142,7 @@ class Oracle:
 def test_calls_get_the_rules_of_the_oracle(rules: list[Given], steps: list[tuple[Subject, int]], seed: int) -> None:
     """Rules combine in order up to the first that ends the call, and count as the oracle does, at every time."""
     now = 0
-    table = FaultTable(lambda: RPCS, (), str(seed), lambda: now, {})
+    table = FaultTable(lambda: RPCS, (), lambda: str(seed), lambda: now, {})
     table.add(each.made() for each in rules)
     oracle = Oracle(rules, str(seed))
     for subject, seconds in steps:

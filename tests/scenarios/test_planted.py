@@ -98,7 +98,7 @@ PLANTED = [
     Planted(Reactor, "on_event", "self._choice.forget(old.key)", "pass", test_choice.test_the_nth_start_of_an_app),
     Planted(choice, "_matches", "all(", "any(", selected),
     # uses
-    Planted(ScenarioChoice, "start", "use.applied += 1", "use.applied += 2", driven(test_api.test_a_use_counts_starts)),
+    Planted(ScenarioBook, "apply", "use.applied += 1", "use.applied += 2", driven(test_api.test_a_use_counts_starts)),
     Planted(ScenarioBook, "used", "each.left and ", "", driven(test_api.test_a_use_counts_starts)),
     Planted(ScenarioBook, "used", "if each.times:", "if False:", driven(test_api.test_the_order_of_uses)),
     Planted(

@@ -49,7 +49,7 @@ class FaultyTransport:
         self._inner = transport
         self._lock = Lock()
         streams = [name for name, rpc in rpcs().items() if rpc.streaming]
-        self._table = FaultTable(rpcs, streams, f"faults/{seed}", time.monotonic_ns, _REFUSED)
+        self._table = FaultTable(rpcs, streams, lambda: f"faults/{seed}", time.monotonic_ns, _REFUSED)
         self.calls: list[Call] = []
         self.add(*rules)
         forks.register(self)

@@ -270,6 +270,18 @@ class CallLog:
         """Number of calls that were recorded and are forgotten by now."""
         return self._oldest() - 1 - self._cleared
 
+    @property
+    def last(self) -> int:
+        """The number of the last call that was recorded."""
+        return self._number
+
+    def restart(self, last: int) -> None:
+        """Forget all calls and changes of loads, and number the next call after `last`."""
+        self.clear()
+        self.loads.clear()
+        self._load_bytes = 0
+        self._number, self._first, self._cleared = last, last + 1, last
+
     def on_finished(self, listener: Callable[[Record], None]) -> None:
         """Call `listener` with each call that is over; it must not wait."""
         self._on_finished = listener
@@ -293,7 +305,7 @@ class CallLog:
 
     def grow(self, record: Record, size: int) -> None:
         """Count the bytes by which a record grew."""
-        if record.number >= self._first:  # else it is forgotten already
+        if self._by_number.get(record.number) is record:  # else it is forgotten already
             record.size += size
             self._bytes += size
             self._trim()

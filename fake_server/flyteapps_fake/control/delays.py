@@ -36,7 +36,10 @@ class Held:
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Delayed:
-    """A call that is delayed: by `real` nanoseconds of real time, and until `due` of the plane's time, from `since`."""
+    """A call that is delayed: by `real` nanoseconds of real time, and until `due` of the plane's time, from `since`.
+
+    `gone`: the error that it ends with, where there is nothing to wait for any more.
+    """
 
     call: Call[Any]
     app: AppName
@@ -45,6 +48,7 @@ class Delayed:
     real: int
     due: int
     held: Held
+    gone: RpcError | None = None
 
 
 class Delays:
@@ -67,6 +71,12 @@ class Delays:
     def end(self, error: RpcError) -> None:
         """Let all delayed calls end with an error, as the plane goes away."""
         self._gone = error
+
+    def cancel(self, error: RpcError, project: str | None = None) -> None:
+        """Let the calls that are delayed now end with an error, or those about a project."""
+        for each in self._delayed:
+            if project is None or each.app.project in ("", project):
+                each.gone = error
 
     def hold(self, call: Call[Any]) -> Held:
         """Hold the request of a call. Raises RESOURCE_EXHAUSTED where too many bytes of requests are held."""
@@ -128,10 +138,11 @@ class Delays:
 
         def resume() -> Any:
             with timeline.lock:
-                if self._gone is not None:
+                gone = self._gone or delayed.gone
+                if gone is not None:
                     end()
-                    refuse(self._gone)
-                    raise self._gone
+                    refuse(gone)
+                    raise gone
                 timeline.run_due()
                 end()
                 return go_on()
@@ -145,7 +156,7 @@ class Delays:
                 timeline.run_due()
                 return timeline.real_seconds_until(delayed.due) if delayed.due else 0.0
 
-        return Postponed(real / 1e9, left, resume, give_up, is_void=lambda: self._gone is not None)
+        return Postponed(real / 1e9, left, resume, give_up, is_void=lambda: (self._gone or delayed.gone) is not None)
 
 
 def _look_again(timer: Timer) -> None:

@@ -83,9 +83,7 @@ class Interceptor:
     `active`: whether there is a rule, the log is on, or callers are checked.
     """
 
-    def __init__(
-        self, dialect: Dialect, timeline: Timeline, seed: int, calls: int, admission: Admission | None = None
-    ) -> None:
+    def __init__(self, dialect: Dialect, timeline: Timeline, calls: int, admission: Admission | None = None) -> None:
         self._dialect = dialect
         self._admission = admission
         self._timeline = timeline
@@ -94,7 +92,7 @@ class Interceptor:
         """The RPCs that a rule can be about, SERVICE/METHOD each; a server adds those of its services."""
         streaming = {operation.rpc for operation in OPERATIONS.values() if operation.streaming}
         self.table = FaultTable(
-            lambda: self.rpcs, streaming, f"faults/{seed}", self._now, dialect.refused_faults, LIMITED
+            lambda: self.rpcs, streaming, lambda: f"faults/{timeline.seed}", self._now, dialect.refused_faults, LIMITED
         )
         self.log = CallLog(calls, timeline.clock.now)
         self.log_of_gets = self.log if calls else None
@@ -122,21 +120,22 @@ class Interceptor:
         timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app, changes=False)
         if timeline.standstill is not None:
             timeline.standstill.report = self._report_standstill
-        self._refresh()
+        self.refresh()
 
     def add(self, rules: Iterable[Prepared]) -> list[Fault]:
         """Add rules, all or none; return them with their ids. Raises ValueError."""
         added = self.table.add_prepared(rules)
-        self._refresh()
+        self.refresh()
         return added
 
     def remove(self, ids: Sequence[str]) -> list[Fault]:
         """Remove these rules, or all where `ids` is empty; return them. Raises KeyError for an id without a rule."""
         removed = self.table.remove(ids) if ids else self.table.clear()
-        self._refresh()
+        self.refresh()
         return removed
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Go on with the rules that there are now."""
         self.active = bool(len(self.table) or self.log.size or self._admission is not None)
         rules = self.table.by_rpc.get(GET.rpc, NO_RULES)
         self.ruled_names = rules.named if not rules.others else None

@@ -19,6 +19,7 @@ from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.interceptor import Interceptor
+from flyteapps_fake.control.state.sections import add_sections
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.control.waits import Wait, explain, moment_text
 from flyteapps_fake.core.call import Call, Identity, Protocol, Sees
@@ -84,10 +85,9 @@ class Plane(DrivenPlane, KeptPlane):
         self._lock = self._timeline.lock
         self.authentication = _authentication_of(settings, self._timeline, self._dialect)
         """The check of callers; None for a plane that answers everyone."""
-        self._interceptor = Interceptor(
-            self._dialect, self._timeline, settings.seed, settings.call_log, self.authentication
-        )
-        self._keeping = Keeping(self._dialect, self._timeline, settings.dialect)
+        self._interceptor = Interceptor(self._dialect, self._timeline, settings.call_log, self.authentication)
+        add_sections(self._timeline.changes, self._interceptor, self._dialect)
+        self._keeping = Keeping(self._dialect, self._timeline, self._interceptor, settings.dialect)
         self._saving = Saving(self._timeline, self._keeping)
         self._companions: dict[Callable[[Any], object], Any] = {}
 

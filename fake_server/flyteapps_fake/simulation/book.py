@@ -6,8 +6,9 @@ All or nothing: what is refused changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from flyteapps_control.selection import AppGlobs, AppName, Size, Totals
 from flyteapps_control.v1.control_pb2 import AppSelector, ScenarioUse
@@ -43,6 +44,13 @@ class Use:
         return not self.times or self.applied < self.times
 
 
+class Added(NamedTuple):
+    """A scenario of the control API, and the bytes that it has of its source."""
+
+    scenario: Scenario
+    size: int
+
+
 class ScenarioBook:
     """The scenarios of one plane of a dialect. Raises ScenarioError for a source that is invalid."""
 
@@ -57,7 +65,12 @@ class ScenarioBook:
         self._sizes: dict[str, int] = {}
         """The bytes that each of these has of its source."""
         self._uses: dict[str, Use] = {}
-        self._used = 0
+        self.last_use = 0
+        """The number of the last id of a use."""
+        self.on_touch: Callable[[str], None] | None = None
+        """The function that is called with the name of each added scenario that is about to change."""
+        self.on_touch_use: Callable[[str], None] | None = None
+        """The function that is called with the id of each use that is about to change."""
         self._totals = Totals("uses of scenarios")
         self.given = GivenScenarios()
         """The scenarios that apps have."""
@@ -129,6 +142,7 @@ class ScenarioBook:
             raise ScenarioError("", f"all added scenarios can have at most {MAX_ADDED_BYTES:,} bytes: remove some")
         self._check_names(scenarios)
         self._check_following({**self._named, **added})
+        _touch(self.on_touch, (each.name for each in scenarios))
         self._added, self._sizes = added, sizes
         return scenarios
 
@@ -143,6 +157,8 @@ class ScenarioBook:
         self._check_following({**self._named, **left}, "is still named")
         removed = [each for name, each in self._added.items() if name in names]
         gone = [each for each in self._uses.values() if each.id in uses or each.scenario in names]
+        _touch(self.on_touch, names)
+        _touch(self.on_touch_use, (each.id for each in gone))
         self._added = left
         self._sizes = {name: size for name, size in self._sizes.items() if name in left}
         for each in gone:
@@ -162,12 +178,21 @@ class ScenarioBook:
             self._totals.add([size])
         except ValueError as error:
             raise ScenarioError("", str(error)) from None
-        self._used += 1
-        found = self._uses[f"u{self._used}"] = Use(f"u{self._used}", name, selector, times, AppGlobs(selector), size)
+        use_id = f"u{self.last_use + 1}"
+        _touch(self.on_touch_use, (use_id,))
+        self.last_use += 1
+        found = self._uses[use_id] = Use(use_id, name, selector, times, AppGlobs(selector), size)
         return found
+
+    def apply(self, use: Use) -> None:
+        """Count a start that gets a use."""
+        _touch(self.on_touch_use, (use.id,))
+        use.applied += 1
 
     def clear(self) -> tuple[list[Scenario], list[Use]]:
         """Remove the added scenarios and all uses."""
+        _touch(self.on_touch, self._added)
+        _touch(self.on_touch_use, self._uses)
         removed = [*self._added.values()], [*self._uses.values()]
         self._added, self._sizes, self._uses = {}, {}, {}
         self._totals = Totals("uses of scenarios")
@@ -179,6 +204,54 @@ class ScenarioBook:
         named = self._joined(given.values())
         self._check_following({**named, **self._added})
         self._given, self._named = given, named
+
+    # ---- the pieces of the state
+
+    def added(self, name: str) -> Added | None:
+        """Return a scenario that was added, None for none."""
+        found = self._added.get(name)
+        return Added(found, self._sizes[name]) if found is not None else None
+
+    def added_names(self) -> list[str]:
+        """Return the names of the scenarios that were added."""
+        return [*self._added]
+
+    def put(self, name: str, added: Added | None) -> None:
+        """Replace a scenario that was added."""
+        self._added.pop(name, None)
+        self._sizes.pop(name, None)
+        if added is not None:
+            self._added[name], self._sizes[name] = added
+
+    def own(self, scenario: Scenario) -> Scenario:
+        """Return a scenario as the plane has it. Raises ScenarioError for one that it can't have."""
+        found = self._own((scenario,))
+        if not found:
+            raise ScenarioError(scenario.place, f"it is of the dialect {scenario.dialect}")
+        self._check_names(found)
+        return found[0]
+
+    def use_of(self, use_id: str) -> Use | None:
+        """Return a copy of a use, which stays as it is; None for none."""
+        found = self._uses.get(use_id)
+        return replace(found) if found is not None else None
+
+    def has_use(self, use_id: str) -> bool:
+        """Return whether there is a use of that id."""
+        return use_id in self._uses
+
+    def put_use(self, use_id: str, use: Use | None) -> None:
+        """Replace a use by such a copy; `settle` has to follow."""
+        old = self._uses.pop(use_id, None)
+        if old is not None:
+            self._totals.remove(old.size)
+        if use is not None:
+            self._totals.put(use.size)
+            self._uses[use_id] = replace(use)
+
+    def settle(self) -> None:
+        """Go on from the uses that were put."""
+        self._uses = dict(sorted(self._uses.items(), key=lambda each: int(each[0][1:])))
 
     # ---- checks
 
@@ -226,3 +299,9 @@ class ScenarioBook:
     def _listed(known: Iterable[str]) -> str:
         names = ", ".join(known)
         return f"; there are {names}" if names else "; there is none"
+
+
+def _touch(listener: Callable[[str], None] | None, keys: Iterable[str]) -> None:
+    if listener is not None:
+        for key in keys:
+            listener(key)

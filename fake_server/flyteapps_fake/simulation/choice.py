@@ -72,7 +72,7 @@ class ScenarioChoice:
             self._book.given.forget(last.app)
         own = named_scenario(app)
         if not own and (use := self._book.used(who)) is not None:
-            use.applied += 1
+            self._book.apply(use)
             self._starts[key] = Start(number, version, "", use.scenario, who)
             return self._given(Given(who, use.scenario, self._book.find(use.scenario), reasons.USE, use.id))
         base, reason, detail = _own(app, own) if own else self._unnamed(app, who, number)
@@ -96,7 +96,8 @@ class ScenarioChoice:
         if image is not None:
             self._starts[key] = image.start
             if image.given is not None:
-                self._book.given.put(image.given._replace(scenario=self._book.find(image.given.name)))
+                scenario = image.given.scenario or self._book.find(image.given.name)
+                self._book.given.put(image.given._replace(scenario=scenario))
 
     def forget(self, key: Hashable) -> None:
         """Forget a removed app: one that is created later starts for the first time."""

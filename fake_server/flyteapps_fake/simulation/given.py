@@ -45,6 +45,12 @@ class GivenScenarios:
         """Replace the scenario of an app's last start, which is no news."""
         self._by_app[given.app] = given
 
+    def find(self, find: Callable[[str], Scenario | None]) -> None:
+        """Find the scenarios that were not there when they were put."""
+        for app, given in self._by_app.items():
+            if given.scenario is None and (scenario := find(given.name)) is not None:
+                self._by_app[app] = given._replace(scenario=scenario)
+
     def forget(self, app: AppName) -> None:
         """Forget a removed app."""
         self._by_app.pop(app, None)

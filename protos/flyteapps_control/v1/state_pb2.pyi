@@ -1,3 +1,4 @@
+from flyteapps_control.v1 import control_pb2 as _control_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -7,11 +8,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlaneState(_message.Message):
-    __slots__ = ("format", "dialect", "written_by", "time", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers")
+    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_BY_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_USES_FIELD_NUMBER: _ClassVar[int]
+    FAULT_RULES_FIELD_NUMBER: _ClassVar[int]
+    LOADS_FIELD_NUMBER: _ClassVar[int]
+    LAST_IDS_FIELD_NUMBER: _ClassVar[int]
     STANDARD_PLANE_FIELD_NUMBER: _ClassVar[int]
     STANDARD_APPS_FIELD_NUMBER: _ClassVar[int]
     DELETED_IDS_FIELD_NUMBER: _ClassVar[int]
@@ -21,24 +27,85 @@ class PlaneState(_message.Message):
     dialect: str
     written_by: str
     time: PlaneTime
+    scenarios: _containers.RepeatedCompositeFieldContainer[AddedScenario]
+    scenario_uses: _containers.RepeatedCompositeFieldContainer[ScenarioUseState]
+    fault_rules: _containers.RepeatedCompositeFieldContainer[FaultRule]
+    loads: _containers.RepeatedCompositeFieldContainer[DeclaredLoad]
+    last_ids: LastIds
     standard_plane: StandardPlane
     standard_apps: _containers.RepeatedCompositeFieldContainer[StandardApp]
     deleted_ids: _containers.RepeatedCompositeFieldContainer[DeletedIds]
     flyte_oss_services: _containers.RepeatedCompositeFieldContainer[OssService]
     flyte_oss_answers: _containers.RepeatedCompositeFieldContainer[CachedAnswer]
-    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ...) -> None: ...
+    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ...) -> None: ...
 
 class PlaneTime(_message.Message):
-    __slots__ = ("now", "wall", "scheduled", "seed")
+    __slots__ = ("now", "wall", "scheduled", "seed", "calls")
     NOW_FIELD_NUMBER: _ClassVar[int]
     WALL_FIELD_NUMBER: _ClassVar[int]
     SCHEDULED_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     now: int
     wall: int
     scheduled: int
     seed: int
-    def __init__(self, now: _Optional[int] = ..., wall: _Optional[int] = ..., scheduled: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    calls: int
+    def __init__(self, now: _Optional[int] = ..., wall: _Optional[int] = ..., scheduled: _Optional[int] = ..., seed: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
+
+class AddedScenario(_message.Message):
+    __slots__ = ("name", "data", "bytes", "place", "then_place")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    THEN_PLACE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    data: str
+    bytes: int
+    place: str
+    then_place: str
+    def __init__(self, name: _Optional[str] = ..., data: _Optional[str] = ..., bytes: _Optional[int] = ..., place: _Optional[str] = ..., then_place: _Optional[str] = ...) -> None: ...
+
+class ScenarioUseState(_message.Message):
+    __slots__ = ("use",)
+    USE_FIELD_NUMBER: _ClassVar[int]
+    use: _control_pb2.ScenarioUse
+    def __init__(self, use: _Optional[_Union[_control_pb2.ScenarioUse, _Mapping]] = ...) -> None: ...
+
+class FaultRule(_message.Message):
+    __slots__ = ("fault", "until", "draws")
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    fault: _control_pb2.Fault
+    until: int
+    draws: Draws
+    def __init__(self, fault: _Optional[_Union[_control_pb2.Fault, _Mapping]] = ..., until: _Optional[int] = ..., draws: _Optional[_Union[Draws, _Mapping]] = ...) -> None: ...
+
+class Draws(_message.Message):
+    __slots__ = ("words", "left")
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    words: bytes
+    left: float
+    def __init__(self, words: _Optional[bytes] = ..., left: _Optional[float] = ...) -> None: ...
+
+class DeclaredLoad(_message.Message):
+    __slots__ = ("load", "number")
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    load: _control_pb2.Load
+    number: int
+    def __init__(self, load: _Optional[_Union[_control_pb2.Load, _Mapping]] = ..., number: _Optional[int] = ...) -> None: ...
+
+class LastIds(_message.Message):
+    __slots__ = ("fault_rules", "scenario_uses")
+    FAULT_RULES_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_USES_FIELD_NUMBER: _ClassVar[int]
+    fault_rules: int
+    scenario_uses: int
+    def __init__(self, fault_rules: _Optional[int] = ..., scenario_uses: _Optional[int] = ...) -> None: ...
 
 class StandardPlane(_message.Message):
     __slots__ = ("org", "clusters", "lapses")

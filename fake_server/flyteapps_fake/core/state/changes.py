@@ -6,7 +6,7 @@ Snapshots do, and a directory. Entered under the plane's lock.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from flyteapps_fake.core.errors import RpcError
@@ -94,6 +94,11 @@ class Changes:
         if self.on:
             self.touch(*entry)
         self._put(entry, image)
+
+    def settle(self, changed: Iterable[Entry]) -> None:
+        """Let the sections go on from pieces that were put."""
+        for name in dict.fromkeys(entry.section for entry in changed):
+            self.sections[name].settle()
 
     def save(self, begin: Callable[[], None]) -> None:
         """Collect the changes for a directory from now on; `begin` is called at the first of each batch."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
+from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.state.document import FORMAT, check_head, document_of, pieces
@@ -25,10 +26,12 @@ class Keeping:
         self,
         dialect: Dialect,
         timeline: Timeline,
+        interceptor: Interceptor,
         name: str,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self._dialect = dialect
+        self._interceptor = interceptor
         self._name = name
         self._timeline = timeline
         self._changes = timeline.changes
@@ -87,10 +90,11 @@ class Keeping:
             for key in (section.keys() if project is None else section.within(project))
         ]
         for entry in gone:
-            self._changes.replace(entry, None)
+            self._changes.replace(entry, self._changes.sections[entry.section].fresh(entry.key))
         if project is None:
             seed = self._timeline.seed.value if seed is None else seed
             self._set_time(PlaneTime(now=self._start, seed=seed))
+            self._interceptor.log.restart(0)
         self.settled(gone)
         return len(gone)
 
@@ -119,6 +123,7 @@ class Keeping:
         for entry, image in found.items():
             self._changes.replace(entry, image)
         self._set_time(then, passes=passes, loaded=True)
+        self._interceptor.log.restart(then.calls)
         self.settled([*before, *found])
         self._dialect.loaded()
         return len(found)
@@ -132,6 +137,7 @@ class Keeping:
             wall=self._wall(),
             scheduled=self._timeline.timers.scheduled,
             seed=self._timeline.seed.value,
+            calls=self._interceptor.log.last,
         )
 
     def _set_time(self, then: PlaneTime, *, passes: bool = True, loaded: bool = False) -> None:
@@ -148,7 +154,8 @@ class Keeping:
     # ---- what follows
 
     def end_streams(self, why: str, project: str | None = None) -> None:
-        """End the open streams, or those that see a project, with UNAVAILABLE: their clients come back."""
+        """End the open streams and delayed calls, or those about a project, with UNAVAILABLE: clients come back."""
+        self._interceptor.delays.cancel(RpcError(Code.UNAVAILABLE, f"{why}: try again"), project)
         error = RpcError(Code.UNAVAILABLE, f"{why}: open the stream again")
         for stream in self._dialect.streams.all():
             if project is None or stream.app.project in ("", project):
@@ -156,7 +163,9 @@ class Keeping:
 
     def settled(self, changed: Iterable[Entry]) -> None:
         """Let the plane go on from another state."""
-        self._dialect.restored(list(changed))
+        entries = list(changed)
+        self._changes.settle(entries)
+        self._dialect.restored(entries)
         self._timeline.scheduled()
 
 

@@ -55,6 +55,13 @@ class Section(ABC):
         """Return the project that a piece belongs to, None for one that belongs to the plane."""
         return None
 
+    def fresh(self, key: Any) -> Any:
+        """Return the image of a piece on a plane that was reset, None for none."""
+        return None
+
+    def settle(self) -> None:  # noqa: B027  # most have nothing to do
+        """Go on from the pieces that were put; called once after all of them."""
+
     def within(self, project: str) -> list[Any]:
         """Return the keys of the pieces of a project."""
         return [key for key in self.keys() if self.project_of(key) == project]
