@@ -61,7 +61,6 @@ class LoadTable:
 
     def __init__(self) -> None:
         self._loads: dict[LoadKey, Declared] = {}
-        self._number = 0
         self._totals = Totals("loads")
         self.on_touch: Callable[[LoadKey], None] | None = None
         """The function that is called with the key of each load that is about to change."""
@@ -81,9 +80,9 @@ class LoadTable:
         if key in self._loads:
             self._totals.remove(Size.of(self._loads[key].load))
         self._touch(key)
-        self._number += 1
         self._loads.pop(key, None)  # the last one that is declared counts
-        self._loads[key] = Declared(AppGlobs(own.app), own, self._number)
+        last = next(reversed(self._loads.values()), None)
+        self._loads[key] = Declared(AppGlobs(own.app), own, last.number + 1 if last is not None else 1)
         if self.on_change is not None:
             self.on_change(own, None)
 
@@ -133,7 +132,6 @@ class LoadTable:
     def settle(self) -> None:
         """Go on from the loads that were put."""
         self._loads = dict(sorted(self._loads.items(), key=lambda each: each[1].number))
-        self._number = max((each.number for each in self._loads.values()), default=0)
 
     def _touch(self, *keys: LoadKey) -> None:
         if self.on_touch is not None:
