@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -53,6 +54,12 @@ def sleep(postponed: Postponed, seconds: float) -> None:
     if postponed.wake_by is None:
         time.sleep(seconds)
         return
-    woken = threading.Event()
-    postponed.wake_by(woken.set)
-    woken.wait(seconds)
+    woken = threading.Lock()
+    woken.acquire()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the second time
+            woken.release()
+
+    postponed.wake_by(wake)
+    woken.acquire(timeout=seconds)

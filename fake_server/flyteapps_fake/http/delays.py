@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
+from functools import partial
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.waiting import pauses
@@ -27,21 +30,51 @@ class Connected(Protocol):
         ...
 
 
+class _Wakes:
+    """The tasks of one loop that are to go on: any thread adds some, and the loop is woken once for all of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ready: deque[asyncio.Future[None]] = deque()
+        self._called = False
+
+    def add(self, future: asyncio.Future[None]) -> None:
+        self._ready.append(future)
+        if not self._called:
+            self._called = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._called = False
+        while self._ready:
+            _finish(self._ready.popleft())
+
+
+_wakes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Wakes] = WeakKeyDictionary()
+
+
 async def nap(postponed: Postponed, seconds: float) -> None:
     """Let the task sleep until a wait may be over, at most so many seconds."""
     if postponed.wake_by is None:
         await asyncio.sleep(seconds)
         return
-    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wakes = _wakes.get(loop)
+    if wakes is None:
+        wakes = _wakes[loop] = _Wakes(loop)
+    future = loop.create_future()
+    postponed.wake_by(partial(wakes.add, future))
+    timer = loop.call_later(seconds, _finish, future)
+    try:
+        await future
+    finally:
+        timer.cancel()
 
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(woken.set)
 
-    postponed.wake_by(wake)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await woken.wait()
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def outcome(postponed: Postponed, deadline: float | None, client: Connected | None = None) -> Any:

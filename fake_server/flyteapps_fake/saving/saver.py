@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Iterable
 from typing import Literal
@@ -24,6 +25,8 @@ TIME = "time"
 """The section of the plane's time, which each batch has."""
 RETRY_SECONDS = 1.0
 """Real seconds after which a write that failed is tried again."""
+GATHER_SECONDS = 0.002
+"""Real seconds in which a batch comes together, where several callers write."""
 CLOSE_SECONDS = 10.0
 """Real seconds for the last batch, as the plane is closed."""
 
@@ -44,6 +47,8 @@ class Saver:
         self._wake = threading.Event()
         self._turn = threading.Lock()
         self._closing = False
+        self._several = False
+        """Whether several calls waited for the last batch."""
         self._trouble: StateError | None = None
         self.loaded = self._load(passes)
         """The number of pieces that were in the directory."""
@@ -110,8 +115,11 @@ class Saver:
         return RETRY_SECONDS if self._trouble is not None else None
 
     def _save(self) -> None:
+        if self._several and not self._closing:
+            time.sleep(GATHER_SECONDS)
         with self._plane.locked():
             self._wake.clear()
+            self._several = self._saving.waiting > 1
             batch = self._saving.cut()
             now = self._plane.time()
         if batch.images:

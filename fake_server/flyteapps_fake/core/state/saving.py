@@ -96,6 +96,11 @@ class Saving:
             return result
         raise self._postponed(waiting, None, result)
 
+    @property
+    def waiting(self) -> int:
+        """How many answers wait."""
+        return len(self._answers)
+
     def is_safe(self, entry: Entry | None) -> bool:
         """Return whether a piece is as it is on the disk; all of them, where none is given."""
         unsaved = self._changes.unsaved
