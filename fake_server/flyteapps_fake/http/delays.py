@@ -54,8 +54,8 @@ class _Wakes:
 _wakes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Wakes] = WeakKeyDictionary()
 
 
-async def nap(postponed: Postponed, seconds: float) -> None:
-    """Let the task sleep until a wait may be over, at most so many seconds."""
+async def nap(postponed: Postponed, seconds: float, deadline: float | None = None) -> None:
+    """Let the task sleep until a wait may be over: at most so many seconds, where it isn't woken or has a deadline."""
     if postponed.wake_by is None:
         await asyncio.sleep(seconds)
         return
@@ -65,11 +65,12 @@ async def nap(postponed: Postponed, seconds: float) -> None:
         wakes = _wakes[loop] = _Wakes(loop)
     future = loop.create_future()
     postponed.wake_by(partial(wakes.add, future))
-    timer = loop.call_later(seconds, _finish, future)
+    timer = loop.call_later(seconds, _finish, future) if deadline is not None else None
     try:
         await future
     finally:
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
 
 
 def _finish(future: asyncio.Future[None]) -> None:
@@ -84,12 +85,12 @@ async def outcome(postponed: Postponed, deadline: float | None, client: Connecte
     """
     if client is None or not postponed.ends_with_client:
         for seconds in pauses(postponed, deadline):
-            await nap(postponed, seconds)
+            await nap(postponed, seconds, deadline)
         return postponed.resume()
     client.listen()
     try:
         for seconds in pauses(postponed, deadline):
-            await nap(postponed, seconds)
+            await nap(postponed, seconds, 0.0)
             if not await client.is_connected():
                 raise RpcError(Code.CANCELED, f"the client left while {postponed.purpose}")
     finally:
