@@ -79,4 +79,4 @@ def test_the_tests_pass(tmp_path: Path) -> None:
         (tmp_path / f"test_page_{number}.py").write_text(block, encoding="utf-8")
     options = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider")
     for workers in ((), ("-n", "2")):
-        assert "3 passed" in run_command(tmp_path, sys.executable, "-m", "pytest", *options, *workers)
+        assert "4 passed" in run_command(tmp_path, sys.executable, "-m", "pytest", *options, *workers)

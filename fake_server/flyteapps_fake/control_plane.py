@@ -223,12 +223,38 @@ class FakeControlPlane(Plane):
         """End the open streams about those apps (globs) with a code; return how many there were."""
         return self.control.drop_streams(app=app, project=project, domain=domain, code=code)
 
-    def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
-        """Remove those apps (globs) with an event to their watchers; return how many there were.
+    def reset(self, *, app: str = "", project: str = "", domain: str = "", seed: int | None = None) -> int:
+        """Make the plane, or projects, as if nothing had ever been there; return how many apps there were.
 
-        Without any selection, rules, declared loads, recorded calls, added scenarios and uses are removed, too.
+        `project` (a glob) alone: these projects are as if they had never been there, without the rules, loads and uses
+        that name exactly them; streams that see them end with UNAVAILABLE. Without a selection the plane is as new, but
+        for its snapshots, and every stream ends; `seed`: of its random draws from now on. With `app` or `domain` these
+        apps are removed alone, with an event to their watchers. Raises ControlError for a seed beside a selection.
         """
-        return self.control.reset(app=app, project=project, domain=domain)
+        return self.control.reset(app=app, project=project, domain=domain, seed=seed)
+
+    def snapshot(self, name: str) -> None:
+        """Keep the plane's state under a name, for `restore`. Raises ControlError for an invalid one."""
+        self.control.snapshot(name)
+
+    def restore(self, name: str) -> int:
+        """Make the plane's state what it was at `snapshot`; return how many apps there are.
+
+        Open streams end with UNAVAILABLE. Raises ControlError for an unknown name.
+        """
+        return self.control.restore(name)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the plane's state to a file of JSON, for `load`. Raises OSError."""
+        self.control.export(path)
+
+    def load(self, path: str | os.PathLike[str]) -> int:
+        """Load a file: the state that `export` wrote, or apps in YAML; return how many apps it had.
+
+        A state replaces the plane's, and open streams end with UNAVAILABLE; apps are created, all or none. Raises
+        ControlError with the place of the first mistake, OSError, ValueError.
+        """
+        return self.control.load(path)
 
     def transport(self) -> DirectTransport:
         """Return the plane as a transport for a client in this process: no socket, no bytes on a wire."""

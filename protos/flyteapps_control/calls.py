@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.struct_pb2 import Value
 
 from flyteapps_control.api import Api
@@ -114,3 +116,24 @@ def _nanoseconds(name: str, moment: datetime.datetime) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{name}, {moment}, has no time zone: use one such as plane.clock.now")
     return (moment - _EPOCH) // _MICROSECOND * 1_000
+
+
+def plain_call(call: pb.RecordedCall) -> dict[str, Any]:
+    """Return a recorded call as in its JSON form over the wire."""
+    bare = pb.RecordedCall()
+    bare.CopyFrom(call)
+    bare.ClearField("request")
+    bare.ClearField("responses")
+    found = MessageToDict(bare)
+    if call.HasField("request"):
+        found["request"] = _content(call.request)
+    if call.responses:
+        found["responses"] = [_content(each) for each in call.responses]
+    return found
+
+
+def _content(packed: AnyMessage) -> dict[str, Any]:
+    try:
+        return MessageToDict(packed)
+    except TypeError:  # a type that isn't loaded
+        return {"@type": packed.type_url, "value": b64encode(packed.value).decode()}

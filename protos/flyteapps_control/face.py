@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, ParamSpec
 
-from flyteapps_control import faults
+from flyteapps_control import faults, states
 from flyteapps_control.api import Api
-from flyteapps_control.arguments import selected, text
+from flyteapps_control.arguments import selected, text, whole
 from flyteapps_control.calls import Calls
 from flyteapps_control.clock import Clock
 from flyteapps_control.durations import DurationLike, nanoseconds
 from flyteapps_control.loads import Loads
 from flyteapps_control.scenarios import Scenarios
+from flyteapps_control.states import Path, Snapshots
 from flyteapps_control.v1 import control_pb2 as pb
 
 P = ParamSpec("P")
+
+MAX_SEED = 2**63 - 1
+"""The largest seed that a message holds."""
 
 
 class _Adding(Generic[P]):
@@ -117,17 +121,45 @@ class Control:
         self.scenarios = Scenarios(api)
         self.loads = Loads(api)
         self.tokens = Tokens(api)
+        self.snapshots = Snapshots(api)
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps with a code; return how many there were."""
         request = pb.DropStreamsRequest(app=selected(app, project, domain), code=text("code", code))
         return self._api.call("DropStreams", request, pb.DropStreamsResponse).dropped
 
-    def reset(self, *, app: str = "", project: str = "", domain: str = "") -> int:
-        """Remove those apps, with an event to their watchers; return how many there were.
+    def reset(self, *, app: str = "", project: str = "", domain: str = "", seed: int | None = None) -> int:
+        """Make the plane, or projects, as if nothing had ever been there; return how many apps there were.
 
-        Without any selection, rules, declared loads, recorded calls, added scenarios, uses and a skew of the tokens'
-        clock are removed, too.
+        `project` (a glob) alone: these projects are as if they had never been there, without the rules, loads and uses
+        that name exactly them; streams that see them end with UNAVAILABLE. Without a selection the plane is as new, but
+        for its snapshots, and every stream ends; `seed`: of its random draws from now on. With `app` or `domain` these
+        apps are removed alone, with an event to their watchers. Raises ControlError for a seed beside a selection.
         """
         request = pb.ResetRequest(app=selected(app, project, domain))
+        if seed is not None:
+            request.seed = whole("seed", seed, -MAX_SEED, MAX_SEED)
         return self._api.call("Reset", request, pb.ResetResponse).removed
+
+    def snapshot(self, name: str) -> None:
+        """Keep the plane's state under a name, for `restore`. Raises ControlError."""
+        self.snapshots.take(name)
+
+    def restore(self, name: str) -> int:
+        """Make the plane's state what it was at `snapshot`; return how many apps there are.
+
+        Open streams end with UNAVAILABLE. Raises ControlError for an unknown name.
+        """
+        return self.snapshots.restore(name)
+
+    def export(self, path: Path) -> None:
+        """Write the plane's state to a file of JSON, for `load`. Raises ControlError, OSError."""
+        states.export(self._api, path)
+
+    def load(self, path: Path) -> int:
+        """Load a file: the state that `export` wrote, or apps in YAML; return how many apps it had.
+
+        A state replaces the plane's, and open streams end with UNAVAILABLE; apps are created, all or none. Raises
+        ControlError with the place of the first mistake, OSError, ValueError.
+        """
+        return states.load(self._api, path)

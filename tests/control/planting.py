@@ -20,6 +20,7 @@ from flyteapps_fake.control.calls import written_test
 from flyteapps_fake.control.clock_service import _Until  # pyright: ignore[reportPrivateUsage]  # to break it
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
+from flyteapps_fake.control.state import resets
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.history import History
 from flyteapps_fake.core.time.timeline import Timeline
@@ -212,9 +213,9 @@ PLANTED = [
     Planted(LoadTable, "of", "reversed(self._loads.values())", "self._loads.values()", on_plane(by_glob)),
     Planted(LoadTable, "set", "self._loads.pop(key, None)", "pass", on_plane(by_glob)),
     Planted(
-        ControlService,
-        "_reset",
-        "self._plane.clear_loads(None)",
+        resets,
+        "reset_plane",
+        "plane.clear_loads(None)",
         "pass",
         on_plane(test_loads.test_without_its_load_an_app_is_idle),
     ),
@@ -318,9 +319,9 @@ PLANTED = [
         test_clock.test_time_stops_at_the_timer_that_brought_the_status,
     ),
     Planted(
-        ControlService,
-        "_reset",
-        "self._plane.remove_faults([])",
+        resets,
+        "reset_plane",
+        "plane.remove_faults([])",
         "pass",
         on_app(test_clock.test_a_reset_of_all_leaves_nothing),
     ),
@@ -332,7 +333,7 @@ PLANTED = [
         "_drop",
         "self._state.timers.cancel(key)",
         "pass",
-        on_app(test_clock.test_a_reset_of_all_leaves_nothing),
+        on_app(test_clock.test_a_reset_removes_the_selected_apps),
     ),
     Planted(
         writes,

@@ -130,6 +130,7 @@ def test_a_reset_removes_the_selected_apps(plane: FakeControlPlane) -> None:
     with pytest.raises(ConnectError):
         stub.get(get())
     assert plane.count() == 1 and len(plane.faults.list()) == 1 and plane.calls.list("Create")
+    assert {each.owner.rpartition("/")[2] for each in plane.clock.pending()} == {"other"}
     assert stub.create(create()).app.metadata.id.name == "demo"
     del stream
 

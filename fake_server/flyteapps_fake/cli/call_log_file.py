@@ -6,7 +6,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from flyteapps_control.call_json import plain_call
+from flyteapps_control.calls import plain_call
 from flyteapps_fake.cli.background_writer import BackgroundWriter
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.control.call_log import Record

@@ -1,4 +1,4 @@
-"""ControlService over one plane: faults, clock, the log of calls, scenarios, streams and apps."""
+"""ControlService over one plane: faults, clock, the log of calls, scenarios, streams, its state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from google.protobuf.message import Message
 
 from flyteapps_control.api import ControlError
 from flyteapps_control.codes import code_name
-from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.control.calls.given_lines import GivenLines
 from flyteapps_fake.control.calls.query import Query
@@ -18,6 +17,7 @@ from flyteapps_fake.control.calls.written_test import write_test
 from flyteapps_fake.control.clock_service import ClockService
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.scenario_service import ScenarioService
+from flyteapps_fake.control.state.service import StateService
 from flyteapps_fake.control.waiting import pauses, sleep
 from flyteapps_fake.control.well_formed import check_well_formed
 from flyteapps_fake.core.errors import Code, RpcError
@@ -59,7 +59,7 @@ class ControlService:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        clock, scenarios = ClockService(plane), ScenarioService(plane)
+        clock, scenarios, state = ClockService(plane), ScenarioService(plane), StateService(plane)
         self.handlers: Mapping[str, Row] = {
             "AddFaults": Row(pb.AddFaultsRequest, pb.AddFaultsResponse, self._add_faults, long=True),
             "ListFaults": Row(pb.ListFaultsRequest, pb.ListFaultsResponse, self._list_faults, True),
@@ -82,7 +82,13 @@ class ControlService:
             "RotateKeys": Row(pb.RotateKeysRequest, pb.RotateKeysResponse, self._rotate_keys),
             "SkewTokens": Row(pb.SkewTokensRequest, pb.SkewTokensResponse, self._skew_tokens),
             "DropStreams": Row(pb.DropStreamsRequest, pb.DropStreamsResponse, self._drop_streams),
-            "Reset": Row(pb.ResetRequest, pb.ResetResponse, self._reset),
+            "Reset": Row(pb.ResetRequest, pb.ResetResponse, state.reset),
+            "TakeSnapshot": Row(pb.TakeSnapshotRequest, pb.TakeSnapshotResponse, state.take),
+            "RestoreSnapshot": Row(pb.RestoreSnapshotRequest, pb.RestoreSnapshotResponse, state.restore),
+            "ListSnapshots": Row(pb.ListSnapshotsRequest, pb.ListSnapshotsResponse, state.list, True),
+            "DropSnapshots": Row(pb.DropSnapshotsRequest, pb.DropSnapshotsResponse, state.drop),
+            "ExportState": Row(pb.ExportStateRequest, pb.ExportStateResponse, state.export, long=True),
+            "LoadState": Row(pb.LoadStateRequest, pb.LoadStateResponse, state.load, long=True),
         }
         """The methods by name."""
 
@@ -205,18 +211,6 @@ class ControlService:
         except ValueError as error:
             raise RpcError(Code.INVALID_ARGUMENT, str(error)) from None
         return pb.DropStreamsResponse(dropped=self._plane.end_streams_of(request.app, Code[code]))
-
-    def _reset(self, request: pb.ResetRequest) -> pb.ResetResponse:
-        removed = self._plane.remove_apps(request.app)
-        if AppGlobs(request.app).is_all:
-            self._plane.remove_faults([])
-            self._plane.clear_loads(None)
-            self._plane.clear_calls()
-            if (authentication := self._plane.authentication) is not None:
-                self._plane.run(lambda: authentication.skew(0))
-            with self._plane.scenario_book() as book:
-                book.clear()
-        return pb.ResetResponse(removed=removed)
 
     def _query(self, select: pb.CallSelector) -> Query:
         try:

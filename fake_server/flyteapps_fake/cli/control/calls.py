@@ -9,8 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 import click
 
-from flyteapps_control.call_json import plain_call
-from flyteapps_control.calls import CallsDiffer
+from flyteapps_control.calls import CallsDiffer, plain_call
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake.cli.control.call_text import links, shown
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option

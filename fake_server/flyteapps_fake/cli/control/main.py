@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from flyteapps_control.api import ControlError
+from flyteapps_fake.cli.control import states
 from flyteapps_fake.cli.control.calls import calls
 from flyteapps_fake.cli.control.clock import clock
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option
@@ -34,15 +35,10 @@ def _drop(connection: Connection, *, app: str, project: str, domain: str, code: 
     connection.show({"dropped": dropped}, f"{dropped} stream(s) ended")
 
 
-def _reset(connection: Connection, *, app: str, project: str, domain: str) -> None:
-    removed = connection.control.reset(app=app, project=project, domain=domain)
-    connection.show({"removed": removed}, f"{removed} app(s) removed")
-
-
 control = click.Group(
     "control",
-    help="Drive a running stand-in: faults, time, scenarios, load, the log of calls. Its server must serve the control "
-    "API: `flyteapps serve` does so on this machine.",
+    help="Drive a running stand-in: faults, time, scenarios, load, the log of calls, its state. Its server must serve "
+    "the control API: `flyteapps serve` does so on this machine.",
     epilog="\b\nExamples:\n"
     "  flyteapps control faults fail Create --nth 2 --code UNAVAILABLE\n"
     "  flyteapps control clock until hello ACTIVE\n"
@@ -78,13 +74,7 @@ control = click.Group(
                 )
             ],
         ),
-        command(
-            "reset",
-            _reset,
-            "Remove apps, some or all; with all of them, rules, loads, recorded calls, added scenarios and uses, too.",
-            "reset --project demo",
-            groups=(Group("Which apps (all, and the rest, without any)", app_options("Apps: a glob on names")),),
-        ),
+        *states.COMMANDS,
     ],
 )
 

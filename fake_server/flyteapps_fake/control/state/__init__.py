@@ -1,0 +1,1 @@
+"""The methods of ControlService about the plane's state as a whole."""
