@@ -22,8 +22,8 @@ from flyteidl2.core.tasks_pb2 import Container
 from flyteapps.testing import SILENCE, MockServer
 from flyteapps.testing.services import rpcs
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.state.registry import Registry
 from flyteapps_fake.core.time import forks
-from flyteapps_fake.services.support.registry import Registry
 
 CHILDREN = 25
 WATCH = rpcs()["flyteidl2.app.AppService/Watch"].method

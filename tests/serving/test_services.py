@@ -37,10 +37,10 @@ from flyteidl2.workflow.run_service_pb2 import GetRunDetailsRequest, ListRunsReq
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.state.registry import Registry
 from flyteapps_fake.http.builtin.uploads import Uploads
 from flyteapps_fake.servers.embedded import EmbeddedServer
 from flyteapps_fake.services.support.paging import page
-from flyteapps_fake.services.support.registry import Registry
 
 from .messages import create, get
 
@@ -142,7 +142,7 @@ def test_secrets_come_and_go(served: tuple[FakeControlPlane, EmbeddedServer]) ->
         client.update_secret(secrets.UpdateSecretRequest(id=named("B", **_NAME), secret_spec=value))
         found = client.get_secret(secrets.GetSecretRequest(id=named("B", **_NAME))).secret
         assert found.id.organization == "acme"
-        assert not any(b"hush-hush" in kept for kept in served[0].secrets.created.values())
+        assert not any(b"hush-hush" in kept for _, kept in served[0].secrets.created.items())
         client.delete_secret(secrets.DeleteSecretRequest(id=named("B", **_NAME)))
         for call, request in (
             (client.get_secret, secrets.GetSecretRequest(id=named("B", **_NAME))),

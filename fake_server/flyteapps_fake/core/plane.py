@@ -33,6 +33,7 @@ from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.state.keeping import Keeping
 from flyteapps_fake.core.state.saving import Saving, raising
+from flyteapps_fake.core.state.stored import Stored, add_stored
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.causes import Cause
 from flyteapps_fake.core.time.clock import END
@@ -86,6 +87,9 @@ class Plane(DrivenPlane, KeptPlane):
         self.authentication = _authentication_of(settings, self._timeline, self._dialect)
         """The check of callers; None for a plane that answers everyone."""
         self._interceptor = Interceptor(self._dialect, self._timeline, settings.call_log, self.authentication)
+        self.stored = Stored()
+        """What services beside AppService store."""
+        add_stored(self._timeline.changes, self.stored, self._dialect.secrets)
         add_sections(self._timeline.changes, self._interceptor, self._dialect)
         self._keeping = Keeping(self._dialect, self._timeline, self._interceptor, settings.dialect)
         self._saving = Saving(self._timeline, self._keeping)
@@ -331,10 +335,10 @@ class Plane(DrivenPlane, KeptPlane):
         return self._intercepted(call, run)
 
     def _intercepted(self, call: Call[Any], run: Callable[[Call[Any]], bytes]) -> bytes:
-        if not self._interceptor.active:
+        if not self._interceptor.active and call.operation.access == "read":
             return run(call)
         with self._lock:
-            return self._interceptor.run(call, run, bytes)
+            return self._interceptor.run(call, run, bytes) if self._interceptor.active else run(call)
 
     def run(self, function: Callable[[], T]) -> T:
         """Return what `function` returns, under the plane's lock and after what was due."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from flyteapps_fake.core.state.registry import Registry
+
 
 class SecretKey(NamedTuple):
     """The name and scope of a secret; an empty project or domain matches all."""
@@ -26,8 +28,8 @@ class Secrets:
         self._given = given
         """The values that were configured, by KEY or GROUP/KEY; None where no value is ever kept."""
         self._values: dict[SecretKey, bytes] = {}
-        self.created: dict[SecretKey, bytes] = {}
-        """Encoded Secret messages of the created secrets."""
+        self.created: Registry[SecretKey] = Registry("secrets")
+        """Secret messages of the created secrets."""
 
     def is_missing(self, project: str, domain: str, name: str) -> bool:
         """Return whether the secret is declared missing and not created for an app of that project and domain."""
@@ -39,6 +41,10 @@ class Secrets:
         """Keep the value of a created secret, where apps really run."""
         if self._given is not None:
             self._values[key] = value
+
+    def kept_value(self, key: SecretKey) -> bytes | None:
+        """Return the value of a created secret, None where none is kept."""
+        return self._values.get(key)
 
     def forget(self, key: SecretKey) -> None:
         """Forget the value of a deleted secret."""

@@ -25,7 +25,6 @@ from flyteapps_fake.services.support.listing import Fields, by_keys, matches
 from flyteapps_fake.services.support.method import Method
 from flyteapps_fake.services.support.name_lengths import MAX_NAME, MAX_SCOPE, check_length
 from flyteapps_fake.services.support.paging import page
-from flyteapps_fake.services.support.registry import Registry
 
 SERVICE = "flyteidl2.project.ProjectService"
 DEFAULT_PROJECT = "demo"
@@ -50,7 +49,7 @@ class Projects:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._written: Registry[str] = Registry("projects")
+        self._written = host.stored.projects
         self._named: set[str] = set()
 
     def methods(self) -> tuple[Method, ...]:

@@ -24,7 +24,6 @@ from flyteapps_fake.services.support.host import Host
 from flyteapps_fake.services.support.method import Method
 from flyteapps_fake.services.support.name_lengths import MAX_NAME, check_length, check_scope
 from flyteapps_fake.services.support.paging import page
-from flyteapps_fake.services.support.registry import Registry
 
 SERVICE = "flyteidl2.secret.SecretService"
 
@@ -34,7 +33,7 @@ class SecretStore:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._secrets: Registry[SecretKey] = Registry("secrets", host.secrets.created)
+        self._secrets = host.secrets.created
 
     def methods(self) -> tuple[Method, ...]:
         """Return the rows of the service."""

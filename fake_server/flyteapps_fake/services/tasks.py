@@ -17,17 +17,15 @@ from flyteidl2.task.task_service_pb2 import (
 )
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.state.stored import TaskKey
 from flyteapps_fake.core.time.clock import set_timestamp
 from flyteapps_fake.services.support.host import Host
 from flyteapps_fake.services.support.listing import Fields, matches, ordered
 from flyteapps_fake.services.support.method import Method
 from flyteapps_fake.services.support.name_lengths import shown
 from flyteapps_fake.services.support.paging import page
-from flyteapps_fake.services.support.registry import Registry
 
 SERVICE = "flyteidl2.task.TaskService"
-TaskKey = tuple[str, str, str, str]
-"""Project, domain, name, version."""
 
 
 class Tasks:
@@ -35,7 +33,7 @@ class Tasks:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._tasks: Registry[TaskKey] = Registry("tasks")
+        self._tasks = host.stored.tasks
 
     def methods(self) -> tuple[Method, ...]:
         """Return the rows of the service."""

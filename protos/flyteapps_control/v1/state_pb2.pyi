@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlaneState(_message.Message):
-    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers")
+    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers", "secrets", "tasks", "projects")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_BY_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,9 @@ class PlaneState(_message.Message):
     DELETED_IDS_FIELD_NUMBER: _ClassVar[int]
     FLYTE_OSS_SERVICES_FIELD_NUMBER: _ClassVar[int]
     FLYTE_OSS_ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    PROJECTS_FIELD_NUMBER: _ClassVar[int]
     format: int
     dialect: str
     written_by: str
@@ -37,7 +40,10 @@ class PlaneState(_message.Message):
     deleted_ids: _containers.RepeatedCompositeFieldContainer[DeletedIds]
     flyte_oss_services: _containers.RepeatedCompositeFieldContainer[OssService]
     flyte_oss_answers: _containers.RepeatedCompositeFieldContainer[CachedAnswer]
-    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ...) -> None: ...
+    secrets: _containers.RepeatedCompositeFieldContainer[StoredMessage]
+    tasks: _containers.RepeatedCompositeFieldContainer[StoredMessage]
+    projects: _containers.RepeatedCompositeFieldContainer[StoredMessage]
+    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ..., secrets: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., projects: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ...) -> None: ...
 
 class PlaneTime(_message.Message):
     __slots__ = ("now", "wall", "scheduled", "seed", "calls")
@@ -90,6 +96,18 @@ class Draws(_message.Message):
     words: bytes
     left: float
     def __init__(self, words: _Optional[bytes] = ..., left: _Optional[float] = ...) -> None: ...
+
+class StoredMessage(_message.Message):
+    __slots__ = ("key", "message", "number", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: _containers.RepeatedScalarFieldContainer[str]
+    message: bytes
+    number: int
+    value: bytes
+    def __init__(self, key: _Optional[_Iterable[str]] = ..., message: _Optional[bytes] = ..., number: _Optional[int] = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class DeclaredLoad(_message.Message):
     __slots__ = ("load", "number")

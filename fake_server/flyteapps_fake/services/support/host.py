@@ -7,12 +7,14 @@ from typing import Protocol
 from flyteapps_fake.core.call import Identity, Sees
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.state.stored import Stored
 
 
 class Host(Protocol):
     """A plane, such as a FakeControlPlane."""
 
     settings: Settings
+    stored: Stored
 
     @property
     def org(self) -> str:
