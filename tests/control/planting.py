@@ -20,7 +20,7 @@ from flyteapps_fake.control.calls import written_test
 from flyteapps_fake.control.clock_service import _Until  # pyright: ignore[reportPrivateUsage]  # to break it
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.service import ControlService
-from flyteapps_fake.control.state import resets
+from flyteapps_fake.control.state import sections
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.history import History
 from flyteapps_fake.core.time.timeline import Timeline
@@ -213,10 +213,10 @@ PLANTED = [
     Planted(LoadTable, "of", "reversed(self._loads.values())", "self._loads.values()", on_plane(by_glob)),
     Planted(LoadTable, "set", "self._loads.pop(key, None)", "pass", on_plane(by_glob)),
     Planted(
-        resets,
-        "reset_plane",
-        "plane.clear_loads(None)",
-        "pass",
+        sections.Loads,
+        "keys",
+        "self._loads.keys()",
+        "()",
         on_plane(test_loads.test_without_its_load_an_app_is_idle),
     ),
     # the log of calls
@@ -319,10 +319,10 @@ PLANTED = [
         test_clock.test_time_stops_at_the_timer_that_brought_the_status,
     ),
     Planted(
-        resets,
-        "reset_plane",
-        "plane.remove_faults([])",
-        "pass",
+        sections.FaultRules,
+        "keys",
+        "self._table.ids()",
+        "()",
         on_app(test_clock.test_a_reset_of_all_leaves_nothing),
     ),
     Planted(

@@ -19,6 +19,7 @@ from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, GET
 from flyteapps_fake.servers.embedded import EmbeddedServer
 
@@ -137,17 +138,16 @@ def test_a_lost_answer_is_one_entry(request_: CreateRequest) -> None:
     assert over == [(1, "ABORTED")]
 
 
-def test_a_delayed_call_that_is_made_after_a_reset_is_not_recorded() -> None:
-    """A reset forgets it; it is carried out when its time comes."""
+def test_a_delayed_call_ends_with_a_reset() -> None:
+    """It is refused, as the plane is another one by now, and recorded nowhere."""
     with FakeControlPlane(clock="manual", call_log=10) as plane:
         plane.faults.delay("Create", seconds=60)
         with pytest.raises(Postponed) as postponed:
             plane.call(Call(CREATE, create()))
         plane.reset()
-        plane.clock.advance(60)
-        assert postponed.value.left() == 0
-        postponed.value.resume()
-        assert (plane.count(), plane.calls.list()) == (1, [])
+        with pytest.raises(RpcError, match="UNAVAILABLE: the plane was reset: try again"):
+            postponed.value.resume()
+        assert (plane.count(), plane.calls.list(), plane.clock.pending()) == (0, [], [])
 
 
 def test_an_error_of_the_control_api_reaches_another_process() -> None:

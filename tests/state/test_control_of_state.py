@@ -57,7 +57,7 @@ def ended(events: Iterator[Any]) -> str:
     return error.value.code.name
 
 
-@pytest.fixture(params=["standard"])
+@pytest.fixture(params=["standard", "flyte-oss"])
 def plane(request: pytest.FixtureRequest) -> Iterator[FakeControlPlane]:
     """A plane of each dialect on the manual clock."""
     with FakeControlPlane(call_log=1_000, dialect=request.param, clock="manual") as made:
@@ -197,6 +197,7 @@ def test_a_seed_is_a_whole_number(seed: Any) -> None:
 def test_a_state_is_loaded_by_another_plane(plane: FakeControlPlane, control: Control, tmp_path: Path) -> None:
     """The file is JSON that its owner alone can read; the other plane has the apps, timers and time of this one."""
     create(plane, "hello")
+    plane.faults.fail("Update", nth=2, code="ABORTED")
     plane.clock.advance("300ms")
     file = tmp_path / "state.json"
     control.export(file)
@@ -209,6 +210,7 @@ def test_a_state_is_loaded_by_another_plane(plane: FakeControlPlane, control: Co
         assert other.load(file) == 1
         assert ended(events) == "UNAVAILABLE"
         assert get(other, "hello") == get(plane, "hello")
+        assert other.faults.list() == plane.faults.list()
         assert (other.clock.pending(), other.clock.now) == (plane.clock.pending(), plane.clock.now)
     create(plane, "later")
     assert control.load(file) == 1

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.cli.serve import main
+from flyteapps_fake.seeding.files import load_file
 from serving.server_process import HTTP, ServerProcess
 
 EACH_SERVER = [
@@ -63,3 +65,18 @@ def test_a_file_that_cannot_be_taken_starts_no_server(
     printed = capsys.readouterr().err
     assert f"--seed-file {file}" in printed and message.format(file=file) in printed
     assert printed.count("\n") == 1
+
+
+def test_a_state_of_another_plane_is_a_file_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A server begins with the state that was exported; one that it can't take starts no server."""
+    file = tmp_path / "state.json"
+    with FakeControlPlane() as plane:
+        load_file(plane, APPS.encode(), "apps.yaml")
+        plane.export(file)
+    with ServerProcess("--server", "portable", "--seed-file", str(file)) as served:
+        answer = HTTP.post(
+            f"http://localhost:{served.port}/flyteidl2.app.AppService/List", json={"request": {"limit": 10}}
+        )
+        assert len(answer.raise_for_status().json()["apps"]) == 2
+    assert main(["--port", "0", "--seed-file", str(file), "--dialect", "flyte-oss"]) == 2
+    assert "the state is that of a plane of the dialect standard" in capsys.readouterr().err

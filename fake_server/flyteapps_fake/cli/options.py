@@ -142,7 +142,7 @@ GROUPS: tuple[Group, ...] = (
                 ["--seed-file"],
                 type=PATH,
                 metavar="FILE",
-                help="File with apps in YAML that are there from the start, such as apps.yaml.",
+                help="File with apps in YAML that are there from the start, such as apps.yaml, or an exported state.",
             ),
         ),
     ),

@@ -54,7 +54,7 @@ def load_file(plane: Plane, content: bytes, name: str) -> int:
         create_apps(plane, apps)
         return len(apps)
     try:
-        plane.load_document(document)
+        plane.load_document(document, passes=plane.settings.time_between == "passes")
     except ValueError as error:
         raise ScenarioError(name, str(error)) from None
     return plane.count()

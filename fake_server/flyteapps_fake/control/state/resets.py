@@ -8,14 +8,9 @@ from flyteapps_fake.core.plane import Plane
 
 def reset_plane(plane: Plane, seed: int | None) -> int:
     """Make a plane as new, but for its snapshots and keys; return how many apps it had. `seed`: from now on."""
-    with plane.scenario_book() as book:  # under the plane's lock
+    with plane.locked():
         removed = plane.count()
         plane.reset_state(seed=seed)
-        plane.remove_apps(AppSelector())
-        plane.remove_faults([])
-        plane.clear_loads(None)
-        plane.clear_calls()
-        book.clear()
         if (authentication := plane.authentication) is not None:
             authentication.skew(0)
         return removed
@@ -29,7 +24,6 @@ def reset_project(plane: Plane, project: str) -> int:
     with plane.scenario_book() as book:
         removed = len(plane.statuses(AppSelector(project=project)))
         plane.reset_state(project)
-        plane.remove_apps(AppSelector(project=project))
         if rules := [each.id for each in plane.list_faults() if each.app.project == project]:
             plane.remove_faults(rules)
         for load in plane.list_loads():

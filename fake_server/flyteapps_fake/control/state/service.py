@@ -61,7 +61,7 @@ class StateService:
 
     def drop(self, request: pb.DropSnapshotsRequest) -> pb.DropSnapshotsResponse:
         """Forget snapshots. Raises RpcError."""
-        with self._plane.scenario_book():  # the plane's lock, so that all are dropped or none
+        with self._plane.locked():
             present = self._plane.list_snapshots()
             names = list(dict.fromkeys(request.names)) or present
             try:
