@@ -104,7 +104,7 @@ class DirectTransport:
             raise connect_error(error) from error
         try:
             for seconds in pauses(delayed, _deadline(timeout)):
-                await nap(delayed, seconds)
+                await nap(delayed, seconds, _deadline(timeout))
             return method.output.FromString(delayed.resume())
         except RpcError as error:
             raise connect_error(error) from error
