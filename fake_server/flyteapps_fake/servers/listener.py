@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -70,6 +70,23 @@ def abandon_sockets(socks: Iterable[Any]) -> None:
         if number >= 0:
             os.dup2(nowhere, number, inheritable=False)
     os.close(nowhere)
+
+
+async def start_servers(
+    socks: Sequence[socket.socket], start: Callable[[socket.socket], Awaitable[asyncio.Server]]
+) -> list[asyncio.Server]:
+    """Start a server on each socket; all are closed where one can't be started, or the task is cancelled meanwhile."""
+    servers: list[asyncio.Server] = []
+    try:
+        for sock in socks:
+            servers.append(await start(sock))
+    except BaseException:
+        for sock in socks:
+            with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
+                asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
+        raise
+    return servers
 
 
 async def stop_accepting(socks: Iterable[Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from flyteapps_control.selection import AppName
 from flyteapps_fake.processes.routes import Route
-from flyteapps_fake.servers.listener import SETTLING_TURNS, AddressTaken, loopbacks
+from flyteapps_fake.servers.listener import SETTLING_TURNS, AddressTaken, listening_sockets, loopbacks
 
 from .running import GET, OK, Client, Running, answering, until
 
@@ -124,6 +124,22 @@ async def test_a_client_that_connects_as_its_port_closes(running: Running, raw: 
             with suppress(ConnectionError):
                 while await asyncio.get_running_loop().sock_recv(client, 1000):
                     pass
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_a_port_whose_opening_is_cancelled(running: Running, raw: bool) -> None:
+    """However far it has come, the port is free afterwards, and no socket is left."""
+    for count in range(6):
+        route = await running.app(await running.replica(answering(OK)), raw=raw)
+        await running.ingress.close_port(route, 0)
+        opening = asyncio.create_task(running.ingress.listen(route))
+        await turns(count)
+        opening.cancel()
+        with suppress(asyncio.CancelledError):
+            await opening
+        await running.ingress.close_port(route, 0)
+        for sock in listening_sockets(loopbacks(), route.port):
+            sock.close()
 
 
 async def test_closing_a_port_that_is_not_open(running: Running) -> None:

@@ -23,7 +23,7 @@ from flyteapps_fake.processes.ingress.limits import (
     MAX_LINE_BYTES,
 )
 from flyteapps_fake.processes.ingress.passing.relay import reset
-from flyteapps_fake.servers.listener import BACKLOG, max_connections, stop_accepting
+from flyteapps_fake.servers.listener import BACKLOG, max_connections, start_servers, stop_accepting
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 """The answer to a connection beyond the limit."""
@@ -126,8 +126,9 @@ class Site(web.Server):
     async def start(self, socks: Sequence[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         """Serve on listening sockets."""
         loop = asyncio.get_running_loop()
-        for sock in socks:
-            self._listening.append(await loop.create_server(self, sock=sock, backlog=BACKLOG, ssl=tls))
+        self._listening += await start_servers(
+            socks, lambda sock: loop.create_server(self, sock=sock, backlog=BACKLOG, ssl=tls)
+        )
 
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, close idle connections at once and the others when they are idle or the grace is over."""

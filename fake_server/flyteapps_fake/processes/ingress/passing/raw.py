@@ -15,7 +15,7 @@ from flyteapps_fake.processes.ingress.passing.raw_refusal import UNAUTHENTICATED
 from flyteapps_fake.processes.ingress.passing.relay import End, Relay, reset
 from flyteapps_fake.processes.ingress.request_line import RequestLine
 from flyteapps_fake.processes.routes import Backend, Route
-from flyteapps_fake.servers.listener import BACKLOG, stop_accepting
+from flyteapps_fake.servers.listener import BACKLOG, start_servers, stop_accepting
 
 
 class Refusal(Exception):  # noqa: N818  # reads as what happened
@@ -78,8 +78,9 @@ class RawSite:
     async def start(self, socks: Sequence[socket]) -> None:
         """Serve on listening sockets."""
         loop = asyncio.get_running_loop()
-        for sock in socks:
-            self._listening.append(await loop.create_server(self._connected, sock=sock, backlog=BACKLOG))
+        self._listening += await start_servers(
+            socks, lambda sock: loop.create_server(self._connected, sock=sock, backlog=BACKLOG)
+        )
 
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, and reset the connections that are still open after the grace."""
