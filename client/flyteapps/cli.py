@@ -37,12 +37,13 @@ OWN_COMMANDS = {
     "login": "flyteapps.auth.commands:login",
     "logout": "flyteapps.auth.commands:logout",
     "serve": "flyteapps_fake.cli.serve:main",
+    "state": "flyteapps_fake.cli.state.main:main",
     "verify": "flyteapps_contract.cli.verify:command",
     "whoami": "flyteapps.auth.commands:whoami",
 }
 
 #: Extra that brings what a command needs; a command of another distribution has none here.
-EXTRA_OF_COMMAND = {"control": "serve", "serve": "serve", "verify": "contract"}
+EXTRA_OF_COMMAND = {"control": "serve", "serve": "serve", "state": "serve", "verify": "contract"}
 
 #: One line for `--help`, without importing the command.
 SUMMARY_OF_COMMAND = {
@@ -50,6 +51,7 @@ SUMMARY_OF_COMMAND = {
     "login": "log in to a plane, and keep the tokens in the system's keyring",
     "logout": "delete the tokens of a plane from the keyring",
     "serve": "run a stand-in control plane that the Flyte SDK and CLI can deploy to",
+    "state": "check, repair or export the directory of a stand-in that keeps its state",
     "verify": "check that a control plane keeps the contract",
     "whoami": "print the name that a plane knows you by",
     COMPLETION: "print a completion script for bash, zsh or fish",
@@ -65,6 +67,7 @@ Examples:
   flyteapps serve                               run a control plane at localhost:8090, with pages at localhost:8080
   flyteapps verify localhost:8090               check the control plane at that address
   flyteapps control clock show                  show the time of the control plane at localhost:8090
+  flyteapps state check DIRECTORY               check the state that a control plane keeps in a directory
 {_COMPLETION_EXAMPLES}"""
 
 
@@ -157,10 +160,10 @@ def _complete(arguments: list[str], commands: Iterable[str]) -> int:
 def _help_without_extra(name: str) -> str:
     """Return the help of a command whose extra isn't installed: its options are known to its own modules alone."""
     summary = SUMMARY_OF_COMMAND[name]
-    arguments = {"verify": "[OPTIONS] ENDPOINT", "control": "COMMAND [ARGS]..."}.get(name, "[OPTIONS]")
+    arguments = {"verify": "[OPTIONS] ENDPOINT", "control": "COMMAND [ARGS]...", "state": "COMMAND DIR"}
     return "\n".join(
         [
-            f"Usage: flyteapps {name} {arguments}",
+            f"Usage: flyteapps {name} {arguments.get(name, '[OPTIONS]')}",
             "",
             f"{summary[0].upper()}{summary[1:]}.",
             "",

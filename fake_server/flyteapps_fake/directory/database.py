@@ -18,7 +18,15 @@ import zlib
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from flyteapps_fake.directory.errors import Corrupt, DirectoryLost, DiskFull, ReadOnly, StateError, WriteError
+from flyteapps_fake.directory.errors import (
+    Corrupt,
+    DirectoryLost,
+    DiskFull,
+    ForeignDirectory,
+    ReadOnly,
+    StateError,
+    WriteError,
+)
 from flyteapps_fake.directory.files import DATABASE, OTHERS, UNFINISHED, sync_directory, touch_private
 from flyteapps_fake.directory.migrations import FORMAT
 
@@ -84,11 +92,18 @@ def about_of(path: Path, connection: sqlite3.Connection) -> About:
     return About(**{name: found[name] for name in About._fields})
 
 
-def is_ours(database: Path) -> bool:
+def _is_ours(database: Path) -> bool:
     """Return whether the file is a database of this package, by its first bytes: it isn't opened."""
     with database.open("rb") as file:
         header = file.read(HEADER_BYTES)
     return header[:16] == MAGIC and int.from_bytes(header[68:72], "big") == APPLICATION_ID
+
+
+def length_by_header(path: Path) -> int:
+    """Return the bytes that a database has by its own first page."""
+    with (path / DATABASE).open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    return int.from_bytes(header[16:18], "big") * int.from_bytes(header[28:32], "big")
 
 
 def make(path: Path, about: About) -> None:
@@ -112,9 +127,26 @@ def make(path: Path, about: About) -> None:
     sync_directory(path)
 
 
-def is_unused(names: set[str]) -> bool:
-    """Return whether a directory with files of these names may become one of a state."""
-    return not any(name for name in names - OTHERS if not name.startswith(UNFINISHED))
+def has_state(root: Path) -> bool:
+    """Return whether there is a database of ours. Raises ForeignDirectory where there is another thing."""
+    try:
+        names = set(os.listdir(root))
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        raise ForeignDirectory(f"{root}: is a file, not a directory: give another path") from None
+    if DATABASE in names:
+        if _is_ours(root / DATABASE):
+            return True
+        raise ForeignDirectory(
+            f"{root}: {DATABASE} isn't a database of flyteapps (or its first bytes are damaged): give another directory"
+        )
+    if f"{DATABASE}-wal" in names:
+        raise Corrupt(root, f"{DATABASE} is missing, and its log {DATABASE}-wal is there")
+    if any(name for name in names - OTHERS if not name.startswith(UNFINISHED)):
+        other = min(names - OTHERS)
+        raise ForeignDirectory(f"{root}: has other files, such as {other}: give an empty or new directory")
+    return False
 
 
 def connect(path: Path, sync: Sync) -> sqlite3.Connection:

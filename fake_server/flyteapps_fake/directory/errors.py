@@ -43,6 +43,7 @@ class Corrupt(StateError):
             f"`flyteapps state repair {path}` keeps a copy and saves what is whole, and `flyteapps state export "
             f"{path}` writes that as JSON"
         )
+        self.path = path
         self.problem = problem
 
 

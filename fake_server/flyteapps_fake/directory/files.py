@@ -33,6 +33,12 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def make_directory(path: Path) -> None:
     """Make a directory for its owner alone, durably, with those above it; leave one that exists as it is."""
     missing = [each for each in (path, *path.parents) if not each.exists()]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flyteapps_fake.directory.errors import UnknownFormat
-from flyteapps_fake.directory.files import DATABASE, sync_directory, touch_private, unused_name
+from flyteapps_fake.directory.files import DATABASE, sync_directory, sync_file, touch_private, unused_name
 
 FORMAT = 1
 """The format that this version reads and writes. One more where an older version would misread what is written."""
@@ -60,7 +60,6 @@ def _keep(path: Path, connection: sqlite3.Connection) -> None:
         connection.backup(copy)
     finally:
         copy.close()
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(unfinished)
     os.rename(unfinished, unused_name(path / f"{DATABASE}.before-format-{FORMAT}"))
     sync_directory(path)

@@ -11,12 +11,11 @@ from typing import Self
 from flyteapps_fake.directory.database import About, about_of, checksum_of, connect_to_read, translated
 from flyteapps_fake.directory.errors import Corrupt
 from flyteapps_fake.directory.files import DATABASE
+from flyteapps_fake.directory.salvage import Entry, Salvage
 from flyteapps_fake.directory.write_ahead_log import damage
 
 MAX_PROBLEMS = 20
 """Problems of the database's structure that are reported."""
-
-Entry = tuple[str, bytes, bytes]
 
 
 class Reading:
@@ -45,10 +44,13 @@ class Reading:
         except sqlite3.Error as error:
             raise translated(self.path, error) from None
 
-    def problems(self) -> list[str]:
-        """Return what is wrong with the files' structure; the entries' own checksums are for `entries`."""
+    def problems(self, *, in_use: bool = False) -> list[str]:
+        """Return what is wrong with the files' structure; the entries' own checksums are for `entries`.
+
+        The log of a directory in use isn't looked at, as it grows.
+        """
         log = self.path / f"{DATABASE}-wal"
-        found = damage(log, self.path / f"{DATABASE}-shm")
+        found = None if in_use else damage(log, self.path / f"{DATABASE}-shm")
         problems = [] if found is None else [found]
         try:
             rows = self._connection.execute(f"PRAGMA integrity_check({MAX_PROBLEMS})").fetchall()
@@ -77,6 +79,10 @@ class Reading:
             raise Corrupt(self.path, f"{count} entries are there, {about.entries} were written")
         if total % (1 << 63) != about.checksum:
             raise Corrupt(self.path, "the sum of the entries' checksums is wrong: some are those of an earlier time")
+
+    def salvage(self) -> Salvage:
+        """Return the entries that are whole in a damaged state; nothing else may be read afterwards."""
+        return Salvage(self._connection)
 
     def close(self) -> None:
         """End the reading."""

@@ -38,8 +38,7 @@ from flyteapps_fake.directory.database import (
     about_of,
     checksum_of,
     connect,
-    is_ours,
-    is_unused,
+    has_state,
     make,
     of_system,
     translated,
@@ -47,15 +46,15 @@ from flyteapps_fake.directory.database import (
 from flyteapps_fake.directory.errors import (
     Corrupt,
     DirectoryLost,
-    ForeignDirectory,
     NoState,
     OtherDialect,
     StateError,
 )
-from flyteapps_fake.directory.files import DATABASE, LOCK, make_directory
+from flyteapps_fake.directory.files import DATABASE, make_directory
 from flyteapps_fake.directory.lock import DirectoryLock
 from flyteapps_fake.directory.migrations import FORMAT, check_format, migrate
-from flyteapps_fake.directory.reading import Entry, Reading
+from flyteapps_fake.directory.reading import Reading
+from flyteapps_fake.directory.salvage import Entry
 
 Change = tuple[str, bytes, bytes | None]
 """A section, a key, and the new value; None to delete the entry."""
@@ -90,7 +89,7 @@ class StateDirectory:
         """
         root = Path(path)
         try:
-            if not _has_state(root) and not create:
+            if not has_state(root) and not create:
                 raise NoState(f"{root}: there is no state in it")
             make_directory(root)
             lock = DirectoryLock(root, user="another server", advice=ADVICE)
@@ -219,7 +218,7 @@ def _apply(connection: sqlite3.Connection, about: About, changes: Iterable[Chang
 def _connected(root: Path, dialect: str, sync: Sync) -> sqlite3.Connection:
     """Return a connection to a checked database of today's format. The directory is locked."""
     version = _version()
-    if not _has_state(root):
+    if not has_state(root):
         make(root, About(FORMAT, dialect, version, secrets.token_hex(8), 0, 0, 0))
     if _identity(root / DATABASE) in _abandoned:
         raise StateError(f"{root}: was open in the process that this one was forked from: open it in a new process")
@@ -242,28 +241,6 @@ def _connected(root: Path, dialect: str, sync: Sync) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _has_state(root: Path) -> bool:
-    """Return whether there is a database of ours. Raises ForeignDirectory where there is another thing."""
-    try:
-        names = set(os.listdir(root))
-    except FileNotFoundError:
-        return False
-    except NotADirectoryError:
-        raise ForeignDirectory(f"{root}: is a file, not a directory: give another path") from None
-    if DATABASE in names:
-        if is_ours(root / DATABASE):
-            return True
-        raise ForeignDirectory(
-            f"{root}: {DATABASE} isn't a database of flyteapps (or its first bytes are damaged): give another directory"
-        )
-    if f"{DATABASE}-wal" in names:
-        raise Corrupt(root, f"{DATABASE} is missing, and its log {DATABASE}-wal is there")
-    if not is_unused(names):
-        other = min(names - {LOCK})
-        raise ForeignDirectory(f"{root}: has other files, such as {other}: give an empty or new directory")
-    return False
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -1,0 +1,1 @@
+"""`flyteapps state`: the state directories of servers, checked, repaired and exported."""
