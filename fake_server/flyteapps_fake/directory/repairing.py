@@ -25,7 +25,7 @@ class Repair(NamedTuple):
     """The result of a repair."""
 
     problems: list[str]
-    """What was wrong; nothing was done where this is empty."""
+    """The problems that it had; nothing was done where there are none."""
     backup: Path | None
     """The copy of the database as it was."""
     saved: int

@@ -169,7 +169,7 @@ def test_repair_of_a_wrong_value(run: Run, path: Path) -> None:
 
 
 def test_repair_of_a_cut_database(run: Run, path: Path) -> None:
-    """What is before the end of a database that was cut is saved."""
+    """The entries before the end of a database that was cut are saved."""
     wanted = filled(path, 1000)
     whole = (path / "state.db").read_bytes()
     (path / "state.db").write_bytes(whole[: len(whole) // 2 + 100])

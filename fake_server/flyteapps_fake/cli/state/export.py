@@ -6,13 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-from google.protobuf.json_format import MessageToJson
-
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake.core.state.document import FORMAT, WrongState, add_encoded
 from flyteapps_fake.directory.checking import disagreements, examined, unchanged
 from flyteapps_fake.directory.errors import Corrupt
 from flyteapps_fake.directory.reading import Reading
+from flyteapps_fake.seeding.files import document_text
 
 
 def export(directory: Path, output: Path | None) -> list[str]:
@@ -21,14 +20,14 @@ def export(directory: Path, output: Path | None) -> list[str]:
     Raises StateError, such as Corrupt where not even the dialect can be read, and OSError.
     """
     document, problems = document_of(directory)
-    text = MessageToJson(document, indent=1) + "\n"
+    text = document_text(document)
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(text.decode())
         return problems
     new = output.with_name(f".{output.name}.new-{os.getpid()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with open(descriptor, "wb") as file:
             file.write(text)
         os.replace(new, output)
     except BaseException:
