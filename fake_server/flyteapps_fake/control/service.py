@@ -103,7 +103,7 @@ class ControlService:
         try:
             with held_back() as interruptible:
                 try:
-                    answer = self.answer(self.handlers[method], request)
+                    answer = self._plane.safely(lambda: self.answer(self.handlers[method], request))
                 except Postponed as postponed:
                     for seconds in pauses(postponed, None):
                         interruptible()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from flyteapps_control.selection import AppName
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream, Streams, StreamScope
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
@@ -27,10 +28,13 @@ def _app_of(stream: Tail) -> AppName:
 
 
 class Tail(OpenStream):
-    """One open log; `first` is its first message."""
+    """One open log; `first` is its first message, `entry` the place of the piece of the state that it is of."""
 
-    def __init__(self, scope: StreamScope, streams: Streams, timeline: Timeline, first: bytes) -> None:
+    def __init__(
+        self, scope: StreamScope, streams: Streams, timeline: Timeline, first: bytes, entry: Entry | None
+    ) -> None:
         super().__init__(scope, streams.remove)
+        self._entry = entry
         self._timeline = timeline
         self._pending: Iterator[bytes] = iter((first,))
         self._fresh = True
@@ -61,9 +65,17 @@ class Tail(OpenStream):
         super().stir()
 
     def _ready(self) -> bool:
+        return self._fresh and self._is_saved()
+
+    def _holds_back(self) -> bool:
         return self._fresh
 
+    def _is_saved(self) -> bool:
+        return self._entry is None or self._timeline.changes.is_entry_safe(self._entry, self)
+
     def _next(self) -> bytes | None:
+        if not self._is_saved():
+            return None
         message = next(self._pending, None)
         if message is not None or self._end is not None:
             return message

@@ -18,6 +18,7 @@ from flyteapps_control.durations import text_of
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake.control.call_log import Record
+from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.state.sections import add_sections
 from flyteapps_fake.control.subject import app_named_by
@@ -179,7 +180,8 @@ class Plane(DrivenPlane, KeptPlane):
             self._timeline.run_due()
             answer = self._interceptor.call if self._interceptor.active else self._dialect.call
             entry = self._dialect.entry_of_get(call) if call.operation is GET else None
-            return self._saving.answer(lambda: answer(call), entry)
+            reads = call.operation.no_side_effects and not self._interceptor.active
+            return self._saving.answer(lambda: answer(call), entry, reads=reads)
 
     def look_up(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a read of the server's own, which has no faults and isn't recorded."""
@@ -193,7 +195,8 @@ class Plane(DrivenPlane, KeptPlane):
             self._timeline.run_due()
             read = self._interceptor.read if self._interceptor.active else self._dialect.read
             if self._saving.on:
-                return self._saving.answer(lambda: read(call), self._dialect.entry_of_get(call))
+                entry = self._dialect.entry_of_get(call)
+                return self._saving.answer(lambda: read(call), entry, reads=not self._interceptor.active)
             return read(call)
 
     def require(self, call: Call[Any]) -> None:
@@ -227,6 +230,8 @@ class Plane(DrivenPlane, KeptPlane):
                 if self._interceptor.active:
                     return self._interceptor.open(call, self._open, self._open_as_of)
                 return self._open(call)
+            except Postponed as postponed:
+                raise self._saving.later(postponed) if self._saving.on else postponed from None
             except RpcError as error:
                 if self._saving.on:
                     self._saving.answer(raising(error))

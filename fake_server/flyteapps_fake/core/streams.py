@@ -69,6 +69,8 @@ class OpenStream(ABC):
         """The ids of the token that it was opened with, and of that token's session."""
         self._remove = remove
         self._end: RpcError | EOFError | None = None
+        self._is_cut = False
+        """Whether it ends before the messages that are ready."""
 
     def __str__(self) -> str:
         kind, *names = self.scope or ("org",)
@@ -81,6 +83,10 @@ class OpenStream(ABC):
     @abstractmethod
     def _ready(self) -> bool:
         """Return whether a message is ready."""
+
+    def _holds_back(self) -> bool:
+        """Return whether there are messages, which may be not ready yet as what they show isn't saved."""
+        return False
 
     def push(self, event: Any, kind: int) -> None:  # noqa: B027  # most kinds of streams follow no events
         """Receive an event, of the dialect's own type, about an app in the stream's scope."""
@@ -97,13 +103,13 @@ class OpenStream(ABC):
         if self.filter is not None:
             return self.filter.take(self._following)
         item = self._next()  # as _following, without a call of its own
-        if item is None and self._end is not None:
+        if self._end is not None and (item is None or self._is_cut):
             raise self._end
         return item
 
     def _following(self) -> bytes | None:
         item = self._next()
-        if item is None and self._end is not None:
+        if self._end is not None and (item is None or self._is_cut):
             raise self._end
         return item
 
@@ -117,6 +123,10 @@ class OpenStream(ABC):
         idle = not (self._ready() or self._end)
         return (idle if self.filter is None else self.filter.idle(idle)) and not self.closed
 
+    def is_caught_up(self) -> bool:
+        """Return whether no message is ready, and none waits until what it shows is saved."""
+        return self.idle() and not self._holds_back()
+
     def close(self) -> None:
         """Close the stream and wake its reader; a second call does nothing."""
         if not self.closed:
@@ -129,6 +139,11 @@ class OpenStream(ABC):
             self._end = error
             self.waiting = False
             self.notify()
+
+    def cut(self, error: RpcError) -> None:
+        """End the stream with that error, or as it has ended, without the messages that are ready: they are untrue."""
+        self._is_cut = True
+        self.end(error)
 
     def finish(self) -> None:
         """End the stream without an error, after the messages that are ready."""

@@ -13,9 +13,10 @@ from flyteidl2.logs.dataplane import payload_pb2 as logs
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.log_tails import Tail
 from flyteapps_fake.core.protobuf import encode
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.clock import timestamp
-from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_SERVICES, Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import NAMESPACE
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
@@ -83,7 +84,8 @@ class LogStream(Tail):
         first = TailLogsResponse()
         first.replicas.replicas.extend([*pods.values(), *named])
         cluster = owner.cluster
-        super().__init__(log_scope(resource), cluster.streams, cluster.timeline, encode(first))
+        entry = Entry(FLYTE_OSS_SERVICES, resource)
+        super().__init__(log_scope(resource), cluster.streams, cluster.timeline, encode(first), entry)
         owner.open.add(self)
 
     def detached(self) -> None:

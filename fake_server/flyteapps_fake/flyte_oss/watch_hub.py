@@ -61,9 +61,9 @@ class Subscription(OpenStream):
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
+        if (self._snapshot or self._since) and not self._changes.is_safe(self._opened_in, self):
+            return None
         if self._snapshot:
-            if not self._changes.is_safe(self._opened_in, self):
-                return None
             return event_of(CREATE_EVENT, self._snapshot.popleft()())
         if self._since:
             return self._since.popleft()
@@ -78,9 +78,12 @@ class Subscription(OpenStream):
         return event
 
     def _ready(self) -> bool:
-        if self._snapshot:
+        if self._snapshot or self._since:
             return self._changes.is_safe(self._opened_in, self)
-        return bool(self._since or (self._queue and self._changes.is_safe(self._queue[0][2], self)))
+        return bool(self._queue and self._changes.is_safe(self._queue[0][2], self))
+
+    def _holds_back(self) -> bool:
+        return bool(self._snapshot or self._since or self._queue)
 
     def feed(self, event: bytes, cause: Cause | None = None) -> None:
         """Queue an event with its cause, or drop it if the stream's buffer is full."""

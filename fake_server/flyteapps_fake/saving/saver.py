@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from flyteapps_control.v1.state_pb2 import PlaneTime
+from flyteapps_fake.core.dialect import CLOSED
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.parts.kept import KeptPlane
 from flyteapps_fake.core.state.document import WrongState
@@ -76,13 +77,16 @@ class Saver:
         if self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS)
         with self._plane.locked():
-            self._saving.stop()
+            if self._saving.is_due and not self._thread.is_alive():
+                self._save_now()
+            self._saving.stop(RpcError(Code.UNAVAILABLE, CLOSED))
         self._directory.close()
 
     def forked(self) -> None:
         """Save nothing in a forked child: the directory is the parent's."""
         self._closing = True
-        self._saving.stop()
+        self._turn = threading.Lock()
+        self._saving.forked()
 
     def _load(self, passes: bool) -> int:
         then = PlaneTime()
@@ -120,20 +124,22 @@ class Saver:
         with self._plane.locked():
             self._wake.clear()
             self._several = self._saving.waiting > 1
+            if not self._saving.is_due:
+                return
+            if self._saving.now is not None:  # two batches at a time might be written in the wrong order
+                self._save_now()
+                return
             batch = self._saving.cut()
-            now = self._plane.time()
-        if batch.images:
-            self._write(batch, now)
+        self._write(batch)
 
     def _save_now(self) -> None:
         """Write the changes of one operation; the plane's lock is held."""
-        batch = self._saving.cut()
-        self._write(batch, self._plane.time())
+        self._write(self._saving.cut())
 
-    def _write(self, batch: Batch, now: PlaneTime) -> None:
+    def _write(self, batch: Batch) -> None:
         try:
             with self._turn:
-                self._directory.write(self._encoded(batch, now), self._position + 1)
+                self._directory.write(self._encoded(batch), self._position + 1)
                 self._position += 1
         except StateError as error:
             self._failed(error)
@@ -144,18 +150,18 @@ class Saver:
             with self._plane.locked():
                 self._saving.saved(batch.number)
 
-    def _encoded(self, batch: Batch, now: PlaneTime) -> Iterable[Change]:
+    def _encoded(self, batch: Batch) -> Iterable[Change]:
         sections = self._plane.sections
         for entry, image in batch.images.items():
             section = sections[entry.section]
             value = section.encode(entry.key, image).SerializeToString() if image is not None else None
             yield entry.section, section.stored_key(entry.key), value
-        yield TIME, b"", now.SerializeToString()
+        yield TIME, b"", batch.time.SerializeToString()
 
     def _failed(self, error: StateError) -> None:
-        self._trouble = error
         _logger.error("the state can't be saved, changes are refused: %s", error)
         with self._plane.locked():
+            self._trouble = error
             self._saving.failed(_refusal(error))
         self._wake.set()
 
@@ -170,9 +176,12 @@ class Saver:
         except StateError as error:
             self._trouble = error
             return
-        self._trouble = None
+        except Exception as error:  # the thread goes on
+            self._trouble = StateError(f"{self._directory.path}: {error!r}")
+            return
         _logger.warning("the state can be saved again")
         with self._plane.locked():
+            self._trouble = None
             self._saving.recovered()
 
 

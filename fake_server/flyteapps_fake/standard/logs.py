@@ -17,11 +17,12 @@ from flyteidl2.logs.dataplane import payload_pb2 as logs
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.log_tails import Tail
 from flyteapps_fake.core.protobuf import encode
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.time.clock import timestamp
 from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.standard.apps import AppKey, AppRecord
-from flyteapps_fake.standard.commits import State
+from flyteapps_fake.standard.commits import STANDARD_APPS, State
 from flyteapps_fake.standard.replicas import Replica
 from flyteapps_fake.standard.watch import Event, app_scope
 
@@ -66,7 +67,8 @@ class LogStream(Tail):
         """The time at which the set of replicas changed."""
         first = TailLogsResponse()
         first.replicas.replicas.extend(self._ids())
-        super().__init__(app_scope(record.key), state.events, state.timeline, encode(first))
+        entry = Entry(STANDARD_APPS, record.key)
+        super().__init__(app_scope(record.key), state.events, state.timeline, encode(first), entry)
 
     def push(self, event: Event, kind: int) -> None:
         """Follow a change of the app: new lines, or the end of a replica."""

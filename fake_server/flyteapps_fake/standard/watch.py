@@ -87,9 +87,9 @@ class Subscription(OpenStream):
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
+        if (self._snapshot or self._since) and not self._changes.is_safe(self._opened_in, self):
+            return None
         if self._snapshot:
-            if self._opened_in and not self._changes.is_safe(self._opened_in, self):
-                return None
             return Event(None, self._snapshot.popleft()).encoded(CREATE_EVENT)
         while self._since:
             event = self._since.popleft()
@@ -107,11 +107,12 @@ class Subscription(OpenStream):
         return None
 
     def _ready(self) -> bool:
-        if self._snapshot:
+        if self._snapshot or self._since:
             return self._changes.is_safe(self._opened_in, self)
-        if self._since:
-            return True
         return bool(self._queue) and self._changes.is_safe(self._queue[0][0].batch, self)
+
+    def _holds_back(self) -> bool:
+        return bool(self._snapshot or self._since or self._queue)
 
     def push(self, event: Event, kind: int) -> None:
         """Queue an event; end the stream if its watcher has fallen too far behind."""

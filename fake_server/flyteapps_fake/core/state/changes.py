@@ -14,6 +14,9 @@ from flyteapps_fake.core.state.marks import Mark, Marks
 from flyteapps_fake.core.state.sections import Entry, Sections
 from flyteapps_fake.core.streams import OpenStream
 
+TIME = Entry("time", "")
+"""The place of the plane's time, which every batch has; it is no piece of a section."""
+
 
 class Changes:
     """The changes of one plane. `on`: whether `touch` has to be called."""
@@ -26,6 +29,8 @@ class Changes:
         """Whether changes are saved in a directory."""
         self.unsaved: dict[Entry, None] = {}
         """The places of the pieces that have changed since the last batch was cut."""
+        self.flying: dict[Entry, Any] = {}
+        """The images of the pieces in the batch that is being written, None for one that is gone."""
         self.batch = 1
         """The number of the batch that changes belong to now."""
         self.safe_batch = sys.maxsize
@@ -38,8 +43,7 @@ class Changes:
 
     def touch(self, section: str, key: Hashable) -> None:
         """Record that a piece is about to change; call it before, where `on`. Raises RpcError where it can't be."""
-        if self.refusal is not None:
-            raise self.refusal
+        self.check()
         entry = Entry(section, key)
         newest = self._marks.newest
         if newest is not None and entry not in newest.images:
@@ -48,6 +52,24 @@ class Changes:
             if not self.unsaved:
                 self._begin()
             self.unsaved[entry] = None
+
+    def time_moves(self) -> None:
+        """Record that a clock is about to be moved by a call. Raises RpcError where it can't be."""
+        self.check()
+        if self.saves:
+            if not self.unsaved:
+                self._begin()
+            self.unsaved[TIME] = None
+
+    def refuse(self, refusal: RpcError | None) -> None:
+        """Refuse all changes from now on, with an error; take them again for None."""
+        self.refusal = refusal
+        self._look()
+
+    def check(self) -> None:
+        """Raise RpcError where nothing can be changed."""
+        if self.refusal is not None:
+            raise self.refusal
 
     @property
     def shown_batch(self) -> int:
@@ -61,12 +83,22 @@ class Changes:
         if batch <= self.safe_batch:
             return True
         self._held[stream] = None
-        return False
+        return batch <= self.safe_batch  # streams are read by any thread, and it may have become safe in between
+
+    def is_entry_safe(self, entry: Entry, stream: OpenStream) -> bool:
+        """Return whether a piece is as it was saved, so that a stream may show it; else wake the stream once it is."""
+        if self._is_saved(entry):
+            return True
+        self._held[stream] = None
+        return self._is_saved(entry)
+
+    def _is_saved(self, entry: Entry) -> bool:
+        return entry not in self.unsaved and entry not in self.flying
 
     def wake_streams(self) -> None:
         """Wake the streams whose next message may be safe by now."""
         held, self._held = self._held, {}
-        for stream in held:
+        for stream in list(held):
             stream.notify()
 
     def mark(self) -> Mark:
@@ -81,12 +113,19 @@ class Changes:
         self._look()
 
     def restore(self, mark: Mark) -> list[Entry]:
-        """Return to a mark; return the places of the pieces that differed."""
+        """Return to a mark; return the places of the pieces that differed. Raises RpcError where nothing can change."""
+        self.check()
         changed = self._marks.restore(mark)
         if self.saves and changed:
             if not self.unsaved:
                 self._begin()
             self.unsaved.update(dict.fromkeys(changed))
+        return changed
+
+    def undo(self, mark: Mark) -> list[Entry]:
+        """Return to a mark that shows what is saved; return the places of the pieces that differed."""
+        changed = self._marks.restore(mark)
+        self.unsaved, self.flying = {}, {}
         return changed
 
     def replace(self, entry: Entry, image: Any) -> None:
@@ -107,11 +146,12 @@ class Changes:
 
     def forget(self) -> None:
         """Save nothing from now on, as in a forked child."""
-        self.saves, self.safe_batch, self.unsaved = False, sys.maxsize, {}
+        self.saves, self.safe_batch = False, sys.maxsize
+        self.unsaved, self.flying, self.refusal = {}, {}, None
         self._look()
 
     def _look(self) -> None:
-        self.on = self.saves or self._marks.newest is not None
+        self.on = self.saves or self.refusal is not None or self._marks.newest is not None
 
     def _image(self, entry: Entry) -> Any:
         return self.sections[entry.section].image(entry.key)

@@ -52,9 +52,10 @@ class Keeping:
     def restore(self, name: str) -> int:
         """Return to a snapshot, which stays; return how many pieces differed. Raises KeyError for an unknown one."""
         mark, then = self._snapshot(name)
+        self._changes.check()
         self.end_streams("the plane was restored to the snapshot " + name)
         changed = self._changes.restore(mark)
-        self._set_time(then)
+        self.set_time(then)
         self.settled(changed)
         return len(changed)
 
@@ -82,6 +83,7 @@ class Keeping:
         """
         if project is not None and seed is not None:
             raise ValueError("a seed is the plane's: reset all of it, or leave the seed out")
+        self._changes.check()
         what = "the plane was reset" if project is None else f"the project {project} was reset"
         self.end_streams(what, project)
         gone = [
@@ -93,7 +95,7 @@ class Keeping:
             self._changes.replace(entry, self._changes.sections[entry.section].fresh(entry.key))
         if project is None:
             seed = self._timeline.seed.value if seed is None else seed
-            self._set_time(PlaneTime(now=self._start, seed=seed))
+            self.set_time(PlaneTime(now=self._start, seed=seed))
             self._interceptor.log.restart(0)
         self.settled(gone)
         return len(gone)
@@ -113,6 +115,7 @@ class Keeping:
 
     def take_pieces(self, given: Iterable[tuple[str, Hashable, Any]], then: PlaneTime, *, passes: bool = True) -> int:
         """Replace the plane's state by these pieces (section, key, image) of that time; return how many there are."""
+        self._changes.check()
         found = {Entry(section, key): image for section, key, image in given}
         self.end_streams("the plane has taken another state")
         before = [Entry(section.name, key) for section in self._changes.sections for key in section.keys()]  # noqa: SIM118
@@ -122,7 +125,7 @@ class Keeping:
                 self._changes.replace(entry, None)
         for entry, image in found.items():
             self._changes.replace(entry, image)
-        self._set_time(then, passes=passes, loaded=True)
+        self.set_time(then, passes=passes, loaded=True)
         self._interceptor.log.restart(then.calls)
         self.settled([*before, *found])
         self._dialect.loaded()
@@ -140,7 +143,8 @@ class Keeping:
             calls=self._interceptor.log.last,
         )
 
-    def _set_time(self, then: PlaneTime, *, passes: bool = True, loaded: bool = False) -> None:
+    def set_time(self, then: PlaneTime, *, passes: bool = True, loaded: bool = False) -> None:
+        """Set the plane's time to that of another state; `loaded`: of one that was written, maybe some time ago."""
         timeline = self._timeline
         timeline.forget_past()
         timeline.seed.value = then.seed
@@ -160,6 +164,12 @@ class Keeping:
         for stream in self._dialect.streams.all():
             if project is None or stream.app.project in ("", project):
                 stream.end(error)
+
+    def cut_streams(self, why: str) -> None:
+        """End the open streams with UNAVAILABLE, without the messages that are ready: they show what is undone."""
+        error = RpcError(Code.UNAVAILABLE, f"{why}: open the stream again")
+        for stream in self._dialect.streams.all():
+            stream.cut(error)
 
     def settled(self, changed: Iterable[Entry]) -> None:
         """Let the plane go on from another state."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from flyteapps_control.v1.state_pb2 import PlaneTime
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.state.changes import TIME
 from flyteapps_fake.core.state.keeping import Keeping
 from flyteapps_fake.core.state.marks import Mark
 from flyteapps_fake.core.state.sections import Entry
@@ -24,22 +26,38 @@ LOOK_SECONDS = 0.05
 
 
 class Batch(NamedTuple):
-    """The changes of one batch: the image of each changed piece, None for one that is gone."""
+    """The changes of one batch: the image of each changed piece, None for one that is gone, and the plane's time."""
 
     number: int
     images: dict[Entry, Any]
+    time: PlaneTime
 
 
 class _Answer:
-    """An answer that waits until a batch is safe."""
+    """An answer that waits until a batch is safe. `read`: makes it anew, if it is one that changes nothing."""
 
-    __slots__ = ("batch", "error", "over", "wake")
+    __slots__ = ("batch", "error", "outcome", "over", "read", "wake")
 
-    def __init__(self, batch: int) -> None:
+    def __init__(self, batch: int, read: Callable[[], Any] | None) -> None:
         self.batch = batch
+        self.read = read
         self.over = False
         self.error: RpcError | None = None
+        self.outcome: Callable[[], Any] | None = None
+        """Returns the answer that was made anew, or raises it."""
         self.wake: Callable[[], None] | None = None
+
+    def undone(self, error: RpcError) -> None:
+        """End the wait as changes were undone that the answer may show."""
+        if self.read is None:
+            self.end(error)
+            return
+        try:
+            result = self.read()
+            self.outcome = lambda: result
+        except RpcError as refused:
+            self.outcome = raising(refused)
+        self.end(None)
 
     def end(self, error: RpcError | None) -> None:
         self.over, self.error = True, error
@@ -57,8 +75,12 @@ class Saving:
         self.on = False
         self._safe_mark: Mark | None = None
         self._cut_mark: Mark | None = None
-        self._flying: dict[Entry, Any] = {}
+        self._safe_time = self._cut_time = keeping.time()
         self._answers: list[_Answer] = []
+        self._failures = 0
+        """Number of times that changes were undone."""
+        self._failure: RpcError | None = None
+        """The error of the changes that were undone last."""
         self.now: Callable[[], None] | None = None
         """Saves the changes of an operation at its end, before anything else happens; None where batches do."""
 
@@ -67,31 +89,57 @@ class Saving:
         self.on = True
         self._changes.save(begin)
         self._safe_mark = self._changes.mark()
+        self._safe_time = self._keeping.time()
 
-    def stop(self) -> None:
-        """Save nothing from now on; what waits goes on."""
+    def stop(self, refusal: RpcError) -> None:
+        """Save nothing from now on, and refuse all changes; what waits goes on, unless it couldn't be saved."""
+        is_safe = self.is_safe(None)
+        if not is_safe:
+            self._keeping.cut_streams(refusal.message)
+        self._leave()
+        self._changes.refuse(refusal)
+        self._timeline.frozen = True
+        self._end(self._answers, None if is_safe else refusal)
+        self._changes.wake_streams()
+
+    def forked(self) -> None:
+        """Save nothing in a forked child, where no caller of the parent waits."""
+        self._leave()
+        self._answers = []
+        self._timeline.frozen = False
+
+    def _leave(self) -> None:
         self.on = False
         self._changes.forget()
-        self._end(self._answers, None)
-        self._changes.wake_streams()
+        for mark in (self._safe_mark, self._cut_mark):
+            if mark is not None:
+                self._changes.drop(mark)
+        self._safe_mark = self._cut_mark = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there are changes that belong to no batch yet."""
+        return bool(self._changes.unsaved)
 
     # ---- answers
 
-    def answer(self, run: Callable[[], T], entry: Entry | None = None) -> T:
+    def answer(self, run: Callable[[], T], entry: Entry | None = None, *, reads: bool = False) -> T:
         """Return what `run` returns once all that it may show is safe. Raises as it does, and Postponed for the wait.
 
-        `entry`: the place of the only piece that it may show or change, if there is just one.
+        `entry`: the place of the only piece that it may show or change, if there is just one. `reads`: whether it
+        changes nothing, and can run again, under the plane's lock, where that couldn't be saved.
         """
+        failures = self._failures
         try:
             result = run()
         except Postponed as postponed:
-            raise self._later(postponed) from None
+            raise self.later(postponed) from None
         except RpcError as error:
-            waiting = self._waiting(entry)
+            waiting = self._waiting(entry, failures, run if reads else None)
             if waiting is None:
                 raise
             raise self._postponed(waiting, error, None) from None
-        waiting = self._waiting(entry)
+        waiting = self._waiting(entry, failures, run if reads else None)
         if waiting is None:
             return result
         raise self._postponed(waiting, None, result)
@@ -103,26 +151,36 @@ class Saving:
 
     def is_safe(self, entry: Entry | None) -> bool:
         """Return whether a piece is as it is on the disk; all of them, where none is given."""
-        unsaved = self._changes.unsaved
-        if not unsaved and not self._flying:
+        unsaved, flying = self._changes.unsaved, self._changes.flying
+        if not unsaved and not flying:
             return True
-        return entry is not None and entry not in unsaved and entry not in self._flying
+        return entry is not None and entry not in unsaved and entry not in flying
 
-    def _waiting(self, entry: Entry | None) -> _Answer | None:
+    def _waiting(self, entry: Entry | None, failures: int, read: Callable[[], Any] | None) -> _Answer | None:
+        """Return the wait of an answer, None where it shows only what is safe.
+
+        `failures`: how often changes had been undone before what it shows was read, or changed.
+        """
         with self._timeline.lock:
-            if self.now is not None and self._changes.unsaved:
-                self.now()
+            answer = _Answer(0, read)
+            if failures != self._failures and self._failure is not None:
+                answer.undone(self._failure)
+                return answer
             if self.is_safe(entry):
                 return None
             unsaved = self._changes.unsaved if entry is None else entry in self._changes.unsaved
-            answer = _Answer(self._changes.batch if unsaved else self._changes.batch - 1)
+            answer.batch = self._changes.batch if unsaved else self._changes.batch - 1
             self._answers.append(answer)
-            return answer
+            if self.now is not None and self._changes.unsaved:
+                self.now()
+            return None if answer.over and answer.error is answer.outcome is None else answer
 
     def _postponed(self, waiting: _Answer, error: RpcError | None, result: Any) -> Postponed:
         def resume() -> Any:
             if waiting.error is not None:
                 raise waiting.error
+            if waiting.outcome is not None:
+                return waiting.outcome()
             if error is not None:
                 raise error
             return result
@@ -141,7 +199,7 @@ class Saving:
             wake_by=wake_by,
         )
 
-    def _later(self, postponed: Postponed) -> Postponed:
+    def later(self, postponed: Postponed) -> Postponed:
         """Return the wait of a call that goes on later, and then until what it has changed is safe."""
         following: list[Postponed | Callable[[], Any]] = []
 
@@ -166,14 +224,20 @@ class Saving:
             then = following[0]
             return then.resume() if isinstance(then, Postponed) else then()
 
+        def wake_by(wake: Callable[[], None]) -> None:
+            then = following[0] if following else postponed
+            if isinstance(then, Postponed) and then.wake_by is not None:
+                then.wake_by(wake)
+
         return Postponed(
             postponed.real_seconds,
             left,
             resume,
-            postponed.abandon,
+            lambda: None if following else postponed.abandon(),
             postponed.purpose,
             postponed.ends_with_client,
-            postponed.is_void,
+            lambda: not following and postponed.is_void(),
+            wake_by,
         )
 
     # ---- batches
@@ -182,45 +246,51 @@ class Saving:
         """Return the changes since the last cut, as a batch to be saved."""
         changes = self._changes
         unsaved, changes.unsaved = changes.unsaved, {}
-        self._flying = {entry: changes.sections[entry.section].image(entry.key) for entry in unsaved}
+        changes.flying = {
+            entry: changes.sections[entry.section].image(entry.key) if entry != TIME else None for entry in unsaved
+        }
         number = changes.batch
         changes.batch += 1
-        self._cut_mark = changes.mark()
-        return Batch(number, self._flying)
+        self._cut_mark, self._cut_time = changes.mark(), self._keeping.time()
+        return Batch(number, {entry: image for entry, image in changes.flying.items() if entry != TIME}, self._cut_time)
 
     def saved(self, number: int) -> None:
         """Let all go on that waits for a batch, which is safe."""
         changes = self._changes
         changes.safe_batch = number
-        self._flying = {}
+        changes.flying = {}
         if self._cut_mark is not None and self._safe_mark is not None:
             changes.drop(self._safe_mark)
             self._safe_mark, self._cut_mark = self._cut_mark, None
+            self._safe_time = self._cut_time
         self._end([each for each in self._answers if each.batch <= number], None)
         changes.wake_streams()
 
     def failed(self, error: RpcError) -> None:
         """Undo all changes that aren't safe, refuse those that follow, and end what waits for them with an error."""
         changes = self._changes
-        changes.refusal = error
+        self._failure = error
+        changes.refuse(error)
+        self._failures += 1
         self._timeline.frozen = True
-        self._keeping.end_streams("the state can't be saved, and goes back to what is")
-        changed = changes.restore(self._safe_mark) if self._safe_mark is not None else []
+        self._keeping.cut_streams("the state can't be saved, and goes back to what is")
+        changed = changes.undo(self._safe_mark) if self._safe_mark is not None else []
         if self._cut_mark is not None:
             changes.drop(self._cut_mark)
             self._cut_mark = None
-        changes.unsaved, self._flying = {}, {}
+        self._keeping.set_time(self._safe_time)
         changes.safe_batch = changes.batch
         changes.batch += 1
         self._keeping.settled(changed)
-        self._end(self._answers, error)
+        answers, self._answers = self._answers, []
+        for each in answers:
+            each.undone(error)
         changes.wake_streams()
 
     def recovered(self) -> None:
         """Take changes again, which can be saved."""
-        self._changes.refusal = None
-        self._timeline.frozen = False
-        self._timeline.scheduled()
+        self._changes.refuse(None)
+        self._timeline.thaw()
 
     def _end(self, answers: list[_Answer], error: RpcError | None) -> None:
         ended = set(map(id, answers))

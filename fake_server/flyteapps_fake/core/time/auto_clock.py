@@ -193,7 +193,7 @@ class AutoClock:
 
     def sent(self, stream: OpenStream) -> None:
         """Record that a stream's client has received everything, and is there."""
-        stream.waiting = stream.idle()
+        stream.waiting = stream.is_caught_up()
         stream.confirmed_at = self._real()
         if not stream.waiting:
             return

@@ -272,6 +272,13 @@ class Timeline:
 
     # ---- moving
 
+    def thaw(self) -> None:
+        """Let what is due fire again, also by those who wait for it."""
+        self.frozen = False
+        for stream in self._planner.streams.all() if self._planner is not None else ():
+            stream.notify()
+        self.scheduled()
+
     def run_due(self) -> None:
         """Fire what is due: by the clock in `realtime`, by the waiting clients in `auto`; nothing in `manual`.
 
@@ -318,6 +325,7 @@ class Timeline:
             raise ValueError(f"the clock is {self.mode}, and only a manual one can be advanced: {hint}")
         if self._is_awaited():
             self.waits()
+        self.changes.time_moves()
         return self._fire_until(target, timers)
 
     def real_seconds_until(self, due: int) -> float | None:
@@ -326,7 +334,7 @@ class Timeline:
         An `auto` clock goes there at once: a client waits, and no app takes a step because of it.
         """
         left = due - self.clock.now()
-        if left <= 0:
+        if left <= 0 or (self.frozen and self.auto is not None):
             return 0.0
         if self._realtime is not None:
             return self._realtime.real_seconds_until(due)

@@ -155,7 +155,11 @@ class LeaseStream(OpenStream):
             self._state.soon(give_back)
 
     def _ready(self) -> bool:
-        return any(self._state.changes.is_safe(batch, self) for _, batch in self._held.values())
+        with self._state.lock:
+            return any(self._state.changes.is_safe(batch, self) for _, batch in self._held.values())
+
+    def _holds_back(self) -> bool:
+        return bool(self._held)
 
     def _next(self) -> bytes | None:
         with self._state.lock:
