@@ -89,7 +89,7 @@ class Plane(DrivenPlane, KeptPlane):
         """The check of callers; None for a plane that answers everyone."""
         self._interceptor = Interceptor(self._dialect, self._timeline, settings.call_log, self.authentication)
         self.stored = Stored()
-        """What services beside AppService store."""
+        """All that services beside AppService store."""
         add_stored(self._timeline.changes, self.stored, self._dialect.secrets)
         add_sections(self._timeline.changes, self._interceptor, self._dialect)
         self._keeping = Keeping(self._dialect, self._timeline, self._interceptor, settings.dialect)

@@ -129,12 +129,23 @@ class Saver:
             if self._saving.now is not None:  # two batches at a time might be written in the wrong order
                 self._save_now()
                 return
-            batch = self._saving.cut()
-        self._write(batch)
+            batch = self._cut()
+        if batch is not None:
+            self._write(batch)
 
     def _save_now(self) -> None:
         """Write the changes of one operation; the plane's lock is held."""
-        self._write(self._saving.cut())
+        batch = self._cut()
+        if batch is not None:
+            self._write(batch)
+
+    def _cut(self) -> Batch | None:
+        """Return the changes that have come together, None where no batch can be made of them."""
+        try:
+            return self._saving.cut()
+        except Exception as error:
+            self._broken(error)
+            return None
 
     def _write(self, batch: Batch) -> None:
         try:
@@ -144,8 +155,7 @@ class Saver:
         except StateError as error:
             self._failed(error)
         except Exception as error:
-            _logger.exception("the state of the plane can't be saved")
-            self._failed(StateError(f"{self._directory.path}: {error!r}"))
+            self._broken(error)
         else:
             with self._plane.locked():
                 self._saving.saved(batch.number)
@@ -158,6 +168,11 @@ class Saver:
             yield entry.section, section.stored_key(entry.key), value
         yield TIME, b"", batch.time.SerializeToString()
 
+    def _broken(self, error: Exception) -> None:
+        """Let a batch fail by an error that no disk has: what it changed is undone, and the thread goes on."""
+        _logger.exception("the state of the plane can't be saved")
+        self._failed(StateError(f"{self._directory.path}: {error!r}"))
+
     def _failed(self, error: StateError) -> None:
         _logger.error("the state can't be saved, changes are refused: %s", error)
         with self._plane.locked():
@@ -167,9 +182,9 @@ class Saver:
 
     def _try_again(self) -> None:
         self._wake.clear()
-        with self._plane.locked():
-            now = self._plane.time()
         try:
+            with self._plane.locked():
+                now = self._plane.time()
             with self._turn:
                 self._directory.write([(TIME, b"", now.SerializeToString())], self._position + 1)
                 self._position += 1

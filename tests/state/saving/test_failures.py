@@ -404,3 +404,14 @@ def test_stopped_apps_are_read(disk: Disk, tmp_path: Path) -> None:
         app = get(plane, "a")
         app.spec.desired_state = STOP
         plane.stub().update(rpc.UpdateRequest(app=app))
+
+
+def test_a_state_that_cannot_be_written_is_undone(tmp_path: Path) -> None:
+    """A time that the format has no number for is refused, and all that comes later is saved."""
+    with saved(tmp_path) as plane:
+        create(plane, "a")
+        found = [refused(lambda: plane.clock.advance(90 * 365 * 86_400)) for _ in range(3)]
+        assert found == ["", "", "RESOURCE_EXHAUSTED"]
+        eventually(lambda: not saver_of(plane).trouble, "no recovery")
+        create(plane, "b")
+        assert names(plane) == ["a", "b"]

@@ -75,7 +75,7 @@ class Saving:
         self.on = False
         self._safe_mark: Mark | None = None
         self._cut_mark: Mark | None = None
-        self._safe_time = self._cut_time = keeping.time()
+        self._safe_time = self._cut_time = PlaneTime()
         self._answers: list[_Answer] = []
         self._failures = 0
         """Number of times that changes were undone."""
@@ -146,7 +146,7 @@ class Saving:
 
     @property
     def waiting(self) -> int:
-        """How many answers wait."""
+        """The number of answers that wait."""
         return len(self._answers)
 
     def is_safe(self, entry: Entry | None) -> bool:
@@ -244,14 +244,14 @@ class Saving:
 
     def cut(self) -> Batch:
         """Return the changes since the last cut, as a batch to be saved."""
-        changes = self._changes
+        changes, now = self._changes, self._keeping.time()
         unsaved, changes.unsaved = changes.unsaved, {}
         changes.flying = {
             entry: changes.sections[entry.section].image(entry.key) if entry != TIME else None for entry in unsaved
         }
         number = changes.batch
         changes.batch += 1
-        self._cut_mark, self._cut_time = changes.mark(), self._keeping.time()
+        self._cut_mark, self._cut_time = changes.mark(), now
         return Batch(number, {entry: image for entry, image in changes.flying.items() if entry != TIME}, self._cut_time)
 
     def saved(self, number: int) -> None:
