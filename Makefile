@@ -1,7 +1,7 @@
 # The commands of a developer; .ci/run calls `make check`. pip's settings (index, proxy) come from the environment alone.
 #
 #   make setup    the development environment in .venv
-#   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"
+#   make serve    a stand-in control plane; options: make serve ARGS="--port 9000"; it keeps its state, ARGS=--fresh starts anew
 #   make test     the tests of the inner loop, in parallel; test-all: their repetitions on every transport, dialect and server, too
 #   make check    all that CI demands
 #   make workflows  actionlint on .github/workflows
@@ -73,7 +73,7 @@ $(VENV)/.stamp-protoc: $(VENV)/.stamp-serve
 setup: $(VENV)/.stamp-dev $(VENV)/.stamp-site
 
 serve: $(VENV)/.stamp-serve
-	@$(BIN)/flyteapps serve $(ARGS)
+	@$(BIN)/flyteapps serve --state user $(ARGS)
 
 test: $(VENV)/.stamp-test
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)

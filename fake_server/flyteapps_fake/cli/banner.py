@@ -39,13 +39,15 @@ def auth_lines(auth: Mapping[str, Any], org: str | None) -> AuthLines:
 class Banner(NamedTuple):
     """The properties of one server.
 
-    `host` is the name that clients use. `dialect` is "" for the standard one. `ca` is the file of the certificate
-    authority that clients have to trust, or None. `directory`: where apps run, None for a temporary one.
+    `host` is the name that clients use. `state`: where the state is kept. `dialect` is "" for the standard one. `ca` is
+    the file of the certificate authority that clients have to trust, or None. `directory`: where apps run, None for a
+    temporary one.
     """
 
     host: str
     server: str
     clock: str
+    state: str
     data_plane: str
     directory: str | None = None
     dialect: str = ""
@@ -85,7 +87,8 @@ class Banner(NamedTuple):
         return f"""\
 flyteapps serves the Flyte apps API at {scheme}://{host}:{port} over Connect, gRPC-Web and gRPC
   server   {self.server}{slow}, clock {self.clock}{dialect}
-  console  {console}{waits}{trust}{callers}
+  console  {console}
+  state    {self.state}{waits}{trust}{callers}
 
 Configure the Flyte SDK and CLI for it by a file config.yaml (or ~/.flyte/config.yaml):
   admin:

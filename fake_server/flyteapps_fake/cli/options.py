@@ -11,7 +11,17 @@ import click
 
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.cli.option_types import PATH, Pair, Pool, option, port
-from flyteapps_fake.core.settings import CALLS, DATA_PLANES, INGRESS_FORMS, DataPlane, IngressForm
+from flyteapps_fake.core.settings import (
+    CALLS,
+    DATA_PLANES,
+    INGRESS_FORMS,
+    STATE_SYNCS,
+    TIMES_BETWEEN,
+    DataPlane,
+    IngressForm,
+    StateSync,
+    TimeBetween,
+)
 from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import LOCALHOST
@@ -51,6 +61,10 @@ class ServeOptions:
     scenarios: Sequence[Path]
     seed: int
     seed_file: Path | None
+    state: str | None
+    state_sync: StateSync
+    time_between: TimeBetween
+    fresh: bool
     clock: Literal["realtime", "auto", "manual"]
     speed: float
     start_time: str | None
@@ -143,6 +157,37 @@ GROUPS: tuple[Group, ...] = (
                 type=PATH,
                 metavar="FILE",
                 help="File with apps in YAML that are there from the start, such as apps.yaml, or an exported state.",
+            ),
+        ),
+    ),
+    Group(
+        "State",
+        (
+            option(
+                ["--state"],
+                metavar="DIR|user|none",
+                show_default="none",
+                help="Directory that keeps the state of the plane, such as state. user: one in the user's state "
+                "directory, flyteapps/serve-PORT. none: memory alone.",
+            ),
+            option(
+                ["--fresh"],
+                is_flag=True,
+                help="Start without what is in the directory: it is moved aside, to DIR.before-fresh-TIME; three of "
+                "these are kept.",
+            ),
+            option(
+                ["--state-sync"],
+                type=click.Choice(STATE_SYNCS),
+                default="group",
+                help="What a power loss may take: nothing that was answered, each change written by itself (always) or "
+                "those that come together at once (group); or the last seconds (never).",
+            ),
+            option(
+                ["--time-between"],
+                type=click.Choice(TIMES_BETWEEN),
+                default="passes",
+                help="Whether the time between two runs counts for apps, with the clock realtime: it passes or stands.",
             ),
         ),
     ),
@@ -251,7 +296,8 @@ GROUPS: tuple[Group, ...] = (
                 ["--app-directory"],
                 type=PATH,
                 metavar="DIR",
-                show_default="flyteapps/run-PORT in the user's state directory; with --port 0 a temporary one",
+                show_default="DIR/apps with --state DIR; else flyteapps/run-PORT in the user's state directory, with "
+                "--port 0 a temporary one",
                 help="Directory in which apps run, and where their logs and uploaded files are kept, such as run.",
             ),
             option(["--show-logs"], is_flag=True, help="Show the log lines of apps in this terminal."),

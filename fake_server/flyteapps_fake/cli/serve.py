@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from flyteapps_fake.cli import startup
+from flyteapps_fake.cli import serve_state, startup
 from flyteapps_fake.cli.banner import Banner, auth_lines
 from flyteapps_fake.cli.option_groups import GroupedCommand
 from flyteapps_fake.cli.options import GROUPS, ServeOptions
@@ -34,6 +34,7 @@ Examples:
   flyteapps serve                                        the API on port 8090, the console on 8080
   flyteapps serve --port 0 --quiet                       on a free port, without access lines
   flyteapps serve --run                                  deployed apps really run, as processes of this machine
+  flyteapps serve --state state                          what was deployed is there again after a restart
   flyteapps serve --scenario 'worker-*=crash-loop'       apps called worker-... crash
   flyteapps serve --scenarios scenarios.yaml             scenarios of your own
   flyteapps serve --seed-file apps.yaml                  with these apps from the start
@@ -48,17 +49,20 @@ def run(options: ServeOptions) -> int:
     """Serve until a signal ends the server; return the exit status. Raises StartupError."""
     server = startup.server_for(options.server)
     addresses = startup.addresses_of(options.host)
-    settings, limits = startup.settings_of(options, addresses), startup.limits_of(options)
+    state = serve_state.state_of(options)
+    settings, limits = startup.settings_of(options, addresses, state.path), startup.limits_of(options)
     startup.check_seed_file(options, settings)
     certificate = startup.certificate_of(options)
     sockets = startup.open_sockets(options, addresses, server)
     startup.check_ingress(options, sockets.console)
+    state = serve_state.begin_fresh(state)
     raise_file_limit()
     config = startup.config_of(options, settings, limits, addresses, sockets, certificate)
     banner = Banner(
         host=sockets.host,
         server=server,
         clock=options.clock,
+        state=state.text,
         data_plane=settings["data_plane"],
         directory=settings["processes"]["directory"] if settings["processes"] is not None else None,
         dialect="" if options.dialect == "standard" else options.dialect,

@@ -18,7 +18,7 @@ from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.cli.options import ServeOptions, Server
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.core.hostnames import is_hostname, is_loopback
-from flyteapps_fake.core.settings import CALLS, DataPlane, Settings
+from flyteapps_fake.core.settings import APPS, CALLS, DataPlane, Settings
 from flyteapps_fake.http.access.host_policy import check_origin
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import bracketed, no_console, resolve, shadow, shown, taken_port
@@ -91,8 +91,11 @@ def _machine_names(addresses: Sequence[str]) -> tuple[str, ...]:
     return (name,) if addresses[0] in _EVERYWHERE and is_hostname(name) else ()
 
 
-def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, Any]:
-    """Return the checked fields of Settings, for a server on these addresses. Raises StartupError."""
+def settings_of(options: ServeOptions, addresses: Sequence[str], state: Path | None = None) -> dict[str, Any]:
+    """Return the checked fields of Settings, for a server on these addresses. Raises StartupError.
+
+    `state`: the directory of its state, None for memory alone.
+    """
     name = _own_name(options.host, addresses[0])
     auth = auth_of(options)
     pools = [pool for pool, _ in options.pool]
@@ -109,7 +112,7 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "ingress_port": options.ingress_port,
         "own_hosts": (*options.allow_host, name, *_machine_names(addresses)),
         "data_plane": data_plane_of(options),
-        "processes": processes_of(options, addresses),
+        "processes": processes_of(options, addresses, state),
         "pools": dict(options.pool),
         "lease_seconds": options.lease_seconds,
         "report_seconds": options.report_seconds,
@@ -123,6 +126,9 @@ def settings_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, An
         "speed": options.speed,
         "start_time": options.start_time,
         "call_log": _calls_kept(options),
+        "state": str(state) if state is not None else None,
+        "state_sync": options.state_sync,
+        "time_between": options.time_between,
         "auth": asdict(auth) if auth is not None else None,
     }
     try:
@@ -139,7 +145,7 @@ def data_plane_of(options: ServeOptions) -> DataPlane:
     return "processes" if options.run else options.data_plane or "simulated"
 
 
-def processes_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, Any] | None:
+def processes_of(options: ServeOptions, addresses: Sequence[str], state: Path | None = None) -> dict[str, Any] | None:
     """Return the fields of Processes, None where no app really runs. Raises StartupError."""
     if data_plane_of(options) != "processes":
         given = (
@@ -163,7 +169,7 @@ def processes_of(options: ServeOptions, addresses: Sequence[str]) -> dict[str, A
     secrets = dict(pair for file in options.env_file for pair in _secrets_in(file))
     return {
         "python": str(options.python.absolute()) if options.python is not None else None,
-        "directory": _app_directory(options),
+        "directory": _app_directory(options, state),
         "secrets": {**secrets, **dict(options.secret)},
     }
 
@@ -182,10 +188,12 @@ def _secrets_in(file: Path) -> list[tuple[str, str]]:
     return [(key, value) for key, value in values.items() if value is not None]
 
 
-def _app_directory(options: ServeOptions) -> str | None:
+def _app_directory(options: ServeOptions, state: Path | None) -> str | None:
     """Return the directory of apps, None for a temporary one. Raises StartupError."""
     if options.app_directory is not None:
         directory = options.app_directory.absolute()
+    elif state is not None:
+        return str(state / APPS)
     elif not options.port:
         return None
     else:

@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from flyteapps_control.arguments import number, texts, whole
@@ -37,6 +37,8 @@ _ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
 
 CALLS = 1_000
 """Recorded calls that are kept where the log of calls is on, and no number is given."""
+APPS = "apps"
+"""The directory of apps in that of the state."""
 DEFAULT_POOL = "default"
 SIMULATED = "simulated"
 """The name of the simulated cluster."""
@@ -185,7 +187,10 @@ class Settings:
     def _check_processes(self) -> None:
         """Check what apps that really run need: real time, which the default clock gives way to."""
         if self.data_plane == "processes":
-            object.__setattr__(self, "processes", Processes.of(self.processes))
+            processes = Processes.of(self.processes)
+            if processes.directory is None and self.state is not None:
+                processes = replace(processes, directory=os.path.join(os.path.abspath(self.state), APPS))
+            object.__setattr__(self, "processes", processes)
             if self.clock == "auto":
                 object.__setattr__(self, "clock", "realtime")
             if self.clock != "realtime" or self.speed != 1:

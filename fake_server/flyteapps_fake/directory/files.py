@@ -5,7 +5,7 @@ DIRECTORY/                    0700, as all of it may hold tokens
   state.db                    the database, 0600
   state.db-wal, state.db-shm  its log and the index of that, there while it is in use and after a kill
   state.db.before-format-N    the database as it was before a migration to format N
-  uploads/                    uploaded files: not of this package
+  uploads/, apps/             uploaded files, and those of apps that really run: not of this package
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DATABASE = "state.db"
 UNFINISHED = "state.db.new"
 """A database that is being made, until it is renamed; the rest of an interrupted start is removed by the next one."""
 LOCK = "lock"
-OTHERS = {LOCK, "uploads", "lost+found"}
+OTHERS = {LOCK, "apps", "uploads", "lost+found"}
 """Files that may be in a directory without a database, beside those of an unfinished one."""
 
 

@@ -94,6 +94,7 @@ class DataPlane:
 
     `pages`: the URL of the plane's own pages, for what the router gets that is for no app. `show` shows log lines in
     the server's terminal, `log` is called with each request that was passed on. `interpreter` runs the keeper.
+    `endpoint`: the plane's, as in `served_at`; it is given here where apps of an earlier run may start at once.
     """
 
     def __init__(
@@ -105,6 +106,8 @@ class DataPlane:
         log: RequestLog | None = None,
         show: Callable[[AppName, str], None] | None = None,
         interpreter: str | None = None,
+        endpoint: str = "",
+        secure: bool = False,
     ) -> None:
         self._plane = plane
         self._settings = settings
@@ -113,7 +116,11 @@ class DataPlane:
         self._show = show
         self.directories = Directories(settings.directory)
         self.machine = Machine(
-            python=settings.python or own_environment(), chosen=settings.python is not None, org=plane.org
+            python=settings.python or own_environment(),
+            chosen=settings.python is not None,
+            org=plane.org,
+            api=endpoint,
+            secure=secure,
         )
         self.routes = Routes()
         self._apps: dict[AppKey, RunningApp] = {}

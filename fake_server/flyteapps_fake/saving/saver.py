@@ -54,7 +54,7 @@ class Saver:
         self.loaded = self._load(passes)
         """The number of pieces that were in the directory."""
         with plane.locked():
-            self._saving.start(self._wake.set)
+            self._start()
             if not batches:
                 self._saving.now = self._save_now
         self._thread = threading.Thread(target=_run, args=(weakref.ref(self), self._wake), daemon=True)
@@ -88,6 +88,11 @@ class Saver:
         self._turn = threading.Lock()
         self._saving.forked()
 
+    def _start(self) -> None:
+        """Save the changes from now on, with those that follow from what was in the directory."""
+        if not self._saving.on:
+            self._saving.start(self._wake.set)
+
     def _load(self, passes: bool) -> int:
         then = PlaneTime()
         found: list[tuple[str, bytes, bytes]] = []
@@ -99,7 +104,7 @@ class Saver:
         if not then.wall:
             return 0
         try:
-            return self._plane.take_pieces(found, then, passes=passes)
+            return self._plane.take_pieces(found, then, passes=passes, placed=self._start)
         except WrongState as error:
             raise Corrupt(self._directory.path, str(error)) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from flyteapps_fake.processes.data_plane import DataPlane
     from flyteapps_fake.processes.ingress.request_line import RequestLine
     from flyteapps_fake.processes.settings import Processes
+    from flyteapps_fake.saving.saver import Saver
 
 FLUSH_SECONDS = 0.2
 """Time to write the last access lines; a reader that has stopped doesn't delay the server's end any longer."""
@@ -57,9 +59,10 @@ def assemble(
         fields["ingress_port"] = config.console_port or config.port
     plane = Plane(Settings(**fields))
     log = access_log(config.log_format, config.quiet)
+    saver = keep_state(plane)
     processes = plane.settings.runs_apps
     data_plane = run_apps(plane, processes, config, log) if processes is not None else None
-    if config.seed_file is not None:
+    if config.seed_file is not None and not (saver is not None and saver.loaded):
         from flyteapps_fake.seeding.files import fill
 
         fill(plane, Path(config.seed_file))
@@ -96,6 +99,8 @@ def assemble(
             await console.close()
         if data_plane is not None:
             await asyncio.to_thread(data_plane.close, ABANDONED_SECONDS if front.is_abandoned else None)
+        if saver is not None:
+            await asyncio.to_thread(saver.close)
         with contextlib.suppress(TimeoutError):  # a collector that doesn't answer delays the end no longer
             async with asyncio.timeout(FLUSH_SECONDS):
                 await asyncio.to_thread(end_traces)
@@ -123,6 +128,17 @@ def assemble(
     )
 
 
+def keep_state(plane: Plane) -> Saver | None:
+    """Let a new plane go on from the state in its directory, and keep it there; return None for memory alone."""
+    settings = plane.settings
+    if settings.state is None:
+        return None
+    from flyteapps_fake.saving.saver import open_saver
+
+    passes = settings.time_between == "passes"
+    return open_saver(plane, os.fspath(settings.state), settings.dialect, settings.state_sync, passes=passes)
+
+
 def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: AccessLog | None) -> DataPlane:
     """Return what runs the apps of a plane."""
     from flyteapps_fake.processes.data_plane import DataPlane
@@ -130,18 +146,18 @@ def run_apps(plane: Plane, processes: Processes, config: ServeConfig, log: Acces
     secure = config.tls_cert is not None
     shown = log if log is not None else AccessLog.of(config.log_format)
     address = loopback_of(config.addresses[0])
-    data_plane = DataPlane(
+    # at localhost the SDK in an app calls in plaintext, whatever it is told
+    host = "127.0.0.1" if secure else "localhost"
+    return DataPlane(
         plane,
         processes,
         pages=f"{'https' if secure else 'http'}://{bracketed(address)}:{config.port}",
         show=(lambda app, line: shown(AppOutput(app.name, line))) if config.show_logs else None,
         log=(lambda line: log(_access_line(line))) if log is not None else None,
         interpreter=config.interpreter or None,
+        endpoint=f"{host}:{config.port}",
+        secure=secure,
     )
-    # at localhost the SDK in an app calls in plaintext, whatever it is told
-    host = "127.0.0.1" if secure else "localhost"
-    data_plane.served_at(f"{host}:{config.port}", secure=secure)
-    return data_plane
 
 
 def _access_line(line: RequestLine) -> AccessLine:

@@ -39,6 +39,8 @@ STOP_SECONDS = 0.5
 """Time that the child may take to end."""
 STOP_APPS_SECONDS = 15.0
 """The same for one that runs apps, which get ten seconds to end themselves."""
+STOP_STATE_SECONDS = 10.0
+"""The same for one that keeps its state, whose last changes are written to the disk."""
 TAKEN = "Address already in use"
 MAX_LINE_CHARACTERS = 300
 """Characters shown of a line of Envoy's log: it repeats its whole configuration in one."""
@@ -174,9 +176,13 @@ async def _start(
 
 
 def _stop_seconds(config: ServeConfig) -> float:
-    """Return the time that the child may take to end: apps that really run may take theirs."""
-    processes = config.settings.get("processes")
-    return STOP_SECONDS if processes is None else STOP_SECONDS + STOP_APPS_SECONDS
+    """Return the time that the child may take to end: apps that really run may take theirs, and so may the disk."""
+    seconds = STOP_SECONDS
+    if config.settings.get("processes") is not None:
+        seconds += STOP_APPS_SECONDS
+    if config.settings.get("state") is not None:
+        seconds += STOP_STATE_SECONDS
+    return seconds
 
 
 def _stderr() -> int:

@@ -68,13 +68,21 @@ class KeptPlane(PlaneParts):
         with self._lock:
             return self._keeping.time()
 
-    def take_pieces(self, entries: Iterable[tuple[str, bytes, bytes]], then: PlaneTime, *, passes: bool) -> int:
+    def take_pieces(
+        self,
+        entries: Iterable[tuple[str, bytes, bytes]],
+        then: PlaneTime,
+        *,
+        passes: bool,
+        placed: Callable[[], None] | None = None,
+    ) -> int:
         """Replace the plane's state by encoded pieces, each with its section and key; return how many there are.
 
-        `then`: the plane's time as they were written. `passes`: as in `load_document`. Raises WrongState.
+        `then`: the plane's time as they were written. `passes`: as in `load_document`. `placed` is called when they are
+        there, before any change follows from them. Raises WrongState.
         """
         with self._lock:
-            return self._keeping.take_pieces(pieces_of(entries, self.sections), then, passes=passes)
+            return self._keeping.take_pieces(pieces_of(entries, self.sections), then, passes=passes, placed=placed)
 
     def safely(self, run: Callable[[], T]) -> T:
         """Return what `run` returns once its changes are saved. Raises as it does, and Postponed for the wait."""

@@ -113,8 +113,18 @@ class Keeping:
         check_head(document, self._name)
         return self.take_pieces(pieces(document, self._changes.sections), document.time, passes=passes)
 
-    def take_pieces(self, given: Iterable[tuple[str, Hashable, Any]], then: PlaneTime, *, passes: bool = True) -> int:
-        """Replace the plane's state by these pieces (section, key, image) of that time; return how many there are."""
+    def take_pieces(
+        self,
+        given: Iterable[tuple[str, Hashable, Any]],
+        then: PlaneTime,
+        *,
+        passes: bool = True,
+        placed: Callable[[], None] | None = None,
+    ) -> int:
+        """Replace the plane's state by these pieces (section, key, image) of that time; return how many there are.
+
+        `placed` is called when they are there, before any change follows from them.
+        """
         self._changes.check()
         found = {Entry(section, key): image for section, key, image in given}
         self.end_streams("the plane has taken another state")
@@ -127,6 +137,8 @@ class Keeping:
             self._changes.replace(entry, image)
         self.set_time(then, passes=passes, loaded=True)
         self._interceptor.log.restart(then.calls)
+        if placed is not None:
+            placed()
         self.settled([*before, *found])
         self._dialect.loaded()
         return len(found)
