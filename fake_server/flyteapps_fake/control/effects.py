@@ -19,8 +19,8 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
     is far enough, None where its clock is moved by hand. `resume` carries the call out, or raises as it does; `abandon`
     records that its client left. `purpose`: what passes meanwhile, for errors. `ends_with_client`: whether the call is
     given up once its client has left. `is_void`: returns whether there is nothing to wait for any more, of which
-    `resume` raises the reason. `wake_by` takes a function that is called, from any thread, when the wait is over; None
-    for one that is over by the time alone.
+    `resume` raises the reason. `wake_by` takes a function that is called, from any thread, when the wait may be over; None
+    for one that is over by the time alone. `is_woken`: whether that is sure, and nothing but it ends the wait.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         ends_with_client: bool = False,
         is_void: Callable[[], bool] = lambda: False,
         wake_by: Callable[[Callable[[], None]], None] | None = None,
+        is_woken: bool = False,
     ) -> None:
         super().__init__("the call is delayed")
         self.real_seconds = real_seconds
@@ -45,6 +46,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
         self.ends_with_client = ends_with_client
         self.is_void = is_void
         self.wake_by = wake_by
+        self.is_woken = is_woken
 
     def then(self, following: Callable[[Any], Any]) -> Postponed:
         """Return the same wait, after which `following` gets what the call returns."""
@@ -58,6 +60,7 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
             self.ends_with_client,
             self.is_void,
             self.wake_by,
+            self.is_woken,
         )
 
 

@@ -158,8 +158,7 @@ class Plane(DrivenPlane, KeptPlane):
         A Get takes few microseconds. Where no rule can be about it, by the name of its app alone, it goes the same way
         as without rules, and the log keeps nothing that can be made when it is read.
         """
-        if self._saving.on:
-            return self._saved(call)
+        saving = self._saving
         with self._lock:
             self._timeline.run_due()
             interceptor = self._interceptor
@@ -169,19 +168,25 @@ class Plane(DrivenPlane, KeptPlane):
                 if response is not None:
                     if (log := interceptor.log_of_gets) is not None:
                         log.answer(response, call.protocol, call.caller)
+                    if saving.on and not saving.is_safe(None):
+                        return self._shown(call, response)
                     return response
-            if interceptor.active:
-                return interceptor.call(call)
-            return self._dialect.call(call)
+            answer = interceptor.call if interceptor.active else self._dialect.call
+            if saving.on:
+                entry = self._dialect.entry_of_get(call) if call.operation is GET else None
+                reads = call.operation.no_side_effects and not interceptor.active
+                return saving.answer(lambda: answer(call), entry, reads=reads)
+            return answer(call)
 
-    def _saved(self, call: Call[Any]) -> bytes:
-        """Return the encoded response of a unary RPC, where the state is saved. Raises RpcError, Postponed."""
-        with self._lock:
-            self._timeline.run_due()
-            answer = self._interceptor.call if self._interceptor.active else self._dialect.call
-            entry = self._dialect.entry_of_get(call) if call.operation is GET else None
-            reads = call.operation.no_side_effects and not self._interceptor.active
-            return self._saving.answer(lambda: answer(call), entry, reads=reads)
+    def _shown(self, call: Call[Any], response: bytes) -> bytes:
+        """Return the response of a Get once the app that it shows is saved. Raises Postponed."""
+        if self._interceptor.active:
+            return self._saving.answer(lambda: response, self._dialect.entry_of_get(call))
+        # where changes were undone meanwhile it is answered anew
+        first = [response]
+        return self._saving.answer(
+            lambda: first.pop() if first else self._dialect.call(call), self._dialect.entry_of_get(call), reads=True
+        )
 
     def look_up(self, call: Call[Any]) -> bytes:
         """Return the encoded response of a read of the server's own, which has no faults and isn't recorded."""

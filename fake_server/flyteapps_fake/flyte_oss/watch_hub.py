@@ -91,8 +91,10 @@ class Subscription(OpenStream):
         fits = not self._queue or self._waiting_bytes + len(event) <= MAX_WAITING_BYTES
         if fits and len(self._queue) < self._buffer:
             self._waiting_bytes += len(event)
-            self._queue.append((event, cause, self._changes.shown_batch))
-            self.notify()
+            batch = self._changes.shown_batch
+            self._queue.append((event, cause, batch))
+            if self._changes.is_safe(batch, self):
+                self.notify()
 
 
 class WatchHub(Streams):

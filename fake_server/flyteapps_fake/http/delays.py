@@ -55,7 +55,7 @@ _wakes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Wakes] = WeakKeyDictionary
 
 
 async def nap(postponed: Postponed, seconds: float, deadline: float | None = None) -> None:
-    """Let the task sleep until a wait may be over: at most so many seconds, where it isn't woken or has a deadline."""
+    """Let the task sleep until a wait may be over; `deadline`: of the call, by which it has to be looked at again."""
     if postponed.wake_by is None:
         await asyncio.sleep(seconds)
         return
@@ -65,7 +65,8 @@ async def nap(postponed: Postponed, seconds: float, deadline: float | None = Non
         wakes = _wakes[loop] = _Wakes(loop)
     future = loop.create_future()
     postponed.wake_by(partial(wakes.add, future))
-    timer = loop.call_later(seconds, _finish, future) if deadline is not None else None
+    timed = deadline is not None or not postponed.is_woken
+    timer = loop.call_later(seconds, _finish, future) if timed else None
     try:
         await future
     finally:

@@ -129,7 +129,8 @@ class Subscription(OpenStream):
             return
         self._waiting_bytes += event.size
         self._queue.append((event, kind))
-        self.notify()
+        if not event.batch or self._changes.is_safe(event.batch, self):
+            self.notify()
 
 
 class EventLog(Streams):

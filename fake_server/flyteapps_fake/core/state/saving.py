@@ -161,6 +161,8 @@ class Saving:
 
         `failures`: how often changes had been undone before what it shows was read, or changed.
         """
+        if failures == self._failures and not self._changes.unsaved and not self._changes.flying:
+            return None
         with self._timeline.lock:
             answer = _Answer(0, read)
             if failures != self._failures and self._failure is not None:
@@ -197,6 +199,7 @@ class Saving:
             lambda: None,
             purpose="the change was saved",
             wake_by=wake_by,
+            is_woken=True,
         )
 
     def later(self, postponed: Postponed) -> Postponed:

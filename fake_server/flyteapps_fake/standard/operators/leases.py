@@ -137,8 +137,10 @@ class LeaseStream(OpenStream):
         """Send an app that was leased for the stream."""
         changes = self._state.changes
         timer = self._state.timers.get(lease_timer(record.key))
-        self._held[record.key] = timer, changes.batch if changes.saves else 0
-        self.notify()
+        batch = changes.batch if changes.saves else 0
+        self._held[record.key] = timer, batch
+        if changes.is_safe(batch, self):
+            self.notify()
 
     def detached(self) -> None:
         """Take back the leases that were not sent to the cluster."""
