@@ -19,8 +19,8 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
     is far enough, None where its clock is moved by hand. `resume` carries the call out, or raises as it does; `abandon`
     records that its client left. `purpose`: what passes meanwhile, for errors. `ends_with_client`: whether the call is
     given up once its client has left. `is_void`: returns whether there is nothing to wait for any more, of which
-    `resume` raises the reason. `wake_by` takes a function that is called, from any thread, when the wait may be over; None
-    for one that is over by the time alone. `is_woken`: whether that is sure, and nothing but it ends the wait.
+    `resume` raises the reason. `wake_by` takes a function that is called, from any thread, when the wait may be over;
+    None for one that is over by the time alone. `is_woken`: whether that is sure, and nothing but it ends the wait.
     """
 
     def __init__(

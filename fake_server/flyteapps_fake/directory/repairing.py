@@ -65,7 +65,7 @@ def _repair(path: Path, dialect: str | None) -> Repair:
         return Repair([], None, len(entries), [], 0)
     known = about.dialect if about is not None else dialect
     if known is None:
-        raise StateError(f"{path}: which dialect it is of can't be read: add --dialect standard or --dialect flyte-oss")
+        raise StateError(f"{path}: which dialect it is of can't be read: name it by --dialect")
     backup = cut.backup if cut else _copied(path)
     with StateDirectory.open(workshop, dialect=known, sync="group") as new:
         new.write(entries, about.position if about is not None else 0)
