@@ -86,8 +86,8 @@ def checked_tokens_count_for_ever() -> AbstractContextManager[Any]:
 
 @mutant("AU-4")
 def the_audience_is_not_checked() -> AbstractContextManager[Any]:
-    def check_claims(real: Any, claims: Any, issuers: Any, audience: str, *arguments: Any) -> None:
-        real({**claims, "aud": audience}, issuers, audience, *arguments)
+    def check_claims(real: Any, claims: Any, issuers: Any, audiences: Any, *arguments: Any) -> None:
+        real({**claims, "aud": next(iter(audiences))}, issuers, audiences, *arguments)
 
     return around(tokens, "check_claims", check_claims)
 
@@ -108,7 +108,7 @@ def revoked_tokens_are_remembered_as_checked() -> AbstractContextManager[Any]:
 @mutant("AU-5")
 def streams_of_revoked_tokens_go_on() -> AbstractContextManager[Any]:
     def revoke(real: Any, self: Authentication, *names: str) -> None:
-        self._revoked.update(dict.fromkeys(names))
+        self._revoked.update(dict.fromkeys(names, 1))
         self._forget()
 
     return around(Authentication, "revoke", revoke)

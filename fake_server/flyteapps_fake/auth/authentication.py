@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from flyteidl2.app.app_payload_pb2 import GetRequest
+from joserfc.jwk import ECKey
 
 from flyteapps_control.selection import NO_APP
 from flyteapps_fake.auth.keys import SigningKeys
+from flyteapps_fake.auth.oauth.records import Records
 from flyteapps_fake.auth.principal import Principal, Rights, known
 from flyteapps_fake.auth.projects import project_named_by
 from flyteapps_fake.auth.provider import Pending, Provider
@@ -42,10 +44,22 @@ FILTERED = (LIST, WATCH)
 """The RPCs whose answers leave out what a caller may not see."""
 
 
+class Credentials(NamedTuple):
+    """The keys that sign tokens, the newest first, the issuers whose tokens count, and the skew of their clock."""
+
+    keys: tuple[ECKey, ...]
+    issuers: tuple[str, ...]
+    skew: float
+
+
 class Authentication:
     """The authentication of one plane."""
 
     def __init__(self, auth: Auth, clock: Clock, dialect: Dialect) -> None:
+        self.on_touch: Callable[[], None] | None = None
+        """The function that is called when keys, skew or issuer are about to change."""
+        self.on_touch_revoked: Callable[[str], None] | None = None
+        """The function that is called with each id or session that is about to be revoked, or forgotten."""
         self.settings = auth
         self._clock = clock
         self._dialect = dialect
@@ -58,6 +72,8 @@ class Authentication:
         self._skew_seconds = 0.0
         self.issuer = auth.issuer or IN_PROCESS
         self._issuers = frozenset((self.issuer,))
+        self.records = Records()
+        """The codes and refresh tokens of the plane's authorization server."""
         self._verified: dict[str, Principal] = {}
         self._readers: dict[str, tuple[int, int, str]] = {}
         """Of those that see all: the plane's time from which and until which the token counts, and the subject."""
@@ -65,10 +81,12 @@ class Authentication:
         """The same by the bytes of the header."""
         self._header = auth.header
         self._header_bytes = auth.header.encode()
-        self._revoked: dict[str, None] = {}
+        self._revoked: dict[str, int] = {}
+        """The revoked ids and sessions, the oldest first, each with a number."""
 
     def skew(self, seconds: float) -> None:
         """Let the clock of the tokens be ahead of the plane's by so many seconds, which may be negative: a fault."""
+        self._touch()
         self._skew_seconds = seconds
         self._readers.clear()
 
@@ -84,8 +102,9 @@ class Authentication:
     def serve_at(self, url: str) -> None:
         """Take the base URL of a server as the issuer, unless one is configured or a server named its own before."""
         if self.issuer == IN_PROCESS and self.settings.issuer is None:
+            self._touch()
             self.issuer = url
-            self._issuers = frozenset((IN_PROCESS, url))
+            self._issuers |= {url}
 
     # ---- tokens
 
@@ -111,15 +130,20 @@ class Authentication:
 
     def rotate_keys(self, *, keep: bool = True) -> None:
         """Sign with a new key; `keep`: tokens of the keys before still count."""
+        self._touch()
         self.keys.rotate(keep=keep)
         self._forget()
 
     def revoke(self, *names: str) -> None:
         """Revoke the tokens of these ids or sessions: new calls are refused, and their open streams end."""
         for name in names:
-            self._revoked[name] = None
+            if name not in self._revoked:
+                self._touch_revoked(name)
+                self._revoked[name] = next(reversed(self._revoked.values()), 0) + 1
             if len(self._revoked) > MAX_REVOKED:
-                del self._revoked[next(iter(self._revoked))]
+                oldest = next(iter(self._revoked))
+                self._touch_revoked(oldest)
+                del self._revoked[oldest]
         self._forget()
         for stream in self._dialect.streams.all():
             if self.is_revoked(stream.credential):
@@ -136,6 +160,45 @@ class Authentication:
     def is_revoked(self, names: tuple[str, ...]) -> bool:
         """Return whether one of these ids or sessions is revoked."""
         return any(name in self._revoked for name in names if name)
+
+    # ---- the pieces of the state
+
+    def image(self) -> Credentials:
+        """Return the keys, the issuers and the skew of the clock, as they are now."""
+        return Credentials(self.keys.all(), tuple(sorted(self._issuers)), self._skew_seconds)
+
+    def put(self, image: Credentials | None) -> None:
+        """Replace these, None for new keys; tokens of all the issuers count, of its own and of those."""
+        if image is None:
+            self.keys.rotate(keep=False)
+            self._skew_seconds = 0.0
+            return
+        self.keys.put(image.keys)
+        self._issuers |= frozenset(image.issuers)
+        self._skew_seconds = image.skew
+
+    def revocations(self) -> Mapping[str, int]:
+        """Return the revoked ids and sessions, each with a number: that of the oldest is the lowest."""
+        return self._revoked
+
+    def put_revocation(self, name: str, number: int | None) -> None:
+        """Replace the revocation of an id or session, None for none; `settle` has to follow."""
+        self._revoked.pop(name, None)
+        if number is not None:
+            self._revoked[name] = number
+
+    def settle(self) -> None:
+        """Go on from what was put."""
+        self._revoked = dict(sorted(self._revoked.items(), key=lambda each: each[1]))
+        self._forget()
+
+    def _touch(self) -> None:
+        if self.on_touch is not None:
+            self.on_touch()
+
+    def _touch_revoked(self, name: str) -> None:
+        if self.on_touch_revoked is not None:
+            self.on_touch_revoked(name)
 
     # ---- calls
 
@@ -176,7 +239,9 @@ class Authentication:
         """Return the claims of a token that counts. Raises InvalidToken, and Pending where that isn't known yet."""
         if self.provider is not None:
             return self.provider.check(token)
-        return self.tokens.check(token, self._issuers, self.audience)
+        audience = self.settings.audience
+        audiences = frozenset((audience,)) if audience is not None else self._issuers
+        return self.tokens.check(token, self._issuers, audiences)
 
     def accepts(self, token: str) -> bool:
         """Return whether a token is one of a caller of the plane."""

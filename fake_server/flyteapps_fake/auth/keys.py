@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from joserfc import jwt
@@ -34,6 +34,14 @@ class SigningKeys:
     def current(self) -> ECKey:
         """The key that signs."""
         return self._keys[0]
+
+    def all(self) -> tuple[ECKey, ...]:
+        """Return the keys, the newest first; none of them ever changes."""
+        return tuple(self._keys)
+
+    def put(self, keys: Iterable[ECKey]) -> None:
+        """Sign with the first of these keys from now on."""
+        self._keys = list(keys)
 
     def find(self, kid: object) -> ECKey | None:
         """Return the key of that id, or None."""

@@ -136,7 +136,7 @@ class Provider:
         except Exception:  # the library's own, and what a hostile header makes it raise besides
             raise InvalidToken("its signature is wrong") from None
         issuers = frozenset((self.document["issuer"],))
-        check_claims(parts.claims, issuers, self._audience, self._now(), LEEWAY_SECONDS)
+        check_claims(parts.claims, issuers, frozenset((self._audience,)), self._now(), LEEWAY_SECONDS)
         return parts.claims
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from joserfc import jws
 
@@ -42,12 +42,15 @@ def take_apart(token: str) -> Parts:
     return Parts(header, claims)  # pyright: ignore[reportUnknownArgumentType]  # from JSON
 
 
-def check_claims(claims: Mapping[str, Any], issuers: frozenset[str], audience: str, now: float, leeway: float) -> None:
+def check_claims(
+    claims: Mapping[str, Any], issuers: frozenset[str], audiences: frozenset[str], now: float, leeway: float
+) -> None:
     """Check issuer, audience and times, in seconds since 1970. Raises InvalidToken."""
     if claims.get("iss") not in issuers:
         raise InvalidToken("it has another issuer")
     given = claims.get("aud")
-    if audience not in (given if isinstance(given, list) else [given]):
+    named = cast("list[Any]", given) if isinstance(given, list) else [given]
+    if not any(isinstance(each, str) and each in audiences for each in named):
         raise InvalidToken("it is for another audience")
     expires, starts = claims.get("exp"), claims.get("nbf", now)
     for time in (expires, starts):
@@ -81,7 +84,7 @@ class Tokens:
         }
         return self._keys.sign({**standard, **claims}, "at+jwt")
 
-    def check(self, token: str, issuers: frozenset[str], audience: str) -> dict[str, Any]:
+    def check(self, token: str, issuers: frozenset[str], audiences: frozenset[str]) -> dict[str, Any]:
         """Return the claims of a token of this plane. Raises InvalidToken."""
         parts = take_apart(token)
         if parts.header.get("alg") != ALGORITHM or parts.header.get("typ") != "at+jwt":
@@ -96,7 +99,7 @@ class Tokens:
             genuine = False
         if not genuine:
             raise InvalidToken("its signature is wrong")
-        check_claims(parts.claims, issuers, audience, self._now(), 0.0)
+        check_claims(parts.claims, issuers, audiences, self._now(), 0.0)
         return parts.claims
 
 

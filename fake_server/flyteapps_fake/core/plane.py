@@ -17,6 +17,7 @@ from flyteapps_control.durations import nanoseconds as duration_ns
 from flyteapps_control.durations import text_of
 from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1.control_pb2 import AppSelector
+from flyteapps_fake.auth.section_names import KEY_FIELDS
 from flyteapps_fake.control.call_log import Record
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.interceptor import Interceptor
@@ -32,8 +33,10 @@ from flyteapps_fake.core.parts.kept import KeptPlane
 from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.state.keeping import Keeping
 from flyteapps_fake.core.state.saving import Saving, raising
+from flyteapps_fake.core.state.sections import Unread
 from flyteapps_fake.core.state.stored import Stored, add_stored
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.causes import Cause
@@ -72,6 +75,14 @@ def _authentication_of(settings: Settings, timeline: Timeline, dialect: Dialect)
     return made
 
 
+def _add_sections_of(authentication: Authentication | None, changes: Changes) -> None:
+    """Add the sections of authentication: a plane without any keeps those of one that had it."""
+    if authentication is None:
+        changes.sections.add(*(Unread(name, field) for name, field in KEY_FIELDS.items()))
+    else:
+        import_module("flyteapps_fake.auth.stored").add_sections(changes, authentication)
+
+
 class Plane(DrivenPlane, KeptPlane):
     """One control plane in memory. `dialect`: what makes the dialect, if not the one that the settings name."""
 
@@ -91,6 +102,7 @@ class Plane(DrivenPlane, KeptPlane):
         self.stored = Stored()
         """All that services beside AppService store."""
         add_stored(self._timeline.changes, self.stored, self._dialect.secrets)
+        _add_sections_of(self.authentication, self._timeline.changes)
         add_sections(self._timeline.changes, self._interceptor, self._dialect)
         self._keeping = Keeping(self._dialect, self._timeline, self._interceptor, settings.dialect)
         self._saving = Saving(self._timeline, self._keeping)

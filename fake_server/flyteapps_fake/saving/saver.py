@@ -51,10 +51,13 @@ class Saver:
         self._several = False
         """Whether several calls waited for the last batch."""
         self._trouble: StateError | None = None
+        self._sections: set[str] = set()
+        """The sections that were in the directory."""
         self.loaded = self._load(passes)
         """The number of pieces that were in the directory."""
         with plane.locked():
             self._start()
+            self._saving.add(section.name for section in plane.sections if section.name not in self._sections)
             if not batches:
                 self._saving.now = self._save_now
         self._thread = threading.Thread(target=_run, args=(weakref.ref(self), self._wake), daemon=True)
@@ -101,6 +104,7 @@ class Saver:
                 then.MergeFromString(value)
             else:
                 found.append((section, key, value))
+                self._sections.add(section)
         if not then.wall:
             return 0
         try:

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlaneState(_message.Message):
-    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers", "secrets", "tasks", "projects")
+    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers", "secrets", "tasks", "projects", "credentials", "revocations", "refresh_tokens", "authorization_codes", "device_codes")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_BY_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,11 @@ class PlaneState(_message.Message):
     SECRETS_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_CODES_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_CODES_FIELD_NUMBER: _ClassVar[int]
     format: int
     dialect: str
     written_by: str
@@ -43,7 +48,12 @@ class PlaneState(_message.Message):
     secrets: _containers.RepeatedCompositeFieldContainer[StoredMessage]
     tasks: _containers.RepeatedCompositeFieldContainer[StoredMessage]
     projects: _containers.RepeatedCompositeFieldContainer[StoredMessage]
-    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ..., secrets: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., projects: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ...) -> None: ...
+    credentials: Credentials
+    revocations: _containers.RepeatedCompositeFieldContainer[Revocation]
+    refresh_tokens: _containers.RepeatedCompositeFieldContainer[RefreshToken]
+    authorization_codes: _containers.RepeatedCompositeFieldContainer[AuthorizationCode]
+    device_codes: _containers.RepeatedCompositeFieldContainer[DeviceCode]
+    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ..., secrets: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., projects: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., credentials: _Optional[_Union[Credentials, _Mapping]] = ..., revocations: _Optional[_Iterable[_Union[Revocation, _Mapping]]] = ..., refresh_tokens: _Optional[_Iterable[_Union[RefreshToken, _Mapping]]] = ..., authorization_codes: _Optional[_Iterable[_Union[AuthorizationCode, _Mapping]]] = ..., device_codes: _Optional[_Iterable[_Union[DeviceCode, _Mapping]]] = ...) -> None: ...
 
 class PlaneTime(_message.Message):
     __slots__ = ("now", "wall", "scheduled", "seed", "calls")
@@ -108,6 +118,98 @@ class StoredMessage(_message.Message):
     number: int
     value: bytes
     def __init__(self, key: _Optional[_Iterable[str]] = ..., message: _Optional[bytes] = ..., number: _Optional[int] = ..., value: _Optional[bytes] = ...) -> None: ...
+
+class Credentials(_message.Message):
+    __slots__ = ("keys", "issuers", "skew")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    ISSUERS_FIELD_NUMBER: _ClassVar[int]
+    SKEW_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    issuers: _containers.RepeatedScalarFieldContainer[str]
+    skew: float
+    def __init__(self, keys: _Optional[_Iterable[str]] = ..., issuers: _Optional[_Iterable[str]] = ..., skew: _Optional[float] = ...) -> None: ...
+
+class Revocation(_message.Message):
+    __slots__ = ("name", "number")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    number: int
+    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ...) -> None: ...
+
+class Grant(_message.Message):
+    __slots__ = ("client_id", "subject", "scope", "session", "nonce")
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    client_id: str
+    subject: str
+    scope: str
+    session: str
+    nonce: str
+    def __init__(self, client_id: _Optional[str] = ..., subject: _Optional[str] = ..., scope: _Optional[str] = ..., session: _Optional[str] = ..., nonce: _Optional[str] = ...) -> None: ...
+
+class RefreshToken(_message.Message):
+    __slots__ = ("key", "number", "grant", "expires", "used")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    number: int
+    grant: Grant
+    expires: float
+    used: bool
+    def __init__(self, key: _Optional[str] = ..., number: _Optional[int] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., expires: _Optional[float] = ..., used: bool = ...) -> None: ...
+
+class AuthorizationCode(_message.Message):
+    __slots__ = ("key", "number", "grant", "expires", "used", "redirect_uri", "code_challenge", "code_challenge_method")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_URI_FIELD_NUMBER: _ClassVar[int]
+    CODE_CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    CODE_CHALLENGE_METHOD_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    number: int
+    grant: Grant
+    expires: float
+    used: bool
+    redirect_uri: str
+    code_challenge: str
+    code_challenge_method: str
+    def __init__(self, key: _Optional[str] = ..., number: _Optional[int] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., expires: _Optional[float] = ..., used: bool = ..., redirect_uri: _Optional[str] = ..., code_challenge: _Optional[str] = ..., code_challenge_method: _Optional[str] = ...) -> None: ...
+
+class DeviceCode(_message.Message):
+    __slots__ = ("key", "number", "client_id", "scope", "user_code", "expires", "interval", "subject", "denied", "used", "polled")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    USER_CODE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    DENIED_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    POLLED_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    number: int
+    client_id: str
+    scope: str
+    user_code: str
+    expires: float
+    interval: float
+    subject: str
+    denied: bool
+    used: bool
+    polled: float
+    def __init__(self, key: _Optional[str] = ..., number: _Optional[int] = ..., client_id: _Optional[str] = ..., scope: _Optional[str] = ..., user_code: _Optional[str] = ..., expires: _Optional[float] = ..., interval: _Optional[float] = ..., subject: _Optional[str] = ..., denied: bool = ..., used: bool = ..., polled: _Optional[float] = ...) -> None: ...
 
 class DeclaredLoad(_message.Message):
     __slots__ = ("load", "number")

@@ -125,7 +125,7 @@ class AuthorizationCode(AuthorizationCodeGrant):
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
         """Record that the code was used."""
-        authorization_code.used = True
+        self.server.codes.change(authorization_code, used=True)
 
     def authenticate_user(self, authorization_code: Code) -> Grant:
         """Return the grant of the code, which is the user for authlib."""
@@ -157,7 +157,7 @@ class Refresh(RefreshTokenGrant):
 
     def revoke_old_credential(self, refresh_token: Issued) -> None:
         """Record that the token was replaced."""
-        refresh_token.used = True
+        self.server.refresh_tokens.change(refresh_token, used=True)
 
 
 class DeviceGrant(DeviceCodeGrant):
@@ -176,16 +176,16 @@ class DeviceGrant(DeviceCodeGrant):
             return None
         if device.subject is None:
             return None, False
-        device.used = True
+        self.server.devices.change(device, used=True)
         return Grant(device.client_id, device.subject, device.scope, secrets.token_hex(12)), True
 
     def should_slow_down(self, credential: Device) -> bool:
         """Return whether the device polls more often than it was told to."""
         now, last = self.server.now(), credential.polled
-        credential.polled = now
+        self.server.devices.change(credential, polled=now)
         if not self.server.paces or now - last >= credential.interval:
             return False
-        credential.interval += SLOWER_SECONDS
+        self.server.devices.change(credential, interval=credential.interval + SLOWER_SECONDS)
         return True
 
 

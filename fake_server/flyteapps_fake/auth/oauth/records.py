@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, NamedTuple, TypeVar
 
 MAX_RECORDS = 10_000
 """Records of a kind that are kept; the oldest is forgotten for one more."""
 
-R = TypeVar("R")
+R = TypeVar("R", bound="Code | Issued | Device")
 
 
-@dataclass(slots=True)
+class Place(NamedTuple):
+    """The place of a record: its secret text, and its number, by which the oldest are forgotten first."""
+
+    key: str = ""
+    number: int = 0
+
+
+NOWHERE = Place()
+"""The place of a record that isn't kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """The rights that a user gave a client at one login, or that a client has itself. `session`: of all its tokens."""
 
@@ -33,6 +44,7 @@ class Code:
     code_challenge_method: str | None
     expires: float
     used: bool = False
+    place: Place = NOWHERE
 
     def get_redirect_uri(self) -> str | None:
         """Return the redirect URI that the code was requested with."""
@@ -51,6 +63,7 @@ class Issued:
     token_id: str = ""
     expires: float = 0.0
     used: bool = False
+    place: Place = NOWHERE
 
     def get_scope(self) -> str:
         """Return the granted scope."""
@@ -75,6 +88,7 @@ class Device:
     denied: bool = False
     used: bool = False
     polled: float = float("-inf")
+    place: Place = NOWHERE
 
     def get_client_id(self) -> str:
         """Return the id of the client that requested it."""
@@ -106,6 +120,8 @@ class Kept(Generic[R]):
 
     def __init__(self) -> None:
         self._records: dict[str, R] = {}
+        self.on_touch: Callable[[str], None] | None = None
+        """The function that is called with the key of each record that is about to change."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -116,10 +132,55 @@ class Kept(Generic[R]):
 
     def put(self, key: str, record: R) -> None:
         """Keep a record."""
+        last = next(reversed(self._records.values()), None)
+        record.place = Place(key, last.place.number + 1 if last is not None else 1)
+        self._touch(key)
         self._records[key] = record
         if len(self._records) > MAX_RECORDS:
-            del self._records[next(iter(self._records))]
+            oldest = next(iter(self._records))
+            self._touch(oldest)
+            del self._records[oldest]
+
+    def change(self, record: R, **values: Any) -> None:
+        """Set fields of a record."""
+        self._touch(record.place.key)
+        for name, value in values.items():
+            setattr(record, name, value)
 
     def values(self) -> list[R]:
         """Return the records, the oldest first."""
         return list(self._records.values())
+
+    # ---- the pieces of the state
+
+    def keys(self) -> list[str]:
+        """Return the keys of the records."""
+        return list(self._records)
+
+    def image(self, key: str) -> R | None:
+        """Return a copy of a record, which stays as it is; None for none."""
+        found = self._records.get(key)
+        return replace(found) if found is not None else None
+
+    def restore(self, key: str, image: R | None) -> None:
+        """Replace a record by such a copy; `settle` has to follow."""
+        self._records.pop(key, None)
+        if image is not None:
+            self._records[key] = replace(image)
+
+    def settle(self) -> None:
+        """Go on from the records that were restored."""
+        self._records = dict(sorted(self._records.items(), key=lambda each: each[1].place.number))
+
+    def _touch(self, key: str) -> None:
+        if self.on_touch is not None:
+            self.on_touch(key)
+
+
+class Records:
+    """The records of one plane."""
+
+    def __init__(self) -> None:
+        self.codes: Kept[Code] = Kept()
+        self.refresh_tokens: Kept[Issued] = Kept()
+        self.devices: Kept[Device] = Kept()

@@ -120,12 +120,12 @@ class Routes:
         if device is None or device.is_expired():
             return page_answer(message_page("Approve a device", "There is no such code, or it has expired."), 400)
         if request.first("deny"):
-            device.denied = True
+            self._server.devices.change(device, denied=True)
             return page_answer(message_page("Denied", "The device gets no access. You can close this page."))
         if subject not in {each.subject for each in self._authentication.settings.users}:
             return page_answer(message_page("Approve a device", f"There is no user {subject!r}."), 400)
         if device.subject is None and not device.denied:
-            device.subject = subject
+            self._server.devices.change(device, subject=subject)
         return page_answer(message_page("Approved", f"The device acts for {subject}. You can close this page."))
 
     def _device_authorization(self, request: WebRequest) -> WebAnswer:
@@ -133,7 +133,7 @@ class Routes:
         approve = self._authentication.settings.approve
         if approve is not None and answer.status == 200:
             for device in self._server.devices.values()[-1:]:
-                device.subject = approve
+                self._server.devices.change(device, subject=approve)
         return answer
 
     def _revoke(self, request: WebRequest) -> WebAnswer:

@@ -20,7 +20,7 @@ from flyteapps_fake.auth.oauth.grants import (
     Refresh,
     Revocation,
 )
-from flyteapps_fake.auth.oauth.records import Code, Device, Grant, Issued, Kept
+from flyteapps_fake.auth.oauth.records import Device, Grant, Issued
 from flyteapps_fake.auth.oauth.web import Request, WebAnswer, WebRequest
 from flyteapps_fake.auth.principal import known
 from flyteapps_fake.auth.tokens import InvalidToken
@@ -39,9 +39,8 @@ class AuthorizationServer(AuthlibServer):
         self.paces = paces
         self.origin = authentication.issuer
         """The http(s)://host:port of the request that is being answered."""
-        self.codes: Kept[Code] = Kept()
-        self.refresh_tokens: Kept[Issued] = Kept()
-        self.devices: Kept[Device] = Kept()
+        records = authentication.records
+        self.codes, self.refresh_tokens, self.devices = records.codes, records.refresh_tokens, records.devices
         self._clients = {each.client_id: OAuthClient(each, settings) for each in settings.clients}
         id_token = IdToken(self)
         self.register_grant(ClientCredentials)

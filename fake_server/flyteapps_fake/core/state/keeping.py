@@ -132,7 +132,7 @@ class Keeping:
         self._timeline.seed.value = then.seed
         for entry in before:
             if entry not in found:
-                self._changes.replace(entry, None)
+                self._changes.replace(entry, self._changes.sections[entry.section].fresh(entry.key))
         for entry, image in found.items():
             self._changes.replace(entry, image)
         self.set_time(then, passes=passes, loaded=True)

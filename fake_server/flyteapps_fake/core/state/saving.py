@@ -7,7 +7,7 @@ answer that shows or makes a change waits for its batch; so do the messages of s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from flyteapps_control.v1.state_pb2 import PlaneTime
@@ -90,6 +90,12 @@ class Saving:
         self._changes.save(begin)
         self._safe_mark = self._changes.mark()
         self._safe_time = self._keeping.time()
+
+    def add(self, sections: Iterable[str]) -> None:
+        """Save all pieces of these sections, of which nothing is saved yet."""
+        for name in sections:
+            for key in self._changes.sections[name].keys():  # noqa: SIM118  # no mapping
+                self._changes.touch(name, key)
 
     def stop(self, refusal: RpcError) -> None:
         """Save nothing from now on, and refuse all changes; what waits goes on, unless it couldn't be saved."""

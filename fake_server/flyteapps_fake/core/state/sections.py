@@ -67,6 +67,43 @@ class Section(ABC):
         return [key for key in self.keys() if self.project_of(key) == project]
 
 
+class Unread(Section):
+    """The pieces of a section that a plane doesn't use, as its settings say: they are kept as they are.
+
+    `key_field`: has the key of a piece, "" where there is just one.
+    """
+
+    def __init__(self, name: str, key_field: str) -> None:
+        self.name = name  # type: ignore[misc]  # there is one for each such section
+        self._key_field = key_field
+        self._pieces: dict[str, Message] = {}
+
+    def keys(self) -> Iterable[str]:
+        return list(self._pieces)
+
+    def image(self, key: str) -> Message | None:
+        return self._pieces.get(key)
+
+    def put(self, key: str, image: Message | None) -> None:
+        self._pieces.pop(key, None)
+        if image is not None:
+            self._pieces[key] = image
+
+    def fresh(self, key: str) -> Message | None:
+        return self._pieces.get(key)
+
+    def encode(self, key: str, image: Message) -> Message:
+        return image
+
+    def decode(self, message: Message) -> tuple[str, Message]:
+        kept = type(message)()
+        kept.CopyFrom(message)
+        return getattr(message, self._key_field) if self._key_field else "", kept
+
+    def stored_key(self, key: str) -> bytes:
+        return key.encode()
+
+
 class Sections:
     """All sections of a plane, by name."""
 

@@ -66,8 +66,18 @@ class AuthorizationHandler:
         if (request.method, request.path) == ("POST", TOKEN_PATH):
             answer = await self._token(exchange, request, metadata)
         else:
-            answer = self._plane.run(lambda: self._routes.answer(request))
+            answer = await self._answer(request)
         await self._send(exchange, answer)
+
+    async def _answer(self, request: WebRequest) -> WebAnswer:
+        """Answer a request, once what it has changed is safe."""
+        try:
+            return self._plane.safely(lambda: self._plane.run(lambda: self._routes.answer(request)))
+        except Postponed as postponed:
+            answer: WebAnswer = await outcome(postponed, None)
+            return answer
+        except RpcError as error:
+            return error_answer(HTTP_STATUS[error.code], "temporarily_unavailable", error.message)
 
     async def _token(self, exchange: Exchange, request: WebRequest, metadata: HttpMetadata) -> WebAnswer:
         """Answer a request for tokens, with its faults. Raises RpcError for those that are answered in HTTP."""
