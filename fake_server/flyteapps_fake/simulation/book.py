@@ -213,8 +213,8 @@ class ScenarioBook:
         return Added(found, self._sizes[name]) if found is not None else None
 
     def added_names(self) -> list[str]:
-        """Return the names of the scenarios that were added."""
-        return [*self._added]
+        """Return the names of the scenarios that were added, in order."""
+        return sorted(self._added)
 
     def put(self, name: str, added: Added | None) -> None:
         """Replace a scenario that was added."""
