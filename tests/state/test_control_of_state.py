@@ -317,3 +317,29 @@ def test_apps_in_yaml_are_loaded_too(control: Control, plane: FakeControlPlane, 
     ) as refused:
         control.load(file)
     assert refused.value.code == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
+def test_all_of_it_is_saved_in_a_directory(dialect: Any, tmp_path: Path) -> None:
+    """A plane that keeps its state in a directory has there what was loaded, and no more what was reset."""
+    directory, apps, state = tmp_path / "state", tmp_path / "apps.yaml", tmp_path / "state.json"
+    apps.write_text("apps:\n- {name: hello, project: demo, image: i}\n- {name: other, image: i}\n")
+
+    def again() -> FakeControlPlane:
+        return FakeControlPlane(state=directory, dialect=dialect, clock="manual")
+
+    with again() as plane:
+        plane.load(apps)
+        plane.export(state)
+    with again() as plane:
+        assert (plane.count(), plane.reset(project="demo")) == (2, 1)
+    with again() as plane:
+        assert plane.projects() == {"flytesnacks"}
+        plane.snapshot("base")
+        plane.load(state)
+    with again() as plane:
+        assert plane.projects() == {"demo", "flytesnacks"}
+        plane.snapshot("base")
+        plane.reset()
+    with again() as plane:
+        assert (plane.count(), plane.control.snapshots.list()) == (0, [])

@@ -8,7 +8,7 @@ from flyteapps_fake.control.state import resets
 from flyteapps_fake.control.state.transfers import Exports, Loads
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
-from flyteapps_fake.seeding.files import document_text, load_file
+from flyteapps_fake.seeding import files
 
 SEED_OF_ALL = "seed: it is that of the whole plane: reset it without project, domain and app"
 
@@ -73,7 +73,7 @@ class StateService:
 
     def export(self, request: pb.ExportStateRequest) -> pb.ExportStateResponse:
         """Return a part of the state. Raises RpcError."""
-        name = request.id or self._exports.begin(document_text(self._plane.document()))
+        name = request.id or self._exports.begin(files.document_text(self._plane.document()))
         part, size = self._exports.part(name, request.offset)
         return pb.ExportStateResponse(id=name, part=part, size=size)
 
@@ -83,6 +83,6 @@ class StateService:
         if content is None:
             return pb.LoadStateResponse(id=name)
         try:
-            return pb.LoadStateResponse(apps=load_file(self._plane, content, request.name or "file"))
+            return pb.LoadStateResponse(apps=files.load_file(self._plane, content, request.name or "file"))
         except ValueError as error:
             raise RpcError(Code.INVALID_ARGUMENT, str(error)) from None
