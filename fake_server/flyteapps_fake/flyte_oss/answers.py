@@ -60,7 +60,9 @@ class Answers:
         timeline.handle(CACHE_EXPIRY, self._expire, reason, lambda key: AppName(*key[1:]), changes=False)
 
     def store(self, key: CacheKey, encoded: bytes) -> None:
-        """Cache an answer from now on."""
+        """Cache an answer from now on, unless nothing can be changed."""
+        if self._changes.refusal is not None:
+            return
         self._touch(key)
         self.encoded[key] = encoded
         self._bytes += len(encoded)

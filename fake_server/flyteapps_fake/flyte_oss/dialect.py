@@ -172,6 +172,10 @@ class FlyteOss(Dialect):
         key = key_of_timer(owner)
         return Entry(FLYTE_OSS_ANSWERS, key) if key is not None else None
 
+    def entry_of_get(self, call: Call[Any]) -> Entry | None:
+        """Return the place of the service that a Get shows: a cached answer shows it as it was earlier."""
+        return Entry(FLYTE_OSS_SERVICES, resource_name(call.request.app_id))
+
     def restored(self, entries: Sequence[Entry]) -> None:
         """Go on from another state, in which these pieces differ."""
         if self._cluster.history is not None:
