@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from innards import sections_of
 from plane.api import STOP, app_id, new_app
 
+from flyteapps_control.selection import AppGlobs
+from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
@@ -175,7 +177,9 @@ def future(plane: FakeControlPlane) -> list[object]:
         seen.append([drained(stream) for stream in streams])
     for stream in streams:
         stream.close()
-    return [*seen, *(run(plane, each) for each in looks), state(plane)]
+    with plane.scenario_book() as book:
+        chosen = [each._replace(scenario=None) for each in book.given.of(AppGlobs(AppSelector()))]
+    return [*seen, *(run(plane, each) for each in looks), chosen, state(plane)]
 
 
 def reloaded(plane: FakeControlPlane, form: str) -> None:
@@ -217,6 +221,7 @@ states: st.SearchStrategy[Operation] = st.one_of(
     st.tuples(st.just("restore"), slots),
     st.tuples(st.just("drop"), slots),
     st.tuples(st.just("reload"), st.sampled_from(("bytes", "json"))),
+    st.just(("move",)),
     st.just(("reset",)),
 )
 rounds = st.tuples(
@@ -256,6 +261,11 @@ class Twins:
                 before = state(plane)
                 reloaded(plane, form)
                 assert state(plane) == before
+            case ("move",):
+                other = new_plane(seed=8)
+                other.load_document(copied(plane.document(), "bytes"))
+                plane.close()
+                self.plane, self.snapshots = other, {}
             case ("reset",):
                 plane.reset_state()
                 self.history = []
@@ -311,6 +321,7 @@ CASES: dict[str, tuple[Sequence[Operation], Sequence[Operation]]] = {
         [("create", "Demo", "proj", "crash-loop", "img:2", (0, 3), False)],
     ),
     "a report": ([("create", *_app())], [("advance", 0.06)]),
+    "a report that that of the routes follows": ([("create", *_app())], [("advance", 0.6)]),
     "the report of the routes": ([("create", *_app()), ("advance", 1.05)], [("advance", 1.0)]),
     "a failure": ([("create", *_app("rounds")), ("advance", 0.9)], [("advance", 5.0)]),
     "lines": ([("create", *_app("rounds")), ("advance", 1.2)], [("advance", 7.0), ("tail", *DEMO)]),
@@ -346,7 +357,9 @@ CASES: dict[str, tuple[Sequence[Operation], Sequence[Operation]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("back", [("restore", "a"), ("reload", "json")], ids=["snapshot", "document"])
+@pytest.mark.parametrize(
+    "back", [("restore", "a"), ("reload", "json"), ("move",)], ids=["snapshot", "document", "plane"]
+)
 def test_each_piece_comes_back(case: str, back: Operation) -> None:
     """What happens after a snapshot leaves nothing once the plane has returned; a document holds all of it."""
     before, meanwhile = CASES[case]

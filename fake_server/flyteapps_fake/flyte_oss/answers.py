@@ -63,10 +63,9 @@ class Answers:
         """Cache an answer from now on, unless nothing can be changed."""
         if self._changes.refusal is not None:
             return
-        self._touch(key)
+        self._timers.schedule(self._timeline.clock.now() + CACHE_LIFETIME_NS, key, CACHE_EXPIRY)
         self.encoded[key] = encoded
         self._bytes += len(encoded)
-        self._timers.schedule(self._timeline.clock.now() + CACHE_LIFETIME_NS, key, CACHE_EXPIRY)
         while self._bytes > MAX_CACHED_BYTES and len(self.encoded) > 1:
             oldest = self._oldest()
             self._drop(oldest)
