@@ -56,7 +56,8 @@ class Reading:
             rows = self._connection.execute(f"PRAGMA integrity_check({MAX_PROBLEMS})").fetchall()
         except sqlite3.Error as error:
             return [*problems, f"{DATABASE}: {error}"]
-        return [*problems, *(f"{DATABASE}: {text}" for (text,) in rows if text != "ok")]
+        lines = [line for (text,) in rows for line in text.split("\n") if line != "ok" and not line.startswith("***")]
+        return [*problems, *(f"{DATABASE}: {line}" for line in lines)]
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, in no promised order.

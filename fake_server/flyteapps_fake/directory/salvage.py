@@ -68,8 +68,9 @@ class Salvage:
             start = number
             try:
                 for found, *row in self._connection.execute(query, (number,)):
-                    yield tuple(row)
-                    number = found + 1
+                    if found >= number:  # a damaged tree may lead back
+                        yield tuple(row)
+                        number = found + 1
                 return
             except sqlite3.Error as error:
                 self._note(str(error))

@@ -8,7 +8,8 @@ https://www.sqlite.org/pragma.html#pragma_synchronous, `os_unix.c`):
 - The first reading after a crash takes the log up to its last whole transaction; the rest is overwritten.
 - A checkpoint synchronizes the log, copies its pages into `state.db`, synchronizes that, and only then begins the log
   anew. An error in it is no error of the commit: the log grows until a later one works.
-- A commit that fails leaves the state as it was, and the connection usable.
+- A commit that fails leaves the state as it was, and the connection usable. Where only its synchronization failed, the
+  transaction is in the log until the next one overwrites it: after a kill before that one it would be there.
 
 Not by SQLite: the directory is synchronized after `state.db` was made, the entries have checksums (`database.py`), a
 log that is damaged before its end is no cut one (`write_ahead_log.py`), one process has the directory (`lock.py`),

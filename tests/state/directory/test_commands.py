@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 from google.protobuf.json_format import Parse
 
+from flyteapps import Client, new_app
 from flyteapps_control.v1.state_pb2 import DeletedIds, PlaneState, PlaneTime
+from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.cli.state.main import main
 
 from .stores import Content, content, copied, filled, listing, opened
@@ -283,6 +285,19 @@ def test_export(run: Run, path: Path) -> None:
     assert run("export", path).out == output.read_text()
     ran = run("export", path, "-o", path / "none" / "out.json")
     assert (ran.status, "No such file or directory" in ran.err) == (2, True)
+
+
+def test_export_of_a_plane(run: Run, path: Path) -> None:
+    """An app of a plane that kept its state is there in another one that starts from the document."""
+    output = path.with_name("out.json")
+    with FakeControlPlane(state=path) as plane:
+        client = Client(transport=plane.transport(), project="demo", domain="development")
+        client.apps.create(new_app("hello", image="example.org/hello:1"))
+        assert run("export", path, "-o", output).status == 0
+    with FakeControlPlane() as plane:
+        assert plane.load(output) == 1
+        client = Client(transport=plane.transport(), project="demo", domain="development")
+        assert [app.name for app in client.apps.listall()] == ["hello"]
 
 
 def test_export_of_a_damaged_directory(run: Run, path: Path) -> None:
