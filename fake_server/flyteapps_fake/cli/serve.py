@@ -16,7 +16,8 @@ from flyteapps_fake.cli.banner import Banner, auth_lines
 from flyteapps_fake.cli.option_groups import GroupedCommand
 from flyteapps_fake.cli.options import GROUPS, ServeOptions
 from flyteapps_fake.cli.output import keep_standard_files, warn, write_line
-from flyteapps_fake.cli.startup import StartupError
+from flyteapps_fake.cli.startup import InvalidFile, StartupError
+from flyteapps_fake.directory.errors import StateError
 from flyteapps_fake.servers.addresses import taken_port
 from flyteapps_fake.servers.listener import AddressTaken, raise_file_limit
 from flyteapps_fake.servers.loading import without_collection
@@ -86,6 +87,8 @@ def run(options: ServeOptions) -> int:
         return INTERRUPTED
     except AddressTaken as taken:
         raise StartupError(taken_port(taken, "--port", addresses)) from None
+    except StateError as error:
+        raise InvalidFile(f"--state {error}") from None
     except Exception as error:
         raise StartupError(f"the server did not start: {error}") from None
 

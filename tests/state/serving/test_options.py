@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from flyteapps_control.v1.state_pb2 import PlaneTime
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.cli import serve_state
 from flyteapps_fake.cli.serve import serve
 from flyteapps_fake.directory.files import DATABASE
 from flyteapps_fake.directory.state_directory import StateDirectory
+from flyteapps_fake.saving.saver import TIME
+from serving.conftest import EACH_KIND
 from serving.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +76,18 @@ def test_a_damaged_state(tmp_path: Path) -> None:
     assert f"`flyteapps state repair {path}`" in refused("--state", str(path))
     with ServerProcess("--state", str(path), "--fresh", "--server", "portable") as server:
         assert "what was there is in state.before-fresh-" in server.output
+
+
+@pytest.mark.parametrize("kind", EACH_KIND)
+def test_a_state_that_no_plane_takes(tmp_path: Path, kind: str) -> None:
+    """A whole directory with a piece that this version can't read is refused by whatever process has the plane."""
+    with StateDirectory.open(tmp_path / "state", dialect="standard", sync="never") as directory:
+        directory.write([(TIME, b"", PlaneTime(wall=1).SerializeToString()), ("rockets", b"", b"")], 1)
+    command = [sys.executable, "-m", "flyteapps_fake.cli.serve", "--port", "0", "--console-port", "0"]
+    command += ["--server", kind, "--state", str(tmp_path / "state")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert "state: the state is damaged: " in ended.stderr and "rockets" in ended.stderr
 
 
 @pytest.mark.parametrize("more", [(), ("--fresh",)])
