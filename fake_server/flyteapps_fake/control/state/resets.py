@@ -7,12 +7,10 @@ from flyteapps_fake.core.plane import Plane
 
 
 def reset_plane(plane: Plane, seed: int | None) -> int:
-    """Make a plane as new, but for its snapshots and keys; return how many apps it had. `seed`: from now on."""
+    """Make a plane as new, but for its snapshots and logins; return how many apps it had. `seed`: from now on."""
     with plane.locked():
         removed = plane.count()
         plane.reset_state(seed=seed)
-        if (authentication := plane.authentication) is not None:
-            authentication.skew(0)
         return removed
 
 
