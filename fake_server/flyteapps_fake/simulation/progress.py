@@ -6,7 +6,7 @@ Its state is indices and counters alone, so that it can be written out and read 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flyteapps_control.durations import UNITS
 from flyteapps_fake.simulation.scenarios import Branch, Choice, Loop, Size, Step, Steps
@@ -67,7 +67,7 @@ class Progress:
 
     def copied(self) -> Progress:
         """Return a progress that goes on from here by itself."""
-        return Progress(self.steps, [replace(frame) for frame in self.frames], self.draws)
+        return Progress(self.steps, [Frame(each.index, each.round, each.branch) for each in self.frames], self.draws)
 
     def loops(self) -> Iterator[Loop]:
         """Yield the loops that the app is inside of, the outermost first."""

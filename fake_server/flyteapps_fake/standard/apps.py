@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, Spec, Status
 
@@ -110,14 +109,6 @@ class AppRecord:
             self.created_at = from_timestamp(draft.status.created_at)
             self.updated_at = self.created_at if old is None else from_timestamp(draft.status.last_updated_at)
             self.wanted = wanted_by(draft.sent.spec)
-
-    @classmethod
-    def of_fields(cls, fields: Mapping[str, Any]) -> AppRecord:
-        """Return a record of these values of its fields, all of them."""
-        record = cls.__new__(cls)
-        for name in cls.__slots__:
-            setattr(record, name, fields[name])
-        return record
 
     @property
     def encoded(self) -> bytes:

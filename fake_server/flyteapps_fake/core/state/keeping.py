@@ -11,6 +11,7 @@ from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.state.document import FORMAT, check_head, document_of, pieces
+from flyteapps_fake.core.state.garbage import uncollected
 from flyteapps_fake.core.state.marks import Mark
 from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.time.timeline import Timeline
@@ -100,6 +101,7 @@ class Keeping:
         self.settled(gone)
         return len(gone)
 
+    @uncollected()
     def document(self) -> PlaneState:
         """Return the document of the plane's state."""
         head = PlaneState(format=FORMAT, dialect=self._name, written_by=written_by(), time=self.time())
@@ -113,6 +115,7 @@ class Keeping:
         check_head(document, self._name)
         return self.take_pieces(pieces(document, self._changes.sections), document.time, passes=passes)
 
+    @uncollected()
     def take_pieces(
         self,
         given: Iterable[tuple[str, Hashable, Any]],

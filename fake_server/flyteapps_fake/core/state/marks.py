@@ -71,7 +71,7 @@ class Marks:
         passed: Mark | None = None
         for each in reversed(path):
             images, each.images = each.images, {}
-            before = {entry: self._image(entry) for entry in images}
+            before = {entry: self._image(entry) for entry in images} if passed is not None else {}
             for entry in removed_first(images):
                 self._put(entry, images[entry])
                 changed[entry] = None
@@ -87,7 +87,10 @@ class Marks:
 
 def removed_first(images: Images) -> list[Entry]:
     """Return the places of pieces that are to be replaced: first those that become free for others."""
-    return sorted(images, key=lambda entry: images[entry] is not None)
+    return [
+        *(entry for entry, image in images.items() if image is None),
+        *(entry for entry, image in images.items() if image is not None),
+    ]
 
 
 def _hang(mark: Mark, parent: Mark) -> None:

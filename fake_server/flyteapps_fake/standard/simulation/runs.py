@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, MaterializedInputs
 
@@ -50,7 +50,23 @@ class Run:
 
     def copied(self) -> Run:
         """Return a run that goes on from here by itself."""
-        return replace(self, progress=self.progress.copied())
+        return Run(
+            self.key,
+            self.revision,
+            self.incarnation,
+            self.bounds,
+            self.seed,
+            self.progress.copied(),
+            self.materialized,
+            self.written,
+            self.reason,
+            self.counter,
+            self.drawn,
+            self.requested_at,
+            self.loaded,
+            self.fresh,
+            self.reached,
+        )
 
     def is_of(self, record: AppRecord) -> bool:
         """Return whether the run is of that revision of the app."""

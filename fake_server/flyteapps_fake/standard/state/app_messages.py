@@ -92,28 +92,7 @@ def app_image(message: pb.StandardApp, seed: Seed) -> tuple[AppKey, AppImage]:
     key = AppKey(message.org, message.project, message.domain, message.name).interned()
     if not all(key):
         raise ValueError("an app has no org, project, domain or name")
-    record = AppRecord.of_fields(
-        {
-            "key": key,
-            "incarnation": message.incarnation,
-            "front": message.app,
-            "status_bytes": message.status,
-            "history": History(message.conditions, message.condition_count, message.last_condition_bytes),
-            "status": message.deployment_status,
-            "substate": message.substate,
-            "counter": message.counter,
-            "changed_at": message.changed_at,
-            "deployment": message.deployment,
-            "desired_state": message.desired_state,
-            "revision": message.revision,
-            "created_at": message.created_at,
-            "updated_at": message.updated_at,
-            "cluster": sys.intern(message.cluster),
-            "lease": message.lease,
-            "replicas": message.replicas,
-            "wanted": (sys.intern(message.wanted_kind), sys.intern(message.wanted_name)),
-        }
-    )
+    record = _record(message, key)
     hosts = AppHosts(tuple(message.hosts.hosts), message.hosts.subdomain, message.hosts.port)
     lives = None
     if message.HasField("replica_history"):
@@ -126,6 +105,29 @@ def app_image(message: pb.StandardApp, seed: Seed) -> tuple[AppKey, AppImage]:
         message.played_cluster,
     )
     return key, AppImage(record, hosts, lives, tuple(_timer(key, each) for each in message.timers), simulated)
+
+
+def _record(message: pb.StandardApp, key: AppKey) -> AppRecord:
+    record = AppRecord.__new__(AppRecord)  # a field at a time: a plane may have many apps
+    record.key = key
+    record.incarnation = message.incarnation
+    record.front = message.app
+    record.status_bytes = message.status
+    record.history = History(message.conditions, message.condition_count, message.last_condition_bytes)
+    record.status = message.deployment_status
+    record.substate = message.substate
+    record.counter = message.counter
+    record.changed_at = message.changed_at
+    record.deployment = message.deployment
+    record.desired_state = message.desired_state
+    record.revision = message.revision
+    record.created_at = message.created_at
+    record.updated_at = message.updated_at
+    record.cluster = sys.intern(message.cluster)
+    record.lease = message.lease
+    record.replicas = message.replicas
+    record.wanted = sys.intern(message.wanted_kind), sys.intern(message.wanted_name)
+    return record
 
 
 def _life_message(life: Life) -> pb.ReplicaLife:
