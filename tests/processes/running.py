@@ -76,9 +76,9 @@ def script(text: str, *arguments: str) -> list[str]:
 class Apps:
     """A plane that runs apps quickly, and its client. All of its processes, and its directory, are gone at the end."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, state: Path | None = None, **settings: Any) -> None:
         processes = {"retry_seconds": 0.02, "stop_seconds": 5.0, **settings}
-        self.plane = FakeControlPlane(data_plane="processes", processes=processes)
+        self.plane = FakeControlPlane(data_plane="processes", processes=processes, state=state)
         self.client = Client(transport=self.plane.transport(), project="p", domain="d")
 
     def __enter__(self) -> Self:

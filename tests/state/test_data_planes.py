@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flyteidl2.app.app_definition_pb2 import Status
-from processes.running import SERVE, Apps, body, script
+from processes.running import SERVE, Apps, body, script, until
 
-from flyteapps import Client, new_app
+from flyteapps import Client, DeploymentStatus, new_app
+from flyteapps.client import App
+from flyteapps.errors import Error
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.directory.errors import DiskFull
+from flyteapps_fake.directory.state_directory import StateDirectory
+from flyteapps_fake.processes import running_app
+from flyteapps_fake.saving import saver
 
 HTTP_PORT = 8080
 WEB = f"web-{os.getpid()}"
@@ -120,3 +129,47 @@ def test_a_restored_app_is_started_anew(apps: Apps) -> None:
     assert body(apps.client.apps.get(WEB).watch()) == b"one"
     apps.plane.restore_snapshot("one")
     assert body(apps.client.apps.get(WEB).watch()) == b"one"
+
+
+def test_a_kept_state(tmp_path: Path) -> None:
+    """A plane in process goes on from its directory: its apps run anew, in a directory below."""
+    with running(tmp_path) as apps:
+        endpoint = apps.started(WEB).endpoint
+    with running(tmp_path) as apps:
+        web = apps.client.apps.get(WEB).watch()
+        assert web.endpoint == endpoint and body(web) == b"ok"
+        assert apps.data_plane.directories.root == tmp_path / "state" / "apps"
+
+
+def test_reports_wait_for_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that ends while no change can be saved is started again, and what it does is reported afterwards."""
+    monkeypatch.setattr(running_app, "LONG_SECONDS", 0.05)
+    monkeypatch.setattr(saver, "RETRY_SECONDS", 0.05)
+    write = StateDirectory.write
+    with running(tmp_path) as apps:
+        apps.started(WEB)
+        pid = apps.pid(WEB)
+
+        def fails(self: StateDirectory, *_: Any) -> None:
+            raise DiskFull(self.path, "planted")
+
+        monkeypatch.setattr(StateDirectory, "write", fails)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: apps.replica(WEB).program is not None and apps.replica(WEB).is_ready and apps.pid(WEB) != pid)
+        monkeypatch.setattr(StateDirectory, "write", write)
+        apps.reaches("ACTIVE", WEB, substate="RUNNING")
+        stopped = until(lambda: stops(apps))
+        assert stopped.deployment_status == DeploymentStatus.STOPPED
+
+
+def running(tmp_path: Path) -> Apps:
+    """Return a plane that runs apps, and keeps its state."""
+    return Apps(state=tmp_path / "state")
+
+
+def stops(apps: Apps) -> App | None:
+    """Return the app, stopped, once the plane takes changes again."""
+    try:
+        return apps.client.apps.get(WEB).deactivate(wait=True)
+    except Error:
+        return None
