@@ -7,7 +7,9 @@ import signal
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
+from auth.support import user_info
 from processes.running import SERVE, get, script, until
 
 from flyteapps import Client, DeploymentStatus, new_app
@@ -95,6 +97,23 @@ def test_a_watch_goes_on(kind: str, tmp_path: Path) -> None:
             with serve(kind, tmp_path / "state", "--port", port, "--console-port", console):
                 waiting.join(60)
             assert [each.deployment_status for each in found] == [DeploymentStatus.ACTIVE]
+
+
+def test_tokens_are_still_valid(kind: str, tmp_path: Path) -> None:
+    """A token that was issued before a restart is accepted after it."""
+    path = tmp_path / "auth.yaml"
+    path.write_text("clients: [{client_id: ci, secret: s3cret}]\n")
+    with serve(kind, tmp_path / "state", "--auth", str(path)) as server:
+        port = str(server.port)
+        with httpx.Client(base_url=server.address, trust_env=False) as http:
+            fields = {"grant_type": "client_credentials"}
+            token = http.post("/oauth2/token", data=fields, auth=("ci", "s3cret")).json()["access_token"]
+        server.stop(signal.SIGKILL)
+    with (
+        serve(kind, tmp_path / "state", "--auth", str(path), "--port", port) as server,
+        httpx.Client(base_url=server.address, trust_env=False) as http,
+    ):
+        assert user_info(http, token).json()["subject"] == "ci"
 
 
 def test_a_fresh_start(kind: str, tmp_path: Path) -> None:
