@@ -147,6 +147,10 @@ def run(plane: FakeControlPlane, operation: Operation) -> Answer:
             return read(plane, TAIL_LOGS, logs_rpc.TailLogsRequest(app_id=app_id(name, project=where)))
         case "ask", name, where:
             return plane.ask(f"{name}-{where}-dev.{plane.settings.base_domain}")
+        case "load", amount, name:
+            return plane.loads.set(amount, app=name)
+        case "use", scenario, name:
+            return plane.scenarios.use(scenario, app=name, times=1).id
         case "advance", seconds:
             plane.advance(seconds)
             return None
@@ -212,6 +216,8 @@ operations: st.SearchStrategy[Operation] = st.one_of(
     ids.map(lambda app: ("delete", *app)),
     st.tuples(st.sampled_from(("get", "get", "ask", "watch", "tail")), ids).map(lambda each: (each[0], *each[1])),
     st.tuples(st.just("list"), st.integers(0, 2)),
+    st.tuples(st.just("load"), st.sampled_from(("0", "2concurrent", "9rps")), st.sampled_from(("demo", "*"))),
+    st.tuples(st.just("use"), st.sampled_from(("crash-loop", "rounds")), st.sampled_from(("demo", "*"))),
     st.tuples(st.just("advance"), st.sampled_from((0.0, 0.001, 0.0485, 0.3, 1.0, 7.0, 31.0, 1_000.0))),
     st.tuples(st.just("advance"), st.sampled_from((0.3, 0.6, 2.0))),
 )
@@ -331,6 +337,15 @@ CASES: dict[str, tuple[Sequence[Operation], Sequence[Operation]]] = {
     "a request to an app that sleeps": (SLEEPING, [("ask", *DEMO)]),
     "an app that has gone to sleep": ([("create", *_app()), ("advance", 5.0)], [("advance", 2_000.0)]),
     "more pods": ([("create", *_app("busy", (1, 4))), ("advance", 5.0)], [("advance", 600.0)]),
+    "a load": ([("create", *_app()), ("advance", 5.0)], [("load", "3concurrent", "demo"), ("advance", 1.2)]),
+    "a load that goes": (
+        [("create", *_app()), ("load", "3concurrent", "demo"), ("advance", 9.0)],
+        [("load", "0", "*"), ("advance", 2_000.0)],
+    ),
+    "a scenario that is used up": (
+        [("create", *_app()), ("use", "rounds", "demo")],
+        [("update", *_app(image="img:2")), ("advance", 1.0)],
+    ),
     "a stop": ([("create", *_app()), ("advance", 5.0)], [("update", *_app()[:-1], True)]),
     "the report of a stop": (
         [("create", *_app()), ("advance", 5.0), ("update", *_app()[:-1], True)],
