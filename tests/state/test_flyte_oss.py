@@ -376,7 +376,7 @@ CASES: dict[str, tuple[Sequence[Operation], Sequence[Operation]]] = {
     "back", [("restore", "a"), ("reload", "json"), ("move",)], ids=["snapshot", "document", "plane"]
 )
 def test_each_piece_comes_back(case: str, back: Operation) -> None:
-    """What happens after a snapshot leaves nothing once the plane has returned; a document holds all of it."""
+    """A plane that has returned shows nothing of what came after the snapshot; a document holds all of it."""
     before, meanwhile = CASES[case]
     with patch.object(answers, "MAX_CACHED_BYTES", ANSWERS_BYTES), new_plane() as plane:
         twins = Twins(plane)

@@ -61,16 +61,14 @@ class Subscription(OpenStream):
         self._waiting_bytes = 0
 
     def _next(self) -> bytes | None:
-        if (self._snapshot or self._since) and not self._changes.is_safe(self._opened_in, self):
-            return None
-        if self._snapshot:
-            return event_of(CREATE_EVENT, self._snapshot.popleft()())
-        if self._since:
-            return self._since.popleft()
+        if self._snapshot or self._since:
+            if self._opened_in and not self._changes.is_safe(self._opened_in, self):
+                return None
+            return event_of(CREATE_EVENT, self._snapshot.popleft()()) if self._snapshot else self._since.popleft()
         if not self._queue:
             return None
         event, cause, batch = self._queue[0]
-        if not self._changes.is_safe(batch, self):
+        if batch and not self._changes.is_safe(batch, self):
             return None
         self._queue.popleft()
         self.cause = cause
@@ -91,9 +89,9 @@ class Subscription(OpenStream):
         fits = not self._queue or self._waiting_bytes + len(event) <= MAX_WAITING_BYTES
         if fits and len(self._queue) < self._buffer:
             self._waiting_bytes += len(event)
-            batch = self._changes.shown_batch
+            batch = self._changes.shown_batch if self._changes.saves else 0
             self._queue.append((event, cause, batch))
-            if self._changes.is_safe(batch, self):
+            if not batch or self._changes.is_safe(batch, self):
                 self.notify()
 
 
