@@ -349,7 +349,7 @@ def test_a_delayed_call_is_saved_before_it_is_answered(disk: Disk, tmp_path: Pat
 
 
 def test_a_plane_that_closes_with_a_full_disk_acknowledges_nothing(disk: Disk, tmp_path: Path) -> None:
-    """What waits as the plane is closed is refused where it can't be saved, and saved where it can."""
+    """A call that waits as the plane is closed is refused where it can't be saved, and saved where it can."""
     for error in (None, FULL):
         path = tmp_path / str(error is None)
         path.mkdir()
