@@ -13,7 +13,6 @@ from typing import Any
 
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.access.host_check import HostCheck
-from flyteapps_fake.http.builtin.upload_files import UploadFiles
 from flyteapps_fake.http.builtin.uploads import Uploads
 from flyteapps_fake.http.endpoints import Endpoint
 from flyteapps_fake.http.exchange import Exchange, Handler
@@ -40,7 +39,7 @@ class Front:
         self.options = options
         self.is_abandoned = False
         """Whether the process that started the server was killed, so that this one should end soon."""
-        self.uploads = Uploads(files=UploadFiles(options.uploads) if options.uploads is not None else None)
+        self.uploads = Uploads(files=options.uploads)
         self.endpoints: dict[str, Endpoint] = table(plane, self.uploads, options.control)
         self.request_limits = plane.request_limits
         self.timeouts = RequestTimeouts(options.limits.request_seconds, self.request_limits.request_bytes)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from flyteapps_fake.http.access.host_policy import HostPolicy
+from flyteapps_fake.http.builtin.upload_files import UploadFiles
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.page import Page
 
@@ -31,7 +31,7 @@ class FrontOptions:
 
     `server`: whose `receive` the streams read. `host_policy`: the hosts and origins that are answered. `control`:
     whether the control API is served. `page`: makes the pages for requests that are no RPCs, of the front.
-    `uploads`: the directory in which uploaded files are kept, None to drop them.
+    `uploads`: the uploaded files that are kept, None to drop them.
     `on_startup`, `on_shutdown`: run on the loop, before the first and after the last request, with the front.
     """
 
@@ -42,6 +42,6 @@ class FrontOptions:
     control: bool = True
     access_log: Callable[[AccessLine], None] | None = None
     page: Callable[[Any], Page] | None = None
-    uploads: Path | None = None
+    uploads: UploadFiles | None = None
     on_startup: Callable[[Any], Awaitable[None]] | None = None
     on_shutdown: Callable[[Any], Awaitable[None]] | None = None

@@ -19,6 +19,7 @@ from flyteapps_fake.core.dialect import Notice
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.http.access.host_policy import HostPolicy
+from flyteapps_fake.http.builtin.upload_files import upload_files
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.options import AccessLine, FrontOptions, Server
@@ -121,7 +122,7 @@ def assemble(
             control=config.control_api,
             access_log=log,
             page=pages,
-            uploads=data_plane.directories.uploads if data_plane is not None else None,
+            uploads=upload_files(plane.settings, data_plane.directories.uploads if data_plane is not None else None),
             on_startup=on_startup,
             on_shutdown=on_shutdown,
         ),

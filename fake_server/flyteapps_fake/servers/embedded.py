@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.core.time.forks import short_lock
+from flyteapps_fake.http.builtin.upload_files import upload_files
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.options import FrontOptions
 from flyteapps_fake.http.page import Page
@@ -51,7 +52,9 @@ class EmbeddedServer:
         self._lock = short_lock()
         # the thread must not keep this object or the plane: both may be dropped without being closed
         self._served = plane.shared()
-        front = Front(self._served, FrontOptions(server="hypercorn", page=page, uploads=uploads))
+        front = Front(
+            self._served, FrontOptions(server="hypercorn", page=page, uploads=upload_files(plane.settings, uploads))
+        )
         started: Future[None] = Future()
         arguments = (front, self._sockets, self._loop, self._stop, started)
         self._thread = threading.Thread(target=_run, args=arguments, name="flyteapps-server", daemon=True)

@@ -1,22 +1,23 @@
 """Uploads to signed URLs: a file is counted, its digest checked, and its bytes kept where apps run that read them.
 
-Elsewhere they are dropped, since none is read back.
+They are kept in the directory of a plane's state, too; elsewhere they are dropped, since none is read back.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import parse_qs, quote
 
 from flyteapps_control.v1.control_pb2 import Upload, UploadAnswer
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import Operation
-from flyteapps_fake.http.builtin.upload_files import UploadFiles
+from flyteapps_fake.http.builtin.upload_files import SECRET_BYTES, UploadFiles
 from flyteapps_fake.http.protocol.wire import Receive, Scope
 
 UPLOADS = "/_flyteapps/uploads/"
@@ -41,35 +42,53 @@ class Uploads:
         files: UploadFiles | None = None,
     ) -> None:
         self._files = files
-        self._paths: dict[str, Path] = {}
-        """Where the file of a URL is kept, the oldest first."""
+        self._places: dict[str, str] = {}
+        """The places of the files that are kept, by the names in their URLs."""
         self.max_file = max_file
         self.max_total = max_total
         self.max_files = max_files
         self.sizes: dict[str, int] = {}
         """Bytes by file, those that are still arriving included."""
         self._total = 0
-        self._secret = secrets.token_bytes(32)
+        self._secret = b""
 
     def sign(self, origin: str, key: str, md5: bytes, seconds: float) -> tuple[str, float]:
         """Return a URL that accepts the file with this digest, and the time until which it does.
 
-        The file's name is hashed: no client or proxy can then disagree about its spelling in a URL.
+        The file's name is hashed: no client or proxy can then disagree about its spelling in a URL. Raises RpcError
+        where files can't be kept.
         """
-        name, key = key, hashlib.sha256(key.encode()).hexdigest()
-        if self._files is not None:
-            self._paths[key] = self._files.path(name)
-            if len(self._paths) > self.max_files:
-                del self._paths[next(iter(self._paths))]
+        try:
+            self._prepare()
+        except OSError as error:
+            raise RpcError(Code.FAILED_PRECONDITION, self._unkept(error)[1].strip()) from None
+        place = self._files.place(key) if self._files is not None else key
+        key = _hashed(place)
         expires = int(time.time() + min(max(seconds, 1), MAX_VALID_SECONDS))
         digest = base64.b64encode(md5).decode() if md5 else ""
         signature = self._signature(key, expires, digest)
         query = f"expires={expires}&md5={quote(digest, safe='')}&signature={signature}"
+        if self._files is not None:
+            query += f"&place={quote(place, safe='')}"  # of letters that have one spelling; its hash is signed
         return f"{origin}{UPLOADS}{key}?{query}", expires
 
     def location(self, key: str) -> str:
         """Return the URI by which apps read the file; without escapes in its path, as fsspec expects it."""
-        return f"file://{self._files.path(key)}" if self._files is not None else f"s3://flyteapps/{key}"
+        return (
+            f"file://{self._files.path(self._files.place(key))}" if self._files is not None else f"s3://flyteapps/{key}"
+        )
+
+    def _prepare(self) -> None:
+        """Find the files and the secret of servers before, once."""
+        if self._secret:
+            return
+        if self._files is None:
+            self._secret = secrets.token_bytes(SECRET_BYTES)
+            return
+        for place, size in self._files.sizes():
+            self._places[_hashed(place)] = place
+            self._grow(_hashed(place), size)
+        self._secret = self._files.secret()
 
     def _signature(self, key: str, expires: int, digest: str) -> str:
         return hmac.new(self._secret, f"{key}\n{expires}\n{digest}".encode(), hashlib.sha256).hexdigest()
@@ -78,6 +97,10 @@ class Uploads:
         """Receive one file; return the HTTP status and the text of the answer."""
         if scope["method"] != "PUT":
             return 405, "PUT a file here\n"
+        try:
+            self._prepare()
+        except OSError as error:
+            return self._unkept(error)
         query = {k: v[0] for k, v in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()}
         key: str = scope["path"].removeprefix(UPLOADS)
         digest = query.get("md5", "")
@@ -86,6 +109,9 @@ class Uploads:
         signature = self._signature(key, expires, digest)
         if not hmac.compare_digest(signature, query.get("signature", "").encode("ascii", "replace").decode()):
             return 403, "the URL's signature is wrong\n"
+        place = query.get("place", "")
+        if self._files is not None and _hashed(place) != key:
+            return 403, "the URL's place is wrong\n"
         if time.time() > expires:
             return 403, "Request has expired\n"
         headers = dict(scope["headers"])
@@ -99,26 +125,35 @@ class Uploads:
             if before is not None:
                 self._grow(key, before)
             return refusal
-        refusal = await self._receive(key, receive, {stated, digest} - {""})
+        refusal = await self._receive(key, place, receive, {stated, digest} - {""})
         if refusal is not None:
             self._forget(key)
             return refusal
         return 200, ""
 
-    async def _receive(self, key: str, receive: Receive, digests: set[str]) -> tuple[int, str] | None:
-        if self._files is None or key not in self._paths:
+    async def _receive(self, key: str, place: str, receive: Receive, digests: set[str]) -> tuple[int, str] | None:
+        if self._files is None:
             return await self._read(key, receive, digests, lambda chunk: None)
         try:
             upload = self._files.begin()
             try:
                 refusal = await self._read(key, receive, digests, upload.write)
                 if refusal is None:
-                    upload.keep(self._paths[key])
+                    path = self._files.path(place)
+                    if self._files.durable:
+                        await asyncio.to_thread(upload.keep, path)
+                    else:
+                        upload.keep(path)
+                    self._places[key] = place
                 return refusal
             finally:
                 upload.drop()
         except OSError as error:
-            return 507, f"the file can't be kept in {self._files.directory}: {error.strerror or error}\n"
+            return self._unkept(error)
+
+    def _unkept(self, error: OSError) -> tuple[int, str]:
+        assert self._files is not None
+        return 507, f"the file can't be kept in {self._files.directory}: {error.strerror or error}\n"
 
     async def _read(
         self, key: str, receive: Receive, digests: set[str], write: Callable[[bytes], None]
@@ -148,8 +183,9 @@ class Uploads:
         """Drop the file that was sent to that path."""
         key = path.removeprefix(UPLOADS)
         self._forget(key)
-        if (file := self._paths.get(key)) is not None:
-            file.unlink(missing_ok=True)
+        place = self._places.pop(key, None)
+        if self._files is not None and place is not None:
+            self._files.path(place).unlink(missing_ok=True)
 
     def _grow(self, key: str, size: int) -> None:
         self.sizes[key] = self.sizes.get(key, 0) + size
@@ -163,7 +199,14 @@ class Uploads:
         if self.sizes.get(key, 0) + more > self.max_file:
             return 413, f"a file may have {self.max_file} bytes\n"
         if self._total + more > self.max_total:
-            return 507, f"all files together may have {self.max_total} bytes\n"
+            return 507, f"all files together may have {self.max_total} bytes{self._hint()}\n"
         if key not in self.sizes and len(self.sizes) >= self.max_files:
-            return 507, f"there may be {self.max_files} files\n"
+            return 507, f"there may be {self.max_files} files{self._hint()}\n"
         return None
+
+    def _hint(self) -> str:
+        return f": remove some in {self._files.directory}, and start the server again" if self._files else ""
+
+
+def _hashed(place: str) -> str:
+    return hashlib.sha256(place.encode()).hexdigest()
