@@ -90,6 +90,8 @@ class Ledger:
     """The last state of each app that was shown before the last kill."""
     _gone: dict[str, Life] = field(default_factory=dict[str, Life])
     """The last incarnation of each app that was shown to be gone."""
+    _gone_before: dict[str, Life] = field(default_factory=dict[str, Life])
+    """The same, before the last kill."""
 
     # ---- what writers do
 
@@ -112,9 +114,10 @@ class Ledger:
             self.gone(name, write.before.life)
 
     def refused(self, name: str, code: str) -> None:
-        """Record that the open write of an app was refused: it changed nothing, and no write here can be refused."""
+        """Record that the open write of an app was refused: it changed nothing."""
         write = self.open.pop(name)
-        self.wrong.append(f"{name}: {write.verb} of {write.before} was refused with {code}")
+        if write.verb != "delete" or code != "FAILED_PRECONDITION":  # of an app that has not stopped
+            self.wrong.append(f"{name}: {write.verb} of {write.before} was refused with {code}")
 
     # ---- what readers see
 
@@ -142,8 +145,6 @@ class Ledger:
 
     # ---- kills
 
-    _gone_before: dict[str, Life] = field(default_factory=dict[str, Life])
-
     def killed(self) -> None:
         """Record that the server was killed: all that was shown by now has to hold from now on."""
         self._floor, self._gone_before = dict(self._latest), dict(self._gone)
@@ -170,15 +171,7 @@ class Ledger:
                 if write is None or write.verb != "delete" or write.before is None:
                     self.wrong.append(f"{name}: is gone after the kill, and {floor} was shown before it")
                 self.gone(name, floor.life)
-            if app is None and self.life_shown_again(name, known, write):
-                self.wrong.append(f"{name}: an incarnation that was shown is gone without a Delete")
             self.stored[name] = after
-
-    def life_shown_again(self, name: str, known: Stored | None, write: Write | None) -> bool:
-        """Return whether a Create in doubt was shown to a client, and so can't be undone."""
-        floor = self._floor.get(name)
-        created = write is not None and write.verb == "create"
-        return created and floor is not None and self._marks.get((name, floor.life, floor.revision)) == write.mark
 
 
 def stored_of(app: App) -> Stored:
