@@ -11,6 +11,7 @@
 #   make lowest   the tests with the lowest versions that are allowed; canary: with the newest flyte, flyteidl2, connectrpc
 #   make soak     an hour of mixed load with clients that vanish; SOAK=60 for a minute, SOAK="60 auto 1 flyte-oss" of that dialect
 #   make crowd    10,000 watchers and 50 writers for 30 s, then clients that vanish and streams that are reset; CROWD="5 all 1000" for fewer
+#   make kills    kill -9 of a server that keeps its state, a hundred times under load, on each server; KILLS="3 all 500" for fewer
 #   make fuzz     a million random requests, and expensive ones against their budget; FUZZ=10000 for fewer
 #   make mutants  every planted bug against the suite, SHARD=1/4, ROTATING=8 or ONLY=ID of them (ONLY records it); mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
@@ -34,7 +35,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check site workflows clean
+.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd kills fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check site workflows clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -140,6 +141,10 @@ soak: $(VENV)/.stamp-test
 CROWD ?= 30
 crowd: $(VENV)/.stamp-test
 	@PYTHONPATH=tests $(BIN)/python -m soak.crowd $(CROWD)
+
+KILLS ?= 100
+kills: $(VENV)/.stamp-test
+	@PYTHONPATH=tests $(BIN)/python -m soak.killed $(KILLS)
 
 FUZZ ?= 1000000
 fuzz: $(VENV)/.stamp-test

@@ -53,6 +53,7 @@ bare
 soak SOAK=20
 soak SOAK='10 auto 1 flyte-oss'
 crowd CROWD='2 all 500'
+kills KILLS='3 all 500'
 site
 workflows
 protos-check

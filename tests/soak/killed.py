@@ -1,9 +1,9 @@
-"""`flyteapps serve --state` that is killed again and again under load: nothing acknowledged is lost, nothing shown undone.
+"""`flyteapps serve --state`, killed again and again under load: nothing acknowledged is lost, nothing shown is undone.
 
-Run with `make kills` (100 rounds); arguments are ROUNDS [SERVER [APPS [SEED]]]. 50 writers over Connect and gRPC, pollers
-and watchers, apps in motion on the clock `realtime`; after each kill -9 all apps are listed, those of the writers read one
-by one, and compared with what clients know (ledger.py). Prints a line a round, and exits 1 where anything is wrong, or the
-server needs more than two seconds of CPU to start.
+Run with `make kills` (100 rounds); arguments are ROUNDS [SERVER [APPS [SEED]]]. There are 50 writers over Connect and
+gRPC, pollers and watchers, and apps in motion on the clock `realtime`. After each kill -9 all apps are listed, those of
+the writers read one by one, and compared with what clients know (ledger.py). Prints a line a round, and exits 1 where
+anything is wrong, or the server needs more than two seconds of CPU to start.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ WRITERS, OWN_APPS = 50, 6
 POLLERS, WATCHERS = 6, 6
 SERVERS = ("pyvoy", "portable")
 START_SECONDS = 2.0
-"""CPU seconds that a server with 10,000 apps may use until it listens, in the median: a busy machine changes nothing."""
+"""CPU seconds that a server with 10,000 apps may use until it listens, in the median, on any machine."""
 PAGE = 1_000
 CALL_MS = 30_000
 LOAD_SECONDS = (0.3, 1.5)

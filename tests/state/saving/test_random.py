@@ -36,11 +36,15 @@ class Patient:
 
     def __getattr__(self, name: str) -> Any:
         found: Any = getattr(self._plane, name)
-        if name in CALLS:
-            return lambda *arguments: waited(lambda: found(*arguments))
-        if name in CHANGES:
-            return lambda *arguments: waited(lambda: self._plane.safely(lambda: found(*arguments)))
-        return found
+        if name not in CALLS and name not in CHANGES:
+            return found
+
+        def patient(*arguments: Any) -> Any:
+            if name in CALLS:
+                return waited(lambda: found(*arguments))
+            return waited(lambda: self._plane.safely(lambda: found(*arguments)))
+
+        return patient
 
 
 def waited(run: Callable[[], Any]) -> Any:
@@ -62,7 +66,7 @@ def saved_in(path: Path, sync: str) -> tuple[FakeControlPlane, Driven]:
 
 
 def proved(steps: list[tuple[Step, Any]], sync: str) -> None:
-    """Take steps, each on a disk that works or fails; compare with a twin, then with the plane that is started again."""
+    """Take steps, each on a disk that works or fails; compare with a twin, and once more after a restart."""
     with tempfile.TemporaryDirectory() as directory, Disk().under() as disk:
         path = Path(directory) / "state"
         plane, saved = saved_in(path, sync)
@@ -85,7 +89,9 @@ def proved(steps: list[tuple[Step, Any]], sync: str) -> None:
             compare(saved, twin)
             plane.close()
             plane, saved = saved_in(path, sync)
-            state_of(plane).timers.scheduled = state_of(twin.plane).timers.scheduled  # those of log streams are not kept
+            state_of(plane).timers.scheduled = state_of(
+                twin.plane
+            ).timers.scheduled  # those of log streams are not kept
             compare(saved, twin)
             for step in TAIL:
                 if step[0] not in LEASES:
