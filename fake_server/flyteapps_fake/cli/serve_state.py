@@ -109,6 +109,8 @@ def _found(path: Path, options: ServeOptions) -> ServeState:
         return ServeState(path, f"{path}, which is new")
     if options.seed not in (0, then.seed):
         warn(f"--seed {options.seed} is for a new state: the one in {path} has the seed {then.seed}")
+    if options.start_time is not None:
+        warn(f"--start-time is for a new state: the clock goes on from the one in {path}")
     written = datetime.datetime.fromtimestamp(then.wall / 1e9).strftime("%Y-%m-%d %H:%M:%S")
     count = f"{apps:,} app{'' if apps == 1 else 's'}" if apps else "no apps"
     return ServeState(path, f"{path}: {count}, of {written}; --fresh starts without", is_new=False)

@@ -80,8 +80,11 @@ class Saver:
         if self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS)
         with self._plane.locked():
-            if self._saving.is_due and not self._thread.is_alive():
-                self._save_now()
+            if not self._thread.is_alive():
+                if self._saving.is_due:
+                    self._save_now()
+                elif self._trouble is None:
+                    self._save_time()
             self._saving.stop(RpcError(Code.UNAVAILABLE, CLOSED))
         self._directory.close()
 
@@ -189,8 +192,8 @@ class Saver:
             self._saving.failed(_refusal(error))
         self._wake.set()
 
-    def _try_again(self) -> None:
-        self._wake.clear()
+    def _save_time(self) -> StateError | None:
+        """Write the plane's time alone; return why it can't be."""
         try:
             with self._plane.locked():
                 now = self._plane.time()
@@ -198,10 +201,15 @@ class Saver:
                 self._directory.write([(TIME, b"", now.SerializeToString())], self._position + 1)
                 self._position += 1
         except StateError as error:
-            self._trouble = error
-            return
+            return error
         except Exception as error:  # the thread goes on
-            self._trouble = StateError(f"{self._directory.path}: {error!r}")
+            return StateError(f"{self._directory.path}: {error!r}")
+        return None
+
+    def _try_again(self) -> None:
+        self._wake.clear()
+        if (trouble := self._save_time()) is not None:
+            self._trouble = trouble
             return
         _logger.warning("the state can be saved again")
         with self._plane.locked():
