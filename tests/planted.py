@@ -29,7 +29,7 @@ class Planted(NamedTuple):
 
     def plant(self) -> AbstractContextManager[Any]:
         """Put the changed function in the place of the right one."""
-        function = getattr(self.owner, self.function)
+        function = inspect.unwrap(getattr(self.owner, self.function))
         source = textwrap.dedent(inspect.getsource(function))
         assert source.count(self.right) == 1, f"{self}: the text isn't there once"
         flags = __future__.annotations.compiler_flag

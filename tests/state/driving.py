@@ -26,7 +26,7 @@ from flyteapps_fake.simulation.scenarios import LABEL
 
 Step = tuple[Any, ...]
 
-PROJECTS, NAMES, CLUSTERS = ("p", "q"), ("a", "b", "c"), ("east", "west")
+PROJECTS, NAMES, CLUSTERS = ("p", "q"), ("a", "b", "c", "d"), ("east", "west")
 SORT_KEYS = ("created_at", "name", "updated_at", "status_phase", "revision")
 STATUSES = {
     "PENDING": model.Status.DEPLOYMENT_STATUS_PENDING,
@@ -43,6 +43,8 @@ _PENDING = {"state": "PENDING", "after": "1s"}
 _ACTIVE = {"state": "ACTIVE", "substate": "RUNNING", "after": "1s", "jitter": "1s"}
 _CRASH = {"state": "FAILED", "substate": "CRASH_LOOP", "after": "1s"}
 _ROUND = [{**_CRASH, "message": "{round}, {wait}"}, _ACTIVE]
+_LOTS = [{"weight": 1, "steps": [_CRASH]}, {"weight": 1, "steps": [_ACTIVE]}]
+_LATE = [{"weight": 1, "steps": []}, {"weight": 99, "steps": [{**_ACTIVE, "after": "9s", "message": "late"}]}]
 SCENARIOS: Mapping[str, Any] = {
     "scenarios": {
         "looping": {
@@ -51,9 +53,7 @@ SCENARIOS: Mapping[str, Any] = {
                 {"loop": {"steps": _ROUND, "times": 3, "after": "2s", "longest": "9s"}},
             ]
         },
-        "choosing": {
-            "steps": [_PENDING, {"choose": [{"weight": 1, "steps": [_CRASH]}, {"weight": 1, "steps": [_ACTIVE]}]}]
-        },
+        "choosing": {"steps": [_PENDING, {"choose": _LOTS}, {"choose": _LATE}]},
         "logging": {"steps": [_PENDING, {**_ACTIVE, "logs": ["hello", "world"]}, {**_CRASH, "logs": ["goodbye"]}]},
         "first": {"steps": [_PENDING, _CRASH], "then": "second"},
         "second": {"steps": [_PENDING, _ACTIVE]},
@@ -61,7 +61,7 @@ SCENARIOS: Mapping[str, Any] = {
 }
 KINDS = ("", "looping", "choosing", "logging", "first", "idle", "stopped", "east", "pool")
 """The kinds of apps: by their scenario, by that they scale to zero or are stopped, or by the cluster that they want."""
-HOSTS = ("", "one", "two")
+HOSTS = ("", "one", "two", "three")
 """The subdomain of an app, and its CNAME, which is called after it; drawn for none."""
 
 
@@ -222,6 +222,11 @@ class Driven:
         """Return the plane's document, without what is of its writing alone."""
         return bare(self.plane.document())
 
+    def hosts(self) -> dict[str, bytes | None]:
+        """Return the app of each host that apps may share."""
+        hosts = (f"{label}.{base}" for label in HOSTS[1:] for base in ("apps.test", "example"))
+        return {f"host {each}": self.plane.find_by_host(each) for each in hosts}
+
     def seen(self) -> dict[str, Any]:
         """Return all that clients see of the plane, by what it is."""
         found: dict[str, Any] = {
@@ -235,9 +240,7 @@ class Driven:
                     found[f"list {scope} {key} {ascending}"] = self._try(self.list, key, ascending, scope)
         for status in STATUSES:
             found[f"list {status}"] = self._try(self.list, "name", True, "org", status)
-        for host in HOSTS[1:]:
-            for name in (f"{host}.apps.test", f"{host}.example"):
-                found[f"host {name}"] = self.plane.find_by_host(name)
+        found |= self.hosts()
         for project in PROJECTS:
             for name in NAMES:
                 app = found[f"app {project}/{name}"] = self._try(self.get, project, name)

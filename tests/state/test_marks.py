@@ -101,3 +101,8 @@ def test_siblings_stay_what_they_are_without_the_mark_that_they_differ_from() ->
     steps = [("write", 0, 1), ("make", 0), ("write", 0, 2), ("write", 1, 2), ("make", 0), ("restore", 0)]
     more = [("write", 0, 3), ("make", 0), ("restore", 0), ("write", 2, 4), ("make", 0), ("restore", 0), ("drop", 0)]
     marked.take([*steps, *more])
+
+
+def test_a_mark_keeps_what_it_differed_in_by_one_that_is_dropped() -> None:
+    """The newest mark is dropped: the one before still has the writes since then."""
+    Marked().take([("write", 0, 1), ("make", 0), ("write", 0, 2), ("make", 0), ("write", 1, 3), ("drop", 1)])

@@ -10,12 +10,12 @@ from innards import state_of
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake import FakeControlPlane
 
-from .driving import SETTLED, Driven, Step, bare, new_plane
+from .driving import SETTLED, Driven, Step, new_plane
 
 TAIL: tuple[Step, ...] = (
     ("lease", "east"),
     ("create", "p", "a", "first", "one"),
-    ("update", "p", "b", "", "two", "x:9"),
+    ("update", "p", "b", "", "three", "x:9"),
     ("create", "q", "a", "choosing", ""),
     ("ask", "q", "b"),
     ("advance", 2.5),
@@ -52,10 +52,11 @@ class Moment(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A snapshot, or a document: its moment, the document of then, and the images of all pieces with what they were."""
+    """A snapshot, or a document: its moment, the document and hosts of then, and all images as they were."""
 
     moment: Moment
     document: PlaneState
+    hosts: dict[str, bytes | None]
     images: list[tuple[Any, Any, Any, bytes]]
 
 
@@ -125,7 +126,8 @@ class Tried:
     def reset(self, seed: int) -> None:
         """Make the plane a new one, with a seed."""
         self.plane.reset_state(seed=seed)
-        self._returned(Kept(Moment(seed), new_plane(seed, **self.options).document(), []))
+        new = Driven(new_plane(seed, **self.options))
+        self._returned(Kept(Moment(seed), new.document(), new.hosts(), []))
 
     def _kept(self) -> Kept:
         sections = state_of(self.plane).changes.sections
@@ -135,13 +137,14 @@ class Tried:
             for key in section.keys()  # noqa: SIM118  # no mapping
             if (image := section.image(key)) is not None
         ]
-        return Kept(self.moment, self.driven.document(), images)
+        return Kept(self.moment, self.driven.document(), self.driven.hosts(), images)
 
     def _returned(self, kept: Kept) -> None:
         ended = ("restored",)
         self.driven.restored()
         self.moment = kept.moment.after(ended, (None, []))
-        assert self.driven.document() == bare(kept.document)
+        assert self.driven.document() == kept.document
+        assert self.driven.hosts() == kept.hosts
 
     # ---- what has to hold
 
