@@ -47,7 +47,7 @@ class Reads:
         timeline.read(resource)  # before the app is read: this may let it take a step
         app = self._cluster.app(require(self._cluster, resource))
         encoded = encode(app)
-        if not _shows_stale_stop(app) and timeline.changes.refusal is None:
+        if not _shows_stale_stop(app):
             self._answers.store(key, encoded)
             timeline.woken(key)
             timeline.read(key)

@@ -17,6 +17,8 @@ from flyteapps_fake.saving import saver as saver_module
 from flyteapps_fake.saving.saver import Saver
 
 PATIENCE_SECONDS = 30.0
+HELD_SECONDS = 60.0
+"""Time for which a write is held back, at most."""
 RETRY_SECONDS = 0.01
 NOWHERE = Path("/state")
 FULL, READ_ONLY, LOST = DiskFull(NOWHERE, "planted"), ReadOnly(NOWHERE, "planted"), DirectoryLost(NOWHERE, "planted")
@@ -37,16 +39,24 @@ class Disk:
         """Number of writes that worked."""
         self.tried = 0
         """Number of writes that were begun."""
-        self._free = threading.Event()
-        self._free.set()
+        self._allowed: int | None = None
+        self._free = threading.Condition()
 
     def hold(self) -> None:
         """Let each write wait from now on."""
-        self._free.clear()
+        self._allowed = 0
 
-    def release(self) -> None:
-        """Let writes go on."""
-        self._free.set()
+    def release(self, number: int | None = None) -> None:
+        """Let writes go on: so many more, or all."""
+        with self._free:
+            self._allowed = number
+            self._free.notify_all()
+
+    def _wait(self) -> None:
+        with self._free:
+            assert self._free.wait_for(lambda: self._allowed != 0, HELD_SECONDS), "a write was held for too long"
+            if self._allowed is not None:
+                self._allowed -= 1
 
     def fail(self, error: Exception) -> None:
         """Let each write fail from now on."""
@@ -65,7 +75,7 @@ class Disk:
 
         def held(directory: StateDirectory, changes: Iterable[Change], position: int) -> None:
             self.tried += 1
-            assert self._free.wait(PATIENCE_SECONDS), "a write was held back for too long"
+            self._wait()
             if self.error is not None:
                 raise self.error
             write(directory, changes, position)

@@ -24,6 +24,7 @@ from flyteapps_fake.core.operations import CREATE, LEASE, WATCH
 from flyteapps_fake.directory.errors import StateError
 
 from ..driving import STOP, app_id, app_of, new_plane
+from . import disks
 from .disks import CODES, FULL, Disk, eventually, mended, saver_of
 
 SYNCS = ("group", "always")
@@ -225,12 +226,14 @@ def test_a_watch_that_was_opened_meanwhile_goes_on(disk: Disk, tmp_path: Path, c
     with saved(tmp_path, **at_speed(clock, 100.0)) as plane:
         create(plane, "moving", kind="")
         disk_is_full(disk, plane)
-        with plane.stub().watch(rpc.WatchRequest(app_id=app_id("p", "moving"))) as events:  # type: ignore[attr-defined]
-            assert next(events).create_event.app.metadata.id.name == "moving"
+        request: Any = rpc.WatchRequest(app_id=app_id("p", "moving"))
+        stub: Any = plane.stub()
+        with stub.watch(request) as events:
+            assert events.receive(disks.PATIENCE_SECONDS).create_event.app.metadata.id.name == "moving"
             threading.Timer(0.05, lambda: mended(disk, plane)).start()
             if clock == "manual":
                 threading.Timer(0.1, lambda: (mended(disk, plane), plane.advance(30))).start()
-            while status(next(events).update_event.updated_app) != "ACTIVE":
+            while status(events.receive(disks.PATIENCE_SECONDS).update_event.updated_app) != "ACTIVE":
                 pass
 
 

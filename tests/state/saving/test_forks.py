@@ -68,10 +68,12 @@ def test_a_child_that_is_forked_while_a_batch_is_written_goes_on(disk: Disk, tmp
         tried = disk.tried
         thread = threading.Thread(target=create, args=(plane, "a"))
         thread.start()
-        eventually(lambda: disk.tried > tried, "nothing is written")
-        assert in_child(lambda: goes_on(plane))
-        disk.release()
-        thread.join()
+        try:
+            eventually(lambda: disk.tried > tried, "nothing is written")
+            assert in_child(lambda: goes_on(plane))
+        finally:
+            disk.release()
+            thread.join()
         assert names(plane) == ["a"]
 
 

@@ -17,7 +17,7 @@ from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control.waiting import pauses, sleep
 
 from ..driving import Driven, Step, new_plane
-from ..test_standard import others, writes
+from ..test_standard import AFTER, BEFORE, others, writes
 from ..twins import TAIL, compare
 from .disks import CODES, Disk, mended
 
@@ -100,6 +100,12 @@ def proved(steps: list[tuple[Step, Any]], sync: str) -> None:
         finally:
             plane.close()
             twin.plane.close()
+
+
+@pytest.mark.parametrize("sync", ["always", "group", "never"])
+def test_a_restart_changes_nothing(sync: str) -> None:
+    """One tour through all that a plane can do, then a restart, after which it goes on as its twin does."""
+    proved([(step, None) for step in (*BEFORE, *AFTER)], sync)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -20,8 +20,9 @@ from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import LEASE, TAIL_LOGS, WATCH
 from flyteapps_fake.core.streams import OpenStream
 
+from ..directory.stores import copied
 from ..driving import app_id, app_of, new_plane
-from .disks import Disk, eventually
+from .disks import Disk, eventually, saver_of
 
 dialects = pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
 
@@ -124,6 +125,79 @@ def test_what_shows_a_change_waits_until_it_is_safe(
         assert all(map(took, watches))
         for stream in watches:
             stream.close()
+
+
+def test_an_answer_waits_for_its_own_batch(disk: Disk, tmp_path: Path, threads: ThreadPoolExecutor) -> None:
+    """A change that comes while a batch is written waits for the next one, and the batches are numbered in a row."""
+    with saved(tmp_path) as plane:
+        create(plane, "a", "stopped")
+        first_position, tried = position_of(plane), disk.tried
+        disk.hold()
+        first = threads.submit(create, plane, "b", "stopped")
+        eventually(lambda: disk.tried > tried, "no batch was begun")
+        second = threads.submit(create, plane, "c", "stopped")
+        waiting(plane, 2)
+        disk.release(1)
+        first.result()
+        eventually(lambda: disk.tried > tried + 1, "no further batch was begun")
+        assert not second.done()
+        waiting(plane, 1)
+        disk.release()
+        second.result()
+        assert position_of(plane) == first_position + 2
+
+
+def position_of(plane: FakeControlPlane) -> int:
+    """Return the number of the last transaction of a plane's directory."""
+    directory: Any = saver_of(plane)
+    return int(directory._directory.position)
+
+
+@pytest.mark.parametrize(("sync", "level"), [("always", 2), ("group", 2), ("never", 0)])
+def test_what_is_answered_is_on_the_disk(tmp_path: Path, sync: str, level: int) -> None:
+    """A copy of the files, as a kill would leave them, has the app; they are synchronized unless that is not wanted."""
+    with saved(tmp_path, state_sync=sync) as plane:
+        create(plane, "a", "stopped")
+        directory: Any = saver_of(plane)
+        assert directory._directory._connection.execute("PRAGMA synchronous").fetchone() == (level,)
+        path = copied(tmp_path / "state", tmp_path / "copy")
+    for place in (path, tmp_path / "state"):
+        with new_plane(state=place) as again:  # type: ignore[arg-type]
+            assert get(again, "a") == "a"
+
+
+def test_a_clock_that_was_moved_stays_there(tmp_path: Path) -> None:
+    """The time of a manual clock is part of the state, also where nothing happened meanwhile."""
+    with saved(tmp_path) as plane:
+        plane.clock.advance("1h")
+        now = plane.now_ns()
+    with saved(tmp_path) as again:
+        assert again.now_ns() == now
+
+
+def test_an_org_that_was_adopted_is_the_one_of_the_next_run(tmp_path: Path) -> None:
+    """A plane keeps what it has learnt besides its apps."""
+    with saved(tmp_path) as plane:
+        app = app_of("p", "a", "stopped", "", "x:1")
+        app.metadata.id.org = "acme"
+        plane.stub().create(rpc.CreateRequest(app=app))
+    with saved(tmp_path) as again:
+        assert again.org == "acme"
+
+
+def test_a_lease_runs_out_after_a_restart(tmp_path: Path) -> None:
+    """An app whose cluster doesn't report is free again at the end of its lease, whatever happened in between."""
+    with saved(tmp_path, data_plane="none") as plane:
+        request = rpc.LeaseRequest(id=identifier_pb2.ClusterIdentifier(name="east", organization=plane.org))
+        stream = plane.open(Call(LEASE, request))
+        create(plane, "a", "east")
+        eventually(lambda: took(stream), "the app isn't leased")
+        stream.close()
+    with saved(tmp_path, data_plane="none") as again:
+        get_app = rpc.GetRequest(app_id=app_id("p", "a"))
+        assert again.stub().get(get_app).app.status.assigned_cluster == "east"
+        again.clock.advance("2m")
+        assert again.stub().get(get_app).app.status.assigned_cluster == ""
 
 
 def test_an_error_that_shows_a_deletion_waits(disk: Disk, tmp_path: Path, threads: ThreadPoolExecutor) -> None:

@@ -254,10 +254,11 @@ class Saving:
     def cut(self) -> Batch:
         """Return the changes since the last cut, as a batch to be saved."""
         changes, now = self._changes, self._keeping.time()
-        unsaved, changes.unsaved = changes.unsaved, {}
         changes.flying = {
-            entry: changes.sections[entry.section].image(entry.key) if entry != TIME else None for entry in unsaved
+            entry: changes.sections[entry.section].image(entry.key) if entry != TIME else None
+            for entry in changes.unsaved
         }
+        changes.unsaved = {}  # last: who doesn't hold the lock finds a piece in one of them
         number = changes.batch
         changes.batch += 1
         self._cut_mark, self._cut_time = changes.mark(), now
