@@ -154,6 +154,8 @@ def begin_fresh(state: ServeState) -> ServeState:
             lock.close()
     except StateError as error:
         raise InvalidFile(f"--state {error}") from None
+    except FileNotFoundError:  # another server has moved it since
+        return state
     except OSError as error:
         raise InvalidFile(f"--fresh: {path} can't be moved to {aside}: {error.strerror}; move it yourself") from None
     older = sorted(each for each in path.parent.iterdir() if each.name.startswith(prefix))

@@ -24,8 +24,8 @@ except ImportError:  # Windows, where nothing is locked
 class DirectoryLock:
     """The lock of the directory `root`, held until `close`.
 
-    Raises DirectoryInUse where another process holds it, and OSError where the file of the lock can't be opened. `user`
-    and `advice` are for that message: what has the directory, and what to do.
+    Raises DirectoryInUse where another process holds it or moves the directory away meanwhile, and OSError where the
+    file of the lock can't be opened. `user` and `advice` are for that message: what has the directory, and what to do.
     """
 
     def __init__(self, root: Path, *, user: str, advice: str) -> None:
@@ -42,6 +42,9 @@ class DirectoryLock:
         except OSError:
             os.close(descriptor)
             raise
+        if not _is_at(descriptor, root / LOCK):
+            os.close(descriptor)
+            raise DirectoryInUse(f"{root} was moved away or replaced while it was opened: try again", root)
         self._descriptor = descriptor
         with contextlib.suppress(OSError):  # a full disk: the lock is held, its holder isn't named
             os.ftruncate(descriptor, 0)
@@ -57,6 +60,14 @@ class DirectoryLock:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Return whether an open file is the one at a path: between its opening and its lock it may have been moved."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
 
 
 def _holder(descriptor: int) -> tuple[int | None, str]:

@@ -51,7 +51,7 @@ from flyteapps_fake.directory.errors import (
     OtherDialect,
     StateError,
 )
-from flyteapps_fake.directory.files import DATABASE, make_directory
+from flyteapps_fake.directory.files import DATABASE, LOCK, make_directory
 from flyteapps_fake.directory.lock import DirectoryLock
 from flyteapps_fake.directory.migrations import FORMAT, check_format, migrate
 from flyteapps_fake.directory.reading import Reading
@@ -78,7 +78,7 @@ class StateDirectory:
         self._connection: sqlite3.Connection | None = connection
         self._turn = threading.Lock()
         self._pid = os.getpid()
-        self._identities = {file: _identity(file) for file in (path / DATABASE, path / f"{DATABASE}-wal")}
+        self._identities = {path / name: _identity(path / name) for name in (DATABASE, f"{DATABASE}-wal", LOCK)}
         register_inherited(self)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sqlite3
@@ -16,12 +17,14 @@ from flyteapps_fake.directory import migrations
 from flyteapps_fake.directory.errors import (
     Corrupt,
     DirectoryInUse,
+    DirectoryLost,
     ForeignDirectory,
     NoState,
     OtherDialect,
     StateError,
     UnknownFormat,
 )
+from flyteapps_fake.directory.state_directory import StateDirectory
 
 from .stores import content, filled, listing, opened
 
@@ -59,6 +62,40 @@ def test_one_process_a_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_directory_that_is_moved_as_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock on a directory that a fresh start has moved aside since is no lock on the new one."""
+    path, aside = tmp_path / "state", tmp_path / "aside"
+    opened(path).close()
+    take, moved = fcntl.flock, list[StateDirectory]()
+
+    def move_first(descriptor: int, operation: int) -> None:
+        if not aside.exists():
+            path.rename(aside)
+            moved.append(opened(path))
+        take(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", move_first)
+    with pytest.raises(DirectoryInUse, match="was moved away or replaced while it was opened: try again"):
+        opened(path)
+    [other] = moved
+    with other:
+        other.write([("apps", b"a", b"1")], 1)
+    with opened(path) as directory:
+        assert content(directory) == {("apps", b"a"): b"1"}
+
+
+def test_a_lock_that_is_deleted(tmp_path: Path) -> None:
+    """A process whose lock was deleted, so that another one has the directory, too, writes no more."""
+    with opened(tmp_path) as first:
+        first.write([("apps", b"a", b"1")], 1)
+        (tmp_path / "lock").unlink()
+        with opened(tmp_path) as second:
+            with pytest.raises(DirectoryLost, match="lock was deleted, replaced or moved away"):
+                first.write([("apps", b"a", b"2")], 2)
+            second.write([("apps", b"b", b"1")], 2)
+            assert content(second) == {("apps", b"a"): b"1", ("apps", b"b"): b"1"}
+
+
 def test_a_forked_child(tmp_path: Path) -> None:
     """A child has neither the directory nor the lock: its end releases nothing, and its life holds nothing."""
     directory = opened(tmp_path)

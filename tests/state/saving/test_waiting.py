@@ -119,8 +119,8 @@ def test_what_shows_a_change_waits_until_it_is_safe(
         calls[0].result()
         assert calls[1].result() == "new"
         assert len(calls[2].result().apps) == 2
-        if dialect == "standard":  # the other one creates over an app
-            assert calls[3].result() == "ALREADY_EXISTS"
+        second = calls[3].result()
+        assert second == "ALREADY_EXISTS" or dialect != "standard", "flyte-oss creates over an app"
         assert not any(stream.idle() for stream in watches)
         assert all(map(took, watches))
         for stream in watches:

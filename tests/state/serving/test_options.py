@@ -150,3 +150,10 @@ def test_memory() -> None:
     """Without a directory the banner says that the state is in memory, and how to keep it."""
     with ServerProcess("--server", "portable") as server:
         assert "state    in memory: --state DIR keeps it" in server.output
+
+
+def test_two_fresh_starts_at_once(tmp_path: Path) -> None:
+    """The second of two fresh starts has nothing to move where the first one has moved it since."""
+    state = serve_state.ServeState(kept(tmp_path / "state"), text="new", fresh=True)
+    assert "what was there is in state.before-fresh-" in serve_state.begin_fresh(state).text
+    assert serve_state.begin_fresh(state).text == "new"
