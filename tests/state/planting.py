@@ -58,7 +58,7 @@ PLANTED = [
     # what an app has, by piece
     Planted(TimerQueue, "put", "if timer is not None:", "if False:", tour),
     Planted(Apps, "image", "(key, lease_timer(key))", "(key,)", tour),
-    Planted(Apps, "put", "timers.get(owner))", "timers.get(owner) or state.timers.get(owner))", tour),
+    Planted(Apps, "put", "own.get(lease))", "own.get(lease) or state.timers.get(lease))", tour),
     Planted(Apps, "put", "state.waiting.put(old, new)", "pass", tour),
     Planted(Apps, "put", "state.store.put(old, new)", "state.store._records[key] = new", tour),
     Planted(Apps, "put", "state.replicas.put(key, image.lives if image is not None else None)", "pass", tour),

@@ -160,7 +160,8 @@ class TimerQueue:
 
     def put(self, owner: Hashable, timer: Timer | None) -> None:
         """Replace the owner's timer by one that it had before, or by none."""
-        self._drop(owner)
+        if owner in self:
+            self._drop(owner)
         if timer is not None:
             self._heap(timer.progress).push(timer)
 

@@ -57,9 +57,10 @@ class Apps(Section):
             state.waiting.put(old, new)
         state.hosts.put(key, image.hosts if image is not None else None)
         state.replicas.put(key, image.lives if image is not None else None)
-        timers: dict[object, Timer] = {timer.owner: timer for timer in image.timers} if image is not None else {}
-        for owner in (key, lease_timer(key)):
-            state.timers.put(owner, timers.get(owner))
+        lease = lease_timer(key)
+        own: dict[object, Timer] = {timer.owner: timer for timer in image.timers} if image is not None else {}
+        state.timers.put(key, own.get(key))
+        state.timers.put(lease, own.get(lease))
         if self._own is not None:
             self._own.put(key, image.simulated if image is not None else SimulatedApp())
 
