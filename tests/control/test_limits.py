@@ -98,15 +98,15 @@ def test_the_clock_has_an_end() -> None:
     """Moves that lead beyond it are refused; at the end the plane still answers, and lists what is pending."""
     with FakeControlPlane(clock="manual", app_scenarios={"*": "crash-loop"}) as plane:
         plane.stub().create(create())
-        clock = plane._timeline.clock  # pyright: ignore[reportPrivateUsage]  # 60 centuries of a loop take too long
+        clock = plane._timeline.clock  # pyright: ignore[reportPrivateUsage]  # a century of a loop take too long
         plane.faults.delay("List", seconds=MAX_SECONDS)
         with pytest.raises(Postponed):
             plane.call(Call(LIST, ListRequest()))
         clock.jump(END - SECOND)
         for move in (plane.advance, plane.clock.advance):
-            with pytest.raises(ValueError, match="year 9000"):
+            with pytest.raises(ValueError, match="year 2150"):
                 move(2)
-        with pytest.raises(ControlError, match="year 9000"):
+        with pytest.raises(ControlError, match="year 2150"):
             plane.clock.advance_until(app="demo", status="STOPPED", limit=MAX_SECONDS)
         assert plane.clock.pending() and str(plane.clock.why())
         assert plane.stub().get(get()).app.metadata.id.name == "demo"
@@ -114,9 +114,9 @@ def test_the_clock_has_an_end() -> None:
 
 def test_an_auto_clock_stops_at_its_end() -> None:
     """Delays that jump there leave a plane that answers."""
-    with FakeControlPlane(start_time="2999-12-31T00:00:00Z", call_log=10) as plane:
+    with FakeControlPlane(start_time="2099-12-31T00:00:00Z", call_log=10) as plane:
         plane.faults.delay("List", seconds=MAX_SECONDS)
-        for _ in range(75):
+        for _ in range(12):
             plane.stub().list(ListRequest())
         assert plane.now_ns() == END
         plane.stub().create(create())

@@ -187,7 +187,7 @@ class _Until(_Move):
     def _refuse(self, due: int | None) -> NoReturn:
         why = "nothing is pending that would change it" if due is None else f"within {text_of(self._limit)}"
         if due is not None and due > END:
-            why = "and the clock stops with the year 9000"
+            why = "and the clock stops at the beginning of the year 2150"
         moved = f"; the clock was moved, to {moment_text(self._plane.now_ns())}" if self._fired else ""
         shown = _states(self._plane, self._request.until.app)
         raise RpcError(Code.FAILED_PRECONDITION, f"no app is {self._wanted}, {why}: {shown}{moved}")

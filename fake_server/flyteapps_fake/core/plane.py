@@ -320,7 +320,7 @@ class Plane(DrivenPlane, KeptPlane):
         """
         if nanoseconds and self.now_ns() + nanoseconds > END:
             by, now = text_of(nanoseconds), moment_text(self.now_ns())
-            raise ValueError(f"the clock can't be moved by {by} from {now}: it stops with the year 9000")
+            raise ValueError(f"the clock can't be moved by {by} from {now}: it stops at the beginning of the year 2150")
         return Advance(self._timeline, nanoseconds)
 
     def next_timer_due(self) -> int | None:

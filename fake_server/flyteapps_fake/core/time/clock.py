@@ -19,8 +19,13 @@ TICK = 1_000
 EPOCH = 1_767_225_600 * SECOND
 """Where virtual clocks start: 2026-01-01T00:00:00Z, the same in every run."""
 
-END = 221_845_392_000 * SECOND
-"""Where every clock stops: 9000-01-01T00:00:00Z. A Timestamp ends with the year 9999, and timers are ahead of now."""
+END = 5_680_281_600 * SECOND
+"""Where every clock stops: 2150-01-01T00:00:00Z.
+
+A plane's state has times as nanoseconds in 64 bits, which end in 2262, and durations of up to 100 years lead ahead.
+"""
+LATEST = (1 << 63) - 1
+"""The latest time that a plane's state can have: when something is due that no clock reaches."""
 
 
 class Clock(ABC):

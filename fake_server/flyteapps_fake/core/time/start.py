@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 FIRST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-LAST = datetime.datetime(3000, 1, 1, tzinfo=datetime.UTC)
+LAST = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 _WANTED = 'it should be such as "2026-12-24T09:00:00Z"'
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.time.causes import Causes
+from flyteapps_fake.core.time.clock import LATEST
 
 MIN_CANCELLED = 64
 """Cancelled timers that stay in a heap: fewer are not worth a rebuild."""
@@ -150,7 +151,7 @@ class TimerQueue:
         self._drop(owner)
         self.scheduled += 1
         call = self._causes.current.call
-        self._heap(progress).push(Timer(due, self.scheduled, owner, kind, arguments, progress, last, call))
+        self._heap(progress).push(Timer(min(due, LATEST), self.scheduled, owner, kind, arguments, progress, last, call))
 
     def cancel(self, owner: Hashable) -> None:
         """Cancel the owner's timer, if it has one."""
