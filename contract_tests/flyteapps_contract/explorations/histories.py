@@ -38,6 +38,10 @@ LOST = 0.02
 """The share of answers that are lost."""
 ATTEMPTS = 24
 """Smaller histories that are tried of one that broke."""
+CUT_OFF = (*NO_ANSWER, "UNKNOWN", "INTERNAL")
+"""Codes of calls whose plane was killed."""
+MAX_KILLS, KILL_SECONDS = 3, 0.05
+"""Kills of a plane while a plan is carried out, and the longest real time between two."""
 MAX_CLIENTS, LONGEST = 8, 40
 STREAMS = 3
 
@@ -59,6 +63,8 @@ class Plan:
     clients: tuple[tuple[Op, ...], ...]
     apps: int
     standing: int
+    kills: tuple[float, ...] = ()
+    """The real seconds before each kill of the plane, where it can be started again."""
 
 
 @dataclass(slots=True)
@@ -84,8 +90,8 @@ class History:
     watchers: list[Watcher] = field(default_factory=list[Watcher])
 
 
-def drawn(seed: int, number: int) -> Plan:
-    """Return the plan of that number: the first ones are small."""
+def drawn(seed: int, number: int, *, kills: bool = False) -> Plan:
+    """Return the plan of that number: the first ones are small. `kills`: whether the plane can be killed."""
     draw = random.Random(f"{seed}/{number}")
     clients = min(MAX_CLIENTS, 2 + number // 4 + draw.randrange(2))
     length = min(LONGEST, 3 + 2 * number)
@@ -100,7 +106,9 @@ def drawn(seed: int, number: int) -> Plan:
         )
         for client in range(clients)
     )
-    return Plan(ops, apps, standing=draw.randint(0, apps))
+    standing = draw.randint(0, apps)
+    times = draw.randint(1, MAX_KILLS) if kills else 0
+    return Plan(ops, apps, standing, tuple(draw.uniform(0, KILL_SECONDS) for _ in range(times)))
 
 
 class Race:
@@ -121,6 +129,10 @@ class Race:
         self._over = threading.Event()
         self._afloat: set[int] = set()
         """Apps with a write that may take effect at any later time: its call was given up."""
+        self._kills = 0
+        """Number of kills of the plane that were begun."""
+        self._is_up = threading.Event()
+        self._is_up.set()
 
     def run(self) -> list[Violation]:
         """Run the clients, reads all that is left, and judges: what broke, as far as each part of it can be judged."""
@@ -134,6 +146,7 @@ class Race:
         try:
             for thread in threads:
                 thread.start()
+            self._kill_now_and_then(threads)
             for thread in threads:
                 thread.join()
         finally:  # Ctrl-C, too: no client creates anything once the session cleans up
@@ -157,12 +170,26 @@ class Race:
             raise troubles[0]
         return violations
 
+    def _kill_now_and_then(self, clients: Sequence[threading.Thread]) -> None:
+        """Kill the plane as often as the plan says, while clients make calls; they go on once it is there again."""
+        for pause in self.plan.kills:
+            clients[0].join(pause)
+            if not any(client.is_alive() for client in clients):
+                return
+            self._is_up.clear()
+            self._kills += 1
+            try:
+                self.session.plane.kill()
+            finally:
+                self._is_up.set()
+
     # ---- clients
 
     def _client(self, client: int, ops: Iterable[Op]) -> None:
         read: dict[int, int] = {}
         try:
             for turn, op in enumerate(ops):
+                self._is_up.wait()
                 if self._over.is_set():
                     return
                 self._act(client, f"c{client}.{turn}", op, read)
@@ -178,8 +205,10 @@ class Race:
                 try:
                     self._list(client) if op.verb == "list" else self._page_through()
                 except Refused as error:
-                    if error.code not in NO_ANSWER:
+                    if error.code not in (CUT_OFF if self.plan.kills else NO_ANSWER):
                         raise
+            case "watch" if self.plan.kills:
+                pass  # each kill ends it
             case "watch":
                 if len(self.history.watchers) < STREAMS:
                     self.history.watchers.append(self.session.watch())
@@ -195,9 +224,13 @@ class Race:
         self, client: int, number: int, said: Said, *, lost: bool = False
     ) -> tuple[model.App | None, State] | None:
         """Return one call of one app: what it showed, None where the answer was lost."""
-        called = self._tick()
+        called, kills = self._tick(), self._kills
         app, code = self._ask(number, said)
         returned = self._tick()
+        if code in CUT_OFF and kills != self._kills:
+            if said.verb != "get":
+                self._record(Event(client, number, replace(said, cut_off=True), called, returned))
+            return None
         if code in NO_ANSWER and said.verb != "get":
             self._afloat.add(number)
         if (lost or code in NO_ANSWER) and said.verb != "get":
@@ -364,7 +397,8 @@ def _say(said: Said) -> str:
     revision = f" with revision {said.revision}" if said.revision else ""
     mark = f" {said.mark}" if said.mark else ""
     seen = f" {_say_state(said.seen)}" if said.code == OK and said.verb != "delete" else ""
-    return f"{said.verb}{mark}{revision}: {said.code or 'answer lost'}{seen}"
+    lost = "cut off by a kill" if said.cut_off else "answer lost"
+    return f"{said.verb}{mark}{revision}: {said.code or lost}{seen}"
 
 
 def _say_state(state: State) -> str:
@@ -407,7 +441,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
     for number in range(options.count):
         if time.monotonic() > options.until:
             break
-        plan = drawn(options.seed, number)
+        plan = drawn(options.seed, number, kills=target.capabilities.restarts)
         try:
             guarantee = attempt(plan, "")
         except WITHOUT_VERDICT as trouble:

@@ -16,13 +16,17 @@ State = tuple[int, str] | None
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A request and its answer. `code` is "" where the answer was lost; `seen` what the answer shows."""
+    """A request and its answer. `code` is "" where the answer was lost; `seen` what the answer shows.
+
+    `cut_off`: the plane was killed meanwhile, so that the request was carried out before that or never.
+    """
 
     verb: str
     mark: str = ""
     revision: int = 0
     code: str = ""
     seen: State = None
+    cut_off: bool = False
 
 
 def step(state: State, said: Said) -> Iterator[State]:
@@ -33,6 +37,8 @@ def step(state: State, said: Said) -> Iterator[State]:
     if said.code == OK and said.verb not in ("delete",) and said.seen != after:
         return
     yield after
+    if said.cut_off and after != state:
+        yield state
 
 
 def _effect(state: State, said: Said) -> tuple[str, State]:

@@ -40,7 +40,8 @@ class Capabilities:
     empty where none are known. `measured`: timed checks make sense here. `org`: the
     plane's org where it is known beforehand, else "". `dialect`: the one that it is
     judged by, a key of DIALECTS. `authenticated`: callers need credentials. `issues_tokens`:
-    tokens can be had at will, with any claims, and revoked.
+    tokens can be had at will, with any claims, and revoked. `restarts`: the plane keeps its state,
+    can be killed, and is started again then.
     """
 
     clock: bool = False
@@ -58,6 +59,7 @@ class Capabilities:
     dialect: str = STANDARD
     authenticated: bool = False
     issues_tokens: bool = False
+    restarts: bool = False
 
     REASONS: ClassVar[dict[str, str]] = {
         "clock": "the target's clock can't be moved",
@@ -73,6 +75,7 @@ class Capabilities:
         "conflicting": "no way is known to have a write meet one of the cluster's",
         "authenticated": "callers need no credentials here",
         "issues_tokens": "no tokens can be had at will here",
+        "restarts": "the plane can't be killed and started again here",
         "measured": "timed; run by the benchmarks alone",
     }
 
@@ -189,6 +192,10 @@ class Plane(ABC):
     def end(self) -> None:
         """Shut the plane down, where it is the target's own (offers.fresh)."""
         raise NotOffered(Capabilities.REASONS["fresh"])
+
+    def kill(self) -> None:
+        """Kill the plane, and start it again with the state that it has kept; return once it answers."""
+        raise NotOffered(Capabilities.REASONS["restarts"])
 
     def another(self) -> Plane:
         """Return a second plane with the same settings, where planes are the target's own (offers.fresh)."""

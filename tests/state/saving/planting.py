@@ -99,7 +99,7 @@ PLANTED = (
     Planted(state_directory, "_connected", "connect(root, sync)", 'connect(root, "never")', on_the_disk),
     Planted(Saver, "_write", "self._position += 1", "pass", batches),
     Planted(Saver, "_encoded", "if image is not None else None", "if image is not None else b''", restarts()),
-    Planted(Saver, "_encoded", 'yield TIME, b"", batch.time.SerializeToString()', "pass", restarts()),
+    Planted(Saver, "_encoded", 'yield TIME, b"", batch.time.SerializeToString()', "pass", on_the_disk),
     Planted(
         Saver,
         "_encoded",
