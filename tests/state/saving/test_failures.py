@@ -409,12 +409,30 @@ def test_stopped_apps_are_read(disk: Disk, tmp_path: Path) -> None:
         plane.stub().update(rpc.UpdateRequest(app=app))
 
 
-def test_a_state_that_cannot_be_written_is_undone(tmp_path: Path) -> None:
-    """A time that the format has no number for is refused, and all that comes later is saved."""
+def trouble(*_: object) -> None:
+    """Raise an error that no disk has."""
+    raise ZeroDivisionError("planted")
+
+
+@pytest.mark.parametrize("part", ["encode", "image"])
+def test_a_state_that_cannot_be_written_is_undone(tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A piece that makes trouble, as it is cut or encoded, is undone, and all that comes later is saved."""
     with saved(tmp_path) as plane:
         create(plane, "a")
-        found = [refused(lambda: plane.clock.advance(90 * 365 * 86_400)) for _ in range(3)]
-        assert found == ["", "", "RESOURCE_EXHAUSTED"]
+        cut = plane.saving.cut
+
+        def broken() -> Any:
+            with monkeypatch.context() as patch:
+                patch.setattr(plane.sections["standard_apps"], "image", trouble)
+                return cut()
+
+        with monkeypatch.context() as patch:
+            if part == "image":
+                patch.setattr(plane.saving, "cut", broken)
+            else:
+                patch.setattr(plane.sections["standard_apps"], "encode", trouble)
+            assert refused(lambda: create(plane, "lost")) == "RESOURCE_EXHAUSTED"
         eventually(lambda: not saver_of(plane).trouble, "no recovery")
+        assert names(plane) == ["a"]
         create(plane, "b")
         assert names(plane) == ["a", "b"]
