@@ -15,6 +15,7 @@ from flyteidl2.app.app_logs_payload_pb2 import TailLogsRequest
 from flyteidl2.common import identifier_pb2, list_pb2
 from flyteidl2.core import tasks_pb2
 
+from flyteapps_control.api import ControlError
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake import FakeControlPlane
@@ -120,6 +121,8 @@ class Driven:
             outcome = getattr(self, name)(*arguments)
         except RpcError as error:
             outcome = f"{error.code.name}: {error}"
+        except ControlError as error:
+            outcome = f"{error.code}: {error}"
         return outcome, self.leased()
 
     # ---- calls
@@ -191,6 +194,14 @@ class Driven:
     def ask(self, project: str, name: str) -> bytes | None:
         """Send a request to an app's URL."""
         return self.plane.ask(self._host(self._app(project, name)))
+
+    def declare(self, name: str, load: str) -> None:
+        """Declare the load of apps of a name."""
+        self.plane.loads.set(load, app=name)
+
+    def use(self, name: str, scenario: str, times: int) -> None:
+        """Let the next starts of apps of a name get a scenario."""
+        self.plane.scenarios.use(scenario, app=name, times=times)
 
     def advance(self, seconds: float) -> None:
         """Move the clock."""

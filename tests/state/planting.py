@@ -83,7 +83,7 @@ PLANTED = [
     Planted(Organization, "decide", "self._name = name or None", "pass", org),
     Planted(Organization, "check", "if self._configured", "if False", of_another_org),
     Planted(Keeping, "set_time", "timers.scheduled = then.scheduled", "timers.scheduled = then.scheduled + 1", tour),
-    Planted(Keeping, "set_time", "timeline.seed.value = then.seed", "pass", outliving),
+    Planted(Keeping, "set_time", "timeline.seed.value = seed_of(then)", "pass", outliving),
     Planted(Keeping, "set_time", "timeline.clock.set(then.now)", "pass", tour),
     Planted(Keeping, "set_time", "* timeline.speed", "", between),
     Planted(Keeping, "set_time", "if passes else 0", "", not_between),

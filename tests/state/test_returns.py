@@ -236,6 +236,7 @@ BROKEN: dict[str, Callable[[PlaneState], object]] = {
     "no org, project": lambda document: document.standard_apps[0].ClearField("name"),
     "the org flyte": lambda document: None,
     "the format 2": lambda document: setattr(document, "format", 2),
+    "'seven' is no number": lambda document: setattr(document.time, "seed", "seven"),
     "no format": lambda document: document.ClearField("format"),
     "the dialect flyte-oss": lambda document: setattr(document, "dialect", "flyte-oss"),
 }
@@ -264,4 +265,16 @@ def test_the_org_goes_with_the_state() -> None:
     second = Driven(new_plane())
     second.plane.load_document(first.plane.document())
     assert second.plane.org == "acme"
+    assert second.get("p", "a") == first.get("p", "a")
+
+
+@pytest.mark.parametrize("seed", [2**70, -5])
+def test_any_seed_goes_with_the_state(seed: int) -> None:
+    """A seed may be larger than the numbers of a message."""
+    first, second = Driven(new_plane(seed)), Driven(new_plane())
+    first.plane.take_snapshot("s")
+    first.plane.restore_snapshot("s")
+    second.plane.load_document(first.plane.document())
+    first.create("p", "a")
+    second.create("p", "a")
     assert second.get("p", "a") == first.get("p", "a")

@@ -47,6 +47,8 @@ others = st.one_of(
     _step("advance", st.sampled_from((0.5, 1.0, 2.5, 20.0, 90.0))),
     _step("advance", st.sampled_from((0.5, 1.0, 2.5, 20.0, 90.0))),
     _step("reset_project", projects),
+    _step("declare", names, st.sampled_from(("0", "2concurrent", "25rps"))),
+    _step("use", names, st.sampled_from(("first", "choosing", "logging")), st.integers(0, 2)),
 )
 returns = st.one_of(
     _step("snapshot", snapshots),
@@ -67,7 +69,7 @@ def test_steps_of_every_kind() -> None:
     tried = Tried(ingress="host").take(
         *BEFORE, ("save",), ("snapshot", "s"), *AFTER, ("snapshot", "t"), ("restore", "s")
     )
-    tried.take(("snapshot", "u"), *AFTER, ("restore", "t"), ("load", 0), ("restore", "u"), *AFTER[:10])
+    tried.take(("snapshot", "u"), *AFTER, ("restore", "t"), ("load", 0), ("restore", "u"), *AFTER[:13])
     tried.take(("restore", "s"), *AFTER).prove_all()
     tried.take(("load", 0, True, True)).prove_all()
 
@@ -88,6 +90,8 @@ def test_a_plane_is_what_it_was_at_length(steps: list[Step], form: str) -> None:
 
 
 BEFORE: tuple[Step, ...] = (
+    ("declare", "b", "2concurrent"),
+    ("use", "a", "logging", 3),
     ("create", "p", "c", "stopped", ""),
     ("delete", "p", "c"),
     ("create", "p", "c", "east", ""),  # which the own cluster has, as no other one has come
@@ -106,6 +110,9 @@ BEFORE: tuple[Step, ...] = (
 )
 AFTER: tuple[Step, ...] = (
     ("ask", "q", "b"),
+    ("declare", "b", "25rps"),
+    ("declare", "c", "0"),
+    ("use", "*", "second", 2),
     ("lease", "west"),
     ("report", "q", "c", "east", "PENDING"),
     ("advance", 20.0),
@@ -127,7 +134,7 @@ AFTER: tuple[Step, ...] = (
 def test_snapshots_outlive_a_load_and_a_reset() -> None:
     """A plane that has taken another state, or was reset, still returns to a snapshot of before."""
     tried = Tried(ingress="host").take(*BEFORE, ("save",), ("snapshot", "s"), *AFTER)
-    tried.take(("snapshot", "t"), ("load", 0), ("reset", 1), *BEFORE[:6], ("restore", "s"))
+    tried.take(("snapshot", "t"), ("load", 0), ("reset", 1), *BEFORE[:8], ("restore", "s"))
     tried.prove_all()
 
 

@@ -107,7 +107,7 @@ def _found(path: Path, options: ServeOptions) -> ServeState:
                 then.MergeFromString(value)
     if not then.wall:
         return ServeState(path, f"{path}, which is new")
-    if options.seed not in (0, then.seed):
+    if str(options.seed) not in ("0", then.seed):
         warn(f"--seed {options.seed} is for a new state: the one in {path} has the seed {then.seed}")
     if options.start_time is not None:
         warn(f"--start-time is for a new state: the clock goes on from the one in {path}")

@@ -65,9 +65,9 @@ class PlaneTime(_message.Message):
     now: int
     wall: int
     scheduled: int
-    seed: int
+    seed: str
     calls: int
-    def __init__(self, now: _Optional[int] = ..., wall: _Optional[int] = ..., scheduled: _Optional[int] = ..., seed: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
+    def __init__(self, now: _Optional[int] = ..., wall: _Optional[int] = ..., scheduled: _Optional[int] = ..., seed: _Optional[str] = ..., calls: _Optional[int] = ...) -> None: ...
 
 class AddedScenario(_message.Message):
     __slots__ = ("name", "data", "bytes", "place", "then_place")

@@ -263,7 +263,7 @@ def test_no_state_there(run: Run, tmp_path: Path, command: str) -> None:
 
 def pieces(path: Path, count: int = 10) -> Content:
     """Make a directory with pieces of a plane."""
-    entries: Content = {("time", b""): PlaneTime(now=5, wall=6, seed=7).SerializeToString()}
+    entries: Content = {("time", b""): PlaneTime(now=5, wall=6, seed="7").SerializeToString()}
     for number in range(count):
         key = bytes([number]) * 16
         entries["deleted_ids", key] = DeletedIds(digest=key, incarnation=number).SerializeToString()
@@ -280,7 +280,12 @@ def test_export(run: Run, path: Path) -> None:
     with opened(path):
         assert run("export", path, "-o", output) == (0, "", "")
     document = Parse(output.read_text(), PlaneState())
-    assert (document.format, document.dialect, document.time.seed, len(document.deleted_ids)) == (1, "standard", 7, 10)
+    assert (document.format, document.dialect, document.time.seed, len(document.deleted_ids)) == (
+        1,
+        "standard",
+        "7",
+        10,
+    )
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
     assert run("export", path).out == output.read_text()
     ran = run("export", path, "-o", path / "none" / "out.json")

@@ -10,7 +10,7 @@ from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.core.state.document import FORMAT, check_head, document_of, pieces
+from flyteapps_fake.core.state.document import FORMAT, WrongState, check_head, document_of, pieces
 from flyteapps_fake.core.state.garbage import uncollected
 from flyteapps_fake.core.state.marks import Mark
 from flyteapps_fake.core.state.sections import Entry
@@ -96,7 +96,7 @@ class Keeping:
             self._changes.replace(entry, self._changes.sections[entry.section].fresh(entry.key))
         if project is None:
             seed = self._timeline.seed.value if seed is None else seed
-            self.set_time(PlaneTime(now=self._start, seed=seed))
+            self.set_time(PlaneTime(now=self._start, seed=str(seed)))
             self._interceptor.log.restart(0)
         self.settled(gone)
         return len(gone)
@@ -113,6 +113,7 @@ class Keeping:
         `passes`: whether the time since it was written counts, on a clock that is realtime.
         """
         check_head(document, self._name)
+        seed_of(document.time)
         return self.take_pieces(pieces(document, self._changes.sections), document.time, passes=passes)
 
     @uncollected()
@@ -132,7 +133,7 @@ class Keeping:
         found = {Entry(section, key): image for section, key, image in given}
         self.end_streams("the plane has taken another state")
         before = [Entry(section.name, key) for section in self._changes.sections for key in section.keys()]  # noqa: SIM118
-        self._timeline.seed.value = then.seed
+        self._timeline.seed.value = seed_of(then)
         for entry in before:
             if entry not in found:
                 self._changes.replace(entry, self._changes.sections[entry.section].fresh(entry.key))
@@ -154,7 +155,7 @@ class Keeping:
             now=self._timeline.clock.now(),
             wall=self._wall(),
             scheduled=self._timeline.timers.scheduled,
-            seed=self._timeline.seed.value,
+            seed=str(self._timeline.seed.value),
             calls=self._interceptor.log.last,
         )
 
@@ -162,7 +163,7 @@ class Keeping:
         """Set the plane's time to that of another state; `loaded`: of one that was written, maybe some time ago."""
         timeline = self._timeline
         timeline.forget_past()
-        timeline.seed.value = then.seed
+        timeline.seed.value = seed_of(then)
         timeline.timers.scheduled = then.scheduled
         if timeline.mode != "realtime":
             timeline.clock.set(then.now)
@@ -192,6 +193,14 @@ class Keeping:
         self._changes.settle(entries)
         self._dialect.restored(entries)
         self._timeline.scheduled()
+
+
+def seed_of(time: PlaneTime) -> int:
+    """Return the seed of a plane's time; 0 for none. Raises WrongState for one that is no number."""
+    try:
+        return int(time.seed or 0)
+    except ValueError:
+        raise WrongState(f"time.seed: {time.seed[:80]!r} is no number") from None
 
 
 def written_by() -> str:
