@@ -21,6 +21,19 @@ except ImportError:  # Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 
+_named: int | None = None
+
+
+def name_process(pid: int) -> None:
+    """Let the locks of this process name another one: its parent, where that is the one that a signal stops."""
+    global _named
+    _named = pid
+
+
+def _own_name() -> int:
+    return os.getpid() if _named is None else _named
+
+
 class DirectoryLock:
     """The lock of the directory `root`, held until `close`.
 
@@ -48,7 +61,7 @@ class DirectoryLock:
         self._descriptor = descriptor
         with contextlib.suppress(OSError):  # a full disk: the lock is held, its holder isn't named
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()} {host()}\n".encode(errors="replace"), 0)
+            os.pwrite(descriptor, f"{_own_name()} {host()}\n".encode(errors="replace"), 0)
         register_inherited(self)
 
     def forked(self) -> None:
@@ -78,4 +91,4 @@ def _holder(descriptor: int) -> tuple[int | None, str]:
     pid = int(found[1])
     if found[2] != host():
         return pid, f" (process {pid} on {found[2]})"
-    return pid, " (this process)" if pid == os.getpid() else f" (process {pid})"
+    return pid, " (this process)" if pid == _own_name() else f" (process {pid})"

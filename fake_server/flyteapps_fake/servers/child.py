@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from flyteapps_fake.directory.errors import StateError
+from flyteapps_fake.directory.lock import name_process
 from flyteapps_fake.servers.config import CHILD_VARIABLE, REFUSED, ServeConfig
 from flyteapps_fake.servers.loading import without_collection
 
@@ -57,6 +58,7 @@ def _begin() -> None:
     os.chdir("/")
 
 
+name_process(os.getppid())  # Envoy blocks SIGINT and SIGTERM, which stop the parent
 with without_collection():
     from flyteapps_fake.servers.assembly import assemble
 

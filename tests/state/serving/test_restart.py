@@ -14,6 +14,7 @@ from processes.running import SERVE, get, script, until
 
 from flyteapps import Client, DeploymentStatus, new_app
 from flyteapps.client import App
+from flyteapps_fake.directory.checking import check
 from serving.conftest import EACH_KIND
 from serving.server_process import ServerProcess
 
@@ -82,6 +83,12 @@ def test_a_stop_loses_nothing(kind: str, tmp_path: Path) -> None:
     with serve(kind, tmp_path / "state") as server, client_of(server) as client:
         assert [each.name for each in client.apps.listall()] == ["one"]
         client.apps.get("one").watch()
+
+
+def test_the_process_that_has_a_directory(kind: str, tmp_path: Path) -> None:
+    """The process that is named as the user of a directory is the one that was started, which a signal stops."""
+    with serve(kind, tmp_path / "state") as server:
+        assert check(tmp_path / "state").user == f"process {server.process.pid}"
 
 
 def test_a_watch_goes_on(kind: str, tmp_path: Path) -> None:
