@@ -33,10 +33,10 @@ apps:
 - {name: starting, image: "i:1", status: PENDING}
 """
 STATUSES = {
-    "flytesnacks/development/asleep": "STOPPED",
-    "flytesnacks/development/broken": "FAILED",
-    "flytesnacks/development/hello": "ACTIVE",
-    "flytesnacks/development/starting": "PENDING",
+    "demo/development/asleep": "STOPPED",
+    "demo/development/broken": "FAILED",
+    "demo/development/hello": "ACTIVE",
+    "demo/development/starting": "PENDING",
     "jobs/production/worker": "ACTIVE",
 }
 
@@ -82,7 +82,7 @@ def test_an_app_is_as_the_file_says() -> None:
         app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
         plane.stub().update(UpdateRequest(app=app))
         plane.clock.advance("1m")
-        assert statuses(plane)["flytesnacks/development/hello"] == "STOPPED"
+        assert statuses(plane)["demo/development/hello"] == "STOPPED"
 
 
 def test_an_app_goes_on_from_there() -> None:
@@ -90,7 +90,7 @@ def test_an_app_goes_on_from_there() -> None:
     with FakeControlPlane(clock="manual") as plane:
         load_file(plane, DEMO.encode(), "demo.yaml")
         plane.clock.advance_until(app="starting", status="ACTIVE", limit="1m")
-        assert "flytesnacks/development/broken" in {each.owner for each in plane.clock.pending()}
+        assert "demo/development/broken" in {each.owner for each in plane.clock.pending()}
 
 
 def test_a_client_finds_them(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_client_finds_them(tmp_path: Path) -> None:
     file.write_text(DEMO)
     with FakeControlPlane() as plane:
         fill(plane, file)
-        client = Client(transport=plane.transport(), project="flytesnacks", domain="development")
+        client = Client(transport=plane.transport(), project="demo", domain="development")
         assert sorted(app.name for app in client.apps.listall()) == ["asleep", "broken", "hello", "starting"]
         assert client.apps.get("hello").watch(timeout=10).is_active()
 
@@ -139,15 +139,15 @@ FIRST = "apps:\n- name: hello\n  image: i\n"
         ),
         (
             FIRST + "  scenario: crash-loop\n  status: ACTIVE",
-            "f.yaml:5:11: the app flytesnacks/development/hello never becomes ACTIVE: its start ends as FAILED",
+            "f.yaml:5:11: the app demo/development/hello never becomes ACTIVE: its start ends as FAILED",
         ),
         (
             FIRST + "- {name: hello, image: j}",
-            "f.yaml:4:3: the app flytesnacks/development/hello is given twice, before at f.yaml:2:3",
+            "f.yaml:4:3: the app demo/development/hello is given twice, before at f.yaml:2:3",
         ),
         (
             FIRST + f"- {{name: {'a' * 64}, image: j}}",
-            f"f.yaml:4:3: the app flytesnacks/development/{'a' * 64} is refused: ",
+            f"f.yaml:4:3: the app demo/development/{'a' * 64} is refused: ",
         ),
         ("apps:\n\t- name: a", "f.yaml:2:1: neither YAML nor JSON"),
     ],
@@ -166,7 +166,7 @@ def test_an_app_that_is_there_stays() -> None:
     with FakeControlPlane(clock="manual") as plane:
         load_file(plane, FIRST.encode(), "f.yaml")
         before = get(plane, "hello")
-        with pytest.raises(ValueError, match=r"f\.yaml:3:3: the app flytesnacks/development/hello is there already"):
+        with pytest.raises(ValueError, match=r"f\.yaml:3:3: the app demo/development/hello is there already"):
             load_file(plane, b"apps:\n- {name: other, image: i}\n- {name: hello, image: i}", "f.yaml")
         assert plane.count() == 1 and get(plane, "hello") == before
 
@@ -175,7 +175,7 @@ def test_a_plane_without_a_cluster_has_no_status() -> None:
     """Where no cluster is simulated apps are created, and wait for theirs; a status is never reached."""
     with FakeControlPlane(data_plane="none") as plane:
         load_file(plane, FIRST.encode(), "f.yaml")
-        assert statuses(plane) == {"flytesnacks/development/hello": "UNASSIGNED"}
+        assert statuses(plane) == {"demo/development/hello": "UNASSIGNED"}
         with pytest.raises(ValueError, match="never becomes ACTIVE: its start ends as UNASSIGNED"):
             load_file(plane, b"apps: [{name: other, image: i, status: ACTIVE}]", "f.yaml")
 

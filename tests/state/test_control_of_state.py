@@ -323,7 +323,7 @@ def test_apps_in_yaml_are_loaded_too(control: Control, plane: FakeControlPlane, 
 def test_all_of_it_is_saved_in_a_directory(dialect: Any, tmp_path: Path) -> None:
     """A plane that keeps its state in a directory has there what was loaded, and no more what was reset."""
     directory, apps, state = tmp_path / "state", tmp_path / "apps.yaml", tmp_path / "state.json"
-    apps.write_text("apps:\n- {name: hello, project: demo, image: i}\n- {name: other, image: i}\n")
+    apps.write_text("apps:\n- {name: hello, project: demo, image: i}\n- {name: other, project: elsewhere, image: i}\n")
 
     def again() -> FakeControlPlane:
         return FakeControlPlane(state=directory, dialect=dialect, clock="manual")
@@ -334,11 +334,11 @@ def test_all_of_it_is_saved_in_a_directory(dialect: Any, tmp_path: Path) -> None
     with again() as plane:
         assert (plane.count(), plane.reset(project="demo")) == (2, 1)
     with again() as plane:
-        assert plane.projects() == {"flytesnacks"}
+        assert plane.projects() == {"elsewhere"}
         plane.snapshot("base")
         plane.load(state)
     with again() as plane:
-        assert plane.projects() == {"demo", "flytesnacks"}
+        assert plane.projects() == {"demo", "elsewhere"}
         plane.snapshot("base")
         plane.reset()
     with again() as plane:

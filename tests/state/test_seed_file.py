@@ -31,7 +31,7 @@ def test_the_apps_are_there_at_the_first_request(server: str, tmp_path: Path) ->
     file = tmp_path / "apps.yaml"
     file.write_text(APPS)
     with ServerProcess("--server", server, "--seed-file", str(file)) as served:
-        body = {"limit": 10, "project": {"name": "flytesnacks", "domain": "development"}}
+        body = {"limit": 10, "project": {"name": "demo", "domain": "development"}}
         url = f"http://localhost:{served.port}/flyteidl2.app.AppService/List"
         answer = HTTP.post(url, json={"request": {"limit": 10}, **body})
         found = {
@@ -49,7 +49,7 @@ def test_the_apps_are_there_at_the_first_request(server: str, tmp_path: Path) ->
         (APPS + "  status: ACTIVE", "neither YAML nor JSON"),
         (
             "apps: [{name: a, image: i, scenario: crash-loop, status: ACTIVE}]",
-            "{file}:1:58: the app flytesnacks/development/a never becomes ACTIVE: its start ends as FAILED",
+            "{file}:1:58: the app demo/development/a never becomes ACTIVE: its start ends as FAILED",
         ),
         (None, "{file}: can't be read: No such file or directory"),
     ],

@@ -48,7 +48,7 @@ def test_a_state_goes_to_a_file_and_back(plane: FakeControlPlane, run: Run, tmp_
     assert run("reset", "--project", "jobs") == (0, "1 app(s) removed\n", "")
     assert run("reset", "--seed", "7", "--json") == (0, '{\n  "removed": 1\n}\n', "")
     assert run("import", str(state)) == (0, "2 app(s) loaded\n", "")
-    assert plane.projects() == {"flytesnacks", "jobs"}
+    assert plane.projects() == {"demo", "jobs"}
 
 
 def test_snapshots(plane: FakeControlPlane, run: Run) -> None:

@@ -20,8 +20,8 @@ from flyteapps_fake.simulation.files.format import Field
 from flyteapps_fake.simulation.files.located import ScenarioError, Value, from_text
 from flyteapps_fake.simulation.scenarios import LABEL
 
-PROJECT, DOMAIN = "flytesnacks", "development"
-"""Where an app is that names no project and no domain."""
+PROJECT, DOMAIN = "demo", "development"
+"""Where an app is that names no project and no domain: those of the configuration that a server prints."""
 MAX_APPS = 10_000
 """Apps of one file."""
 MAX_REPLICAS = 1_000
