@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from flyteapps_fake.directory.database import About, has_state
-from flyteapps_fake.directory.errors import Corrupt, DirectoryInUse, NoState, StateError
+from flyteapps_fake.directory.database import About, check_state
+from flyteapps_fake.directory.errors import Corrupt, DirectoryInUse, StateError
 from flyteapps_fake.directory.files import DATABASE
 from flyteapps_fake.directory.lock import DirectoryLock
 from flyteapps_fake.directory.migrations import check_format
 from flyteapps_fake.directory.reading import Reading
-from flyteapps_fake.directory.salvage import Key
+from flyteapps_fake.directory.salvage import Key, entry_name
 
 MAX_NAMED = 20
 """Entries that a report names."""
@@ -58,7 +58,7 @@ def _report(reading: Reading, user: str) -> Report:
         pass
     problems += disagreements(about, salvage.counts.total(), salvage.checksum, salvage.errors)
     lost = salvage.lost()
-    problems += [f"{section} {key!r}: is lost or damaged" for section, key in lost[:MAX_NAMED]]
+    problems += [f"{entry_name(*each)}: is lost or damaged" for each in lost[:MAX_NAMED]]
     if len(lost) > MAX_NAMED:
         problems.append(f"{len(lost) - MAX_NAMED} more entries are lost or damaged")
     return Report(about, dict(sorted(salvage.counts.items())), _size(reading.path), user, problems, lost)
@@ -71,8 +71,7 @@ def _size(path: Path) -> int:
 @contextmanager
 def unchanged(path: Path) -> Generator[str]:
     """Keep servers from a directory while it is read; where one uses it, yield its name, and read beside it."""
-    if not has_state(path):
-        raise NoState(f"{path}: there is no state in it")
+    check_state(path)
     with contextlib.ExitStack() as stack:
         user = ""
         try:

@@ -23,6 +23,7 @@ from flyteapps_fake.directory.errors import (
     DirectoryLost,
     DiskFull,
     ForeignDirectory,
+    NoState,
     ReadOnly,
     StateError,
     WriteError,
@@ -149,6 +150,17 @@ def has_state(root: Path) -> bool:
     return False
 
 
+def check_state(root: Path) -> None:
+    """Raise StateError where there is no state to be read."""
+    try:
+        if has_state(root):
+            return
+    except ForeignDirectory:
+        if (root / DATABASE).exists() or not root.is_dir():
+            raise
+    raise NoState(root)
+
+
 def connect(path: Path, sync: Sync) -> sqlite3.Connection:
     """Return a connection that writes, with transactions as its caller begins and ends them."""
     connection = sqlite3.connect(
@@ -172,10 +184,13 @@ def connect(path: Path, sync: Sync) -> sqlite3.Connection:
     return connection
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Return a connection that reads alone. Neither it nor its end moves the log into the database."""
+def connect_to_read(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    """Return a connection that reads alone. Neither it nor its end moves the log into the database.
+
+    `immutable`: of files that nothing can change, such as those of a disk that is read-only, and without a log.
+    """
     return sqlite3.connect(
-        f"{(path / DATABASE).absolute().as_uri()}?mode=ro",
+        f"{(path / DATABASE).absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
@@ -183,35 +198,38 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     )
 
 
-def translated(path: Path, error: sqlite3.Error) -> StateError:
-    """Return the directory's error for one of SQLite, which says what failed but seldom why: the disk is tried."""
+def translated(path: Path, error: sqlite3.Error, *, opening: bool = False) -> StateError:
+    """Return the directory's error for one of SQLite, which says what failed but seldom why: the disk is tried.
+
+    `opening`: whether the directory was being opened, so that no server can go on.
+    """
     detail = str(error)
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_FULL:
-            return DiskFull(path, detail)
+            return DiskFull(path, detail, opening=opening)
         case sqlite3.SQLITE_READONLY:
-            return ReadOnly(path, detail)
+            return ReadOnly(path, detail, opening=opening)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return Corrupt(path, detail)
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
-            return _tried(path, detail)
+            return _tried(path, detail, opening)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return WriteError(f"{path}: {detail}: another program writes to {DATABASE}: end it")
         case _:
             return Corrupt(path, detail)
 
 
-def of_system(path: Path, error: OSError) -> StateError:
+def of_system(path: Path, error: OSError, *, opening: bool = False) -> StateError:
     """Return the directory's error for one of the system."""
     detail = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFull(path, detail)
+        return DiskFull(path, detail, opening=opening)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return ReadOnly(path, detail)
-    return DirectoryLost(path, detail)
+        return ReadOnly(path, detail, opening=opening)
+    return DirectoryLost(path, detail, opening=opening)
 
 
-def _tried(path: Path, detail: str) -> StateError:
+def _tried(path: Path, detail: str, opening: bool) -> StateError:
     """Return the error by what the system says of another file there."""
     trial = path / f".trial-{os.getpid()}"
     try:
@@ -223,10 +241,10 @@ def _tried(path: Path, detail: str) -> StateError:
             os.close(descriptor)
             trial.unlink()
     except OSError as error:
-        return of_system(path, error)
+        return of_system(path, error, opening=opening)
     if _is_at_limit(path):
-        return DiskFull(path, f"{detail}; the limit of this process for the size of files is reached")
-    return DirectoryLost(path, detail)
+        return DiskFull(path, f"{detail}; the limit of this process for the size of files is reached", opening=opening)
+    return DirectoryLost(path, detail, opening=opening)
 
 
 def _is_at_limit(path: Path) -> bool:

@@ -21,6 +21,9 @@ class DirectoryInUse(StateError, ValueError):
 class NoState(StateError):
     """A directory without a state, where one is expected."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: there is no state in it: give the directory of a server that keeps its state")
+
 
 class ForeignDirectory(StateError):
     """A directory with something else in it; nothing was written there."""
@@ -52,24 +55,28 @@ class WriteError(StateError):
 
 
 class DiskFull(WriteError):
-    """A write that the disk has no space for."""
+    """A write that the disk has no space for. `opening`: while a directory is opened, so that no server runs."""
 
-    def __init__(self, path: Path, detail: str) -> None:
-        super().__init__(f"{path}: the disk is full ({detail}): free some space; nothing needs a restart")
+    def __init__(self, path: Path, detail: str, *, opening: bool = False) -> None:
+        further = ", or give another directory" if opening else "; nothing needs a restart"
+        super().__init__(f"{path}: the disk is full ({detail}): free some space{further}")
 
 
 class ReadOnly(WriteError):
-    """A write to a directory that can only be read."""
+    """A write to a directory that can only be read. `opening`: while a directory is opened."""
 
-    def __init__(self, path: Path, detail: str) -> None:
-        super().__init__(f"{path}: can't be written ({detail}): make it writable; nothing needs a restart")
+    def __init__(self, path: Path, detail: str, *, opening: bool = False) -> None:
+        further = ", or give another directory, such as a copy" if opening else "; nothing needs a restart"
+        super().__init__(f"{path}: can't be written ({detail}): make it writable{further}")
 
 
 class DirectoryLost(WriteError):
-    """A write to a directory that was deleted, or that can't be reached."""
+    """A write to a directory that was deleted, or that can't be reached. `opening`: while a directory is opened."""
 
-    def __init__(self, path: Path, detail: str) -> None:
+    def __init__(self, path: Path, detail: str, *, opening: bool = False) -> None:
         super().__init__(
-            f"{path}: the directory is gone or can't be reached ({detail}): bring it back; if it is lost, export the "
-            "state from the running server, and start another one with it"
+            f"{path}: can't be made or reached ({detail}): give another directory"
+            if opening
+            else f"{path}: the directory is gone or can't be reached ({detail}): bring it back; if it is lost, export "
+            "the state from the running server, and start another one with it"
         )

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from flyteapps_fake.directory.database import About, about_of, checksum_of, connect_to_read, translated
-from flyteapps_fake.directory.errors import Corrupt
+from flyteapps_fake.directory.errors import Corrupt, ReadOnly
 from flyteapps_fake.directory.files import DATABASE
-from flyteapps_fake.directory.salvage import Entry, Salvage
+from flyteapps_fake.directory.salvage import Entry, Salvage, entry_name
 from flyteapps_fake.directory.write_ahead_log import damage
 
 MAX_PROBLEMS = 20
@@ -23,13 +23,21 @@ class Reading:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = connect_to_read(path)
+        try:
+            self._begin()
+        except ReadOnly:  # a log needs an index beside it, which can't be made
+            if (path / f"{DATABASE}-wal").exists():
+                raise
+            self._begin(immutable=True)
+
+    def _begin(self, *, immutable: bool = False) -> None:
+        self._connection = connect_to_read(self.path, immutable=immutable)
         try:
             self._connection.execute("BEGIN")
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         except sqlite3.Error as error:
             self.close()
-            raise translated(path, error) from None
+            raise translated(self.path, error, opening=True) from None
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +78,7 @@ class Reading:
             rows = self._connection.execute("SELECT section, key, value, checksum FROM entries")
             for section, key, value, checksum in rows:
                 if checksum_of(section, key, value) != checksum:
-                    raise Corrupt(self.path, f"the entry {key!r} of section {section!r} has a wrong checksum")
+                    raise Corrupt(self.path, f"the entry {entry_name(section, key)} has a wrong checksum")
                 count += 1
                 total += checksum
                 yield section, key, value

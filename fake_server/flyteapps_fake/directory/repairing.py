@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flyteapps_fake.directory.checking import disagreements, examined
-from flyteapps_fake.directory.database import About, has_state, length_by_header, of_system
-from flyteapps_fake.directory.errors import Corrupt, NoState, StateError
+from flyteapps_fake.directory.database import About, check_state, length_by_header, of_system
+from flyteapps_fake.directory.errors import Corrupt, StateError
 from flyteapps_fake.directory.files import DATABASE, sync_directory, sync_file, unused_name
 from flyteapps_fake.directory.lock import DirectoryLock
 from flyteapps_fake.directory.reading import Reading
@@ -39,15 +39,14 @@ class Repair(NamedTuple):
 def repair(path: Path, dialect: str | None = None) -> Repair:
     """Repair a directory that no server uses. `dialect`: for one whose facts are damaged. Raises StateError."""
     try:
-        if not has_state(path):
-            raise NoState(f"{path}: there is no state in it")
+        check_state(path)
         lock = DirectoryLock(path, user="a server", advice=ADVICE)
         try:
             return _repair(path, dialect)
         finally:
             lock.close()
     except OSError as error:
-        raise of_system(path, error) from None
+        raise of_system(path, error, opening=True) from None
 
 
 def _repair(path: Path, dialect: str | None) -> Repair:
@@ -65,6 +64,9 @@ def _repair(path: Path, dialect: str | None) -> Repair:
         return Repair([], None, len(entries), [], 0)
     known = about.dialect if about is not None else dialect
     if known is None:
+        if cut:
+            os.truncate(path / DATABASE, cut.size)
+            shutil.rmtree(cut.backup)
         raise StateError(f"{path}: which dialect it is of can't be read: name it by --dialect")
     backup = cut.backup if cut else _copied(path)
     with StateDirectory.open(workshop, dialect=known, sync="group") as new:
@@ -81,6 +83,7 @@ def _repair(path: Path, dialect: str | None) -> Repair:
 
 class _Cut(NamedTuple):
     problem: str
+    size: int
     backup: Path
 
 
@@ -95,7 +98,7 @@ def _completed(path: Path) -> _Cut | None:
             raise
     backup = _copied(path)
     os.truncate(path / DATABASE, wanted)
-    return _Cut(f"{DATABASE} has {size} bytes of {wanted}", backup)
+    return _Cut(f"{DATABASE} has {size} bytes of {wanted}", size, backup)
 
 
 def _unnamed(about: About | None, saved: int, lost: list[Key]) -> int:

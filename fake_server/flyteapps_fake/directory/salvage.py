@@ -20,6 +20,16 @@ Key = tuple[str, bytes]
 Entry = tuple[str, bytes, bytes]
 
 
+def key_name(key: bytes) -> str:
+    """Return a key for messages: ASCII as it is, other bytes escaped."""
+    return repr(key)[2:-1]
+
+
+def entry_name(section: str, key: bytes) -> str:
+    """Return an entry for messages: its section and key."""
+    return f"{section} {key_name(key)}".rstrip()
+
+
 class Salvage:
     """The entries of a connection that are whole, and the keys of those that are lost."""
 

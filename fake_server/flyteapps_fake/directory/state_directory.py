@@ -91,19 +91,19 @@ class StateDirectory:
         root = Path(path)
         try:
             if not has_state(root) and not create:
-                raise NoState(f"{root}: there is no state in it")
+                raise NoState(root)
             make_directory(root)
             lock = DirectoryLock(root, user="another server", advice=ADVICE)
         except OSError as error:
-            raise of_system(root, error) from None
+            raise of_system(root, error, opening=True) from None
         try:
             return cls(root, lock, _connected(root, dialect, sync))
         except BaseException as error:
             lock.close()
             if isinstance(error, OSError):
-                raise of_system(root, error) from None
+                raise of_system(root, error, opening=True) from None
             if isinstance(error, sqlite3.Error):
-                raise translated(root, error) from None
+                raise translated(root, error, opening=True) from None
             raise
 
     def __enter__(self) -> Self:

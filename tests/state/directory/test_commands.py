@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -71,6 +72,7 @@ def test_check_of_a_whole_directory(run: Run, path: Path) -> None:
     assert ran.status == 0
     assert "format 1, dialect standard, written by flyteapps " in ran.out
     assert "entries: 100 apps\n" in ran.out
+    assert re.search(r": [1-9]\d* kB\n", ran.out)
     assert ran.out.endswith("no problem found\n")
     after = listing(path)
     assert {name: after[name] for name in before} == before | {"lock": after["lock"]}
@@ -217,6 +219,7 @@ def test_damaged_facts(run: Run, path: Path) -> None:
     ran = run("repair", path)
     assert ran.status == 2
     assert "name it by --dialect" in ran.err
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
     assert run("repair", path, "--dialect", "standard").status == 0
     with opened(path) as directory:
         assert content(directory) == wanted
@@ -250,7 +253,7 @@ def test_no_state_there(run: Run, tmp_path: Path, command: str) -> None:
     for name, message in [
         ("missing", "there is no state in it"),
         ("empty", "there is no state in it"),
-        ("notes", "has other files, such as mine.txt"),
+        ("notes", "there is no state in it: give the directory of a server"),
         ("file", "is a file, not a directory"),
         ("newer", "has format 2 of flyteapps 9.8"),
     ]:
@@ -287,7 +290,7 @@ def test_export(run: Run, path: Path) -> None:
         10,
     )
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
-    assert run("export", path).out == output.read_text()
+    assert run("export", path).out == run("export", path, "-o", "-").out == output.read_text()
     ran = run("export", path, "-o", path / "none" / "out.json")
     assert (ran.status, "No such file or directory" in ran.err) == (2, True)
 

@@ -125,9 +125,9 @@ def changed(path: Path, statement: str, *values: object) -> None:
     [
         (
             "UPDATE entries SET value = x'00' WHERE key = CAST('app-7' AS BLOB)",
-            r"b'app-7' of section 'apps' has a wrong",
+            "the entry apps app-7 has a wrong checksum",
         ),
-        ("UPDATE entries SET section = 'App' WHERE id = 3", r"b'app-2' of section 'App' has a wrong checksum"),
+        ("UPDATE entries SET section = 'App' WHERE id = 3", "the entry App app-2 has a wrong checksum"),
         ("DELETE FROM entries WHERE id = 3", "99 entries are there, 100 were written"),
         ("INSERT INTO entries SELECT 200, 'x', key, value, checksum FROM entries WHERE id = 3", "wrong checksum"),
         ("UPDATE about SET value = 1 WHERE name = 'checksum'", "some are those of an earlier time"),

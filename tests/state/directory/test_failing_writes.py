@@ -15,6 +15,7 @@ import pytest
 from disks import fill, small_disk
 
 from flyteapps_fake.directory import database
+from flyteapps_fake.directory.checking import check
 from flyteapps_fake.directory.errors import Corrupt, DirectoryLost, DiskFull, ReadOnly, StateError, WriteError
 from flyteapps_fake.directory.state_directory import StateDirectory
 
@@ -76,7 +77,7 @@ def test_a_disk_that_fills_by_the_writes(disk: Path) -> None:
 def test_a_start_on_a_full_disk(disk: Path) -> None:
     """A directory that can't be made is an error that says so; with space the next start makes it."""
     filling = fill(disk)
-    with pytest.raises(DiskFull):
+    with pytest.raises(DiskFull, match=r"free some space, or give another directory$"):
         opened(disk / "state")
     filling.unlink()
     with opened(disk / "state") as directory:
@@ -87,8 +88,9 @@ def test_a_start_on_a_read_only_disk(disk: Path) -> None:
     """A directory that can only be read isn't opened, and says so."""
     opened(disk / "state").close()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    with pytest.raises(ReadOnly, match="Read-only file system"):
+    with pytest.raises(ReadOnly, match=r"\(Read-only file system\): make it writable, or give another directory"):
         opened(disk / "state")
+    assert check(disk / "state").problems == []
 
 
 LIMITED = """

@@ -11,6 +11,7 @@ from flyteapps_fake.core.state.document import FORMAT, WrongState, add_encoded
 from flyteapps_fake.directory.checking import disagreements, examined, unchanged
 from flyteapps_fake.directory.errors import Corrupt
 from flyteapps_fake.directory.reading import Reading
+from flyteapps_fake.directory.salvage import entry_name
 from flyteapps_fake.seeding.files import document_text
 
 
@@ -48,7 +49,7 @@ def document_of(directory: Path) -> tuple[PlaneState, list[str]]:
             try:
                 add_encoded(document, section, value)
             except WrongState as error:
-                problems.append(f"{section} {key!r}: {error}")
+                problems.append(f"{entry_name(section, key)}: {error}")
         problems += disagreements(about, salvage.counts.total(), salvage.checksum, salvage.errors)
-        problems += [f"{section} {key!r}: is lost or damaged" for section, key in salvage.lost()]
+        problems += [f"{entry_name(*each)}: is lost or damaged" for each in salvage.lost()]
     return document, problems

@@ -19,11 +19,13 @@ from flyteapps_fake.core.validation import printable
 from flyteapps_fake.directory.checking import MAX_NAMED, Report, check
 from flyteapps_fake.directory.errors import Corrupt, StateError
 from flyteapps_fake.directory.repairing import repair
+from flyteapps_fake.directory.salvage import key_name
 
 NAME = "flyteapps state"
 DAMAGED = 1
 INVALID = 2
 INTERRUPTED = 130
+STANDARD_OUTPUT = Path("-")
 
 
 def _check(directory: Path, as_json: bool) -> int:
@@ -51,7 +53,8 @@ def _plain(report: Report) -> dict[str, Any]:
 def _lines(directory: Path, report: Report) -> list[str]:
     """Return a report as text."""
     entries = ", ".join(f"{count} {section}" for section, count in report.sections.items()) or "none"
-    lines = [f"{directory}: {report.bytes / 1e6:.1f} MB" + (f", in use by {report.user}" if report.user else "")]
+    size = f"{report.bytes / 1e6:,.1f} MB" if report.bytes >= 1e6 else f"{report.bytes / 1e3:.0f} kB"
+    lines = [f"{directory}: {size}" + (f", in use by {report.user}" if report.user else "")]
     if (about := report.about) is not None:
         written = f"written by flyteapps {about.version}, {about.position} transactions"
         lines.append(f"  format {about.format}, dialect {about.dialect}, {written}")
@@ -64,7 +67,7 @@ def _lines(directory: Path, report: Report) -> list[str]:
 
 def _repair(directory: Path, dialect: str | None, as_json: bool) -> int:
     done = repair(directory, dialect)
-    lost = [{"section": section, "key": repr(key)[2:-1]} for section, key in done.lost]
+    lost = [{"section": section, "key": key_name(key)} for section, key in done.lost]
     if as_json:
         backup = str(done.backup) if done.backup else None
         _show({"problems": done.problems, "backup": backup, "saved": done.saved, "lost": lost, "unnamed": done.unnamed})
@@ -82,7 +85,7 @@ def _repair(directory: Path, dialect: str | None, as_json: bool) -> int:
 
 
 def _export(directory: Path, output: Path | None) -> int:
-    problems = export(directory, output)
+    problems = export(directory, None if output == STANDARD_OUTPUT else output)
     for each in problems[:MAX_NAMED]:
         click.echo(f"{NAME}: {directory}: not all is exported: {printable(each)}", err=True)
     return DAMAGED if problems else 0
@@ -148,7 +151,7 @@ state = click.Group(
                 ["-o", "--output"],
                 type=click.Path(path_type=Path, dir_okay=False),
                 metavar="FILE",
-                help="File to write, for its owner alone; standard output without it.",
+                help="File to write, for its owner alone; standard output without it, or with -.",
             ),
         ),
     ],
