@@ -168,7 +168,7 @@ GROUPS: tuple[Group, ...] = (
                 metavar="DIR|user|none",
                 show_default="none",
                 help="Directory that keeps the state of the plane, such as state. user: one in the user's state "
-                "directory, flyteapps/serve-PORT. none: memory alone.",
+                "directory, flyteapps/serve-PORT, or serve-PORT-flyte-oss for that dialect. none: memory alone.",
             ),
             option(
                 ["--fresh"],

@@ -51,16 +51,30 @@ class ServeState(NamedTuple):
 def state_of(options: ServeOptions) -> ServeState:
     """Return the state of a server with these options, checked; a directory is made. Raises InvalidFile."""
     if options.state in (None, NONE):
-        if options.fresh and options.state is None:
-            raise InvalidFile("--fresh is for a server that keeps its state: add --state DIR")
+        if options.state is None and (given := _without_effect(options)):
+            raise InvalidFile(f"{given} is for a server that keeps its state: add --state DIR")
         keep = "" if options.state == NONE else ": --state DIR keeps it"
-        return ServeState(text=f"in memory{keep}")
+        return ServeState(text=f"in memory{_begun(options)}{keep}")
     if options.state == USER:
         return _of_user(options)
     assert options.state is not None
     if not options.state:
         raise InvalidFile("--state names no directory: give one, or leave it out")
-    return _checked(Path(options.state).absolute(), options)
+    return _checked(Path(options.state).expanduser().absolute(), options)
+
+
+def _without_effect(options: ServeOptions) -> str:
+    """Return the option that has no effect in memory, "" for none."""
+    if options.fresh:
+        return "--fresh"
+    if options.state_sync != "group":
+        return f"--state-sync {options.state_sync}"
+    return "" if options.time_between == "passes" else f"--time-between {options.time_between}"
+
+
+def _begun(options: ServeOptions) -> str:
+    """Return the words for the file that a new state begins with."""
+    return "" if options.seed_file is None else f", begun with {options.seed_file.name}"
 
 
 def _of_user(options: ServeOptions) -> ServeState:
@@ -83,12 +97,14 @@ def _of_user(options: ServeOptions) -> ServeState:
 
 
 def _checked(path: Path, options: ServeOptions) -> ServeState:
-    from flyteapps_fake.directory.errors import StateError
+    from flyteapps_fake.directory.errors import Corrupt, StateError
 
     try:
         if options.fresh:
-            return _to_be_fresh(path)
+            return _to_be_fresh(path, options)
         return _found(path, options)
+    except Corrupt as error:
+        raise InvalidFile(f"--state {error}. --fresh starts without, and leaves it beside") from None
     except StateError as error:
         raise InvalidFile(f"--state {error}") from None
 
@@ -106,17 +122,20 @@ def _found(path: Path, options: ServeOptions) -> ServeState:
             if section == TIME:
                 then.MergeFromString(value)
     if not then.wall:
-        return ServeState(path, f"{path}, which is new")
+        return ServeState(path, f"{path}, which is new{_begun(options)}")
     if str(options.seed) not in ("0", then.seed):
         warn(f"--seed {options.seed} is for a new state: the one in {path} has the seed {then.seed}")
     if options.start_time is not None:
         warn(f"--start-time is for a new state: the clock goes on from the one in {path}")
     written = datetime.datetime.fromtimestamp(then.wall / 1e9).strftime("%Y-%m-%d %H:%M:%S")
     count = f"{apps:,} app{'' if apps == 1 else 's'}" if apps else "no apps"
-    return ServeState(path, f"{path}: {count}, of {written}; --fresh starts without", is_new=False)
+    text = f"{path}: {count}, of {written}"
+    if options.seed_file is not None:
+        return ServeState(path, f"{text}, not {options.seed_file.name}: --fresh begins with that", is_new=False)
+    return ServeState(path, f"{text}; --fresh starts without", is_new=False)
 
 
-def _to_be_fresh(path: Path) -> ServeState:
+def _to_be_fresh(path: Path, options: ServeOptions) -> ServeState:
     """Return a state that begins anew. Raises StateError where a directory is in use, or isn't one of a state."""
     from flyteapps_fake.directory.database import has_state
     from flyteapps_fake.directory.errors import Corrupt
@@ -129,7 +148,7 @@ def _to_be_fresh(path: Path) -> ServeState:
         raise InvalidFile(f"--state {path}: can't be read: {error.strerror}") from None
     if found:
         _locked(path).close()
-    return ServeState(path, f"{path}, which is new", fresh=found)
+    return ServeState(path, f"{path}, which is new{_begun(options)}", fresh=found)
 
 
 def begin_fresh(state: ServeState) -> ServeState:

@@ -84,7 +84,7 @@ class Settings:
     name, each a URI or another text. `call_log`: recorded calls that are kept, 0 to
     record none, which is faster. `auth`: who may call, None for everyone: "demo", an
     Auth, or a mapping of its fields. `state`: a directory that keeps the plane's state,
-    None for memory alone. `state_sync`: what a power loss may take: with "always" and
+    whose `~` is the home directory; None for memory alone. `state_sync`: what a power loss may take: with "always" and
     "group" nothing that was answered; "always" writes each change by itself, "group" all
     that come together; with "never" the last seconds. `time_between`: whether the time
     between two runs counts, on a clock that is realtime: it "passes" or "stands".
@@ -162,6 +162,8 @@ class Settings:
                 f"data_plane {self.data_plane!r} and pools are for clusters that lease apps: "
                 f"{self.dialect} has no leases"
             )
+        if self.state is not None and os.fspath(self.state).startswith("~"):
+            object.__setattr__(self, "state", os.path.expanduser(self.state))
         self._check_processes()
         if not 0 < number("lease_seconds", self.lease_seconds) <= 1e9:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")

@@ -73,7 +73,8 @@ def test_a_damaged_state(tmp_path: Path) -> None:
     with (path / DATABASE).open("r+b") as file:
         file.seek(8192)
         file.write(b"x" * 8192)
-    assert f"`flyteapps state repair {path}`" in refused("--state", str(path))
+    message = refused("--state", str(path))
+    assert f"`flyteapps state repair {path}`" in message and "--fresh starts without" in message
     with ServerProcess("--state", str(path), "--fresh", "--server", "portable") as server:
         assert "what was there is in state.before-fresh-" in server.output
 
@@ -102,12 +103,14 @@ def test_a_place_that_cant_be_written(tmp_path: Path) -> None:
     """A directory that can't be made is refused, with the reason of the system."""
     (tmp_path / "file").write_text("text")
     assert "file/state: is a file, not a directory" in refused("--state", str(tmp_path / "file" / "state"))
-    assert "/proc/state: " in refused("--state", "/proc/state")
+    message = refused("--state", "/proc/state")
+    assert re.search(r"/proc/state: can't be made or reached \(.*\): give another directory", message)
 
 
 def test_options_that_need_a_directory() -> None:
-    """--fresh without a directory, and a directory without a name, are refused with what to do."""
-    assert "add --state DIR" in refused("--fresh")
+    """Options without a directory, and a directory without a name, are refused with what to do."""
+    for option in (("--fresh",), ("--state-sync", "always"), ("--time-between", "stands")):
+        assert f"{' '.join(option)} is for a server that keeps its state: add --state DIR" in refused(*option)
     assert "--state names no directory" in refused("--state", "")
 
 
@@ -157,3 +160,22 @@ def test_two_fresh_starts_at_once(tmp_path: Path) -> None:
     state = serve_state.ServeState(kept(tmp_path / "state"), text="new", fresh=True)
     assert "what was there is in state.before-fresh-" in serve_state.begin_fresh(state).text
     assert serve_state.begin_fresh(state).text == "new"
+
+
+def test_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `~` that no shell has expanded is the home directory: no directory of that name is made."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with FakeControlPlane(state="~/state"):
+        assert re.search(f"--state {tmp_path}/state is in use", refused("--state=~/state"))
+    assert [each.name for each in tmp_path.iterdir()] == ["state"]
+
+
+def test_a_file_that_a_state_begins_with(tmp_path: Path) -> None:
+    """The banner says whether the apps of a file are there, or those of before."""
+    (tmp_path / "apps.yaml").write_text("apps: [{name: hello, image: i}]")
+    options = ("--server", "portable", "--seed-file", str(tmp_path / "apps.yaml"), "--state", str(tmp_path / "state"))
+    with ServerProcess(*options) as server:
+        assert f"state    {tmp_path}/state, which is new, begun with apps.yaml\n" in server.output
+    with ServerProcess(*options) as server:
+        assert re.search(r"/state: 1 app, of .*, not apps\.yaml: --fresh begins with that\n", server.output)
