@@ -1,4 +1,4 @@
-"""The example of docs/state.md runs, and its commands are there."""
+"""The examples of docs/state.md run, and its commands are there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PAGE = (ROOT / "docs" / "state.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_the_example_runs(tmp_path: Path) -> None:
-    """The page's test passes in a project of its own."""
-    assert "1 passed" in run_page(tmp_path, "state", blocks(PAGE))
+def test_the_examples_run(tmp_path: Path) -> None:
+    """The page's tests pass in a project of its own."""
+    assert "2 passed" in run_page(tmp_path, "state", blocks(PAGE))
 
 
 def test_the_methods_and_commands_are_there() -> None:

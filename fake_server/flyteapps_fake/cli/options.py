@@ -298,7 +298,8 @@ GROUPS: tuple[Group, ...] = (
                 metavar="DIR",
                 show_default="DIR/apps with --state DIR; else flyteapps/run-PORT in the user's state directory, with "
                 "--port 0 a temporary one",
-                help="Directory in which apps run, and where their logs and uploaded files are kept, such as run.",
+                help="Directory in which apps run, and where their logs and, without --state, uploaded files are kept, "
+                "such as run.",
             ),
             option(["--show-logs"], is_flag=True, help="Show the log lines of apps in this terminal."),
         ),
