@@ -12,6 +12,7 @@ from flyteapps_fake.core.time.clock import timestamp
 CONFIGURATIONS, READY, ROUTES = "ConfigurationsReady", "Ready", "RoutesReady"
 """The conditions' types, in the order in which they are shown."""
 
+KINDS = (CONFIGURATIONS, READY, ROUTES)
 _DEFAULT_MESSAGES = {
     CONFIGURATIONS: "Configuration is ready",
     READY: "Service is ready",
@@ -56,13 +57,11 @@ Conditions = tuple[StoredCondition, ...]
 def updated(before: Conditions, status: ReportedStatus, now: int) -> Conditions:
     """Return the conditions after a report at `now`."""
     since = {each.kind: each.since for each in before if each.state.holds == _of(status, each.kind).holds}
-    return tuple(
-        StoredCondition(kind, _of(status, kind), since.get(kind, now)) for kind in (CONFIGURATIONS, READY, ROUTES)
-    )
+    return tuple(StoredCondition(kind, _of(status, kind), since.get(kind, now)) for kind in KINDS)
 
 
 def _of(status: ReportedStatus, kind: str) -> ConditionState:
-    return status[(CONFIGURATIONS, READY, ROUTES).index(kind)]
+    return status[KINDS.index(kind)]
 
 
 def to_messages(conditions: Conditions) -> list[Condition]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from flyteapps_control.selection import AppName
 from flyteapps_control.v1.state_pb2 import AppRef, ReplicaBounds, ScenarioStart, StepLogState
+from flyteapps_fake.core.state.numbers import check_counts, check_replicas, check_times
 from flyteapps_fake.simulation.admission import Bounds
 from flyteapps_fake.simulation.choice import Start, StartImage
 from flyteapps_fake.simulation.given import Given
@@ -22,6 +24,19 @@ def bounds_state(bounds: Bounds) -> ReplicaBounds:
 def bounds_in(state: ReplicaBounds) -> Bounds:
     """Return the bounds in a message."""
     return Bounds(state.minimum, state.maximum, state.scaledown, state.target)
+
+
+def check_simulated(bounds: Bounds | None, image: StartImage | None, logs: Iterable[StepLog]) -> None:
+    """Check these parts of an app in a document. Raises ValueError."""
+    if bounds is not None:
+        check_replicas(minimum=bounds.minimum, maximum=bounds.maximum)
+        check_counts(target=bounds.target)
+        check_times(scaledown=bounds.scaledown)
+    if image is not None:
+        check_counts(number=image.start.number)
+    for log in logs:
+        check_times(at=log.at)
+        check_counts(condition=log.condition)
 
 
 def start_message(image: StartImage, app: AppName) -> ScenarioStart:

@@ -9,8 +9,10 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from flyteapps_control.v1.state_pb2 import PlaneState
+from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
+from flyteapps_fake.core.state.numbers import check_counts, check_times
 from flyteapps_fake.core.state.sections import Sections, is_repeated
+from flyteapps_fake.core.time.clock import END
 
 FORMAT = 1
 """The format of documents that this version writes."""
@@ -61,12 +63,21 @@ def pieces(document: PlaneState, sections: Sections) -> Iterator[tuple[str, Hash
             raise WrongState(f"{field.name}: a plane of the dialect {document.dialect} has no such pieces")
         section = sections[field.name]
         messages: Iterable[Message] = value if field.is_repeated else [value]
+        found: dict[Hashable, Any] = {}
         for index, message in enumerate(messages):
             where = f"{field.name}[{index}]" if field.is_repeated else field.name
             try:
                 key, image = section.decode(message)
             except (ValueError, DecodeError) as error:
                 raise WrongState(f"{where}: {error}") from None
+            if key in found:
+                raise WrongState(f"{where}: it is the second one of {section.stored_key(key).decode(errors='replace')}")
+            found[key] = image
+        try:
+            section.check(found)
+        except ValueError as error:
+            raise WrongState(f"{field.name}: {error}") from None
+        for key, image in found.items():
             yield field.name, key, image
 
 
@@ -105,3 +116,17 @@ def check_head(document: PlaneState, dialect: str) -> None:
             f"the state is that of a plane of the dialect {document.dialect}, and this one is {dialect}: start one "
             f"with --dialect {document.dialect}"
         )
+    if not document.HasField("time"):
+        raise WrongState("time: it is missing")
+    check_time(document.time)
+
+
+def check_time(time: PlaneTime) -> None:
+    """Check the time of a state. Raises WrongState."""
+    if not 0 <= time.now <= END:
+        raise WrongState(f"time.now: {time.now} is no time of a plane, in nanoseconds since 1970")
+    try:
+        check_times(wall=time.wall)
+        check_counts(scheduled=time.scheduled, calls=time.calls)
+    except ValueError as error:
+        raise WrongState(f"time.{error}") from None

@@ -6,7 +6,7 @@ A piece is handed out as an image, which never changes: references to immutable 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from google.protobuf.message import Message
@@ -46,6 +46,9 @@ class Section(ABC):
     @abstractmethod
     def decode(self, message: Any) -> tuple[Any, Any]:
         """Return the key and the image in a message. Raises ValueError for one that can't be."""
+
+    def check(self, pieces: Mapping[Any, Any]) -> None:  # noqa: B027  # most have nothing to check
+        """Check the pieces of a document, which may have been edited, by key. Raises ValueError."""
 
     @abstractmethod
     def stored_key(self, key: Any) -> bytes:

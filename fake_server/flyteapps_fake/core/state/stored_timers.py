@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from flyteapps_control.v1.state_pb2 import TimerState
+from flyteapps_fake.core.state.numbers import check_counts, check_times
 from flyteapps_fake.core.time.timers import Timer
 
 
@@ -19,6 +20,12 @@ def timer_state(timer: Timer) -> TimerState:
         last=timer.last,
         call=timer.call,
     )
+
+
+def check_timer(timer: Timer) -> None:
+    """Check the numbers of a timer in a document. Raises ValueError."""
+    check_times(due=timer.due)
+    check_counts(sequence=timer.sequence, call=timer.call)
 
 
 def timer_of(state: TimerState, owner: Hashable, arguments: tuple[Any, ...] = ()) -> Timer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from flyteidl2.app.app_definition_pb2 import Identifier
@@ -14,6 +14,7 @@ from flyteapps_fake.flyte_oss.answers import FLYTE_OSS_ANSWERS, Answers, CachedA
 from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_SERVICES, Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.simulation.operator import OperatedService, Operator
+from flyteapps_fake.flyte_oss.state.service_checks import check_answers, check_services
 from flyteapps_fake.flyte_oss.state.service_messages import (
     ServiceImage,
     answer_image,
@@ -56,6 +57,9 @@ class OssServices(Section):
     def decode(self, message: pb.OssService) -> tuple[str, ServiceImage]:
         return service_image(message)
 
+    def check(self, pieces: Mapping[str, ServiceImage]) -> None:
+        check_services(pieces)
+
     def stored_key(self, key: str) -> bytes:
         return key.encode()
 
@@ -87,6 +91,9 @@ class CachedAnswers(Section):
 
     def decode(self, message: pb.CachedAnswer) -> tuple[CacheKey, CachedAnswer]:
         return answer_image(message)
+
+    def check(self, pieces: Mapping[CacheKey, CachedAnswer]) -> None:
+        check_answers(pieces)
 
     def stored_key(self, key: CacheKey) -> bytes:
         return json.dumps(key, separators=(",", ":"), ensure_ascii=False).encode()

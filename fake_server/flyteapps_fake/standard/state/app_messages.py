@@ -92,6 +92,8 @@ def app_image(message: pb.StandardApp, seed: Seed) -> tuple[AppKey, AppImage]:
     key = AppKey(message.org, message.project, message.domain, message.name).interned()
     if not all(key):
         raise ValueError("an app has no org, project, domain or name")
+    if message.condition_count < 0:
+        raise ValueError(f"condition_count: {message.condition_count} is out of range")
     record = _record(message, key)
     hosts = AppHosts(tuple(message.hosts.hosts), message.hosts.subdomain, message.hosts.port)
     lives = None

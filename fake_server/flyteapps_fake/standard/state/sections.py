@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
 from flyteapps_control.v1 import state_pb2 as pb
@@ -13,6 +13,7 @@ from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.commits import DELETED_IDS, STANDARD_APPS, STANDARD_PLANE, State, project_digest
 from flyteapps_fake.standard.operators.waiting import lease_timer
 from flyteapps_fake.standard.simulation.reactor import SimulatedApp
+from flyteapps_fake.standard.state.app_checks import check_apps
 from flyteapps_fake.standard.state.app_messages import AppImage, app_image, app_message
 
 
@@ -70,6 +71,9 @@ class Apps(Section):
     def decode(self, message: pb.StandardApp) -> tuple[AppKey, AppImage]:
         self._state.organization.check(message.org)
         return app_image(message, self._state.seed)
+
+    def check(self, pieces: Mapping[AppKey, AppImage]) -> None:
+        check_apps(pieces)
 
     def stored_key(self, key: AppKey) -> bytes:
         return json.dumps(key, separators=(",", ":"), ensure_ascii=False).encode()
