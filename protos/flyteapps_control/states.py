@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from flyteapps_control.api import Api
 from flyteapps_control.arguments import text
@@ -90,7 +91,12 @@ def load(api: Api, path: Path) -> int:
     """Load a file; return how many apps it had. Raises ControlError, OSError, ValueError for one that is too large."""
     name = os.fspath(path)
     with open(name, "rb") as file:
-        content = file.read(MAX_FILE_BYTES + 1)  # a device, such as /dev/zero, has no end
+        return load_from(api, file, name)
+
+
+def load_from(api: Api, file: BinaryIO, name: str) -> int:
+    """Load what an open file has, as `load` does. `name`: for messages."""
+    content = file.read(MAX_FILE_BYTES + 1)  # a device, such as /dev/zero, has no end
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"{name}: has more than {MAX_FILE_BYTES:,} bytes, as much as is loaded")
     if not content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_a_state_goes_to_a_file_and_back(plane: FakeControlPlane, run: Run, tmp_
     assert run("reset", "--seed", "7", "--json") == (0, '{\n  "removed": 1\n}\n', "")
     assert run("import", str(state)) == (0, "2 app(s) loaded\n", "")
     assert plane.projects() == {"demo", "jobs"}
+
+
+def test_a_state_goes_through_a_pipe(plane: FakeControlPlane, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state, or apps in YAML, is read from standard input, and a mistake is named there."""
+    for text, expected in (
+        (APPS, (0, "2 app(s) loaded\n", "")),
+        (run("export", "-")[1], (0, "0 app(s) loaded\n", "")),
+        ("apps: 7", (2, "", "flyteapps control: standard input:1:7: apps must be a list of apps, with one at least\n")),
+    ):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert run("import", "-") == expected
+    assert plane.count() == 0
 
 
 def test_snapshots(plane: FakeControlPlane, run: Run) -> None:

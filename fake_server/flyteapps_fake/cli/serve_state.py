@@ -30,6 +30,7 @@ NONE, USER = "none", "user"
 IN_USE_SECONDS = 3.0
 """Real seconds in which the processes of a server that was killed end, and leave their directory."""
 LOOK_SECONDS = 0.05
+MAX_PORT = 65_535
 APP_SECTIONS = ("standard_apps", "flyte_oss_services")
 """The sections of apps, of all dialects."""
 MAX_BEFORE = 3
@@ -97,12 +98,19 @@ def _of_user(options: ServeOptions) -> ServeState:
 
 
 def _checked(path: Path, options: ServeOptions) -> ServeState:
-    from flyteapps_fake.directory.errors import Corrupt, StateError
+    from flyteapps_fake.directory.errors import Corrupt, DirectoryInUse, StateError
+    from flyteapps_fake.directory.state_directory import ADVICE
 
     try:
         if options.fresh:
             return _to_be_fresh(path, options)
         return _found(path, options)
+    except DirectoryInUse as error:
+        message = f"--state {error}"
+        if options.state == USER:
+            port = options.port % MAX_PORT + 1
+            message = f"{message.removesuffix(ADVICE)}stop it, or choose another port, such as --port {port}"
+        raise InvalidFile(message) from None
     except Corrupt as error:
         raise InvalidFile(f"--state {error}. --fresh starts without, and leaves it beside") from None
     except StateError as error:

@@ -138,6 +138,8 @@ def test_the_directory_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         path = tmp_path / "flyteapps" / "serve-18332"
         assert f"state    {path}, which is new" in server.output
         assert (path / DATABASE).is_file()
+        message = refused("--state", "user", "--port", "18332")
+        assert re.search(r"serve-18332 is in use by .*: stop it, or choose another port, such as --port 18333", message)
 
 
 def test_the_directory_of_a_user_is_below_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

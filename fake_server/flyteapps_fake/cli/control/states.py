@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from flyteapps_control.states import exported
+from flyteapps_control.states import exported, load_from
 from flyteapps_fake.cli.control.connection import Connection, app_options, command, option
 from flyteapps_fake.cli.option_groups import Group
 
-STDOUT = "-"
+STANDARD = "-"
 
 
 def _reset(connection: Connection, *, app: str, project: str, domain: str, seed: int | None) -> None:
@@ -39,7 +39,7 @@ def _restore(connection: Connection, *, name: str) -> None:
 
 
 def _export(connection: Connection, *, file: str) -> None:
-    if file == STDOUT:
+    if file == STANDARD:
         for part in exported(connection.api):
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
@@ -52,7 +52,10 @@ def _export(connection: Connection, *, file: str) -> None:
 
 
 def _import(connection: Connection, *, file: str) -> None:
-    apps = connection.control.load(file)
+    if file == STANDARD:
+        apps = load_from(connection.api, sys.stdin.buffer, "standard input")
+    else:
+        apps = connection.control.load(file)
     connection.show({"apps": apps}, f"{apps} app(s) loaded")
 
 
@@ -101,7 +104,8 @@ COMMANDS = (
     command(
         "import",
         _import,
-        "Load FILE: a state that `export` wrote, which replaces the plane's, or apps in YAML, which are created.",
+        "Load FILE: a state that `export` wrote, which replaces the plane's, or apps in YAML, which are created; - for "
+        "standard input.",
         "import apps.yaml",
         arguments=(click.Argument(["file"]),),
     ),
