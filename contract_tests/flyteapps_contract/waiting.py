@@ -15,6 +15,8 @@ from flyteapps_contract.targets.target import Plane, QueueStream
 
 STEP = 0.05
 """Seconds that a movable clock is advanced at once, at first: few, since a plane may forget what it knew within 30."""
+LONGEST_STEP = 86_400.0
+"""The same, at last: a day. A clock has an end, which a message that never comes must not lead to."""
 ARRIVAL = 0.02
 """Real seconds that a message may take to arrive before more time is made to pass."""
 OPENING = 0.25
@@ -41,7 +43,7 @@ class Waiting:
 
     def go_on(self) -> None:
         """Let a step of time pass; real time has passed where the message was waited for."""
-        step = max(STEP, self.passed / 2) if self._plane.capabilities.clock else STEP
+        step = min(max(STEP, self.passed / 2), LONGEST_STEP) if self._plane.capabilities.clock else STEP
         if self._plane.capabilities.clock:
             self._plane.advance(step)
         self.passed += step
