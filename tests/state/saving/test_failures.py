@@ -436,3 +436,32 @@ def test_a_state_that_cannot_be_written_is_undone(tmp_path: Path, part: str, mon
         assert names(plane) == ["a"]
         create(plane, "b")
         assert names(plane) == ["a", "b"]
+
+
+def test_a_snapshot_of_what_cannot_be_saved(disk: Disk, tmp_path: Path) -> None:
+    """One that is refused isn't there, and replaces none: a restore never brings back a write that was refused."""
+    with saved(tmp_path) as plane, ThreadPoolExecutor(2) as threads:
+        create(plane, "a")
+        plane.snapshot("base")
+        plane.snapshot("other")
+        disk.hold()
+        calls = [threads.submit(refused, lambda: create(plane, "lost"))]
+        eventually(lambda: plane.count() == 2, "the app should be created")
+        for name in ("base", "base", "new"):
+            plane.take_snapshot(name)
+        calls.append(threads.submit(refused, lambda: plane.snapshot("later")))
+        eventually(lambda: "later" in plane.list_snapshots(), "a snapshot should be taken")
+        disk.fail(FULL)
+        assert [call.result() for call in calls] == ["RESOURCE_EXHAUSTED"] * 2
+        mended(disk, plane)
+        assert sorted(plane.list_snapshots()) == ["base", "other"]
+        for name in ("base", "other"):
+            create(plane, f"after-{name}")
+            plane.restore(name)
+            assert names(plane) == ["a"]
+        for number in range(3):
+            create(plane, f"kept-{number}")
+            plane.snapshot("base")
+        create(plane, "more")
+        plane.restore("base")
+        assert names(plane) == ["a", "kept-0", "kept-1", "kept-2"]

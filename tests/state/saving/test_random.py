@@ -111,7 +111,7 @@ def test_a_restart_changes_nothing(sync: str) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps, st.sampled_from(("always", "group")))
 def test_only_what_was_acknowledged_has_happened(steps: list[tuple[Step, Any]], sync: str) -> None:
-    """On a disk that fails at random what was refused has changed nothing, and the rest is there, also after a restart."""
+    """On a disk that fails at random, what was refused has changed nothing; the rest is there, after a restart, too."""
     proved(steps, sync)
 
 

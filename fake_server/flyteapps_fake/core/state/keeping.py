@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
 from flyteapps_fake.control.interceptor import Interceptor
@@ -18,6 +18,15 @@ from flyteapps_fake.core.time.timeline import Timeline
 
 MAX_SNAPSHOTS = 100
 """Snapshots of a plane: each keeps what was replaced since."""
+
+
+class Snapshot(NamedTuple):
+    """A snapshot. `batch`: that of the last change in it. `before`: the one of its name, until that batch is saved."""
+
+    mark: Mark
+    time: PlaneTime
+    batch: int
+    before: Snapshot | None
 
 
 class Keeping:
@@ -38,7 +47,9 @@ class Keeping:
         self._changes = timeline.changes
         self._wall = wall
         self._start = timeline.clock.now()
-        self._snapshots: dict[str, tuple[Mark, PlaneTime]] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._unsaved = False
+        """Whether a snapshot may show changes that aren't saved yet."""
 
     # ---- snapshots
 
@@ -46,13 +57,20 @@ class Keeping:
         """Make a snapshot; one of that name is replaced. Raises ValueError for one too many."""
         if name not in self._snapshots and len(self._snapshots) >= MAX_SNAPSHOTS:
             raise ValueError(f"a plane has at most {MAX_SNAPSHOTS} snapshots: drop one")
-        if name in self._snapshots:
-            self.drop(name)
-        self._snapshots[name] = self._changes.mark(), self.time()
+        before, changes = self._snapshots.pop(name, None), self._changes
+        batch = changes.shown_batch
+        if before is not None and before.batch > changes.safe_batch:
+            changes.drop(before.mark)
+            before = before.before
+        elif before is not None and batch <= changes.safe_batch:
+            changes.drop(before.mark)
+            before = None
+        self._snapshots[name] = Snapshot(changes.mark(), self.time(), batch, before)
+        self._unsaved = self._unsaved or batch > changes.safe_batch
 
     def restore(self, name: str) -> int:
         """Return to a snapshot, which stays; return how many pieces differed. Raises KeyError for an unknown one."""
-        mark, then = self._snapshot(name)
+        mark, then, _, _ = self._snapshot(name)
         self._changes.check()
         self.end_streams("the plane was restored to the snapshot " + name)
         changed = self._changes.restore(mark)
@@ -66,10 +84,36 @@ class Keeping:
 
     def drop(self, name: str) -> None:
         """Forget a snapshot. Raises KeyError for an unknown one."""
-        self._changes.drop(self._snapshot(name)[0])
+        found = self._snapshot(name)
         del self._snapshots[name]
+        for each in (found, found.before):
+            if each is not None:
+                self._changes.drop(each.mark)
 
-    def _snapshot(self, name: str) -> tuple[Mark, PlaneTime]:
+    def keep_saved(self) -> None:
+        """Keep the snapshots whose changes are saved for good: those that they replaced are forgotten."""
+        if not self._unsaved:
+            return
+        safe = self._changes.safe_batch
+        for name, each in self._snapshots.items():
+            if each.before is not None and each.batch <= safe:
+                self._changes.drop(each.before.mark)
+                self._snapshots[name] = each._replace(before=None)
+        self._unsaved = any(each.batch > safe for each in self._snapshots.values())
+
+    def drop_unsaved(self) -> None:
+        """Forget the snapshots with changes that can't be saved; those that they replaced are there again."""
+        if not self._unsaved:
+            return
+        for name, each in list(self._snapshots.items()):
+            if each.batch > self._changes.safe_batch:
+                self._changes.drop(each.mark)
+                del self._snapshots[name]
+                if each.before is not None:
+                    self._snapshots[name] = each.before
+        self._unsaved = False
+
+    def _snapshot(self, name: str) -> Snapshot:
         if name not in self._snapshots:
             known = ", ".join(self._snapshots) or "none"
             raise KeyError(f"there is no snapshot {name!r}; there are: {known}")

@@ -273,6 +273,7 @@ class Saving:
             changes.drop(self._safe_mark)
             self._safe_mark, self._cut_mark = self._cut_mark, None
             self._safe_time = self._cut_time
+        self._keeping.keep_saved()
         self._end([each for each in self._answers if each.batch <= number], None)
         changes.wake_streams()
 
@@ -284,6 +285,7 @@ class Saving:
         self._failures += 1
         self._timeline.frozen = True
         self._keeping.cut_streams("the state can't be saved, and goes back to what is")
+        self._keeping.drop_unsaved()
         changed = changes.undo(self._safe_mark) if self._safe_mark is not None else []
         if self._cut_mark is not None:
             changes.drop(self._cut_mark)
