@@ -180,7 +180,7 @@ class Plane(DrivenPlane, KeptPlane):
                 if response is not None:
                     if (log := interceptor.log_of_gets) is not None:
                         log.answer(response, call.protocol, call.caller)
-                    if saving.on and not saving.is_safe(None):
+                    if saving.on and ((changes := saving.changes).unsaved or changes.flying):
                         return self._shown(call, response)
                     return response
             answer = interceptor.call if interceptor.active else self._dialect.call

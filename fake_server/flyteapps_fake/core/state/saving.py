@@ -71,7 +71,7 @@ class Saving:
     def __init__(self, timeline: Timeline, keeping: Keeping) -> None:
         self._timeline = timeline
         self._keeping = keeping
-        self._changes = timeline.changes
+        self.changes = timeline.changes
         self.on = False
         self._safe_mark: Mark | None = None
         self._cut_mark: Mark | None = None
@@ -87,15 +87,15 @@ class Saving:
     def start(self, begin: Callable[[], None]) -> None:
         """Save the changes from now on; `begin` is called when the first change of a batch has come."""
         self.on = True
-        self._changes.save(begin)
-        self._safe_mark = self._changes.mark()
+        self.changes.save(begin)
+        self._safe_mark = self.changes.mark()
         self._safe_time = self._keeping.time()
 
     def add(self, sections: Iterable[str]) -> None:
         """Save all pieces of these sections, of which nothing is saved yet."""
         for name in sections:
-            for key in self._changes.sections[name].keys():  # noqa: SIM118  # no mapping
-                self._changes.touch(name, key)
+            for key in self.changes.sections[name].keys():  # noqa: SIM118  # no mapping
+                self.changes.touch(name, key)
 
     def stop(self, refusal: RpcError) -> None:
         """Save nothing from now on, and refuse all changes; what waits goes on, unless it couldn't be saved."""
@@ -103,10 +103,10 @@ class Saving:
         if not is_safe:
             self._keeping.cut_streams(refusal.message)
         self._leave()
-        self._changes.refuse(refusal)
+        self.changes.refuse(refusal)
         self._timeline.frozen = True
         self._end(self._answers, None if is_safe else refusal)
-        self._changes.wake_streams()
+        self.changes.wake_streams()
 
     def forked(self) -> None:
         """Save nothing in a forked child, where no caller of the parent waits."""
@@ -116,16 +116,16 @@ class Saving:
 
     def _leave(self) -> None:
         self.on = False
-        self._changes.forget()
+        self.changes.forget()
         for mark in (self._safe_mark, self._cut_mark):
             if mark is not None:
-                self._changes.drop(mark)
+                self.changes.drop(mark)
         self._safe_mark = self._cut_mark = None
 
     @property
     def is_due(self) -> bool:
         """Whether there are changes that belong to no batch yet."""
-        return bool(self._changes.unsaved)
+        return bool(self.changes.unsaved)
 
     # ---- answers
 
@@ -157,7 +157,7 @@ class Saving:
 
     def is_safe(self, entry: Entry | None) -> bool:
         """Return whether a piece is as it is on the disk; all of them, where none is given."""
-        unsaved, flying = self._changes.unsaved, self._changes.flying
+        unsaved, flying = self.changes.unsaved, self.changes.flying
         if not unsaved and not flying:
             return True
         return entry is not None and entry not in unsaved and entry not in flying
@@ -167,7 +167,7 @@ class Saving:
 
         `failures`: how often changes had been undone before what it shows was read, or changed.
         """
-        if failures == self._failures and not self._changes.unsaved and not self._changes.flying:
+        if failures == self._failures and not self.changes.unsaved and not self.changes.flying:
             return None
         with self._timeline.lock:
             answer = _Answer(0, read)
@@ -176,10 +176,10 @@ class Saving:
                 return answer
             if self.is_safe(entry):
                 return None
-            unsaved = self._changes.unsaved if entry is None else entry in self._changes.unsaved
-            answer.batch = self._changes.batch if unsaved else self._changes.batch - 1
+            unsaved = self.changes.unsaved if entry is None else entry in self.changes.unsaved
+            answer.batch = self.changes.batch if unsaved else self.changes.batch - 1
             self._answers.append(answer)
-            if self.now is not None and self._changes.unsaved:
+            if self.now is not None and self.changes.unsaved:
                 self.now()
             return None if answer.over and answer.error is answer.outcome is None else answer
 
@@ -253,7 +253,7 @@ class Saving:
 
     def cut(self) -> Batch:
         """Return the changes since the last cut, as a batch to be saved."""
-        changes, now = self._changes, self._keeping.time()
+        changes, now = self.changes, self._keeping.time()
         changes.flying = {
             entry: changes.sections[entry.section].image(entry.key) if entry != TIME else None
             for entry in changes.unsaved
@@ -266,7 +266,7 @@ class Saving:
 
     def saved(self, number: int) -> None:
         """Let all go on that waits for a batch, which is safe."""
-        changes = self._changes
+        changes = self.changes
         changes.safe_batch = number
         changes.flying = {}
         if self._cut_mark is not None and self._safe_mark is not None:
@@ -279,7 +279,7 @@ class Saving:
 
     def failed(self, error: RpcError) -> None:
         """Undo all changes that aren't safe, refuse those that follow, and end what waits for them with an error."""
-        changes = self._changes
+        changes = self.changes
         self._failure = error
         changes.refuse(error)
         self._failures += 1
@@ -301,7 +301,7 @@ class Saving:
 
     def recovered(self) -> None:
         """Take changes again, which can be saved."""
-        self._changes.refuse(None)
+        self.changes.refuse(None)
         self._timeline.thaw()
 
     def _end(self, answers: list[_Answer], error: RpcError | None) -> None:
