@@ -333,3 +333,43 @@ def _selector(name: str) -> AppSelector:
 
 def _all() -> AppGlobs:
     return AppGlobs(AppSelector())
+
+
+@pytest.mark.parametrize("last", [None, 1])
+def test_a_document_without_the_last_ids(last: int | None) -> None:
+    """A new rule or use of the plane that takes it replaces none, whatever the document says of the last ids."""
+    with FakeControlPlane(clock="manual") as plane, FakeControlPlane(clock="manual") as other:
+        declare_rules(plane)
+        declare_scenarios(plane)
+        document = plane.document()
+        document.ClearField("last_ids")
+        if last is not None:
+            document.last_ids.fault_rules = document.last_ids.scenario_uses = last
+        other.load_document(through_json(document))
+        assert other.faults.fail("Watch", code="ABORTED").id == "f5"
+        assert other.scenarios.use("crash-loop", app="new").id == "u3"
+        assert [each.id for each in other.faults.list()] == ["f1", "f2", "f3", "f4", "f5"]
+        assert [each.id for each in other.scenarios.uses()] == ["u1", "u2", "u3"]
+
+
+COUNTS: list[Callable[[PlaneState, int], None]] = [
+    lambda document, number: setattr(document.last_ids, "fault_rules", number),
+    lambda document, number: setattr(document.fault_rules[1].fault, "matched", number),
+    lambda document, number: setattr(document.scenario_uses[0].use, "applied", number),
+    lambda document, number: setattr(document.loads[0], "number", number),
+]
+
+
+def test_counts_out_of_range() -> None:
+    """A document with a count that no plane has is refused, and changes nothing."""
+    with FakeControlPlane(clock="manual") as plane:
+        declare_rules(plane)
+        declare_loads(plane)
+        declare_scenarios(plane)
+        for number in (-1, 2**63 - 1):
+            for edit in COUNTS:
+                document = plane.document()
+                edit(document, number)
+                with pytest.raises(WrongState, match=f"{number} is out of range"):
+                    plane.load_document(document)
+        assert len(plane.faults.list()) == 4

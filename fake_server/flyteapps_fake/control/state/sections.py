@@ -20,6 +20,7 @@ from flyteapps_fake.control.state.draws import draws_message, draws_of
 from flyteapps_fake.core.dialect import Dialect
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.state.changes import Changes
+from flyteapps_fake.core.state.numbers import check_counts
 from flyteapps_fake.core.state.sections import Section
 from flyteapps_fake.core.validation import check
 from flyteapps_fake.simulation.book import Added, ScenarioBook, Use
@@ -125,6 +126,7 @@ class ScenarioUses(Section):
     def decode(self, message: pb.ScenarioUseState) -> tuple[str, Use]:
         use = message.use
         _check(use.id, _USE_ID, use.app)
+        check_counts(times=use.times, applied=use.applied)
         size = Size.of(ScenarioUse(app=use.app))
         return use.id, Use(use.id, use.scenario, use.app, use.times, AppGlobs(use.app), size, use.applied)
 
@@ -163,6 +165,7 @@ class FaultRules(Section):
 
     def decode(self, message: pb.FaultRule) -> tuple[str, RuleImage]:
         _check(message.fault.id, _RULE_ID, message.fault)
+        check_counts(matched=message.fault.matched, applied=message.fault.applied)
         image = RuleImage(
             message.fault.SerializeToString(),
             message.until if message.HasField("until") else None,
@@ -202,6 +205,7 @@ class Loads(Section):
         load = Load()
         load.CopyFrom(message.load)
         _check_message(load)
+        check_counts(number=message.number)
         return key_of(load.app), Declared(AppGlobs(load.app), load, message.number)
 
     def stored_key(self, key: LoadKey) -> bytes:
@@ -233,10 +237,17 @@ class LastIds(Section):
     def put(self, key: str, image: Ids | None) -> None:
         self._table.last_id, self._book.last_use = image or Ids(0, 0)
 
+    def settle(self) -> None:
+        """Count from the last ids that are there, where a document was edited: a new rule must replace none."""
+        table, book = self._table, self._book
+        table.last_id = max([table.last_id, *(int(each[1:]) for each in table.ids())])
+        book.last_use = max([book.last_use, *(int(use.id[1:]) for use in book.uses())])
+
     def encode(self, key: str, image: Ids) -> pb.LastIds:
         return pb.LastIds(fault_rules=image.rules, scenario_uses=image.uses)
 
     def decode(self, message: pb.LastIds) -> tuple[str, Ids]:
+        check_counts(fault_rules=message.fault_rules, scenario_uses=message.scenario_uses)
         return "", Ids(message.fault_rules, message.scenario_uses)
 
     def stored_key(self, key: str) -> bytes:
