@@ -101,7 +101,7 @@ CUT = Call(2, 3, Said("update", "two", cut_off=True))
 
 @pytest.mark.parametrize("seen", [(1, "one"), (2, "two")])
 def test_a_call_that_a_kill_cut_off_was_made_or_not(seen: tuple[int, str]) -> None:
-    """What is read after the kill decides whether the call was made, for good."""
+    """A read after the kill decides whether the call was made, for good."""
     reads = [
         Call(4, 5, Said("get", code=OK, seen=seen), reads=True),
         Call(6, 7, Said("get", code=OK, seen=seen), reads=True),
@@ -117,6 +117,6 @@ def test_a_call_that_a_kill_cut_off_is_not_made_later() -> None:
 
 
 def test_an_acknowledged_call_that_a_kill_undid_is_found() -> None:
-    """What was answered is there after the kill."""
+    """An answered write is there after the kill."""
     calls = [CREATED, Call(4, 5, Said("get", code="NOT_FOUND"), reads=True)]
     assert contradiction(calls, None, step) is not None
