@@ -20,6 +20,7 @@ from flyteapps_control.remote import connect_control
 from flyteapps_control.v1 import control_pb2 as pb
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.control.state import transfers
+from flyteapps_fake.core.errors import RpcError
 
 
 def named(name: str, project: str = "demo") -> Identifier:
@@ -303,6 +304,18 @@ def test_parts_out_of_order_are_refused() -> None:
         for _ in range(transfers.MAX_TRANSFERS):
             api.call("LoadState", pb.LoadStateRequest(part=b"apps:", size=20), pb.LoadStateResponse)
         assert "there is no load" in refused(id=first.id, offset=5, part=b"x", size=20)
+
+
+def test_abandoned_transfers_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is being received together has the bytes of one file: the oldest are forgotten, not the current one."""
+    monkeypatch.setattr(transfers, "MAX_FILE_BYTES", 100)
+    loads = transfers.Loads()
+    first, _ = loads.add("", 0, b"x" * 60, 100)
+    second, _ = loads.add("", 0, b"x" * 30, 100)
+    loads.add(second, 30, b"x" * 20, 100)
+    with pytest.raises(RpcError, match=f"there is no load '{first}' any more"):
+        loads.add(first, 60, b"x", 100)
+    assert loads.add(second, 50, b"x" * 50, 100) == ("", b"x" * 100)
 
 
 def test_apps_in_yaml_are_loaded_too(control: Control, plane: FakeControlPlane, tmp_path: Path) -> None:

@@ -172,8 +172,8 @@ class Settings:
         whole("call_log", self.call_log, most=1_000_000)
         if self.auth is not None:
             object.__setattr__(self, "auth", Auth.of(self.auth))
-        if self.state is not None and not os.fspath(self.state):
-            raise ValueError("state must name a directory; leave it out to keep the state in memory")
+        if self.state is not None and (not (path := os.fspath(self.state)) or "\0" in path):
+            raise ValueError(f"state must name a directory, not {path!r}; leave it out to keep the state in memory")
         if self.state_sync not in STATE_SYNCS:
             raise ValueError(f"state_sync must be one of {', '.join(STATE_SYNCS)}, not {self.state_sync!r}")
         if self.time_between not in TIMES_BETWEEN:

@@ -181,3 +181,10 @@ def test_a_file_that_a_state_begins_with(tmp_path: Path) -> None:
         assert f"state    {tmp_path}/state, which is new, begun with apps.yaml\n" in server.output
     with ServerProcess(*options) as server:
         assert re.search(r"/state: 1 app, of .*, not apps\.yaml: --fresh begins with that\n", server.output)
+
+
+@pytest.mark.parametrize("state", ["", "a\0b"])
+def test_a_directory_that_none_can_be(state: str) -> None:
+    """An empty name and one with a NUL are refused in process, too."""
+    with pytest.raises(ValueError, match="state must name a directory"):
+        FakeControlPlane(state=state)

@@ -10,12 +10,18 @@ from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.validation import quoted
 
 MAX_TRANSFERS = 8
-"""Exports that are kept, and loads likewise: the oldest ones are forgotten, as clients may leave."""
+"""Exports that are kept, and loads likewise: the oldest ones are forgotten, as clients may leave.
+
+All of them together have at most the bytes of one file of the largest size, too.
+"""
 
 
-def _forget_oldest(kept: dict[str, bytes] | dict[str, bytearray]) -> None:
-    while len(kept) > MAX_TRANSFERS:
-        del kept[next(iter(kept))]
+def _forget_oldest(kept: dict[str, bytes] | dict[str, bytearray], current: str) -> None:
+    """Forget the oldest transfers but the current one, as long as there are too many, or too large ones."""
+    for name in [each for each in kept if each != current]:
+        if len(kept) <= MAX_TRANSFERS and sum(map(len, kept.values())) <= MAX_FILE_BYTES:
+            return
+        del kept[name]
 
 
 def _unknown(what: str, name: str, kept: Mapping[str, object]) -> RpcError:
@@ -39,7 +45,7 @@ class Exports:
             self._count += 1
             name = f"e{self._count}"
             self._kept[name] = content
-            _forget_oldest(self._kept)
+            _forget_oldest(self._kept, name)
             return name
 
     def part(self, name: str, offset: int) -> tuple[bytes, int]:
@@ -93,5 +99,5 @@ class Loads:
                 self._count += 1
                 name = f"l{self._count}"
                 self._kept[name] = content
-                _forget_oldest(self._kept)
+            _forget_oldest(self._kept, name)
             return name, None
