@@ -15,6 +15,7 @@
 #   make mutants  every planted bug against the suite, SHARD=1/4, ROTATING=8 or ONLY=ID of them (ONLY records it); mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make bench-against BASE=commit  this checkout against another commit, alternating in one run
+#   make console  builds the console's page into the Python package, by Node; console-check: the committed build is current
 #   make protos   writes protos/outline.json from the installed flyteidl2, and the modules of protos/flyteapps_control
 #   make docs     writes the generated parts of docs/
 #   make site     builds the docs site into site/, strictly
@@ -34,7 +35,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check site workflows clean
+.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check console console-check docs docs-check site workflows clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -187,6 +188,18 @@ protos: $(VENV)/.stamp-protoc
 protos-check: $(VENV)/.stamp-protoc
 	@$(BIN)/python protos/outline.py --check
 	@$(BIN)/python protos/generate.py $(VENV)/protoc --check
+
+# The console in the browser: Node is needed here, not by users. The environment has the messages that it speaks.
+CONSOLE := fake_server/console
+$(VENV)/.stamp-console: $(VENV)/.stamp-test $(CONSOLE)/package.json $(CONSOLE)/package-lock.json
+	@sh scripts/console.sh $(VENV) install
+	@touch $@
+
+console: $(VENV)/.stamp-console
+	@sh scripts/console.sh $(VENV) build
+
+console-check: $(VENV)/.stamp-console
+	@sh scripts/console.sh $(VENV) check
 
 docs: $(VENV)/.stamp-test
 	@for each in scripts/docs/generate_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" || exit 1; done

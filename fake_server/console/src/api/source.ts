@@ -1,0 +1,51 @@
+// The store's source in a browser: the clients, timers, and whether the page is seen.
+import { create } from "@bufbuild/protobuf";
+import { ListRequestSchema, WatchRequestSchema } from "../../gen/flyteidl2/app/app_payload_pb";
+import { AppsStore, type Source } from "./apps_store";
+import { apps, explain } from "./clients";
+import { server } from "./server";
+
+/** Apps on a page of a List: the most that a plane returns. */
+const PAGE_APPS = 1_000;
+
+/** Wait; reject once the signal is aborted. */
+export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error);
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+const source: Source = {
+  list(token, signal) {
+    return apps.list(create(ListRequestSchema, { request: { limit: PAGE_APPS, token } }), { signal });
+  },
+  async *watch(signal, opened) {
+    const { org } = await server(signal);
+    const request = create(WatchRequestSchema, { target: { case: "org", value: org } });
+    yield* apps.watch(request, { signal, onHeader: opened });
+  },
+  sleep,
+  explain,
+};
+
+export const appsStore = new AppsStore(source);
+
+/** Call `start` while the page is seen and `stop` while it is hidden; return a function that ends both. */
+export function whileVisible(start: () => void, stop: () => void): () => void {
+  const update = (): void => (document.visibilityState === "hidden" ? stop() : start());
+  document.addEventListener("visibilitychange", update);
+  update();
+  return () => {
+    document.removeEventListener("visibilitychange", update);
+    stop();
+  };
+}
