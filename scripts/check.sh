@@ -56,6 +56,7 @@ crowd CROWD='2 all 500'
 site
 workflows
 protos-check
+console-check
 imports
 lint
 END

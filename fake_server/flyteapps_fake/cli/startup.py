@@ -430,7 +430,9 @@ def check_ingress(options: ServeOptions, console: Sequence[socket.socket]) -> No
     """Check that apps that really run answer by host name or path where their URLs say so. Raises StartupError."""
     if data_plane_of(options) == "processes" and options.ingress in ("host", "path") and not console:
         why = "--no-console leaves out" if options.no_console else "another program has"
-        advice = "remove one of these" if options.no_console else "choose another by --console-port, or remove --ingress"
+        advice = (
+            "remove one of these" if options.no_console else "choose another by --console-port, or remove --ingress"
+        )
         raise StartupError(f"--ingress {options.ingress} with --run needs the console's port, which {why}: {advice}")
 
 

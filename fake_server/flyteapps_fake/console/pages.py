@@ -18,7 +18,7 @@ from flyteapps_fake.console.app_page import app_page, no_app_page, redirect_page
 from flyteapps_fake.console.index_page import MAX_APPS, TEXT, index_page
 from flyteapps_fake.console.static_files import PREFIX, browser_page, static_file, wants_page
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import GET, LIST
 from flyteapps_fake.http.access.host_policy import host_of
 from flyteapps_fake.http.front import Front
@@ -130,7 +130,7 @@ class Pages:
             encoded = self._plane.look_up(Call(GET, request))
         except RpcError as error:
             if wanted:
-                return browser_page(HTTP_STATUS[error.code])
+                return browser_page(404 if error.code == Code.INVALID_ARGUMENT else HTTP_STATUS[error.code])
             raise
         if wanted:
             return browser_page()

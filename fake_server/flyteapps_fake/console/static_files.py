@@ -1,7 +1,7 @@
 """The console's files, which `make console` builds: the page of the browser, and what it loads.
 
-The name of a file that the page loads has a hash of its content, so that a browser may keep it. The page itself has none,
-and is checked each time. Neither loads anything from elsewhere: the Content-Security-Policy forbids it.
+The name of a file that the page loads has a hash of its content, so that a browser may keep it. The page itself has
+none, and is checked each time. Neither loads anything from elsewhere: the Content-Security-Policy forbids it.
 """
 
 from __future__ import annotations

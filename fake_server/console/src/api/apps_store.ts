@@ -1,6 +1,6 @@
 // The apps of the plane, kept current by a Watch, or by repeated Lists where the plane has no Watch of all apps.
 //
-// The first page of a List is shown at once. A Watch begins with all apps and goes on with what changes, but doesn't say
+// A short List is shown at once. A Watch begins with all apps and goes on with what changes, but doesn't say
 // where its beginning ends: apps that it hasn't named once it is quiet are checked by a List, and dropped if they are gone.
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ListResponse, WatchResponse } from "../../gen/flyteidl2/app/app_payload_pb";
@@ -9,6 +9,8 @@ import { keyOf, rowOf, type Row } from "./rows";
 
 /** What the store needs of the outside. */
 export interface Source {
+  /** Return the apps that a list begins with. */
+  first(signal: AbortSignal): Promise<ListResponse>;
   list(token: string, signal: AbortSignal): Promise<ListResponse>;
   /** Call `opened` once the plane has accepted the stream. */
   watch(signal: AbortSignal, opened: () => void): AsyncIterable<WatchResponse>;
@@ -98,9 +100,9 @@ export class AppsStore {
   /** Follow a Watch until it ends. */
   async #follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
     if (!this.loaded) {
-      const first = await this.#source.list("", signal);
+      const first = await this.#source.first(signal);
       this.#put(first);
-      this.loaded = this.loaded || first.token === "";
+      this.loaded = first.token === "";
       this.#changed();
     }
     this.#named = new Set();

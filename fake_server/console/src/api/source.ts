@@ -1,10 +1,13 @@
 // The store's source in a browser: the clients, timers, and whether the page is seen.
 import { create } from "@bufbuild/protobuf";
 import { ListRequestSchema, WatchRequestSchema } from "../../gen/flyteidl2/app/app_payload_pb";
+import { Sort_Direction } from "../../gen/flyteidl2/common/list_pb";
 import { AppsStore, type Source } from "./apps_store";
 import { apps, explain } from "./clients";
 import { server } from "./server";
 
+/** Apps that are shown before all others have arrived: more than fit on a screen. */
+const FIRST_APPS = 100;
 /** Apps on a page of a List: the most that a plane returns. */
 const PAGE_APPS = 1_000;
 
@@ -25,6 +28,10 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
 }
 
 const source: Source = {
+  first(signal) {
+    const sort = { key: "name", direction: Sort_Direction.ASCENDING };
+    return apps.list(create(ListRequestSchema, { request: { limit: FIRST_APPS, sortByFields: [sort] } }), { signal });
+  },
   list(token, signal) {
     return apps.list(create(ListRequestSchema, { request: { limit: PAGE_APPS, token } }), { signal });
   },
