@@ -25,7 +25,7 @@ def url(port: int, path: str) -> str:
 
 
 def test_a_browser_gets_the_page(server: ServerProcess) -> None:
-    """The console's paths have one page on both ports, which loads nothing from elsewhere; other clients have theirs."""
+    """The console's paths have one page on both ports, which loads nothing from elsewhere; others get text."""
     with AppServiceClientSync(server.url) as client:
         client.create(create("shown"))
     for port in (server.port, server.console_port):
@@ -84,7 +84,6 @@ def test_the_console_calls_the_port_that_it_came_from(server: ServerProcess) -> 
         assert "called" in (next(names) for _ in range(1_000))
         client.create(create("later"))
         assert "later" in (next(names) for _ in range(1_000))
-        stream.close()
     call = f"{address}/flyteidl2.app.AppService/Get"
     headers = {"content-type": "application/json", "origin": f"http://localhost:{server.console_port}"}
     asked = {"appId": {"org": "flyte", "project": "p", "domain": "development", "name": "called"}}
@@ -115,4 +114,3 @@ def test_the_router_of_apps_passes_the_console_on() -> None:
             client.create(create("stopped", stopped=True))
             stream = client.watch(WatchRequest(org="flyte"))
             assert next(iter(stream)).create_event.app.metadata.id.name == "stopped"
-            stream.close()

@@ -89,6 +89,8 @@ async function started(plane: Plane): Promise<AppsStore> {
 
 const names = (store: AppsStore): string[] => [...store.rows.values()].map((each) => `${each.name}:${each.revision}`).sort();
 
+const stateOf = (store: AppsStore): string => store.connection.state;
+
 test("the first page is there before the Watch, whose events follow", async () => {
   const plane = new Plane();
   plane.apps = [app("a")];
@@ -172,4 +174,20 @@ test("nothing is asked after a stop, and a second start does nothing", async () 
   const asked = plane.lists;
   await plane.pass();
   assert.deepEqual([plane.lists, plane.watches.length, store.connection.state], [asked, 1, "paused"]);
+});
+
+test("a plane that can be watched after a restart is watched", async () => {
+  const plane = new Plane();
+  plane.watchError = new ConnectError("only app_id watch target is supported", Code.Unimplemented);
+  const store = await started(plane);
+  assert.equal(stateOf(store), "polling");
+  plane.watchError = undefined;
+  const { list } = plane;
+  plane.list = () => Promise.reject(new ConnectError("no server", Code.Unavailable));
+  await plane.pass();
+  assert.equal(stateOf(store), "lost");
+  plane.list = list;
+  await plane.pass();
+  assert.equal(stateOf(store), "live");
+  store.stop();
 });

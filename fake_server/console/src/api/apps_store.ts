@@ -86,6 +86,7 @@ export class AppsStore {
           this.polls = true;
           continue;
         }
+        this.polls = false; // the server may be another one after a restart
         this.#set(afterFailure(code, this.#source.explain(error), delay));
       }
       try {

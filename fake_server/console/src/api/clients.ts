@@ -1,5 +1,5 @@
 // The clients of the plane's services, all over one transport to the server that the page came from.
-import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AppLogsService } from "../../gen/flyteidl2/app/app_logs_service_pb";
 import { AppService } from "../../gen/flyteidl2/app/app_service_pb";
@@ -31,6 +31,6 @@ export const identity = createClient(IdentityService, transport);
 /** Return the error of a call for people: what happened, without the code's number. */
 export function explain(error: unknown): string {
   const found = ConnectError.from(error);
-  if (found.code === Code.Unknown && !(error instanceof ConnectError)) return "The server can't be reached.";
+  if (found.cause instanceof TypeError || error instanceof TypeError) return "The server can't be reached.";
   return found.rawMessage;
 }
