@@ -79,6 +79,18 @@ export function age(milliseconds: number | undefined): string {
   return parts.join(" ");
 }
 
+/** Return a time as a date and a time of day in UTC, to the millisecond; "" where it isn't known. */
+export function instant(milliseconds: number | undefined): string {
+  if (milliseconds === undefined || !(Math.abs(milliseconds) < 8.64e15)) return "";
+  return new Date(milliseconds).toISOString().replace("T", " ").replace("Z", "");
+}
+
+/** Return a time span as short as its size allows, such as "0.42s" or "3m 5s". */
+export function span(milliseconds: number): string {
+  if (milliseconds < 10_000) return `${Number((Math.max(0, milliseconds) / 1000).toFixed(milliseconds < 1_000 ? 3 : 1))}s`;
+  return age(milliseconds);
+}
+
 export const MAX_SHOWN_CHARACTERS = 300;
 /** Control characters, and marks that change the direction of the text around them. */
 // eslint-disable-next-line no-control-regex

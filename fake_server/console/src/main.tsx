@@ -1,5 +1,6 @@
 // The console's start: the shell around the page of the address.
 import "./style.css";
+import "./app.css";
 import { render } from "preact";
 import { Shell } from "./components/shell";
 

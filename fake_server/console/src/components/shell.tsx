@@ -1,6 +1,7 @@
 // The frame of all pages: where one is, where one can go, and the state of the connection.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { appStoreOf } from "../api/app_source";
 import { appsStore, whileVisible } from "../api/source";
 import { ListPage } from "../pages/list";
 import { AppPage } from "../pages/app";
@@ -29,11 +30,12 @@ function page(route: Route): { title: string; content: ComponentChildren } {
 /** The console. */
 export function Shell() {
   const route = useRoute();
-  useStore(appsStore);
+  const store = route.page === "app" ? appStoreOf(route) : appsStore; // one stream a tab
+  useStore(store);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const { title, content } = page(route);
-  useEffect(() => whileVisible(() => appsStore.start(), () => appsStore.stop()), []);
+  useEffect(() => whileVisible(() => store.start(), () => store.stop()), [store]);
   useEffect(() => {
     document.title = `${title.slice(0, 100)} · flyteapps`;
     if (first.current) first.current = false;
@@ -56,7 +58,7 @@ export function Shell() {
             Simulation
           </Link>
         </nav>
-        <ConnectionStatus connection={appsStore.connection} retry={() => appsStore.retry()} />
+        <ConnectionStatus connection={store.connection} retry={() => store.retry()} />
       </header>
       <main id="main" ref={main} tabIndex={-1}>
         {content}

@@ -13,13 +13,13 @@ export interface Window {
 }
 
 /** Return the rows to draw, of so many, in a view of that height. */
-export function windowOf(count: number, top: number, height: number): Window {
-  const last = Math.min(count, Math.ceil((top + height) / ROW_PIXELS) + AROUND);
-  return { first: Math.max(0, Math.min(Math.floor(top / ROW_PIXELS), count) - AROUND), end: last };
+export function windowOf(count: number, top: number, height: number, row: number = ROW_PIXELS): Window {
+  const last = Math.min(count, Math.ceil((top + height) / row) + AROUND);
+  return { first: Math.max(0, Math.min(Math.floor(top / row), count) - AROUND), end: last };
 }
 
 /** Return the rows to draw in a scrolled element, also after it is scrolled or resized. */
-export function useWindow(scrolled: RefObject<HTMLElement | null>, count: number): Window {
+export function useWindow(scrolled: RefObject<HTMLElement | null>, count: number, row: number = ROW_PIXELS): Window {
   const [view, setView] = useState({ top: 0, height: 1_000 });
   useLayoutEffect(() => {
     const element = scrolled.current;
@@ -37,5 +37,5 @@ export function useWindow(scrolled: RefObject<HTMLElement | null>, count: number
       observer.disconnect();
     };
   }, [scrolled]);
-  return windowOf(count, view.top, view.height);
+  return windowOf(count, view.top, view.height, row);
 }
