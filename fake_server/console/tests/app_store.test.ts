@@ -135,6 +135,14 @@ test("a caller without credentials is sent to the login", async () => {
   store.stop();
 });
 
+test("a name that no app can have is missing, and asked for once", async () => {
+  const plane = new Plane();
+  plane.refusal = new ConnectError("name: does not match", Code.InvalidArgument);
+  const store = await started(plane);
+  assert.deepEqual([store.presence, store.connection.state, plane.waits.length], ["missing", "idle", 0]);
+  store.stop();
+});
+
 test("specs of the log of calls stand in order of their revisions, each once", async () => {
   const plane = new Plane();
   plane.app = app(5n);

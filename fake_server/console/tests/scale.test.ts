@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bounds, piecesOf, ticks, usualRange } from "../src/pages/app/scale";
+import { bounds, newestStart, piecesOf, ticks, usualRange } from "../src/pages/app/scale";
 
 test("pieces last until the next time, the last one on", () => {
   assert.deepEqual(piecesOf([10, 20, 15]), [
@@ -15,7 +15,7 @@ test("what is drawn begins where the range does, and is never empty", () => {
   const pieces = piecesOf([1_000, 4_000, 11_000]);
   assert.deepEqual(bounds(pieces, 60_000, "all", 4_000), [1_000, 60_000]);
   assert.deepEqual(bounds(pieces, 60_000, "changes", 4_000), [1_000, 12_500]);
-  assert.deepEqual(bounds(pieces, 60_000, "revision", 4_000), [4_000, 12_050]);
+  assert.deepEqual(bounds(pieces, 60_000, "start", 4_000), [4_000, 12_050]);
   assert.deepEqual(bounds(pieces, 11_000, "changes", 4_000), [1_000, 11_000]);
   assert.deepEqual(bounds([], 5, "all", 5), [5, 6]);
 });
@@ -32,4 +32,10 @@ test("marks of the axis are round and few", () => {
     const found = ticks(length, 8);
     assert.ok(found.length >= 1 && found.length <= 9, `${length}: ${found.length}`);
   }
+});
+
+test("the newest start is where states begin to be pending again", () => {
+  assert.equal(newestStart(["pending", "pending", "active"]), 0);
+  assert.equal(newestStart(["pending", "active", "stopped", "pending", "pending", "failed", "failed"]), 3);
+  assert.equal(newestStart(["stopped"]), 0);
 });

@@ -99,7 +99,14 @@ export class AppStore {
         await this.#follow(signal, succeeded);
       } catch (error) {
         if (signal.aborted) return;
-        this.#set(afterFailure(ConnectError.from(error).code, this.#source.explain(error), delay));
+        const { code } = ConnectError.from(error);
+        if (code === Code.InvalidArgument) {
+          // no app can have this name
+          this.presence = "missing";
+          this.#set({ state: "idle" });
+          return;
+        }
+        this.#set(afterFailure(code, this.#source.explain(error), delay));
       }
       try {
         await this.#source.sleep(delay, signal);

@@ -7,6 +7,8 @@ export type Connection =
   | { state: "live" }
   /** What changes is asked for every few seconds. */
   | { state: "polling" }
+  /** Nothing can change: there is nothing to follow. */
+  | { state: "idle" }
   /** The page is hidden. */
   | { state: "paused" }
   | { state: "lost"; message: string; retryMs: number }

@@ -7,6 +7,7 @@ const WORDS = {
   connecting: "Connecting…",
   live: "Live",
   polling: "Updated every 2 s",
+  idle: "Nothing to follow",
   paused: "Paused",
   lost: "Disconnected",
   refused: "Not allowed",

@@ -186,7 +186,7 @@ function Lines({ id }: { id: AppName }) {
         <details key={title}>
           <summary>{title}</summary>
           <Copy text={lines} of={`the lines of the ${title}`} />
-          <pre class="code" tabIndex={0} aria-label={title}>
+          <pre class="code" tabIndex={0} role="region" aria-label={title}>
             <bdi>{lines}</bdi>
           </pre>
         </details>

@@ -131,8 +131,8 @@ function Effects({ call }: { call: RecordedCall }) {
       {changes.slice(0, MAX_EFFECTS).map((each, at) => (
         <li key={at}>{effectLine(each)}</li>
       ))}
-      {changes.length > MAX_EFFECTS && <li>{changes.length - MAX_EFFECTS} further changes</li>}
-      {messages > 0 && <li>{messages} messages of streams</li>}
+      {changes.length > MAX_EFFECTS && <li>further changes: {changes.length - MAX_EFFECTS}</li>}
+      {messages > 0 && <li>{messages === 1 ? "a message of a stream" : `${messages} messages of streams`}</li>}
       {causes.slice(-MAX_EFFECTS).map((each, at) => (
         <li key={`c${at}`}>
           a message, <Text value={causeText(each)} />

@@ -7,7 +7,7 @@ export interface Piece {
   until: number | undefined;
 }
 
-export type Range = "all" | "changes" | "revision";
+export type Range = "all" | "changes" | "start";
 
 /** Return the pieces between times; those out of order count as at the one before. */
 export function piecesOf(times: readonly number[]): Piece[] {
@@ -16,9 +16,9 @@ export function piecesOf(times: readonly number[]): Piece[] {
   return rising.map((from, at) => ({ from, until: rising[at + 1] }));
 }
 
-/** Return the first and last time to draw. `begin`: that of the newest revision's first condition. */
+/** Return the first and last time to draw. `begin`: that of the newest start. */
 export function bounds(pieces: readonly Piece[], now: number, range: Range, begin: number): [number, number] {
-  const first = range === "revision" ? begin : (pieces[0]?.from ?? now);
+  const first = range === "start" ? begin : (pieces[0]?.from ?? now);
   const change = pieces.at(-1)?.from ?? now;
   const end = range === "all" ? Math.max(now, change) : Math.min(Math.max(now, change), change + Math.max(0.15 * (change - first), 1_000));
   return [first, Math.max(end, first + 1)];
@@ -29,6 +29,12 @@ export function usualRange(pieces: readonly Piece[], now: number): Range {
   const first = pieces[0]?.from ?? now;
   const change = pieces.at(-1)?.from ?? now;
   return now - change > 10 * (change - first) && change > first ? "changes" : "all";
+}
+
+/** Return the place of the condition with which the newest start begins, by the groups of the states. */
+export function newestStart(groups: readonly string[]): number {
+  for (let at = groups.length - 1; at > 0; at -= 1) if (groups[at] === "pending" && groups[at - 1] !== "pending") return at;
+  return 0;
 }
 
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(

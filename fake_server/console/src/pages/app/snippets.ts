@@ -36,9 +36,9 @@ from flyte.remote import App
 
 flyte.init(endpoint=${python(`dns:///${endpoint}`)}, insecure=${insecure ? "True" : "False"}, project=${p}, domain=${d})
 app = App.get(name=${n})
-app.activate(wait=True)    # start
-app.show_logs(raw=True)    # follow the log, until Ctrl-C
-app.deactivate(wait=True)  # stop
+app = app.activate(wait=True)    # start
+app = app.deactivate(wait=True)  # stop
+app.show_logs(raw=True)          # the log, until Ctrl-C
 App.delete(name=${n})
 `,
     },
@@ -58,9 +58,9 @@ from flyteapps import App
 flyteapps.init(${python(endpoint)}, insecure=${insecure ? "True" : "False"}, project=${p}, domain=${d})
 app = App.get(${n})
 app.activate(wait=True)    # start
+app.deactivate(wait=True)  # stop
 for line in app.logs(follow=False):
     print(line)
-app.deactivate(wait=True)  # stop
 App.delete(${n})
 `,
     },

@@ -10,7 +10,7 @@ import { Text } from "../../components/text";
 import { useTick } from "../../components/use_store";
 import { instant, shown, span, stateLabel } from "../../format";
 import type { Calls } from "./use_calls";
-import { bounds, piecesOf, ticks, usualRange, type Range } from "./scale";
+import { bounds, newestStart, piecesOf, ticks, usualRange, type Range } from "./scale";
 
 const MAX_ROWS = 200;
 const BAR_TOP = 14;
@@ -94,9 +94,7 @@ function Timeline({ points, marks }: { points: Point[]; marks: Mark[] }) {
   const pieces = piecesOf(points.map((each) => each.time));
   const now = Math.max(planeNow(), points.at(-1)!.time);
   const range = chosen ?? usualRange(pieces, now);
-  const newest = points.at(-1)!.condition.revision;
-  const begin = points.find((each) => each.condition.revision === newest)!.time;
-  const [first, end] = bounds(pieces, now, range, begin);
+  const [first, end] = bounds(pieces, now, range, points[newestStart(points.map((each) => each.group))]!.time);
   const x = (time: number): number => (Math.min(Math.max(time, first), end) - first) * (width / (end - first));
   const virtual = !planeClock().real;
   const steps = ticks(end - first, Math.max(2, Math.floor(width / TICK_PIXELS)));
@@ -111,7 +109,7 @@ function Timeline({ points, marks }: { points: Point[]; marks: Mark[] }) {
           <select value={range} onChange={(event) => setChosen(event.currentTarget.value as Range)}>
             <option value="all">all the time until now</option>
             <option value="changes">up to the last change</option>
-            {newest !== 0n && <option value="revision">the newest revision</option>}
+            <option value="start">since the newest start</option>
           </select>
         </label>
         <span class="hint">
@@ -141,7 +139,7 @@ function Timeline({ points, marks }: { points: Point[]; marks: Mark[] }) {
             );
           })}
           {marks.map((each, at) => {
-            const left = x(each.time);
+            const left = Math.min(Math.max(x(each.time), 5), width - 5);
             if (each.time < first - 1 || each.time > end) return null;
             return (
               <path key={at} class={each.fault ? "mark fault" : "mark"} d={`M${left - 5} 1h10l-5 8z`}>
@@ -190,7 +188,7 @@ function Table({ points, store, virtual }: { points: Point[]; store: AppStore; v
             <th scope="col">State</th>
             <th scope="col">Lasted</th>
             <th scope="col">Message</th>
-            {revisions && <th scope="col">Revision</th>}
+            {revisions && <th scope="col" title="The revision of the status: one more with each condition">Status revision</th>}
             {actors && <th scope="col">Actor</th>}
           </tr>
         </thead>
@@ -217,7 +215,7 @@ function Table({ points, store, virtual }: { points: Point[]; store: AppStore; v
         </tbody>
       </table>
       {newest.length > MAX_ROWS && <p class="hint">The newest {MAX_ROWS} of {newest.length.toLocaleString("en")} conditions.</p>}
-      {!revisions && <p class="hint">This plane's conditions name no revision.</p>}
+      {!revisions && <p class="hint">This plane keeps the present conditions alone, not those before, and gives them no revision.</p>}
     </div>
   );
 }
