@@ -51,6 +51,7 @@ def all_apps(page: Page) -> None:
 APP = "/v2/domain/development/project/flytesnacks/apps/"
 SCREENS = {
     "list": Screen("/", all_apps),
+    "app": Screen(f"{APP}worker", heading("worker")),
 }
 
 
