@@ -15,7 +15,7 @@ import type { AppName } from "../../router";
 const LINE_PIXELS = 20;
 const MAX_SHOWN = 5_000;
 
-/** The part of the page about logs; closed at first for no app. */
+/** The part of the page about logs. */
 export function Logs({ name, store }: { name: AppName; store: AppStore }) {
   const [open, setOpen] = useState(true);
   return (
@@ -117,7 +117,7 @@ function Lines({ lines, many, follow, setFollow, version }: LinesProps) {
     if (bottom !== follow) setFollow(bottom);
   };
   return (
-    <div class="log" ref={box} tabIndex={0} role="log" aria-live="off" aria-label="Log lines" onWheel={scrolled} onTouchMove={scrolled} onKeyUp={scrolled}>
+    <div class="log" ref={box} tabIndex={0} role="log" aria-live="off" aria-label="Log lines" onScroll={scrolled}>
       <svg class="space" width="1" height={first * LINE_PIXELS} aria-hidden="true" />
       {lines.slice(first, end).map((each) => (
         <Line key={each.number} line={each} many={many} />

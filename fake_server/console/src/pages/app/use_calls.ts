@@ -25,7 +25,7 @@ export function useCalls(name: AppName, store: AppStore): [Calls, () => void] {
   const [calls, setCalls] = useState<Calls>({ state: "loading" });
   const [asked, setAsked] = useState(0);
   const live = store.connection.state === "live";
-  const changes = calls.state === "off" || calls.state === "none" ? 0 : store.changes;
+  const changes = calls.state === "there" || calls.state === "refused" ? store.changes : 0;
   useEffect(() => {
     if (!live) return;
     const ended = new AbortController();
