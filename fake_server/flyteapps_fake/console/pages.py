@@ -147,6 +147,14 @@ def pages(front: Front) -> Page:
     return Pages(front)
 
 
+def _authentication(front: Front) -> dict[str, str | None] | None:
+    """Return the header of credentials, and the provider whose tokens count; None where no caller needs any."""
+    authentication = front.plane.authentication
+    if authentication is None:
+        return None
+    return {"header": authentication.settings.header, "provider": authentication.settings.provider}
+
+
 def _health(front: Front) -> bytes:
     from importlib.metadata import version
 
@@ -160,6 +168,8 @@ def _health(front: Front) -> bytes:
         "dialect": settings.dialect,
         "clock": settings.clock,
         "data_plane": settings.data_plane,
+        "control": front.options.control,
+        "authentication": _authentication(front),
         "apps": front.plane.count(),
         "faults": front.plane.count_faults(),
         "calls_recorded": front.plane.count_calls(),
