@@ -20,6 +20,12 @@ export function appStoreOf(name: AppName): AppStore {
   return current.store;
 }
 
+/** Forget the app, which another caller may not see. */
+export function forgetApp(): void {
+  current?.store.stop();
+  current = undefined;
+}
+
 function idOf({ project, domain, name }: AppName): { project: string; domain: string; name: string } {
   return { project, domain, name };
 }

@@ -65,6 +65,13 @@ export class AppsStore {
     this.#set({ state: "paused" });
   }
 
+  /** Forget the apps, which another caller may not see, and begin anew. */
+  forget(): void {
+    this.rows.clear();
+    this.loaded = false;
+    this.retry();
+  }
+
   /** Try again at once. */
   retry(): void {
     this.stop();

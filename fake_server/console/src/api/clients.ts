@@ -1,5 +1,5 @@
 // The clients of the plane's services, all over one transport to the server that the page came from.
-import { ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AppLogsService } from "../../gen/flyteidl2/app/app_logs_service_pb";
 import { AppService } from "../../gen/flyteidl2/app/app_service_pb";
@@ -7,13 +7,7 @@ import { AuthMetadataService } from "../../gen/flyteidl2/auth/auth_service_pb";
 import { IdentityService } from "../../gen/flyteidl2/auth/identity_pb";
 import { ControlService } from "../../gen/flyteapps_control/v1/control_pb";
 import { ProjectService } from "../../gen/flyteidl2/project/project_service_pb";
-import { credentials } from "./credentials";
-
-const authorize: Interceptor = (next) => async (request) => {
-  const token = await credentials.token();
-  if (token !== undefined) request.header.set("authorization", `Bearer ${token}`);
-  return next(request);
-};
+import { authorize } from "./authorize";
 
 const transport = createConnectTransport({
   baseUrl: location.origin,

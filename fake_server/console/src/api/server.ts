@@ -9,6 +9,10 @@ export interface Server {
   clock: string;
   data_plane: string;
   services: string[];
+  /** Whether the control API is served. */
+  control?: boolean;
+  /** The header of credentials, and the provider that issues them if not the plane; null where no caller needs any. */
+  authentication?: { header: string; provider: string | null } | null;
 }
 
 /** Return the description of the server, which may be another one after a restart. */

@@ -1,6 +1,5 @@
 // The state of the connection: always there, and announced to screen readers when it changes.
 import type { Connection } from "../api/connection";
-import { Link } from "../router";
 import { Text } from "./text";
 
 const WORDS = {
@@ -36,12 +35,9 @@ export function ConnectionStatus({ connection, retry }: StatusProps) {
         </>
       )}
       {state === "refused" && (
-        <>
-          <span class="detail">
-            <Text value={connection.message} />
-          </span>
-          {connection.login && <Link to="/login">Log in</Link>}
-        </>
+        <span class="detail">
+          <Text value={connection.message} />
+        </span>
       )}
     </div>
   );

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { appStoreOf } from "../api/app_source";
+import { session } from "../api/session";
 import { appsStore, whileVisible } from "../api/source";
 import { ListPage } from "../pages/list";
 import { AppPage } from "../pages/app";
@@ -10,6 +11,7 @@ import { SimulationPage } from "../pages/simulation";
 import { UnknownPage } from "../pages/unknown";
 import { Link, useRoute, type Route } from "../router";
 import { ConnectionStatus } from "./connection_status";
+import { SessionStatus } from "./session_status";
 import { useStore } from "./use_store";
 
 function page(route: Route): { title: string; content: ComponentChildren } {
@@ -32,9 +34,11 @@ export function Shell() {
   const route = useRoute();
   const store = route.page === "app" ? appStoreOf(route) : appsStore; // one stream a tab
   useStore(store);
+  useStore(session);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const { title, content } = page(route);
+  useEffect(() => void session.start(), [store.connection.state]);
   useEffect(() => whileVisible(() => store.start(), () => store.stop()), [store]);
   useEffect(() => {
     document.title = `${title.slice(0, 100)} · flyteapps`;
@@ -54,11 +58,14 @@ export function Shell() {
           <Link to="/" current={route.page === "list"}>
             Apps
           </Link>
-          <Link to="/simulation" current={route.page === "simulation"}>
-            Simulation
-          </Link>
+          {session.hasControl && (session.mayControl || session.current.state === "starting") && (
+            <Link to="/simulation" current={route.page === "simulation"}>
+              Simulation
+            </Link>
+          )}
         </nav>
         <ConnectionStatus connection={store.connection} retry={() => store.retry()} />
+        <SessionStatus />
       </header>
       <main id="main" ref={main} tabIndex={-1}>
         {content}

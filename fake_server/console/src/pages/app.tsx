@@ -5,6 +5,7 @@ import { appStoreOf, near, scenarioOf } from "../api/app_source";
 import type { AppStore } from "../api/app_store";
 import { readClock } from "../api/clock";
 import { lastCondition, milliseconds } from "../api/rows";
+import { session } from "../api/session";
 import { Badge } from "../components/badge";
 import { Copy } from "../components/copy";
 import { Text } from "../components/text";
@@ -69,7 +70,7 @@ function KnownApp({ id, store, app }: { id: AppName; store: AppStore; app: App }
               <Text value={last.message} most={1_000} />
             </p>
           )}
-          <Actions name={id} app={app} />
+          {session.mayWrite(id.project) && <Actions name={id} app={app} />}
         </>
       )}
       <Facts id={id} app={app} store={store} />
