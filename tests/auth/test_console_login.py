@@ -65,6 +65,16 @@ def test_nothing_is_sent_elsewhere(http: httpx.Client, redirect_uri: str) -> Non
     assert refused.status_code == 400 and "location" not in refused.headers
 
 
+def test_a_browser_may_send_the_form_of_the_login_page(http: httpx.Client) -> None:
+    """It names its origin, unless the page's policy forbids it: then the origin is "null", which is refused."""
+    origin = str(http.base_url).rstrip("/")
+    asked = authorization_request(**of_console(origin))
+    assert http.get("/oauth2/authorize", params=asked).headers["referrer-policy"] == "same-origin"
+    form = {**asked, "subject": "vera"}
+    for given, status in ((origin, 302), ("null", 403), ("https://evil.example", 403)):
+        assert http.post("/oauth2/login", data=form, headers={"origin": given}).status_code == status, given
+
+
 def test_the_client_of_the_console_logs_people_in_and_no_more(http: httpx.Client) -> None:
     """It gets no tokens for itself nor for a device, and needs PKCE; its refresh token is no other client's."""
     for form in ({"grant_type": "client_credentials"}, {"grant_type": "urn:ietf:params:oauth:grant-type:device_code"}):
