@@ -46,7 +46,7 @@ const CHANGED = "flyteapps:navigated";
 
 /** Show another page of the console. */
 export function navigate(path: string): void {
-  history.pushState({ back: location.pathname + location.search }, "", path);
+  history.pushState({ back: location.pathname + location.search + location.hash }, "", path);
   window.dispatchEvent(new Event(CHANGED));
 }
 

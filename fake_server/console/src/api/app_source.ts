@@ -9,7 +9,7 @@ import { AppStore } from "./app_store";
 import { apps, control, explain, logs } from "./clients";
 import { LogsStore } from "./logs_store";
 import { keyOf } from "./rows";
-import { sleep } from "./source";
+import { sleep, whenOpen } from "./source";
 
 let current: { key: string; store: AppStore } | undefined;
 
@@ -41,7 +41,7 @@ function makeStore(name: AppName): AppStore {
         throw error;
       }
     },
-    watch: (signal, opened) => apps.watch({ target: { case: "appId", value: id } }, { signal, onHeader: opened }),
+    watch: (signal, opened) => apps.watch({ target: { case: "appId", value: id } }, { signal, onHeader: whenOpen(signal, opened) }),
     sleep,
     explain,
     now: Date.now,

@@ -66,6 +66,7 @@ export class AppStore {
   start(): void {
     if (this.#running !== undefined) return;
     this.#running = new AbortController();
+    if (this.connection.state === "paused") this.#set({ state: "connecting" });
     void this.#run(this.#running.signal);
   }
 

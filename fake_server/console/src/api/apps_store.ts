@@ -55,6 +55,7 @@ export class AppsStore {
   start(): void {
     if (this.#running !== undefined) return;
     this.#running = new AbortController();
+    if (this.connection.state === "paused") this.#set({ state: "connecting" });
     void this.#run(this.#running.signal);
   }
 

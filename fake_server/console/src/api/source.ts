@@ -27,6 +27,27 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
   });
 }
 
+/** Time after which a stream without a head of an answer is taken as open, if the server answers others. */
+const HEAD_MS = 500;
+
+/**
+ * Return what to call with the head of a stream's answer. It calls `opened`, once; also where no head comes, since some
+ * servers send it with the first message, and the server answers another call.
+ */
+export function whenOpen(signal: AbortSignal, opened: () => void): () => void {
+  let done = false;
+  const once = (): void => {
+    if (done || signal.aborted) return;
+    done = true;
+    opened();
+  };
+  sleep(HEAD_MS, signal)
+    .then(() => (done ? undefined : server(signal)))
+    .then(once)
+    .catch(() => undefined); // the stream is over, or will fail
+  return once;
+}
+
 const source: Source = {
   first(signal) {
     const sort = { key: "name", direction: Sort_Direction.ASCENDING };
@@ -38,7 +59,7 @@ const source: Source = {
   async *watch(signal, opened) {
     const { org } = await server(signal);
     const request = create(WatchRequestSchema, { target: { case: "org", value: org } });
-    yield* apps.watch(request, { signal, onHeader: opened });
+    yield* apps.watch(request, { signal, onHeader: whenOpen(signal, opened) });
   },
   sleep,
   explain,

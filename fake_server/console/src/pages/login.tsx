@@ -63,7 +63,7 @@ export function LoginPage() {
       {current.state === "anonymous" && <TokenForm provider={current.provider} />}
       {current.state === "person" && (
         <>
-          <dl class="facts">
+          <dl class="pairs">
             <dt>Name</dt>
             <dd>
               <Text value={current.person.name} />

@@ -34,7 +34,7 @@ export function ClockStrip({ clock }: ClockProps) {
   return (
     <section class="clock" aria-label="Clock">
       {value !== undefined && (
-        <dl class="facts">
+        <dl class="pairs">
           <dt>Clock</dt>
           <dd>
             <strong>{value.mode}</strong>

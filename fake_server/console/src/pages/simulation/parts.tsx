@@ -57,7 +57,7 @@ export function Rows({ label, heads, empty, error, loaded, count, children }: Ro
       {!loaded && error === "" && <p class="quiet">Loading…</p>}
       {count > 0 && (
         <div class="scrolled" tabIndex={0} role="region" aria-label={label}>
-          <table class="plain">
+          <table class="grid">
             <thead>
               <tr>
                 {heads.map((each) => (
