@@ -99,7 +99,9 @@ def test_a_client_of_the_settings_has_the_name() -> None:
     own = Auth(users=[User("ann")], clients=[Client(CONSOLE, redirect_uris=["http://localhost:1/own"])])
     with FakeControlPlane(auth=own) as plane, plane.serve() as server, httpx.Client(base_url=server.url) as http:
         found = [
-            http.get("/oauth2/authorize", params=authorization_request(client_id=CONSOLE, redirect_uri=each)).status_code
+            http.get(
+                "/oauth2/authorize", params=authorization_request(client_id=CONSOLE, redirect_uri=each)
+            ).status_code
             for each in ("http://localhost:1/own", f"{server.url}/login")
         ]
         assert found == [200, 400]

@@ -52,8 +52,8 @@ def error_answer(status: int, error: str, description: str) -> WebAnswer:
 def page_answer(html: str, status: int = 200) -> WebAnswer:
     """Return a page that no other page may show within itself.
 
-    Its address goes to no other site. With "no-referrer" a browser would send its form with the origin "null", which the
-    host policy refuses.
+    Its address goes to no other site. With "no-referrer" a browser would send its form with the origin "null", which
+    the host policy refuses.
     """
     headers = [
         ("Content-Type", HTML),
