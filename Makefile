@@ -16,6 +16,8 @@
 #   make mutants  every planted bug against the suite, SHARD=1/4, ROTATING=8 or ONLY=ID of them (ONLY records it); mutants-report: what came of it
 #   make bench    the benchmarks; bench-load: rates, by load generators that it builds
 #   make bench-against BASE=commit  this checkout against another commit, alternating in one run
+#   make console  builds the console's page into the Python package, by Node; console-check: the committed build is current
+#   make test-console  the console in Chromium, end to end; console-screenshots: those of the docs, by the same tests
 #   make protos   writes protos/outline.json from the installed flyteidl2, and the modules of protos/flyteapps_control
 #   make docs     writes the generated parts of docs/
 #   make site     builds the docs site into site/, strictly
@@ -35,7 +37,7 @@ PIP := $(BIN)/python -m pip install --quiet -c constraints.txt --build-constrain
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd kills fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check docs docs-check site workflows clean
+.PHONY: help setup serve test test-all check lint types imports bare realtime verify verify-all test-interop interop-tools wheels lowest canary soak crowd kills fuzz mutants mutants-report mutants-scripts bench bench-load bench-against bench-smoke protos protos-check console console-check test-console console-screenshots docs docs-check site workflows clean
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -193,6 +195,30 @@ protos-check: $(VENV)/.stamp-protoc
 	@$(BIN)/python protos/outline.py --check
 	@$(BIN)/python protos/generate.py $(VENV)/protoc --check
 
+# The console in the browser: Node is needed here, not by users. The environment has the messages that it speaks.
+CONSOLE := fake_server/console
+$(VENV)/.stamp-console: $(VENV)/.stamp-test $(CONSOLE)/package.json $(CONSOLE)/package-lock.json
+	@sh scripts/console.sh $(VENV) install
+	@touch $@
+
+console: $(VENV)/.stamp-console
+	@sh scripts/console.sh $(VENV) build
+
+console-check: $(VENV)/.stamp-console
+	@sh scripts/console.sh $(VENV) check
+
+# The tests in a browser: in the machine's Chromium, or Debian's package; axe-core is for them alone.
+$(VENV)/.stamp-browser: $(VENV)/.stamp-test scripts/browser.sh tests/console/package.json
+	@$(PIP) playwright
+	@sh scripts/browser.sh $(VENV) .browser
+	@touch $@
+
+test-console: $(VENV)/.stamp-browser
+	@$(BIN)/python -m pytest -q -m browser -n 2 --dist worksteal $(PYTEST_ARGS) tests/console
+
+console-screenshots: $(VENV)/.stamp-browser
+	@FLYTEAPPS_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -m browser -n 2 $(PYTEST_ARGS) tests/console/test_pages.py
+
 docs: $(VENV)/.stamp-test
 	@for each in scripts/docs/generate_*.py; do PYTHONPATH=tests $(BIN)/python "$$each" || exit 1; done
 
@@ -209,4 +235,4 @@ workflows: $(VENV)/.stamp-test
 	@.interop/bin/actionlint
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .interop .base .pytest_cache .ruff_cache dist build site
+	rm -rf $(VENV) .venv-lowest .venv-newest .browser .interop .base .pytest_cache .ruff_cache dist build site

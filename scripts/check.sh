@@ -41,6 +41,7 @@ docs-check
 verify
 lowest LOWEST_TESTS='tests/client/test_methods.py tests/serving/test_command.py tests/serving/test_wire.py'
 types
+test-console
 test-interop
 mutants ROTATING=3
 END
@@ -57,6 +58,7 @@ kills KILLS='3 all 500'
 site
 workflows
 protos-check
+console-check
 imports
 lint
 END

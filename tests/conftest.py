@@ -28,10 +28,16 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the marked tests outside of the selected share, except for those named on the command line."""
+    """Deselect the marked tests outside of the selected share, except for those named on the command line.
+
+    Tests in a browser are selected by `-m browser` or by name alone.
+    """
     share = _share()
+    browser = "browser" in config.option.markexpr
 
     def is_selected(item: pytest.Item) -> bool:
+        if item.get_closest_marker("browser"):
+            return browser
         if item.get_closest_marker("matrix"):
             return item.nodeid in share
         return bool(share) or not item.get_closest_marker("slow")

@@ -11,6 +11,8 @@ from import_graph import ROOT
 PUBLISHED = {"auth.schema.json", "scenarios.schema.json"}
 """Files that editors of users load from the site."""
 
+MAX_IMAGE_BYTES = 100_000
+
 
 class _Loader(yaml.SafeLoader):
     """YAML with the tags of mkdocs.yml, whose values don't matter here."""
@@ -27,9 +29,13 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
 
 def test_docs_holds_pages_alone() -> None:
-    """docs/ has no programs, and of data only what the site publishes."""
-    others = {path.name for path in (ROOT / "docs").rglob("*") if path.is_file() and path.suffix != ".md"}
-    assert others == PUBLISHED
+    """docs/ has no programs, and of data only what the site publishes, and the images of its pages, which are small."""
+    others = [path for path in (ROOT / "docs").rglob("*") if path.is_file() and path.suffix != ".md"]
+    images = {path for path in others if path.parent == ROOT / "docs" / "images"}
+    assert {path.name for path in others if path not in images} == PUBLISHED
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    for image in images:
+        assert image.name in pages and image.stat().st_size < MAX_IMAGE_BYTES, image
 
 
 def _leaves(nav: Any) -> Iterator[str]:

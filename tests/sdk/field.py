@@ -5,6 +5,7 @@ Nothing of this project is on the path of the users' processes. Every wait is fo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -24,7 +25,7 @@ from typing import IO, cast
 FLOWS = Path(__file__).parent / "flows"
 RUN = [sys.executable, str(Path(__file__).with_name("run_program.py"))]
 """The command that runs a program of the SDK: the same as Python, but for the interpreter's end."""
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 FLOW_SECONDS = 90.0
 CLI = "from flyte.cli.main import main; main()"
 
@@ -46,13 +47,25 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={**env, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(self._state)},
+                process_group=0,
             )
         self._said = b""
+        self.killed = False
         try:
             self.port = int(self._wait_for(rb"API at https?://[^:]+:(\d+)"))
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def console_port(self) -> int:
+        """The port of its console."""
+        return int(self._wait_for(rb"console +https?://[^:]+:(\d+)"))
+
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self._process.pid
 
     @property
     def ca(self) -> Path:
@@ -93,6 +106,15 @@ class Server:
     def error_output(self) -> str:
         """Return the server's standard error without access lines."""
         return "".join(line for line in self._log.read_text().splitlines(keepends=True) if not line.startswith("{"))
+
+    def kill(self) -> None:
+        """End the server and its children as kill -9 does: no code of theirs runs any more."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.killed = True
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def stop(self) -> int:
         """End the server as Ctrl-C does; return its exit status."""

@@ -18,6 +18,7 @@ KINDS = [EACH_KIND[0], pytest.param("pyvoy", marks=[_NEEDS_PYVOY, pytest.mark.ma
 
 OF_EACH_SERVER = frozenset(
     (
+        "test_console",
         "test_http",
         "test_pipelining",
         "test_tls",

@@ -153,6 +153,24 @@ def test_calls_are_recorded_with_their_protocol(kind: str) -> None:
         assert not found.get("holds", False) and "found 4 of 6 recorded" in found["explanation"]
 
 
+def test_calls_that_are_new_to_a_client(kind: str) -> None:
+    """A client that has listed the calls gets those with higher numbers, and the ones that it names, in one answer."""
+    with ServerProcess("--server", kind, "--call-log-size", "10") as server, AppServiceClientSync(server.url) as client:
+        client.create(create("a"))
+        for _ in range(3):
+            client.get(get("a"))
+
+        def numbers(**fields: object) -> list[str]:
+            return [each["number"] for each in control(server, "ListCalls", **fields).get("calls", [])]
+
+        assert numbers(after=2) == ["3", "4"]
+        assert numbers(after=3, also=[1, 99]) == ["1", "4"]
+        assert numbers(after=4) == []
+        assert numbers(after=1, select={"rpc": "Get"}, limit=2) == ["3", "4"]
+        refused = control(server, "ListCalls", after=-1)
+        assert refused["code"] == "invalid_argument" and "after" in refused["message"]
+
+
 def test_calls_are_not_recorded_unless_asked_for(server: ServerProcess) -> None:
     """A query of a log that is off says how to turn it on, instead of finding no call."""
     for method in ("ListCalls", "VerifyCalls"):

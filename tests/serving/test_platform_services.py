@@ -64,8 +64,7 @@ def test_pages(server: ServerProcess) -> None:
         assert page.json()["metadata"]["id"]["name"] == "paged"
         assert HTTP.get(f"http://127.0.0.1:{port}/v2/domain/development/project/p/apps/none").status_code == 404
         index = HTTP.get(f"http://127.0.0.1:{port}/", headers={"accept": "text/html"})
-        link = '<a href="/v2/domain/development/project/p/apps/paged">p/development/paged</a>'
-        assert index.headers["content-type"].startswith("text/html") and link in index.text
+        assert index.headers["content-type"].startswith("text/html") and "script" in index.text
         text = HTTP.get(f"http://127.0.0.1:{port}/v2/").text
         assert "is running here" in text
         assert re.search(

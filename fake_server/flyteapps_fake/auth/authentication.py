@@ -266,7 +266,8 @@ class Authentication:
                 raise InvalidToken("its subject is unknown here")
             texts = [claims.get(key) for key in ("name", "email")]
             name, email = (text if isinstance(text, str) else "" for text in texts)
-            found = Identity(subject, name, email), Rights(self.settings.others)
+            rights = Rights(self.settings.others)
+            found = Identity(subject, name, email, False, rights.role, rights.projects), rights
         identity, rights = found
         return Principal(identity, rights, rights.sees, token_id, session, claims["exp"], claims.get("nbf", 0.0))
 

@@ -62,10 +62,12 @@ def known(auth: Auth, subject: str) -> tuple[Identity, Rights] | None:
     """Return the identity and the rights of a user or client, None for any other subject."""
     for user in auth.users:
         if user.subject == subject:
-            return Identity(subject, user.name, user.email), rights_of(user)
+            rights = rights_of(user)
+            return Identity(subject, user.name, user.email, False, rights.role, rights.projects), rights
     for client in auth.clients:
         if client.client_id == subject:
-            return Identity(subject, application=True), rights_of(client)
+            rights = rights_of(client)
+            return Identity(subject, application=True, role=rights.role, projects=rights.projects), rights
     return None
 
 

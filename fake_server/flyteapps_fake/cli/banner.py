@@ -55,7 +55,7 @@ class Banner(NamedTuple):
     ca: Path | None = None
     auth: AuthLines | None = None
 
-    def text(self, port: int, console_port: int | None) -> str:
+    def text(self, port: int, console_port: int | None, *, has_console: bool = True) -> str:
         """Return the banner's lines."""
         host = self.host
         scheme = "https" if self.tls else "http"
@@ -67,6 +67,7 @@ class Banner(NamedTuple):
             waits = _WAITS
         dialect = f", dialect {self.dialect}" if self.dialect else ""
         console = f"{scheme}://{host}:{console_port}" if console_port else f"{scheme}://{host}:{port}/v2/"
+        console_line = f"\n  console  {console}" if has_console else ""
         insecure = "false" if self.tls else "true"
         authority = f"\n    caCertFilePath: {self.ca}" if self.ca else ""
         argument = f', ca_cert_file_path="{self.ca}"' if self.ca else "" if self.tls else ", insecure=True"
@@ -86,8 +87,7 @@ class Banner(NamedTuple):
             key = f"\n\nPrograms with {who}:\n  export FLYTE_API_KEY={self.auth.api_key}"
         return f"""\
 flyteapps serves the Flyte apps API at {scheme}://{host}:{port} over Connect, gRPC-Web and gRPC
-  server   {self.server}{slow}, clock {self.clock}{dialect}
-  console  {console}
+  server   {self.server}{slow}, clock {self.clock}{dialect}{console_line}
   state    {self.state}{waits}{trust}{callers}
 
 Configure the Flyte SDK and CLI for it by a file config.yaml (or ~/.flyte/config.yaml):

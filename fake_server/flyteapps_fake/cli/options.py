@@ -37,6 +37,7 @@ class ServeOptions:
     host: str
     port: int
     console_port: int | None
+    no_console: bool
     dialect: str
     org: str | None
     ingress: IngressForm | None
@@ -103,6 +104,7 @@ GROUPS: tuple[Group, ...] = (
                 show_default=f"{DEFAULT_CONSOLE_PORT} if it is free",
                 help="Port of the console, such as 9001.",
             ),
+            option(["--no-console"], is_flag=True, help="Offer no console: no port for it, and no pages for browsers."),
             option(
                 ["--server"],
                 type=click.Choice(["auto", "pyvoy", "portable"]),

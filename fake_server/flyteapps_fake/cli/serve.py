@@ -74,7 +74,7 @@ def run(options: ServeOptions) -> int:
 
     def listening() -> None:
         startup.warn_if_open(options, addresses)
-        write_line(banner.text(config.port, config.console_port))
+        write_line(banner.text(config.port, config.console_port, has_console=config.console))
 
     with without_collection():
         if server == "pyvoy":

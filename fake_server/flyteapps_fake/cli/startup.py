@@ -361,6 +361,8 @@ def open_sockets(options: ServeOptions, addresses: Sequence[str], server: str) -
     port, console_port = options.port, options.console_port
     if port and port == console_port:
         raise StartupError(f"--port and --console-port are both {port}: give the console another port")
+    if options.no_console and console_port is not None:
+        raise StartupError("--console-port is the port of the console, which --no-console leaves out: remove one")
     # Envoy binds its own sockets, and only sockets that don't listen leave it the port
     api = _sockets(addresses, port, "--port", listening=server == "portable")
     port = api[0].getsockname()[1]
@@ -374,7 +376,7 @@ def open_sockets(options: ServeOptions, addresses: Sequence[str], server: str) -
     console: list[socket.socket] = []
     if console_port is not None:
         console = _sockets(addresses, console_port, "--console-port", listening=True)
-    elif port != DEFAULT_CONSOLE_PORT:
+    elif not options.no_console and port != DEFAULT_CONSOLE_PORT:
         try:
             console = listening_sockets(addresses, DEFAULT_CONSOLE_PORT)
         except OSError:
@@ -407,6 +409,7 @@ def config_of(
         addresses=addresses,
         port=port,
         console_port=sockets.console[0].getsockname()[1] if sockets.console else None,
+        console=not options.no_console,
         log_format=options.log_format,
         quiet=options.quiet,
         control_api=guarded or is_loopback(addresses[0]) if options.control is None else options.control,
@@ -426,10 +429,11 @@ def config_of(
 def check_ingress(options: ServeOptions, console: Sequence[socket.socket]) -> None:
     """Check that apps that really run answer by host name or path where their URLs say so. Raises StartupError."""
     if data_plane_of(options) == "processes" and options.ingress in ("host", "path") and not console:
-        raise StartupError(
-            f"--ingress {options.ingress} with --run needs the console's port, which another program has: choose "
-            "another by --console-port, or remove --ingress"
+        why = "--no-console leaves out" if options.no_console else "another program has"
+        advice = (
+            "remove one of these" if options.no_console else "choose another by --console-port, or remove --ingress"
         )
+        raise StartupError(f"--ingress {options.ingress} with --run needs the console's port, which {why}: {advice}")
 
 
 def warn_if_open(options: ServeOptions, addresses: Sequence[str]) -> None:

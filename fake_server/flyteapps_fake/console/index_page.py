@@ -1,4 +1,4 @@
-"""The first page of the console: the apps with their states, each linked to its page."""
+"""The list of apps in text, for clients that are no browsers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from flyteidl2.app.app_payload_pb2 import ListResponse
 
-from flyteapps_fake.console.answers import HTML
 from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.http.page import PageAnswer
 
@@ -25,19 +24,13 @@ class _Row(NamedTuple):
     path: str
 
 
-def index_page(encoded: bytes, count: int, accept: str) -> PageAnswer:
-    """Return the page for an encoded ListResponse, of a plane with `count` apps: HTML if `accept` names it, or text."""
+def index_page(encoded: bytes, count: int) -> PageAnswer:
+    """Return the page for an encoded ListResponse, of a plane with `count` apps."""
     rows = list(_rows(ListResponse.FromString(encoded)))
     more = f"{count - len(rows)} more: flyte get app" if count > len(rows) else "" if rows else "There are no apps yet."
-    headers = [(b"vary", b"accept")]
-    if "text/html" not in accept.lower():
-        lines = [_HEAD, *(f"{row.name} {row.state} {row.path}" for row in rows), *filter(None, [more])]
-        return PageAnswer(200, TEXT, ("\n".join(lines) + "\n").encode("utf-8", "replace"), headers)
-    import html  # with its table of entities 2 ms of a start
-
-    items = "".join(f'<li><a href="{row.path}">{html.escape(row.name)}</a> {row.state}\n' for row in rows)
-    body = f"<!doctype html><meta charset=utf-8><title>flyteapps</title><p>{_HEAD}\n<ul>\n{items}</ul>\n<p>{more}\n"
-    return PageAnswer(200, HTML, body.encode("utf-8", "replace"), headers)
+    lines = [_HEAD, *(f"{row.name} {row.state} {row.path}" for row in rows), *filter(None, [more])]
+    body = ("\n".join(lines) + "\n").encode("utf-8", "replace")
+    return PageAnswer(200, TEXT, body, [(b"vary", b"accept")])
 
 
 def _rows(apps: ListResponse) -> Iterator[_Row]:

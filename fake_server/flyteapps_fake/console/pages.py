@@ -1,6 +1,6 @@
 """Pages for browsers and monitors: the console's URLs, the pages of apps, metrics and health.
 
-They hold no scripts; a scenario may declare an answer that does.
+A browser gets the console at its URLs, which shows what it asks the plane for; all other clients get text or JSON.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from flyteapps_control.selection import AppName
 from flyteapps_fake.console.answers import JSON
 from flyteapps_fake.console.app_page import app_page, no_app_page, redirect_page
 from flyteapps_fake.console.index_page import MAX_APPS, TEXT, index_page
+from flyteapps_fake.console.static_files import PREFIX, browser_page, static_file, wants_page
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import GET, LIST
 from flyteapps_fake.http.access.host_policy import host_of
 from flyteapps_fake.http.front import Front
@@ -86,16 +87,21 @@ class Pages:
     async def _own(self, request: PageRequest) -> PageAnswer:
         if request.method not in ("GET", "HEAD"):
             return PageAnswer(405, TEXT, b"GET only\n", [(b"allow", b"GET, HEAD")])
+        wanted = self._front.options.console and wants_page(request.accept)
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         match parts:
             case ["v2", "domain", where, "project", project, "apps", name]:
-                return await self._app(where, project, name)
+                return await self._app(where, project, name, wanted)
             case ["metrics"]:
                 return PageAnswer(200, *self._front.metrics.exposition(request.accept))
             case ["healthz"]:
                 return PageAnswer(200, JSON, _health(self._front))
+            case [""] | ["v2"] | ["simulation"] | ["login"] if wanted:
+                return browser_page()
             case [""] | ["v2"]:
                 return await self._index(request)
+            case _ if request.path.startswith(PREFIX) and self._front.options.console:
+                return static_file(request.path) or PageAnswer(404, TEXT, b"The console has no such file: reload it.\n")
             case ["v2", "domain", _, "project", _, ("tasks" | "runs") as what, *_]:
                 return PageAnswer(404, TEXT, f"{what} have no page here: only apps do, see /v2/\n".encode())
             case _:
@@ -107,10 +113,10 @@ class Pages:
         listing.request.limit = MAX_APPS
         encoded = self._plane.look_up(Call(LIST, listing))
         count = self._plane.count()
-        return await self._front.large_requests.run(len(encoded), lambda: index_page(encoded, count, request.accept))
+        return await self._front.large_requests.run(len(encoded), lambda: index_page(encoded, count))
 
-    async def _app(self, domain: str, project: str, name: str) -> PageAnswer:
-        """Return an app as JSON."""
+    async def _app(self, domain: str, project: str, name: str, wanted: bool) -> PageAnswer:
+        """Return an app as JSON, or the console if `wanted`, which shows it or that it isn't there."""
         from flyteapps_fake.http.protocol.json_form import to_json
 
         request = GET.request()
@@ -119,18 +125,34 @@ class Pages:
         try:
             identifier.org, identifier.project, identifier.domain, identifier.name = org, project, domain, name
         except ValueError:  # a lone surrogate: protobuf's texts are UTF-8
-            return PageAnswer(404, TEXT, b"no app has such a name\n")
-        encoded = self._plane.look_up(Call(GET, request))
+            return browser_page(404) if wanted else PageAnswer(404, TEXT, b"no app has such a name\n")
+        try:
+            encoded = self._plane.look_up(Call(GET, request))
+        except RpcError as error:
+            if wanted:
+                return browser_page(404 if error.code == Code.INVALID_ARGUMENT else HTTP_STATUS[error.code])
+            raise
+        if wanted:
+            return browser_page()
 
         def shown() -> bytes:
             return to_json(GET.response.FromString(encoded).app)  # type: ignore[attr-defined]
 
-        return PageAnswer(200, JSON, await self._front.large_requests.run(len(encoded), shown))
+        body = await self._front.large_requests.run(len(encoded), shown)
+        return PageAnswer(200, JSON, body, [(b"vary", b"accept")])
 
 
 def pages(front: Front) -> Page:
     """Return the pages of a front, which answer every request that is no RPC."""
     return Pages(front)
+
+
+def _authentication(front: Front) -> dict[str, str | None] | None:
+    """Return the header of credentials, and the provider whose tokens count; None where no caller needs any."""
+    authentication = front.plane.authentication
+    if authentication is None:
+        return None
+    return {"header": authentication.settings.header, "provider": authentication.settings.provider}
 
 
 def _health(front: Front) -> bytes:
@@ -146,6 +168,8 @@ def _health(front: Front) -> bytes:
         "dialect": settings.dialect,
         "clock": settings.clock,
         "data_plane": settings.data_plane,
+        "control": front.options.control,
+        "authentication": _authentication(front),
         "apps": front.plane.count(),
         "faults": front.plane.count_faults(),
         "calls_recorded": front.plane.count_calls(),

@@ -132,7 +132,9 @@ class ControlService:
     def _list_calls(self, request: pb.ListCallsRequest) -> pb.ListCallsResponse:
         self._require_log()
         query = self._query(request.select)
-        found = [record for record in self._plane.recorded_calls() if query.matches(record)]
+        after, also = request.after, frozenset(request.also)
+        records = (each for each in self._plane.recorded_calls() if each.number > after or each.number in also)
+        found = [record for record in records if query.matches(record)]
         if request.limit:
             found = found[-request.limit :]
         return pb.ListCallsResponse(calls=map(recorded, found), forgotten=self._plane.forgotten_calls())

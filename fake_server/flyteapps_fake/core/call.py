@@ -26,12 +26,17 @@ NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 class Identity(NamedTuple):
-    """The identity of a caller. `application`: a program, instead of a person."""
+    """The identity of a caller. `application`: a program, instead of a person.
+
+    `role`, `projects`: its rights in words, "" without authentication, and globs of the projects where it may write.
+    """
 
     subject: str
     name: str = ""
     email: str = ""
     application: bool = False
+    role: str = ""
+    projects: tuple[str, ...] = ()
 
     def enriched(self) -> EnrichedIdentity:
         """Return the identity as a message."""

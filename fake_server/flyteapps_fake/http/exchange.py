@@ -19,10 +19,11 @@ from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 class Exchange:
     """A request and its outcome.
 
-    `headers`: the last value of each name. `endpoint`: the method that the path names, if any. `started`: when it
-    arrived, by perf_counter. `until`: its deadline by the loop's time, None for none. `request`: the decoded message.
-    `app`: the name of the app that a forgotten request named. `code`: the outcome that telemetry records, "" for
-    nothing. `refusal`: the error that connectrpc is to answer with.
+    `headers`: the last value of each name. `endpoint`: the method that the path names, if any. `polled`: whether the
+    server's `receive` returns at once after the body, as pyvoy's. `started`: when it arrived, by perf_counter. `until`:
+    its deadline by the loop's time, None for none. `request`: the decoded message. `app`: the name of the app that a
+    forgotten request named. `code`: the outcome that telemetry records, "" for nothing. `refusal`: the error that
+    connectrpc is to answer with.
     `answering`: whether an answer has begun, so that no other may be sent.
     """
 
@@ -32,6 +33,7 @@ class Exchange:
         "code",
         "endpoint",
         "headers",
+        "polled",
         "receive",
         "refusal",
         "request",
@@ -41,12 +43,13 @@ class Exchange:
         "until",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint | None) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint | None, *, polled: bool) -> None:
         self.scope = scope
         self.receive = receive
         self.send = send
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.endpoint = endpoint
+        self.polled = polled
         self.started = 0.0
         self.until: float | None = None
         self.request: Message | None = None

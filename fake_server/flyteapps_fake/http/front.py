@@ -55,15 +55,15 @@ class Front:
             {"flyteapps_faults_applied": ("Faults that calls have had.", plane.applied_faults)},
         )
         page = options.page(self) if options.page is not None else None
-        self._pages = PageHandler(page, self.timeouts, self.unread_answers) if page is not None else None
+        pages = PageHandler(page, self.unread_answers) if page is not None else None
         self._check = HostCheck(options.host_policy, lambda host: plane.find_by_host(host) is not None)
-        self._rpcs_and_pages = self._chain(Dispatch(self, self._pages))
-        self._pages_alone = self._chain(self._pages) if self._pages is not None else None
+        self._answer = self._chain(Dispatch(self, pages))
+        self._polled = options.server == "pyvoy"
         self._driver: Any = None
 
     def _chain(self, handler: Handler) -> Handler:
         """Return the layers around a handler, the outermost first."""
-        inner = Refusals(HostPolicyLayer(handler, self._check, self.timeouts), self.options.server)
+        inner = Refusals(HostPolicyLayer(handler, self._check, self.timeouts))
         return Telemetry(inner, self.endpoints.keys(), self.metrics, self.options.access_log)
 
     @property
@@ -75,16 +75,18 @@ class Front:
         """Answer one ASGI scope."""
         kind: str = scope["type"]
         if kind == "http":
-            await self._rpcs_and_pages(Exchange(scope, receive, send, self.endpoints.get(scope["path"])))
+            endpoint = self.endpoints.get(scope["path"])
+            await self._answer(Exchange(scope, receive, send, endpoint, polled=self._polled))
         elif kind == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close"})
 
-    async def answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one ASGI scope with the pages alone, under the same rules: for the console's port."""
-        if scope["type"] == "http" and self._pages_alone is not None:
-            await self._pages_alone(Exchange(scope, receive, send, self.endpoints.get(scope["path"])))
+    async def on_portable(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI scope of the console's port, which the portable server has, whichever the API's has."""
+        if scope["type"] == "http":
+            endpoint = self.endpoints.get(scope["path"])
+            await self._answer(Exchange(scope, receive, send, endpoint, polled=False))
         else:
             await send({"type": "websocket.close"})
 

@@ -31,6 +31,7 @@ class FrontOptions:
 
     `server`: whose `receive` the streams read. `host_policy`: the hosts and origins that are answered. `control`:
     whether the control API is served. `page`: makes the pages for requests that are no RPCs, of the front.
+    `console`: whether browsers get the console.
     `uploads`: the uploaded files that are kept, None to drop them.
     `on_startup`, `on_shutdown`: run on the loop, before the first and after the last request, with the front.
     """
@@ -42,6 +43,7 @@ class FrontOptions:
     control: bool = True
     access_log: Callable[[AccessLine], None] | None = None
     page: Callable[[Any], Page] | None = None
+    console: bool = True
     uploads: UploadFiles | None = None
     on_startup: Callable[[Any], Awaitable[None]] | None = None
     on_shutdown: Callable[[Any], Awaitable[None]] | None = None

@@ -122,6 +122,7 @@ def assemble(
             control=config.control_api,
             access_log=log,
             page=pages,
+            console=config.console,
             uploads=upload_files(plane.settings, data_plane.directories.uploads if data_plane is not None else None),
             on_startup=on_startup,
             on_shutdown=on_shutdown,

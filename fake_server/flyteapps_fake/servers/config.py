@@ -18,16 +18,17 @@ class ServeConfig:
     """The configuration of one server.
 
     `addresses`: those it listens on. `settings`: the fields of Settings. `limits`: those of Limits. `console_port`
-    None: no port for the console. `control_api`: whether the control API is served. `call_log`: the path of the
-    file of calls. `seed_file`: the path of the file that fills the plane. `interpreter`: the Python that this
-    command runs by. `show_logs`: whether log lines of apps are shown. `tls_cert`, `tls_key`: paths of PEM files,
-    both or neither. `hosts`, `origins`: the arguments of HostPolicy. For a child alone, `control`: the path of the
-    socket to its parent; `console_fds`, `stderr_fd`: the files that it inherits.
+    None: no port for the console. `console`: whether browsers get the console. `control_api`: whether the control API
+    is served. `call_log`: the path of the file of calls. `seed_file`: the path of the file that fills the plane.
+    `interpreter`: the Python that this command runs by. `show_logs`: whether log lines of apps are shown. `tls_cert`,
+    `tls_key`: paths of PEM files, both or neither. `hosts`, `origins`: the arguments of HostPolicy. For a child alone,
+    `control`: the path of the socket to its parent; `console_fds`, `stderr_fd`: the files that it inherits.
     """
 
     addresses: tuple[str, ...] = ("127.0.0.1",)
     port: int = DEFAULT_PORT
     console_port: int | None = DEFAULT_CONSOLE_PORT
+    console: bool = True
     log_format: Literal["text", "json"] = "text"
     quiet: bool = False
     control_api: bool = True

@@ -1,4 +1,7 @@
-"""The console's own port: the same pages, by the portable server on the loop of the API's server."""
+"""The console's own port: the same pages and RPCs, by the portable server on the loop of the API's server.
+
+The console in a browser calls the plane on the port that it came from.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Pem(NamedTuple):
 
 
 class Console:
-    """A server of a front's pages on listening sockets, where early clients wait.
+    """A server of a front on listening sockets, where early clients wait.
 
     It has the TLS of the API, if that has any: the SDK's links to the console then begin with https.
     """
@@ -73,6 +76,6 @@ class Console:
         portable: Any = await asyncio.to_thread(importlib.import_module, PORTABLE)
         limits = self._front.options.limits
         tls = portable.tls_context(*self._pem) if self._pem is not None else None
-        server = portable.PortableServer(self._front.answer_page, self._socks, limits, tls, console=True)
+        server = portable.PortableServer(self._front.on_portable, self._socks, limits, tls, console=True)
         self._server = cast("PortableServer", server)
         await self._server.start()

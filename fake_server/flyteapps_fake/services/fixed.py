@@ -36,7 +36,7 @@ class Fixed:
     def _user_info(self, request: UserInfoRequest, origin: str) -> UserInfoResponse:
         caller = self._host.caller
         subject, first, last = caller.subject, *caller.name.partition(" ")[::2]
-        return UserInfoResponse(
+        answer = UserInfoResponse(
             subject=subject,
             name=caller.name or subject,
             preferred_username=subject,
@@ -44,6 +44,9 @@ class Fixed:
             family_name=last,
             email=caller.email,
         )
+        if caller.role:
+            answer.additional_claims.update({"role": caller.role, "projects": list(caller.projects)})
+        return answer
 
     def _get_image(self, request: GetImageRequest, origin: str) -> GetImageResponse:
         """Return a name for any image, since the stand-in runs none."""

@@ -409,12 +409,16 @@ class UploadAnswer(_message.Message):
     def __init__(self, status: _Optional[int] = ...) -> None: ...
 
 class ListCallsRequest(_message.Message):
-    __slots__ = ("select", "limit")
+    __slots__ = ("select", "limit", "after", "also")
     SELECT_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ALSO_FIELD_NUMBER: _ClassVar[int]
     select: CallSelector
     limit: int
-    def __init__(self, select: _Optional[_Union[CallSelector, _Mapping]] = ..., limit: _Optional[int] = ...) -> None: ...
+    after: int
+    also: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, select: _Optional[_Union[CallSelector, _Mapping]] = ..., limit: _Optional[int] = ..., after: _Optional[int] = ..., also: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ListCallsResponse(_message.Message):
     __slots__ = ("calls", "forgotten")

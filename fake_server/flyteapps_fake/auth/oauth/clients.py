@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flyteapps_fake.auth.oauth.authlib_names import DEVICE_CODE_GRANT_TYPE, ClientMixin
 from flyteapps_fake.auth.oauth.records import Named
 from flyteapps_fake.auth.settings import OWN_SCOPES, Auth, Client
 
+CONSOLE = "flyteapps-console"
+"""The id of the client with which people log in to the console: each plane that issues tokens has it."""
+CONSOLE_PATH = "/login"
+"""The path of the console to which they are sent back."""
+CONSOLE_GRANTS = ("authorization_code", "refresh_token")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LOGIN_GRANTS = ("authorization_code", "refresh_token", DEVICE_CODE_GRANT_TYPE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -57,6 +63,31 @@ class OAuthClient(Named, ClientMixin):
         if self.client.secret is None or self.client.redirect_uris:
             return grant_type in LOGIN_GRANTS or (grant_type == "client_credentials" and self.client.secret is not None)
         return grant_type == "client_credentials"
+
+
+class ConsoleClient(OAuthClient):
+    """The client of the console, whose answers are sent to the host and port that the request came to.
+
+    A browser that shows the console reaches the plane under that name, on whichever port; a page of another site has
+    other names.
+    """
+
+    def __init__(self, auth: Auth, origin: Callable[[], str]) -> None:
+        super().__init__(Client(CONSOLE), auth)
+        self._origin = origin
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Return whether it is the console's page of the host that is asked, by either scheme: of a proxy, perhaps."""
+        host = self._origin().partition("://")[2]
+        return redirect_uri in (f"http://{host}{CONSOLE_PATH}", f"https://{host}{CONSOLE_PATH}")
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Return whether the client may send users to the login page for that."""
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Return whether the client may get tokens in that manner."""
+        return grant_type in CONSOLE_GRANTS
 
 
 def _same(given: str, registered: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from flyteapps_fake.auth.authentication import Authentication
 from flyteapps_fake.auth.oauth.authlib_names import AuthorizationServer as AuthlibServer
 from flyteapps_fake.auth.oauth.authlib_names import InvalidRequestError
-from flyteapps_fake.auth.oauth.clients import OAuthClient
+from flyteapps_fake.auth.oauth.clients import CONSOLE, ConsoleClient, OAuthClient
 from flyteapps_fake.auth.oauth.grants import (
     AuthorizationCode,
     ClientCredentials,
@@ -41,7 +41,8 @@ class AuthorizationServer(AuthlibServer):
         """The http(s)://host:port of the request that is being answered."""
         records = authentication.records
         self.codes, self.refresh_tokens, self.devices = records.codes, records.refresh_tokens, records.devices
-        self._clients = {each.client_id: OAuthClient(each, settings) for each in settings.clients}
+        self._clients: dict[str, OAuthClient] = {CONSOLE: ConsoleClient(settings, lambda: self.origin)}
+        self._clients |= {each.client_id: OAuthClient(each, settings) for each in settings.clients}
         id_token = IdToken(self)
         self.register_grant(ClientCredentials)
         self.register_grant(AuthorizationCode, [OnlyS256(required=True), id_token])

@@ -50,11 +50,15 @@ def error_answer(status: int, error: str, description: str) -> WebAnswer:
 
 
 def page_answer(html: str, status: int = 200) -> WebAnswer:
-    """Return a page that no other page may show within itself."""
+    """Return a page that no other page may show within itself.
+
+    Its address goes to no other site. With "no-referrer" a browser would send its form with the origin "null", which
+    the host policy refuses.
+    """
     headers = [
         ("Content-Type", HTML),
         ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
+        ("Referrer-Policy", "same-origin"),
         ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     ]
     return WebAnswer(status, html, headers)

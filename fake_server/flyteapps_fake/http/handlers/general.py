@@ -40,7 +40,6 @@ class GeneralHandler:
         self._application = Application(services.endpoints, services.request_limits, services.large_requests)
         self._timeouts = services.timeouts
         self._sweeper = services.sweeper
-        self._polled = services.options.server == "pyvoy"
         self._unread = services.unread_answers
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -65,7 +64,7 @@ class GeneralHandler:
                     return
                 if kind.startswith(FRAMED[isinstance(endpoint, Stream)]):
                     check_flags(body, headers.get(encoding_header(kind), b""))
-            live = LiveStream(exchange.receive, body, self._polled, scope.get("client"))
+            live = LiveStream(exchange.receive, body, exchange.polled, scope.get("client"))
             LIVE.set(live)
             size, body = len(body), b""  # `live` has it until it is decoded
             if isinstance(endpoint, Stream):

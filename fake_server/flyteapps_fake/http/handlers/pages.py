@@ -5,27 +5,20 @@ from __future__ import annotations
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.page import Page, PageRequest
 from flyteapps_fake.http.protocol.wire import respond
-from flyteapps_fake.http.request_timeouts import RequestTimeouts
 from flyteapps_fake.http.streaming.unread_answers import UnreadAnswers
 
 
 class PageHandler:
     """The handler of pages."""
 
-    def __init__(self, page: Page, timeouts: RequestTimeouts, unread: UnreadAnswers) -> None:
+    def __init__(self, page: Page, unread: UnreadAnswers) -> None:
         self._page = page
-        self._timeouts = timeouts
         self._unread = unread
 
     def is_of_app(self, exchange: Exchange) -> bool:
         """Return whether the request's host and path belong to an app."""
         host = exchange.headers.get(b"host", b"").decode("latin-1")
         return self._page.is_of_app(host, exchange.scope["path"])
-
-    async def __call__(self, exchange: Exchange) -> None:
-        """Answer with a page, after the request's body, which none needs."""
-        await self._timeouts.skip(exchange)
-        await self.show(exchange)
 
     async def show(self, exchange: Exchange) -> None:
         """Answer with a page."""

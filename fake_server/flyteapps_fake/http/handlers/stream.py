@@ -28,7 +28,6 @@ class StreamHandler:
         self._large = services.large_requests
         self._sweeper = services.sweeper
         self._unread = services.unread_answers
-        self._polled = services.options.server == "pyvoy"
 
     async def __call__(self, exchange: Exchange, endpoint: Stream, encoding: bytes) -> None:
         """Answer the call until its stream is over. Raises RpcError before it begins, CallAbandoned."""
@@ -47,7 +46,7 @@ class StreamHandler:
         del body
         check_deadline(exchange.until)
         client = exchange.scope.get("client")
-        live = LiveStream(exchange.receive, b"", self._polled, client)
+        live = LiveStream(exchange.receive, b"", exchange.polled, client)
         writer = StreamWriter(exchange.send, self._unread.sliced(exchange.send, client), live, exchange.headers)
         try:
             live.listen()

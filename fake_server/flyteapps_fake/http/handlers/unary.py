@@ -49,7 +49,6 @@ class UnaryHandler:
         self._timeouts = services.timeouts
         self._large = services.large_requests
         self._unread = services.unread_answers
-        self._polled = services.options.server == "pyvoy"
 
     async def __call__(self, exchange: Exchange, endpoint: Unary, encoding: bytes) -> None:
         """Answer the call. Raises RpcError, CallAbandoned."""
@@ -85,7 +84,7 @@ class UnaryHandler:
                     else:
                         answer = endpoint.call(call)
                 except Postponed as postponed:
-                    client = LiveStream(exchange.receive, body, self._polled)
+                    client = LiveStream(exchange.receive, body, exchange.polled)
                     answer = await outcome(postponed, until, client)
         finally:
             if large:

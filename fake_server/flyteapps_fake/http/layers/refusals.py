@@ -12,8 +12,7 @@ from flyteapps_fake.http.request_timeouts import CallAbandoned
 class Refusals:
     """The layer that catches what inner layers and handlers raise."""
 
-    def __init__(self, following: Handler, server: str) -> None:
-        self._server = server
+    def __init__(self, following: Handler) -> None:
         self._next = following
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -32,8 +31,8 @@ class Refusals:
             headers = [(b"content-length", b"1")]
             await exchange.send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": False})
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": True})
-            if self._server == "pyvoy":
-                raise  # it resets the stream, and prints that it did; hypercorn does where an answer isn't whole
+            if exchange.polled:
+                raise  # pyvoy resets the stream, and prints that it did; hypercorn does where an answer isn't whole
         except Exception as error:
             if exchange.answering:  # of the server, about a client that left
                 raise

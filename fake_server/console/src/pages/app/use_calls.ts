@@ -1,0 +1,50 @@
+// The recorded calls that name an app, asked for again after it changes.
+import { Code, ConnectError } from "@connectrpc/connect";
+import { useEffect, useState } from "preact/hooks";
+import type { RecordedCall } from "../../../gen/flyteapps_control/v1/control_pb";
+import { appsIn, callsOf } from "../../api/app_source";
+import type { AppStore } from "../../api/app_store";
+import { explain } from "../../api/clients";
+import { sleep } from "../../api/source";
+import type { AppName } from "../../router";
+
+export type Calls =
+  | { state: "loading" }
+  | { state: "there"; calls: RecordedCall[] }
+  /** The plane records none. */
+  | { state: "off" }
+  /** The server has no control API. */
+  | { state: "none" }
+  | { state: "refused"; message: string };
+
+/** The time in which changes lead to one request. */
+const PAUSE_MS = 700;
+
+/** Return the calls, and a function that asks again. */
+export function useCalls(name: AppName, store: AppStore): [Calls, () => void] {
+  const [calls, setCalls] = useState<Calls>({ state: "loading" });
+  const [asked, setAsked] = useState(0);
+  const live = store.connection.state === "live";
+  const changes = calls.state === "there" || calls.state === "refused" ? store.changes : 0;
+  useEffect(() => {
+    if (!live) return;
+    const ended = new AbortController();
+    const read = async (): Promise<void> => {
+      await sleep(PAUSE_MS, ended.signal);
+      const found = await callsOf(name, ended.signal);
+      for (const app of found.flatMap(appsIn)) {
+        if (app.spec !== undefined) store.addLogged(app.metadata?.revision ?? 0n, app.spec);
+      }
+      setCalls({ state: "there", calls: found });
+    };
+    read().catch((error: unknown) => {
+      if (ended.signal.aborted) return;
+      const { code } = ConnectError.from(error);
+      if (code === Code.FailedPrecondition) setCalls({ state: "off" });
+      else if (code === Code.Unimplemented || code === Code.NotFound) setCalls({ state: "none" });
+      else setCalls({ state: "refused", message: explain(error) });
+    });
+    return () => ended.abort();
+  }, [name.project, name.domain, name.name, store, live, changes, asked]);
+  return [calls, () => setAsked((count) => count + 1)];
+}

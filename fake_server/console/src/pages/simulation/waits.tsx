@@ -1,0 +1,46 @@
+// What waits for what: open streams, delayed calls, apps on their way.
+import { control } from "../../api/clients";
+import { Text } from "../../components/text";
+import { usePoll } from "../../components/use_poll";
+import { AppLink, READ_MS, Rows } from "./parts";
+
+const SHOWN = 200;
+
+/** The waits, each with the timer that would end it, or why there is none. */
+export function WaitsTab() {
+  const { value, error } = usePoll((signal) => control.explainWaits({}, { signal }), READ_MS);
+  const waits = value?.waits ?? [];
+  const more = Number(value?.waitCount ?? 0n) - Math.min(SHOWN, waits.length);
+  return (
+    <>
+      {value !== undefined && (
+        <p>
+          <Text value={value.clock} />
+        </p>
+      )}
+      <Rows
+        label="Waits"
+        heads={["What", "About", "Waits for"]}
+        empty="Nothing waits: no stream is open, no call is delayed, and no app is on its way."
+        error={error}
+        loaded={value !== undefined}
+        count={waits.length}
+      >
+        {waits.slice(0, SHOWN).map((each, index) => (
+          <tr key={index}>
+            <td>
+              <Text value={each.rpc === "" ? `App, ${each.status}` : (each.rpc.split(".").at(-1) ?? each.rpc)} />
+            </td>
+            <td>
+              <AppLink app={each.subject} />
+            </td>
+            <td class="long">
+              <Text value={each.text} most={1_000} />
+            </td>
+          </tr>
+        ))}
+      </Rows>
+      {more > 0 && <p class="quiet">… and {more.toLocaleString("en")} more.</p>}
+    </>
+  );
+}
