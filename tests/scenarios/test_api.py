@@ -101,6 +101,15 @@ def test_a_reset_of_all_removes_what_was_added(plane: FakeControlPlane, control:
     assert {each.origin for each in control.scenarios.list()} == {"built-in", "settings"}
 
 
+def test_all_that_was_added_is_removed(plane: FakeControlPlane, control: Control) -> None:
+    """Without names scenarios and uses go, too, but the plane's own."""
+    control.scenarios.add(scenarios(mine=ending("mine")))
+    control.scenarios.use("mine")
+    control.scenarios.clear()
+    assert control.scenarios.uses() == []
+    assert {each.origin for each in control.scenarios.list()} == {"built-in", "settings"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

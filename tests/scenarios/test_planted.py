@@ -11,7 +11,6 @@ from planted import Case, Planted
 
 from flyteapps_fake import FakeControlPlane
 from flyteapps_fake.console import pages
-from flyteapps_fake.control.service import ControlService
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 from flyteapps_fake.simulation import choice
 from flyteapps_fake.simulation.book import ScenarioBook
@@ -106,10 +105,7 @@ PLANTED = [
         "clear",
         "self._added, self._sizes, self._uses = {}, {}, {}",
         "self._added, self._sizes = {}, {}",
-        driven(test_api.test_a_reset_of_all_removes_what_was_added),
-    ),
-    Planted(
-        ControlService, "_reset", "book.clear()", "pass", driven(test_api.test_a_reset_of_all_removes_what_was_added)
+        driven(test_api.test_all_that_was_added_is_removed),
     ),
     Planted(ScenarioBook, "remove", "or each.scenario in names", "", driven(test_api.test_what_is_removed)),
     # files

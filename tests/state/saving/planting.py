@@ -129,7 +129,7 @@ PLANTED = (
         waits(test_waiting.test_an_error_that_shows_a_deletion_waits),
     ),
     Planted(
-        Saving, "_waiting", "self._changes.batch if unsaved else", "self._changes.batch - 1 if unsaved else", batches
+        Saving, "_waiting", "self.changes.batch if unsaved else", "self.changes.batch - 1 if unsaved else", batches
     ),
     Planted(
         Saving,
@@ -184,7 +184,7 @@ PLANTED = (
     Planted(Saving, "failed", "changes.undo(self._safe_mark)", "changes.undo(changes.mark())", refuses),
     Planted(Saving, "failed", "each.undone(error)", "each.end(error)", fails_together),
     Planted(Saving, "failed", "each.undone(error)", "each.end(None)", fails_together),
-    Planted(Saving, "recovered", "self._changes.refuse(None)", "pass", refuses),
+    Planted(Saving, "recovered", "self.changes.refuse(None)", "pass", refuses),
     Planted(
         Timeline,
         "run_due",
@@ -210,7 +210,7 @@ PLANTED = (
     Planted(
         Saving,
         "stop",
-        "self._changes.refuse(refusal)",
+        "self.changes.refuse(refusal)",
         "pass",
         on_disk(test_failures.test_a_closed_plane_changes_nothing),
     ),

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from flyteapps_fake.cli.serve import serve
 from flyteapps_fake.directory.files import DATABASE
 from flyteapps_fake.directory.state_directory import StateDirectory
 from flyteapps_fake.saving.saver import TIME
+from flyteapps_fake.servers.listener import bound_socket
 from serving.conftest import EACH_KIND
 from serving.server_process import ServerProcess
 
@@ -125,28 +127,37 @@ def test_only_a_few_states_of_before_are_kept(tmp_path: Path) -> None:
     assert left == ["2", "3", "4"]
 
 
+def free_port() -> str:
+    """Return a port that no program has now."""
+    with closing(bound_socket("127.0.0.1", 0)) as sock:
+        return str(sock.getsockname()[1])
+
+
 def test_make_serve_keeps_the_state_of_a_user() -> None:
     """`make serve` keeps its state in the directory of the user."""
-    commands = subprocess.run(["make", "-n", "serve", "ARGS=--fresh"], cwd=ROOT, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "-n", "serve", "ARGS=--fresh"]
+    commands = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert commands.stdout.rstrip().endswith("flyteapps serve --state user --fresh"), commands.stdout
 
 
 def test_the_directory_of_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each port and dialect has a directory of its own, in the user's state directory."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with ServerProcess("--server", "portable", "--state", "user", "--port", "18332") as server:
-        path = tmp_path / "flyteapps" / "serve-18332"
+    port = free_port()
+    with ServerProcess("--server", "portable", "--state", "user", "--port", port) as server:
+        path = tmp_path / "flyteapps" / f"serve-{port}"
         assert f"state    {path}, which is new" in server.output
         assert (path / DATABASE).is_file()
-        message = refused("--state", "user", "--port", "18332")
-        assert re.search(r"serve-18332 is in use by .*: stop it, or choose another port, such as --port 18333", message)
+        message = refused("--state", "user", "--port", port)
+        advice = f"choose another port, such as --port {int(port) + 1}"
+        assert re.search(rf"serve-{port} is in use by .*: stop it, or {advice}", message)
 
 
 def test_the_directory_of_a_user_is_below_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the user's state directory can't be written, the state is in memory, with a warning."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with ServerProcess("--server", "portable", "--state", "user", "--port", "18333") as server:
+    with ServerProcess("--server", "portable", "--state", "user", "--port", free_port()) as server:
         assert "the state is kept in memory: " in server.output
         assert "state    in memory\n" in server.output
 

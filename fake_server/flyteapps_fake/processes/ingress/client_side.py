@@ -133,9 +133,11 @@ class Site(web.Server):
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, close idle connections at once and the others when they are idle or the grace is over."""
         listening, self._listening = self._listening, []
-        await stop_accepting(sock for server in listening for sock in server.sockets)
-        for server in listening:
-            server.close()
+        try:
+            await stop_accepting(sock for server in listening for sock in server.sockets)
+        finally:
+            for server in listening:
+                server.close()
         for connection in self.connections:
             if connection in self._busy:
                 connection.close()  # after its request; an idle one would stay open

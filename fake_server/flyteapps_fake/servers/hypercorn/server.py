@@ -94,9 +94,11 @@ class PortableServer:
 
     async def close(self) -> None:
         """Accept no more connections, end those without a call at once, and cut those that don't end in time."""
-        await stop_accepting(self._socks)
-        for server in self._servers:
-            server.close()
+        try:
+            await stop_accepting(self._socks)
+        finally:
+            for server in self._servers:
+                server.close()
         if self._next_check is not None:
             self._next_check.cancel()
         await self._context.terminated.set()

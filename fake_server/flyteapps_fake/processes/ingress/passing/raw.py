@@ -85,9 +85,11 @@ class RawSite:
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, and reset the connections that are still open after the grace."""
         listening, self._listening = self._listening, []
-        await stop_accepting(sock for server in listening for sock in server.sockets)
-        for server in listening:
-            server.close()
+        try:
+            await stop_accepting(sock for server in listening for sock in server.sockets)
+        finally:
+            for server in listening:
+                server.close()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace_seconds)
         for task in list(self._tasks):
