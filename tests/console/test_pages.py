@@ -83,7 +83,7 @@ SCREENS: dict[str, tuple[str, Callable[[Page], None]]] = {
 
 
 class Screens:
-    """Looks at pages, wide and narrow, in one colour scheme, and keeps those that the docs show."""
+    """Looks at pages in one colour scheme, in the light one also on a narrow screen; keeps those that the docs show."""
 
     def __init__(self, open_tab: Callable[..., Tab], scheme: str) -> None:
         self._open_tab = open_tab
@@ -95,7 +95,7 @@ class Screens:
         """Let axe look at the page."""
         tab = self._open_tab(url, scheme=self._scheme)
         tab.allow(r"status of 40[14]")
-        for width in (1100, 400):
+        for width in (1100, 400) if self._scheme == "light" else (1100,):
             tab.page.set_viewport_size({"width": width, "height": 960 if name == "app" else 680})
             complete(tab.page)
             if self._folder and width > 1000 and name in PAGES:
@@ -110,7 +110,7 @@ class Screens:
 def test_each_page_is_accessible(
     scheme: str, start: Callable[..., Server], open_tab: Callable[..., Tab], tmp_path: Path
 ) -> None:
-    """Axe finds no violation on any page, wide and narrow; what it saw is what the docs show."""
+    """Axe finds no violation on any page, and none is wider than the screen; what it saw is what the docs show."""
     options = ["--clock", "manual", "--start-time", "2026-12-24T09:00:00Z", "--call-log-size", "1000"]
     server = start(*options, "--seed-file", str(seed_file(tmp_path, APPS)))
     control = connect_control(f"http://127.0.0.1:{server.port}")
@@ -124,7 +124,7 @@ def test_each_page_is_accessible(
     screens = Screens(open_tab, scheme)
     for name, (path, complete) in SCREENS.items():
         screens.look(name, f"http://localhost:{server.console_port}{path}", complete)
-    assert screens.violations == []
+    assert screens.violations == [], "\n".join(screens.violations)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -133,4 +133,4 @@ def test_the_login_is_accessible(scheme: str, start: Callable[..., Server], open
     server = start("--auth", "demo")
     screens = Screens(open_tab, scheme)
     screens.look("login", f"http://localhost:{server.console_port}/login", heading("Log in"))
-    assert screens.violations == []
+    assert screens.violations == [], "\n".join(screens.violations)
