@@ -9,20 +9,27 @@ from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = 256
+ALIKE = 0b1111_1000
+"""The bits of red, green and blue in which colours differ that a reader can tell apart."""
 Colour = bytes
 """Red, green and blue."""
 
 
 def with_palette(png: bytes) -> bytes:
-    """Return the image, 8 bits of red, green and blue a pixel, with a palette: each rare colour becomes the nearest."""
+    """Return the image, 8 bits of red, green and blue a pixel, with a palette: colours that are alike become one."""
     chunks = list(_chunks(png))
     width, height, *kind = struct.unpack(">IIBBBBB", dict(chunks)[b"IHDR"])
     assert kind == [8, 2, 0, 0, 0], "a screenshot of Chromium is of this kind"
     rows = _rows(zlib.decompress(b"".join(data for name, data in chunks if name == b"IDAT")), 3 * width, height)
     pixels = [row[at : at + 3] for row in rows for at in range(0, 3 * width, 3)]
-    palette = [colour for colour, _ in Counter(pixels).most_common(COLOURS)]
-    index = {colour: number for number, colour in enumerate(palette)}
-    for colour in set(pixels) - set(palette):
+    counts = Counter(pixels)
+    alike = dict[bytes, list[Colour]]()
+    for colour, _ in counts.most_common():
+        alike.setdefault(bytes(each & ALIKE for each in colour), []).append(colour)
+    largest = sorted(alike.values(), key=lambda colours: -sum(counts[each] for each in colours))
+    palette = [colours[0] for colours in largest[:COLOURS]]
+    index = {colour: number for number, colours in enumerate(largest[:COLOURS]) for colour in colours}
+    for colour in counts.keys() - index.keys():
         index[colour] = min(range(len(palette)), key=lambda number: _distance(palette[number], colour))
     numbers = bytes(map(index.__getitem__, pixels))
     lines = b"".join(b"\0" + numbers[at : at + width] for at in range(0, len(numbers), width))

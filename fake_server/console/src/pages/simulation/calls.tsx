@@ -129,7 +129,7 @@ function CallRow({ call, open, toggle }: CallRowProps) {
           {call.faults.length > 0 && <span class="quiet"> by {call.faults.join(", ")}</span>}
         </td>
         <td>
-          <button type="button" aria-expanded={open} onClick={toggle} aria-label={`Details of call ${call.number}`}>
+          <button type="button" aria-expanded={open} onClick={toggle} aria-label={`${open ? "Less" : "More"} about call ${call.number}`}>
             {open ? "Less" : "More"}
           </button>
         </td>
