@@ -101,8 +101,10 @@ def test_what_shows_a_change_waits_until_it_is_safe(
             while took(stream):
                 pass
         disk.hold()
+        tried = disk.tried
         calls: list[Future[Any]] = [threads.submit(create, plane, "new")]
         waiting(plane, 1)
+        eventually(lambda: disk.tried > tried, "its batch should be under way")
         calls.append(threads.submit(get, plane, "new"))
         everything = rpc.ListRequest(org=plane.org) if dialect == "standard" else rpc.ListRequest()
         calls.append(threads.submit(plane.stub().list, everything))
