@@ -214,7 +214,7 @@ $(VENV)/.stamp-browser: $(VENV)/.stamp-test scripts/browser.sh tests/console/pac
 	@touch $@
 
 test-console: $(VENV)/.stamp-browser
-	@$(BIN)/python -m pytest -q -m browser -n 2 --dist worksteal $(PYTEST_ARGS) tests/console
+	@$(BIN)/python -m pytest -q -m browser -n 3 --dist worksteal $(PYTEST_ARGS) tests/console
 
 console-screenshots: $(VENV)/.stamp-browser
 	@FLYTEAPPS_SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -m browser -n 2 $(PYTEST_ARGS) tests/console/test_pages.py
