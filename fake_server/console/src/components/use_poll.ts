@@ -10,6 +10,10 @@ export interface Polled<T> {
   again: () => void;
 }
 
+/** The pause after a read, in times that it took: what takes long is read less often, so that an open page costs little. */
+const PAUSE = 100;
+const MAX_PAUSE_MS = 30_000;
+
 /** Read something at once, and every `milliseconds` while the page is seen; `key`: what it depends on. */
 export function usePoll<T>(read: (signal: AbortSignal) => Promise<T>, milliseconds: number, key = ""): Polled<T> {
   const [state, setState] = useState<{ value: T | undefined; error: string }>({ value: undefined, error: "" });
@@ -19,7 +23,9 @@ export function usePoll<T>(read: (signal: AbortSignal) => Promise<T>, millisecon
   useEffect(() => {
     let running: AbortController | undefined;
     const run = async (signal: AbortSignal): Promise<void> => {
+      let before = 0;
       for (;;) {
+        const begun = performance.now();
         try {
           const value = await latest.current(signal);
           if (signal.aborted) return;
@@ -28,7 +34,9 @@ export function usePoll<T>(read: (signal: AbortSignal) => Promise<T>, millisecon
           if (signal.aborted) return;
           setState(({ value }) => ({ value, error: explain(error) }));
         }
-        await sleep(milliseconds, signal);
+        const took = performance.now() - begun;
+        await sleep(Math.max(milliseconds, Math.min(MAX_PAUSE_MS, PAUSE * Math.min(took, before))), signal);
+        before = took; // a single slow read, such as the first of a page, changes nothing
       }
     };
     const stop = (): void => {

@@ -102,7 +102,7 @@ function Rights({ role, projects }: { role: string; projects: readonly string[] 
 /** The field for a token that was made elsewhere: by the provider, or for a program. */
 function TokenForm({ provider }: { provider: string }) {
   const [token, setToken] = useState("");
-  const action = useAction();
+  const action = useAction({ token: /./ });
   const use = async (): Promise<undefined> => {
     const back = previous();
     const given = token.trim().replace(/^bearer\s+/i, "");
@@ -121,7 +121,7 @@ function TokenForm({ provider }: { provider: string }) {
         <p>Or use an access token:</p>
       )}
       <Form action={action} submit="Use this token" send={use}>
-        <TextField class="wide" label="Access token" type="password" value={token} change={setToken} error={action.error()} />
+        <TextField class="wide" label="Access token" type="password" value={token} change={setToken} error={action.error("token")} />
       </Form>
     </>
   );

@@ -127,7 +127,7 @@ function Simulation() {
       </div>
       <div class="panel" id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "timers" && <Timers clock={clock} />}
-        {tab === "waits" && <WaitsTab />}
+        {tab === "waits" && <WaitsTab clock={clock} />}
         {tab === "scenarios" && <ScenariosTab />}
         {tab === "faults" && <FaultsTab />}
         {tab === "loads" && <LoadsTab />}

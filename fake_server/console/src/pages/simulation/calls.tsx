@@ -67,6 +67,7 @@ export function CallsTab() {
         <AppField value={app} change={setApp} action={refusal} />
         <TextField label="Code" placeholder="all" options={["OK", ...CODES]} value={code} change={setCode} error={refusal.error("code")} />
       </form>
+      <h2 class="hidden">Recorded calls</h2>
       <ErrorText text={refusal.error()} />
       {problem === "" && (
         <Rows

@@ -1,14 +1,17 @@
 // What waits for what: open streams, delayed calls, apps on their way.
+import type { GetClockResponse } from "../../../gen/flyteapps_control/v1/control_pb";
 import { control } from "../../api/clients";
+import { milliseconds } from "../../api/rows";
 import { Text } from "../../components/text";
-import { usePoll } from "../../components/use_poll";
+import { usePoll, type Polled } from "../../components/use_poll";
 import { AppLink, READ_MS, Rows } from "./parts";
 
 const SHOWN = 200;
 
-/** The waits, each with the timer that would end it, or why there is none. */
-export function WaitsTab() {
-  const { value, error } = usePoll((signal) => control.explainWaits({}, { signal }), READ_MS);
+/** The waits, each with the timer that would end it, or why there is none; read again after a manual clock has moved. */
+export function WaitsTab({ clock }: { clock: Polled<GetClockResponse> }) {
+  const moved = clock.value?.mode === "manual" ? String(milliseconds(clock.value.now)) : "";
+  const { value, error } = usePoll((signal) => control.explainWaits({}, { signal }), READ_MS, moved);
   const waits = value?.waits ?? [];
   const more = Number(value?.waitCount ?? 0n) - Math.min(SHOWN, waits.length);
   return (
