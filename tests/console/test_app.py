@@ -14,7 +14,7 @@ from sdk.field import Server
 from .tab import Tab, seed_file
 from .test_reconnect import free_ports
 
-PATH = "/v2/domain/development/project/flytesnacks/apps/"
+PATH = "/v2/domain/development/project/demo/apps/"
 HELLO = 'name: hello, image: "example.invalid/hello:1"'
 HOSTILE = """\
 scenarios:
@@ -59,7 +59,7 @@ def test_buttons_change_the_app(start: Callable[..., Server], open_tab: Callable
     expect(tab.badge()).to_have_text("Active")
     with AppServiceClientSync(f"http://localhost:{server.port}") as client:
         request = GetRequest()
-        request.app_id.project, request.app_id.domain, request.app_id.name = "flytesnacks", "development", "hello"
+        request.app_id.project, request.app_id.domain, request.app_id.name = "demo", "development", "hello"
         assert client.get(request).app.metadata.revision == 4
     difference = tab.page.get_by_role("region", name="Difference of the specs")
     expect(difference.locator(".changed")).to_contain_text("desiredState")
@@ -85,7 +85,7 @@ def test_a_link_to_an_app_that_is_not_there(
         expect(tab.page.get_by_role("heading", level=1)).to_have_text("No such app")
     near = open_tab(url(server, "HELLO"))
     near.allow(REFUSED)
-    near.page.get_by_role("link", name="flytesnacks/development/hello").click()
+    near.page.get_by_role("link", name="demo/development/hello").click()
     expect(near.page.get_by_role("heading", level=1)).to_have_text("hello")
 
 

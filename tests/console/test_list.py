@@ -101,7 +101,7 @@ def test_search_filter_and_keys(start: Callable[..., Server], open_tab: Callable
     expect(page.get_by_role("link", name="app-199", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("app-199")
-    expect(page).to_have_url(re.compile("/v2/domain/development/project/flytesnacks/apps/app-199$"))
+    expect(page).to_have_url(re.compile("/v2/domain/development/project/demo/apps/app-199$"))
     page.go_back()
     expect(page.get_by_role("table")).to_be_visible()
 

@@ -36,7 +36,7 @@ APPS = (
 )
 
 
-APP = "/v2/domain/development/project/flytesnacks/apps/"
+APP = "/v2/domain/development/project/demo/apps/"
 PAGES = ("list", "app", "simulation", "login")
 """The pages that the docs show."""
 
