@@ -41,8 +41,11 @@ pytestmark = pytest.mark.slow
 
 LIST = f"{GET[:-3]}List"
 CONTROL = "/flyteapps.control.v1.ControlService/"
-LOOP_SECONDS = 0.5
-"""CPU seconds of the process between two turns of the loop; another client's call needs a few turns."""
+LOOP_SECONDS = 1.0
+"""CPU seconds of the process between two turns of the loop; another client's call needs a few turns.
+
+A collection of all objects may fall among them, of which a process that has run thousands of tests has many.
+"""
 MIB = 1024 * 1024
 BASE_BYTES = 48 * MIB
 """Bytes that a process may take besides: buffers of its allocator, its first use of a library."""

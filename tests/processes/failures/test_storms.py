@@ -8,6 +8,7 @@ import os
 import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from glob import glob
 
 import psutil
 import pytest
@@ -114,7 +115,7 @@ def test_deleted_while_it_starts(apps: Apps, text: str) -> None:
     apps.pid()
     apps.delete()
     until(lambda: not apps.processes() and not apps.data_plane._apps)  # pyright: ignore[reportPrivateUsage]
-    assert not list((apps.data_plane.directories.root / "apps").glob("*/*"))
+    until(lambda: not glob(f"{apps.data_plane.directories.root}/apps/*/*"))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
