@@ -32,6 +32,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flyteapps_fake.core.state.version import written_by
 from flyteapps_fake.core.time.forks import register_inherited
 from flyteapps_fake.directory.database import (
     About,
@@ -218,7 +219,7 @@ def _apply(connection: sqlite3.Connection, about: About, changes: Iterable[Chang
 
 def _connected(root: Path, dialect: str, sync: Sync) -> sqlite3.Connection:
     """Return a connection to a checked database of today's format. The directory is locked."""
-    version = _version()
+    version = written_by()
     if not has_state(root):
         make(root, About(FORMAT, dialect, version, secrets.token_hex(8), 0, 0, 0))
     if _identity(root / DATABASE) in _abandoned:
@@ -256,12 +257,3 @@ def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("flyteapps")
-    except PackageNotFoundError:
-        return "unknown"

@@ -89,16 +89,21 @@ async def start_servers(
     return servers
 
 
-async def stop_accepting(socks: Iterable[Any]) -> None:
-    """Accept no more connections on sockets that an asyncio server listens on, which may then be closed.
+async def close_servers(servers: Sequence[asyncio.Server]) -> None:
+    """Accept no more connections, and close the servers' sockets, also where the task is cancelled meanwhile.
 
     asyncio forgets to close a connection that it accepts as its server closes: its client would wait for good.
     """
-    with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
-        for sock in socks:
-            asyncio.get_running_loop().remove_reader(sock.fileno())
-    for _ in range(SETTLING_TURNS):
-        await asyncio.sleep(0)
+    try:
+        with contextlib.suppress(NotImplementedError):  # Windows' loop accepts in another way
+            for server in servers:
+                for sock in server.sockets:
+                    asyncio.get_running_loop().remove_reader(sock.fileno())
+        for _ in range(SETTLING_TURNS):
+            await asyncio.sleep(0)
+    finally:
+        for server in servers:
+            server.close()
 
 
 def raise_file_limit() -> None:

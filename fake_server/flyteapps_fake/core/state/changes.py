@@ -49,17 +49,13 @@ class Changes:
         if newest is not None and entry not in newest.images:
             newest.images[entry] = self.sections[section].image(key)
         if self.saves:
-            if not self.unsaved:
-                self._begin()
-            self.unsaved[entry] = None
+            self._collect(entry)
 
     def time_moves(self) -> None:
         """Record that a clock is about to be moved by a call. Raises RpcError where it can't be."""
         self.check()
         if self.saves:
-            if not self.unsaved:
-                self._begin()
-            self.unsaved[TIME] = None
+            self._collect(TIME)
 
     def refuse(self, refusal: RpcError | None) -> None:
         """Refuse all changes from now on, with an error; take them again for None."""
@@ -116,10 +112,8 @@ class Changes:
         """Return to a mark; return the places of the pieces that differed. Raises RpcError where nothing can change."""
         self.check()
         changed = self._marks.restore(mark)
-        if self.saves and changed:
-            if not self.unsaved:
-                self._begin()
-            self.unsaved.update(dict.fromkeys(changed))
+        if self.saves:
+            self._collect(*changed)
         return changed
 
     def undo(self, mark: Mark) -> list[Entry]:
@@ -149,6 +143,12 @@ class Changes:
         self.saves, self.safe_batch = False, sys.maxsize
         self.unsaved, self.flying, self.refusal = {}, {}, None
         self._look()
+
+    def _collect(self, *entries: Entry) -> None:
+        """Let the changes of these pieces belong to the next batch."""
+        if entries and not self.unsaved:
+            self._begin()
+        self.unsaved.update(dict.fromkeys(entries))
 
     def _look(self) -> None:
         self.on = self.saves or self.refusal is not None or self._marks.newest is not None

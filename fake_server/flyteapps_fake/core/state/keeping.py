@@ -14,6 +14,7 @@ from flyteapps_fake.core.state.document import FORMAT, WrongState, check_head, d
 from flyteapps_fake.core.state.garbage import uncollected
 from flyteapps_fake.core.state.marks import Mark
 from flyteapps_fake.core.state.sections import Entry
+from flyteapps_fake.core.state.version import written_by
 from flyteapps_fake.core.time.timeline import Timeline
 
 MAX_SNAPSHOTS = 100
@@ -245,13 +246,3 @@ def seed_of(time: PlaneTime) -> int:
         return int(time.seed or 0)
     except ValueError:
         raise WrongState(f"time.seed: {time.seed[:80]!r} is no number") from None
-
-
-def written_by() -> str:
-    """Return the version of flyteapps, for documents."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("flyteapps")
-    except PackageNotFoundError:
-        return "of a source tree"

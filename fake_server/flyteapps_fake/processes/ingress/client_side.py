@@ -23,7 +23,7 @@ from flyteapps_fake.processes.ingress.limits import (
     MAX_LINE_BYTES,
 )
 from flyteapps_fake.processes.ingress.passing.relay import reset
-from flyteapps_fake.servers.listener import BACKLOG, max_connections, start_servers, stop_accepting
+from flyteapps_fake.servers.listener import BACKLOG, close_servers, max_connections, start_servers
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 """The answer to a connection beyond the limit."""
@@ -133,11 +133,7 @@ class Site(web.Server):
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, close idle connections at once and the others when they are idle or the grace is over."""
         listening, self._listening = self._listening, []
-        try:
-            await stop_accepting(sock for server in listening for sock in server.sockets)
-        finally:
-            for server in listening:
-                server.close()
+        await close_servers(listening)
         for connection in self.connections:
             if connection in self._busy:
                 connection.close()  # after its request; an idle one would stay open

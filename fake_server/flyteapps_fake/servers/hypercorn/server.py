@@ -22,7 +22,7 @@ from flyteapps_fake.http.limits import KEEP_ALIVE_SECONDS, Limits
 from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 from flyteapps_fake.servers.hypercorn.connections import Connection
 from flyteapps_fake.servers.hypercorn.turns import Context
-from flyteapps_fake.servers.listener import BACKLOG, abandon_sockets, max_connections, stop_accepting
+from flyteapps_fake.servers.listener import BACKLOG, abandon_sockets, close_servers, max_connections
 
 if TYPE_CHECKING:
     from flyteapps_fake.http.front import Front
@@ -94,11 +94,7 @@ class PortableServer:
 
     async def close(self) -> None:
         """Accept no more connections, end those without a call at once, and cut those that don't end in time."""
-        try:
-            await stop_accepting(self._socks)
-        finally:
-            for server in self._servers:
-                server.close()
+        await close_servers(self._servers)
         if self._next_check is not None:
             self._next_check.cancel()
         await self._context.terminated.set()

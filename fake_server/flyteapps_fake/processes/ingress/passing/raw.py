@@ -15,7 +15,7 @@ from flyteapps_fake.processes.ingress.passing.raw_refusal import UNAUTHENTICATED
 from flyteapps_fake.processes.ingress.passing.relay import End, Relay, reset
 from flyteapps_fake.processes.ingress.request_line import RequestLine
 from flyteapps_fake.processes.routes import Backend, Route
-from flyteapps_fake.servers.listener import BACKLOG, start_servers, stop_accepting
+from flyteapps_fake.servers.listener import BACKLOG, close_servers, start_servers
 
 
 class Refusal(Exception):  # noqa: N818  # reads as what happened
@@ -85,11 +85,7 @@ class RawSite:
     async def close(self, grace_seconds: float) -> None:
         """Stop to listen, and reset the connections that are still open after the grace."""
         listening, self._listening = self._listening, []
-        try:
-            await stop_accepting(sock for server in listening for sock in server.sockets)
-        finally:
-            for server in listening:
-                server.close()
+        await close_servers(listening)
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=grace_seconds)
         for task in list(self._tasks):
