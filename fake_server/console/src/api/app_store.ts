@@ -5,16 +5,13 @@ import { toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { SpecSchema, type App, type Spec } from "../../gen/flyteidl2/app/app_definition_pb";
 import type { WatchResponse } from "../../gen/flyteidl2/app/app_payload_pb";
-import { afterFailure, type Connection } from "./connection";
+import { Follower, type FollowerSource } from "./follower";
 
 /** What the store needs of the outside. */
-export interface AppSource {
+export interface AppSource extends FollowerSource {
   get(signal: AbortSignal): Promise<App | undefined>;
   /** Call `opened` once the plane has accepted the stream. */
   watch(signal: AbortSignal, opened: () => void): AsyncIterable<WatchResponse>;
-  /** Wait; reject once the signal is aborted. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  explain(error: unknown): string;
   /** Return the real time in milliseconds since the epoch. */
   now(): number;
 }
@@ -31,115 +28,56 @@ export interface SpecSeen {
   logged: boolean;
 }
 
-const FIRST_DELAY_MS = 500;
-const MAX_DELAY_MS = 8_000;
 const MAX_SPECS = 50;
 
-export class AppStore {
+export class AppStore extends Follower<AppSource> {
   app: App | undefined;
   presence: Presence = "loading";
-  connection: Connection = { state: "connecting" };
   /** The specs that are known, the oldest first. */
   specs: SpecSeen[] = [];
   /** The real times, in milliseconds since the epoch, at which conditions were received, by their place; not of the first ones. */
   readonly seenAt = new Map<string, number>();
-  /** Counts the changes. */
-  version = 0;
   /** Counts the changes of the app. */
   changes = 0;
-  readonly #source: AppSource;
-  readonly #listeners = new Set<() => void>();
-  #running: AbortController | undefined;
   #known = new Set<string>();
-
-  constructor(source: AppSource) {
-    this.#source = source;
-  }
-
-  /** Call the listener after each change; return a function that stops it. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Follow the app until `stop`. */
-  start(): void {
-    if (this.#running !== undefined) return;
-    this.#running = new AbortController();
-    if (this.connection.state === "paused") this.#set({ state: "connecting" });
-    void this.#run(this.#running.signal);
-  }
-
-  /** Close the stream; the app stays as it was. */
-  stop(): void {
-    this.#running?.abort();
-    this.#running = undefined;
-    this.#set({ state: "paused" });
-  }
-
-  /** Try again at once. */
-  retry(): void {
-    this.stop();
-    this.start();
-  }
 
   /** Add a spec that the log of calls has. */
   addLogged(revision: bigint, spec: Spec): void {
     if (this.specs.some((each) => (revision !== 0n ? each.revision === revision : same(each.spec, spec)))) return;
     this.#insert(revision, spec, true);
-    this.#changed();
+    this.changed();
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    let delay = FIRST_DELAY_MS;
-    const succeeded = (): void => {
-      delay = FIRST_DELAY_MS;
-    };
-    while (!signal.aborted) {
-      try {
-        await this.#follow(signal, succeeded);
-      } catch (error) {
-        if (signal.aborted) return;
-        const { code } = ConnectError.from(error);
-        if (code === Code.InvalidArgument) {
-          // no app can have this name
-          this.presence = "missing";
-          this.#set({ state: "idle" });
-          return;
-        }
-        this.#set(afterFailure(code, this.#source.explain(error), delay));
-      }
-      try {
-        await this.#source.sleep(delay, signal);
-      } catch {
-        return;
-      }
-      delay = Math.min(2 * delay, MAX_DELAY_MS);
-    }
+  protected override failed(code: Code): "end" | "later" {
+    if (code !== Code.InvalidArgument) return "later";
+    // no app can have this name
+    this.presence = "missing";
+    this.set({ state: "idle" });
+    return "end";
   }
 
   /** Follow a Watch until it ends. It is open before the app is read, so that no change is missed between the two. */
-  async #follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
+  protected override async follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
     let failure: unknown;
     let events = 0;
     const read = async (): Promise<void> => {
       const before = events;
-      const app = await this.#source.get(inner);
+      const app = await this.source.get(inner);
       if (before === events) this.#put(app); // else an event is newer
     };
     try {
       if (this.presence === "loading") await read(); // shown although the Watch may be refused
       const opened = (): void => {
         succeeded();
-        this.#set({ state: "live" });
+        this.set({ state: "live" });
         read().catch((error: unknown) => {
           failure = error;
           ended.abort();
         });
       };
-      for await (const { event } of this.#source.watch(inner, opened)) {
+      for await (const { event } of this.source.watch(inner, opened)) {
         events += 1;
         if (event.case === "deleteEvent") this.#put(undefined);
         else if (event.case === "createEvent") this.#put(event.value.app);
@@ -169,12 +107,12 @@ export class AppStore {
       if (app.spec !== undefined) this.#see(app.metadata?.revision ?? 0n, app.spec);
       for (const each of app.status?.conditions ?? []) {
         const key = keyOfCondition(each);
-        if (!first && !this.#known.has(key)) this.seenAt.set(key, this.#source.now());
+        if (!first && !this.#known.has(key)) this.seenAt.set(key, this.source.now());
         this.#known.add(key);
       }
     }
     this.changes += 1;
-    this.#changed();
+    this.changed();
   }
 
   /** Forget another app that had the same name. */
@@ -196,16 +134,6 @@ export class AppStore {
     const made = { label, revision, spec, logged };
     this.specs = at < 0 ? [...this.specs, made] : [...this.specs.slice(0, at), made, ...this.specs.slice(at)];
     if (this.specs.length > MAX_SPECS) this.specs = this.specs.slice(-MAX_SPECS);
-  }
-
-  #set(connection: Connection): void {
-    this.connection = connection;
-    this.#changed();
-  }
-
-  #changed(): void {
-    this.version += 1;
-    for (const each of this.#listeners) each();
   }
 }
 

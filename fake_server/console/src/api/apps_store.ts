@@ -4,67 +4,31 @@
 // where its beginning ends: apps that it hasn't named once it is quiet are checked by a List, and dropped if they are gone.
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ListResponse, WatchResponse } from "../../gen/flyteidl2/app/app_payload_pb";
-import { afterFailure, type Connection } from "./connection";
+import { Follower, type FollowerSource } from "./follower";
 import { keyOf, rowOf, type Row } from "./rows";
 
 /** What the store needs of the outside. */
-export interface Source {
+export interface Source extends FollowerSource {
   /** Return the apps that a list begins with. */
   first(signal: AbortSignal): Promise<ListResponse>;
   list(token: string, signal: AbortSignal): Promise<ListResponse>;
   /** Call `opened` once the plane has accepted the stream. */
   watch(signal: AbortSignal, opened: () => void): AsyncIterable<WatchResponse>;
-  /** Wait; reject once the signal is aborted. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  explain(error: unknown): string;
 }
 
-const FIRST_DELAY_MS = 500;
-const MAX_DELAY_MS = 8_000;
 const POLL_MS = 2_000;
 /** Time without an event after which the beginning of a Watch is taken as over. */
 const QUIET_MS = 500;
 
-export class AppsStore {
+export class AppsStore extends Follower<Source> {
   readonly rows = new Map<string, Row>();
-  connection: Connection = { state: "connecting" };
   /** Whether a whole list has been received at least once. */
   loaded = false;
   /** Whether the plane has no Watch of all apps. */
   polls = false;
-  /** Counts the changes. */
-  version = 0;
-  readonly #source: Source;
-  readonly #listeners = new Set<() => void>();
-  #running: AbortController | undefined;
   /** Keys that the open Watch has named. */
   #named = new Set<string>();
   #events = 0;
-
-  constructor(source: Source) {
-    this.#source = source;
-  }
-
-  /** Call the listener after each change; return a function that stops it. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Follow the plane until `stop`. */
-  start(): void {
-    if (this.#running !== undefined) return;
-    this.#running = new AbortController();
-    if (this.connection.state === "paused") this.#set({ state: "connecting" });
-    void this.#run(this.#running.signal);
-  }
-
-  /** Close the stream and stop asking; the rows stay. */
-  stop(): void {
-    this.#running?.abort();
-    this.#running = undefined;
-    this.#set({ state: "paused" });
-  }
 
   /** Forget the apps, which another caller may not see, and begin anew. */
   forget(): void {
@@ -73,46 +37,23 @@ export class AppsStore {
     this.retry();
   }
 
-  /** Try again at once. */
-  retry(): void {
-    this.stop();
-    this.start();
+  protected override async follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
+    await (this.polls ? this.#poll(signal, succeeded) : this.#follow(signal, succeeded));
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    let delay = FIRST_DELAY_MS;
-    const succeeded = (): void => {
-      delay = FIRST_DELAY_MS;
-    };
-    while (!signal.aborted) {
-      try {
-        await (this.polls ? this.#poll(signal, succeeded) : this.#follow(signal, succeeded));
-      } catch (error) {
-        if (signal.aborted) return;
-        const { code } = ConnectError.from(error);
-        if (code === Code.Unimplemented && !this.polls) {
-          this.polls = true;
-          continue;
-        }
-        this.polls = false; // the server may be another one after a restart
-        this.#set(afterFailure(code, this.#source.explain(error), delay));
-      }
-      try {
-        await this.#source.sleep(delay, signal);
-      } catch {
-        return;
-      }
-      delay = Math.min(2 * delay, MAX_DELAY_MS);
-    }
+  protected override failed(code: Code): "again" | "later" {
+    const again = code === Code.Unimplemented && !this.polls;
+    this.polls = again; // after another error, too: the server may be another one after a restart
+    return again ? "again" : "later";
   }
 
   /** Follow a Watch until it ends. */
   async #follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
     if (!this.loaded) {
-      const first = await this.#source.first(signal);
+      const first = await this.source.first(signal);
       this.#put(first);
       this.loaded = first.token === "";
-      this.#changed();
+      this.changed();
     }
     this.#named = new Set();
     this.#events = 0;
@@ -121,10 +62,10 @@ export class AppsStore {
     try {
       const opened = (): void => {
         succeeded();
-        this.#set({ state: "live" });
+        this.set({ state: "live" });
         void this.#prune(inner).catch(() => ended.abort());
       };
-      for await (const event of this.#source.watch(inner, opened)) {
+      for await (const event of this.source.watch(inner, opened)) {
         this.#apply(event);
       }
     } finally {
@@ -137,7 +78,7 @@ export class AppsStore {
   async #prune(signal: AbortSignal): Promise<void> {
     for (let before = -1; before !== this.#events; ) {
       before = this.#events;
-      await this.#source.sleep(QUIET_MS, signal);
+      await this.source.sleep(QUIET_MS, signal);
     }
     if ([...this.rows.keys()].some((key) => !this.#named.has(key))) {
       const listed = await this.#listAll(signal);
@@ -146,7 +87,7 @@ export class AppsStore {
       }
     }
     this.loaded = true;
-    this.#changed();
+    this.changed();
   }
 
   /** Repeat Lists until one fails. */
@@ -157,8 +98,8 @@ export class AppsStore {
       for (const key of this.rows.keys()) if (!listed.has(key)) this.rows.delete(key);
       this.loaded = true;
       succeeded();
-      this.#set({ state: "polling" });
-      await this.#source.sleep(POLL_MS, signal);
+      this.set({ state: "polling" });
+      await this.source.sleep(POLL_MS, signal);
     }
   }
 
@@ -167,9 +108,9 @@ export class AppsStore {
     const keys = new Set<string>();
     let token = "";
     do {
-      const page = await this.#source.list(token, signal);
+      const page = await this.source.list(token, signal);
       for (const key of this.#put(page)) keys.add(key);
-      this.#changed();
+      this.changed();
       token = page.token;
     } while (token !== "");
     return keys;
@@ -197,16 +138,6 @@ export class AppsStore {
     const row = event.case === "deleteEvent" ? undefined : rowOf(app);
     if (row === undefined) this.rows.delete(key);
     else this.rows.set(key, row);
-    this.#changed();
-  }
-
-  #set(connection: Connection): void {
-    this.connection = connection;
-    this.#changed();
-  }
-
-  #changed(): void {
-    this.version += 1;
-    for (const each of this.#listeners) each();
+    this.changed();
   }
 }

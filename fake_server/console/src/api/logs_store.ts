@@ -4,6 +4,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { TailLogsResponse } from "../../gen/flyteidl2/app/app_logs_payload_pb";
 import { LogLineOriginator } from "../../gen/flyteidl2/logs/dataplane/payload_pb";
+import { Observed } from "./observed";
 
 export interface LogsSource {
   tail(signal: AbortSignal): AsyncIterable<TailLogsResponse>;
@@ -42,27 +43,21 @@ interface Mark {
   count: number;
 }
 
-export class LogsStore {
+export class LogsStore extends Observed {
   lines: LogLine[] = [];
   /** Lines that were dropped, because there were more than are kept. */
   dropped = 0;
   readonly replicas = new Set<string>();
   connection: LogsState = { state: "idle" };
-  version = 0;
   readonly #source: LogsSource;
-  readonly #listeners = new Set<() => void>();
   readonly #marks = new Map<string, Mark>();
   #running: AbortController | undefined;
   #wake: (() => void) | undefined;
   #stirred = false;
 
   constructor(source: LogsSource) {
+    super();
     this.#source = source;
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   start(): void {
@@ -87,7 +82,7 @@ export class LogsStore {
   clear(): void {
     this.lines = [];
     this.dropped = 0;
-    this.#changed();
+    this.changed();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -137,7 +132,7 @@ export class LogsStore {
       if (this.connection.state !== "following") this.#set({ state: "following" });
       if (resp.case === "replicas") {
         for (const each of resp.value.replicas) this.replicas.add(each.name);
-        this.#changed();
+        this.changed();
         continue;
       }
       const groups = resp.case === "batches" ? resp.value.logs : resp.case === "logLines" ? [resp.value] : [];
@@ -151,7 +146,7 @@ export class LogsStore {
           added = this.#add(replica, at, line.message, line.originator === LogLineOriginator.SYSTEM) || added;
         }
       }
-      this.#changed();
+      this.changed();
     }
     return added;
   }
@@ -187,14 +182,13 @@ export class LogsStore {
     this.dropped += over;
   }
 
-  #set(connection: LogsState): void {
-    this.connection = connection;
-    this.#changed();
+  protected override changed(): void {
+    if (this.lines.length > MAX_LINES) this.#trim(this.lines.length - MAX_LINES);
+    super.changed();
   }
 
-  #changed(): void {
-    if (this.lines.length > MAX_LINES) this.#trim(this.lines.length - MAX_LINES);
-    this.version += 1;
-    for (const each of this.#listeners) each();
+  #set(connection: LogsState): void {
+    this.connection = connection;
+    this.changed();
   }
 }

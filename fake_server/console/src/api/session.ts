@@ -6,6 +6,7 @@ import { identity } from "./clients";
 import { credentials } from "./credentials";
 import { codeOf, loginAddress, newLogin, redeem, renew, revoke, type Pending } from "./oauth";
 import { mayWrite, personOf, type Person } from "./rights";
+import { Observed } from "./observed";
 import { server } from "./server";
 
 export type SessionState =
@@ -19,31 +20,24 @@ export type SessionState =
 const TOKEN = "flyteapps.token";
 const LOGIN = "flyteapps.login";
 
-class Session {
+class Session extends Observed {
   current: SessionState = { state: "starting" };
   /** Whether the server has the control API. */
   hasControl = true;
-  /** Counts the changes. */
-  version = 0;
   #header = "authorization";
   #provider = "";
   #token = stored(TOKEN);
   #refresh: string | undefined;
   #renewing: Promise<boolean> | undefined;
   #started: Promise<void> | undefined;
-  readonly #listeners = new Set<() => void>();
 
   constructor() {
+    super();
     credentials.use({
       header: () => this.#header,
       token: () => Promise.resolve(this.#token),
       refused: (token) => this.#refused(token),
     });
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** Whether the caller may write in a project, as far as is known. */
@@ -162,8 +156,7 @@ class Session {
 
   #set(next: SessionState): void {
     this.current = next;
-    this.version += 1;
-    for (const each of this.#listeners) each();
+    this.changed();
   }
 }
 
