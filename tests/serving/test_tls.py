@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import grpc
@@ -16,6 +15,7 @@ from connectrpc.protocol import ProtocolType
 from flyteidl2.app import app_service_pb2_grpc
 from flyteidl2.app.app_service_connect import AppServiceClientSync
 from pyqwest import HTTPVersion, SyncClient, SyncHTTPTransport
+from sdk.field import CLI, RUN
 
 import flyteapps
 from flyteapps_fake.servers.certificates import self_signed
@@ -101,7 +101,7 @@ def test_an_sdk_that_skips_the_check(kind: str, state: Path, tmp_path: Path) -> 
         config = tmp_path / "config.yaml"
         admin = f"  endpoint: dns:///localhost:{server.port}\n  insecureSkipVerify: true"
         config.write_text(f"admin:\n{admin}\ntask:\n  project: demo\n  domain: development\n")
-        command = [str(Path(sys.executable).with_name("flyte")), "-c", str(config), "get", "app"]
+        command = [*RUN, "-c", CLI, "-c", str(config), "get", "app"]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert ended.returncode == 0, ended.stderr
         eventually(lambda: "AppService/List - OK" in server.output, server.output)
