@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from flyteapps import Client, new_app
+from flyteapps import Client, Waits, new_app
 from flyteapps.errors import DeploymentFailed, Unavailable
 from flyteapps.testing import Control, connect_control
 from flyteapps_control.faults import fail
@@ -16,13 +16,16 @@ from flyteapps_fake import FakeControlPlane
 
 WORKERS = 8
 ROUNDS = 6
+WAITS = Waits(settle=0.1)
+"""The second dialect's Watch is by bare name, so that another worker's Watch moves this one's app: it may be at its end
+before its own Watch begins, and the client then waits until its state has settled."""
 
 
 def work(url: str, number: int, together: Barrier) -> list[str]:
     """Run the tests of one worker; return the public URLs of its app, one of each round."""
     project, control = f"tests-gw{number}", connect_control(url)
     together.wait()
-    with Client(url, project=project, domain="development", retries=1) as client:
+    with Client(url, project=project, domain="development", retries=1, waits=WAITS) as client:
         return [_round(client, control, project, count) for count in range(ROUNDS)]
 
 
