@@ -45,7 +45,7 @@ def test_self_signed(kind: str, state: Path) -> None:
                 http = SyncClient(SyncHTTPTransport(tls_ca_cert=ca, http_version=version))
                 client = AppServiceClientSync(url, http_client=http, protocol=protocol)
                 name = f"a{number}{protocol.value}"
-                assert client.create(create(name)).app == client.get(get(name)).app
+                assert client.create(create(name, stopped=True)).app == client.get(get(name)).app
         console = f"https://localhost:{server.console_port}"
         assert HTTP.get(f"{console}/healthz").status_code == 200
         credentials = grpc.ssl_channel_credentials(ca)
