@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flyteapps_control.face import Calls, Control, Faults
     from flyteapps_control.loads import Loads
     from flyteapps_control.scenarios import Scenarios
+    from flyteapps_control.v1.control_pb2 import AppUsage
     from flyteapps_fake.auth.authentication import Authentication
     from flyteapps_fake.inprocess.transport import DirectTransport
     from flyteapps_fake.processes.data_plane import DataPlane
@@ -218,6 +219,13 @@ class FakeControlPlane(Plane):
         if self.authentication is None:
             raise RuntimeError('this plane answers everyone: make it with FakeControlPlane(auth="demo")')
         return self.authentication
+
+    def usage(self, *, app: str = "", project: str = "", domain: str = "") -> list[AppUsage]:
+        """Return what those apps (globs) used over time: replicas, declared loads, requests to their URLs.
+
+        Of the first 100 apps, in order of project, domain and name.
+        """
+        return self.control.usage(app=app, project=project, domain=domain)
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps (globs) with a code; return how many there were."""

@@ -123,6 +123,14 @@ class Control:
         self.tokens = Tokens(api)
         self.snapshots = Snapshots(api)
 
+    def usage(self, *, app: str = "", project: str = "", domain: str = "") -> list[pb.AppUsage]:
+        """Return what those apps (globs) used over time: replicas, declared loads, requests to their URLs.
+
+        Of the first 100 apps, in order of project, domain and name. Raises ControlError.
+        """
+        request = pb.ListAppUsageRequest(app=selected(app, project, domain))
+        return list(self._api.call("ListAppUsage", request, pb.ListAppUsageResponse).apps)
+
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps with a code; return how many there were."""
         request = pb.DropStreamsRequest(app=selected(app, project, domain), code=text("code", code))

@@ -96,6 +96,10 @@ def _by_parts(parts: Sequence[str]) -> Callable[[str], bool]:
     return matches
 
 
+WILDCARDS = frozenset("*?[")
+"""The characters with which a glob selects more than one text."""
+
+
 class AppGlobs:
     """Globs on the parts of an app's id."""
 
@@ -110,6 +114,12 @@ class AppGlobs:
     def matches(self, app: AppName) -> bool:
         """Return whether they select the app."""
         return self.is_all or all(glob.matches(part) for glob, part in zip(self._parts, app, strict=True))
+
+
+def exact_name(selector: AppSelector) -> AppName | None:
+    """Return the only app that a selector without wildcards selects; None for any other selector."""
+    name = AppName(selector.project, selector.domain, selector.name)
+    return name if all(part and not WILDCARDS.intersection(part) for part in name) else None
 
 
 def rpcs_of(rpc: str, known: Collection[str]) -> frozenset[str]:

@@ -271,6 +271,18 @@ def test_loads_are_declared_listed_and_cleared(run: Run, plane: FakeControlPlane
     assert run("load").out == "no load is declared\n"
 
 
+def test_what_an_app_used_is_shown(run: Run, plane: FakeControlPlane) -> None:
+    """With times, in their order, as text and as JSON."""
+    assert run("usage hello").out == "there is no such app\n"
+    create(plane, "hello")
+    plane.clock.advance("10s")
+    run("load hello 5rps")
+    lines = run("usage hello").out.splitlines()
+    assert lines[0] == "demo/development/hello"
+    assert [line.split("  ")[2] for line in lines[1:]] == ["0 replica(s)", "no load", "1 replica(s)", "load 5rps"]
+    assert [each["app"] for each in run("usage --json").value["apps"]] == ["demo/development/hello"]
+
+
 def test_no_server_is_one_line(run: Run) -> None:
     """Where no server listens, the exit status is 1, and the line says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as bound:

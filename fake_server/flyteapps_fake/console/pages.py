@@ -169,6 +169,7 @@ def _health(front: Front) -> bytes:
         "clock": settings.clock,
         "data_plane": settings.data_plane,
         "control": front.options.control,
+        "call_log": settings.call_log,
         "authentication": _authentication(front),
         "apps": front.plane.count(),
         "faults": front.plane.count_faults(),

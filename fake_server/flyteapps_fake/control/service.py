@@ -22,8 +22,9 @@ from flyteapps_fake.control.waiting import pauses, sleep
 from flyteapps_fake.control.well_formed import check_well_formed
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
-from flyteapps_fake.core.time.clock import SECOND
+from flyteapps_fake.core.time.clock import SECOND, timestamp
 from flyteapps_fake.core.time.interrupts import held_back
+from flyteapps_fake.core.time.usage import UsedApp
 from flyteapps_fake.core.validation import check
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class ControlService:
             "SetLoad": Row(pb.SetLoadRequest, pb.SetLoadResponse, self._set_load),
             "ListLoads": Row(pb.ListLoadsRequest, pb.ListLoadsResponse, self._list_loads, True),
             "ClearLoads": Row(pb.ClearLoadsRequest, pb.ClearLoadsResponse, self._clear_loads),
+            "ListAppUsage": Row(pb.ListAppUsageRequest, pb.ListAppUsageResponse, self._list_usage, True),
             "RotateKeys": Row(pb.RotateKeysRequest, pb.RotateKeysResponse, self._rotate_keys),
             "SkewTokens": Row(pb.SkewTokensRequest, pb.SkewTokensResponse, self._skew_tokens),
             "DropStreams": Row(pb.DropStreamsRequest, pb.DropStreamsResponse, self._drop_streams),
@@ -186,6 +188,10 @@ class ControlService:
     def _clear_loads(self, request: pb.ClearLoadsRequest) -> pb.ClearLoadsResponse:
         return pb.ClearLoadsResponse(loads=self._plane.clear_loads(request.app if request.HasField("app") else None))
 
+    def _list_usage(self, request: pb.ListAppUsageRequest) -> pb.ListAppUsageResponse:
+        found, count = self._plane.used_apps(request.app)
+        return pb.ListAppUsageResponse(apps=map(_usage, found), app_count=count)
+
     def _rotate_keys(self, request: pb.RotateKeysRequest) -> pb.RotateKeysResponse:
         authentication = self._issuing()
         self._plane.run(lambda: authentication.rotate_keys(keep=not request.drop))
@@ -219,3 +225,14 @@ class ControlService:
             return Query(select, self._plane.rpcs)
         except ValueError as error:
             raise RpcError(Code.INVALID_ARGUMENT, str(error)) from None
+
+
+def _usage(used: UsedApp) -> pb.AppUsage:
+    message = pb.AppUsage(app=str(used.app), since=timestamp(used.since))
+    for time, replicas in used.replicas:
+        message.replicas.add(time=timestamp(time), replicas=replicas)
+    for time, load in used.loads:
+        message.loads.add(time=timestamp(time), load=load)
+    for time, span, requests in used.requests:
+        message.requests.add(time=timestamp(time), requests=requests).span.FromNanoseconds(span)
+    return message

@@ -63,6 +63,13 @@ class MovingApp(NamedTuple):
     reason: str = ""
 
 
+class Scale(NamedTuple):
+    """The present replicas of an app, and when it was created; 0 where that isn't known."""
+
+    replicas: int
+    created: int
+
+
 class StoredApp(Protocol):
     """One version of an app."""
 
@@ -182,6 +189,10 @@ class Dialect(Planner):
         """Return each app with its status, in order of project, domain and name."""
 
     @abstractmethod
+    def scale_of(self, app: AppName) -> Scale | None:
+        """Return the replicas of an app, and when it was created; None for one that isn't there."""
+
+    @abstractmethod
     def moving(self) -> list[MovingApp]:
         """Return the apps that are to change by themselves, in order of project, domain and name."""
 
@@ -293,6 +304,10 @@ class Closed(Dialect):
     def apps(self) -> list[tuple[AppName, int]]:
         """Return each app with its status."""
         return self._dialect.apps()
+
+    def scale_of(self, app: AppName) -> Scale | None:
+        """Return the replicas of an app, and when it was created; None for one that isn't there."""
+        return self._dialect.scale_of(app)
 
     def moving(self) -> list[MovingApp]:
         """Return nothing: no app changes any more."""

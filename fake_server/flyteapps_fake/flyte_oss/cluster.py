@@ -58,9 +58,13 @@ class Cluster:
         if self.changes.on:
             self.changes.touch(FLYTE_OSS_SERVICES, service.resource)
         self._keep(service.resource, self.services.get(service.resource), service, silent=silent)
+        old = self.services.get(service.resource)
         if self.on_change is not None:
-            self.on_change(self.services.get(service.resource), service)
+            self.on_change(old, service)
         self.services.put(service)
+        before = old.shown_replicas if old is not None else 0
+        if service.shown_replicas != before:
+            self.timeline.usage.scaled(service.named(), before, service.shown_replicas)
 
     def _keep(self, resource: str, old: Service | None, new: Service | None, *, silent: bool = False) -> None:
         """Keep a change in the history, where there is one."""
@@ -73,6 +77,7 @@ class Cluster:
         self.touch(service.resource)
         self._keep(service.resource, service, None)
         self.services.remove(service)
+        self.timeline.usage.forget(service.named())
         if self.on_change is not None:
             self.on_change(service, None)
         self._notify(DELETE_EVENT, service)

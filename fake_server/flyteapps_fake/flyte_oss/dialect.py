@@ -15,7 +15,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, GetReque
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import NO_APP, AppName
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, change_text, status_notice
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, Scale, change_text, status_notice
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, TAIL_LOGS, UPDATE, WATCH, Operation
 from flyteapps_fake.core.protobuf import encode, field
@@ -158,10 +158,19 @@ class FlyteOss(Dialect):
             return None
         self._operator.receive_request(service.resource)
         self._timeline.requested(service.resource)
+        self._timeline.usage.requested(service.named())
         return self.find_by_host(host)
 
+    def scale_of(self, app: AppName) -> Scale | None:
+        service = self._cluster.services.get(self._resource(app))
+        return Scale(service.shown_replicas, service.created) if service is not None else None
+
+    def _resource(self, app: AppName) -> str:
+        """Return the resource name of an app."""
+        return resource_name(Identifier(org=self.org, project=app.project, domain=app.domain, name=app.name))
+
     def load_changed(self, app: AppName) -> None:
-        resource = resource_name(Identifier(org=self.org, project=app.project, domain=app.domain, name=app.name))
+        resource = self._resource(app)
         self._operator.load_changed(resource)
         self._timeline.requested(resource)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from flyteidl2.app.app_definition_pb2 import App, Condition, Identifier, K8sMetadata, Meta, Spec, Status
 from sortedcontainers import SortedDict, SortedSet
 
+from flyteapps_control.selection import AppName
 from flyteapps_fake.core.lifecycle import PENDING, STOPPED
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import set_timestamp, timestamp
@@ -45,6 +46,15 @@ class Service:
     created: int = 0
     written: int = 0
     new: bool = True
+
+    @property
+    def shown_replicas(self) -> int:
+        """The replicas in the app's status."""
+        return self.replicas if self.ready and not self.stopped else 0
+
+    def named(self) -> AppName:
+        """Return the name without the org, as selectors have it."""
+        return AppName(self.project, self.domain, self.name)
 
     def runs(self, spec: bytes) -> bool:
         """Return whether the service should run exactly that spec."""
@@ -81,7 +91,7 @@ class Service:
             conditions=to_messages(self.conditions),
             ingress=ingress_of(settings, self.resource),
             k8s_metadata=K8sMetadata(namespace=NAMESPACE),
-            current_replicas=self.replicas if self.ready else 0,
+            current_replicas=self.shown_replicas,
         )
         if self.created:
             set_timestamp(status.created_at, self.created)

@@ -88,6 +88,10 @@ class LockedCluster:
         """Wake those who follow the app's log."""
         self._plane.run(lambda: self._cluster.logged(key))
 
+    def requested(self, key: AppKey, requests: int) -> None:
+        """Record requests to the app's URL."""
+        self._plane.run(lambda: self._cluster.requested(key, requests))
+
 
 class DataPlane:
     """The processes of one plane's apps.

@@ -29,6 +29,8 @@ LOOK_SECONDS = 0.5
 """Time between two looks at the requests of an app that may scale."""
 LONG_SECONDS = 5.0
 """The same of an app that doesn't run, or has a fixed number of replicas."""
+COUNT_SECONDS = 0.5
+"""Time in which requests are counted before their number is reported to the plane."""
 RETRY_SECONDS = 1
 """Time after which a request to a failing app is worth repeating."""
 REQUEST_SECONDS = 300.0
@@ -59,6 +61,10 @@ class Cluster(Protocol):
 
     def logged(self, key: AppKey) -> None:
         """Wake those who follow the app's log."""
+        ...
+
+    def requested(self, key: AppKey, requests: int) -> None:
+        """Record requests to the app's URL."""
         ...
 
 
@@ -96,6 +102,8 @@ class RunningApp:
         """The replicas of the revision before, which answer until the present ones do."""
         self._started = 0
         """The number of replicas that were ever started, for their names."""
+        self._requests = 0
+        """Requests that are not reported to the plane yet."""
         self._served = False
         """Whether the present revision has answered."""
         self._ending: set[asyncio.Task[None]] = set()
@@ -154,8 +162,16 @@ class RunningApp:
         return LOOK_SECONDS if held.running and moves and (self.replicas or self.route.in_flight) else LONG_SECONDS
 
     def _on_request(self) -> None:
+        self._requests += 1
+        if self._requests == 1:  # of the time until then, so that the plane's lock is taken once for all of them
+            asyncio.get_running_loop().call_later(COUNT_SECONDS, self._count_requests)
         if len(self.replicas) != self._wanted(time.monotonic()):
             self._wake.set()
+
+    def _count_requests(self) -> None:
+        """Hand the plane the number of requests."""
+        requests, self._requests = self._requests, 0
+        self._cluster.requested(self._key, requests)
 
     def _follow(self, held: HeldApp) -> None:
         """Bring the app to where the plane says."""

@@ -144,6 +144,7 @@ class State:
         if old is not None and old.lease and (new is None or new.lease != old.lease):
             self.timers.cancel(lease_timer(old.key))
         self.replicas.follow(old, new, self.clock.now())
+        self._record_usage(old, new)
         event = Event(old, new, self.timeline.causes.current, self.changes.batch if self.changes.saves else 0)
         if self.history is not None:
             key = (new or old).key  # type: ignore[union-attr]  # one of them is there
@@ -154,6 +155,16 @@ class State:
         finally:
             self._busy = was_busy
         self._pending.append(event)
+
+    def _record_usage(self, old: AppRecord | None, new: AppRecord | None) -> None:
+        """Record another number of replicas, and forget an app that is gone."""
+        if new is None:
+            if old is not None:
+                self.timeline.usage.forget(old.key.named())
+            return
+        before = old.replicas if old is not None else 0
+        if new.replicas != before:
+            self.timeline.usage.scaled(new.key.named(), before, new.replicas)
 
     def soon(self, action: Callable[[], None]) -> None:
         """Run `action` before the plane is left: at once, unless a commit is being published."""

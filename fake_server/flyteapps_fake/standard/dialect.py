@@ -20,7 +20,7 @@ from flyteidl2.app.app_payload_pb2 import (
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
 from flyteapps_fake.core.call import Call, Identity, Sees
-from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, change_text, status_notice
+from flyteapps_fake.core.dialect import Dialect, MovingApp, Notice, Scale, change_text, status_notice
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import UNASSIGNED, traits_of
 from flyteapps_fake.core.operations import (
@@ -273,7 +273,14 @@ class Standard(Dialect):
         if key is not None and self._cluster is not None:
             self._cluster.asked(key)
             self._timeline.requested(key)
+            if self.local_cluster is None:  # else they are counted at the ingress
+                self._timeline.usage.requested(key.named())
         return self.find_by_host(host)
+
+    def scale_of(self, app: AppName) -> Scale | None:
+        """Return the replicas of an app, and when it was created; None for one that isn't there."""
+        record = self.state.store.get(AppKey(self.org, *app))
+        return Scale(record.replicas, record.created_at) if record is not None else None
 
     def load_changed(self, app: AppName) -> None:
         """React to another declared load of an app."""

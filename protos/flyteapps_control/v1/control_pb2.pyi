@@ -755,3 +755,54 @@ class ListAppScenariosResponse(_message.Message):
     SCENARIOS_FIELD_NUMBER: _ClassVar[int]
     scenarios: _containers.RepeatedCompositeFieldContainer[AppScenario]
     def __init__(self, scenarios: _Optional[_Iterable[_Union[AppScenario, _Mapping]]] = ...) -> None: ...
+
+class AppUsage(_message.Message):
+    __slots__ = ("app", "since", "replicas", "loads", "requests")
+    class ReplicaCount(_message.Message):
+        __slots__ = ("time", "replicas")
+        TIME_FIELD_NUMBER: _ClassVar[int]
+        REPLICAS_FIELD_NUMBER: _ClassVar[int]
+        time: _timestamp_pb2.Timestamp
+        replicas: int
+        def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., replicas: _Optional[int] = ...) -> None: ...
+    class DeclaredLoad(_message.Message):
+        __slots__ = ("time", "load")
+        TIME_FIELD_NUMBER: _ClassVar[int]
+        LOAD_FIELD_NUMBER: _ClassVar[int]
+        time: _timestamp_pb2.Timestamp
+        load: Load
+        def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
+    class RequestCount(_message.Message):
+        __slots__ = ("time", "span", "requests")
+        TIME_FIELD_NUMBER: _ClassVar[int]
+        SPAN_FIELD_NUMBER: _ClassVar[int]
+        REQUESTS_FIELD_NUMBER: _ClassVar[int]
+        time: _timestamp_pb2.Timestamp
+        span: _duration_pb2.Duration
+        requests: int
+        def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., span: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., requests: _Optional[int] = ...) -> None: ...
+    APP_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    LOADS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    since: _timestamp_pb2.Timestamp
+    replicas: _containers.RepeatedCompositeFieldContainer[AppUsage.ReplicaCount]
+    loads: _containers.RepeatedCompositeFieldContainer[AppUsage.DeclaredLoad]
+    requests: _containers.RepeatedCompositeFieldContainer[AppUsage.RequestCount]
+    def __init__(self, app: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., replicas: _Optional[_Iterable[_Union[AppUsage.ReplicaCount, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[AppUsage.DeclaredLoad, _Mapping]]] = ..., requests: _Optional[_Iterable[_Union[AppUsage.RequestCount, _Mapping]]] = ...) -> None: ...
+
+class ListAppUsageRequest(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: AppSelector
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+
+class ListAppUsageResponse(_message.Message):
+    __slots__ = ("apps", "app_count")
+    APPS_FIELD_NUMBER: _ClassVar[int]
+    APP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    apps: _containers.RepeatedCompositeFieldContainer[AppUsage]
+    app_count: int
+    def __init__(self, apps: _Optional[_Iterable[_Union[AppUsage, _Mapping]]] = ..., app_count: _Optional[int] = ...) -> None: ...

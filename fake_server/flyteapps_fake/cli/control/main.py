@@ -19,6 +19,7 @@ from flyteapps_fake.cli.control.faults import faults
 from flyteapps_fake.cli.control.loads import load
 from flyteapps_fake.cli.control.scenarios import scenarios
 from flyteapps_fake.cli.control.tokens import tokens
+from flyteapps_fake.cli.control.usage import usage
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.core.validation import printable
 
@@ -37,8 +38,8 @@ def _drop(connection: Connection, *, app: str, project: str, domain: str, code: 
 
 control = click.Group(
     "control",
-    help="Drive a running stand-in: faults, time, scenarios, load, the log of calls, its state. Its server must serve "
-    "the control API: `flyteapps serve` does so on this machine.",
+    help="Drive a running stand-in: faults, time, scenarios, load, usage, the log of calls, its state. Its server must "
+    "serve the control API: `flyteapps serve` does so on this machine.",
     epilog="\b\nExamples:\n"
     "  flyteapps control faults fail Create --nth 2 --code UNAVAILABLE\n"
     "  flyteapps control clock until hello ACTIVE\n"
@@ -51,6 +52,7 @@ control = click.Group(
         calls,
         scenarios,
         load,
+        usage,
         tokens,
         click.Group(
             "streams",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
 from flyteapps_control.fault_table import prepare
-from flyteapps_control.selection import AppGlobs, AppName
+from flyteapps_control.selection import AppGlobs, AppName, exact_name
 from flyteapps_control.v1.control_pb2 import AppSelector, Fault, Load
 from flyteapps_fake.control.call_log import LoadChange, Record
+from flyteapps_fake.core.dialect import Scale
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import short_name
 from flyteapps_fake.core.parts.base import PlaneParts
 from flyteapps_fake.core.time.causes import Cause
+from flyteapps_fake.core.time.usage import UsedApp, amount_of, steps_since
 
 OF_LOAD = Cause(other="a declared load")
+MAX_USED_APPS = 100
+"""Apps in one answer about their use."""
 OF_RESET = Cause(other="a reset by the control API")
 
 
@@ -41,8 +45,10 @@ class DrivenPlane(PlaneParts):
         """Declare the load of apps; return how many of them there are. Raises ValueError for too many loads."""
         with self._lock:
             self._timeline.run_due()
+            found = self._loads_of([load.app])
             self._dialect.loads.set(load)
-            return self._load_changed(load.app)
+            self._load_changed(found)
+            return len(found)
 
     def list_loads(self) -> list[Load]:
         """Return the declared loads, in the order in which they were declared."""
@@ -53,17 +59,46 @@ class DrivenPlane(PlaneParts):
         """Remove the load with this selector, or all of them; return them."""
         with self._lock:
             self._timeline.run_due()
+            found = self._loads_of([each.app for each in self._dialect.loads.list()] if app is None else [app])
             removed = self._dialect.loads.clear(app)
-            self._load_changed(*(load.app for load in removed))
+            if removed:
+                self._load_changed(found)
             return removed
 
-    def _load_changed(self, *apps: AppSelector) -> int:
-        globs = [AppGlobs(each) for each in apps]
+    def _loads_of(self, selectors: Iterable[AppSelector]) -> dict[AppName, Load | None]:
+        """Return the declared loads of the selected apps."""
+        globs = [AppGlobs(each) for each in selectors]
         found = [name for name, _ in self._dialect.apps() if any(each.matches(name) for each in globs)]
+        return {name: self._dialect.loads.of(name) for name in found}
+
+    def _load_changed(self, before: Mapping[AppName, Load | None]) -> None:
+        """Let these apps follow their loads, which were others before."""
         with self._timeline.causes.during(OF_LOAD):
-            for name in found:
+            for name, load in before.items():
+                self._timeline.usage.loaded(name, load, self._dialect.loads.of(name))
                 self._dialect.load_changed(name)
-        return len(found)
+
+    def used_apps(self, app: AppSelector) -> tuple[list[UsedApp], int]:
+        """Return what the selected apps use, of the first ones in order alone; and how many are selected."""
+        globs, exact = AppGlobs(app), exact_name(app)
+        with self._lock:
+            self._timeline.run_due()
+            names = [exact] if exact is not None else [name for name, _ in self._dialect.apps() if globs.matches(name)]
+            scales = [(name, scale) for name in names if (scale := self._dialect.scale_of(name)) is not None]
+            found = [self._used(name, scale) for name, scale in scales[:MAX_USED_APPS]]
+        return found, len(scales)
+
+    def _used(self, name: AppName, scale: Scale) -> UsedApp:
+        usage = self._timeline.usage.of(name)
+        since = max(usage.since, scale.created)
+        load = self._dialect.loads.of(name)
+        return UsedApp(
+            name,
+            since,
+            steps_since(usage.replicas or [(since, scale.replicas)], since),
+            steps_since(usage.loads or ([] if load is None else [(since, amount_of(load))]), since),
+            [*usage.requests],
+        )
 
     def count_faults(self) -> int:
         """Return how many rules for faults there are."""

@@ -215,6 +215,7 @@ class Keeping:
         elif loaded:
             passed = max(0, self._wall() - then.wall) if passes else 0
             timeline.clock.set(then.now + round(passed * timeline.speed))
+        timeline.usage.restart()
 
     # ---- what follows
 

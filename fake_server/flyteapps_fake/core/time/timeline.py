@@ -20,6 +20,7 @@ from flyteapps_fake.core.time.clock import EPOCH, MILLISECOND, Clock, RealtimeCl
 from flyteapps_fake.core.time.holds import Holds
 from flyteapps_fake.core.time.standstill import Standstill
 from flyteapps_fake.core.time.timers import PendingTimer, Timer, TimerQueue
+from flyteapps_fake.core.time.usage import UsageBook
 
 _REALTIME_FLOOR = 300 * MILLISECOND
 """Real time between an acknowledged write and the terminal state, at least, whatever the speed."""
@@ -75,6 +76,8 @@ class Timeline:
         self._handlers: dict[str, _Handler] = {}
         self._realtime = RealtimeClock(speed, real, start) if mode == "realtime" else None
         self.clock: Clock = self._realtime or VirtualClock(EPOCH if start is None else start)
+        self.usage = UsageBook(self.clock)
+        """The use of apps over time."""
         self.auto: AutoClock | None = None
         """The gates of the `auto` clock; None for the others."""
         self.holds: Holds | None = None

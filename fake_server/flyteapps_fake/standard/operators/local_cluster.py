@@ -231,5 +231,10 @@ class LocalCluster:
         for stream in tuple(self._state.events.of(app_scope(key))):
             stream.stir()
 
+    def requested(self, key: AppKey, requests: int) -> None:
+        """Record requests that the ingress has had for an app."""
+        if self._state.store.get(key) is not None:
+            self._state.timeline.usage.requested(key.named(), requests)
+
     def _life(self, record: AppRecord) -> Life:
         return Life(record.incarnation, record.revision, self._restored.get(record.key, 0))
