@@ -20,6 +20,8 @@ from flyteapps_contract.reports.summary import summarize
 
 SDK = "Flyte SDK 2.12"
 
+FINE = (Verdict.HOLDS, Verdict.NOT_OFFERED)
+
 HEAD = """\
 # Clients
 
@@ -48,15 +50,14 @@ def page() -> str:
         cells = " | ".join(f"{line.verdict.value}, {line.share()}" for line in judged)
         lines.append(f"| {guarantee.id} | {guarantee.text} | {cells} |")
     for client, outcomes in found.items():
-        if any(each.verdict is not Verdict.HOLDS for each in outcomes):
+        if any(each.verdict not in FINE for each in outcomes):
             lines += ["", f"## What {client} breaks", ""]
             lines += [line for guarantee in CLIENT_GUARANTEES for line in _failures(client, guarantee.id, outcomes)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _failures(client: str, guarantee: str, outcomes: list[Outcome]) -> list[str]:
-    fine = (Verdict.HOLDS, Verdict.NOT_OFFERED)
-    failed = [each for each in outcomes if guarantee in each.guarantees and each.verdict not in fine]
+    failed = [each for each in outcomes if guarantee in each.guarantees and each.verdict not in FINE]
     if not failed:
         return []
     why = f": {SDK_BREAKS[guarantee]}" if client == SDK and guarantee in SDK_BREAKS else ""

@@ -20,6 +20,8 @@ import flyteapps
 from flyteapps_contract.clients.adapter import Kind, TokenFunction, WaitFor, blocking
 from flyteapps_contract.outcomes import NotOffered
 
+TIMEOUT_SECONDS = 30.0
+"""Seconds of a call without a deadline of its own."""
 LONGEST = 20.0
 """Seconds of a wait without a deadline of its own: longer than a check, shorter than a test run."""
 
@@ -41,13 +43,24 @@ class Own:
     """flyteapps, awaiting."""
 
     deadlines = True
+    cancels = True
 
-    def __init__(self, endpoint: str, project: str, domain: str, auth: TokenFunction | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        project: str,
+        domain: str,
+        auth: TokenFunction | None = None,
+        timeout: float | None = TIMEOUT_SECONDS,
+    ) -> None:
         self._where = endpoint, project, domain
-        self.client = flyteapps.Client(endpoint, project=project, domain=domain, auth=auth)
+        self.client = flyteapps.Client(endpoint, project=project, domain=domain, auth=auth, timeout=timeout)
 
     def with_tokens(self, token: TokenFunction) -> Own:
         return type(self)(*self._where, token)
+
+    def with_timeout(self, seconds: float) -> Own:
+        return type(self)(*self._where, timeout=seconds)
 
     async def call(self, method: Any, *arguments: Any, **options: Any) -> Any:
         """Return how a method of the client is called."""
@@ -59,6 +72,10 @@ class Own:
 
     async def get(self, name: str) -> OwnHandle:
         return OwnHandle(self, await self.call(self.client.apps.get, name))
+
+    async def listall(self) -> AsyncGenerator[model.App]:
+        async for app in self.client.apps.listall.aio(limit=None):
+            yield app.pb2
 
     async def create(self, app: model.App) -> OwnHandle:
         return OwnHandle(self, await self.call(self.client.apps.create, app))
@@ -106,6 +123,12 @@ class OwnHandle:
 class OwnBlocking(Own):
     """flyteapps, blocking: each call in a thread."""
 
+    cancels = False
+
+    async def listall(self) -> AsyncGenerator[model.App]:
+        for app in await blocking(lambda: list(self.client.apps.listall(limit=None))):
+            yield app.pb2
+
     async def call(self, method: Any, *arguments: Any, **options: Any) -> Any:
         return await blocking(method, *arguments, **options)
 
@@ -133,6 +156,7 @@ class Sdk:
     """`flyte.remote.App`, unmodified. Its handles don't follow their own writes, and its waits have no deadline."""
 
     deadlines = False
+    cancels = True
     _initialised: ClassVar[dict[str, asyncio.Task[None]]] = {}
 
     def __init__(self, endpoint: str, project: str, domain: str) -> None:
@@ -160,6 +184,10 @@ class Sdk:
 
     async def get(self, name: str) -> SdkHandle:
         return SdkHandle(await (await self._remote()).get.aio(name, **self._scope()))
+
+    async def listall(self) -> AsyncGenerator[model.App]:
+        async for app in (await self._remote()).listall.aio(limit=10_000):
+            yield app.pb2
 
     async def create(self, app: model.App) -> SdkHandle:
         return SdkHandle(await (await self._remote()).create.aio(app))

@@ -17,6 +17,8 @@ from connectrpc.errors import ConnectError
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_service_connect import AppServiceClient
+from flyteidl2.common import list_pb2
+from flyteidl2.common.identifier_pb2 import ProjectIdentifier
 
 from flyteapps_contract.clients.adapter import Kind, TokenFunction, WaitFor
 from flyteapps_contract.clients.scripted.apps import status_of
@@ -50,7 +52,10 @@ class ReferenceClient:
     """The client; a subclass that breaks a guarantee overrides one method."""
 
     deadlines = True
+    cancels = True
     attempts = 4
+    limit = 3
+    timeout: float | None = None
     handle: type[Handle]
     credentials: type[Credentials] = Credentials
     pause = 0.01
@@ -64,6 +69,11 @@ class ReferenceClient:
     def with_tokens(self, token: TokenFunction) -> ReferenceClient:
         client = type(self)(self._endpoint, self._project, self._domain)
         client.stub = AppServiceClient(self._endpoint, interceptors=[self.credentials(token)])
+        return client
+
+    def with_timeout(self, seconds: float) -> ReferenceClient:
+        client = type(self)(self._endpoint, self._project, self._domain)
+        client.timeout = seconds
         return client
 
     def id(self, name: str) -> model.Identifier:
@@ -84,13 +94,16 @@ class ReferenceClient:
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> tuple[T | ConnectError, bool]:
         """Return the answer or the refusal, and whether an earlier attempt may have been applied."""
-        for number in range(1, self.attempts + 1):
-            try:
-                return await attempt(), number > 1
-            except ConnectError as error:
-                if not self.retries(error) or number == self.attempts:
-                    return error, number > 1
-            await asyncio.sleep(self.pause)
+        async with asyncio.timeout(self.timeout):
+            for number in range(1, self.attempts + 1):
+                try:
+                    return await attempt(), number > 1
+                except ConnectError as error:
+                    if error.code == Code.CANCELED:  # as the stub says that this task was cancelled
+                        raise asyncio.CancelledError from error
+                    if not self.retries(error) or number == self.attempts:
+                        return error, number > 1
+                await asyncio.sleep(self.pause)
         raise AssertionError("the last attempt returns")
 
     async def read(self, name: str) -> model.App:
@@ -100,6 +113,21 @@ class ReferenceClient:
     async def get(self, name: str) -> Handle:
         app = await self.read(name)
         return self.handle(self, app, Since(app.metadata.revision))
+
+    async def listall(self) -> AsyncGenerator[model.App]:
+        token = ""
+        while True:
+            page = await self.page(token)
+            for app in page.apps:
+                yield app
+            if not (token := page.token):
+                return
+
+    async def page(self, token: str) -> rpc.ListResponse:
+        scope = ProjectIdentifier(name=self._project, domain=self._domain)
+        query = list_pb2.ListRequest(limit=self.limit, token=token)
+        answer, _ = await self.call(lambda: self.stub.list(rpc.ListRequest(project=scope, request=query)))
+        return _or_raise(answer)
 
     async def create(self, app: model.App) -> Handle:
         answer, _ = await self.call(lambda: self.stub.create(rpc.CreateRequest(app=app)))
@@ -207,11 +235,13 @@ class ReferenceClient:
         left = deadline - time.monotonic()
         if left <= 0:
             raise WaitError(Kind.TIMEOUT, name)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(left, self.silence)):
                 return await messages.get()
-        except TimeoutError:
-            return await self.after_silence(name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
+                return await self.after_silence(name)
+        raise WaitError(Kind.TIMEOUT, name)
 
     async def after_silence(self, name: str) -> model.App | None:
         """Return the app as it is now: a stream does not report an app that is gone. None where there is no answer."""

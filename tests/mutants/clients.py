@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from connectrpc.code import Code
@@ -21,17 +21,10 @@ from flyteapps_contract.clients.adapter import WaitFor
 from flyteapps_contract.clients.scripted.apps import status_of
 from flyteapps_contract.session import ACTIVE, FAILED, STOP, copy
 
-MUTANTS: list[tuple[str, type[ReferenceClient]]] = []
+from . import client_calls as client_calls  # whose clients are in the table, too
+from .client_planting import MUTANTS, mutant
 
-
-def mutant(*guarantees: str) -> Callable[[type[ReferenceClient]], type[ReferenceClient]]:
-    """Register a wrong client under the client guarantees that it breaks."""
-
-    def register(kind: type[ReferenceClient]) -> type[ReferenceClient]:
-        MUTANTS.extend((guarantee, kind) for guarantee in guarantees)
-        return kind
-
-    return register
+__all__ = ["MUTANTS"]
 
 
 class NeverReads(ReferenceClient):

@@ -77,6 +77,22 @@ CLIENT_GUARANTEES: tuple[Guarantee, ...] = (
         ("sdk", "chosen"),
     ),
     Guarantee("CL-26", "No error shows a credential.", ("chosen",)),
+    Guarantee(
+        "CL-27",
+        "A list shows each app once, in the plane's order, whatever fails between its pages; one that can't go on is "
+        "an error, and no shorter list.",
+        ("sdk", "chosen"),
+    ),
+    Guarantee(
+        "CL-28",
+        "A deadline is one for the whole call: its attempts, the pauses between them and streams that drop share it.",
+        ("chosen",),
+    ),
+    Guarantee(
+        "CL-29",
+        "A call that is cancelled ends so at once, and leaves nothing that goes on: no stream and no attempt.",
+        ("chosen",),
+    ),
 )
 
 CLIENT_GUARANTEE_BY_ID = {each.id: each for each in CLIENT_GUARANTEES}

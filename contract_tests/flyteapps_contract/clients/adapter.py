@@ -66,8 +66,10 @@ class HandleUnderTest(Protocol):
 class ClientUnderTest(Protocol):
     """A client of one project and domain. `deadlines`: whether its waits take `seconds`.
 
-    An adapter may have a method `with_tokens(token)` besides: it returns a client of the same plane that gets bearer
-    tokens from the function `token`. Without one, what is about credentials is not offered.
+    An adapter may have more; what is about it is not offered without: a method `with_tokens(token)` that returns a
+    client of the same plane that gets bearer tokens from the function `token`; `with_timeout(seconds)`, one whose
+    calls take so long at most, with all their attempts; `listall()`, which iterates over the project's apps; and
+    `cancels`, true where a call ends once the task that awaits it is cancelled.
     """
 
     deadlines: bool

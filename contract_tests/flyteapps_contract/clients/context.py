@@ -84,6 +84,22 @@ class ClientContext:
         self._clients.append(client)
         return client
 
+    def with_timeout(self, seconds: float) -> ClientUnderTest:
+        """Return another client of the same plane, each of whose calls takes so long at most. Raises NotOffered."""
+        make = getattr(self.client, "with_timeout", None)
+        if make is None:
+            raise NotOffered("its adapter makes no client whose calls have a deadline (`with_timeout`)")
+        client = make(seconds)
+        self._clients.append(client)
+        return client
+
+    async def names(self) -> list[str]:
+        """Return the names that the client lists. Raises NotOffered."""
+        listall = getattr(self.client, "listall", None)
+        if listall is None:
+            raise NotOffered("its adapter lists no apps (`listall`)")
+        return [app.metadata.id.name async for app in listall()]
+
     # ---- time
 
     @property
@@ -110,6 +126,23 @@ class ClientContext:
         seen = self.begin(reached)
         await asyncio.wait((seen,), timeout=self.left)
         expect(seen.done(), text)
+
+    async def cancelled(self, task: asyncio.Future[Any], what: str) -> None:
+        """Cancel a call of the client, and return once it has ended so. Else Broken."""
+        if task.done():
+            self._expect_going(task, what)
+        task.cancel()
+        await asyncio.wait((task,), timeout=self.left)
+        if not task.done():
+            raise Broken(f"{what}: cancelled, it goes on")
+        expect(task.cancelled(), f"{what}: cancelled, it ended as if it had not been")
+
+    def _expect_going(self, task: asyncio.Future[Any], what: str) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            raise Unjudged(f"{what}: it ended before it was cancelled")
+        if isinstance(error, NotOffered):
+            raise error
+        raise Unjudged(f"{what}: before it was cancelled it raised {self._describe(error)}")
 
     # ---- outcomes
 

@@ -1,7 +1,8 @@
 """The apps of a scripted plane: what is stored, and the rules of its writes (CR-1 to CR-3, UP-1 to UP-5, DE-1, DE-2).
 
 Two of its habits can be wrong on purpose: `lags`, an update leaves the old conditions standing until a report comes,
-and `counts`, off on a plane without revisions, which shows one condition at a time.
+and `counts`, off on a plane without revisions, which shows one condition at a time. `page_size` bounds its pages,
+whatever a client asks for.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Apps:
     def __init__(self, received: Callable[[str, rpc.WatchResponse], None]) -> None:
         self.lags = False
         self.counts = True
+        self.page_size = 100
         self._apps: dict[str, model.App] = {}
         self._heard = received
         self._ticks = 0
@@ -39,6 +41,16 @@ class Apps:
     def named(self, name: str) -> list[model.App]:
         """Return the app of that name, as far as there is one; with "" all of them."""
         return [copy(app) for each, app in self._apps.items() if name in ("", each)]
+
+    def page(self, limit: int, token: str) -> tuple[list[model.App], str]:
+        """Return a page by creation, and the token of the next, "" after the last. Raises Refused."""
+        names = list(self._apps)
+        if token and token not in names:
+            raise Refused("INVALID_ARGUMENT", f"request.token: no page gave {token!r}")
+        first = names.index(token) + 1 if token else 0
+        end = first + min(limit or self.page_size, self.page_size)
+        shown = names[first:end]
+        return [copy(self._apps[name]) for name in shown], shown[-1] if end < len(names) else ""
 
     def require(self, name: str) -> model.App:
         """Return the same. Raises Refused with NOT_FOUND."""

@@ -170,6 +170,9 @@ class ScriptedPlane:
             case rpc.DeleteRequest():
                 self.apps.delete(request.app_id.name)
                 return rpc.DeleteResponse()
+            case rpc.ListRequest():
+                apps, token = self.apps.page(request.request.limit, request.request.token)
+                return rpc.ListResponse(apps=apps, token=token)
             case _:
                 raise Refused("UNIMPLEMENTED", "the scripted plane has no such method")
 
