@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.checks.support.registry import Check
@@ -17,17 +16,20 @@ from flyteapps_contract.outcomes import (
     Verdict,
     describe_failure,
 )
-from flyteapps_contract.session import Run, Session
+from flyteapps_contract.run import Run
+from flyteapps_contract.session import Session
 from flyteapps_contract.targets.target import Capabilities, Target
 
 
 def judge(target: Target, check: Check, run: Run) -> Outcome:
-    """Return one check's outcome on a plane of the target. Only what stops a whole run (Ctrl-C) is raised."""
+    """Return one check's outcome on a plane of the target. Only what stops a whole run is raised: Ctrl-C, RunEnded."""
     started = time.monotonic()
     reason = missing_capabilities(target.capabilities, check)
     verdict = Verdict.NOT_OFFERED
     if not reason:
         verdict, reason = _attempt(target, check, run)
+        if verdict is not Verdict.HOLDS:
+            run.ending.require_time()  # what ended with the run was not the plane's doing
     return Outcome(check.name, check.guarantees, verdict, reason, time.monotonic() - started)
 
 
@@ -36,15 +38,6 @@ def missing_capabilities(capabilities: Capabilities, check: Check) -> str:
     if check.dialect not in (STANDARD, capabilities.dialect):
         return f"of the dialect {check.dialect}, and the target is judged by {capabilities.dialect}"
     return "; ".join(reason for need in check.needs if (reason := capabilities.missing(need)))
-
-
-def judge_all(target: Target, checks: Iterable[Check], run: Run, until: float = float("inf")) -> Iterator[Outcome]:
-    """Return the outcomes, as they come. Checks that would start after the monotonic time `until` are not judged."""
-    for check in checks:
-        if time.monotonic() > until:
-            yield Outcome(check.name, check.guarantees, Verdict.UNJUDGED, "the time of this run was over")
-        else:
-            yield judge(target, check, run)
 
 
 def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,6 +21,8 @@ from flyteapps_contract import streams
 from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded, Unjudged
+from flyteapps_contract.run import Limits as Limits
+from flyteapps_contract.run import Run
 from flyteapps_contract.streams import Leases, LogTail, OpenStream, Watcher, WatchEvent
 from flyteapps_contract.targets.target import CALL_SECONDS, Capabilities, Plane, Throttle
 from flyteapps_contract.waiting import watched
@@ -38,7 +39,8 @@ ATTEMPTS = 5
 """The number of attempts of a write that meets one of the cluster's each time."""
 MOMENT = 0.01
 """Virtual seconds after which a write of the cluster's is over."""
-UNANSWERED_SECONDS = 0.5  # in which an interrupted Create may be carried out yet
+UNANSWERED_SECONDS = 0.5
+"""Real seconds in which an interrupted Create may be carried out yet."""
 STEP = 1.0
 """Virtual seconds that a movable clock is advanced while a check waits."""
 
@@ -60,35 +62,6 @@ M = TypeVar("M", bound=Message)
 O = TypeVar("O", bound=OpenStream)  # noqa: E741  # any kind of open stream
 
 
-@dataclass(slots=True, kw_only=True)
-class Limits:
-    """The limits of a run on a plane that isn't ours: apps at once, calls a second (0: no limit)."""
-
-    apps: int = 0
-    calls_per_second: float = 0.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """The common state of the sessions of one run: prefix of names, place of apps, limits, apps left behind."""
-
-    prefix: str
-    org: str = ""
-    project: str = ""
-    domain: str = "development"
-    limits: Limits = field(default_factory=Limits)
-    count: int = 0
-    left: dict[str, model.Identifier] = field(default_factory=dict[str, model.Identifier])
-    """Apps that could not be cleaned up, by the text of their id."""
-    pools: bool | None = None
-    """Whether a pool of an unused name is served by no cluster; None: not known yet."""
-
-    def number(self) -> int:
-        """Return a number that the run has not used."""
-        self.count += 1
-        return self.count
-
-
 class Session:
     """One check's conversation with a plane."""
 
@@ -100,9 +73,9 @@ class Session:
         self.domain = run.domain
         self._throttle = Throttle(run.limits.calls_per_second)
         self._created: dict[str, model.Identifier] = {}
-        self._unanswered = ""  # the app of a Create whose answer hasn't come
         self._streams: list[OpenStream] = []
         self._marker: model.App | None = None
+        run.unfinished[id(self)] = (plane.link, self._created)
 
     # ---- requests
 
@@ -148,14 +121,12 @@ class Session:
             limit = self.run.limits.apps
             if limit and len(self._created) >= limit:
                 raise NotOffered(f"needs more than the {limit} apps that this run may have at once")
-            self._unanswered = _whole(request.app.metadata.id)
-            self._created[self._unanswered] = request.app.metadata.id
-        try:
+            key = _whole(request.app.metadata.id)
+            self._created[key] = request.app.metadata.id
+            with self._unanswered_while(key):
+                answer = self._answer(method, request, response, seconds)
+        else:
             answer = self._answer(method, request, response, seconds)
-        except Refused:
-            self._unanswered = ""
-            raise
-        self._unanswered = ""
         if not isinstance(answer, response):
             raise Broken(f"{method} answered with {type(answer).__name__}")
         if isinstance(request, rpc.DeleteRequest):
@@ -167,14 +138,27 @@ class Session:
         words = DIALECTS[self.capabilities.dialect].conflict
         for attempt in range(ATTEMPTS):
             self._throttle.wait()
+            self.run.ending.require_time()
             try:
                 return self.plane.link.unary(SERVICE, method, request, response, seconds)
             except Refused as error:
+                self.run.ending.require_time()  # a call that was ended has no answer
                 if not words or words not in error.message or attempt == ATTEMPTS - 1:
                     raise
             if self.capabilities.clock:
                 self.advance(MOMENT)
         raise AssertionError("the last attempt was answered")
+
+    @contextlib.contextmanager
+    def _unanswered_while(self, key: str) -> Generator[None]:
+        """Record a Create as unanswered until it is answered, or refused."""
+        self.run.unanswered.add(key)
+        try:
+            yield
+        except Refused:
+            self.run.unanswered.discard(key)
+            raise
+        self.run.unanswered.discard(key)
 
     def may_have(self, app_id: model.Identifier) -> None:
         """Register the app for the clean-up at the end, whatever created and deleted it."""
@@ -214,12 +198,14 @@ class Session:
         """Return an open Watch, closed at the end of the check; without a target, of this session's project."""
         request = rpc.WatchRequest(**(target or {"project": self.scope()}))
         self._throttle.wait()
+        self.run.ending.require_time()
         return self._opened(Watcher(self.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse)))
 
     def lease(self, cluster: str) -> Leases:
         """Return an open Lease stream of that cluster, closed at the end of the check."""
         request = rpc.LeaseRequest(id=self.cluster(cluster))
         self._throttle.wait()
+        self.run.ending.require_time()
         return self._opened(Leases(self.plane.link.stream(SERVICE, "Lease", request, rpc.LeaseResponse)))
 
     def update_status(self, app: model.App) -> model.App:
@@ -234,12 +220,14 @@ class Session:
     def logs(self, request: logs_rpc.TailLogsRequest) -> LogTail:
         """Return an open TailLogs stream, closed at the end of the check."""
         self._throttle.wait()
+        self.run.ending.require_time()
         return self._opened(
             LogTail(self.plane.link.stream(LOGS_SERVICE, "TailLogs", request, logs_rpc.TailLogsResponse))
         )
 
     def _opened(self, stream: O) -> O:
         self._streams.append(stream)
+        stream.ending = self.run.ending
         return stream
 
     def advance(self, seconds: float) -> None:
@@ -409,14 +397,16 @@ class Session:
         try:
             if not self.capabilities.fresh:
                 self._clean_up()
-                self.run.left.update(self._created)
         finally:
+            if not self.capabilities.fresh:
+                self.run.left.update(self._created)
+            self.run.unfinished.pop(id(self), None)
             self.plane.close()
 
     def _clean_up(self) -> None:
         for key, app_id in reversed(list(self._created.items())):
             try:
-                if key == self._unanswered:
+                if key in self.run.unanswered:
                     time.sleep(UNANSWERED_SECONDS)
                 remove(self, app_id)
             except Refused as error:

@@ -15,6 +15,7 @@ from flyteidl2.logs.dataplane import payload_pb2 as logs
 from google.protobuf.message import Message
 
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, StreamEnded
+from flyteapps_contract.run import Ending
 from flyteapps_contract.targets.target import QueueStream
 
 PATIENCE = 20.0
@@ -42,6 +43,7 @@ class OpenStream:
 
     def __init__(self, queue_stream: QueueStream) -> None:
         self._queue_stream = queue_stream
+        self.ending = Ending()
 
     def pause(self) -> None:
         """Leave on the wire what comes from now on, save one message."""
@@ -69,8 +71,13 @@ class _Reading(OpenStream, Generic[T]):
 
     def poll(self, seconds: float = 0.0) -> T | None:
         """Return the next one, None where none came in time. Raises Refused or StreamEnded at the stream's end."""
-        message = self._queue_stream.next(seconds)
+        try:
+            message = self._queue_stream.next(self.ending.at_most(seconds))
+        except (Refused, StreamEnded):
+            self.ending.require_time()  # ended by this side, together with the run
+            raise
         if message is None:
+            self.ending.require_time()
             return None
         thing = self._read(message)
         self.seen.append(thing)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 import os
 import secrets
 import signal
@@ -10,8 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,19 +24,20 @@ from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
 from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.cli import replay
 from flyteapps_contract.cli.credentials import token_for
+from flyteapps_contract.cli.work import Work, clean_up
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.search import Exploration, explore
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
-from flyteapps_contract.profiles import DIRECTED, PROFILES, Budget, Profile
+from flyteapps_contract.profiles import DIRECTED, PROFILES, Profile
 from flyteapps_contract.reports import machine, page, terminal
 from flyteapps_contract.reports.summary import Summary, summarize
+from flyteapps_contract.run import INTERRUPTED, Ending, Limits, Run, RunEnded
 from flyteapps_contract.runner import judge, missing_capabilities
-from flyteapps_contract.session import Limits, Run
 from flyteapps_contract.targets.detecting import describe_signs, signs
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
-from flyteapps_contract.targets.probing import clean, probe, require_no_faults, require_unused
-from flyteapps_contract.targets.target import Target
+from flyteapps_contract.targets.probing import CONTROL_SECONDS, clean, probe, require_no_faults, require_unused
+from flyteapps_contract.targets.target import CALL_SECONDS, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol
 from flyteapps_contract.verification import checks_of, fresh_prefix
 
@@ -113,7 +115,7 @@ Examples:
     "--max-seconds",
     type=click.FloatRange(0),
     default=0.0,
-    help="Seconds after which no check starts.  [default: no limit]",
+    help="Seconds after which the run ends.  [default: no limit]",
 )
 @click.option(
     "--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JUnit XML to this file."
@@ -172,6 +174,8 @@ def verify(
     The plane may be in use: the run touches its own apps alone, whose names begin with its prefix, and removes them at
     the end. Exit status: 0 if all that was judged holds, 1 if something is broken, 2 if the plane can't be judged.
     """
+    begun: float = click.get_current_context().obj or time.monotonic()
+    ending = Ending(begun + max_seconds) if max_seconds else Ending()
     saved = replay.load(replay_path) if replay_path is not None else None
     wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
     deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
@@ -215,26 +219,30 @@ def verify(
         if not path.absolute().parent.is_dir():
             raise CannotJudge(f"the report {path} can't be written: there is no directory {path.absolute().parent}")
     try:
-        probe(target)
+        probe(target, ending.at_most(CALL_SECONDS))
     except CannotJudge:  # by a fault of List?
-        require_no_faults(target)
+        require_no_faults(target, ending.at_most(CONTROL_SECONDS))
         raise
-    require_no_faults(target)
+    require_no_faults(target, ending.at_most(CONTROL_SECONDS))
     if prefix:
         require_unused(target, run)
     console = Console()
     if saved is not None:
         raise click.exceptions.Exit(replay.run_again(target, run, saved, console))
-    summary = run_checks(
-        target,
-        guarantees,
-        run,
-        console,
-        until=time.monotonic() + max_seconds if max_seconds else None,
-        profile=tried,
-        seed=secrets.randbelow(SEEDS) if seed is None else seed,
-        deviations=deviations,
-    )
+    try:
+        summary = run_checks(
+            target,
+            guarantees,
+            run,
+            console,
+            until=ending.until,
+            profile=tried,
+            seed=secrets.randbelow(SEEDS) if seed is None else seed,
+            deviations=deviations,
+        )
+    except KeyboardInterrupt:  # the second one
+        hint = f"what it may have left is removed by: flyteapps verify ... --clean {run.prefix}"
+        raise CannotJudge(f"{INTERRUPTED}; {hint}") from None
     terminal.show(console, summary)
     failed = False
     for path, text in reports:
@@ -258,49 +266,62 @@ def run_checks(
     run: Run,
     console: Console,
     *,
-    until: float | None = None,
+    until: float = math.inf,
     profile: Profile = PROFILES["quick"],
     seed: int = 0,
     deviations: Deviations | None = None,
 ) -> Summary:
-    """Judge the guarantees; ends early, and says so, where the plane dies or Ctrl-C comes."""
+    """Judge the guarantees; ends early, and says so, where the plane dies, Ctrl-C comes, or the time `until` does."""
     started = time.monotonic()
+    run.ending.until = until
     known = deviations or of_dialect(target.dialect)
     outcomes: list[Outcome] = []
     checks = _checks(guarantees, known)
     explorations = _explorations(guarantees, profile)
     trouble = ""
+
+    def carry_out(step: Check | Exploration) -> Iterator[Outcome]:
+        if isinstance(step, Check):
+            yield judge(target, step, run)
+            return
+        budget = profile.within(step.name, min(started + profile.seconds, run.ending.until) - time.monotonic())
+        broken = {id_ for each in outcomes if each.verdict is Verdict.BROKEN for id_ in each.guarantees}
+        wanted = [each.id for each in guarantees]
+        yield from explore(step, target, run, budget, seed, only=wanted, broken=broken | known.guarantees)
+
+    def judged(step: Check | Exploration) -> Iterator[Outcome]:
+        for outcome in carry_out(step):
+            doubtful = outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED) and not run.ending.is_over
+            yield _still_there(target, outcome) if doubtful else outcome
+
+    work: Work | None = None
     try:
         with terminal.live(console, len(checks) + len(explorations)) as bar:
             for step in (*checks, *explorations):
                 if _signalled.is_set():
                     raise KeyboardInterrupt
-                if until is not None and time.monotonic() > until:
-                    trouble = "the time of --max-seconds was over before all checks had run"
-                    break
+                if run.ending.is_over:
+                    raise RunEnded
                 bar.begin(step.name)
-                if isinstance(step, Check):
-                    found = [judge(target, step, run)]
-                else:
-                    budget = _within(profile.within(step.name, started + profile.seconds - time.monotonic()), until)
-                    broken = {id_ for each in outcomes if each.verdict is Verdict.BROKEN for id_ in each.guarantees}
-                    wanted = [each.id for each in guarantees]
-                    found = explore(step, target, run, budget, seed, only=wanted, broken=broken | known.guarantees)
-                for outcome in found:
-                    if outcome.verdict in (Verdict.BROKEN, Verdict.UNJUDGED):
-                        outcome, trouble = _still_there(target, outcome)
+                work = Work(run, functools.partial(judged, step), _signalled.is_set)
+                for outcome in work.outcomes():
                     outcomes.append(outcome)
                     bar.say(outcome)
-                    if trouble:
-                        break
                 bar.done()
-                if trouble:
-                    break
+    except _Gone as gone:
+        outcomes.append(gone.outcome)
+        trouble = gone.outcome.reason
+    except RunEnded:
+        trouble = "the time of --max-seconds was over before all had run"
     except KeyboardInterrupt:
-        trouble = "interrupted"
+        trouble = INTERRUPTED
+        run.end(INTERRUPTED)
+        outcomes += work.rest() if work is not None else ()
+    if run.ending.is_over:
+        clean_up(target, run)
     for step in (*checks, *explorations) if trouble else ():
-        judged = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
-        if missed := tuple(id_ for id_ in step.guarantees if id_ not in judged):
+        judged_ids = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
+        if missed := tuple(id_ for id_ in step.guarantees if id_ not in judged_ids):
             outcomes.append(Outcome(step.name, missed, Verdict.UNJUDGED, trouble))
     if run.left:
         left = ", ".join(sorted(run.left))
@@ -320,11 +341,6 @@ def run_checks(
 def _explorations(guarantees: Sequence[Guarantee], profile: Profile) -> list[Exploration]:
     wanted = {each.id for each in guarantees}
     return [each for name, each in EXPLORATIONS.items() if name in profile.budgets and wanted & set(each.guarantees)]
-
-
-def _within(budget: Budget, until: float | None) -> Budget:
-    """Return the budget, no longer than there is time."""
-    return budget if until is None else replace(budget, seconds=min(budget.seconds, until - time.monotonic()))
 
 
 def select(only: Sequence[str], dialect: str, deviations: Deviations) -> list[Guarantee]:
@@ -359,14 +375,22 @@ def _detect(target: Target, run: Run) -> int:
     return 0 if dialect else CANNOT_JUDGE
 
 
-def _still_there(target: Target, outcome: Outcome) -> tuple[Outcome, str]:
-    """Return the outcome, and "", where the plane still answers; else an outcome that is no verdict, and the reason."""
+class _Gone(Exception):  # noqa: N818  # what became of the plane
+    """A plane that answers no longer: what was judged last is no verdict."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+def _still_there(target: Target, outcome: Outcome) -> Outcome:
+    """Return the outcome where the plane still answers. Raises _Gone."""
     try:
         probe(target)
     except CannotJudge as gone:
         trouble = f"the plane was gone after {outcome.check}: {gone}"
-        return Outcome(outcome.check, outcome.guarantees, Verdict.UNJUDGED, trouble, outcome.seconds), trouble
-    return outcome, ""
+        raise _Gone(Outcome(outcome.check, outcome.guarantees, Verdict.UNJUDGED, trouble, outcome.seconds)) from gone
+    return outcome
 
 
 def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: Profile, known: Deviations) -> None:
@@ -413,15 +437,18 @@ def _prefix(text: str) -> str:
     return text
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with `argv` (by default the process's own); the exit status."""
+def main(argv: Sequence[str] | None = None, *, begun: float | None = None) -> int:
+    """Run the command with `argv` (by default the process's own); the exit status.
+
+    `begun`: the monotonic time from which --max-seconds counts, now by default.
+    """
     _signalled.clear()
     # a CI server ends a job by SIGTERM, and starts it with SIGINT ignored: both clean up what the run made
     for number in (signal.SIGINT, signal.SIGTERM):
         if threading.current_thread() is threading.main_thread():
             signal.signal(number, _on_signal)
     try:
-        status: object = verify.main(args=argv, prog_name="flyteapps verify", standalone_mode=False)
+        status: object = verify.main(args=argv, prog_name="flyteapps verify", standalone_mode=False, obj=begun)
     except CannotJudge as error:
         print(f"flyteapps verify: {error}", file=sys.stderr)
         return CANNOT_JUDGE
@@ -452,7 +479,7 @@ def command(argv: Sequence[str] | None = None) -> NoReturn:
     pyqwest's threads may still hold Python objects when the interpreter is taken down, and then abort the process: one
     run in fifteen that was refused a connection ended with status 134. Nothing is left to do here but to write.
     """
-    status = main(argv)
+    status = main(argv, begun=time.monotonic() - time.process_time())  # loading all this counts, too
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()

@@ -17,14 +17,15 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.search import SHRINK_SECONDS, Exploration, Finding, Patience, SearchOptions
+from flyteapps_contract.explorations.search import Exploration, Finding, Patience, SearchOptions
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
 from flyteapps_contract.model.racing import OK, Said, State, step
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
-from flyteapps_contract.session import NO_ANSWER, STOP, Run, Session
+from flyteapps_contract.run import Run, RunEnded
+from flyteapps_contract.session import NO_ANSWER, STOP, Session
 from flyteapps_contract.streams import PATIENCE, Watcher
 from flyteapps_contract.targets.target import CALL_SECONDS, Target
 
@@ -426,7 +427,9 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
         """Return the guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
         with Session(target.plane(), run) as session:
             race = Race(session, plan)
-            for violation in race.run():
+            violations = race.run()
+            options.ending.require_time()
+            for violation in violations:
                 guarantee = options.speaking(violation)
                 if not guarantee or (wanted and wanted not in violation.guarantees):
                     continue
@@ -448,15 +451,19 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
             if patience.is_over(trouble):
                 raise
             continue
+        except RunEnded:
+            if options.ending.interrupted:
+                raise
+            break
         patience.worked()
         if guarantee:
             draw = random.Random(options.seed)
-            until = time.monotonic() + SHRINK_SECONDS
+            until = options.shrink_until()
             for _ in range(ATTEMPTS):
                 less = _smaller(plan, draw)
                 if time.monotonic() > until:
                     break
-                with contextlib.suppress(*WITHOUT_VERDICT):
+                with contextlib.suppress(RunEnded, *WITHOUT_VERDICT):
                     if less.clients and attempt(less, guarantee):
                         plan = less
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, describe_failure
 from flyteapps_contract.profiles import Budget
-from flyteapps_contract.session import Run
+from flyteapps_contract.run import INTERRUPTED, Ending, Run, RunEnded
 from flyteapps_contract.targets.target import Target
 
 T = TypeVar("T")
@@ -21,15 +21,17 @@ T = TypeVar("T")
 IN_A_ROW = 3
 """Attempts that may end without a verdict, one after the other."""
 SHRINK_SECONDS = 120.0
-"""Real seconds in which what broke is made smaller."""
+"""Real seconds in which what broke is made smaller, where there is time for it."""
+MIN_SHRINK_SECONDS = 10.0
+"""The same, where the time of the exploration is over; never longer than the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
     """One search: so many tries, none begun after the monotonic time `until`; the same seed draws the same.
 
-    `judged`: the guarantees that count, all where it is empty. A violation of one of `explained`, too, is passed over:
-    that guarantee is known to be broken.
+    `ending`: the end of the whole run, which nothing outlasts. `judged`: the guarantees that count, all where it is
+    empty. A violation of one of `explained`, too, is passed over: that guarantee is known to be broken.
     """
 
     count: int
@@ -37,6 +39,12 @@ class SearchOptions:
     judged: frozenset[str] = frozenset()
     explained: frozenset[str] = frozenset()
     until: float = float("inf")
+    ending: Ending = field(default_factory=Ending)
+
+    def shrink_until(self) -> float:
+        """Return the monotonic time until which a violation that was just found may be made smaller."""
+        now = time.monotonic()
+        return min(now + SHRINK_SECONDS, max(self.until, now + MIN_SHRINK_SECONDS), self.ending.until)
 
     def speaking(self, violation: Violation) -> str:
         """Return the first guarantee that the violation is counted for, "" where it is passed over."""
@@ -105,7 +113,7 @@ class Kept(Protocol):
 def draw(
     options: SearchOptions, found: Finding, strategy: st.SearchStrategy[T], attempt: Callable[[T, Kept], None]
 ) -> None:
-    """Draw values and attempt each, up to the first violation, which Hypothesis shrinks.
+    """Draw values and attempt each, up to the first violation, which Hypothesis shrinks, or until time is over.
 
     `attempt(value, keep)` calls `keep` with a violation. One that doesn't count is passed over; while one is shrunk,
     only violations of its guarantee count, so that it stays the same one. An attempt that needs a missing capability
@@ -116,11 +124,12 @@ def draw(
 
     def keep(violation: Violation) -> None:
         nonlocal guarantee, shrink_until
+        options.ending.require_time()
         speaking = options.speaking(violation)
         if not speaking or (guarantee and guarantee not in violation.guarantees):
             raise _PassedOver
         if found.violation is None:
-            guarantee, shrink_until = speaking, time.monotonic() + SHRINK_SECONDS
+            guarantee, shrink_until = speaking, options.shrink_until()
         found.violation = violation
 
     @seed(options.seed)
@@ -135,8 +144,8 @@ def draw(
     )
     @given(strategy)
     def example(value: T) -> None:
-        if trouble or time.monotonic() > (options.until if found.violation is None else shrink_until):
-            return
+        if time.monotonic() > (options.until if found.violation is None else shrink_until):
+            raise _Over
         try:
             attempt(value, keep)
         except _PassedOver:
@@ -144,12 +153,18 @@ def draw(
         except WITHOUT_VERDICT as failure:
             if found.violation is None and patience.is_over(failure):
                 trouble.append(failure)
+                raise _Over from failure
             return
         patience.worked()
         found.tried += found.violation is None
 
     try:
         example()
+    except _Over:
+        pass
+    except RunEnded:
+        if found.violation is None and options.ending.interrupted:
+            raise
     except Exception:
         # a violation that was found is reported, whatever came while it was shrunk: also Hypothesis' Flaky, since the
         # smallest value need not show the violation each time, or time was over
@@ -159,6 +174,10 @@ def draw(
         raise trouble[0]
     if found.violation is None and not found.tried:
         patience.give_up()
+
+
+class _Over(BaseException):
+    """The end of drawing: Hypothesis raises at once what is no Exception, instead of drawing the rest."""
 
 
 class _PassedOver(Exception):  # noqa: N818  # no fault
@@ -181,17 +200,25 @@ def explore(
     explain is passed over; so is what those explain that were found on the way.
     """
     started = time.monotonic()
-    until = started + budget.seconds
+    until = min(started + budget.seconds, run.ending.until)
     judged = frozenset(exploration.guarantees) & frozenset(only or exploration.guarantees)
     explained, tried = frozenset(broken), 0
     trouble, verdict = "", Verdict.UNJUDGED
-    while judged - explained and tried < budget.count and time.monotonic() < until:
+    while judged - explained and tried < budget.count and time.monotonic() < until and not run.ending.reason:
         begun = time.monotonic()
         options = SearchOptions(
-            count=budget.count - tried, seed=seed_ + len(explained), judged=judged, explained=explained, until=until
+            count=budget.count - tried,
+            seed=seed_ + len(explained),
+            judged=judged,
+            explained=explained,
+            until=until,
+            ending=run.ending,
         )
         try:
             found = exploration.search(target, run, options)
+        except RunEnded as end:
+            trouble = str(end)
+            break
         except NotOffered as missing:
             trouble, verdict = str(missing), Verdict.NOT_OFFERED
             break
@@ -219,7 +246,9 @@ def explore(
         )
     rest = tuple(each for each in exploration.guarantees if each in judged - explained)
     seconds = time.monotonic() - started
-    if rest and not trouble and not tried:
+    if run.ending.interrupted:
+        trouble = INTERRUPTED
+    elif rest and not trouble and not tried:
         trouble = "no time was left for it"
     if rest and trouble:
         yield Outcome(exploration.name, rest, verdict, trouble, seconds)

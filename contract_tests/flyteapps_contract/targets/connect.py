@@ -52,6 +52,10 @@ class ConnectLink(Link):
         twin._headers = dict(headers)
         return twin
 
+    def interrupt(self) -> None:
+        """Cancel the calls and streams under way."""
+        self._loop.interrupt()
+
     def close(self) -> None:
         """End open streams, then the client's loop."""
         self._loop.close()

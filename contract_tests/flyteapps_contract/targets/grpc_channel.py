@@ -59,6 +59,10 @@ class GrpcLink(Link):
         twin._metadata = tuple(headers.items())
         return twin
 
+    def interrupt(self) -> None:
+        """Close the channel: calls and streams under way end as cancelled."""
+        self._channel.close()
+
     def close(self) -> None:
         """End open streams, then the channel."""
         self._readers.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -68,16 +69,24 @@ class LoopThread:
         tasks.append(asyncio.run_coroutine_threadsafe(forward(queue_stream), self._loop))
         return queue_stream
 
+    def interrupt(self) -> None:
+        """Cancel every task; a loop that is closed has none."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> list[asyncio.Task[Any]]:
+        tasks = [task for task in asyncio.all_tasks(self._loop) if task is not asyncio.current_task(self._loop)]
+        for task in tasks:
+            task.cancel()
+        return tasks
+
     def close(self) -> None:
         """Cancel every task, then ends the loop; a second call does nothing."""
         if self._loop.is_closed():
             return
 
         async def cancel_all() -> None:
-            others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.gather(*self._cancel_all(), return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(cancel_all(), self._loop).result(GRACE)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -34,13 +34,13 @@ _STRANGE = ("UNKNOWN", "INTERNAL")
 _NO_PLANE = "something answers, but not as a plane does"
 
 
-def probe(target: Target) -> None:
-    """Raise CannotJudge unless an apps plane answers."""
+def probe(target: Target, seconds: float = CALL_SECONDS) -> None:
+    """Raise CannotJudge unless an apps plane answers within so many seconds."""
     plane = target.plane()
     try:
         request = rpc.ListRequest(request=list_pb2.ListRequest(limit=1))
         _ask_all(request, plane, target.capabilities.org)
-        plane.link.unary(SERVICE, "List", request, rpc.ListResponse, CALL_SECONDS)
+        plane.link.unary(SERVICE, "List", request, rpc.ListResponse, seconds)
     except Refused as error:
         if error.code in (*_SAYS, *_STRANGE, "NOT_FOUND"):
             raise _no(target, error) from error
@@ -48,7 +48,7 @@ def probe(target: Target) -> None:
         plane.close()
 
 
-def require_no_faults(target: Target) -> None:
+def require_no_faults(target: Target, seconds: float = CONTROL_SECONDS) -> None:
     """Raise CannotJudge where the plane has rules for faults; one without a control API has none.
 
     What else keeps it from answering is for `probe` to say.
@@ -56,7 +56,7 @@ def require_no_faults(target: Target) -> None:
     plane = target.plane()
     try:
         found = plane.link.unary(
-            CONTROL, "ListFaults", control.ListFaultsRequest(), control.ListFaultsResponse, CONTROL_SECONDS
+            CONTROL, "ListFaults", control.ListFaultsRequest(), control.ListFaultsResponse, seconds
         )
     except Refused:
         return

@@ -166,6 +166,9 @@ class Link(ABC):
         """Return the same link with those headers instead of its own; the original one is closed for both."""
         raise NotOffered("calls with other credentials can't be made over this link")
 
+    def interrupt(self) -> None:  # noqa: B027  # a link whose calls don't wait has nothing to end
+        """End the calls and streams under way, from another thread; the link need not work afterwards."""
+
     @abstractmethod
     def close(self) -> None:
         """End what is open."""
