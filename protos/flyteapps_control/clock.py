@@ -13,6 +13,9 @@ from flyteapps_control.v1 import control_pb2 as pb
 MAX_TIMERS = 2_000
 """Timers of one request: a tenth of a second, so that no timeout of a request bounds a move of the clock."""
 
+MAX_LISTED = 1_000
+"""Timers, and waits, of one response."""
+
 Progress = Callable[[datetime.datetime, int], object]
 """A function that gets the time that a move has reached, and how many timers have fired in it."""
 
@@ -33,7 +36,7 @@ def move(api: Api, request: pb.AdvanceClockRequest, progress: Progress | None = 
 
 
 class Why(list[pb.Wait]):
-    """The waits of a plane, at most 1,000; as a text, a line each below what moves the clock.
+    """The waits of a plane, at most as many as were requested; as a text, a line each below what moves the clock.
 
     `clock`: what moves the clock, in a sentence. `total`: how many waits there are. `otherwise`: the states of selected
     apps for which nothing waits, or that there is no such app.
@@ -69,16 +72,16 @@ class Clock:
         """The plane's time."""
         return self._get().now.ToDatetime(datetime.UTC)
 
-    def pending(self) -> list[pb.Timer]:
-        """Return what is to happen, the earliest first, at most 1,000 timers."""
-        return list(self._get().timers)
+    def pending(self, *, limit: int = MAX_LISTED) -> list[pb.Timer]:
+        """Return what is to happen, the earliest first, at most `limit` timers (1,000). Raises ControlError."""
+        return list(self._get(limit).timers)
 
-    def why(self, *, app: str = "", project: str = "", domain: str = "") -> Why:
-        """Return what waits for those apps (globs): open streams, delayed calls, moving apps.
+    def why(self, *, app: str = "", project: str = "", domain: str = "", limit: int = MAX_LISTED) -> Why:
+        """Return what waits for those apps (globs): open streams, delayed calls, moving apps, at most `limit` (1,000).
 
         Print it to read it. Each wait has the timer that would end it, or the reason why there is none.
         """
-        request = pb.ExplainWaitsRequest(app=selected(app, project, domain))
+        request = pb.ExplainWaitsRequest(app=selected(app, project, domain), max_waits=limit)
         return Why(self._api.call("ExplainWaits", request, pb.ExplainWaitsResponse))
 
     def advance(self, duration: DurationLike, *, progress: Progress | None = None) -> datetime.datetime:
@@ -119,5 +122,5 @@ class Clock:
     def _advance(self, request: pb.AdvanceClockRequest, progress: Progress | None = None) -> datetime.datetime:
         return move(self._api, request, progress).now.ToDatetime(datetime.UTC)
 
-    def _get(self) -> pb.GetClockResponse:
-        return self._api.call("GetClock", pb.GetClockRequest(), pb.GetClockResponse)
+    def _get(self, max_timers: int = 0) -> pb.GetClockResponse:
+        return self._api.call("GetClock", pb.GetClockRequest(max_timers=max_timers), pb.GetClockResponse)

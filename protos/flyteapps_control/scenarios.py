@@ -58,9 +58,12 @@ class Scenarios:
         """Return the uses, in the order in which they were added, with how many starts have had each."""
         return [*self._list().uses]
 
-    def of(self, *, app: str = "", project: str = "", domain: str = "") -> list[pb.AppScenario]:
-        """Return the scenarios that those apps (globs) have since their last starts, each with the reason."""
-        request = pb.ListAppScenariosRequest(app=selected(app, project, domain))
+    def of(self, *, app: str = "", project: str = "", domain: str = "", limit: int = 0) -> list[pb.AppScenario]:
+        """Return the scenarios that those apps (globs) have since their last starts, each with the reason.
+
+        `limit`: those of the first so many apps, in order of their names; 0 for all.
+        """
+        request = pb.ListAppScenariosRequest(app=selected(app, project, domain), limit=limit)
         return [*self._api.call("ListAppScenarios", request, pb.ListAppScenariosResponse).scenarios]
 
     def remove(self, *which: str | pb.Scenario | pb.ScenarioUse) -> None:

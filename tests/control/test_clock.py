@@ -51,6 +51,31 @@ def test_time_advances_to_the_next_timer(plane: FakeControlPlane) -> None:
     assert [each.due.ToDatetime() for each in plane.clock.pending()][:1] != [due]
 
 
+def test_as_many_timers_are_listed_as_are_wanted(plane: FakeControlPlane) -> None:
+    """The earliest come first, and all are counted; a limit that can't be is refused."""
+    for name in ("one", "two", "three"):
+        plane.stub().create(create(name))
+    everything = plane.clock.pending()
+    assert len(everything) >= 4
+    for limit in (0, 1, 3, 1_000):
+        assert plane.clock.pending(limit=limit) == everything[:limit]
+    for limit in (-1, 1_001):
+        with pytest.raises(ControlError, match="max_timers"):
+            plane.clock.pending(limit=limit)
+
+
+def test_as_many_waits_are_explained_as_are_wanted(plane: FakeControlPlane) -> None:
+    """The others are counted, in the text, too; a limit that can't be is refused."""
+    plane.stub().create(create("other"))
+    everything = plane.clock.why()
+    one = plane.clock.why(limit=1)
+    assert (list(one), one.total) == (everything[:1], len(everything))
+    assert str(one).endswith(f"... and {len(everything) - 1} more")
+    assert list(plane.clock.why(limit=0)) == []
+    with pytest.raises(ControlError, match="max_waits"):
+        plane.clock.why(limit=1_001)
+
+
 def test_time_advances_until_an_app_has_a_status(plane: FakeControlPlane) -> None:
     """The clock stops at the timer that brought the status, and doesn't move where it is there already."""
     reached = plane.clock.advance_until(app="demo", status="ACTIVE")

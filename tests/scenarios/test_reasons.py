@@ -12,6 +12,7 @@ import pytest
 from control.calls import create, get
 from flyteidl2.app.app_definition_pb2 import Spec
 
+from flyteapps_control.api import ControlError
 from flyteapps_control.face import Control
 from flyteapps_control.remote import connect_control
 from flyteapps_control.v1.control_pb2 import AppSelector
@@ -42,11 +43,24 @@ def plane() -> Iterator[FakeControlPlane]:
         yield plane
 
 
-def of(control: Control, **apps: str) -> list[tuple[str, str, str, str]]:
+def of(control: Control, **apps: Any) -> list[tuple[str, str, str, str]]:
     """Return the scenarios of apps."""
     return [
         (each.app.rpartition("/")[2], each.scenario, each.reason, each.detail) for each in control.scenarios.of(**apps)
     ]
+
+
+def test_as_many_scenarios_are_listed_as_are_wanted(plane: FakeControlPlane, control: Control) -> None:
+    """The first in order of their names, of those that are selected; a limit that can't be is refused."""
+    for name in ("c", "a", "b", "other"):
+        start(plane, name)
+    everything = control.scenarios.of()
+    assert [list(control.scenarios.of(limit=limit)) for limit in (1, 3, 9)] == [
+        everything[:limit] for limit in (1, 3, 9)
+    ]
+    assert control.scenarios.of(app="o*", limit=1) == everything[3:]
+    with pytest.raises(ControlError, match="limit"):
+        control.scenarios.of(limit=-1)
 
 
 def test_the_reason_for_a_scenario_is_shown(plane: FakeControlPlane, control: Control) -> None:

@@ -21,7 +21,7 @@ DAY = 86_400 * 1_000_000_000
 """Nanoseconds."""
 STATUSES = tuple(short_name(value) for value in Status.DeploymentStatus.values() if value)
 MAX_LISTED = 1_000
-"""Timers in one answer."""
+"""Timers or waits in one answer, without a limit in the request."""
 MAX_NAMED = 5
 """Apps whose states are in one text."""
 _PURPOSE = "the clock was advanced, which stands at the last timer that fired"
@@ -35,23 +35,28 @@ class ClockService:
         self._plane = plane
 
     def get(self, request: pb.GetClockRequest) -> pb.GetClockResponse:
-        """Return the mode of the clock, its time, and the pending timers."""
-        settings, timers = self._plane.settings, self._plane.pending_timers()
-        answer = pb.GetClockResponse(mode=settings.clock, timer_count=len(timers))
-        answer.now.FromNanoseconds(self._plane.now_ns())
+        """Return the mode of the clock, its time, and the earliest of the pending timers."""
+        settings = self._plane.settings
+        limit = request.max_timers if request.HasField("max_timers") else MAX_LISTED
+        now, timers, count = self._plane.timed(
+            lambda _, timeline: (timeline.clock.now(), timeline.pending(limit), timeline.timers.count)
+        )
+        answer = pb.GetClockResponse(mode=settings.clock, timer_count=count)
+        answer.now.FromNanoseconds(now)
         if settings.clock == "realtime":
             answer.speed = settings.speed
-        answer.timers.extend(map(timer_message, timers[:MAX_LISTED]))
+        answer.timers.extend(map(timer_message, timers))
         return answer
 
     def explain(self, request: pb.ExplainWaitsRequest) -> pb.ExplainWaitsResponse:
         """Return what open streams, delayed calls and moving apps wait for."""
-        waits, now = self._plane.waits(request.app), self._plane.now_ns()
-        answer = pb.ExplainWaitsResponse(clock=self._moved_by(now), wait_count=len(waits))
+        limit = request.max_waits if request.HasField("max_waits") else MAX_LISTED
+        (waits, count), now = self._plane.waits(request.app, limit), self._plane.now_ns()
+        answer = pb.ExplainWaitsResponse(clock=self._moved_by(now), wait_count=count)
         answer.now.FromNanoseconds(now)
-        if not waits and request.app.ByteSize():
+        if not count and request.app.ByteSize():
             answer.otherwise = _states(self._plane, request.app)
-        answer.waits.extend(_wait_message(each, now) for each in waits[:MAX_LISTED])
+        answer.waits.extend(_wait_message(each, now) for each in waits)
         return answer
 
     def _moved_by(self, now: int) -> str:

@@ -338,7 +338,7 @@ class Interceptor:
 
     def _report_standstill(self) -> bool:
         """Report that clients wait on a manual clock; return whether any do."""
-        waits = explain(self._timeline, self._dialect, self.delays.all(), AppGlobs(AppSelector()))
+        waits, _ = explain(self._timeline, self._dialect, self.delays.all(), AppGlobs(AppSelector()))
         notice = standstill_notice(waits, self._now())
         if notice is not None:
             (self.on_notice or log_notice)(notice)

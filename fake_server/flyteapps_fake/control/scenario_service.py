@@ -60,7 +60,8 @@ class ScenarioService:
         """List the scenarios that apps have."""
         with self._plane.scenario_book() as book:
             found = book.given.of(AppGlobs(request.app))
-            return pb.ListAppScenariosResponse(scenarios=map(_given, found))
+            listed = found[: request.limit] if request.limit else found
+            return pb.ListAppScenariosResponse(scenarios=map(_given, listed), count=len(found))
 
     def _require_cluster(self) -> None:
         if self._plane.settings.data_plane != "simulated":

@@ -6,6 +6,7 @@ import datetime
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flyteapps_control.durations import text_of
@@ -66,15 +67,23 @@ def moment_text(nanoseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def explain(timeline: Timeline, dialect: Dialect, delayed: Iterable[Delayed], globs: AppGlobs) -> list[Wait]:
-    """Return what waits for the selected apps: open streams, then delayed calls, then moving apps."""
+def explain(
+    timeline: Timeline, dialect: Dialect, delayed: Iterable[Delayed], globs: AppGlobs, limit: int | None = None
+) -> tuple[list[Wait], int]:
+    """Return what waits for the selected apps, and how many: open streams, then delayed calls, then moving apps.
+
+    `limit`: the first so many are explained, and the others counted.
+    """
     explanation = _Explanation(timeline, dialect)
     streams = [each for each in dialect.streams.all() if globs.matches(each.app)]
-    return [
-        *map(explanation.of_stream, sorted(streams, key=lambda each: (each.since, str(each)))),
-        *(explanation.of_delayed(each) for each in delayed if globs.matches(each.app)),
-        *(explanation.of_app(each) for each in explanation.moving if globs.matches(each.app)),
-    ]
+    calls = [each for each in delayed if globs.matches(each.app)]
+    apps = [each for each in explanation.moving if globs.matches(each.app)]
+    explained = chain(
+        map(explanation.of_stream, sorted(streams, key=lambda each: (each.since, str(each)))),
+        map(explanation.of_delayed, calls),
+        map(explanation.of_app, apps),
+    )
+    return list(islice(explained, limit)), len(streams) + len(calls) + len(apps)
 
 
 def standstill_notice(waits: Sequence[Wait], now: int) -> Notice | None:

@@ -333,10 +333,10 @@ class Plane(DrivenPlane, KeptPlane):
         with self._lock:
             return self._timeline.pending()
 
-    def waits(self, app: AppSelector) -> list[Wait]:
-        """Return what waits for the selected apps: open streams, then delayed calls, then moving apps."""
+    def waits(self, app: AppSelector, limit: int) -> tuple[list[Wait], int]:
+        """Return what waits for the selected apps: streams, delayed calls, moving apps; at most `limit`, and how many."""
         with self._lock:
-            return explain(self._timeline, self._dialect, self._interceptor.delays.all(), AppGlobs(app))
+            return explain(self._timeline, self._dialect, self._interceptor.delays.all(), AppGlobs(app), limit)
 
     def now_ns(self) -> int:
         """Return the plane's time in nanoseconds since 1970."""

@@ -205,8 +205,10 @@ class RemoveFaultsResponse(_message.Message):
     def __init__(self, faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
 
 class GetClockRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("max_timers",)
+    MAX_TIMERS_FIELD_NUMBER: _ClassVar[int]
+    max_timers: int
+    def __init__(self, max_timers: _Optional[int] = ...) -> None: ...
 
 class GetClockResponse(_message.Message):
     __slots__ = ("mode", "now", "speed", "timers", "timer_count")
@@ -264,10 +266,12 @@ class AdvanceClockResponse(_message.Message):
     def __init__(self, now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fired: _Optional[int] = ..., rest: _Optional[_Union[AdvanceClockRequest, _Mapping]] = ...) -> None: ...
 
 class ExplainWaitsRequest(_message.Message):
-    __slots__ = ("app",)
+    __slots__ = ("app", "max_waits")
     APP_FIELD_NUMBER: _ClassVar[int]
+    MAX_WAITS_FIELD_NUMBER: _ClassVar[int]
     app: AppSelector
-    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+    max_waits: int
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ..., max_waits: _Optional[int] = ...) -> None: ...
 
 class ExplainWaitsResponse(_message.Message):
     __slots__ = ("clock", "now", "waits", "wait_count", "otherwise")
@@ -745,16 +749,20 @@ class AppScenario(_message.Message):
     def __init__(self, app: _Optional[str] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class ListAppScenariosRequest(_message.Message):
-    __slots__ = ("app",)
+    __slots__ = ("app", "limit")
     APP_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     app: AppSelector
-    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ...) -> None: ...
+    limit: int
+    def __init__(self, app: _Optional[_Union[AppSelector, _Mapping]] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class ListAppScenariosResponse(_message.Message):
-    __slots__ = ("scenarios",)
+    __slots__ = ("scenarios", "count")
     SCENARIOS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
     scenarios: _containers.RepeatedCompositeFieldContainer[AppScenario]
-    def __init__(self, scenarios: _Optional[_Iterable[_Union[AppScenario, _Mapping]]] = ...) -> None: ...
+    count: int
+    def __init__(self, scenarios: _Optional[_Iterable[_Union[AppScenario, _Mapping]]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class AppUsage(_message.Message):
     __slots__ = ("app", "since", "replicas", "loads", "requests")

@@ -2,6 +2,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { appStoreOf } from "../api/app_source";
+import { clockStore } from "../api/clock_source";
+import type { AppStore } from "../api/app_store";
+import type { AppsStore } from "../api/apps_store";
+import type { ClockStore } from "../api/clock_store";
 import { session } from "../api/session";
 import { appsStore, whileVisible } from "../api/source";
 import { ListPage } from "../pages/list";
@@ -29,12 +33,19 @@ function page(route: Route): { title: string; content: ComponentChildren } {
   }
 }
 
+/** Return what the page follows: one stream a tab, none where only the clock is shown. */
+function followed(route: Route): AppStore | AppsStore | ClockStore {
+  if (route.page === "app") return appStoreOf(route);
+  const simulated = session.current.state === "starting" || (session.hasControl && session.mayControl);
+  return route.page === "simulation" && simulated ? clockStore : appsStore;
+}
+
 /** The console. */
 export function Shell() {
   const route = useRoute();
-  const store = route.page === "app" ? appStoreOf(route) : appsStore; // one stream a tab
-  useStore(store);
   useStore(session);
+  const store = followed(route);
+  useStore(store);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const { title, content } = page(route);

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { explain } from "../api/clients";
+import { Pace } from "../api/pace";
 import { sleep, whileVisible } from "../api/source";
 
 export interface Polled<T> {
@@ -10,11 +11,7 @@ export interface Polled<T> {
   again: () => void;
 }
 
-/** The pause after a read, in times that it took: what takes long is read less often, so that an open page costs little. */
-const PAUSE = 100;
-const MAX_PAUSE_MS = 30_000;
-
-/** Read something at once, and every `milliseconds` while the page is seen; `key`: what it depends on. */
+/** Read something at once, and every `milliseconds` or less often while the page is seen; `key`: what it depends on. */
 export function usePoll<T>(read: (signal: AbortSignal) => Promise<T>, milliseconds: number, key = ""): Polled<T> {
   const [state, setState] = useState<{ value: T | undefined; error: string }>({ value: undefined, error: "" });
   const latest = useRef(read);
@@ -23,7 +20,7 @@ export function usePoll<T>(read: (signal: AbortSignal) => Promise<T>, millisecon
   useEffect(() => {
     let running: AbortController | undefined;
     const run = async (signal: AbortSignal): Promise<void> => {
-      let before = 0;
+      const pace = new Pace(milliseconds);
       for (;;) {
         const begun = performance.now();
         try {
@@ -34,9 +31,7 @@ export function usePoll<T>(read: (signal: AbortSignal) => Promise<T>, millisecon
           if (signal.aborted) return;
           setState(({ value }) => ({ value, error: explain(error) }));
         }
-        const took = performance.now() - begun;
-        await sleep(Math.max(milliseconds, Math.min(MAX_PAUSE_MS, PAUSE * Math.min(took, before))), signal);
-        before = took; // a single slow read, such as the first of a page, changes nothing
+        await sleep(pace.pause(performance.now() - begun), signal);
       }
     };
     const stop = (): void => {

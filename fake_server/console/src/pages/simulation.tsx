@@ -1,9 +1,7 @@
 // The page of the simulation: the clock above, and a tab for each lever and what it shows.
 import { useState } from "preact/hooks";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { control } from "../api/clients";
+import { clockStore } from "../api/clock_source";
 import { session } from "../api/session";
-import { usePoll } from "../components/use_poll";
 import { useStore } from "../components/use_store";
 import { Text } from "../components/text";
 import { Link } from "../router";
@@ -25,8 +23,6 @@ const TABS = [
   ["state", "State"],
 ] as const;
 type Tab = (typeof TABS)[number][0];
-
-const CLOCK_MS = 2_000;
 
 /** The page of the simulation, or why there is none. */
 export function SimulationPage() {
@@ -80,17 +76,16 @@ function tabOf(hash: string): Tab {
 
 function Simulation() {
   const [tab, setTab] = useState<Tab>(() => tabOf(location.hash));
-  const [refused, setRefused] = useState("");
-  const clock = usePoll(async (signal) => {
-    try {
-      return await control.getClock({}, { signal });
-    } catch (error) {
-      const { code, rawMessage } = ConnectError.from(error);
-      setRefused(code === Code.PermissionDenied || code === Code.Unimplemented ? rawMessage : "");
-      throw error;
-    }
-  }, CLOCK_MS);
-  if (refused !== "") return <Unavailable>{refused}</Unavailable>;
+  useStore(clockStore);
+  const { connection } = clockStore;
+  const clock = { value: clockStore.clock, again: () => clockStore.again() };
+  if (connection.state === "refused") {
+    return (
+      <Unavailable>
+        <Text value={connection.message} />
+      </Unavailable>
+    );
+  }
   const choose = (next: Tab): void => {
     setTab(next);
     history.replaceState(history.state, "", `#${next}`);

@@ -137,9 +137,9 @@ class Timeline:
         """
         self._handlers[kind] = _Handler(fire, reason, app, changes)
 
-    def pending(self) -> list[PendingTimer]:
-        """Return what is scheduled, the earliest first."""
-        return [self._listed(timer) for timer in self.timers.pending()]
+    def pending(self, limit: int | None = None) -> list[PendingTimer]:
+        """Return what is scheduled, the earliest first, at most `limit` timers."""
+        return [self._listed(timer) for timer in self.timers.pending(limit)]
 
     def _caught_up(self, owner: Any) -> AppName:
         return self._planner.named(owner.key) if self._planner is not None else NO_APP

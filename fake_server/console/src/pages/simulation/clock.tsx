@@ -1,16 +1,16 @@
 // The clock: how it runs, what time it is, moves of a manual one, and what is to happen.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import {
   AdvanceClockRequestSchema,
   type AdvanceClockRequest,
   type GetClockResponse,
 } from "../../../gen/flyteapps_control/v1/control_pb";
 import { control } from "../../api/clients";
+import { clockStore } from "../../api/clock_source";
 import { milliseconds } from "../../api/rows";
 import { Form, TextField, reason, useAction } from "../../components/form";
 import { Text } from "../../components/text";
-import type { Polled } from "../../components/use_poll";
 import { useTick } from "../../components/use_store";
 import { duration, inText, moment } from "../../durations";
 import { FieldError } from "../../selectors";
@@ -24,8 +24,14 @@ const MODES: Readonly<Record<string, string>> = {
   manual: "stands still until it is advanced",
 };
 
+/** The clock as it was read the last time, and what reads it again at once. */
+export interface ReadClock {
+  value: GetClockResponse | undefined;
+  again: () => void;
+}
+
 interface ClockProps {
-  clock: Polled<GetClockResponse>;
+  clock: ReadClock;
 }
 
 /** The clock's mode and time, with the moves of a manual one. */
@@ -46,7 +52,6 @@ export function ClockStrip({ clock }: ClockProps) {
           </dd>
         </dl>
       )}
-      {clock.error !== "" && <p class="error">{clock.error}</p>}
       {value?.mode === "manual" && <Moves changed={clock.again} />}
     </section>
   );
@@ -121,6 +126,10 @@ function Moves({ changed }: { changed: () => void }) {
 /** What is to happen, and when. */
 export function Timers({ clock }: ClockProps) {
   const { value } = clock;
+  useEffect(() => {
+    clockStore.want(SHOWN);
+    return () => clockStore.want(0);
+  }, []);
   const timers = value?.timers ?? [];
   const now = milliseconds(value?.now) ?? 0;
   const left = Number(value?.timerCount ?? 0n) - timers.length;
@@ -131,10 +140,10 @@ export function Timers({ clock }: ClockProps) {
         heads={["In", "At (UTC)", "Of", "What happens"]}
         empty="No timer is pending: nothing is to happen by itself."
         error=""
-        loaded={value !== undefined}
+        loaded={value !== undefined && (timers.length > 0 || value.timerCount === 0n)}
         count={timers.length}
       >
-        {timers.slice(0, SHOWN).map((each, index) => (
+        {timers.map((each, index) => (
           <tr key={index}>
             <td>{inText((milliseconds(each.due) ?? 0) - now)}</td>
             <td>{moment(milliseconds(each.due))}</td>
@@ -147,12 +156,10 @@ export function Timers({ clock }: ClockProps) {
           </tr>
         ))}
       </Rows>
-      {left + Math.max(0, timers.length - SHOWN) > 0 && (
-        <p class="quiet">… and {(left + Math.max(0, timers.length - SHOWN)).toLocaleString("en")} more.</p>
-      )}
+      {timers.length > 0 && left > 0 && <p class="quiet">… and {left.toLocaleString("en")} more.</p>}
     </>
   );
 }
 
-/** Rows that are drawn. */
+/** Timers that are read and drawn. */
 const SHOWN = 200;

@@ -6,7 +6,7 @@ import { usePoll } from "../../components/use_poll";
 import { selectorOf, selectorText, whole } from "../../selectors";
 import { AppField, AppLink, READ_MS, Rows, useText } from "./parts";
 
-const SHOWN = 500;
+const SHOWN = 200;
 const REASONS: Readonly<Record<string, string>> = {
   label: "by its label",
   variable: "by its variable",
@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /** The scenarios of apps, the uses, and the scenarios that there are. */
 export function ScenariosTab() {
   const known = usePoll((signal) => control.listScenarios({}, { signal }), READ_MS);
-  const given = usePoll((signal) => control.listAppScenarios({}, { signal }), READ_MS);
+  const given = usePoll((signal) => control.listAppScenarios({ limit: SHOWN }, { signal }), READ_MS);
   const [scenario, setScenario] = useText();
   const [app, setApp] = useText();
   const [times, setTimes] = useText();
@@ -42,6 +42,7 @@ export function ScenariosTab() {
   const scenarios = known.value?.scenarios ?? [];
   const uses = known.value?.uses ?? [];
   const apps = given.value?.scenarios ?? [];
+  const more = Number(given.value?.count ?? 0n) - apps.length;
   return (
     <>
       <h2>Use a scenario at the next starts</h2>
@@ -91,7 +92,7 @@ export function ScenariosTab() {
         loaded={given.value !== undefined}
         count={apps.length}
       >
-        {apps.slice(0, SHOWN).map((each) => (
+        {apps.map((each) => (
           <tr key={each.app}>
             <td>
               <AppLink app={each.app} />
@@ -105,7 +106,7 @@ export function ScenariosTab() {
           </tr>
         ))}
       </Rows>
-      {apps.length > SHOWN && <p class="quiet">… and {(apps.length - SHOWN).toLocaleString("en")} more.</p>}
+      {more > 0 && <p class="quiet">… and {more.toLocaleString("en")} more.</p>}
       <h2>Scenarios that there are</h2>
       <Rows
         label="Scenarios"

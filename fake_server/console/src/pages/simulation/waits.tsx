@@ -1,19 +1,19 @@
 // What waits for what: open streams, delayed calls, apps on their way.
-import type { GetClockResponse } from "../../../gen/flyteapps_control/v1/control_pb";
 import { control } from "../../api/clients";
 import { milliseconds } from "../../api/rows";
 import { Text } from "../../components/text";
-import { usePoll, type Polled } from "../../components/use_poll";
+import { usePoll } from "../../components/use_poll";
+import type { ReadClock } from "./clock";
 import { AppLink, READ_MS, Rows } from "./parts";
 
 const SHOWN = 200;
 
 /** The waits, each with the timer that would end it, or why there is none; read again after a manual clock has moved. */
-export function WaitsTab({ clock }: { clock: Polled<GetClockResponse> }) {
+export function WaitsTab({ clock }: { clock: ReadClock }) {
   const moved = clock.value?.mode === "manual" ? String(milliseconds(clock.value.now)) : "";
-  const { value, error } = usePoll((signal) => control.explainWaits({}, { signal }), READ_MS, moved);
+  const { value, error } = usePoll((signal) => control.explainWaits({ maxWaits: SHOWN }, { signal }), READ_MS, moved);
   const waits = value?.waits ?? [];
-  const more = Number(value?.waitCount ?? 0n) - Math.min(SHOWN, waits.length);
+  const more = Number(value?.waitCount ?? 0n) - waits.length;
   return (
     <>
       {value !== undefined && (
@@ -29,7 +29,7 @@ export function WaitsTab({ clock }: { clock: Polled<GetClockResponse> }) {
         loaded={value !== undefined}
         count={waits.length}
       >
-        {waits.slice(0, SHOWN).map((each, index) => (
+        {waits.map((each, index) => (
           <tr key={index}>
             <td>
               <Text value={each.rpc === "" ? `App, ${each.status}` : (each.rpc.split(".").at(-1) ?? each.rpc)} />
