@@ -41,19 +41,28 @@ def missing_capabilities(capabilities: Capabilities, check: Check) -> str:
 
 
 def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
+    found = Verdict.HOLDS, ""
     try:
         with Session(target.plane(), run) as session:
-            check.body(session)
-    except Broken as broken:
-        return Verdict.BROKEN, str(broken)
-    except NotOffered as missing:
-        return Verdict.NOT_OFFERED, str(missing)
-    except Unjudged as failure:
-        return Verdict.UNJUDGED, str(failure)
-    except Refused as error:
-        return Verdict.BROKEN, f"a call that should succeed was refused with {error}"
-    except StreamEnded as end:
-        return Verdict.BROKEN, str(end)
-    except Exception as failure:  # a defect of the check, or of a plane in this process, must not end the run
-        return Verdict.UNJUDGED, describe_failure(failure)
-    return Verdict.HOLDS, ""
+            try:
+                check.body(session)
+            except Exception as failure:
+                found = _verdict(failure)
+    except Exception as failure:  # of a plane that can't be had, or closed: what the check found counts more
+        if found[0] is Verdict.HOLDS:
+            found = _verdict(failure)
+    return found
+
+
+def _verdict(failure: Exception) -> tuple[Verdict, str]:
+    match failure:
+        case Broken() | StreamEnded():
+            return Verdict.BROKEN, str(failure)
+        case NotOffered():
+            return Verdict.NOT_OFFERED, str(failure)
+        case Unjudged():
+            return Verdict.UNJUDGED, str(failure)
+        case Refused():
+            return Verdict.BROKEN, f"a call that should succeed was refused with {failure}"
+        case _:  # a defect of the check, or of a plane in this process, must not end the run
+            return Verdict.UNJUDGED, describe_failure(failure)

@@ -227,6 +227,10 @@ class FakeControlPlane(Plane):
         """
         return self.control.usage(app=app, project=project, domain=domain)
 
+    def open_streams(self, *, app: str = "", project: str = "", domain: str = "") -> int:
+        """Return how many streams about those apps (globs) are open, 1,000 at most."""
+        return self.control.open_streams(app=app, project=project, domain=domain)
+
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps (globs) with a code; return how many there were."""
         return self.control.drop_streams(app=app, project=project, domain=domain, code=code)

@@ -21,6 +21,8 @@ from flyteapps_control.v1 import control_pb2 as pb
 
 P = ParamSpec("P")
 
+STREAMS = ("Watch", "Lease", "TailLogs")
+"""The RPCs that open a stream."""
 MAX_SEED = 2**63 - 1
 """The largest seed that a message holds."""
 
@@ -130,6 +132,12 @@ class Control:
         """
         request = pb.ListAppUsageRequest(app=selected(app, project, domain))
         return list(self._api.call("ListAppUsage", request, pb.ListAppUsageResponse).apps)
+
+    def open_streams(self, *, app: str = "", project: str = "", domain: str = "") -> int:
+        """Return how many streams about those apps (globs) are open, 1,000 at most; one that is delayed counts, too."""
+        request = pb.ExplainWaitsRequest(app=selected(app, project, domain))
+        waits = self._api.call("ExplainWaits", request, pb.ExplainWaitsResponse).waits
+        return sum(each.rpc.rpartition("/")[2] in STREAMS for each in waits)
 
     def drop_streams(self, *, app: str = "", project: str = "", domain: str = "", code: str = "UNAVAILABLE") -> int:
         """End the open streams about those apps with a code; return how many there were."""

@@ -419,10 +419,11 @@ def test_a_stream_fails_to_open_or_opens_late(plane: FakeControlPlane) -> None:
 
 
 def test_streams_are_dropped_by_app(plane: FakeControlPlane) -> None:
-    """`drop_streams` ends the streams about the selected apps with a code, and leaves the others."""
+    """`drop_streams` ends the streams about the selected apps, which `open_streams` counts, and leaves the others."""
     for name in ("a", "b"):
         plane.stub().create(create(name))
     streams = [open_watch(plane, name) for name in ("a", "b")]
+    assert (plane.open_streams(), plane.open_streams(app="a"), plane.open_streams(project="other")) == (2, 1, 0)
     assert plane.drop_streams(app="a", code="ABORTED") == 1
     seen: list[WatchResponse] = []
     with pytest.raises(ConnectError) as dropped:

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
+from flyteapps_fake.core.streams import OpenStream, Streams
 from flyteapps_fake.standard import reads
 from flyteapps_fake.standard.apps import AppKey
 from flyteapps_fake.standard.watch import Event, EventLog, Subscription
 
-from .planting import around, mutant
+from .planting import all_of, around, mutant
 
 
 @mutant("WA-1")
@@ -111,6 +114,46 @@ def a_deletion_ends_the_stream() -> AbstractContextManager[Any]:
 @mutant("WA-10")
 def a_shutdown_is_internal() -> AbstractContextManager[Any]:
     return around(EventLog, "end", lambda real, self, error: real(self, RpcError(Code.INTERNAL, "bye")))
+
+
+def _kept(leaks: Callable[[OpenStream], bool]) -> AbstractContextManager[Any]:
+    """Keep the closed streams that `leaks` says."""
+
+    def remove(real: Any, self: Streams, stream: OpenStream) -> None:
+        if leaks(stream):
+            stream.closed = True
+        else:
+            real(self, stream)
+
+    return around(Streams, "remove", remove)
+
+
+@mutant("WA-10")
+def closed_streams_stay_subscribed() -> AbstractContextManager[Any]:
+    return _kept(lambda stream: True)
+
+
+@mutant("WA-10")
+def a_stream_that_is_closed_with_events_stays() -> AbstractContextManager[Any]:
+    return _kept(lambda stream: isinstance(stream, Subscription) and bool(stream._queue))
+
+
+@mutant("WA-10")
+def a_stream_of_a_deleted_app_stays() -> AbstractContextManager[Any]:
+    deleted: set[Any] = set()
+
+    def push(real: Any, self: Subscription, event: Event, kind: int) -> None:
+        if kind == DELETE_EVENT and self.scope is not None and self.scope[0] == "app":
+            deleted.add(self)
+        real(self, event, kind)
+
+    return all_of(around(Subscription, "push", push), _kept(lambda stream: stream in deleted))
+
+
+@mutant("WA-10")
+def every_fifth_stream_stays() -> AbstractContextManager[Any]:
+    counted = itertools.count(1)
+    return _kept(lambda stream: next(counted) % 5 == 0)
 
 
 @mutant("WA-3")

@@ -79,8 +79,10 @@ def test_metrics_know_open_streams(server: ServerProcess) -> None:
         stream = client.watch(watch("gauged"))
         next(iter(stream))
         assert samples(server.port)[key("flyteapps_open_streams")] == 1
+        assert samples(server.port)[key("flyteapps_plane_streams")] == 1
     del stream
-    eventually(lambda: samples(server.port)[key("flyteapps_open_streams")] == 0, "the stream is still counted")
+    for gauge in (key("flyteapps_open_streams"), key("flyteapps_plane_streams")):
+        eventually(lambda gauge=gauge: samples(server.port)[gauge] == 0, "the stream is still counted")
     assert samples(server.port)[rpcs("Watch", "CANCELED")] >= 1
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
+from flyteapps_contract.targets.open_streams import counted
 from flyteapps_contract.targets.target import ADMIN, Capabilities, Link, Plane, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol, Wire
 
@@ -79,6 +80,10 @@ class _SharedPlane(Plane):
         if caller != ADMIN or expires_in is not None or claims or not self._token:
             return super().token(caller, expires_in, **claims)
         return self._token
+
+    def open_streams(self, project: str) -> int:
+        """Return how many streams about a project are open, by the control API of a stand-in."""
+        return counted(self.link, project)
 
     def close(self) -> None:
         self.link.close()

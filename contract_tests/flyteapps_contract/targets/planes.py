@@ -14,7 +14,11 @@ from flyteapps_contract.targets.target import Capabilities, Link, Plane, Target
 
 
 class InProcess(Protocol):
-    """The least that a plane in process has: flyteidl2's generated async client to it."""
+    """The least that a plane in process has: flyteidl2's generated async client to it.
+
+    One that has a method `open_streams(project=...)` besides, which counts the open streams about a project, is judged
+    by it: streams whose clients left have to go.
+    """
 
     def async_stub(self) -> ConnectClient:
         """Return a client of the plane."""
@@ -41,6 +45,11 @@ class _OwnPlane(Plane):
 
     def end(self) -> None:
         self._target.shut(self._plane)
+
+    def open_streams(self, project: str) -> int:
+        """Return how many streams about a project are open, by the method of the plane, if it has one."""
+        count: Callable[..., int] | None = getattr(self._plane, "open_streams", None)
+        return count(project=project) if count is not None else super().open_streams(project)
 
     def another(self) -> Plane:
         return _OwnPlane(self._target)

@@ -76,6 +76,7 @@ class Capabilities:
         "authenticated": "callers need no credentials here",
         "issues_tokens": "no tokens can be had at will here",
         "restarts": "the plane can't be killed and started again here",
+        "open_streams": "the target can't count the plane's open streams",
         "measured": "timed; run by the benchmarks alone",
     }
 
@@ -199,6 +200,10 @@ class Plane(ABC):
     def kill(self) -> None:
         """Kill the plane, and start it again with the state that it has kept; return once it answers."""
         raise NotOffered(Capabilities.REASONS["restarts"])
+
+    def open_streams(self, project: str) -> int:
+        """Return how many streams about a project are open, as the plane counts them."""
+        raise NotOffered(Capabilities.REASONS["open_streams"])
 
     def another(self) -> Plane:
         """Return a second plane with the same settings, where planes are the target's own (offers.fresh)."""

@@ -278,6 +278,11 @@ class Plane(DrivenPlane, KeptPlane):
         with self._lock:
             return self._dialect.count()
 
+    def count_streams(self) -> int:
+        """Return how many streams are open here, whether or not their clients are there."""
+        with self._lock:
+            return len(self._dialect.streams)
+
     def find_by_host(self, host: str) -> bytes | None:
         """Return the encoded App that answers under a host name (without port), or None."""
         with self._lock:

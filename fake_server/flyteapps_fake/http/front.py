@@ -49,6 +49,10 @@ class Front:
         self.metrics = Metrics(
             {
                 "flyteapps_open_streams": ("Server streams that are open.", lambda: len(self.sweeper.streams)),
+                "flyteapps_plane_streams": (
+                    "Streams that the plane feeds.",
+                    plane.count_streams,
+                ),
                 "flyteapps_apps": ("Apps that are stored.", plane.count),
                 "flyteapps_faults": ("Rules for faults of the control API.", plane.count_faults),
             },

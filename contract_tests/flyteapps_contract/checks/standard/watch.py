@@ -6,17 +6,24 @@ the rule, or an expectation of the row's own, can break a guarantee.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import identifier_pb2
 
+from flyteapps_contract import streams
 from flyteapps_contract.checks.support import writing
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.model import watching
-from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.outcomes import Refused, Unjudged
 from flyteapps_contract.session import RUN, STOP, STOPPED, Session, copy, preparing
+from flyteapps_contract.streams import Watcher
+
+POLL_SECONDS = 0.02
+"""Real seconds between two looks at the number of open streams."""
 
 
 def _holds(broken: str) -> None:
@@ -413,3 +420,57 @@ def a_client_that_leaves_disturbs_nobody(s: Session) -> None:
         leaving.close()
         s.watch(app_id=app.metadata.id).close()
         stay_whole()
+
+
+@check("WA-10", needs=("projects",))
+def closed_streams_are_freed(s: Session) -> None:
+    """Streams that are closed are open at the plane no longer: read, unread, behind with events, of a deleted app."""
+    s.plane.open_streams(s.project)  # or it is not offered
+    writer = writing.Writer(s)
+    app, deleted = writer.create(), writer.create()
+    stays = writer.opened()
+    before = s.plane.open_streams(s.project)
+
+    def opened(**target: object) -> Watcher:
+        watcher = s.watch(**target)
+        with preparing("reading a snapshot"):
+            writer.next(watcher)
+        return watcher
+
+    ids = app.metadata.id, deleted.metadata.id
+    targets: list[dict[str, object]] = [{}, *({"app_id": each} for each in ids)]
+    leaving = [[opened(**target) for target in targets] for _ in range(3)]
+    count = sum(map(len, leaving))
+    if s.plane.open_streams(s.project) < before + count:
+        raise Unjudged(f"the target counts {s.plane.open_streams(s.project)} streams, where {before + count} are open")
+    _close(leaving[0])
+    for watcher in leaving[1]:
+        watcher.pause()
+    writer.update_often(app)  # which those don't read
+    _close(leaving[1])
+    writer.delete(deleted)
+    _close(leaving[2])
+    if s.plane.link.opens_at_once:
+        count += len(targets)
+        _close([s.watch(**target) for target in targets])
+    left = _left_open(s, writer, app, before)
+    expect(left <= 0, f"of {count} streams that were closed the plane holds {left} open")
+    last = writer.update(app)
+    stays.until(lambda seen: seen.app == last, "the event of the last write")
+
+
+def _close(watchers: list[Watcher]) -> None:
+    for watcher in watchers:
+        watcher.close()
+
+
+def _left_open(s: Session, writer: writing.Writer, app: model.App, before: int) -> int:
+    """Return how many streams more than before stay open, also once there was an event to send them."""
+    until = time.monotonic() + streams.PATIENCE
+    looks = 0
+    while (left := s.plane.open_streams(s.project) - before) > 0 and time.monotonic() < until:
+        if looks in (0, 10, 100):
+            writer.update(app)
+        looks += 1
+        time.sleep(POLL_SECONDS)
+    return left
