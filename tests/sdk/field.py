@@ -26,7 +26,7 @@ FLOWS = Path(__file__).parent / "flows"
 RUN = [sys.executable, str(Path(__file__).with_name("run_program.py"))]
 """The command that runs a program of the SDK: the same as Python, but for the interpreter's end."""
 START_SECONDS = 60.0
-FLOW_SECONDS = 90.0
+FLOW_SECONDS = 200.0
 CLI = "from flyte.cli.main import main; main()"
 
 

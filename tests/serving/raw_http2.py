@@ -53,15 +53,11 @@ class RawHttp2:
 
     def request(self, path: str, content_type: str, headers: Headers | None = None, method: str = "POST") -> int:
         """Begin a request (a POST), whose body `send` sends; return the stream's number."""
-        fields = [(":method", method), (":scheme", "http"), (":authority", self._authority), (":path", path)]
-        fields += [("content-type", content_type), ("te", "trailers"), *(headers or {}).items()]
-        return self.opened(fields)
+        return self.opened(self._fields(path, content_type, headers, method))
 
     def opened(self, fields: list[tuple[str, str]]) -> int:
         """Send these headers; return the stream's number."""
-        number = self._h2.get_next_available_stream_id()
-        self._h2.send_headers(number, fields)
-        self._answers[number] = Answer()
+        number = self._open(fields)
         self._flush()
         return number
 
@@ -81,7 +77,8 @@ class RawHttp2:
                 continue
             self._h2.send_data(number, data[:window])
             data = data[window:]
-            self._flush()
+            if data:
+                self._flush()
         if end:
             self._h2.end_stream(number)
         self._flush()
@@ -89,8 +86,8 @@ class RawHttp2:
     def asked(
         self, path: str, content_type: str, body: bytes, headers: Headers | None = None, method: str = "POST"
     ) -> int:
-        """Send a whole request (a POST); return the stream's number."""
-        number = self.request(path, content_type, headers, method)
+        """Send a whole request (a POST), head and body together; return the stream's number."""
+        number = self._open(self._fields(path, content_type, headers, method))
         self.send(number, body)
         return number
 
@@ -136,6 +133,16 @@ class RawHttp2:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _fields(self, path: str, content_type: str, headers: Headers | None, method: str) -> list[tuple[str, str]]:
+        fields = [(":method", method), (":scheme", "http"), (":authority", self._authority), (":path", path)]
+        return [*fields, ("content-type", content_type), ("te", "trailers"), *(headers or {}).items()]
+
+    def _open(self, fields: list[tuple[str, str]]) -> int:
+        number = self._h2.get_next_available_stream_id()
+        self._h2.send_headers(number, fields)
+        self._answers[number] = Answer()
+        return number
 
     def _flush(self) -> None:
         data = self._h2.data_to_send()

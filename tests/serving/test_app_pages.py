@@ -19,7 +19,7 @@ from flyteapps_fake.http.protocol import json_form
 
 from .asgi_calls import calling
 from .messages import create, get
-from .server_process import HTTP, ServerProcess, eventually
+from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 JSON_BODY = {"content-type": "application/json"}
@@ -128,7 +128,7 @@ def test_what_is_not_there_is_not_found(server: ServerProcess) -> None:
 
 def status_of(port: int, method: str, path: str) -> int:
     """Return the status of a request whose path travels as it stands."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
         head = f"{method} {path} HTTP/1.1\r\nhost: localhost:{port}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         raw.sendall(head.encode())
         return int(raw.makefile("rb").readline().split()[1])

@@ -20,7 +20,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteapps.testing import connect_control
 
 from .messages import create, get, watch
-from .server_process import ServerProcess, eventually
+from .server_process import PATIENCE, ServerProcess, eventually
 
 HOLD = """
 import sys, grpc
@@ -64,11 +64,11 @@ def test_a_signal_ends_streams_with_unavailable(kind: str, number: signal.Signal
         threads = [threading.Thread(target=over_connect), threading.Thread(target=over_grpc)]
         for thread in threads:
             thread.start()
-        assert all(each.wait(10) for each in opened.values()), opened
+        assert all(each.wait(PATIENCE) for each in opened.values()), opened
     finally:
         status, seconds = server.stop(number)
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert status == 0, server.output
     assert seconds < server.soon
     why = "the server is shutting down"

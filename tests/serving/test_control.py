@@ -19,7 +19,7 @@ from flyteapps_fake.console.pages import pages
 
 from .asgi_calls import calling
 from .messages import create, get, watch
-from .server_process import HTTP, ServerProcess
+from .server_process import HTTP, PATIENCE, ServerProcess
 
 SERVICE = "flyteapps.control.v1.ControlService"
 
@@ -73,7 +73,7 @@ def test_an_answer_of_http_reaches_the_client_as_it_is(server: ServerProcess, cl
         got = HTTP.post(f"{server.url}/flyteidl2.app.AppService/Get", content=body, headers=headers)
         assert (got.status_code, got.headers["retry-after"], got.text) == (429, "7", "<html>")
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as refused:
-        AppServiceStub(channel).Get(get("a"), timeout=10)
+        AppServiceStub(channel).Get(get("a"), timeout=PATIENCE)
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
@@ -87,7 +87,7 @@ def test_a_reset_is_no_answer(server: ServerProcess, client: AppServiceClientSyn
     with pytest.raises(httpx.RemoteProtocolError):
         HTTP.post(f"{server.url}/flyteidl2.app.AppService/Create", json={})
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError):
-        AppServiceStub(channel).Create(create("b"), timeout=10)
+        AppServiceStub(channel).Create(create("b"), timeout=PATIENCE)
 
 
 def test_a_delay_waits_without_holding_up_others(server: ServerProcess, client: AppServiceClientSync) -> None:
@@ -144,7 +144,7 @@ def test_calls_are_recorded_with_their_protocol(kind: str) -> None:
         for _ in range(3):
             client.get(get("a"))
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            AppServiceStub(channel).Get(get("a"), timeout=10)
+            AppServiceStub(channel).Get(get("a"), timeout=PATIENCE)
         HTTP.post(f"{server.url}/flyteidl2.auth.IdentityService/UserInfo", json={})
         calls = control(server, "ListCalls")["calls"]
         seen = [(each["rpc"].rpartition("/")[2], each["protocol"]) for each in calls]
@@ -192,7 +192,7 @@ def test_the_clock_of_a_server_is_advanced() -> None:
         with AppServiceClientSync(server.url) as client, pytest.raises(ConnectError, match="fault f1"):
             client.get(get("a"))
         with grpc.insecure_channel(server.grpc_target) as channel, pytest.raises(grpc.RpcError) as refused:
-            AppServiceStub(channel).Get(get("a"), timeout=10)
+            AppServiceStub(channel).Get(get("a"), timeout=PATIENCE)
         assert refused.value.code() == grpc.StatusCode.ABORTED
 
 

@@ -18,7 +18,7 @@ from flyteapps_fake.core.errors import Code
 
 from .messages import create, get, identifier, watch
 from .raw_http2 import RawHttp2
-from .server_process import HTTP, ServerProcess, eventually
+from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 from .usage import Usage
 
 SERVICE = "/flyteidl2.app.AppService"
@@ -94,7 +94,7 @@ def others(server: ServerProcess) -> Iterator[None]:
     usage = Usage(server)
     started = usage.seconds()
     with AppServiceClientSync(server.url) as client:
-        client.list(payload.ListRequest(org="flyte"), timeout_ms=20_000)
+        client.list(payload.ListRequest(org="flyte"), timeout_ms=60_000)
     assert usage.seconds() - started < DELAY_SECONDS
 
 
@@ -224,7 +224,7 @@ def test_a_deadline_that_has_passed(server: ServerProcess, wire: Wire) -> None:
 def test_a_path_that_is_no_text(server: ServerProcess, path: str) -> None:
     """A path that can't be decoded is answered: HTTP 404."""
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE)
         raw.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
         assert b" 404 " in raw.recv(65_536).split(b"\r\n")[0]
 
@@ -238,7 +238,7 @@ def test_a_path_in_unicode(server: ServerProcess) -> None:
 def test_bytes_that_are_no_http(server: ServerProcess) -> None:
     """Rubbish is HTTP 400, or cut."""
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE)
         raw.sendall(b"\x00\x01\x02 what is this\r\n\r\n")
         received = raw.recv(65_536)
         assert received == b"" or b" 400 " in received.split(b"\r\n")[0]

@@ -17,7 +17,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteapps_fake import FakeControlPlane, LeakedStreams
 
 from .messages import create, get, watch
-from .server_process import HTTP, ServerProcess, eventually
+from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 
 GET = "/flyteidl2.app.AppService/Get"
 WATCH = "/flyteidl2.app.AppService/Watch"
@@ -74,7 +74,7 @@ def test_head_has_no_body(server: ServerProcess) -> None:
     """HEAD of a page gives its head alone."""
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(b"HEAD / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE)
         received = b""
         while chunk := raw.recv(65536):
             received += chunk
@@ -107,7 +107,7 @@ def test_a_reader_of_access_lines_that_stops_stops_no_call(kind: str) -> None:
         with AppServiceClientSync(server.url) as client:
             for _ in range(2_500):
                 with pytest.raises(ConnectError):
-                    client.get(get("a-name-that-fills-a-pipe-soon"), timeout_ms=10_000)
+                    client.get(get("a-name-that-fills-a-pipe-soon"), timeout_ms=60_000)
     finally:
         status, seconds = server.stop()
     assert status == 0 and seconds < server.soon

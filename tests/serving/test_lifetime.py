@@ -139,7 +139,7 @@ async def test_a_reader_that_is_cancelled_while_an_event_lands_ends(turns: int) 
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=10)
+        done, _ = await asyncio.wait([task], timeout=60)
         assert done and task.cancelled()
         await watch.aclose()  # type: ignore[attr-defined]
 
@@ -162,7 +162,7 @@ def test_a_closed_plane_refuses_calls() -> None:
             call()
         assert refused.value.code is Code.UNAVAILABLE
     with pytest.raises(grpc.RpcError) as aborted:
-        channel.unary_unary("/flyteidl2.app.AppService/List")(b"", timeout=5)
+        channel.unary_unary("/flyteidl2.app.AppService/List")(b"", timeout=60)
     assert aborted.value.code() is grpc.StatusCode.UNAVAILABLE
     assert servicer is not None
     channel.close()
@@ -190,7 +190,7 @@ def test_what_is_dropped_without_being_closed_ends() -> None:
     gc.collect()
     eventually(lambda: len(threads() - others) == 1, "threads are left")
     with grpc.insecure_channel(server.grpc_target) as channel:
-        assert channel.unary_unary("/flyteidl2.app.AppService/List")(b"\x2a\x05flyte", timeout=5) == b""
+        assert channel.unary_unary("/flyteidl2.app.AppService/List")(b"\x2a\x05flyte", timeout=60) == b""
     del server
     gc.collect()
     eventually(lambda: threads() <= others, "a thread is left")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import httpx
 import pytest
 from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as payload
@@ -17,7 +18,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from .conftest import EACH_KIND
 from .messages import create, get, watch
 from .raw_http2 import RawHttp2
-from .server_process import HTTP, ServerProcess, eventually
+from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 from .test_edges import CREATE, GET, GRPC, PROTO, WATCH, WEB, frame, open_streams
 
 STREAMS, PER_CONNECTION = 6, 4
@@ -25,9 +26,20 @@ STREAMS, PER_CONNECTION = 6, 4
 
 @pytest.fixture(scope="module", params=EACH_KIND)
 def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
-    """A server with small limits."""
-    limits = ("--max-streams", str(STREAMS), "--max-streams-per-connection", str(PER_CONNECTION))
-    server = ServerProcess("--server", request.param, "--request-timeout", "1", *limits)
+    """A server with few streams."""
+    yield from serving(
+        request.param, "--max-streams", str(STREAMS), "--max-streams-per-connection", str(PER_CONNECTION)
+    )
+
+
+@pytest.fixture(scope="module", params=EACH_KIND)
+def hasty(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    """A server that gives a request one second to arrive: no time for what a busy machine sends late."""
+    yield from serving(request.param, "--request-timeout", "1")
+
+
+def serving(kind: str, *limits: str) -> Iterator[ServerProcess]:
+    server = ServerProcess("--server", kind, *limits)
     yield server
     status, _ = server.stop()
     assert status == 0, server.output
@@ -35,13 +47,16 @@ def strict(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 def answered(server: ServerProcess) -> bool:
     """Return whether another client is answered."""
-    answer = HTTP.post(server.url + GET, content=get("none").SerializeToString(), headers={"content-type": PROTO})
-    return answer.json()["code"] == "not_found"
+    body = get("none").SerializeToString()
+    try:
+        return HTTP.post(server.address + GET, content=body, headers={"content-type": PROTO}).status_code == 404
+    except httpx.HTTPError:
+        return False
 
 
 def everything(hanging: socket.socket) -> bytes:
     """Return all that the server sends until it closes the connection."""
-    hanging.settimeout(20)
+    hanging.settimeout(PATIENCE)
     received = b""
     while chunk := hanging.recv(65_536):
         received += chunk
@@ -78,15 +93,15 @@ def test_more_streams_than_a_server_may_have(strict: ServerProcess) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"ab"], ids=["nothing", "a part"])
-def test_a_body_that_never_ends(strict: ServerProcess, sent: bytes) -> None:
+def test_a_body_that_never_ends(hasty: ServerProcess, sent: bytes) -> None:
     """A body that doesn't come is DEADLINE_EXCEEDED in every protocol, and the connection is not left open."""
     with ExitStack() as stack:
         plain: dict[str, socket.socket] = {}
         for kind in (PROTO, WEB, "application/json"):
             head = f"POST {CREATE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: 99\r\n\r\n"
-            plain[kind] = stack.enter_context(socket.create_connection(("127.0.0.1", strict.port)))
+            plain[kind] = stack.enter_context(socket.create_connection(("127.0.0.1", hasty.port)))
             plain[kind].sendall(head.encode() + sent)
-        raw = stack.enter_context(RawHttp2(strict.port))
+        raw = stack.enter_context(RawHttp2(hasty.port))
         numbers = [raw.request(path, GRPC) for path in (CREATE, WATCH)]
         for number in numbers:
             raw.send(number, sent, end=False)
@@ -95,17 +110,17 @@ def test_a_body_that_never_ends(strict: ServerProcess, sent: bytes) -> None:
             assert b"grpc-status: 4" in received if kind == WEB else b"deadline_exceeded" in received, received
         for number in numbers:
             assert raw.answer(number).grpc_status == "4"
-    assert answered(strict)
+    eventually(lambda: answered(hasty), "no other client is answered")
 
 
-def test_headers_that_never_end(strict: ServerProcess) -> None:
+def test_headers_that_never_end(hasty: ServerProcess) -> None:
     """A client that dribbles its headers is cut, though it never pauses for long."""
-    with socket.create_connection(("127.0.0.1", strict.port)) as raw:
+    with socket.create_connection(("127.0.0.1", hasty.port)) as raw:
         raw.settimeout(0.05)
         raw.sendall(b"POST / HTTP/1.1\r\nhost: localhost\r\n")
         started = time.monotonic()
         received = None
-        while received is None and time.monotonic() - started < 20:
+        while received is None and time.monotonic() - started < PATIENCE:
             try:
                 raw.sendall(b"x: y\r\n")
                 received = raw.recv(65_536)
@@ -115,30 +130,30 @@ def test_headers_that_never_end(strict: ServerProcess) -> None:
                 received = b""
         assert received is not None, "it is still read"
         assert received == b"" or b" 408 " in received
-    assert answered(strict)
+    eventually(lambda: answered(hasty), "no other client is answered")
 
 
-def test_endless_headers(strict: ServerProcess) -> None:
+def test_endless_headers(hasty: ServerProcess) -> None:
     """A head of a megabyte is refused before it is whole."""
-    with socket.create_connection(("127.0.0.1", strict.port)) as raw:
-        raw.settimeout(20)
+    with socket.create_connection(("127.0.0.1", hasty.port)) as raw:
+        raw.settimeout(PATIENCE)
         try:
             raw.sendall(b"POST / HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 1_000_000)
             received = raw.recv(65_536)
         except ConnectionError:
             received = b""
         assert received == b"" or b" 431 " in received
-    assert answered(strict)
+    eventually(lambda: answered(hasty), "no other client is answered")
 
 
-def test_an_upload_that_stops(strict: ServerProcess) -> None:
+def test_an_upload_that_stops(hasty: ServerProcess) -> None:
     """An upload that doesn't go on is cut like any other request."""
     head = b"PUT /_flyteapps/uploads/x?expires=0 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", strict.port)) as raw:
-        raw.settimeout(20)
+    with socket.create_connection(("127.0.0.1", hasty.port)) as raw:
+        raw.settimeout(PATIENCE)
         raw.sendall(head)
         assert raw.recv(65_536)
-    assert answered(strict)
+    eventually(lambda: answered(hasty), "no other client is answered")
 
 
 @pytest.mark.slow
@@ -155,7 +170,7 @@ def test_a_slow_reader_of_watch(kind: str) -> None:
                 request.app.metadata.revision = 0
                 request.app.metadata.labels["turn"] = str(turn)
                 revision += 1
-                updated = client.update(payload.UpdateRequest(app=request.app), timeout_ms=20_000)
+                updated = client.update(payload.UpdateRequest(app=request.app), timeout_ms=60_000)
                 assert updated.app.metadata.revision == revision
             assert slow.answer(number).grpc_status == "8"
         eventually(lambda: open_streams(server) == 0, "the stream leaked")
@@ -186,7 +201,7 @@ def test_sigterm_under_load(kind: str) -> None:
     status, seconds = server.stop(signal.SIGTERM)
     stop.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert status == 0 and seconds < server.soon, server.output
     assert set(ends) <= {"ALREADY_EXISTS", "UNAVAILABLE", "CANCELED"}, set(ends)
     assert "Traceback" not in server.output

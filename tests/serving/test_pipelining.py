@@ -75,7 +75,7 @@ def hasty(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 def end_of(raw: socket.socket) -> None:
     """Wait for the server to close the connection, for less time than it keeps one between two requests."""
-    raw.settimeout(30)
+    raw.settimeout(PATIENCE)
     try:
         while raw.recv(65_536):
             pass
@@ -114,7 +114,7 @@ def test_a_refused_websocket_is_closed(server: ServerProcess, key: str) -> None:
     for port in (server.port, server.console_port):
         with connected(port) as raw:
             raw.sendall(request + HEALTH)
-            raw.settimeout(30)
+            raw.settimeout(PATIENCE)
             received = b""
             while data := raw.recv(65_536):
                 received += data

@@ -19,7 +19,7 @@ from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import GET
 
 from .messages import create, get, watch
-from .server_process import HTTP
+from .server_process import HTTP, PATIENCE
 
 Headers = Mapping[str, str]
 Calling = Callable[[FakeControlPlane, Headers], None]
@@ -93,7 +93,7 @@ def grpc_of_grpcio(plane: FakeControlPlane, headers: Headers) -> None:
 def _by_grpcio(target: str, headers: Headers) -> None:
     metadata = [(name.lower(), value) for name, value in headers.items()]  # which grpcio demands
     with grpc.insecure_channel(target) as channel:
-        AppServiceStub(channel).Get(get("a"), timeout=10, metadata=metadata)
+        AppServiceStub(channel).Get(get("a"), timeout=PATIENCE, metadata=metadata)
 
 
 TRANSPORTS: tuple[Calling, ...] = (

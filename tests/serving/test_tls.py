@@ -21,7 +21,7 @@ import flyteapps
 from flyteapps_fake.servers.certificates import self_signed
 
 from .messages import create, get
-from .server_process import HTTP, ServerProcess, eventually
+from .server_process import HTTP, PATIENCE, ServerProcess, eventually
 from .test_command import run
 
 
@@ -54,7 +54,7 @@ def test_self_signed(kind: str, state: Path) -> None:
         with flyteapps.Client(url, ca_cert=found, project="p", domain="development") as ours:
             assert ours.apps.get("a11").endpoint.startswith(f"{console}/apps/a11-")
         with pytest.raises(httpx.HTTPError):
-            httpx.get(f"http://127.0.0.1:{server.port}/", timeout=10)
+            httpx.get(f"http://127.0.0.1:{server.port}/", timeout=PATIENCE)
         with pytest.raises(httpx.ConnectError, match="certificate"):
             httpx.get(f"{url}/healthz")
     finally:
