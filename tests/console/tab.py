@@ -14,8 +14,6 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 AXE = ROOT / ".browser" / "node_modules" / "axe-core" / "axe.min.js"
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-LOG_IS_OFF = re.compile("status of 400 .*/flyteapps.control.v1.ControlService/ListCalls")
-"""The browser's line about the answer by which a page learns that calls aren't recorded."""
 REPORT_VIOLATIONS = """\
 addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
@@ -33,7 +31,7 @@ class Tab:
         self.asked_for: list[str] = []
         self.complaints: list[str] = []
         """Lines of the browser's console that are warnings or errors, and exceptions of scripts."""
-        self._allowed = [LOG_IS_OFF]
+        self._allowed = list[re.Pattern[str]]()
         context.on("request", self._requested)
         context.on("console", self._said)
         context.on("weberror", lambda error: self.complaints.append(f"exception: {error.error}"))

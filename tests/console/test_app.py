@@ -11,6 +11,9 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from playwright.sync_api import expect
 from sdk.field import Server
 
+from flyteapps_control.remote import connect_control
+
+from .requests import busy, send_requests
 from .tab import Tab, seed_file
 from .test_reconnect import free_ports
 
@@ -135,3 +138,45 @@ def test_what_a_plane_does_not_have(start: Callable[..., Server], open_tab: Call
     expect(tab.page.get_by_text("not counted by this plane")).to_be_visible()
     expect(tab.page.get_by_text("keeps the present conditions alone")).to_be_visible()
     expect(tab.page.get_by_text("flyteapps serve --call-log-size 1000")).to_be_visible()
+
+
+def test_replicas_and_requests_are_drawn(
+    start: Callable[..., Server], open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    """The chart has each number of replicas, the declared load and the requests as they come, and so has its table."""
+    server = start("--clock", "manual", "--call-log-size", "100", "--seed-file", str(seed_file(tmp_path, [HELLO])))
+    control = connect_control(f"http://127.0.0.1:{server.port}")
+    tab = open_tab(url(server, "hello"))
+    part = tab.page.get_by_role("region", name="Replicas and requests")
+    expect(part.get_by_text("No request has come to its URL")).to_be_visible()
+    expect(part.locator(".load")).to_have_count(0)
+    with AppServiceClientSync(f"http://localhost:{server.port}") as client:
+        client.create(busy("busy"))
+    control.clock.advance("10s")
+    control.loads.set("50rps", app="busy")
+    control.clock.advance("10s")
+    tab.page.goto(url(server, "busy"))
+    chart = part.get_by_role(
+        "img", name="Replicas over time: 5 now, at most 5. Requests: 0. Declared load: 50 requests a second."
+    )
+    expect(chart).to_be_visible()
+    line = chart.locator(".replica-lane .line")
+    expect(line).to_have_attribute("d", re.compile(r"^M[^V]*V[^V]*V[^V]*$"))  # from none to one, and to five
+    expect(chart.locator("path.load")).to_have_attribute("d", re.compile("V"))
+    expect(chart.locator("g.mark title")).to_have_text([re.compile(r"^Call \d+: Create, OK")])
+    send_requests(server.port, "busy", 3)
+    control.clock.advance("5s")
+    send_requests(server.port, "busy", 4)
+    expect(part.get_by_role("img", name="Requests: 7.")).to_be_visible()
+    expect(part.locator(".request-lane rect")).to_have_count(2)
+    expect(part.locator(".request-lane rect title")).to_have_text([re.compile("^3 in 1 s"), re.compile("^4 in 1 s")])
+    part.locator("summary").press("Enter")
+    table = part.get_by_role("region", name="Table of replicas and requests")
+    expect(table.get_by_role("row").filter(has_text="Replicas")).to_have_text([re.compile(f"{n}$") for n in (5, 1, 0)])
+    expect(table.get_by_role("row").filter(has_text=re.compile(" in 1 s$"))).to_have_text(
+        [re.compile("4 in"), re.compile("3 in")]
+    )
+    control.loads.clear()
+    control.reset(app="busy")
+    expect(tab.page.get_by_role("alert")).to_contain_text("no longer there")
+    expect(part.get_by_role("img", name="Requests: 7.")).to_be_visible()  # what was last known stays

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from connectrpc.errors import ConnectError
 from flyteidl2.app.app_service_connect import AppServiceClientSync
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from sdk.field import Server
 
 from flyteapps_control.remote import connect_control
 from serving.messages import create
 
 from .images import with_palette
+from .requests import busy, send_requests
 from .tab import Tab, seed_file
 
 APPS = (
@@ -37,7 +38,7 @@ APPS = (
 
 
 APP = "/v2/domain/development/project/demo/apps/"
-PAGES = ("list", "app", "simulation", "login")
+PAGES = ("list", "app", "usage", "simulation", "login")
 """The pages that the docs show."""
 
 
@@ -58,7 +59,7 @@ def text(words: str) -> Callable[[Page], None]:
 
 def all_apps(page: Page) -> None:
     """Wait until the list has all apps."""
-    expect(page.get_by_role("table")).to_have_attribute("aria-rowcount", str(len(APPS) + 1))
+    expect(page.get_by_role("table")).to_have_attribute("aria-rowcount", str(len(APPS) + 2))
 
 
 def with_logs(page: Page) -> None:
@@ -67,9 +68,21 @@ def with_logs(page: Page) -> None:
     expect(page.get_by_text("None was recorded yet.")).to_be_visible()
 
 
+def with_chart(page: Page) -> None:
+    """Wait until the app's chart has the declared load and the requests."""
+    expect(chart(page).get_by_role("img", name="Declared load: 12 requests a second")).to_be_visible()
+    expect(chart(page).locator(".request-lane rect")).to_have_count(20)
+
+
+def chart(page: Page) -> Locator:
+    """Return the part of a page about replicas and requests."""
+    return page.get_by_role("region", name="Replicas and requests")
+
+
 SCREENS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "list": ("/", all_apps),
     "app": (f"{APP}worker", with_logs),
+    "usage": (f"{APP}api", with_chart),
     "missing": (f"{APP}nothing", heading("No such app")),
     "simulation": ("/simulation", region("Pending timers")),
     "waits": ("/simulation#waits", text("embeddings")),
@@ -99,7 +112,8 @@ class Screens:
             tab.page.set_viewport_size({"width": width, "height": 960 if name == "app" else 680})
             complete(tab.page)
             if self._folder and width > 1000 and name in PAGES:
-                image = with_palette(tab.page.screenshot(animations="disabled", caret="hide"))
+                shown = chart(tab.page) if name == "usage" else tab.page
+                image = with_palette(shown.screenshot(animations="disabled", caret="hide"))
                 (Path(self._folder) / f"console-{name}-{self._scheme}.png").write_bytes(image)
             self.violations += [f"{name}, {width} pixels: {each}" for each in tab.axe_violations()]
             if tab.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
@@ -114,7 +128,15 @@ def test_each_page_is_accessible(
     options = ["--clock", "manual", "--start-time", "2026-12-24T09:00:00Z", "--call-log-size", "1000"]
     server = start(*options, "--seed-file", str(seed_file(tmp_path, APPS)))
     control = connect_control(f"http://127.0.0.1:{server.port}")
-    control.clock.advance(95)
+    with AppServiceClientSync(f"http://127.0.0.1:{server.port}") as client:
+        client.create(busy("api"))
+    control.clock.advance(5)
+    for load, requests in ("12rps", (5, 9, 11, 8, 3, 7)), ("45rps", (20, 31, 44, 38, 40, 42, 17)), ("12rps", 7 * [6]):
+        control.loads.set(load, app="api")
+        for count in requests:
+            send_requests(server.port, "api", count)
+            control.clock.advance(4)
+    control.clock.advance(10)
     control.faults.fail("Create", code="UNAVAILABLE", times=2)
     control.scenarios.use("crash-loop", app="worker-*", times=1)
     control.loads.set("40concurrent", app="chat")

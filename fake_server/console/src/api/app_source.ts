@@ -3,7 +3,7 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AppSchema, Spec_DesiredState as DesiredState, type App } from "../../gen/flyteidl2/app/app_definition_pb";
 import { CreateResponseSchema, GetResponseSchema, UpdateResponseSchema } from "../../gen/flyteidl2/app/app_payload_pb";
-import type { RecordedCall } from "../../gen/flyteapps_control/v1/control_pb";
+import type { AppUsage, RecordedCall } from "../../gen/flyteapps_control/v1/control_pb";
 import type { AppName } from "../router";
 import { AppStore } from "./app_store";
 import { apps, control, explain, logs } from "./clients";
@@ -127,6 +127,11 @@ export async function testOf(name: AppName): Promise<string> {
 /** Return the scenario that the app has, and why. */
 export async function scenarioOf(name: AppName, signal: AbortSignal): Promise<{ scenario: string; reason: string; detail: string } | undefined> {
   return (await control.listAppScenarios({ app: selectorOf(name) }, { signal })).scenarios[0];
+}
+
+/** Return what the app used over time; undefined where there is no such app. */
+export async function usageOf(name: AppName, signal: AbortSignal): Promise<AppUsage | undefined> {
+  return (await control.listAppUsage({ app: selectorOf(name) }, { signal })).apps[0];
 }
 
 const ANSWERS = [GetResponseSchema, CreateResponseSchema, UpdateResponseSchema] as const;

@@ -11,6 +11,8 @@ export interface Server {
   services: string[];
   /** Whether the control API is served. */
   control?: boolean;
+  /** The number of calls that the log of calls keeps; 0 where it is off. */
+  call_log?: number;
   /** The header of credentials, and the provider that issues them if not the plane; null where no caller needs any. */
   authentication?: { header: string; provider: string | null } | null;
 }

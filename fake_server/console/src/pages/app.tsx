@@ -18,6 +18,7 @@ import { Logs } from "./app/logs";
 import { Revisions } from "./app/revisions";
 import { snippets } from "./app/snippets";
 import { actorOf, Conditions } from "./app/timeline";
+import { UsagePart } from "./app/usage";
 import { useCalls } from "./app/use_calls";
 
 /** The page of an app, or that it isn't there. */
@@ -75,6 +76,7 @@ function KnownApp({ id, store, app }: { id: AppName; store: AppStore; app: App }
       )}
       <Facts id={id} app={app} store={store} />
       <Conditions app={app} store={store} calls={calls} />
+      <UsagePart key={pathOf(id)} name={id} app={app} store={store} calls={calls} />
       {!deleted && <Logs name={id} store={store} />}
       <Revisions store={store} calls={calls} />
       <CallsPart name={id} calls={calls} again={again} />
@@ -168,7 +170,7 @@ function useScenario(id: AppName, store: AppStore): string | undefined {
   const status = store.app !== undefined ? lastCondition(store.app)?.deploymentStatus : undefined;
   const live = store.connection.state === "live";
   useEffect(() => {
-    if (!live) return;
+    if (!live || !session.hasControl) return;
     const ended = new AbortController();
     scenarioOf(id, ended.signal)
       .then((found) => setScenario(found && `${found.scenario} (${[found.reason, found.detail].filter(Boolean).join(" ")})`))

@@ -1,5 +1,5 @@
 // The timeline of conditions, drawn to scale, and the table of them.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { App, Condition } from "../../../gen/flyteidl2/app/app_definition_pb";
 import type { EnrichedIdentity } from "../../../gen/flyteidl2/common/identity_pb";
 import { keyOfCondition, type AppStore } from "../../api/app_store";
@@ -9,13 +9,13 @@ import { Badge } from "../../components/badge";
 import { Text } from "../../components/text";
 import { useTick } from "../../components/use_store";
 import { instant, shown, span, stateLabel } from "../../format";
+import { Axis, axisHeight, frameOf, Legend, Marks, marksOf, RangeField, useWidth, type Mark } from "./axis";
+import { bounds, newestStart, piecesOf, usualRange, type Range } from "./scale";
 import type { Calls } from "./use_calls";
-import { bounds, newestStart, piecesOf, ticks, usualRange, type Range } from "./scale";
 
 const MAX_ROWS = 200;
 const BAR_TOP = 14;
 const BAR_HEIGHT = 26;
-const TICK_PIXELS = 110;
 /** Characters of a label in the bar, of about this width each. */
 const LETTER_PIXELS = 7;
 
@@ -33,6 +33,12 @@ function pointsOf(app: App): Point[] {
     const { group, text } = stateLabel(condition.deploymentStatus, condition.substate);
     return { condition, time: last, group, state: text };
   });
+}
+
+/** Return when the app's newest start was, as far as its conditions say. */
+export function startOf(app: App): number | undefined {
+  const points = pointsOf(app);
+  return points[newestStart(points.map((each) => each.group))]?.time;
 }
 
 /** What led to the app's state: a timeline and a table. */
@@ -60,70 +66,27 @@ export function Conditions({ app, store, calls }: { app: App; store: AppStore; c
   );
 }
 
-/** A call on the timeline. */
-interface Mark {
-  time: number;
-  fault: boolean;
-  text: string;
-}
-
-/** Return the changes and faults that the log of calls has. */
-function marksOf(calls: Calls): Mark[] {
-  if (calls.state !== "there") return [];
-  return calls.calls
-    .filter((each) => each.faults.length > 0 || /\/(Create|Update|Delete)$/.test(each.rpc))
-    .map((each) => ({
-      time: milliseconds(each.time) ?? 0,
-      fault: each.faults.length > 0,
-      text: `Call ${each.number}: ${each.rpc.replace(/^.*\//, "")}, ${each.code}${each.faults.length > 0 ? `, by fault ${shown(each.faults.join(", "), 60)}` : ""}`,
-    }));
-}
-
 function Timeline({ points, marks }: { points: Point[]; marks: Mark[] }) {
   useTick(1_000);
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(600);
+  const [box, width] = useWidth();
   const [chosen, setChosen] = useState<Range | undefined>();
-  useEffect(() => {
-    const element = box.current;
-    if (element === null) return;
-    const observer = new ResizeObserver(() => setWidth(Math.max(200, element.clientWidth)));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   const pieces = piecesOf(points.map((each) => each.time));
   const now = Math.max(planeNow(), points.at(-1)!.time);
   const range = chosen ?? usualRange(pieces, now);
   const [first, end] = bounds(pieces, now, range, points[newestStart(points.map((each) => each.group))]!.time);
-  const x = (time: number): number => (Math.min(Math.max(time, first), end) - first) * (width / (end - first));
-  const virtual = !planeClock().real;
-  const steps = ticks(end - first, Math.max(2, Math.floor(width / TICK_PIXELS)));
-  const real = (time: number): number | undefined => (virtual ? realTime(time) : undefined);
-  const height = BAR_TOP + BAR_HEIGHT + (real(first) !== undefined ? 40 : 24);
+  const frame = frameOf(first, end, 0, width);
   const summary = points.slice(-8).map((each) => shown(each.state, 60)).join(", then ");
   return (
     <div class="timeline">
-      <div class="range">
-        <label>
-          Shown{" "}
-          <select value={range} onChange={(event) => setChosen(event.currentTarget.value as Range)}>
-            <option value="all">all the time until now</option>
-            <option value="changes">up to the last change</option>
-            <option value="start">since the newest start</option>
-          </select>
-        </label>
-        <span class="hint">
-          from <time>{instant(first)}</time> UTC, {span(end - first)}
-        </span>
-      </div>
+      <RangeField range={range} choose={setChosen} frame={frame} />
       <div ref={box}>
-        <svg width={width} height={height} role="img" aria-label={`Timeline: ${summary}. The table has the times.`}>
+        <svg width={width} height={BAR_TOP + BAR_HEIGHT + axisHeight(frame)} role="img" aria-label={`Timeline: ${summary}. The table has the times.`}>
           {points.map((each, at) => {
             const { from, until } = pieces[at]!;
             const last = until ?? now;
             if (last < first || from > end) return null;
-            const left = x(from);
-            const wide = Math.max(1, x(last) - left);
+            const left = frame.x(from);
+            const wide = Math.max(1, frame.x(last) - left);
             const fits = Math.floor((wide - 12) / LETTER_PIXELS);
             return (
               <g key={at} class={`piece ${each.group}`}>
@@ -138,38 +101,11 @@ function Timeline({ points, marks }: { points: Point[]; marks: Mark[] }) {
               </g>
             );
           })}
-          {marks.map((each, at) => {
-            const left = Math.min(Math.max(x(each.time), 5), width - 5);
-            if (each.time < first - 1 || each.time > end) return null;
-            return (
-              <path key={at} class={each.fault ? "mark fault" : "mark"} d={`M${left - 5} 1h10l-5 8z`}>
-                <title>{`${each.text}, ${instant(each.time)}`}</title>
-              </path>
-            );
-          })}
-          <line class="axis" x1={0} x2={width} y1={BAR_TOP + BAR_HEIGHT + 6} y2={BAR_TOP + BAR_HEIGHT + 6} />
-          {steps.map((each) => {
-            const left = x(first + each);
-            const place = left > width - 50 ? "end" : left < 10 ? "start" : "middle";
-            const wall = real(first + each);
-            return (
-              <g key={each} class="tick">
-                <line x1={left} x2={left} y1={BAR_TOP + BAR_HEIGHT + 4} y2={BAR_TOP + BAR_HEIGHT + 9} />
-                <text x={left} y={BAR_TOP + BAR_HEIGHT + 21} text-anchor={place}>
-                  {each === 0 ? "0" : `+${span(each)}`}
-                </text>
-                {wall !== undefined && (
-                  <text x={left} y={BAR_TOP + BAR_HEIGHT + 36} text-anchor={place}>
-                    {instant(wall).slice(11, 19)}
-                  </text>
-                )}
-              </g>
-            );
-          })}
+          <Marks marks={marks} frame={frame} />
+          <Axis frame={frame} top={BAR_TOP + BAR_HEIGHT} />
         </svg>
       </div>
-      {marks.length > 0 && <p class="hint">Triangles are recorded calls: Create, Update, Delete, and those with faults, which are red.</p>}
-      {real(first) !== undefined && <p class="hint">Below the axis: the plane's time since the beginning, and the real time (UTC).</p>}
+      <Legend marks={marks} frame={frame} />
     </div>
   );
 }

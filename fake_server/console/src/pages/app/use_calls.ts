@@ -1,10 +1,11 @@
 // The recorded calls that name an app, asked for again after it changes.
 import { Code, ConnectError } from "@connectrpc/connect";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { RecordedCall } from "../../../gen/flyteapps_control/v1/control_pb";
 import { appsIn, callsOf } from "../../api/app_source";
 import type { AppStore } from "../../api/app_store";
 import { explain } from "../../api/clients";
+import { server } from "../../api/server";
 import { sleep } from "../../api/source";
 import type { AppName } from "../../router";
 
@@ -24,13 +25,24 @@ const PAUSE_MS = 700;
 export function useCalls(name: AppName, store: AppStore): [Calls, () => void] {
   const [calls, setCalls] = useState<Calls>({ state: "loading" });
   const [asked, setAsked] = useState(0);
+  /** Whether the server is known to record calls. */
+  const described = useRef(false);
   const live = store.connection.state === "live";
   const changes = calls.state === "there" || calls.state === "refused" ? store.changes : 0;
   useEffect(() => {
-    if (!live) return;
+    if (!live) {
+      described.current = false; // the server that comes back may be another one
+      return;
+    }
     const ended = new AbortController();
     const read = async (): Promise<void> => {
       await sleep(PAUSE_MS, ended.signal);
+      if (!described.current) {
+        const { control, call_log } = await server(ended.signal);
+        if (control === false) return setCalls({ state: "none" });
+        if (call_log === 0) return setCalls({ state: "off" });
+        described.current = true;
+      }
       const found = await callsOf(name, ended.signal);
       for (const app of found.flatMap(appsIn)) {
         if (app.spec !== undefined) store.addLogged(app.metadata?.revision ?? 0n, app.spec);
