@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from buf.validate.validate_pb2 import FieldPath, Violations
@@ -71,6 +71,7 @@ class Verdict(StrEnum):
     """The verdict of a check, or of all checks of a guarantee."""
 
     HOLDS = "holds"
+    HARDLY = "hardly tried"
     BROKEN = "broken"
     UNJUDGED = "not judged"
     NOT_OFFERED = "not offered"
@@ -95,8 +96,10 @@ class Span:
 class Outcome:
     """One check's verdict: the guarantees that it speaks of, why it isn't `holds`, and the seconds it took.
 
-    `tried`: how much was tried, where that differs from run to run; `script`: what shows a break to anybody;
-    `timeline`: what was done in the run that broke it; `saved`: the sequence that broke it, as JSON to run it again.
+    `tried`: how much was tried, where that differs from run to run, and `attempts` its number; `evidence`: how many of
+    them came to each guarantee, all where it isn't there. The verdict HARDLY: no time was left for it. `script`: what
+    shows a break to anybody; `timeline`: what was done in the run that broke it; `saved`: the sequence that broke it,
+    as JSON to run it again.
     """
 
     check: str
@@ -108,14 +111,18 @@ class Outcome:
     script: str = ""
     timeline: tuple[Span, ...] = ()
     saved: str = ""
+    attempts: int = 0
+    evidence: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:
     """Return a guarantee's verdict: broken if one check says so, then not judged, then known deviation, then holds.
 
-    Where no check ran it is not offered.
+    Where no check ran it is not offered; where some did, and no time was left for others, it is hardly tried.
     """
     found = {outcome.verdict for outcome in outcomes}
+    if Verdict.HARDLY in found and not found & {Verdict.BROKEN, Verdict.UNJUDGED, Verdict.DEVIATES}:
+        return Verdict.HARDLY if Verdict.HOLDS in found else Verdict.UNJUDGED
     for verdict in (Verdict.BROKEN, Verdict.UNJUDGED, Verdict.DEVIATES, Verdict.HOLDS):
         if verdict in found:
             return verdict

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from flyteapps_contract.clients.adapter import ClientFactory
     from flyteapps_contract.outcomes import Outcome
+    from flyteapps_contract.profiles import Floor
     from flyteapps_contract.targets.target import Target
 
 
@@ -28,9 +29,9 @@ def contract_tests(
 
     `target` makes what is judged, once a case. `only` names guarantees and explorations ("sequences", "histories",
     "messages"), all by default. A case fails where the guarantee is broken or could not be judged, and is skipped with
-    the reason where the target doesn't offer what its checks need. `profile` (quick, standard, thorough) says how much
-    the explorations try; of one `seed` they draw the same. `dialect` is the one of the targets' offers: it says which
-    guarantees there are, and whether anything is drawn.
+    the reason where the target doesn't offer what its checks need, or so few of them that it was hardly tried.
+    `profile` (quick, standard, thorough) says how much the explorations try; of one `seed` they draw the same.
+    `dialect` is the one of the targets' offers: it says which guarantees there are, and whether anything is drawn.
     """
     from flyteapps_contract.catalogue.dialects import dialect_of
     from flyteapps_contract.profiles import DIRECTED, PROFILES
@@ -47,7 +48,7 @@ def contract_tests(
         judged = target()
         if guarantee in budgets:
             explored = explore(EXPLORATIONS[guarantee], judged, fresh_run(judged), budgets[guarantee], seed)
-            _require_held(guarantee, list(explored))
+            _require_held(guarantee, list(explored), PROFILES[profile].floor)
         else:
             _require_held(guarantee, outcomes_of(judged, guarantee))
 
@@ -80,12 +81,17 @@ def _chosen(ids: list[str], only: tuple[str, ...]) -> list[str]:
     return [each for each in ids if not only or each in only]
 
 
-def _require_held(id_: str, outcomes: Sequence[Outcome]) -> None:
-    """Fail the test, or skips it, unless all is well."""
-    from flyteapps_contract.outcomes import Verdict, verdict_of
+def _require_held(id_: str, outcomes: Sequence[Outcome], floor: Floor | None = None) -> None:
+    """Fail the test, or skips it, unless all is well: too little evidence is no success."""
+    from flyteapps_contract.evidence import evidence_of, weighed
+    from flyteapps_contract.outcomes import Verdict
+    from flyteapps_contract.profiles import Floor
 
+    floor = floor or Floor()
     text = "\n".join(f"{each.check}: {each.verdict}: {each.reason}\n{each.script}" for each in outcomes if each.reason)
-    verdict = verdict_of(outcomes)
+    verdict = weighed(id_, outcomes, floor)
     if verdict is Verdict.NOT_OFFERED:
         pytest.skip(f"not offered: {text}")
+    if verdict is Verdict.HARDLY:
+        pytest.skip(f"hardly tried: {evidence_of(id_, outcomes, floor)}\n{text}")
     assert verdict is Verdict.HOLDS, f"{id_} {verdict}\n{text}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIN_SECONDS = 3.0
 """Seconds for each exploration, however long the directed checks took."""
@@ -19,12 +19,26 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """The evidence under which a guarantee is hardly tried.
+
+    It holds if this `share` of its checks held, those that the target doesn't offer counted, or so many `drawn`
+    attempts came to it; and if each exploration that speaks of it made so many `attempts`, by its name.
+    """
+
+    share: float = 0.5
+    drawn: int = 0
+    attempts: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The budgets of a run, by the explorations' names, and the seconds that it may take with its directed checks."""
 
     name: str
     budgets: Mapping[str, Budget]
     seconds: float = math.inf
+    floor: Floor = Floor()  # it is frozen
 
     def within(self, name: str, seconds: float) -> Budget:
         """Return the share of an exploration where so many seconds are left for it and those after it."""
@@ -36,14 +50,19 @@ class Profile:
 
 
 PROFILES = {
-    name: Profile(name, {"messages": messages, "histories": histories, "sequences": sequences}, seconds)
-    for name, seconds, sequences, histories, messages in (
-        ("quick", 90.0, Budget(150, 12.0), Budget(12, 5.0), Budget(60, 5.0)),
-        ("standard", 105.0, Budget(3_000, 60.0), Budget(300, 15.0), Budget(1_000, 15.0)),
-        ("thorough", 3_600.0, Budget(1_000_000, 2_400.0), Budget(100_000, 600.0), Budget(100_000, 400.0)),
+    name: Profile(
+        name,
+        {"messages": messages, "histories": histories, "sequences": sequences},
+        seconds,
+        Floor(drawn=drawn, attempts={"messages": drawn // 2, "histories": drawn // 10, "sequences": drawn}),
+    )
+    for name, seconds, drawn, sequences, histories, messages in (
+        ("quick", 90.0, 10, Budget(150, 12.0), Budget(12, 5.0), Budget(60, 5.0)),
+        ("standard", 105.0, 100, Budget(3_000, 60.0), Budget(300, 15.0), Budget(1_000, 15.0)),
+        ("thorough", 3_600.0, 1_000, Budget(1_000_000, 2_400.0), Budget(100_000, 600.0), Budget(100_000, 400.0)),
     )
 }
 """`quick` is for each run of a test suite, `standard` takes two minutes with everything, `thorough` an hour."""
-DIRECTED = Profile("directed", {})
+DIRECTED = Profile("directed", {}, floor=Floor(drawn=1))
 """The directed checks alone."""
 PROFILES[DIRECTED.name] = DIRECTED

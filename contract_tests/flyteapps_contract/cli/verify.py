@@ -278,7 +278,7 @@ def run_checks(
     outcomes: list[Outcome] = []
     checks = _checks(guarantees, known)
     explorations = _explorations(guarantees, profile)
-    trouble = ""
+    trouble, missing = "", Verdict.UNJUDGED
 
     def carry_out(step: Check | Exploration) -> Iterator[Outcome]:
         if isinstance(step, Check):
@@ -312,7 +312,7 @@ def run_checks(
         outcomes.append(gone.outcome)
         trouble = gone.outcome.reason
     except RunEnded:
-        trouble = "the time of --max-seconds was over before all had run"
+        trouble, missing = "the time of --max-seconds was over before all had run", Verdict.HARDLY
     except KeyboardInterrupt:
         trouble = INTERRUPTED
         run.end(INTERRUPTED)
@@ -322,7 +322,7 @@ def run_checks(
     for step in (*checks, *explorations) if trouble else ():
         judged_ids = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
         if missed := tuple(id_ for id_ in step.guarantees if id_ not in judged_ids):
-            outcomes.append(Outcome(step.name, missed, Verdict.UNJUDGED, trouble))
+            outcomes.append(Outcome(step.name, missed, missing, trouble))
     if run.left:
         left = ", ".join(sorted(run.left))
         trouble = f"{trouble}\nleft behind: {left}; remove it by: flyteapps verify ... --clean {run.prefix}".lstrip()
@@ -330,7 +330,7 @@ def run_checks(
         target=target.name,
         dialect=target.dialect,
         prefix=run.prefix,
-        lines=summarize(guarantees, known.applied(outcomes)),
+        lines=summarize(guarantees, known.applied(outcomes), profile.floor),
         seconds=time.monotonic() - started,
         trouble=trouble,
         profile=profile.name,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
+from flyteapps_contract.explorations.exercised import exercised_at_once
 from flyteapps_contract.explorations.search import Exploration, Finding, Patience, SearchOptions
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
@@ -89,6 +90,11 @@ class History:
     differing: list[str] = field(default_factory=list[str])
     pages: list[list[str]] = field(default_factory=list[list[str]])
     watchers: list[Watcher] = field(default_factory=list[Watcher])
+
+    def seen(self) -> set[str]:
+        """Return the calls with their codes, and what else there was, as the evidence counts them."""
+        calls = {f"{event.said.verb}: {event.said.code}" for event in self.events}
+        return calls | {word for word, there in (("pages", self.pages), ("watch", self.watchers)) if there}
 
 
 def drawn(seed: int, number: int, *, kills: bool = False) -> Plan:
@@ -438,7 +444,9 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
                 found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
                 found.timeline = race.timeline()
                 return guarantee
-            found.tried += found.violation is None and not race.undecided
+            if found.violation is None and not race.undecided:
+                found.tried += 1
+                found.evidence.update(exercised_at_once(race.history.seen(), HISTORIES.guarantees))
         return ""
 
     for number in range(options.count):

@@ -10,6 +10,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
+from flyteapps_contract.explorations.exercised import exercised
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
 from flyteapps_contract.model.constraints import Break, Grammar
 from flyteapps_contract.model.violations import Violation, code_proof, field_proofs
@@ -198,6 +199,8 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
                 found.calls, found.script, found.timeline = len(steps), render(steps, violation), timeline(steps)
                 found.story = ", ".join(step.method for step in steps)
                 raise
+            if found.violation is None:
+                found.evidence.update(exercised(conversation.trace.steps))
 
     draw(options, found, requests(), attempt)
     return found

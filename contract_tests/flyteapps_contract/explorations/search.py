@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -57,10 +58,12 @@ class SearchOptions:
 class Finding:
     """The result of a search: how many were tried, and the first violation, as small as it became.
 
-    `calls`: how many calls and streams show it; `story`: in words what was done.
+    `evidence`: how many of those came to each guarantee. `calls`: how many calls and streams show the violation;
+    `story`: in words what was done.
     """
 
     tried: int = 0
+    evidence: Counter[str] = field(default_factory=Counter[str])
     violation: Violation | None = None
     calls: int = 0
     story: str = ""
@@ -202,7 +205,7 @@ def explore(
     started = time.monotonic()
     until = min(started + budget.seconds, run.ending.until)
     judged = frozenset(exploration.guarantees) & frozenset(only or exploration.guarantees)
-    explained, tried = frozenset(broken), 0
+    explained, tried, evidence = frozenset(broken), 0, Counter[str]()
     trouble, verdict = "", Verdict.UNJUDGED
     while judged - explained and tried < budget.count and time.monotonic() < until and not run.ending.reason:
         begun = time.monotonic()
@@ -229,6 +232,7 @@ def explore(
             trouble = describe_failure(failure)
             break
         tried += found.tried
+        evidence += found.evidence
         if found.violation is None:
             break
         guarantee = options.speaking(found.violation)
@@ -243,6 +247,7 @@ def explore(
             found.script,
             found.timeline,
             found.saved,
+            tried,
         )
     rest = tuple(each for each in exploration.guarantees if each in judged - explained)
     seconds = time.monotonic() - started
@@ -253,4 +258,13 @@ def explore(
     if rest and trouble:
         yield Outcome(exploration.name, rest, verdict, trouble, seconds)
     elif rest:
-        yield Outcome(exploration.name, rest, Verdict.HOLDS, "", seconds, f"{tried} {exploration.name}")
+        yield Outcome(
+            exploration.name,
+            rest,
+            Verdict.HOLDS,
+            "",
+            seconds,
+            f"{tried} {exploration.name}",
+            attempts=tried,
+            evidence={each: evidence[each] for each in rest},
+        )

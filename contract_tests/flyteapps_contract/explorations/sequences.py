@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
+from flyteapps_contract.explorations.exercised import exercised
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, Outcome, Verdict
@@ -72,6 +73,8 @@ def search(target: Target, run: Run, options: SearchOptions) -> Found:
                 found.sequence, found.steps = sequence, tuple(interpreter.trace.steps)
                 found.calls = interpreter.trace.calls()
                 raise
+            if found.violation is None:
+                found.evidence.update(exercised(interpreter.trace.steps))
 
     draw(options, found, draws_for(target.capabilities), attempt)
     if found.violation is not None:

@@ -21,6 +21,7 @@ def as_json(summary: Summary) -> str:
             "evidence": list(line.guarantee.evidence),
             "verdict": line.verdict.value,
             "seconds": round(line.seconds, 3),
+            "tried": {"checks": line.evidence.checks, "held": line.evidence.held, **dict(line.evidence.drawn)},
             "checks": [_check(each) for each in line.outcomes if each.check],
             "reason": "; ".join(each.reason for each in line.outcomes if not each.check),
         }
@@ -62,7 +63,7 @@ def as_junit(summary: Summary) -> str:
         tests=str(len(summary.lines)),
         failures=str(counts[Verdict.BROKEN]),
         errors=str(counts[Verdict.UNJUDGED]),
-        skipped=str(counts[Verdict.NOT_OFFERED] + counts[Verdict.DEVIATES]),
+        skipped=str(counts[Verdict.NOT_OFFERED] + counts[Verdict.DEVIATES] + counts[Verdict.HARDLY]),
         time=f"{summary.seconds:.3f}",
     )
     tags = {
@@ -70,13 +71,15 @@ def as_junit(summary: Summary) -> str:
         Verdict.UNJUDGED: "error",
         Verdict.NOT_OFFERED: "skipped",
         Verdict.DEVIATES: "skipped",
+        Verdict.HARDLY: "skipped",
     }
     for line in summary.lines:
         case = ElementTree.SubElement(
             suite, "testcase", classname="flyteapps.contract", name=line.guarantee.id, time=f"{line.seconds:.3f}"
         )
         scripts = [each.script for each in line.outcomes if each.script]
-        text = _NOT_XML.sub("?", "\n".join([*line.reasons(), *scripts]))
+        weight = [f"hardly tried: {line.share() or 'nothing'}"] if line.verdict is Verdict.HARDLY else []
+        text = _NOT_XML.sub("?", "\n".join([*weight, *line.reasons(), *scripts]))
         if line.verdict in tags:
             ElementTree.SubElement(case, tags[line.verdict], message=text.partition("\n")[0]).text = text
     root = ElementTree.Element("testsuites")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flyteapps_contract.catalogue.standard import Guarantee
-from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of
+from flyteapps_contract.evidence import Evidence, evidence_of, weighed
+from flyteapps_contract.outcomes import Outcome, Verdict
+from flyteapps_contract.profiles import Floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +18,17 @@ class Line:
 
     guarantee: Guarantee
     outcomes: tuple[Outcome, ...]
+    floor: Floor = Floor()  # noqa: RUF009  # it is frozen
 
     @property
     def verdict(self) -> Verdict:
         """The guarantee's verdict."""
-        return verdict_of(self.outcomes)
+        return weighed(self.guarantee.id, self.outcomes, self.floor)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence for the guarantee."""
+        return evidence_of(self.guarantee.id, self.outcomes, self.floor)
 
     @property
     def seconds(self) -> float:
@@ -29,16 +37,13 @@ class Line:
 
     def reasons(self) -> list[str]:
         """Return why it isn't more than its verdict: the checks that decided it, and those that could not run."""
-        said = (self.verdict, Verdict.NOT_OFFERED, Verdict.DEVIATES)
+        said = (self.verdict, Verdict.NOT_OFFERED, Verdict.DEVIATES, Verdict.HARDLY)
         shown = [each for each in self.outcomes if each.reason and each.verdict in said]
         return [f"{each.check}: {each.reason}" if each.check else each.reason for each in shown]
 
     def share(self) -> str:
-        """Return how many of its checks hold, and what else was tried, such as "3 of 4, 150 sequences"."""
-        checks = [each for each in self.outcomes if each.check and not each.tried]
-        held = sum(outcome.verdict is Verdict.HOLDS for outcome in checks)
-        tried = [each.tried for each in self.outcomes if each.tried]
-        return ", ".join([*([f"{held} of {len(checks)}"] if checks else []), *dict.fromkeys(tried)])
+        """Return how many of its checks hold, and what else came to it, such as "3 of 4, 41 sequences"."""
+        return str(self.evidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +70,13 @@ class Summary:
         if counts[Verdict.BROKEN]:
             return 1
         judged = counts[Verdict.HOLDS] + counts[Verdict.DEVIATES]
-        return 2 if self.trouble or counts[Verdict.UNJUDGED] or not judged else 0
+        hurried = any(line.verdict is Verdict.HARDLY and line.evidence.short for line in self.lines)
+        return 2 if self.trouble or counts[Verdict.UNJUDGED] or hurried or not judged else 0
 
 
-def summarize(guarantees: Sequence[Guarantee], outcomes: Sequence[Outcome]) -> list[Line]:
-    """Return the guarantees with the outcomes that speak of them."""
+def summarize(guarantees: Sequence[Guarantee], outcomes: Sequence[Outcome], floor: Floor | None = None) -> list[Line]:
+    """Return the guarantees with the outcomes that speak of them, and the floor of their evidence."""
     return [
-        Line(guarantee, tuple(outcome for outcome in outcomes if guarantee.id in outcome.guarantees))
+        Line(guarantee, tuple(each for each in outcomes if guarantee.id in each.guarantees), floor or Floor())
         for guarantee in guarantees
     ]

@@ -17,6 +17,7 @@ STYLES = {
     Verdict.HOLDS: "green",
     Verdict.BROKEN: "bold red",
     Verdict.UNJUDGED: "yellow",
+    Verdict.HARDLY: "yellow",
     Verdict.NOT_OFFERED: "dim",
     Verdict.DEVIATES: "cyan",
 }
