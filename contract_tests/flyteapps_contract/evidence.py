@@ -1,4 +1,4 @@
-"""How much speaks for a guarantee: its checks that held, and what was drawn and came to it; and how much is enough."""
+"""The evidence for a guarantee: its checks that held, what was drawn and came to it; and whether that is enough."""
 
 from __future__ import annotations
 

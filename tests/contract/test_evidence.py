@@ -110,7 +110,7 @@ def test_floors_are_within_the_budgets(name: str) -> None:
         ((CREATE, LIST), {"LI-1", "GE-3"}),
         ((CREATE, commands.Create(SlotName.A_OTHER_CASE)), {"ID-1"}),
         ((CREATE, commands.Watch(WatchTarget.APP_A)), {"WA-1", "WA-2", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8"}),
-        ((commands.Lease(ClusterName.FIRST), RUN), {"LE-1", "LE-6"}),
+        ((commands.Lease(ClusterName.FIRST), RUN_OWN), {"LE-1", "LE-6"}),
         ((commands.Lease(ClusterName.FIRST), RUN_OWN, commands.Progress(SlotName.A)), {"LE-1", "LE-3", "US-0", "US-1"}),
     ],
 )
@@ -146,7 +146,7 @@ def summary_of(outcomes: list[Outcome]) -> Summary:
 
 @pytest.mark.parametrize(("outcomes", "status"), [(held(1, 4), 0), ([*held(4, 4), drawn(3, 3)], 2), (held(4, 4), 0)])
 def test_the_exit_status(outcomes: list[Outcome], status: int) -> None:
-    """What the target doesn't offer fails nothing; what time was too short for was not judged."""
+    """Checks that the target doesn't offer fail nothing; a guarantee that time was too short for was not judged."""
     assert summary_of(outcomes).exit_code == status
 
 

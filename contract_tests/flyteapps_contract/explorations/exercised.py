@@ -49,7 +49,7 @@ OF_HISTORIES: dict[str, frozenset[str]] = {
     "LI-4": frozenset({"pages"}),
     **dict.fromkeys(WATCHED, frozenset({"watch"})),
 }
-"""What a history has to have, one of them, so that it speaks of a guarantee; of one that isn't here, each does."""
+"""Calls and streams, one of which a history needs to speak of a guarantee; of one that isn't here, each does."""
 
 Key = tuple[str, str, str, str]
 
@@ -66,7 +66,7 @@ def exercised_at_once(seen: Collection[str], guarantees: Collection[str]) -> set
 
 
 class _Reader:
-    """What is known after some of the steps."""
+    """The knowledge after some of the steps."""
 
     def __init__(self) -> None:
         self._apps: dict[Key, model.App] = {}
