@@ -16,7 +16,7 @@ resolve() {
     extras=
     for extra in "$@"; do extras="$extras --extra $extra"; done
     for python in 3.11 3.12 3.13 3.14; do
-        if said=$("$bin/uv" pip compile --quiet --no-header --no-annotate --only-binary :all: $extras -c constraints.txt \
+        if said=$("$bin/uv" pip compile --quiet --python "$bin/python" --no-header --no-annotate --only-binary :all: $extras -c constraints.txt \
             --python-platform "$platform" --python-version $python pyproject.toml 2>&1); then
             echo "wheels for $platform, Python $python: $*"
         else

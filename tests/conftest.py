@@ -1,12 +1,16 @@
-"""The markers `matrix` and `slow`: which of the marked tests run."""
+"""The markers `matrix` and `slow`: which of the marked tests run. Examples of Hypothesis have no deadline."""
 
 from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from matrix import VARIABLE, Share, is_named
+
+hypothesis.settings.register_profile("tests", deadline=None)  # an example may take any time on a busy machine
+hypothesis.settings.load_profile("tests")
 
 
 def _share() -> Share:

@@ -12,7 +12,7 @@ from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.http.options import AccessLine, FrontOptions
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 Events = list[Any]
 
 

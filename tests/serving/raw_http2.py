@@ -15,7 +15,7 @@ import h2.events
 import h2.settings
 
 Headers = dict[str, str]
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 @dataclass(slots=True)

@@ -15,8 +15,10 @@ from typing import Any, Self
 
 import httpx
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 """Seconds until a wait fails: far more than a loaded machine needs."""
+CUT_SECONDS = 60.0
+"""Seconds until a connection is cut that sends no whole request: fewer than those that it may be idle between two."""
 SOON_SECONDS = 2.0
 BANNER = r"https?://localhost:(\d+)"
 HTTP = httpx.Client(trust_env=False, verify=False, timeout=PATIENCE)

@@ -30,7 +30,7 @@ from .asgi_calls import Caller, calling
 from .conftest import KINDS
 from .messages import create, get, identifier
 from .raw_http2 import RawHttp2
-from .server_process import HTTP, PATIENCE, ServerProcess, eventually
+from .server_process import CUT_SECONDS, HTTP, ServerProcess, eventually
 from .test_edges import CREATE, GET, GRPC, JSON, PROTO, WATCH, WEB, frame
 from .test_limits import answered, everything
 
@@ -340,7 +340,7 @@ def test_a_body_that_dribbles_is_cut(hasty: ServerProcess) -> None:
             each = dribbling[what] = stack.enter_context(socket.create_connection(("127.0.0.1", hasty.port)))
             each.settimeout(0.01)
             each.sendall(head(method, path, headers, "transfer-encoding: chunked"))
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + CUT_SECONDS
         while dribbling and time.monotonic() < until:
             for what, each in list(dribbling.items()):
                 try:

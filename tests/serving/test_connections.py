@@ -32,7 +32,7 @@ from flyteapps_fake.servers.hypercorn.turns import Context
 from .conftest import EACH_KIND
 from .messages import create, get, watch
 from .raw_http2 import RawHttp2
-from .server_process import HTTP, PATIENCE, ServerProcess, eventually
+from .server_process import CUT_SECONDS, HTTP, PATIENCE, ServerProcess, eventually
 from .test_edges import CREATE, GET, GRPC, PROTO, WATCH, frame, open_streams
 from .test_limits import answered
 
@@ -256,7 +256,7 @@ def cut(server: ServerProcess, beginnings: list[bytes]) -> None:
     """Assert that the server closes connections that send these bytes and no more."""
     with ExitStack() as stack:
         silent = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) for _ in beginnings
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), CUT_SECONDS)) for _ in beginnings
         ]
         for raw, begun in zip(silent, beginnings, strict=True):
             raw.sendall(begun)

@@ -169,7 +169,7 @@ def test_a_flood_of_the_console(flooded: ServerProcess) -> None:
 
 def test_many_connections_at_once(flooded: ServerProcess) -> None:
     """Another client's Get doesn't wait until the requests of hundreds of connections are all begun."""
-    connections, streams = 300, 30
+    connections, streams = 150, 30
     usage = Usage(flooded)
     with ExitStack() as stack:
         floods = [stack.enter_context(Flood(flooded.port)) for _ in range(connections)]

@@ -18,7 +18,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from .conftest import EACH_KIND
 from .messages import create, get, watch
 from .raw_http2 import RawHttp2
-from .server_process import HTTP, PATIENCE, ServerProcess, eventually
+from .server_process import CUT_SECONDS, HTTP, PATIENCE, ServerProcess, eventually
 from .test_edges import CREATE, GET, GRPC, PROTO, WATCH, WEB, frame, open_streams
 
 STREAMS, PER_CONNECTION = 6, 4
@@ -56,7 +56,7 @@ def answered(server: ServerProcess) -> bool:
 
 def everything(hanging: socket.socket) -> bytes:
     """Return all that the server sends until it closes the connection."""
-    hanging.settimeout(PATIENCE)
+    hanging.settimeout(CUT_SECONDS)
     received = b""
     while chunk := hanging.recv(65_536):
         received += chunk
@@ -120,7 +120,7 @@ def test_headers_that_never_end(hasty: ServerProcess) -> None:
         raw.sendall(b"POST / HTTP/1.1\r\nhost: localhost\r\n")
         started = time.monotonic()
         received = None
-        while received is None and time.monotonic() - started < PATIENCE:
+        while received is None and time.monotonic() - started < CUT_SECONDS:
             try:
                 raw.sendall(b"x: y\r\n")
                 received = raw.recv(65_536)
@@ -136,7 +136,7 @@ def test_headers_that_never_end(hasty: ServerProcess) -> None:
 def test_endless_headers(hasty: ServerProcess) -> None:
     """A head of a megabyte is refused before it is whole."""
     with socket.create_connection(("127.0.0.1", hasty.port)) as raw:
-        raw.settimeout(PATIENCE)
+        raw.settimeout(CUT_SECONDS)
         try:
             raw.sendall(b"POST / HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 1_000_000)
             received = raw.recv(65_536)
@@ -150,7 +150,7 @@ def test_an_upload_that_stops(hasty: ServerProcess) -> None:
     """An upload that doesn't go on is cut like any other request."""
     head = b"PUT /_flyteapps/uploads/x?expires=0 HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n"
     with socket.create_connection(("127.0.0.1", hasty.port)) as raw:
-        raw.settimeout(PATIENCE)
+        raw.settimeout(CUT_SECONDS)
         raw.sendall(head)
         assert raw.recv(65_536)
     eventually(lambda: answered(hasty), "no other client is answered")

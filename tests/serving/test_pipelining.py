@@ -13,7 +13,7 @@ import pytest
 from .conftest import EACH_KIND
 from .http2_frames import CONTINUATION, HEADERS, Flood, call, frame, head
 from .messages import get, watch
-from .server_process import HTTP, PATIENCE, ServerProcess, eventually
+from .server_process import CUT_SECONDS, HTTP, PATIENCE, ServerProcess, eventually
 from .test_edges import GET, PROTO, WATCH, open_streams
 from .test_edges import frame as enveloped
 
@@ -75,7 +75,7 @@ def hasty(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
 
 def end_of(raw: socket.socket) -> None:
     """Wait for the server to close the connection, for less time than it keeps one between two requests."""
-    raw.settimeout(PATIENCE)
+    raw.settimeout(CUT_SECONDS)
     try:
         while raw.recv(65_536):
             pass
@@ -114,7 +114,7 @@ def test_a_refused_websocket_is_closed(server: ServerProcess, key: str) -> None:
     for port in (server.port, server.console_port):
         with connected(port) as raw:
             raw.sendall(request + HEALTH)
-            raw.settimeout(PATIENCE)
+            raw.settimeout(CUT_SECONDS)
             received = b""
             while data := raw.recv(65_536):
                 received += data
