@@ -339,7 +339,7 @@ class Plane(DrivenPlane, KeptPlane):
             return self._timeline.pending()
 
     def waits(self, app: AppSelector, limit: int) -> tuple[list[Wait], int]:
-        """Return what waits for the selected apps: streams, delayed calls, moving apps; at most `limit`, and how many."""
+        """Return the waits for the selected apps: streams, delayed calls, moves, at most `limit`; and their number."""
         with self._lock:
             return explain(self._timeline, self._dialect, self._interceptor.delays.all(), AppGlobs(app), limit)
 
