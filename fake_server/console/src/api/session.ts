@@ -1,6 +1,7 @@
 // The session of the person who uses the console: whether the plane wants credentials, who is logged in, with which
-// rights. The access token outlives a reload, in the tab's storage, and ends with the tab. The refresh token is in memory
-// alone: a second tab with a copy of it would end the session, as a theft does.
+// rights. The access token outlives a reload, in the tab's storage, and ends with the tab. The refresh token counts once,
+// and a second tab with a copy of it would end the session, as a theft does. A browser copies the storage of a tab that is
+// duplicated, so the token is there only between two pages of the tab: the page that goes stores it, the next takes it out.
 import { Code, ConnectError } from "@connectrpc/connect";
 import { identity } from "./clients";
 import { credentials } from "./credentials";
@@ -18,6 +19,7 @@ export type SessionState =
   | { state: "person"; person: Person };
 
 const TOKEN = "flyteapps.token";
+const REFRESH = "flyteapps.refresh";
 const LOGIN = "flyteapps.login";
 
 class Session extends Observed {
@@ -27,7 +29,7 @@ class Session extends Observed {
   #header = "authorization";
   #provider = "";
   #token = stored(TOKEN);
-  #refresh: string | undefined;
+  #refresh = taken(REFRESH);
   #renewing: Promise<boolean> | undefined;
   #started: Promise<void> | undefined;
 
@@ -38,6 +40,8 @@ class Session extends Observed {
       token: () => Promise.resolve(this.#token),
       refused: (token) => this.#refused(token),
     });
+    addEventListener("pagehide", () => store(REFRESH, this.#refresh));
+    addEventListener("pageshow", (event) => event.persisted && this.#resume());
   }
 
   /** Whether the caller may write in a project, as far as is known. */
@@ -104,6 +108,13 @@ class Session extends Observed {
     const own = this.#provider === "";
     this.#forget();
     if (token !== undefined && own) await revoke(token).catch(() => undefined);
+  }
+
+  /** Go on after pages that this tab showed in between, which may have renewed the tokens, or ended the session. */
+  #resume(): void {
+    this.#token = stored(TOKEN);
+    this.#refresh = taken(REFRESH);
+    void this.check().catch(() => undefined);
   }
 
   async #identify(): Promise<void> {
@@ -175,6 +186,13 @@ function stored(name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Return what the tab keeps under a name, and forget it. */
+function taken(name: string): string | undefined {
+  const found = stored(name);
+  store(name, undefined);
+  return found;
 }
 
 function store(name: string, value: string | undefined): void {
