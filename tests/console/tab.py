@@ -57,7 +57,7 @@ class Tab:
 
     def wait_until_live(self) -> None:
         """Wait until the page follows the plane."""
-        expect(self.page.get_by_role("status").filter(has_text=re.compile("^(Live|Updated every)"))).to_be_visible()
+        wait_until_live(self.page)
 
     def axe_violations(self) -> list[str]:
         """Return the violations that axe finds in the page as it is now, with the elements."""
@@ -75,6 +75,11 @@ class Tab:
         foreign = [url for url in self.asked_for if not is_local(url)]
         complaints = [each for each in self.complaints if not any(ok.search(each) for ok in self._allowed)]
         return [f"asked for {url}" for url in foreign] + complaints
+
+
+def wait_until_live(page: Page) -> None:
+    """Wait until a page follows the plane."""
+    expect(page.get_by_role("status").filter(has_text=re.compile("^(Live|Updated every)"))).to_be_visible()
 
 
 def is_local(url: str) -> bool:

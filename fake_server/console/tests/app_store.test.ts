@@ -164,3 +164,27 @@ test("a plane that counts no revisions has its specs as they were seen", async (
   assert.deepEqual(store.specs.map((each) => `${each.label} ${each.spec.cluster}`), ["1st seen one", "2nd seen two", "3rd seen one"]);
   store.stop();
 });
+
+test("where too many streams are open, the app is read, until it can be watched", async () => {
+  const plane = new Plane();
+  plane.app = app(1n);
+  const { watch } = plane;
+  plane.watch = async function* () {
+    throw new ConnectError("too many", Code.ResourceExhausted);
+  };
+  const store = await started(plane);
+  assert.deepEqual(store.connection, { state: "polling", milliseconds: 2_000 });
+  const { changes } = store;
+  await plane.pass();
+  await plane.pass();
+  assert.equal(store.changes, changes, "it is as it was");
+  plane.app = app(2n);
+  await plane.pass();
+  await plane.pass();
+  assert.deepEqual([store.app?.metadata?.revision, store.connection.state], [2n, "polling"]);
+  plane.watch = watch;
+  await plane.pass();
+  await plane.pass();
+  assert.equal(store.connection.state, "live");
+  store.stop();
+});

@@ -62,6 +62,10 @@ class Plane implements Source {
     });
   }
 
+  now(): number {
+    return 0;
+  }
+
   explain(error: unknown): string {
     return ConnectError.from(error).rawMessage;
   }
@@ -189,5 +193,34 @@ test("a plane that can be watched after a restart is watched", async () => {
   plane.list = list;
   await plane.pass();
   assert.equal(stateOf(store), "live");
+  store.stop();
+});
+
+test("where too many streams are open, apps are listed, until one can be had", async () => {
+  const plane = new Plane();
+  plane.watchError = new ConnectError("too many", Code.ResourceExhausted);
+  plane.apps = [app("a")];
+  const store = await started(plane);
+  assert.deepEqual(store.connection, { state: "polling", milliseconds: 2_000 });
+  plane.apps = [app("b")];
+  assert.deepEqual([await plane.pass(), await plane.pass()], [[2_000], [500]]);
+  assert.deepEqual([names(store), stateOf(store)], [["b:1"], "polling"]);
+  plane.watchError = undefined;
+  await plane.pass();
+  await plane.pass();
+  assert.deepEqual([stateOf(store), plane.watches.length], ["live", 1]);
+  store.stop();
+});
+
+test("a List that is refused as often says so", async () => {
+  const plane = new Plane();
+  plane.watchError = new ConnectError("too many", Code.ResourceExhausted);
+  const { list } = plane;
+  const store = new AppsStore(plane);
+  plane.first = () => list.call(plane);
+  plane.list = () => Promise.reject(plane.watchError as Error);
+  store.start();
+  await settled();
+  assert.deepEqual(store.connection, { state: "lost", message: "too many", retryMs: 500 });
   store.stop();
 });

@@ -53,7 +53,7 @@ test("the clock is read every two seconds, without timers where none are drawn",
   const store = new ClockStore(plane);
   store.start();
   assert.deepEqual([await plane.pass(), await plane.pass()], [[2_000], [2_000]]);
-  assert.deepEqual([plane.asked, store.connection], [[0, 0, 0], { state: "polling" }]);
+  assert.deepEqual([plane.asked, store.connection], [[0, 0, 0], { state: "polling", milliseconds: 2_000 }]);
   store.stop();
 });
 
@@ -112,7 +112,7 @@ test("a failure is shown, the clock stays, and is read again later", async () =>
   assert.deepEqual([store.connection, store.clock?.mode], [{ state: "lost", message: "gone", retryMs: 500 }, "manual"]);
   plane.refusal = undefined;
   assert.deepEqual(await plane.pass(), [500]);
-  assert.deepEqual(store.connection, { state: "polling" });
+  assert.deepEqual(store.connection, { state: "polling", milliseconds: 2_000 });
   store.stop();
 });
 

@@ -9,6 +9,7 @@ import { AppStore } from "./app_store";
 import { apps, control, explain, logs } from "./clients";
 import { LogsStore } from "./logs_store";
 import { keyOf } from "./rows";
+import { inSlot } from "./slots";
 import { sleep, whenOpen } from "./source";
 
 let current: { key: string; store: AppStore } | undefined;
@@ -41,7 +42,8 @@ function makeStore(name: AppName): AppStore {
         throw error;
       }
     },
-    watch: (signal, opened) => apps.watch({ target: { case: "appId", value: id } }, { signal, onHeader: whenOpen(signal, opened) }),
+    watch: (signal, opened) =>
+      inSlot(() => apps.watch({ target: { case: "appId", value: id } }, { signal, onHeader: whenOpen(signal, opened) })),
     sleep,
     explain,
     now: Date.now,
@@ -51,7 +53,7 @@ function makeStore(name: AppName): AppStore {
 /** Return a store of an app's log lines. */
 export function makeLogs(name: AppName): LogsStore {
   return new LogsStore({
-    tail: (signal) => logs.tailLogs({ target: { case: "appId", value: idOf(name) } }, { signal }),
+    tail: (signal) => inSlot(() => logs.tailLogs({ target: { case: "appId", value: idOf(name) } }, { signal })),
     sleep,
     explain,
   });

@@ -1,9 +1,9 @@
 // One app, kept current by a Watch of it, and the specs that it had while it was watched.
 //
 // The plane keeps the newest spec alone. What the page has seen of others, or was told by the log of calls, is kept here.
-import { toBinary } from "@bufbuild/protobuf";
+import { equals, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { SpecSchema, type App, type Spec } from "../../gen/flyteidl2/app/app_definition_pb";
+import { AppSchema, SpecSchema, type App, type Spec } from "../../gen/flyteidl2/app/app_definition_pb";
 import type { WatchResponse } from "../../gen/flyteidl2/app/app_payload_pb";
 import { Follower, type FollowerSource } from "./follower";
 
@@ -29,6 +29,8 @@ export interface SpecSeen {
 }
 
 const MAX_SPECS = 50;
+/** Time between two reads of the app where it can't be watched. */
+const POLL_MS = 2_000;
 
 export class AppStore extends Follower<AppSource> {
   app: App | undefined;
@@ -40,6 +42,8 @@ export class AppStore extends Follower<AppSource> {
   /** Counts the changes of the app. */
   changes = 0;
   #known = new Set<string>();
+  /** Whether there were too many streams when the Watch was to be opened. */
+  #crowded = false;
 
   /** Add a spec that the log of calls has. */
   addLogged(revision: bigint, spec: Spec): void {
@@ -48,7 +52,9 @@ export class AppStore extends Follower<AppSource> {
     this.changed();
   }
 
-  protected override failed(code: Code): "end" | "later" {
+  protected override failed(code: Code): "again" | "end" | "later" {
+    this.#crowded = code === Code.ResourceExhausted && !this.#crowded;
+    if (this.#crowded) return "again";
     if (code !== Code.InvalidArgument) return "later";
     // no app can have this name
     this.presence = "missing";
@@ -58,6 +64,15 @@ export class AppStore extends Follower<AppSource> {
 
   /** Follow a Watch until it ends. It is open before the app is read, so that no change is missed between the two. */
   protected override async follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
+    if (this.#crowded) {
+      const app = await this.source.get(signal);
+      if (app === undefined || this.app === undefined || this.presence !== "there" || !equals(AppSchema, app, this.app)) this.#put(app);
+      succeeded();
+      this.set({ state: "polling", milliseconds: POLL_MS });
+      await this.source.sleep(POLL_MS, signal);
+      this.#crowded = false; // a stream may be had by now
+      return;
+    }
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
     let failure: unknown;

@@ -5,6 +5,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ListResponse, WatchResponse } from "../../gen/flyteidl2/app/app_payload_pb";
 import { Follower, type FollowerSource } from "./follower";
+import { Pace } from "./pace";
 import { keyOf, rowOf, type Row } from "./rows";
 
 /** What the store needs of the outside. */
@@ -12,6 +13,8 @@ export interface Source extends FollowerSource {
   /** Return the apps that a list begins with. */
   first(signal: AbortSignal): Promise<ListResponse>;
   list(token: string, signal: AbortSignal): Promise<ListResponse>;
+  /** Return a time in milliseconds. */
+  now(): number;
   /** Call `opened` once the plane has accepted the stream. */
   watch(signal: AbortSignal, opened: () => void): AsyncIterable<WatchResponse>;
 }
@@ -26,6 +29,9 @@ export class AppsStore extends Follower<Source> {
   loaded = false;
   /** Whether the plane has no Watch of all apps. */
   polls = false;
+  /** Whether there were too many streams when the Watch was to be opened. */
+  #crowded = false;
+  readonly #pace = new Pace(POLL_MS);
   /** Keys that the open Watch has named. */
   #named = new Set<string>();
   #events = 0;
@@ -38,13 +44,18 @@ export class AppsStore extends Follower<Source> {
   }
 
   protected override async follow(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    await (this.polls ? this.#poll(signal, succeeded) : this.#follow(signal, succeeded));
+    if (!this.polls && !this.#crowded) return this.#follow(signal, succeeded);
+    do {
+      await this.#poll(signal, succeeded);
+    } while (this.polls);
+    this.#crowded = false; // a stream may be had by now
   }
 
   protected override failed(code: Code): "again" | "later" {
     const again = code === Code.Unimplemented && !this.polls;
     this.polls = again; // after another error, too: the server may be another one after a restart
-    return again ? "again" : "later";
+    this.#crowded = code === Code.ResourceExhausted && !this.#crowded;
+    return again || this.#crowded ? "again" : "later";
   }
 
   /** Follow a Watch until it ends. */
@@ -90,17 +101,17 @@ export class AppsStore extends Follower<Source> {
     this.changed();
   }
 
-  /** Repeat Lists until one fails. */
+  /** List all apps once, and wait until that is worth doing again. */
   async #poll(signal: AbortSignal, succeeded: () => void): Promise<void> {
-    for (;;) {
-      this.#named = new Set();
-      const listed = await this.#listAll(signal);
-      for (const key of this.rows.keys()) if (!listed.has(key)) this.rows.delete(key);
-      this.loaded = true;
-      succeeded();
-      this.set({ state: "polling" });
-      await this.source.sleep(POLL_MS, signal);
-    }
+    const begun = this.source.now();
+    this.#named = new Set();
+    const listed = await this.#listAll(signal);
+    for (const key of this.rows.keys()) if (!listed.has(key)) this.rows.delete(key);
+    this.loaded = true;
+    succeeded();
+    const milliseconds = this.#pace.pause(this.source.now() - begun);
+    this.set({ state: "polling", milliseconds });
+    await this.source.sleep(milliseconds, signal);
   }
 
   /** List all apps, and return their keys. */

@@ -36,9 +36,10 @@ export class ClockStore extends Follower<ClockSource> {
       const begun = source.now();
       this.clock = await source.read(this.#maxTimers, signal);
       succeeded();
-      this.set({ state: "polling" });
+      const milliseconds = pace.pause(source.now() - begun);
+      this.set({ state: "polling", milliseconds });
       const wake = this.#wake.signal;
-      await source.sleep(pace.pause(source.now() - begun), AbortSignal.any([signal, wake])).catch((error: unknown) => {
+      await source.sleep(milliseconds, AbortSignal.any([signal, wake])).catch((error: unknown) => {
         if (!wake.aborted || signal.aborted) throw error;
       });
     }

@@ -5,8 +5,8 @@ export type Connection =
   | { state: "connecting" }
   /** What changes arrives at once. */
   | { state: "live" }
-  /** What changes is asked for every few seconds. */
-  | { state: "polling" }
+  /** What changes is asked for again and again, after so many milliseconds. */
+  | { state: "polling"; milliseconds: number }
   /** Nothing can change: there is nothing to follow. */
   | { state: "idle" }
   /** The page is hidden. */

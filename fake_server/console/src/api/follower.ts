@@ -23,6 +23,11 @@ export abstract class Follower<S extends FollowerSource> extends Observed {
     this.source = source;
   }
 
+  /** Whether the plane was asked, and answers. */
+  get isCurrent(): boolean {
+    return this.connection.state === "live" || this.connection.state === "polling";
+  }
+
   /** Follow until `stop`. */
   start(): void {
     if (this.#running !== undefined) return;

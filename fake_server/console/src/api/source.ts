@@ -5,6 +5,7 @@ import { Sort_Direction } from "../../gen/flyteidl2/common/list_pb";
 import { AppsStore, type Source } from "./apps_store";
 import { apps, explain } from "./clients";
 import { server } from "./server";
+import { inSlot } from "./slots";
 
 /** Apps that are shown before all others have arrived: more than fit on a screen. */
 const FIRST_APPS = 100;
@@ -59,21 +60,47 @@ const source: Source = {
   async *watch(signal, opened) {
     const { org } = await server(signal);
     const request = create(WatchRequestSchema, { target: { case: "org", value: org } });
-    yield* apps.watch(request, { signal, onHeader: whenOpen(signal, opened) });
+    yield* inSlot(() => apps.watch(request, { signal, onHeader: whenOpen(signal, opened) }));
   },
   sleep,
   explain,
+  now: () => performance.now(),
 };
 
 export const appsStore = new AppsStore(source);
 
-/** Call `start` while the page is seen and `stop` while it is hidden; return a function that ends both. */
+/** How often a page that is seen looks at the time. */
+const LOOK_MS = 10_000;
+/** A longer time without a look is a sleep of the machine: streams may have ended by then without a sign. */
+const ASLEEP_MS = 60_000;
+
+/**
+ * Call `start` while the page is seen and `stop` while it is hidden, both after the machine slept or its network was gone;
+ * return a function that ends both.
+ */
 export function whileVisible(start: () => void, stop: () => void): () => void {
-  const update = (): void => (document.visibilityState === "hidden" ? stop() : start());
+  let looked = Date.now();
+  const update = (): void => {
+    looked = Date.now();
+    if (document.visibilityState === "hidden") stop();
+    else start();
+  };
+  const again = (): void => {
+    if (document.visibilityState === "hidden") return;
+    stop();
+    update();
+  };
+  const timer = setInterval(() => {
+    if (Date.now() - looked > ASLEEP_MS) again();
+    looked = Date.now();
+  }, LOOK_MS);
   document.addEventListener("visibilitychange", update);
+  addEventListener("online", again);
   update();
   return () => {
+    clearInterval(timer);
     document.removeEventListener("visibilitychange", update);
+    removeEventListener("online", again);
     stop();
   };
 }

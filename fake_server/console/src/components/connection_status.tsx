@@ -5,7 +5,7 @@ import { Text } from "./text";
 const WORDS = {
   connecting: "Connecting…",
   live: "Live",
-  polling: "Updated every 2 s",
+  polling: "Updated every",
   idle: "Nothing to follow",
   paused: "Paused",
   lost: "Disconnected",
@@ -23,7 +23,10 @@ export function ConnectionStatus({ connection, retry }: StatusProps) {
   return (
     <div class={`connection ${state}`} role="status">
       <span class="dot" aria-hidden="true" />
-      <span>{WORDS[state]}</span>
+      <span>
+        {WORDS[state]}
+        {state === "polling" && ` ${Math.round(connection.milliseconds / 1_000)} s`}
+      </span>
       {state === "lost" && (
         <>
           <span class="detail">

@@ -36,7 +36,7 @@ function useClock(store: AppStore): void {
   const [, setRead] = useState(0);
   const { state } = store.connection;
   useEffect(() => {
-    if (state !== "live") return;
+    if (state !== "live" && state !== "polling") return;
     const ended = new AbortController();
     const timer = setTimeout(() => void readClock(ended.signal).then(() => setRead((count) => count + 1)), 300);
     return () => {
@@ -168,7 +168,7 @@ function useScenario(id: AppName, store: AppStore): string | undefined {
   const [scenario, setScenario] = useState<string>();
   const revision = String(store.app?.metadata?.revision ?? 0n);
   const status = store.app !== undefined ? lastCondition(store.app)?.deploymentStatus : undefined;
-  const live = store.connection.state === "live";
+  const live = store.connection.state === "live" || store.connection.state === "polling";
   useEffect(() => {
     if (!live || !session.hasControl) return;
     const ended = new AbortController();

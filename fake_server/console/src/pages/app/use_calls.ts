@@ -27,7 +27,7 @@ export function useCalls(name: AppName, store: AppStore): [Calls, () => void] {
   const [asked, setAsked] = useState(0);
   /** Whether the server is known to record calls. */
   const described = useRef(false);
-  const live = store.connection.state === "live";
+  const live = store.isCurrent;
   const changes = calls.state === "there" || calls.state === "refused" ? store.changes : 0;
   useEffect(() => {
     if (!live) {
