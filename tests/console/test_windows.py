@@ -68,7 +68,7 @@ def test_a_hidden_page_asks_nothing(start: Callable[..., Server], open_tab: Call
 
 
 def test_a_machine_that_slept(start: Callable[..., Server], open_tab: Callable[..., Tab]) -> None:
-    """A stream may have ended without a sign: after a sleep the page opens another, and after a minute awake it doesn't."""
+    """A stream may have ended without a sign: the page opens another after a sleep, and none after a minute awake."""
     server = start()
     tab = open_tab(f"http://localhost:{server.console_port}/")
     page = tab.page
