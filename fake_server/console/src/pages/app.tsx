@@ -34,16 +34,16 @@ export function AppPage({ id }: { id: AppName }) {
 /** Read the plane's clock when the app changes, since one that doesn't run by itself moves then. */
 function useClock(store: AppStore): void {
   const [, setRead] = useState(0);
-  const { state } = store.connection;
+  const { isCurrent } = store;
   useEffect(() => {
-    if (state !== "live" && state !== "polling") return;
+    if (!isCurrent) return;
     const ended = new AbortController();
     const timer = setTimeout(() => void readClock(ended.signal).then(() => setRead((count) => count + 1)), 300);
     return () => {
       clearTimeout(timer);
       ended.abort();
     };
-  }, [store, store.changes, state]);
+  }, [store, store.changes, isCurrent]);
 }
 
 function KnownApp({ id, store, app }: { id: AppName; store: AppStore; app: App }) {
@@ -168,7 +168,7 @@ function useScenario(id: AppName, store: AppStore): string | undefined {
   const [scenario, setScenario] = useState<string>();
   const revision = String(store.app?.metadata?.revision ?? 0n);
   const status = store.app !== undefined ? lastCondition(store.app)?.deploymentStatus : undefined;
-  const live = store.connection.state === "live" || store.connection.state === "polling";
+  const live = store.isCurrent;
   useEffect(() => {
     if (!live || !session.hasControl) return;
     const ended = new AbortController();

@@ -53,7 +53,7 @@ export function UsagePart(props: Props) {
 }
 
 function Content({ name, app, store, calls }: Props) {
-  const live = store.connection.state === "live";
+  const live = store.isCurrent;
   const known = useRef<Use | undefined>(undefined);
   const read = async (signal: AbortSignal): Promise<Use | undefined> => {
     if (live) {
