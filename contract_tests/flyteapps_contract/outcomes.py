@@ -73,6 +73,7 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     HARDLY = "hardly tried"
     BROKEN = "broken"
+    FOLLOWS = "follows"
     UNJUDGED = "not judged"
     NOT_OFFERED = "not offered"
     DEVIATES = "known deviation"
@@ -99,7 +100,8 @@ class Outcome:
     `tried`: how much was tried, where that differs from run to run, and `attempts` its number; `evidence`: how many of
     them came to each guarantee, all where it isn't there. The verdict HARDLY: no time was left for it. `script`: what
     shows a break to anybody; `timeline`: what was done in the run that broke it; `saved`: the sequence that broke it,
-    as JSON to run it again.
+    as JSON to run it again. `symptoms`: the guarantees that were seen broken on the way; `follows_from`: the broken one
+    that explains it, "" if none does.
     """
 
     check: str
@@ -113,17 +115,19 @@ class Outcome:
     saved: str = ""
     attempts: int = 0
     evidence: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
+    symptoms: tuple[str, ...] = ()
+    follows_from: str = ""
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:
-    """Return a guarantee's verdict: broken if one check says so, then not judged, then known deviation, then holds.
+    """Return a guarantee's verdict: broken if one check says so, then follows, then not judged, then known deviation.
 
     Where no check ran it is not offered; where some did, and no time was left for others, it is hardly tried.
     """
     found = {outcome.verdict for outcome in outcomes}
-    if Verdict.HARDLY in found and not found & {Verdict.BROKEN, Verdict.UNJUDGED, Verdict.DEVIATES}:
+    if Verdict.HARDLY in found and not found & {Verdict.BROKEN, Verdict.FOLLOWS, Verdict.UNJUDGED, Verdict.DEVIATES}:
         return Verdict.HARDLY if Verdict.HOLDS in found else Verdict.UNJUDGED
-    for verdict in (Verdict.BROKEN, Verdict.UNJUDGED, Verdict.DEVIATES, Verdict.HOLDS):
+    for verdict in (Verdict.BROKEN, Verdict.FOLLOWS, Verdict.UNJUDGED, Verdict.DEVIATES, Verdict.HOLDS):
         if verdict in found:
             return verdict
     return Verdict.NOT_OFFERED

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from flyteidl2.app import app_definition_pb2 as model
 
+from flyteapps_contract.symptoms import Ability
+
 if TYPE_CHECKING:
     from flyteapps_contract.targets.target import Link
 
@@ -78,6 +80,8 @@ class Run:
     """Apps whose Create was not answered, by the text of their id."""
     pools: bool | None = None
     """Whether a pool of an unused name is served by no cluster; None: not known yet."""
+    faults: dict[Ability, str] | None = None
+    """The abilities of the plane that are at fault, with what was observed; None: not verified yet."""
 
     def number(self) -> int:
         """Return a number that the run has not used."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
-from flyteapps_contract.checks.support.registry import Check
+from flyteapps_contract.checks.support.registry import Check, ability_checks
 from flyteapps_contract.outcomes import (
     Broken,
     NotOffered,
@@ -25,12 +25,24 @@ def judge(target: Target, check: Check, run: Run) -> Outcome:
     """Return one check's outcome on a plane of the target. Only what stops a whole run is raised: Ctrl-C, RunEnded."""
     started = time.monotonic()
     reason = missing_capabilities(target.capabilities, check)
-    verdict = Verdict.NOT_OFFERED
+    verdict, symptoms = Verdict.NOT_OFFERED, ()
     if not reason:
-        verdict, reason = _attempt(target, check, run)
+        verdict, reason, symptoms = _attempt(target, check, run)
+        if verdict is Verdict.UNJUDGED and run.faults is None and check.ability is None:
+            verify_abilities(target, run)
+            if run.faults:  # by other means it may come to where it judges
+                verdict, reason, symptoms = _attempt(target, check, run)
         if verdict is not Verdict.HOLDS:
             run.ending.require_time()  # what ended with the run was not the plane's doing
-    return Outcome(check.name, check.guarantees, verdict, reason, time.monotonic() - started)
+    if check.ability is not None and verdict is Verdict.BROKEN:
+        run.faults = {**(run.faults or {}), check.ability: reason}
+    return Outcome(check.name, check.guarantees, verdict, reason, time.monotonic() - started, symptoms=symptoms)
+
+
+def verify_abilities(target: Target, run: Run) -> list[Outcome]:
+    """Judge what checks prepare with, and keep what is at fault in the run; nothing where its dialect has no checks."""
+    run.faults = {}
+    return [judge(target, each, run) for each in ability_checks()] if target.dialect == STANDARD else []
 
 
 def missing_capabilities(capabilities: Capabilities, check: Check) -> str:
@@ -40,18 +52,19 @@ def missing_capabilities(capabilities: Capabilities, check: Check) -> str:
     return "; ".join(reason for need in check.needs if (reason := capabilities.missing(need)))
 
 
-def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str]:
-    found = Verdict.HOLDS, ""
+def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str, tuple[str, ...]]:
+    found, symptoms = (Verdict.HOLDS, ""), dict[str, str]()
     try:
         with Session(target.plane(), run) as session:
             try:
                 check.body(session)
             except Exception as failure:
                 found = _verdict(failure)
+            symptoms = session.symptoms.found
     except Exception as failure:  # of a plane that can't be had, or closed: what the check found counts more
         if found[0] is Verdict.HOLDS:
             found = _verdict(failure)
-    return found
+    return (*found, tuple(symptoms))
 
 
 def _verdict(failure: Exception) -> tuple[Verdict, str]:

@@ -20,6 +20,10 @@ from flyteapps_contract.targets.target import QueueStream
 
 PATIENCE = 20.0
 """Real seconds that something expected may take."""
+DOUBTFUL_SECONDS = 2.0
+"""The same on a plane that is known to leave out what is waited for."""
+QUIET = 0.05
+"""Real seconds in which what must not come would come, where no later event can show that it didn't."""
 
 T = TypeVar("T")
 
@@ -64,6 +68,8 @@ class _Reading(OpenStream, Generic[T]):
     def __init__(self, queue_stream: QueueStream) -> None:
         super().__init__(queue_stream)
         self.seen: list[T] = []
+        self.doubtful = False
+        """Whether the plane is known to leave out some of what is waited for."""
 
     @abstractmethod
     def _read(self, message: Message) -> T:
@@ -85,12 +91,13 @@ class _Reading(OpenStream, Generic[T]):
 
     def next(self, what: str = "an event") -> T:
         """Return the next one; Broken where none comes."""
+        patience = DOUBTFUL_SECONDS if self.doubtful else PATIENCE
         try:
-            thing = self.poll(PATIENCE)
+            thing = self.poll(patience)
         except StreamEnded as end:
             raise Broken(f"waiting for {what}: {end}") from end
         if thing is None:
-            raise Broken(f"waiting for {what}: nothing came within {PATIENCE:g} s")
+            raise Broken(f"waiting for {what}: nothing came within {patience:g} s")
         return thing
 
     def until(self, wanted: Callable[[T], bool], what: str) -> list[T]:

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
-from flyteapps_contract.checks.support.registry import Check
+from flyteapps_contract.checks.support.registry import Check, ability_checks
 from flyteapps_contract.cli import replay
 from flyteapps_contract.cli.credentials import token_for
 from flyteapps_contract.cli.work import Work, clean_up
@@ -31,6 +31,7 @@ from flyteapps_contract.explorations.search import Exploration, explore
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 from flyteapps_contract.profiles import DIRECTED, PROFILES, Profile
 from flyteapps_contract.reports import machine, page, terminal
+from flyteapps_contract.reports.findings import grouped
 from flyteapps_contract.reports.summary import Summary, summarize
 from flyteapps_contract.run import INTERRUPTED, Ending, Limits, Run, RunEnded
 from flyteapps_contract.runner import judge, missing_capabilities
@@ -277,6 +278,10 @@ def run_checks(
     known = deviations or of_dialect(target.dialect)
     outcomes: list[Outcome] = []
     checks = _checks(guarantees, known)
+    if target.dialect == STANDARD:
+        run.faults = {}
+        first = [each for each in ability_checks() if known.asks(each)]
+        checks = [*first, *(each for each in checks if each not in first)]
     explorations = _explorations(guarantees, profile)
     trouble, missing = "", Verdict.UNJUDGED
 
@@ -330,7 +335,7 @@ def run_checks(
         target=target.name,
         dialect=target.dialect,
         prefix=run.prefix,
-        lines=summarize(guarantees, known.applied(outcomes), profile.floor),
+        lines=summarize(guarantees, grouped(known.applied(outcomes)), profile.floor),
         seconds=time.monotonic() - started,
         trouble=trouble,
         profile=profile.name,

@@ -436,6 +436,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
             violations = race.run()
             options.ending.require_time()
             for violation in violations:
+                violation.symptoms = tuple(session.symptoms.found)
                 guarantee = options.speaking(violation)
                 if not guarantee or (wanted and wanted not in violation.guarantees):
                     continue

@@ -194,6 +194,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
             try:
                 conversation.run()
             except Violation as violation:
+                violation.symptoms = tuple(session.symptoms.found)
                 keep(violation)
                 steps = conversation.trace.steps
                 found.calls, found.script, found.timeline = len(steps), render(steps, violation), timeline(steps)

@@ -32,7 +32,8 @@ class SearchOptions:
     """One search: so many tries, none begun after the monotonic time `until`; the same seed draws the same.
 
     `ending`: the end of the whole run, which nothing outlasts. `judged`: the guarantees that count, all where it is
-    empty. A violation of one of `explained`, too, is passed over: that guarantee is known to be broken.
+    empty. A violation of one of `explained`, too, or after a symptom of one, is passed over: that guarantee is known to
+    be broken.
     """
 
     count: int
@@ -49,7 +50,7 @@ class SearchOptions:
 
     def speaking(self, violation: Violation) -> str:
         """Return the first guarantee that the violation is counted for, "" where it is passed over."""
-        if self.explained & set(violation.guarantees):
+        if self.explained & {*violation.guarantees, *violation.symptoms}:
             return ""
         return next((each for each in violation.guarantees if not self.judged or each in self.judged), "")
 
@@ -248,6 +249,7 @@ def explore(
             found.timeline,
             found.saved,
             tried,
+            symptoms=found.violation.symptoms,
         )
     rest = tuple(each for each in exploration.guarantees if each in judged - explained)
     seconds = time.monotonic() - started

@@ -69,6 +69,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Found:
             try:
                 interpreter.run(sequence)
             except Violation as violation:
+                violation.symptoms = tuple(session.symptoms.found)
                 keep(violation)
                 found.sequence, found.steps = sequence, tuple(interpreter.trace.steps)
                 found.calls = interpreter.trace.calls()

@@ -22,6 +22,8 @@ class Violation(Broken):
         super().__init__(text)
         self.guarantees = tuple(dict.fromkeys(guarantees))
         self.proof = proof
+        self.symptoms: tuple[str, ...] = ()
+        """The guarantees that were seen broken on the way."""
 
 
 def code_proof(number: int, codes: tuple[str, ...]) -> str:

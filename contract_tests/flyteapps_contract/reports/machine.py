@@ -20,6 +20,7 @@ def as_json(summary: Summary) -> str:
             "text": line.guarantee.text,
             "evidence": list(line.guarantee.evidence),
             "verdict": line.verdict.value,
+            "follows_from": list(line.follows_from()),
             "seconds": round(line.seconds, 3),
             "tried": {"checks": line.evidence.checks, "held": line.evidence.held, **dict(line.evidence.drawn)},
             "checks": [_check(each) for each in line.outcomes if each.check],
@@ -38,6 +39,7 @@ def as_json(summary: Summary) -> str:
         "trouble": summary.trouble,
         "exit_code": summary.exit_code,
         "counts": {verdict.value: counts[verdict] for verdict in Verdict},
+        "findings": [{"guarantee": each.guarantee, "following": list(each.following)} for each in summary.findings()],
         "guarantees": guarantees,
     }
     return json.dumps(whole, indent=2) + "\n"
@@ -49,6 +51,7 @@ def _check(outcome: Outcome) -> dict[str, object]:
         "verdict": outcome.verdict.value,
         "reason": outcome.reason,
         "seconds": round(outcome.seconds, 3),
+        **({"follows_from": outcome.follows_from} if outcome.follows_from else {}),
         **({"tried": outcome.tried} if outcome.tried else {}),
         **({"script": outcome.script} if outcome.script else {}),
     }
@@ -61,13 +64,14 @@ def as_junit(summary: Summary) -> str:
         "testsuite",
         name=f"the contract on {summary.target}",
         tests=str(len(summary.lines)),
-        failures=str(counts[Verdict.BROKEN]),
+        failures=str(counts[Verdict.BROKEN] + counts[Verdict.FOLLOWS]),
         errors=str(counts[Verdict.UNJUDGED]),
         skipped=str(counts[Verdict.NOT_OFFERED] + counts[Verdict.DEVIATES] + counts[Verdict.HARDLY]),
         time=f"{summary.seconds:.3f}",
     )
     tags = {
         Verdict.BROKEN: "failure",
+        Verdict.FOLLOWS: "failure",
         Verdict.UNJUDGED: "error",
         Verdict.NOT_OFFERED: "skipped",
         Verdict.DEVIATES: "skipped",

@@ -14,8 +14,9 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .35rem .6rem;
 border-bottom: 1px solid var(--line); } th { font-weight: 600; } td:first-child { white-space: nowrap; }
 td.verdict { white-space: nowrap; font-weight: 600; }
-.broken { color: var(--wrong); } .holds { color: #393; } .not-judged { color: #b80; } .known-deviation { color: #28a; }
-.not-offered { opacity: .6; } pre { overflow-x: auto; padding: .6rem; border: 1px solid var(--line); border-radius: 4px;
+.broken, .follows { color: var(--wrong); } .holds { color: #393; } .not-judged { color: #b80; } .known-deviation {
+color: #28a; } .not-offered { opacity: .6; }
+pre { overflow-x: auto; padding: .6rem; border: 1px solid var(--line); border-radius: 4px;
 font-size: 13px; white-space: pre-wrap; } .lanes { border: 1px solid var(--line); border-radius: 4px; margin: .6rem 0; }
 .lane { display: flex; border-bottom: 1px solid var(--line); } .lane:last-child { border: 0; }
 .lane > b { flex: 0 0 8rem; padding: .2rem .5rem; font-weight: 500; font-size: 13px; }
@@ -42,6 +43,7 @@ def as_html(summary: Summary) -> str:
         f"<p>Dialect {escape(summary.dialect)}, profile {escape(summary.profile)}, seed {summary.seed}: "
         f"<b>{escape(said)}</b> in {summary.seconds:.1f} s.</p>",
         *([f'<p class="broken">{escape(summary.trouble)}</p>'] if summary.trouble else []),
+        *_findings(summary),
         "<table><thead><tr><th>id</th><th>verdict</th><th>tried</th><th>guarantee</th></tr></thead><tbody>",
         *(_row(line) for line in summary.lines),
         "</tbody></table>",
@@ -49,6 +51,20 @@ def as_html(summary: Summary) -> str:
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _findings(summary: Summary) -> list[str]:
+    found = summary.findings()
+    items = [f"<li>{_link(each.guarantee)}{_following(each.following)}</li>" for each in found]
+    return ["<h2>Findings, the likeliest cause first</h2><ol>", *items, "</ol>"] if found else []
+
+
+def _following(ids: Sequence[str]) -> str:
+    return f"; from it follow {', '.join(map(_link, ids))}" if ids else ""
+
+
+def _link(id_: str) -> str:
+    return f'<a href="#{escape(id_)}">{escape(id_)}</a>'
 
 
 def _row(line: Line) -> str:

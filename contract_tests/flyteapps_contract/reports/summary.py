@@ -10,6 +10,7 @@ from flyteapps_contract.catalogue.standard import Guarantee
 from flyteapps_contract.evidence import Evidence, evidence_of, weighed
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Floor
+from flyteapps_contract.reports.findings import Finding, findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,14 @@ class Line:
         """Return why it isn't more than its verdict: the checks that decided it, and those that could not run."""
         said = (self.verdict, Verdict.NOT_OFFERED, Verdict.DEVIATES, Verdict.HARDLY)
         shown = [each for each in self.outcomes if each.reason and each.verdict in said]
-        return [f"{each.check}: {each.reason}" if each.check else each.reason for each in shown]
+        return [_reason(each) for each in shown]
+
+    def follows_from(self) -> tuple[str, ...]:
+        """Return the broken guarantees that explain what this one came to."""
+        if self.verdict not in (Verdict.FOLLOWS, Verdict.UNJUDGED):
+            return ()
+        found = [each.follows_from for each in self.outcomes if each.verdict is self.verdict]
+        return tuple(dict.fromkeys(each for each in found if each))
 
     def share(self) -> str:
         """Return how many of its checks hold, and what else came to it, such as "3 of 4, 41 sequences"."""
@@ -63,15 +71,24 @@ class Summary:
         """Return how many guarantees came to which verdict."""
         return Counter(line.verdict for line in self.lines)
 
+    def findings(self) -> list[Finding]:
+        """Return the broken guarantees with what follows from each, the likeliest cause first."""
+        return findings(list(dict.fromkeys(outcome for line in self.lines for outcome in line.outcomes)))
+
     @property
     def exit_code(self) -> int:
         """0 holds, 1 broken, 2 could not judge."""
         counts = self.counts()
-        if counts[Verdict.BROKEN]:
+        if counts[Verdict.BROKEN] or counts[Verdict.FOLLOWS]:
             return 1
         judged = counts[Verdict.HOLDS] + counts[Verdict.DEVIATES]
         hurried = any(line.verdict is Verdict.HARDLY and line.evidence.short for line in self.lines)
         return 2 if self.trouble or counts[Verdict.UNJUDGED] or hurried or not judged else 0
+
+
+def _reason(outcome: Outcome) -> str:
+    cause = f"follows from {outcome.follows_from}: " if outcome.follows_from else ""
+    return f"{outcome.check}: {cause}{outcome.reason}" if outcome.check else f"{cause}{outcome.reason}"
 
 
 def summarize(guarantees: Sequence[Guarantee], outcomes: Sequence[Outcome], floor: Floor | None = None) -> list[Line]:

@@ -16,6 +16,7 @@ from flyteapps_contract.reports.summary import Summary
 STYLES = {
     Verdict.HOLDS: "green",
     Verdict.BROKEN: "bold red",
+    Verdict.FOLLOWS: "red",
     Verdict.UNJUDGED: "yellow",
     Verdict.HARDLY: "yellow",
     Verdict.NOT_OFFERED: "dim",
@@ -67,6 +68,9 @@ def show(console: Console, summary: Summary) -> None:
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
     for script in dict.fromkeys(each.script for line in summary.lines for each in line.outcomes if each.script):
         console.print(Text(f"\n{script}", style="dim"))
+    for number, finding in enumerate(found := summary.findings(), 1):
+        following = f"; from it follow {', '.join(finding.following)}" if finding.following else ""
+        console.print(Text(f"finding {number} of {len(found)}: {finding.guarantee} is broken{following}"))
     tried = f", profile {summary.profile}, seed {summary.seed}" if summary.profile else ""
     console.print(
         Text(f"\n{summary.target}, dialect {summary.dialect}{tried}: {said or 'nothing ran'} ({summary.seconds:.1f} s)")

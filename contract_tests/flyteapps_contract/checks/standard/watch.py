@@ -20,7 +20,7 @@ from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.model import watching
 from flyteapps_contract.outcomes import Refused, Unjudged
 from flyteapps_contract.session import RUN, STOP, STOPPED, Session, copy, preparing
-from flyteapps_contract.streams import Watcher
+from flyteapps_contract.streams import QUIET, Watcher
 
 POLL_SECONDS = 0.02
 """Real seconds between two looks at the number of open streams."""
@@ -68,7 +68,7 @@ def a_snapshot_has_no_end_marker(s: Session) -> None:
     for target in ({"project": s.scope()}, {"org": app_id.org}, {"app_id": app_id}):
         watcher = writer.opened(**target)
         for _ in range(writing.FEW):  # apps of others may change all the time
-            event = watcher.poll(writing.QUIET)
+            event = watcher.poll(QUIET)
             if event is None:
                 break
             expect(event.name, f"a {event.kind} event without an app came after the snapshot")
@@ -114,8 +114,8 @@ def an_app_watch_shows_that_app_alone(s: Session) -> None:
     with preparing("reading the snapshot"):
         watcher.until(lambda seen: seen.app == app, "the snapshot")
     for other in (s.app(name + "0", state=STOP), *writing.namesakes(s, app)):
-        s.given_deleted(s.given_update(writing.labelled(s.given(other))))
-    last = s.given_update(writing.labelled(app))
+        s.given_deleted(s.given_update(s.changed(s.given(other), "other")))
+    last = s.given_update(s.changed(app, "last"))
     with preparing("reading the stream up to the last write"):
         watcher.until(lambda seen: seen.app == last, "the event of the last write")
     expect_equal(watching.ids(watcher.seen), {watching.key_of(app)}, "the ids that a watch of an app showed")
@@ -184,7 +184,7 @@ def a_cluster_watch_shows_what_is_assigned_to_it(s: Session) -> None:
     watcher = s.watch(cluster_id=cluster)
     with preparing("reading the snapshot of the cluster"):
         writing.next_of(watcher, known.metadata.id.name)
-    stopped = s.given_update(writing.labelled(s.given_stopped()))
+    stopped = s.given_update(s.changed(s.given_stopped(), "other"))
     app = s.given()
     event = writing.next_of(watcher, app.metadata.id.name)
     expect_equal(event.kind, "create", "the event of an app that is assigned")
@@ -364,7 +364,7 @@ def an_absent_app_can_be_watched(s: Session) -> None:
     """A watch of an absent app is silent and stays open, and shows the app's creation."""
     app_id = s.id()
     watcher = s.watch(app_id=app_id)
-    expect(watcher.poll(writing.QUIET) is None, "a watch of an absent app showed an event")
+    expect(watcher.poll(QUIET) is None, "a watch of an absent app showed an event")
     app = s.given_stopped(name=app_id.name)
     event = watcher.next("the creation of a watched id")
     expect_equal((event.kind, event.app), ("create", app), "the first event of a watched id")

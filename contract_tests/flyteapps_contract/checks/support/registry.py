@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flyteapps_contract.catalogue.dialects import BY_ID
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.checks import flyte_oss, standard
+from flyteapps_contract.symptoms import Ability
 
 if TYPE_CHECKING:
     from flyteapps_contract.session import Session
@@ -23,7 +24,8 @@ Body = Callable[["Session"], None]
 class Check:
     """One check: the guarantees that it speaks of, its sentence, its body, what it needs of a target.
 
-    Each of `needs` is the name of a field of Capabilities.
+    Each of `needs` is the name of a field of Capabilities. `ability`: what it verifies of what other checks prepare
+    with, None for most.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Check:
     needs: tuple[str, ...]
     sentence: str
     body: Body
+    ability: Ability | None = None
 
     @property
     def dialect(self) -> str:
@@ -41,7 +44,7 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Body]:
+def check(*guarantees: str, needs: tuple[str, ...] = (), ability: Ability | None = None) -> Callable[[Body], Body]:
     """Register a check of these guarantees under its function's name."""
 
     def register(body: Body) -> Body:
@@ -50,7 +53,7 @@ def check(*guarantees: str, needs: tuple[str, ...] = ()) -> Callable[[Body], Bod
             raise ValueError(f"two checks are called {name}")
         if not body.__doc__:
             raise ValueError(f"check {name} has no sentence that says what must hold")
-        CHECKS[name] = Check(name, guarantees, needs, " ".join(body.__doc__.split()), body)
+        CHECKS[name] = Check(name, guarantees, needs, " ".join(body.__doc__.split()), body, ability)
         return body
 
     return register
@@ -60,6 +63,13 @@ def all_checks() -> tuple[Check, ...]:
     """Return every check of every dialect, in the order of their contracts."""
     _load()
     return _ordered(len(CHECKS))
+
+
+def ability_checks() -> tuple[Check, ...]:
+    """Return the checks of what the others prepare with, the most elementary first."""
+    abilities = list(Ability)
+    found = [each for each in all_checks() if each.ability is not None]
+    return tuple(sorted(found, key=lambda each: abilities.index(each.ability or Ability.GET)))
 
 
 @cache

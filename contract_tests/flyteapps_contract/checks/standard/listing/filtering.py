@@ -109,8 +109,7 @@ def status_phase_is_filtered_by_the_last_condition(s: Session) -> None:
 def times_are_filtered_to_the_nanosecond_at_any_offset(s: Session) -> None:
     """Filters on created_at and updated_at compare instants: at any offset, and one nanosecond makes a difference."""
     apps = [s.given_stopped() for _ in range(3)]
-    apps[1].metadata.labels["a"] = "b"
-    apps[1] = s.given_update(apps[1])
+    apps[1] = s.given_update(s.changed(apps[1], "changed"))
     status = apps[1].status
     times = [listing.nanoseconds(time) + near for time in (status.created_at, status.last_updated_at) for near in NEAR]
     offsets = itertools.cycle(OFFSETS)

@@ -117,9 +117,9 @@ def mixed(s: Session) -> list[model.App]:
 
 def touch(s: Session, app: model.App) -> model.App:
     """Return the app after an update that changes its revision and updated_at."""
-    app.metadata.revision = 0
-    app.metadata.labels["touched"] = str(s.run.number())
-    return s.given_update(app)
+    changed = s.changed(app, str(s.run.number()))
+    changed.metadata.revision = 0
+    return s.given_update(changed)
 
 
 def _expect_ordered(s: Session, apps: Sequence[model.App], query: list_pb2.ListRequest, **scope: Any) -> None:
