@@ -54,7 +54,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Begun:
-    """A call that was sent: whether no write was under way then, and how many writes had begun."""
+    """A call that was sent: whether no write was pending then, and how many writes had begun."""
 
     alone: bool
     writes: int
@@ -74,7 +74,7 @@ class Symptoms:
     _apps: dict[Key, model.App] = field(default_factory=dict[Key, model.App])
     _chains: dict[str, tuple[int, frozenset[Key]]] = field(default_factory=dict[str, tuple[int, frozenset[Key]]])
     _writes: int = 0
-    _under_way: int = 0
+    _pending: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def exists(self, app_id: model.Identifier) -> bool:
@@ -99,24 +99,24 @@ class Symptoms:
             answer = send()
         except Refused as error:
             with self._lock:
-                self._under_way -= writes
+                self._pending -= writes
                 self._refused(method, request, error, self._is_alone(begun, writes), begun.known)
             raise
         except BaseException:
             with self._lock:
-                self._under_way -= writes
+                self._pending -= writes
             raise
         with self._lock:
-            self._under_way -= writes
+            self._pending -= writes
             self._answered(request, answer, self._is_alone(begun, writes), begun)
         return answer
 
     def _begin(self, method: str, request: Message) -> _Begun:
         with self._lock:
-            begun = _Begun(not self._under_way, self._writes)
+            begun = _Begun(not self._pending, self._writes)
             if method not in ("Get", "List"):
                 self._writes += 1
-                self._under_way += 1
+                self._pending += 1
             match request:
                 case rpc.DeleteRequest():
                     self._apps.pop(_key(request.app_id), None)

@@ -21,7 +21,7 @@ AS_BEFORE = "nothing should have changed, but"
 
 
 class Reader(Protocol):
-    """What of a session is used here."""
+    """The part of a session that is used here."""
 
     faults: dict[Ability, str]
 

@@ -72,7 +72,7 @@ def test_the_page(summary: Summary) -> None:
     page = Page()
     page.feed(as_html(summary))
     assert page.open == []
-    assert page.loads == []
+    assert [each for each in page.loads if not each.startswith("#")] == []
     text = "".join(page.text)
     assert "<x> & co" in text
     assert "seed 7" in text

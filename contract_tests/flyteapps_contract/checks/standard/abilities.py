@@ -27,7 +27,7 @@ def a_new_app_is_found(s: Session) -> None:
             s.get(app.metadata.id)
 
 
-@check("UP-2", ability=Ability.LABEL)
+@check("UP-2", "UP-4", ability=Ability.LABEL)
 def a_label_is_updated(s: Session) -> None:
     """An Update that changes nothing but a label is not refused, each time."""
     app = s.given_stopped()
