@@ -22,6 +22,7 @@ from flyteapps_fake.standard.organization import Organization
 from flyteapps_fake.standard.simulation.reactor import Reactor
 from flyteapps_fake.standard.state import app_messages
 from flyteapps_fake.standard.state.sections import Apps, DeletedIds, Rest
+from flyteapps_fake.standard.store import AppStore
 
 from . import test_marks, test_returns, test_standard
 
@@ -78,6 +79,14 @@ PLANTED = [
     Planted(ScenarioChoice, "put", "self._starts[key] = image.start", "pass", tour),
     Planted(StepLogs, "put", "self._logs[app] = deque(logs)", "pass", tour),
     Planted(DeletedIds, "put", "self._state.deleted[key] = image", "pass", tour),
+    # what a plane takes over as a whole
+    Planted(Changes, "put_new", "if self.on:", "if False:", outliving),
+    Planted(Apps, "put_new", "state.waiting.put(None, image.record)", "pass", tour),
+    Planted(Apps, "put_new", "state.hosts.put(key, image.hosts)", "pass", tour),
+    Planted(Apps, "put_new", "state.replicas.put(key, image.lives)", "pass", tour),
+    Planted(AppStore, "add_all", "index.update(entries)", "index.update(entries[1:])", tour),
+    Planted(TimerQueue, "put_new", "(True, False)", "(True,)", tour),
+    Planted(Reactor, "put_new", "self._choice.put(key, image.start)", "pass", tour),
     # what the plane has
     Planted(Rest, "put", "dict.fromkeys(clusters)", "{}", tour),
     Planted(Organization, "decide", "self._name = name or None", "pass", org),
@@ -97,7 +106,7 @@ PLANTED = [
         app_messages, "progress_of", "Frame(each.index, each.round, each.branch)", "Frame(each.index, each.round)", tour
     ),
     Planted(app_messages, "bounds_in", "state.maximum", "state.minimum", tour),
-    Planted(Keeping, "take_pieces", "if entry not in found:", "if False:", tour),
+    Planted(Keeping, "take_pieces", "if key not in found.get(name, ()):", "if False:", tour),
     Planted(Keeping, "load", "check_head(document, self._name)", "pass", newer),
     # what is open
     Planted(Keeping, "end_streams", "stream.end(error)", "pass", streams),

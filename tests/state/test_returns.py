@@ -6,6 +6,7 @@ Real time is a number here.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -278,3 +279,17 @@ def test_any_seed_goes_with_the_state(seed: int) -> None:
     first.create("p", "a")
     second.create("p", "a")
     assert second.get("p", "a") == first.get("p", "a")
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_load_leaves_the_collector_of_garbage_as_it_was(frozen: bool) -> None:
+    """It collects as before, and what the process has frozen stays so."""
+    document = new_plane().document()
+    if frozen:
+        gc.freeze()
+    try:
+        new_plane().load_document(document)
+        assert gc.isenabled()
+        assert bool(gc.get_freeze_count()) is frozen
+    finally:
+        gc.unfreeze()

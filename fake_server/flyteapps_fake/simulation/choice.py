@@ -96,8 +96,8 @@ class ScenarioChoice:
         if image is not None:
             self._starts[key] = image.start
             if image.given is not None:
-                scenario = image.given.scenario or self._book.find(image.given.name)
-                self._book.given.put(image.given._replace(scenario=scenario))
+                app, name, scenario, reason, detail, own = image.given
+                self._book.given.put(Given(app, name, scenario or self._book.find(name), reason, detail, own))
 
     def forget(self, key: Hashable) -> None:
         """Forget a removed app: one that is created later starts for the first time."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from flyteapps_control.durations import UNITS
 from flyteapps_fake.simulation.scenarios import Branch, Choice, Loop, Size, Step, Steps
@@ -37,7 +38,7 @@ class Progress:
 
     def __post_init__(self) -> None:
         self._lists = [self.steps]
-        for outer, inner in zip(self.frames, self.frames[1:], strict=False):
+        for outer, inner in pairwise(self.frames):
             self._lists.append(_inside(self._lists[-1][outer.index], inner.branch))
 
     def next_step(self, allow: Allow, draw: Draw) -> Step | None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from flyteapps_control.selection import AppName
 from flyteapps_control.v1.state_pb2 import AppRef, ReplicaBounds, ScenarioStart, StepLogState
-from flyteapps_fake.core.state.numbers import check_counts, check_replicas, check_times
+from flyteapps_fake.core.state.numbers import MAX_COUNT, MAX_REPLICAS, check_counts, check_replicas, check_times
 from flyteapps_fake.simulation.admission import Bounds
 from flyteapps_fake.simulation.choice import Start, StartImage
 from flyteapps_fake.simulation.given import Given
@@ -29,10 +29,12 @@ def bounds_in(state: ReplicaBounds) -> Bounds:
 def check_simulated(bounds: Bounds | None, image: StartImage | None, logs: Iterable[StepLog]) -> None:
     """Check these parts of an app in a document. Raises ValueError."""
     if bounds is not None:
-        check_replicas(minimum=bounds.minimum, maximum=bounds.maximum)
-        check_counts(target=bounds.target)
-        check_times(scaledown=bounds.scaledown)
-    if image is not None:
+        minimum, maximum, scaledown, target = bounds
+        if not 0 <= minimum | maximum | target <= MAX_REPLICAS or scaledown < 0:
+            check_replicas(minimum=minimum, maximum=maximum)
+            check_counts(target=target)
+            check_times(scaledown=scaledown)
+    if image is not None and not 0 <= image.start.number <= MAX_COUNT:
         check_counts(number=image.start.number)
     for log in logs:
         check_times(at=log.at)
@@ -55,9 +57,8 @@ def start_message(image: StartImage, app: AppName) -> ScenarioStart:
 
 def start_image(message: ScenarioStart, app: AppName) -> StartImage:
     """Return the last start in a message, of an app that has that name now."""
-    version: tuple[int, ...] | int = tuple(message.version)
-    if len(version) == 1:
-        version = version[0]
+    numbers = message.version[:]
+    version: tuple[int, ...] | int = numbers[0] if len(numbers) == 1 else tuple(numbers)
     if message.HasField("app"):
         app = AppName(message.app.project, message.app.domain, message.app.name)
     start = Start(message.number, version, message.base, message.scenario, app)

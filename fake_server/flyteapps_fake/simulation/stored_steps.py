@@ -70,9 +70,9 @@ def place_of(progress: Progress) -> Place:
 
 def progress_of(place: Place) -> Progress:
     """Return the progress at the place in a message. Raises ValueError for a place that its steps don't have."""
-    found = [Frame(each.index, each.round, each.branch) for each in place.frames]
+    found = [Frame(each.index, each.round, each.branch) for each in place.frames[:]]
     try:
-        if not found or any(number < 0 for each in found for number in (each.index, each.round, each.branch)):
+        if min([each.index | each.round | each.branch for each in found], default=-1) < 0:
             raise IndexError
         return Progress(decoded_steps(place.steps), found, place.draws)
     except (IndexError, AssertionError):

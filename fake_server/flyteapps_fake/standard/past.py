@@ -72,12 +72,8 @@ class Past:
         if not self._undone:
             return present
         store = AppStore()
-        for record in present.members(("org",)):
-            if record.key not in self._undone:
-                store.put(None, record)
-        for change in self._undone.values():
-            if change.old is not None:
-                store.put(None, change.old)
+        store.add_all(record for record in present.members(("org",)) if record.key not in self._undone)
+        store.add_all(change.old for change in self._undone.values() if change.old is not None)
         return store
 
     def _resolve(self, request: GetRequest) -> AppRecord | None:

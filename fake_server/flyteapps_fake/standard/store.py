@@ -71,6 +71,25 @@ class AppStore:
                 if scope not in before:
                     self._join(scope, new, entries)
 
+    def add_all(self, records: Iterable[AppRecord]) -> None:
+        """Add apps that are not there; the indexes of their scopes are sorted once."""
+        joining: dict[tuple[str, str, str], tuple[list[IndexEntry], ...]] = {}
+        found: dict[Scope, list[IndexEntry]] = {}
+        for record in records:
+            key = record.key
+            self._records[key] = record
+            place = key.project, key.domain, record.cluster
+            lists = joining.get(place)
+            if lists is None:
+                lists = joining[place] = tuple(found.setdefault(scope, []) for scope in scopes_of(record))
+            entry = record.created_at, key
+            for each in lists:
+                each.append(entry)
+        for scope, entries in found.items():
+            index = self._members.get(scope, {}).get(_ALWAYS, SortedList[IndexEntry]())
+            index.update(entries)
+            self._members[scope] = {_ALWAYS: index}
+
     def _move(self, old: AppRecord, new: AppRecord, scopes: Iterable[Scope]) -> None:
         """Move the app within these scopes to its new position in each index."""
         if not self._sorted and old.created_at == new.created_at:

@@ -6,7 +6,7 @@ Snapshots do, and a directory. Entered under the plane's lock.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from flyteapps_fake.core.errors import RpcError
@@ -127,6 +127,13 @@ class Changes:
         if self.on:
             self.touch(*entry)
         self._put(entry, image)
+
+    def put_new(self, name: str, images: Mapping[Any, Any]) -> None:
+        """Put pieces of a section that are not there, as changes; the section takes their images over."""
+        if self.on:
+            for key in images:
+                self.touch(name, key)
+        self.sections[name].put_new(images)
 
     def settle(self, changed: Iterable[Entry]) -> None:
         """Let the sections go on from pieces that were put."""

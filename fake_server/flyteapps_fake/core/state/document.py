@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -54,8 +54,8 @@ def add_encoded(document: PlaneState, section: str, value: bytes) -> None:
         raise WrongState(f"a piece of the section {section} isn't readable") from None
 
 
-def pieces(document: PlaneState, sections: Sections) -> Iterator[tuple[str, Hashable, Any]]:
-    """Yield the section, key and image of each piece of a document. Raises WrongState."""
+def pieces(document: PlaneState, sections: Sections) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Yield each section of a document, with the images of its pieces by key. Raises WrongState."""
     for field, value in document.ListFields():
         if field.name in _HEAD:
             continue
@@ -64,25 +64,27 @@ def pieces(document: PlaneState, sections: Sections) -> Iterator[tuple[str, Hash
         section = sections[field.name]
         messages: Iterable[Message] = value if field.is_repeated else [value]
         found: dict[Hashable, Any] = {}
-        for index, message in enumerate(messages):
-            where = f"{field.name}[{index}]" if field.is_repeated else field.name
+        for message in messages:
             try:
                 key, image = section.decode(message)
+                if key in found:
+                    raise ValueError(f"it is the second one of {section.stored_key(key).decode(errors='replace')}")
             except (ValueError, DecodeError) as error:
+                where = f"{field.name}[{len(found)}]" if field.is_repeated else field.name
                 raise WrongState(f"{where}: {error}") from None
-            if key in found:
-                raise WrongState(f"{where}: it is the second one of {section.stored_key(key).decode(errors='replace')}")
             found[key] = image
         try:
             section.check(found)
         except ValueError as error:
             raise WrongState(f"{field.name}: {error}") from None
-        for key, image in found.items():
-            yield field.name, key, image
+        yield field.name, found
 
 
-def pieces_of(entries: Iterable[tuple[str, bytes, bytes]], sections: Sections) -> Iterator[tuple[str, Hashable, Any]]:
-    """Yield the section, key and image of each encoded piece. Raises WrongState."""
+def pieces_of(
+    entries: Iterable[tuple[str, bytes, bytes]], sections: Sections
+) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Yield each section of encoded pieces, with their images by key. Raises WrongState."""
+    found: dict[str, dict[Hashable, Any]] = {}
     for name, stored, value in entries:
         if name not in sections:
             raise WrongState(f"{name}: this version of flyteapps knows no such pieces")
@@ -91,7 +93,8 @@ def pieces_of(entries: Iterable[tuple[str, bytes, bytes]], sections: Sections) -
             key, image = section.decode(message_type(name).FromString(value))
         except (ValueError, DecodeError) as error:
             raise WrongState(f"{name}, key {stored!r}: {error}") from None
-        yield name, key, image
+        found.setdefault(name, {})[key] = image
+    yield from found.items()
 
 
 @lru_cache(maxsize=64)

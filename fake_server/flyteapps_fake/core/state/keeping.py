@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from flyteapps_control.v1.state_pb2 import PlaneState, PlaneTime
@@ -161,36 +161,43 @@ class Keeping:
         seed_of(document.time)
         return self.take_pieces(pieces(document, self._changes.sections), document.time, passes=passes)
 
-    @uncollected()
+    @uncollected(lasting=True)
     def take_pieces(
         self,
-        given: Iterable[tuple[str, Hashable, Any]],
+        given: Iterable[tuple[str, Mapping[Any, Any]]],
         then: PlaneTime,
         *,
         passes: bool = True,
         placed: Callable[[], None] | None = None,
     ) -> int:
-        """Replace the plane's state by these pieces (section, key, image) of that time; return how many there are.
+        """Replace the plane's state by these images of that time, by section and key; return how many there are.
 
-        `placed` is called when they are there, before any change follows from them.
+        They are taken over: nothing else has them. `placed` is called when they are there, before any change follows
+        from them.
         """
         self._changes.check()
-        found = {Entry(section, key): image for section, key, image in given}
+        found = dict(given)
         self.end_streams("the plane has taken another state")
-        before = [Entry(section.name, key) for section in self._changes.sections for key in section.keys()]  # noqa: SIM118
+        sections = self._changes.sections
+        before = {section.name: list(section.keys()) for section in sections}
         self._timeline.seed.value = seed_of(then)
-        for entry in before:
-            if entry not in found:
-                self._changes.replace(entry, self._changes.sections[entry.section].fresh(entry.key))
-        for entry, image in found.items():
-            self._changes.replace(entry, image)
+        for name, keys in before.items():
+            for key in keys:
+                if key not in found.get(name, ()):
+                    self._changes.replace(Entry(name, key), sections[name].fresh(key))
+        for name, images in found.items():
+            if any(key in images for key in before[name]):
+                for key, image in images.items():
+                    self._changes.replace(Entry(name, key), image)
+            else:
+                self._changes.put_new(name, images)
         self.set_time(then, passes=passes, loaded=True)
         self._interceptor.log.restart(then.calls)
         if placed is not None:
             placed()
-        self.settled([*before, *found])
+        self.settled(Entry(name, key) for pieces in (before, found) for name, keys in pieces.items() for key in keys)
         self._dialect.loaded()
-        return len(found)
+        return sum(map(len, found.values()))
 
     # ---- time
 

@@ -1,4 +1,8 @@
-"""The numbers of a plane's state, as those of a document that was edited may be out of range."""
+"""The numbers of a plane's state, as those of a document that was edited may be out of range.
+
+A document may have millions of them. Several are first checked as one, `a | b`, which is negative where one of them is,
+and beyond a bound where one of them is; the checks by name then find which, if any.
+"""
 
 from __future__ import annotations
 

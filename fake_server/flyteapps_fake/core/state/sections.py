@@ -39,6 +39,11 @@ class Section(ABC):
     def put(self, key: Any, image: Any) -> None:
         """Replace a piece by an image, None for none; nothing else follows from it."""
 
+    def put_new(self, images: Mapping[Any, Any]) -> None:
+        """Put pieces where the section has none of their keys, by images that nothing else has: they are taken over."""
+        for key, image in images.items():
+            self.put(key, image)
+
     @abstractmethod
     def encode(self, key: Any, image: Any) -> Message:
         """Return an image as a message."""

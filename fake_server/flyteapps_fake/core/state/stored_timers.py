@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from flyteapps_control.v1.state_pb2 import TimerState
-from flyteapps_fake.core.state.numbers import check_counts, check_times
+from flyteapps_fake.core.state.numbers import MAX_COUNT, check_counts, check_times
 from flyteapps_fake.core.time.timers import Timer
 
 
@@ -24,8 +24,9 @@ def timer_state(timer: Timer) -> TimerState:
 
 def check_timer(timer: Timer) -> None:
     """Check the numbers of a timer in a document. Raises ValueError."""
-    check_times(due=timer.due)
-    check_counts(sequence=timer.sequence, call=timer.call)
+    if timer.due < 0 or not 0 <= timer.sequence | timer.call <= MAX_COUNT:
+        check_times(due=timer.due)
+        check_counts(sequence=timer.sequence, call=timer.call)
 
 
 def timer_of(state: TimerState, owner: Hashable, arguments: tuple[Any, ...] = ()) -> Timer:

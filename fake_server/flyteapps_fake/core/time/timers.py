@@ -75,6 +75,11 @@ class _Heap:
         self.owners[timer.owner] = timer
         heapq.heappush(self._timers, timer)
 
+    def add_all(self, timers: Mapping[Hashable, Timer]) -> None:
+        self.owners.update(timers)
+        self._timers.extend(timers.values())
+        self._timers.sort(key=_ORDER)  # what is sorted is a heap
+
     def first(self) -> Timer | None:
         timers, owners = self._timers, self.owners
         while timers:
@@ -169,6 +174,11 @@ class TimerQueue:
             self._drop(owner)
         if timer is not None:
             self._heap(timer.progress).push(timer)
+
+    def put_new(self, timers: Mapping[Hashable, Timer]) -> None:
+        """Put the timers of owners that have none, by these."""
+        for progress in (True, False):
+            self._heap(progress).add_all({owner: each for owner, each in timers.items() if each.progress is progress})
 
     @property
     def count(self) -> int:

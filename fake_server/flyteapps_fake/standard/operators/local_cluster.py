@@ -137,6 +137,8 @@ class LocalCluster:
         """Replace what is kept of an app."""
         self._leases.play(key, image.played_cluster)
 
+    put_new = put
+
     def restored(self, key: AppKey) -> None:
         """React to another state of an app: what ran before is not what runs now, so that it is started anew."""
         self.logs.drop(key)

@@ -131,6 +131,17 @@ class Reactor:
         self._state.step_logs.put(key, image.step_logs)
         self._leases.play(key, image.played_cluster)
 
+    def put_new(self, key: AppKey, image: SimulatedApp) -> None:
+        """Put what the cluster has of an app, of which it has nothing; the run is the cluster's own from now on."""
+        if image.run is not None:
+            self._runs[key] = image.run
+        if image.start is not None:
+            self._choice.put(key, image.start)
+        if image.step_logs:
+            self._state.step_logs.put(key, image.step_logs)
+        if image.played_cluster:
+            self._leases.play(key, image.played_cluster)
+
     def is_lost(self, record: AppRecord) -> bool:
         """Return whether the cluster has the app by its name, and nothing that moves it: another one has run it."""
         return self._leases.holds(record) and record.key not in self._runs

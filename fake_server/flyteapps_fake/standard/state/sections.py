@@ -28,6 +28,10 @@ class OwnApps(Protocol):
         """Replace what the cluster has of an app."""
         ...
 
+    def put_new(self, key: AppKey, image: SimulatedApp) -> None:
+        """Put what the cluster has of an app, of which it has nothing; it takes the image over."""
+        ...
+
 
 class Apps(Section):
     """The apps. `own`: the plane's own cluster, None where there is none."""
@@ -64,6 +68,17 @@ class Apps(Section):
         state.timers.put(lease, own.get(lease))
         if self._own is not None:
             self._own.put(key, image.simulated if image is not None else SimulatedApp())
+
+    def put_new(self, images: Mapping[AppKey, AppImage]) -> None:
+        state, own = self._state, self._own
+        state.store.add_all(image.record for image in images.values())
+        state.timers.put_new({timer.owner: timer for image in images.values() for timer in image.timers})
+        for key, image in images.items():
+            state.waiting.put(None, image.record)
+            state.hosts.put(key, image.hosts)
+            state.replicas.put(key, image.lives)
+            if own is not None:
+                own.put_new(key, image.simulated)
 
     def encode(self, key: AppKey, image: AppImage) -> pb.StandardApp:
         return app_message(key, image)
