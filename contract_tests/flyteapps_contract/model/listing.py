@@ -198,7 +198,7 @@ _TEXT: dict[str, Callable[[str, list[str]], bool]] = {
     "EQUAL": lambda text, values: text == values[0],
     "NOT_EQUAL": lambda text, values: text != values[0],
     "CONTAINS": lambda text, values: values[0] in text,
-    "CONTAINS_CASE_INSENSITIVE": lambda text, values: values[0].lower() in text.lower(),
+    "CONTAINS_CASE_INSENSITIVE": lambda text, values: values[0].casefold() in text.casefold(),
     "ENDS_WITH": lambda text, values: text.endswith(values[0]),
     "NOT_ENDS_WITH": lambda text, values: not text.endswith(values[0]),
     "VALUE_IN": lambda text, values: text in values,

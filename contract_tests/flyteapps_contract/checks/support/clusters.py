@@ -5,9 +5,11 @@ A cluster serves the pool of its own name, so that an unused name gets the check
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flyteidl2.app import app_definition_pb2 as model
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from flyteapps_contract.outcomes import Unjudged
 from flyteapps_contract.session import (
@@ -37,6 +39,10 @@ TO: dict[int, tuple[int, ...]] = {
     FAILED: (PENDING, FAILED),
 }
 """The reports of a cluster, one after the other, until a leased app has that status."""
+
+
+LATE = 2.0
+"""Real seconds in which a plane notices that a client has closed its stream, mostly."""
 
 
 class Cluster:
@@ -141,3 +147,27 @@ def require(app: model.App, status: int) -> None:
     """Unjudged unless the app has that status."""
     if last_status(app) != status:
         raise Unjudged(f"the app should be {status_name(status)} by now, but is {status_name(last_status(app))}")
+
+
+def run_out(s: Session, app: model.App) -> model.App:
+    """Return the app once the time of its lease is over.
+
+    A plane may be late to notice that a client has closed its Lease stream, and lease the app to it once more: then the
+    time of that lease is over, too.
+    """
+    holder = s.get(app.metadata.id).status.assigned_cluster
+    until = time.monotonic() + LATE
+    while True:
+        before = s.get(app.metadata.id)
+        if not before.status.HasField("lease_expiration"):  # the plane noticed in between, and nobody has it
+            return before
+        last = before.status.conditions[-1]
+        s.advance(seconds_of(before.status.lease_expiration) - seconds_of(last.last_transition_time) + 1)
+        after = s.get(app.metadata.id)
+        if after.status.assigned_cluster != holder or time.monotonic() > until:
+            return after
+
+
+def seconds_of(moment: Timestamp) -> float:
+    """Return the seconds since 1970."""
+    return moment.seconds + moment.nanos / 1e9

@@ -45,7 +45,7 @@ def texts_are_filtered_by_every_function_that_they_take(s: Session) -> None:
     apps = [s.given(alice), s.given(bot), s.given_stopped(name=s.name("-job"))]
     for field in listing.TEXTS:
         for asked in _text_filters(field, [_value(app, field) for app in apps]):
-            _expect_filtered(s, apps, asked)
+            expect_filtered(s, apps, asked)
 
 
 @check("LI-2", needs=("fresh",))
@@ -61,7 +61,7 @@ def project_and_domain_are_filtered_across_the_org(s: Session) -> None:
     apps = [s.given_stopped(name=name, **place) for place in places]
     for field in ("project", "domain"):
         for asked in _text_filters(field, [_value(app, field) for app in apps]):
-            _expect_filtered(s, apps, asked, org=apps[0].metadata.id.org)
+            expect_filtered(s, apps, asked, org=apps[0].metadata.id.org)
 
 
 @check("LI-2", needs=("projects",))
@@ -71,9 +71,9 @@ def labels_are_filtered_by_every_function_that_they_take(s: Session) -> None:
     apps = [s.given_stopped(labels={"tier": value} if value is not None else {"Tier": "gold"}) for value in values]
     texts = [value for value in values if value is not None]
     for asked in (*_text_filters("labels.tier", texts), where("EXISTS", "labels.tier"), where("EXISTS", "labels.Tier")):
-        _expect_filtered(s, apps, asked)
+        expect_filtered(s, apps, asked)
     for key in ("tier", "Tier", "nobody-has-it"):
-        _expect_filtered(s, apps, where("NOT_EXISTS", f"labels.{key}"))
+        expect_filtered(s, apps, where("NOT_EXISTS", f"labels.{key}"))
 
 
 @check("LI-2", needs=("projects",))
@@ -82,8 +82,8 @@ def a_label_filter_takes_the_whole_key(s: Session) -> None:
     keys = ("example.com/team.name", "team.name", "name", "labels.name")
     apps = [s.given_stopped(labels={key: "blue"}) for key in keys]
     for key in (*keys, "example.com/team"):
-        _expect_filtered(s, apps, where("EQUAL", f"labels.{key}", "blue"))
-        _expect_filtered(s, apps, where("EXISTS", f"labels.{key}"))
+        expect_filtered(s, apps, where("EQUAL", f"labels.{key}", "blue"))
+        expect_filtered(s, apps, where("EXISTS", f"labels.{key}"))
 
 
 @check("LI-2", needs=("projects",))
@@ -91,7 +91,7 @@ def desired_state_is_filtered_by_its_enum_name(s: Session) -> None:
     """Filters on desired_state compare the enum's name as it was sent: STARTED is not ACTIVE."""
     apps = [s.given(s.app(state=state)) for state in (RUN, STARTED, UNSPECIFIED, STOP)]
     for asked in _enum_filters("desired_state", model.Spec.DesiredState.keys()):
-        _expect_filtered(s, apps, asked)
+        expect_filtered(s, apps, asked)
 
 
 @check("LI-2", needs=("projects", "cluster"))
@@ -102,7 +102,7 @@ def status_phase_is_filtered_by_the_last_condition(s: Session) -> None:
         apps.append(s.given_rest(s.given(s.app(labels=s.capabilities.failing)).metadata.id, FAILED))
     apps = [s.get(app.metadata.id) for app in apps]
     for asked in _enum_filters("status_phase", model.Status.DeploymentStatus.keys()):
-        _expect_filtered(s, apps, asked)
+        expect_filtered(s, apps, asked)
 
 
 @check("LI-2", needs=("projects",))
@@ -115,7 +115,7 @@ def times_are_filtered_to_the_nanosecond_at_any_offset(s: Session) -> None:
     offsets = itertools.cycle(OFFSETS)
     for field, function in itertools.product(listing.TIMES, listing.COMPARISONS):
         for time in times:
-            _expect_filtered(s, apps, where(function, field, listing.rfc3339(time, next(offsets))))
+            expect_filtered(s, apps, where(function, field, listing.rfc3339(time, next(offsets))))
 
 
 @check("LI-2", needs=("projects",))
@@ -126,7 +126,7 @@ def all_filters_have_to_match(s: Session) -> None:
     one, first, not_last = where("EQUAL", "labels.n", "1"), where("CONTAINS", "name", "-a"), where("EXISTS", "labels.n")
     never = where("EQUAL", "labels.n", "2")
     for asked in ((one, first), (first, one), (one, never), (first, never, not_last), (one, one), (first, not_last)):
-        _expect_filtered(s, apps, *asked)
+        expect_filtered(s, apps, *asked)
 
 
 # ---- LI-2: filters that have none
@@ -224,7 +224,8 @@ def _enum_filters(field: str, names: Sequence[str]) -> list[list_pb2.Filter]:
     return filters + [where(function, field, *pair) for function in listing.SETS for pair in itertools.pairwise(names)]
 
 
-def _expect_filtered(s: Session, apps: Sequence[model.App], *filters: list_pb2.Filter, **scope: Any) -> None:
+def expect_filtered(s: Session, apps: Sequence[model.App], *filters: list_pb2.Filter, **scope: Any) -> None:
+    """Broken unless List with these filters gives the apps that pass them all."""
     query = list_pb2.ListRequest(limit=1000, filters=filters)
     expected = ids_of(app for app in apps if listing.matches(app, filters))
     expect_equal(listed(s, query, **scope), expected, f"the apps that pass {_filters_text(filters)}")

@@ -29,7 +29,7 @@ def every_sort_key_sorts_up_and_down(s: Session) -> None:
     """Each sort key orders the apps, ascending and descending, and ties are broken by id."""
     apps = mixed(s)
     for key, direction in itertools.product(listing.SORT_KEYS, (UP, DOWN)):
-        _expect_ordered(s, apps, by(key, direction))
+        expect_ordered(s, apps, by(key, direction))
 
 
 @check("LI-3", needs=("projects", "cluster"))
@@ -40,7 +40,7 @@ def status_phase_sorts_by_the_name_of_the_enum(s: Session) -> None:
         apps.append(s.given_rest(s.given(s.app(labels=s.capabilities.failing)).metadata.id, FAILED))
     apps = [s.get(app.metadata.id) for app in apps]
     for direction in (UP, DOWN):
-        _expect_ordered(s, apps, by("status_phase", direction))
+        expect_ordered(s, apps, by("status_phase", direction))
 
 
 @check("LI-3", needs=("fresh",))
@@ -50,8 +50,8 @@ def ties_are_broken_by_the_whole_id(s: Session) -> None:
     places = [("b", "y"), ("b", "x"), ("a", "y"), ("c", "x"), ("a", "x")]
     apps = [s.given_stopped(name=name, project=project, domain=domain) for project, domain in places]
     for key in ("name", "status_phase", "revision"):
-        _expect_ordered(s, apps, by(key, UP), org=apps[0].metadata.id.org)
-        _expect_ordered(s, apps, by(key, DOWN), org=apps[0].metadata.id.org)
+        expect_ordered(s, apps, by(key, UP), org=apps[0].metadata.id.org)
+        expect_ordered(s, apps, by(key, DOWN), org=apps[0].metadata.id.org)
 
 
 @check("LI-3", needs=("projects",))
@@ -60,8 +60,8 @@ def several_keys_sort_one_after_the_other(s: Session) -> None:
     apps = mixed(s)
     pairs = [("revision", "name"), ("status_phase", "updated_at"), ("revision", "created_at"), ("name", "revision")]
     for (one, other), *directions in itertools.product(pairs, (UP, DOWN), (UP, DOWN)):
-        _expect_ordered(s, apps, by(one, directions[0], other, directions[1]))
-    _expect_ordered(s, apps, by("status_phase", DOWN, "revision", UP, "name", DOWN))
+        expect_ordered(s, apps, by(one, directions[0], other, directions[1]))
+    expect_ordered(s, apps, by("status_phase", DOWN, "revision", UP, "name", DOWN))
 
 
 @check("LI-3", needs=("projects",))
@@ -70,10 +70,10 @@ def the_deprecated_sort_by_sorts_where_it_stands_alone(s: Session) -> None:
     apps = mixed(s)
     for key, direction in itertools.product(listing.SORT_KEYS, (UP, DOWN)):
         sort = list_pb2.Sort(key=key, direction=direction)
-        _expect_ordered(s, apps, list_pb2.ListRequest(sort_by=sort))
+        expect_ordered(s, apps, list_pb2.ListRequest(sort_by=sort))
     both = by("name", DOWN)
     both.sort_by.CopyFrom(list_pb2.Sort(key="updated_at", direction=UP))
-    _expect_ordered(s, apps, both)
+    expect_ordered(s, apps, both)
 
 
 @check("LI-3", needs=("projects",))
@@ -81,8 +81,8 @@ def a_sort_without_a_direction_descends(s: Session) -> None:
     """A Sort that names no direction is descending, in either field of the request."""
     apps = mixed(s)
     for key in ("created_at", "name", "updated_at"):
-        _expect_ordered(s, apps, list_pb2.ListRequest(sort_by=list_pb2.Sort(key=key)))
-        _expect_ordered(s, apps, list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key=key)]))
+        expect_ordered(s, apps, list_pb2.ListRequest(sort_by=list_pb2.Sort(key=key)))
+        expect_ordered(s, apps, list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key=key)]))
 
 
 @check("LI-3", needs=("projects",))
@@ -90,7 +90,7 @@ def without_a_sort_the_oldest_come_first(s: Session) -> None:
     """A List that asks for no order gives the apps by created_at, ascending."""
     apps = mixed(s)
     for query in (list_pb2.ListRequest(), list_pb2.ListRequest(limit=10)):
-        _expect_ordered(s, apps, query)
+        expect_ordered(s, apps, query)
 
 
 @check("LI-3")
@@ -122,7 +122,8 @@ def touch(s: Session, app: model.App) -> model.App:
     return s.given_update(changed)
 
 
-def _expect_ordered(s: Session, apps: Sequence[model.App], query: list_pb2.ListRequest, **scope: Any) -> None:
+def expect_ordered(s: Session, apps: Sequence[model.App], query: list_pb2.ListRequest, **scope: Any) -> None:
+    """Broken unless List gives the apps in the order of the query."""
     found = [id_of(app) for app in s.list(query, **scope).apps]
     expected = [[id_of(app) for app in order] for order in listing.orders(apps, listing.sorts_of(query))]
     if found not in expected:

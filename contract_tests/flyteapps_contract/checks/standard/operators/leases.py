@@ -1,4 +1,4 @@
-"""Lease: rows LE-1 to LE-6.
+"""Lease: rows LE-1 to LE-6. Several clusters at once are in grants.py, releases from every state in releases.py.
 
 Each check has clusters of its own (clusters.py). Where a lease has to run out, it needs a clock that can be moved.
 """
@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterable, Sequence
 
 from flyteidl2.app import app_definition_pb2 as model
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from flyteapps_contract.checks.support import writing
-from flyteapps_contract.checks.support.clusters import Cluster, counter, require
+from flyteapps_contract.checks.support.clusters import Cluster, counter, require, run_out, seconds_of
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.checks.support.writing import QUIET
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
@@ -39,8 +38,6 @@ FEW, FAIR = 4, 40
 """Apps that two streams share; each has had its turn after the second number."""
 MOMENT = 0.001
 """Seconds of the plane's clock."""
-LATE = 2.0
-"""Real seconds in which a plane notices that a client has closed its stream, mostly."""
 
 
 # ---- LE-1
@@ -160,7 +157,7 @@ def a_lease_is_as_long_as_it_says(s: Session) -> None:
     app = mine.given_leased()
     mine.leave()
     condition = app.status.conditions[-1]
-    length = _seconds(app.status.lease_expiration) - _seconds(condition.last_transition_time)
+    length = seconds_of(app.status.lease_expiration) - seconds_of(condition.last_transition_time)
     s.advance(length - MOMENT)
     expect_equal(last_status(s.get(app.metadata.id)), ASSIGNED, "the status shortly before lease_expiration")
     s.advance(MOMENT * 2)
@@ -177,7 +174,7 @@ def an_app_whose_lease_ran_out_is_unassigned(s: Session) -> None:
     for _ in range(2):
         app = mine.given_leased()
         mine.leave()
-        app = _run_out(s, app)
+        app = run_out(s, app)
         expect_equal(statuses(app)[-2:], ["ASSIGNED", "UNASSIGNED"], "the last conditions after the lease ran out")
         _expect_free(app)
         expect_equal(_names(mine.leases.take(1)), _names([app]), "what the cluster is leased afterwards")
@@ -190,7 +187,7 @@ def a_restarted_app_whose_lease_ran_out_is_pending(s: Session) -> None:
     mine = Cluster(s)
     app = mine.given_started(mine.given(STOPPED))
     mine.leave()
-    after = _run_out(s, app)
+    after = run_out(s, app)
     expect_equal(last_status(after), PENDING, "the status of a restarted app whose lease ran out")
     expect_equal(len(after.status.conditions), len(app.status.conditions), "how many conditions it has")
     _expect_free(after)
@@ -206,7 +203,7 @@ def an_app_that_should_stop_and_whose_lease_ran_out_is_stopped(s: Session) -> No
         asked = s.given_update(_changed(app, STOP))
         expect_equal(last_status(asked), PENDING, "the status of a leased app that should stop")
         mine.leave()
-        after = _run_out(s, asked)
+        after = run_out(s, asked)
         expect_equal(last_status(after), STOPPED, "the status of an app that should stop and whose lease ran out")
         _expect_free(after)
         _expect_nothing_more(s, mine)
@@ -219,7 +216,7 @@ def an_app_whose_lease_ran_out_goes_to_another(s: Session) -> None:
     app = first.given_leased(_of_pool(first, s.capabilities.shared[0]))
     theirs = second.leases
     first.leave()
-    _run_out(s, app)
+    run_out(s, app)
     leased = theirs.take(1)[0]
     expect_equal(leased.metadata.id, app.metadata.id, "the app that another cluster is leased")
     expect_equal(leased.status.assigned_cluster, second.name, "its assigned_cluster")
@@ -231,7 +228,7 @@ def a_deleted_apps_lease_is_forgotten(s: Session) -> None:
     """The lease of an app that was deleted does not run out on the app that has its id by then."""
     mine = Cluster(s)
     app = mine.given_leased()
-    length = _seconds(app.status.lease_expiration) - _seconds(app.status.conditions[-1].last_transition_time)
+    length = seconds_of(app.status.lease_expiration) - seconds_of(app.status.conditions[-1].last_transition_time)
     s.given_deleted(app)
     s.advance(length * 2 / 3)
     again = mine.given_leased(mine.app(name=app.metadata.id.name))
@@ -307,7 +304,7 @@ def an_acknowledgement_that_is_late_is_refused(s: Session) -> None:
     mine = Cluster(s)
     leased = mine.given_leased()
     mine.leave()
-    app = _run_out(s, leased)
+    app = run_out(s, leased)
     with s.unchanged(app), expect_refusal("FAILED_PRECONDITION", "a report after the lease ran out"):
         mine.report(leased, PENDING)
 
@@ -431,7 +428,7 @@ def _expect_nothing_more(s: Session, cluster: Cluster) -> None:
 
 def _expect_lease(s: Session, app: model.App) -> None:
     expect(app.status.HasField("lease_expiration"), "a leased app has no lease_expiration")
-    length = _seconds(app.status.lease_expiration) - _seconds(app.status.conditions[-1].last_transition_time)
+    length = seconds_of(app.status.lease_expiration) - seconds_of(app.status.conditions[-1].last_transition_time)
     if s.capabilities.lease_seconds:
         expect(
             abs(length - s.capabilities.lease_seconds) < MOMENT,
@@ -450,27 +447,3 @@ def _expect_acknowledged(app: model.App, cluster: Cluster) -> None:
     expect(not app.status.HasField("lease_expiration"), "lease_expiration is still there after an acknowledgement")
     expect_equal(app.status.assigned_cluster, cluster.name, "assigned_cluster after an acknowledgement")
     expect_equal(app.status.last_assigned_cluster, cluster.name, "last_assigned_cluster after an acknowledgement")
-
-
-def _run_out(s: Session, app: model.App) -> model.App:
-    """Return the app once the time of its lease is over.
-
-    A plane may be late to notice that a client has closed its Lease stream, and lease the app to it once more: then the
-    time of that lease is over, too.
-    """
-    holder = s.get(app.metadata.id).status.assigned_cluster
-    until = time.monotonic() + LATE
-    while True:
-        before = s.get(app.metadata.id)
-        if not before.status.HasField("lease_expiration"):  # the plane noticed in between, and nobody has it
-            return before
-        s.advance(
-            _seconds(before.status.lease_expiration) - _seconds(before.status.conditions[-1].last_transition_time) + 1
-        )
-        after = s.get(app.metadata.id)
-        if after.status.assigned_cluster != holder or time.monotonic() > until:
-            return after
-
-
-def _seconds(moment: Timestamp) -> float:
-    return moment.seconds + moment.nanos / 1e9
