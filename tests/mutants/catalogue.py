@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from . import apps, callers, data_plane, flyte_oss, histories, lists, logs, races, specs, watches
+from . import (
+    apps,
+    callers,
+    data_plane,
+    flyte_oss,
+    grants,
+    histories,
+    indexes,
+    lists,
+    logs,
+    races,
+    recreations,
+    specs,
+    watches,
+)
 from .planting import MUTANTS, Mutant
 
-MODULES = (apps, callers, lists, watches, histories, races, data_plane, specs, logs, flyte_oss)
+MODULES = (
+    apps,
+    callers,
+    lists,
+    watches,
+    histories,
+    races,
+    data_plane,
+    specs,
+    logs,
+    grants,
+    recreations,
+    indexes,
+    flyte_oss,
+)
 
 __all__ = ["MODULES", "MUTANTS", "Mutant"]

@@ -94,6 +94,8 @@ def _commits(s: Session) -> Iterator[Commit]:
     mine = Cluster(s)
     ids = [s.given(mine.app(labels={"n": str(number)})).metadata.id for number in range(APPS)]
     first, second, third, fourth, fifth = range(APPS)
+    # what the cluster doesn't move, so that the others pass it in the order of phases
+    ids += [s.given(app).metadata.id for app in (Cluster(s).app(), mine.app(state=STOP))]
 
     def done(text: str) -> Commit:
         return Commit(text, mine, [s.get(app_id) for app_id in ids])
