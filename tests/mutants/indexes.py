@@ -170,7 +170,7 @@ def an_update_of_an_assigned_app_leaves_the_order_of_updates() -> AbstractContex
 def a_page_begins_where_the_last_app_is_by_now() -> AbstractContextManager[Any]:
     def by_index(real: Any, store: AppStore, scope: Any, order: Any, after: Any) -> Any:
         current = store.get(after.key) if after is not None else None
-        if current is not None:
+        if after is not None and current is not None:
             after = after._replace(values=[SORT_KEYS[order.key](current)])
         return real(store, scope, order, after)
 
@@ -183,7 +183,12 @@ def the_app_of_a_token_that_is_made_again_ends_the_list() -> AbstractContextMana
 
     def by_index(real: Any, store: AppStore, scope: Any, order: Any, after: Any) -> Any:
         current = store.get(after.key) if after is not None else None
-        if current is not None and order.key == "created_at" and current.created_at > after.values[0]:
+        if (
+            after is not None
+            and current is not None
+            and order.key == "created_at"
+            and current.created_at > after.values[0]
+        ):
             return iter(())
         return real(store, scope, order, after)
 
@@ -195,10 +200,11 @@ def a_token_by_a_key_that_moves_compares_the_key_alone() -> AbstractContextManag
     """Where its app has another place by now, ties are left out."""
 
     def by_index(real: Any, store: AppStore, scope: Any, order: Any, after: Any) -> Any:
+        value = SORT_KEYS[order.key]
         current = store.get(after.key) if after is not None else None
         for record in real(store, scope, order, after):
-            moved = current is not None and SORT_KEYS[order.key](current) != after.values[0]
-            if not moved or SORT_KEYS[order.key](record) != after.values[0]:
+            moved = after is not None and current is not None and value(current) != after.values[0]
+            if not moved or after is None or value(record) != after.values[0]:
                 yield record
 
     return around(listing, "_by_index", by_index)

@@ -73,7 +73,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "LE-1",
         "A cluster is leased the apps that should run, have no cluster, and are of a pool that it serves or name it, "
         "by last_updated_at; a leased app is ASSIGNED (a restarted one keeps PENDING), and no other cluster's until "
-        "the lease runs out.",
+        "the lease runs out: at lease_expiration it is over.",
         ("proto", "chosen"),
     ),
     Guarantee(
@@ -123,8 +123,15 @@ GUARANTEES: tuple[Guarantee, ...] = (
     ),
     Guarantee("DE-3", "A deleted app is gone, and nothing of it happens later.", ("chosen",)),
     Guarantee("LI-1", "List by org, cluster, project or consumed artifact.", ("proto",)),
-    Guarantee("LI-2", "Filters of List, all of them ANDed; what has no meaning is refused.", ("proto", "sdk")),
-    Guarantee("LI-3", "Sort keys of List; the order is total.", ("proto", "sdk")),
+    Guarantee(
+        "LI-2",
+        "Filters of List, all of them ANDed; what has no meaning is refused. Values are texts, not patterns; "
+        "CONTAINS_CASE_INSENSITIVE compares after Unicode's full case folding (as str.casefold), all others as it is.",
+        ("proto", "sdk", "chosen"),
+    ),
+    Guarantee(
+        "LI-3", "Sort keys of List; texts order by code point, and the order is total.", ("proto", "sdk", "chosen")
+    ),
     Guarantee("LI-4", "Pages of List: size, tokens, and what writes in between may do.", ("proto", "chosen")),
     Guarantee("LI-5", "include_total_count counts all matches.", ("proto",)),
     Guarantee("LI-6", "A page costs the page, not the plane.", ("chosen",)),

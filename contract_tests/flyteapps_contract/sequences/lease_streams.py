@@ -6,6 +6,8 @@ Nothing here calls the plane but by the open streams; clusters.py opens and clos
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
+from typing import NamedTuple
 
 from flyteidl2.app import app_definition_pb2 as model
 
@@ -33,6 +35,32 @@ class LeaseStream:
     received: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
 
+class Grant(NamedTuple):
+    """A lease as it was sent: on which stream, of which app, and that app."""
+
+    stream: int
+    key: str
+    app: model.App
+
+    @property
+    def begun(self) -> int:
+        """When it began; of a restarted app, which keeps PENDING, that isn't shown: 0."""
+        last = self.app.status.conditions[-1]
+        return last.last_transition_time.ToNanoseconds() if last.deployment_status == lifecycle.ASSIGNED else 0
+
+    def overlaps(self, later: Grant) -> bool:
+        """Return whether a later lease of the same incarnation, to another cluster, began before this one was over."""
+        one, other = self.app.status, later.app.status
+        if self.key != later.key or one.created_at != other.created_at or not (self.begun and later.begun):
+            return False
+        stopped = any(
+            each.deployment_status == STOPPED and each.last_transition_time.ToNanoseconds() >= self.begun
+            for each in other.conditions
+        )
+        elsewhere = one.assigned_cluster != other.assigned_cluster
+        return elsewhere and not stopped and later.begun < one.lease_expiration.ToNanoseconds()
+
+
 class LeaseStreams:
     """The open Lease streams by cluster, and the rules of leases. `missing`: why no cluster can be played, or ""."""
 
@@ -45,6 +73,7 @@ class LeaseStreams:
         """Seconds of the plane's clock since the start."""
         self.missing = "" if context.session.own_pools() else Capabilities.REASONS["pools"]
         self._granted: dict[str, float] = {}
+        self._grants: list[Grant] = []
         self._incarnations: dict[str, set[int]] = {}
         """The creation times of the observed incarnations of each slot."""
 
@@ -86,6 +115,8 @@ class LeaseStreams:
             slot = next((each for each in self._context.slots.own if each.has_id(app.metadata.id)), None)
             key = slot.key if slot is not None else ""
             stream.received.append((key, app.status.lease_expiration.ToNanoseconds()))
+            if key:
+                self._grants.append(Grant(stream.number, key, app))
         return batch
 
     def judge_end(self) -> None:
@@ -102,6 +133,12 @@ class LeaseStreams:
                 text = f"{cluster} was sent a lease twice"
                 line = f"len(set(leased({stream.number}))) == len(leased({stream.number}))"
                 raise Violation(("LE-1",), text, line)
+        order = sorted(self._grants, key=lambda grant: (grant.begun, grant.app.status.lease_expiration.ToNanoseconds()))
+        for before, after in combinations(order, 2):
+            if before.overlaps(after):
+                one, other = (grant.app.status.assigned_cluster for grant in (before, after))
+                text = f"{other} was leased {after.key} while {one}'s lease ran"
+                raise Violation(("LE-1",), text, f"disjoint({before.stream}, {after.stream})")
 
     # ---- observations
 

@@ -133,6 +133,30 @@ def leased(stream):
     """The names of the apps that a Lease stream was sent."""
     return [app.metadata.id.name for batch in streams[stream].seen for app in batch.apps]
 ''',
+    "disjoint": '''
+ASSIGNED, STOPPED = (app_definition_pb2.Status.DeploymentStatus.Value(f"DEPLOYMENT_STATUS_{name}")
+                     for name in ("ASSIGNED", "STOPPED"))
+
+
+def disjoint(one, other):
+    """No lease that one stream was sent overlaps another cluster's of the other stream, unless the app was stopped."""
+    def begun(app):
+        return app.status.conditions[-1].last_transition_time.ToNanoseconds()
+
+    def stopped_since(app, time):
+        return any(each.deployment_status == STOPPED and each.last_transition_time.ToNanoseconds() >= time
+                   for each in app.status.conditions)
+
+    sent = {(app.SerializeToString(deterministic=True)): app
+            for number in (one, other) for batch in streams[number].seen for app in batch.apps
+            if app.status.conditions[-1].deployment_status == ASSIGNED}
+    order = sorted(sent.values(), key=lambda app: (begun(app), app.status.lease_expiration.ToNanoseconds()))
+    return all(
+        before.metadata.id != after.metadata.id or before.status.created_at != after.status.created_at
+        or before.status.assigned_cluster == after.status.assigned_cluster or stopped_since(after, begun(before))
+        or begun(after) >= before.status.lease_expiration.ToNanoseconds()
+        for place, before in enumerate(order) for after in order[place + 1:])
+''',
     "ended": '''
 def ended(stream):
     """Whether a stream ended."""
