@@ -189,7 +189,7 @@ def a_report_at_the_expiration_takes_the_app_back() -> AbstractContextManager[An
 def an_app_that_was_stopped_unacknowledged_keeps_its_lease() -> AbstractContextManager[Any]:
     def change(app: model.App, old: model.App | None) -> None:
         stopped = app.status.conditions[-1].deployment_status == STOPPED
-        if stopped and old is not None and old.status.HasField("lease_expiration") and not app.status.assigned_cluster:
+        if stopped and old is not None and app.status.last_assigned_cluster != old.status.last_assigned_cluster:
             app.status.assigned_cluster = old.status.assigned_cluster
 
     return at_commit(change)
@@ -209,7 +209,8 @@ def an_app_that_failed_is_not_released() -> AbstractContextManager[Any]:
 def a_second_stop_does_not_release() -> AbstractContextManager[Any]:
     def change(app: model.App, old: model.App | None) -> None:
         path = [each.deployment_status for each in app.status.conditions]
-        if old is not None and path.count(STOPPED) > 1 and path[-1] == STOPPED:
+        twice = path.count(STOPPED) > 1 and path[-1] == STOPPED
+        if old is not None and twice and not old.status.HasField("lease_expiration"):
             app.status.assigned_cluster = old.status.assigned_cluster
 
     return at_commit(change)

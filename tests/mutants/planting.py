@@ -57,14 +57,14 @@ def at_commit(change: Callable[[model.App, model.App | None], None]) -> Abstract
     real = State.commit
 
     def commit(self: State, draft: Draft) -> AppRecord:
-        app = _whole(draft)
+        app = whole(draft)
         change(app, draft.old.parse() if draft.old is not None else None)
         return real(self, draft_of(draft.old, app))
 
     return patch.object(State, "commit", commit)
 
 
-def _whole(draft: Draft) -> model.App:
+def whole(draft: Draft) -> model.App:
     """Return the app that the draft leads to."""
     front = draft.sent if draft.sent is not None else draft.old and draft.old.parse_front()
     assert front is not None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
@@ -19,13 +20,13 @@ from flyteapps_fake.core.time.timers import Timer
 from flyteapps_fake.simulation.choice import ScenarioChoice
 from flyteapps_fake.simulation.scenarios import LABEL
 from flyteapps_fake.standard import writes
-from flyteapps_fake.standard.apps import AppKey, AppRecord
+from flyteapps_fake.standard.apps import AppKey, AppRecord, Draft
 from flyteapps_fake.standard.commits import State
 from flyteapps_fake.standard.operators.reports import Report, report
 from flyteapps_fake.standard.replicas import ReplicaBook, _end
 from flyteapps_fake.standard.watch import Event, EventLog
 
-from .planting import all_of, around, at_commit, at_update, draft_of, mutant
+from .planting import all_of, around, at_update, draft_of, mutant, whole
 
 SOON = SECOND // 8
 """Nanoseconds: an app that is created again at once is PENDING then."""
@@ -82,15 +83,18 @@ def a_deleted_apps_step_shows_in_the_next_ones_conditions() -> AbstractContextMa
 
 @mutant("DE-3")
 def the_scenario_of_a_deleted_app_is_the_next_ones() -> AbstractContextManager[Any]:
-    known: dict[Any, str] = {}
+    gone: dict[Any, str] = {}
+
+    def remove(real: Any, state: State, old: AppRecord) -> None:
+        gone[old.key] = old.parse_front().metadata.labels.get(LABEL, "")
+        real(state, old)
 
     def start(real: Any, self: ScenarioChoice, key: Any, version: Any, app: model.App) -> Any:
-        name = known.setdefault((id(self), key), app.metadata.labels.get(LABEL, ""))
-        if name:
-            app.metadata.labels[LABEL] = name
+        if gone.get(key):
+            app.metadata.labels[LABEL] = gone[key]
         return real(self, key, version, app)
 
-    return around(ScenarioChoice, "start", start)
+    return all_of(around(writes, "remove", remove), around(ScenarioChoice, "start", start))
 
 
 @mutant("DE-3")
@@ -107,21 +111,22 @@ def the_logs_of_a_deleted_app_stay() -> AbstractContextManager[Any]:
 
 def _kept(keep: Callable[[model.App, model.App], object]) -> AbstractContextManager[Any]:
     """Let an app that is created again have something of the deleted one, by `keep(app, deleted)`."""
-    deleted: dict[Any, model.App] = {}
-    real = State.remove
+    deleted: WeakKeyDictionary[State, dict[AppKey, model.App]] = WeakKeyDictionary()
+    real_remove, real_commit = State.remove, State.commit
 
     def remove(self: State, old: AppRecord) -> None:
-        deleted[id(self), old.key] = old.parse()
-        real(self, old)
+        deleted.setdefault(self, {})[old.key] = old.parse()
+        real_remove(self, old)
 
-    def change(app: model.App, old: model.App | None) -> None:
-        if old is None:
-            key = AppKey.of(app.metadata.id)
-            gone = next((each for (_, at), each in deleted.items() if at == key), None)
-            if gone is not None:
-                keep(app, gone)
+    def commit(self: State, draft: Draft) -> AppRecord:
+        gone = deleted.get(self, {}).get(draft.key) if draft.old is None else None
+        if gone is None:
+            return real_commit(self, draft)
+        app = whole(draft)
+        keep(app, gone)
+        return real_commit(self, draft_of(None, app))
 
-    return all_of(at_commit(change), patch.object(State, "remove", remove))
+    return all_of(patch.object(State, "commit", commit), patch.object(State, "remove", remove))
 
 
 @mutant("CR-5")
