@@ -148,9 +148,12 @@ def a_created_again_app_has_the_old_vpc_url() -> AbstractContextManager[Any]:
 
 
 @mutant("UP-2")
-def revisions_end_at_9() -> AbstractContextManager[Any]:
+def an_update_that_starts_an_app_again_counts_twice() -> AbstractContextManager[Any]:
     def change(app: model.App, old: model.App) -> None:
-        app.metadata.revision = min(app.metadata.revision, 9)
+        stopped = model.Spec.DESIRED_STATE_STOPPED
+        ran = bool(old.status.last_assigned_cluster)
+        if ran and old.spec.desired_state == stopped != app.spec.desired_state:
+            app.metadata.revision += 1
 
     return at_update(change)
 
@@ -158,8 +161,8 @@ def revisions_end_at_9() -> AbstractContextManager[Any]:
 @mutant("UP-2")
 def an_update_with_a_reason_counts_twice_where_it_stops() -> AbstractContextManager[Any]:
     def change(app: model.App, old: model.App) -> None:
-        told = len(app.status.conditions) > len(old.status.conditions)
-        if told and app.spec.desired_state == model.Spec.DESIRED_STATE_STOPPED and "because" in str(app.status):
+        appended = len(app.status.conditions) > len(old.status.conditions)
+        if appended and app.spec.desired_state == model.Spec.DESIRED_STATE_STOPPED and "because" in str(app.status):
             app.metadata.revision += 1
 
     return at_update(change)
