@@ -37,6 +37,16 @@ def test_the_embedding_example_passes() -> None:
         _run("test_an_app_becomes_active")["test_an_app_becomes_active"](plane)
 
 
+def test_the_first_program_prints_the_link_to_its_app(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program of the first screen deploys an app to the server, and prints the link that the page shows."""
+    [block] = [each for each in _blocks("console") if "<<'END'" in each]
+    program, shown = re.fullmatch(r"\$ .venv/bin/python - <<'END'\n(.*)END\n(.*)\n", block, re.DOTALL).groups()  # type: ignore[union-attr]  # it does
+    with FakeControlPlane() as plane:
+        served = plane.serve().url.removeprefix("http://")
+        exec(compile(program.replace("localhost:8090", served), str(README), "exec"), {})
+    assert capsys.readouterr().out.strip() == shown.replace("localhost:8080", served)
+
+
 def test_the_contract_example_passes() -> None:
     """The test that the README makes of the contract has a case a guarantee, and both pass."""
     made = _run("contract_tests")["test_contract"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +79,18 @@ def test_each_state_has_its_badge(
         expect(tab.row(app_named(state)).locator(".badge")).to_have_text(words)
     expect(tab.row("stopped").locator(".badge")).to_have_text("Stopped")
     assert sum(url.endswith("/") for url in tab.asked_for) == 1, "nothing was loaded again"
+
+
+def test_the_first_app(start: Callable[..., Server], open_tab: Callable[..., Tab], tmp_path: Path) -> None:
+    """A list without apps shows programs that deploy the first one, by this server's address; it appears by itself."""
+    server = start()
+    tab = open_tab(f"http://localhost:{server.console_port}/")
+    program = tab.page.get_by_role("region", name="flyteapps client").inner_text()
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    expect(tab.row("hello").locator(".badge")).to_have_text("Active")
+    tab.page.goto(ended.stdout.strip())
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("hello")
 
 
 def test_search_filter_and_keys(start: Callable[..., Server], open_tab: Callable[..., Tab], tmp_path: Path) -> None:

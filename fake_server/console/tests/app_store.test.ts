@@ -188,3 +188,26 @@ test("where too many streams are open, the app is read, until it can be watched"
   assert.equal(store.connection.state, "live");
   store.stop();
 });
+
+test("a renewed stream replaces the one before, and the page stays live", async () => {
+  const plane = new Plane();
+  plane.app = app(1n);
+  const store = new AppStore(plane);
+  store.start();
+  await settled();
+  plane.app = app(2n);
+  const states: string[] = [];
+  store.subscribe(() => states.push(store.connection.state));
+  store.renew();
+  await settled();
+  assert.deepEqual(plane.streams.map((each) => each.signal.aborted), [true, false]);
+  assert.equal(store.app?.metadata?.revision, 2n);
+  assert.deepEqual([...new Set(states)], ["live"]);
+  plane.streams[1]!.send(updated(app(3n)));
+  await settled();
+  assert.equal(store.app?.metadata?.revision, 3n);
+  store.stop();
+  store.renew();
+  await settled();
+  assert.equal(plane.streams.length, 2, "nothing is opened while the page is hidden");
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { python, shell, snippets } from "../src/pages/app/snippets";
+import { firstDeploys, python, shell, snippets } from "../src/pages/app/snippets";
 
 const HOSTILE = ["a", "a b", "it's", '"', "$(touch x)", "`x`", "\\", "\u202e", "ä\n'", "-rf", "!x", "a\u0007"];
 
@@ -18,4 +18,9 @@ test("the lines name app, place and endpoint", () => {
   assert.deepEqual(found.map((each) => each.title), ["Flyte SDK", "Flyte CLI", "flyteapps client"]);
   for (const { lines } of found) assert.ok(lines.includes("hello") && lines.includes("localhost:8080"));
   assert.ok(found[1]!.lines.includes("flyte --endpoint dns:///localhost:8080 --insecure get app --project=p --domain=d hello"));
+});
+
+test("the lines of a first deploy name the endpoint, and whether it has TLS", () => {
+  for (const { lines } of firstDeploys("localhost:8080", true)) assert.match(lines, /localhost:8080", insecure=True/);
+  for (const { lines } of firstDeploys("h:1", false)) assert.match(lines, /h:1", insecure=False/);
 });

@@ -49,6 +49,14 @@ export abstract class Follower<S extends FollowerSource> extends Observed {
     this.start();
   }
 
+  /** Open the stream anew where there is one; what is live stays so meanwhile. */
+  renew(): void {
+    if (this.connection.state !== "live") return;
+    this.#running?.abort();
+    this.#running = undefined;
+    this.start();
+  }
+
   /** Follow until the stream or a call ends, by an error too. Call `succeeded` once the plane has answered. */
   protected abstract follow(signal: AbortSignal, succeeded: () => void): Promise<void>;
 

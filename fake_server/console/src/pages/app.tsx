@@ -71,7 +71,7 @@ function KnownApp({ id, store, app }: { id: AppName; store: AppStore; app: App }
               <Text value={last.message} most={1_000} />
             </p>
           )}
-          {session.mayWrite(id.project) && <Actions name={id} app={app} />}
+          {session.mayWrite(id.project) && <Actions name={id} app={app} store={store} />}
         </>
       )}
       <Facts id={id} app={app} store={store} />

@@ -4,11 +4,13 @@ import { planeNow, readClock } from "../api/clock";
 import type { Row } from "../api/rows";
 import { appsStore } from "../api/source";
 import { Badge } from "../components/badge";
+import { Copy } from "../components/copy";
 import { Text } from "../components/text";
 import { useStore, useTick } from "../components/use_store";
 import { ROW_PIXELS, useWindow } from "../components/virtual_rows";
 import { GROUPS, age, openable, shown, type Group } from "../format";
 import { Link, pathOf } from "../router";
+import { firstDeploys } from "./app/snippets";
 import { COLUMNS, counts, fromSearch, placeOf, selected, toSearch, type Column, type Query } from "./list_rows";
 
 const TITLES: Readonly<Record<Column, string>> = {
@@ -129,9 +131,16 @@ function Empty() {
   return (
     <section class="notice">
       <h2>There are no apps yet</h2>
-      <p>
-        Deploy one: <code>flyte deploy app.py</code>. It appears here by itself.
-      </p>
+      <p>Deploy one, and it appears here by itself:</p>
+      {firstDeploys(location.host, location.protocol === "http:").map(({ title, lines }, at) => (
+        <details key={title} open={at === 0}>
+          <summary>{title}</summary>
+          <Copy text={lines} of={`the lines of the ${title}`} />
+          <pre class="code" tabIndex={0} role="region" aria-label={title}>
+            <bdi>{lines}</bdi>
+          </pre>
+        </details>
+      ))}
     </section>
   );
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Spec_DesiredState as DesiredState, type App } from "../../../gen/flyteidl2/app/app_definition_pb";
 import { act, type Action } from "../../api/app_source";
+import type { AppStore } from "../../api/app_store";
 import { explain } from "../../api/clients";
 import { Text } from "../../components/text";
 import type { AppName } from "../../router";
@@ -10,7 +11,7 @@ const DOING: Readonly<Record<Action, string>> = { start: "Starting…", stop: "S
 const TITLES: Readonly<Record<Action, string>> = { start: "Start", stop: "Stop", restart: "Restart", delete: "Delete" };
 
 /** The actions of an app that is there. */
-export function Actions({ name, app }: { name: AppName; app: App }) {
+export function Actions({ name, app, store }: { name: AppName; app: App; store: AppStore }) {
   const [doing, setDoing] = useState<Action>();
   const [asks, setAsks] = useState(false);
   const [refused, setRefused] = useState<{ action: Action; message: string }>();
@@ -21,6 +22,8 @@ export function Actions({ name, app }: { name: AppName; app: App }) {
     setDoing(action);
     try {
       await act(action, name);
+      // On the realtime clock the step that a write leads to waits for a client that watches since then: this page is the one.
+      store.renew();
     } catch (error) {
       setRefused({ action, message: explain(error) });
     }

@@ -66,3 +66,37 @@ App.delete(${n})
     },
   ];
 }
+
+const FIRST_COMMAND = `["python", "-m", "http.server", "8080", "--bind", "127.0.0.1"]`;
+
+/** Return the lines that deploy a first app to an API at `endpoint`; each is a whole program, and its app runs with --run, too. */
+export function firstDeploys(endpoint: string, insecure: boolean): Snippet[] {
+  const flag = insecure ? "True" : "False";
+  return [
+    {
+      title: "flyteapps client",
+      lines: `from flyteapps import Client, new_app
+
+client = Client(${python(endpoint)}, insecure=${flag}, project="demo", domain="development")
+command = ${FIRST_COMMAND}
+app = client.apps.create(new_app("hello", image="python:3.12", command=command, port=8080))
+print(app.url, flush=True)
+app.watch(timeout=120)  # until it is active
+`,
+    },
+    {
+      title: "Flyte SDK",
+      lines: `import flyte
+from flyte.app import AppEnvironment
+
+image = flyte.Image.from_debian_base(python_version=(3, 12))
+env = AppEnvironment(name="hello", image=image, command=${FIRST_COMMAND}, port=8080)
+
+if __name__ == "__main__":
+    place = {"project": "demo", "domain": "development"}
+    flyte.init(endpoint=${python(`dns:///${endpoint}`)}, insecure=${flag}, image_builder="remote", **place)
+    print(flyte.serve(env).url)
+`,
+    },
+  ];
+}
