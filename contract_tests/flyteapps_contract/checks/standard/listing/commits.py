@@ -20,6 +20,7 @@ from flyteapps_contract.expectations import expect_equal
 from flyteapps_contract.model import listing
 from flyteapps_contract.model.listing import by, id_of, ids_of, where
 from flyteapps_contract.session import ACTIVE, DEPLOYING, FAILED, PENDING, RUN, STOP, STOPPED, Session, copy
+from flyteapps_contract.symptoms import Ability
 
 APPS = 5
 STATES = ("DESIRED_STATE_ACTIVE", "DESIRED_STATE_STOPPED")
@@ -110,8 +111,11 @@ def _commits(s: Session) -> Iterator[Commit]:
         s.given_update(changed)
 
     yield done("Create")
-    update(third, lambda app: app.metadata.labels.update(n="updated"))
-    yield done("an update of labels")
+    if Ability.LABEL not in s.faults:
+        update(third, lambda app: app.metadata.labels.update(n="updated"))
+        yield done("an update of labels")
+    update(third, lambda app: app.spec.container.args.append("--more"))
+    yield done("an update of the spec")
     mine.leases.take(APPS)
     yield done("a lease")
     for text, at, states in (

@@ -19,7 +19,6 @@ from flyteapps_contract.session import (
     STOP,
     STOPPED,
     Session,
-    copy,
     last_status,
     preparing,
     status_name,
@@ -59,9 +58,8 @@ def every_kind_of_commit_is_an_event(s: Session) -> None:
 def _moved(s: Session, cluster: Cluster, app: model.App) -> Iterator[model.App]:
     """Yield a stopped app as each call returns it, while it is changed, started, reported and stopped, twice."""
     for number in range(2):
-        changed = copy(app)
+        changed = s.changed(app, str(number))
         changed.metadata.revision = 0
-        changed.metadata.labels["n"] = str(number)
         yield s.given_update(changed)
         changed.spec.desired_state = RUN
         s.given_update(changed)
