@@ -260,7 +260,7 @@ def main() -> int:
         good = unary(url, blocks, calls)
         good &= direct(blocks, calls)
         good &= first_call(url, processes)
-        good &= memory(url, 2_000 if smoke else 100_000)
+        good &= memory(url, 200 if smoke else 100_000)
         for options in ({}, {"http_version": "2"}, {"protocol": "grpc"}):
             good &= asyncio.run(many_waits(url, 50 if smoke else 1_000, **options))
     return 0 if good or smoke else 1

@@ -55,7 +55,7 @@ def memory_ratio(apps: int, image_bytes: int) -> float:
 def main() -> int:
     """Print the table."""
     smoke = "--smoke" in sys.argv
-    apps = 2_000 if smoke else 100_000
+    apps = 200 if smoke else 100_000
     rows = [("a fresh embedded plane, ms", fresh_plane(50 if smoke else 1_000), 1.0)]
     for size in (8, 8_000):
         label = f"memory per stored app / serialized size, image of {size} bytes, {apps:,} apps"

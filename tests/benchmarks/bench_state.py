@@ -77,11 +77,11 @@ def timed(function: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def returns(plane: FakeControlPlane, apps: int) -> tuple[float, float]:
+def returns(plane: FakeControlPlane, apps: int, rounds: int) -> tuple[float, float]:
     """Return the seconds of a snapshot, and of a return to it after writes."""
     taken: list[float] = []
     restored: list[float] = []
-    for each in range(ROUNDS):
+    for each in range(rounds):
         taken.append(timed(partial(plane.take_snapshot, f"s{each}")))
         create(plane, range(apps, apps + WRITES))
         restored.append(timed(partial(plane.restore_snapshot, f"s{each}")))
@@ -90,11 +90,11 @@ def returns(plane: FakeControlPlane, apps: int) -> tuple[float, float]:
     return min(taken), min(restored)
 
 
-def ratios(plane: FakeControlPlane, apps: int, reads: int) -> tuple[float, float]:
+def ratios(plane: FakeControlPlane, apps: int, reads: int, rounds: int) -> tuple[float, float]:
     """Return the time of a Get, and of a Create, with a snapshot over that without one; medians of rounds."""
     gets: list[float] = []
     creates: list[float] = []
-    for each in range(ROUNDS):
+    for each in range(rounds):
         first = apps + 2 * WRITES * each
         with uncollected():  # a collection falls on either side, and takes longer than all writes
             bare = get(plane, reads), create(plane, range(first, first + WRITES))
@@ -121,14 +121,14 @@ def loading(plane: FakeControlPlane) -> tuple[float, float]:
     return timed(write), min(timed(partial(load, each)) for each in planes)
 
 
-def saved(creates: int) -> tuple[float, float]:
+def saved(creates: int, rounds: int) -> tuple[float, float]:
     """Return the rate of Creates of 64 callers with a directory over that in memory, and the same of a Get's time.
 
     Medians of rounds; seconds of Creates are those of the clock on the wall, since the disk is waited for.
     """
     rates: list[float] = []
     gets: list[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         with TemporaryDirectory() as folder:
             bare, kept = (
                 FakeControlPlane(clock="manual", org="o", state=each) for each in (None, Path(folder, "state"))
@@ -158,12 +158,13 @@ async def created(plane: FakeControlPlane, creates: int) -> float:
 def main() -> int:
     """Print the table."""
     smoke = "--smoke" in sys.argv
-    apps = 2_000 if smoke else 100_000
+    rounds = 1 if smoke else ROUNDS
+    apps = 1_000 if smoke else 100_000
     plane = filled(apps)
-    snapshot, restore = returns(plane, apps)
-    get_ratio, create_ratio = ratios(plane, apps, 10_000 if smoke else 100_000)
+    snapshot, restore = returns(plane, apps, rounds)
+    get_ratio, create_ratio = ratios(plane, apps, 1_000 if smoke else 100_000, rounds)
     written, loaded = loading(plane)
-    kept_create, kept_get = saved(500 if smoke else 4_000)
+    kept_create, kept_get = saved(100 if smoke else 4_000, rounds)
     rows = [
         ("Creates of 64 callers in memory over those with a directory", 1 / kept_create, 2.0),
         ("a Get with a directory over one in memory", kept_get, 1.1),

@@ -233,7 +233,7 @@ def histories(operations: int) -> bool:
 def main() -> int:
     """Print both."""
     smoke = "--smoke" in sys.argv
-    good = [sequences(100 if smoke else 1_000), histories(1_000 if smoke else OPERATIONS)]
+    good = [sequences(20 if smoke else 1_000), histories(200 if smoke else OPERATIONS)]
     return 0 if all(good) else 1
 
 

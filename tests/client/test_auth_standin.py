@@ -242,7 +242,7 @@ def lifetimes(minutes: float) -> tuple[FakeControlPlane, list[str], Any]:
     return plane, got, token
 
 
-@pytest.mark.parametrize("minutes", [0.5, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("minutes", [0.5, pytest.param(2, marks=pytest.mark.slow)])
 def test_many_lifetimes_of_a_token(minutes: float) -> None:
     """200 concurrent calls and 50 watches, tokens of 2 s: no call fails, and refreshes are as many as lifetimes."""
     plane, got, token = lifetimes(minutes)

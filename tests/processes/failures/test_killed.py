@@ -24,7 +24,7 @@ from ..running import SERVE, get, marked, script, until
 pytestmark = pytest.mark.slow
 
 LEFT_SECONDS = 5.0
-"""Time until nothing is left of a server that was killed."""
+"""Time until nothing is left of a server that was killed, on an idle machine; its start shows how idle it is."""
 PORT = 18_123
 """One that no other test wants."""
 IGNORES = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -104,10 +104,11 @@ def test_a_server_that_is_killed(kind: str, how: Callable[[ServerProcess], None]
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", EACH_KIND)
 def test_a_server_that_is_killed_again_and_again(kind: str, tmp_path: Path) -> None:
-    """Twenty times with ten apps, in the same directory: nothing is left after a few seconds."""
-    for _ in range(20):
+    """Five times with ten apps, in the same directory: nothing is left after a few seconds. `make kills` does more."""
+    for _ in range(5):
         server = serve(kind, tmp_path)
-        assert kill(server, 10, kill_server, (tmp_path / "id").read_text(), SERVE) < LEFT_SECONDS
+        seconds = kill(server, 10, kill_server, (tmp_path / "id").read_text(), SERVE)
+        assert seconds < LEFT_SECONDS + server.soon
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
