@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from flyteapps_contract.catalogue.dialects import BY_ID
 from flyteapps_contract.explorations.registry import EXPLORATIONS
@@ -16,12 +19,17 @@ from flyteapps_contract.profiles import Budget
 from flyteapps_contract.reports.machine import as_json, as_junit
 from flyteapps_contract.reports.page import as_html
 from flyteapps_contract.reports.summary import Summary, summarize
+from flyteapps_contract.reports.terminal import show
 from flyteapps_contract.verification import fresh_run
 from mutants import apps, detection, races
 
 from . import standins
 
-VOID = {"meta"}
+VOID = {"input", "meta"}
+NAMES = (
+    "an_id_that_exists_is_already_exists",
+    "a_name_that_is_so_long_that_no_line_has_space_for_it_beside_its_reason_in_80",
+)
 
 
 class Page(HTMLParser):
@@ -94,3 +102,79 @@ def test_json_and_junit(summary: Summary) -> None:
     assert failure is not None
     assert failure.text is not None
     assert "AppServiceClientSync" in failure.text
+
+
+def judged(prefix: str = "fc12") -> Summary:
+    """Return a run in which each verdict was reached, by two guarantees at least, of checks with long names."""
+    rows = list(BY_ID.values())[:14]
+    gone = f"Update: ABORTED: nothing changes of app acme/{prefix}-p7/development/{prefix}-{{}}-marker, at revision 1"
+    outcomes: list[Outcome] = []
+    for number, row in enumerate(rows):
+        for name in NAMES:
+            match number % 7:
+                case 0 | 1:
+                    outcomes.append(Outcome(name, (row.id,), Verdict.HOLDS))
+                case 2:
+                    outcomes.append(Outcome(name, (row.id,), Verdict.BROKEN, f"expected OK, got {name.upper()} " * 5))
+                case 3:
+                    outcomes.append(Outcome(name, (row.id,), Verdict.UNJUDGED, gone.format(number)))
+                case 4:
+                    outcomes.append(Outcome(name, (row.id,), Verdict.NOT_OFFERED, "the target's clock can't be moved"))
+                case 5:
+                    outcomes.append(Outcome(name, (row.id,), Verdict.DEVIATES, "issue 12: it is known"))
+                case _:
+                    verdict = Verdict.HOLDS if name == NAMES[0] else Verdict.HARDLY
+                    outcomes.append(Outcome(name, (row.id,), verdict, "no time" * (verdict is Verdict.HARDLY)))
+    lines = summarize(rows, outcomes)
+    return Summary(target="host:1 over Connect", dialect="standard", prefix=prefix, lines=lines, seconds=1.0)
+
+
+def printed(summary: Summary, width: int, *, details: bool = False) -> str:
+    """Return what a terminal of that width shows."""
+    file = io.StringIO()
+    show(Console(width=width, file=file), summary, details=details)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("details", [False, True])
+def test_a_terminal_breaks_no_name(width: int, *, details: bool) -> None:
+    """Each line fits the width, but for a name that is longer; ids and names of checks are in one piece."""
+    summary = judged()
+    said = printed(summary, width, details=details)
+    for line in said.splitlines():
+        assert len(line) <= width or len(line.split()) == 1, line
+    words = set(re.findall(r"[\w-]+", said))
+    assert {line.guarantee.id for line in summary.lines} <= words
+    assert set(NAMES) <= words
+    assert {name.upper() for name in NAMES} <= words
+
+
+def test_a_terminal_sums_up() -> None:
+    """A reason why guarantees have no verdict is printed once, whatever the apps were called; -v lists all."""
+    summary = judged()
+    brief, whole = printed(summary, 80), printed(summary, 80, details=True)
+    assert brief.count("clock can't be moved") == 1
+    assert brief.count("nothing changes of app") == 1
+    assert "fc12-" not in brief
+    assert whole.count("clock can't be moved") == 2 * len(NAMES)
+    assert whole.count("-marker") == 2 * len(NAMES)
+    assert brief.index("\nholds (4)") < brief.index("\nhardly tried (2)") < brief.index("\nbroken (2)")
+    assert "host:1 over Connect, dialect standard" in brief.splitlines()[-2]
+
+
+def test_the_page_filters_without_a_script() -> None:
+    """A radio button a verdict, with a label and its count, hides the rows of the others by a rule of the page's own."""
+    html = as_html(judged())
+    page = Page()
+    page.feed(html)
+    assert page.open == []
+    assert page.loads == []
+    assert "<script" not in html
+    assert '<input class="show" type="radio" name="show" id="show-all" checked>' in html
+    assert '<label for="show-all">all (14)</label>' in html
+    for verdict in Verdict:
+        kind = verdict.value.replace(" ", "-")
+        assert f'<label for="show-{kind}">{verdict.value} (' in html
+        assert f"#show-{kind}:checked ~ table .row:not(.{kind}-row) {{ display: none; }}" in html
+        assert f'class="row {kind}-row"' in html

@@ -127,6 +127,7 @@ Examples:
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON to this file."
 )
+@click.option("-v", "--verbose", is_flag=True, help="List each guarantee with its reasons, and each script.")
 @click.option(
     "--save",
     type=click.Path(path_type=Path, file_okay=False),
@@ -167,6 +168,7 @@ def verify(
     junit: Path | None,
     html: Path | None,
     json_path: Path | None,
+    verbose: bool,
     save: Path | None,
     replay_path: Path | None,
 ) -> None:
@@ -244,7 +246,7 @@ def verify(
     except KeyboardInterrupt:  # the second one
         hint = f"what it may have left is removed by: flyteapps verify ... --clean {run.prefix}"
         raise CannotJudge(f"{INTERRUPTED}; {hint}") from None
-    terminal.show(console, summary)
+    terminal.show(console, summary, details=verbose)
     failed = False
     for path, text in reports:
         try:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from flyteapps_contract.explorations.exercised import exercised
-from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
+from flyteapps_contract.explorations.search import Exploration, Finding, Kept, PassedOver, SearchOptions, draw
 from flyteapps_contract.model.constraints import Break, Grammar
 from flyteapps_contract.model.violations import Violation, code_proof, field_proofs
 from flyteapps_contract.session import STOP, Run, Session, copy
@@ -195,7 +195,11 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
                 conversation.run()
             except Violation as violation:
                 violation.symptoms = tuple(session.symptoms.found)
-                keep(violation)
+                try:
+                    keep(violation)
+                except PassedOver:
+                    found.evidence.update(exercised(conversation.trace.steps[:-1]))
+                    raise
                 steps = conversation.trace.steps
                 found.calls, found.script, found.timeline = len(steps), render(steps, violation), timeline(steps)
                 found.story = ", ".join(step.method for step in steps)

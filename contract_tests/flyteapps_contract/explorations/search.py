@@ -23,8 +23,10 @@ IN_A_ROW = 3
 """Attempts that may end without a verdict, one after the other."""
 SHRINK_SECONDS = 120.0
 """Real seconds in which what broke is made smaller, where there is time for it."""
-MIN_SHRINK_SECONDS = 10.0
-"""The same, where the time of the exploration is over; never longer than the run."""
+SHRINK_SHARE = 1 / 3
+"""The share of the exploration's time left that one violation may take: there may be others."""
+MIN_SHRINK_SECONDS = 5.0
+"""The real seconds that are allowed however little time is left; never more than the run has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class SearchOptions:
     def shrink_until(self) -> float:
         """Return the monotonic time until which a violation that was just found may be made smaller."""
         now = time.monotonic()
-        return min(now + SHRINK_SECONDS, max(self.until, now + MIN_SHRINK_SECONDS), self.ending.until)
+        share = max(SHRINK_SHARE * (self.until - now), MIN_SHRINK_SECONDS)
+        return min(now + min(share, SHRINK_SECONDS), self.ending.until)
 
     def speaking(self, violation: Violation) -> str:
         """Return the first guarantee that the violation is counted for, "" where it is passed over."""
@@ -131,7 +134,7 @@ def draw(
         options.ending.require_time()
         speaking = options.speaking(violation)
         if not speaking or (guarantee and guarantee not in violation.guarantees):
-            raise _PassedOver
+            raise PassedOver
         if found.violation is None:
             guarantee, shrink_until = speaking, options.shrink_until()
         found.violation = violation
@@ -152,7 +155,7 @@ def draw(
             raise _Over
         try:
             attempt(value, keep)
-        except _PassedOver:
+        except PassedOver:
             pass
         except WITHOUT_VERDICT as failure:
             if found.violation is None and patience.is_over(failure):
@@ -184,7 +187,7 @@ class _Over(BaseException):
     """The end of drawing: Hypothesis raises at once what is no Exception, instead of drawing the rest."""
 
 
-class _PassedOver(Exception):  # noqa: N818  # no fault
+class PassedOver(Exception):  # noqa: N818  # no fault
     """A violation that doesn't count."""
 
 

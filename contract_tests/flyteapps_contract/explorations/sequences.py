@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from flyteapps_contract.explorations.exercised import exercised
-from flyteapps_contract.explorations.search import Exploration, Finding, Kept, SearchOptions, draw
+from flyteapps_contract.explorations.search import Exploration, Finding, Kept, PassedOver, SearchOptions, draw
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, Outcome, Verdict
 from flyteapps_contract.sequences.commands import COMMANDS, Command, Draw, choices_of, decode, name_of
@@ -70,7 +70,11 @@ def search(target: Target, run: Run, options: SearchOptions) -> Found:
                 interpreter.run(sequence)
             except Violation as violation:
                 violation.symptoms = tuple(session.symptoms.found)
-                keep(violation)
+                try:
+                    keep(violation)
+                except PassedOver:
+                    found.evidence.update(exercised(interpreter.trace.steps[:-1]))
+                    raise
                 found.sequence, found.steps = sequence, tuple(interpreter.trace.steps)
                 found.calls = interpreter.trace.calls()
                 raise

@@ -14,8 +14,12 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .35rem .6rem;
 border-bottom: 1px solid var(--line); } th { font-weight: 600; } td:first-child { white-space: nowrap; }
 td.verdict { white-space: nowrap; font-weight: 600; }
-.broken, .follows { color: var(--wrong); } .holds { color: #393; } .not-judged { color: #b80; } .known-deviation {
-color: #28a; } .not-offered { opacity: .6; }
+.broken, .follows { color: var(--wrong); } .holds { color: #393; } .not-judged { color: #b80; }
+.known-deviation { color: #28a; } .hardly-tried { color: #b80; } .not-offered { opacity: .6; }
+.show { position: absolute; opacity: 0; } .show + label { display: inline-block; padding: .1rem .6rem;
+margin: .2rem .2rem .8rem 0; border: 1px solid var(--line); border-radius: 1rem; cursor: pointer; }
+.show:checked + label { background: var(--call); color: #fff; }
+.show:focus-visible + label { outline: 3px solid var(--call); outline-offset: 2px; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid var(--line); border-radius: 4px;
 font-size: 13px; white-space: pre-wrap; } .lanes { border: 1px solid var(--line); border-radius: 4px; margin: .6rem 0; }
 .lane { display: flex; border-bottom: 1px solid var(--line); } .lane:last-child { border: 0; }
@@ -44,6 +48,7 @@ def as_html(summary: Summary) -> str:
         f"<b>{escape(said)}</b> in {summary.seconds:.1f} s.</p>",
         *([f'<p class="broken">{escape(summary.trouble)}</p>'] if summary.trouble else []),
         *_findings(summary),
+        *_choices(summary),
         "<table><thead><tr><th>id</th><th>verdict</th><th>tried</th><th>guarantee</th></tr></thead><tbody>",
         *(_row(line) for line in summary.lines),
         "</tbody></table>",
@@ -67,11 +72,28 @@ def _link(id_: str) -> str:
     return f'<a href="#{escape(id_)}">{escape(id_)}</a>'
 
 
+def _kind(verdict: Verdict) -> str:
+    return verdict.value.replace(" ", "-")
+
+
+def _choices(summary: Summary) -> list[str]:
+    """Return a radio button a verdict, which shows the rows of that one alone: no script is needed, or allowed for."""
+    counts = summary.counts()
+    kinds = [(_kind(verdict), verdict.value, counts[verdict]) for verdict in Verdict if counts[verdict]]
+    rules = [f"#show-{kind}:checked ~ table .row:not(.{kind}-row) {{ display: none; }}" for kind, _, _ in kinds]
+    buttons = [
+        f'<input class="show" type="radio" name="show" id="show-{kind}"{" checked" * (kind == "all")}>'
+        f'<label for="show-{kind}">{escape(text)} ({count})</label>'
+        for kind, text, count in [("all", "all", len(summary.lines)), *kinds]
+    ]
+    return ["<style>", *rules, "</style>", *buttons]
+
+
 def _row(line: Line) -> str:
-    kind = line.verdict.value.replace(" ", "-")
+    kind = _kind(line.verdict)
     reasons = "".join(f"<pre>{escape(reason)}</pre>" for reason in line.reasons())
     return (
-        f'<tr id="{escape(line.guarantee.id)}"><td>{escape(line.guarantee.id)}</td>'
+        f'<tr id="{escape(line.guarantee.id)}" class="row {kind}-row"><td>{escape(line.guarantee.id)}</td>'
         f'<td class="verdict {kind}">{escape(line.verdict.value)}</td><td>{escape(line.share())}</td>'
         f"<td>{escape(line.guarantee.text)}{reasons}</td></tr>"
     )

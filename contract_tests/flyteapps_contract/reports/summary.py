@@ -38,9 +38,12 @@ class Line:
 
     def reasons(self) -> list[str]:
         """Return why it isn't more than its verdict: the checks that decided it, and those that could not run."""
+        return [_reason(each) for each in self.deciding()]
+
+    def deciding(self) -> list[Outcome]:
+        """Return the outcomes that decided the verdict, and those of checks that could not run, with a reason."""
         said = (self.verdict, Verdict.NOT_OFFERED, Verdict.DEVIATES, Verdict.HARDLY)
-        shown = [each for each in self.outcomes if each.reason and each.verdict in said]
-        return [_reason(each) for each in shown]
+        return [each for each in self.outcomes if each.reason and each.verdict in said]
 
     def follows_from(self) -> tuple[str, ...]:
         """Return the broken guarantees that explain what this one came to."""
