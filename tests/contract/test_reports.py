@@ -28,7 +28,7 @@ from . import standins
 VOID = {"input", "meta"}
 NAMES = (
     "an_id_that_exists_is_already_exists",
-    "a_name_that_is_so_long_that_no_line_has_space_for_it_beside_its_reason_in_80",
+    "a_name_that_is_so_long_that_no_line_of_60_columns_has_space_for_it",
 )
 
 
@@ -164,7 +164,7 @@ def test_a_terminal_sums_up() -> None:
 
 
 def test_the_page_filters_without_a_script() -> None:
-    """A radio button a verdict, with a label and its count, hides the rows of the others by a rule of the page's own."""
+    """A radio button a verdict, with its count, hides the rows of the others by a rule of the page's own."""
     html = as_html(judged())
     page = Page()
     page.feed(html)
