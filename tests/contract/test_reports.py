@@ -169,11 +169,11 @@ def test_the_page_filters_without_a_script() -> None:
     page = Page()
     page.feed(html)
     assert page.open == []
-    assert page.loads == []
+    assert all(each.startswith("#") for each in page.loads)  # of the page itself
     assert "<script" not in html
     assert '<input class="show" type="radio" name="show" id="show-all" checked>' in html
     assert '<label for="show-all">all (14)</label>' in html
-    for verdict in Verdict:
+    for verdict in set(Verdict) - {Verdict.FOLLOWS}:
         kind = verdict.value.replace(" ", "-")
         assert f'<label for="show-{kind}">{verdict.value} (' in html
         assert f"#show-{kind}:checked ~ table .row:not(.{kind}-row) {{ display: none; }}" in html

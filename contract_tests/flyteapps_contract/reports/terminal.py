@@ -81,9 +81,8 @@ def show(console: Console, summary: Summary, *, details: bool = False) -> None:
         page.text(f"\nscripts of other breaks: {len(scripts) - 1}; -v prints them, --html and --json have them", "dim")
     found = summary.findings()
     order = [finding.guarantee for finding in found]
-    page.listed(
-        Verdict.BROKEN, sorted(lines[Verdict.BROKEN], key=lambda each: order.index(each.guarantee.id)), details=True
-    )
+    broken = sorted(lines[Verdict.BROKEN], key=lambda each: order.index(each.guarantee.id))
+    page.listed(Verdict.BROKEN, broken, details=True)
     page.text("")
     for number, finding in enumerate(found, 1):
         following = f"; from it follow {', '.join(finding.following)}" if finding.following else ""
