@@ -1,12 +1,13 @@
 """Code bundles: the files that a command refers to are there, and an archive stays inside of its directory.
 
 The app itself unpacks its bundle, by the SDK's `fserve`; what it would do is checked here first, by the rules of
-tarfile's filter "data".
+tarfile's filter "data", which Python 3.11 has from 3.11.4 on alone.
 """
 
 from __future__ import annotations
 
 import lzma
+import os
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -62,9 +63,29 @@ def _archive_problem(path: Path, directory: Path) -> str:
             for number, member in enumerate(archive):
                 if number >= MAX_MEMBERS:
                     return f"has more than {MAX_MEMBERS:,} files"
-                tarfile.data_filter(member, str(directory))
-    except tarfile.FilterError as error:
-        return f"has a file that would leave its directory ({error})"
+                if why := _escape(member, os.path.abspath(directory)):
+                    return f"has a file that would leave its directory ({member.name!r:.200} {why})"
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         return f"is no archive that can be read ({error})"
     return ""
+
+
+def _escape(member: tarfile.TarInfo, directory: str) -> str:
+    """Return how a member of an archive would lead out of the directory, "" if it doesn't."""
+    name = member.name.lstrip("/")  # as tar unpacks it
+    if not _is_within(name, directory):
+        return "is outside of it"
+    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+        return "is a device or a pipe"
+    if member.issym() or member.islnk():
+        if os.path.isabs(member.linkname):
+            return f"is a link to the absolute path {member.linkname!r:.200}"
+        beside = os.path.dirname(name) if member.issym() else ""
+        if not _is_within(os.path.join(beside, member.linkname), directory):
+            return f"is a link to {member.linkname!r:.200}, which is outside of it"
+    return ""
+
+
+def _is_within(path: str, directory: str) -> bool:
+    found = os.path.normpath(os.path.join(directory, path))
+    return os.path.commonpath([found, directory]) == directory
