@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
+from google.protobuf.json_format import ParseDict, ParseError
 
 from flyteapps_control.states import MAX_FILE_BYTES
 from flyteapps_control.v1.state_pb2 import PlaneState
@@ -18,11 +18,6 @@ from flyteapps_fake.simulation.files.located import ScenarioError
 
 FORMAT = "format"
 """The field of a document that YAML of apps never has."""
-
-
-def document_text(document: PlaneState) -> bytes:
-    """Return a document as a file has it."""
-    return MessageToJson(document, indent=1).encode() + b"\n"
 
 
 def fill(plane: Plane, path: Path) -> int:

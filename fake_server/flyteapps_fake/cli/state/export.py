@@ -12,7 +12,7 @@ from flyteapps_fake.directory.checking import disagreements, examined, unchanged
 from flyteapps_fake.directory.errors import Corrupt
 from flyteapps_fake.directory.reading import Reading
 from flyteapps_fake.directory.salvage import entry_name
-from flyteapps_fake.seeding.files import document_text
+from flyteapps_fake.seeding.document_text import document_text
 
 
 def export(directory: Path, output: Path | None) -> list[str]:

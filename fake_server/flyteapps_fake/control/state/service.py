@@ -9,6 +9,7 @@ from flyteapps_fake.control.state.transfers import Exports, Loads
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.seeding import files
+from flyteapps_fake.seeding.document_text import document_text
 
 SEED_OF_ALL = "seed: it is that of the whole plane: reset it without project, domain and app"
 
@@ -73,7 +74,7 @@ class StateService:
 
     def export(self, request: pb.ExportStateRequest) -> pb.ExportStateResponse:
         """Return a part of the state. Raises RpcError."""
-        name = request.id or self._exports.begin(files.document_text(self._plane.document()))
+        name = request.id or self._exports.begin(document_text(self._plane.document()))
         part, size = self._exports.part(name, request.offset)
         return pb.ExportStateResponse(id=name, part=part, size=size)
 
