@@ -226,7 +226,8 @@ def other_replicas_are_no_event() -> AbstractContextManager[Any]:
 def another_message_is_no_event() -> AbstractContextManager[Any]:
     return _unpublished(
         lambda old, new: (
-            (old.status, old.substate, old.replicas, old.revision, old.lease, old.cluster)
+            new.status == DEPLOYING
+            and (old.status, old.substate, old.replicas, old.revision, old.lease, old.cluster)
             == (new.status, new.substate, new.replicas, new.revision, new.lease, new.cluster)
         )
     )

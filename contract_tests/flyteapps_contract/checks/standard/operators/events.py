@@ -70,6 +70,7 @@ def _moved(s: Session, cluster: Cluster, app: model.App) -> Iterator[model.App]:
             (PENDING, 0, "accepted"),
             (DEPLOYING, 0, ""),
             (DEPLOYING, 1, ""),
+            (DEPLOYING, 1, "another message"),
             (ACTIVE, 1, ""),
             (ACTIVE, 3, ""),
             (ACTIVE, 3, "a message alone"),
