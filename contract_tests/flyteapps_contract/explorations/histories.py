@@ -351,7 +351,8 @@ class Race:
         for watcher in self.history.watchers:
             self._read(watcher, marker)
             events = [event for event in watcher.seen if event.name in self._numbers]
-            self._judge_order(events)
+            if not watching.unique_rule(events):  # what comes twice is no other order
+                self._judge_order(events)
             for guarantee, rule, _ in watching.RULES:
                 if violation := rule(events):
                     # events that overtake each other break most of these rules, too
@@ -383,7 +384,10 @@ class Race:
             revision = event.app.metadata.revision
             if key in last and revision != last[key] + 1:
                 text = f"a watch beside writers shows revision {revision} of {event.name} after revision {last[key]}"
-                raise Violation(("WA-3", "WA-5"), text)
+                late = [each for each in events if (each.name, watching.created_at(each.app)) == key]
+                missing = set(range(last[key] + 1, revision)) - {each.app.metadata.revision for each in late}
+                merged = event.old is not None and event.old.metadata.revision == last[key]
+                raise Violation(("WA-5", "WA-3") if missing and not merged else ("WA-3", "WA-5"), text)
             last[key] = revision
 
     def timeline(self) -> tuple[Span, ...]:

@@ -62,6 +62,9 @@ class Entry:
     past: list[model.App] = field(default_factory=list[model.App])
     existed: bool = False
     blame: list[str] = field(default_factory=list[str])
+    """The guarantees of the calls that were answered since it was seen."""
+    lost: list[str] = field(default_factory=list[str])
+    """The same of calls whose answers were lost."""
     passed: bool = False
     """Whether something may have happened to it that no call asked for, since it was seen."""
 
@@ -126,7 +129,7 @@ class PossibleStates:
             expected = expect(branch)
             if not expected.codes:
                 found.append(expected.after)
-            self.blame(entry, expected.says)
+            entry.lost += [each for each in expected.says if each not in entry.lost]
         entry.branches = found
 
     def blame(self, entry: Entry, guarantees: Iterable[str]) -> None:
@@ -163,7 +166,8 @@ class PossibleStates:
         if branch.front is not None and not branch.front.spec.HasField("creator"):
             self.caller = self.caller or now.app.spec.creator
         touched = bool(branch.updates or entry.passed or moving or len(entry.branches) > 1)
-        for violation in self._violations(branch, then, now, blame or says, touched=touched, at_hand=at_hand):
+        blame = (*(blame or says), *entry.lost)
+        for violation in self._violations(branch, then, now, blame, touched=touched, at_hand=at_hand):
             raise violation
         self.accept(entry, now)
 
@@ -172,15 +176,15 @@ class PossibleStates:
         if entry.seen is not None and entry.seen.app.metadata.revision != now.app.metadata.revision:
             entry.past.append(entry.seen.app)
         entry.branches = [Branch(model.App(metadata=now.app.metadata, spec=now.app.spec))]
-        entry.seen, entry.blame, entry.passed, entry.existed = now, [], False, True
+        entry.seen, entry.blame, entry.lost, entry.passed, entry.existed = now, [], [], False, True
         self.org = self.org or now.app.metadata.id.org
 
     def absent(self, entry: Entry, says: tuple[str, ...]) -> None:
         """Judge an answer that there is no such app."""
         branches = [branch for branch in entry.branches if branch.front is None]
         if not branches:
-            raise Violation((*says, *entry.blame), f"{entry.name} should be there, but is NOT_FOUND")
-        entry.branches, entry.blame, entry.passed = branches, [], False
+            raise Violation((*says, *entry.blame, *entry.lost), f"{entry.name} should be there, but is NOT_FOUND")
+        entry.branches, entry.blame, entry.lost, entry.passed = branches, [], [], False
 
     def gone_code(self, entry: Entry, number: int) -> Violation:
         """Return an answer that should have been NOT_FOUND."""
@@ -188,7 +192,7 @@ class PossibleStates:
             says: tuple[str, ...] = ("DE-3", "GE-3")
         else:
             says = tuple(entry.blame) or ("GE-1", *self._mixed_up(entry))
-        return Violation(says, f"{entry.name} should not be there", code_proof(number, ("NOT_FOUND",)))
+        return Violation((*says, *entry.lost), f"{entry.name} should not be there", code_proof(number, ("NOT_FOUND",)))
 
     def _violations(
         self,
@@ -212,7 +216,8 @@ class PossibleStates:
         known = [branch.front for branch in entry.branches if branch.front is not None]
         if not known:
             blame = tuple(entry.blame) or ("DE-3" if entry.existed else "GE-1", *self._mixed_up(entry))
-            return Violation(blame, f"{entry.name} should not be there", f"not {now.word}.metadata.id.name")
+            text = f"{entry.name} should not be there"
+            return Violation((*blame, *entry.lost), text, f"not {now.word}.metadata.id.name")
         expected = self._filled(known[-1], now.app)
         actual = model.App(metadata=now.app.metadata, spec=now.app.spec)
         stale = any((each.metadata, each.spec) == (now.app.metadata, now.app.spec) for each in entry.past)
@@ -226,7 +231,7 @@ class PossibleStates:
         elif "CR-1" in says and all(path.startswith("spec") for path in paths):
             says = ("ID-4", "CR-3") if paths == ["spec.creator"] else ("CR-3", "SP-3")
         text = f"not as it was written (-)\n{diff(expected, actual)}"
-        return Violation((*says, *self._mixed_up(entry)), text, *field_proofs(now.word, expected, actual))
+        return Violation((*says, *entry.lost, *self._mixed_up(entry)), text, *field_proofs(now.word, expected, actual))
 
     def _mixed_up(self, entry: Entry) -> tuple[str, ...]:
         """ID-1, where another app has an id that is nearly the same."""

@@ -89,13 +89,14 @@ def first_event_rule(events: Sequence[WatchEvent]) -> str:
 def previous_rule(events: Sequence[WatchEvent]) -> str:
     """Return an UpdateEvent's old_app is the app of the event before, of the same app.
 
-    An event that comes again is passed over, and one that has to be a CreateEvent, after a deletion.
+    An event that comes again is passed over, one that has to be a CreateEvent, after a deletion, and one before which
+    others are missing.
     """
     before: dict[Key, WatchEvent] = {}
     for at, event in enumerate(events):
         last = before.get(key_of(event.app))
         judged = event.kind == "update" and last is not None and last.kind != "delete" and last.app != event.app
-        if judged and last is not None and event.old != last.app:
+        if judged and last is not None and event.old != last.app and not _is_missed(last.app, event):
             shown = "there is none" if event.old is None else diff(last.app, event.old)
             return f"event {at}: old_app of {event.name} is not the app of the event before (-):\n{shown}"
         before[key_of(event.app)] = event
@@ -107,23 +108,32 @@ def last_state_rule(events: Sequence[WatchEvent]) -> str:
     before: dict[Key, model.App] = {}
     for at, event in enumerate(events):
         known = before.get(key_of(event.app))
-        if event.kind == "delete" and known is not None and event.app != known:
+        if event.kind == "delete" and known is not None and event.app != known and not _is_later(event.app, known):
             return f"event {at}: the delete event of {event.name} is not its last state (-):\n{diff(known, event.app)}"
         before[key_of(event.app)] = event.app
     return ""
 
 
 def unique_rule(events: Sequence[WatchEvent]) -> str:
-    """No event shows twice: an app is another after each, and only an app that is there is deleted.
+    """No event shows twice: an app is another after each, whatever kind shows it, and is deleted only once.
 
     Every commit moves the plane's clock, so no two creations of an id look alike.
     """
+    shown: dict[Key, set[bytes]] = {}
     before: dict[Key, WatchEvent] = {}
     for at, event in enumerate(events):
-        last = before.get(key_of(event.app))
-        if last is not None and last.kind == event.kind and last.app == event.app:
-            return f"event {at}: the {event.kind} event of {event.name} came twice"
-        before[key_of(event.app)] = event
+        key, state = key_of(event.app), event.app.SerializeToString(deterministic=True)
+        last = before.get(key)
+        before[key] = event
+        if event.kind == "delete":
+            if last is not None and last.kind == "delete" and last.app == event.app:
+                return f"event {at}: the delete event of {event.name} came twice"
+        elif event.kind == "create" and last is not None and last.kind == "delete":
+            shown[key] = {state}
+        elif state in shown.setdefault(key, set()):
+            return f"event {at}: the {event.kind} event of {event.name} shows a state that was shown before"
+        else:
+            shown[key].add(state)
     if not all(map(_at_rest, events)):
         return ""  # the cluster moves those apps within a revision, so that a mark is no write of its own
     return _repeated(mark for mark in marks(events) if mark[0] == "write")
@@ -138,14 +148,52 @@ def step_rule(events: Sequence[WatchEvent]) -> str:
             more = len(event.app.status.conditions) - len(known.status.conditions)
             if more > 1:
                 return f"event {at}: {event.name} has {more} more conditions than one event before"
-            if more == 0 and event.app == known:
-                return f"event {at}: an update event of {event.name} in which nothing changed"
         before[key_of(event.app)] = event.app
     return ""
 
 
+def merged_rule(events: Sequence[WatchEvent]) -> str:
+    """No two updates are one event: one that follows on what was shown before is the next revision."""
+    before: dict[Key, model.App] = {}
+    for at, event in enumerate(events):
+        known = before.get(key_of(event.app))
+        if event.kind == "update" and known is not None and event.old == known:
+            first, last = known.metadata.revision, event.app.metadata.revision
+            if last > first + 1:
+                return f"event {at}: {event.name} goes from revision {first} to {last} in one event"
+        before[key_of(event.app)] = event.app
+    return ""
+
+
+def gap_rule(events: Sequence[WatchEvent]) -> str:
+    """No event of an app is missing: each follows on what was shown before, or on what is older."""
+    before: dict[Key, WatchEvent] = {}
+    for at, event in enumerate(events):
+        last = before.get(key_of(event.app))
+        if last is not None and last.kind != "delete" and _is_missed(last.app, event):
+            return f"event {at}: before the {event.kind} event of {event.name} one is missing"
+        before[key_of(event.app)] = event
+    return ""
+
+
+def without_repeats(events: Iterable[WatchEvent]) -> list[WatchEvent]:
+    """Return the events less those that came before; a deletion comes again if nothing of its app came between."""
+    kept: list[WatchEvent] = []
+    seen: set[Mark] = set()
+    last: dict[Key, str] = {}
+    for event in events:
+        mark = mark_of(event.kind, event.app)
+        again = last.get(key_of(event.app)) == "delete" if event.kind == "delete" else mark in seen
+        if not again:
+            kept.append(event)
+        seen.add(mark)
+        last[key_of(event.app)] = event.kind
+    return kept
+
+
 RULES: tuple[tuple[str, Callable[[Sequence[WatchEvent]], str], str], ...] = (
     ("WA-4", unique_rule, "unique"),
+    ("WA-5", gap_rule, "gapless"),
     ("WA-7", first_event_rule, "first_sight"),
     ("WA-6", previous_rule, "previous"),
     ("WA-7", last_state_rule, "last_state"),
@@ -171,6 +219,23 @@ def gapless_rule(seen: Iterable[Mark], written: Iterable[Mark]) -> str:
         return ""
     first = next(iter(missing))
     return f"{missing.total()} writes have no event, the first of them {_say(first)}"
+
+
+def _is_missed(shown: model.App, event: WatchEvent) -> bool:
+    """Return whether the event follows on a state of the app that is later than the one that was shown last."""
+    if event.kind == "delete":
+        return _is_later(event.app, shown)
+    return event.old is not None and _is_later(event.old, shown) and _is_later(event.app, event.old)
+
+
+def _is_later(app: model.App, than: model.App) -> bool:
+    """Return whether it is a later state of the same incarnation."""
+    return created_at(app) == created_at(than) and _age(app) > _age(than)
+
+
+def _age(app: model.App) -> tuple[int, int]:
+    conditions = app.status.conditions
+    return app.metadata.revision, conditions[-1].revision if conditions else 0
 
 
 def _repeated(found: Iterable[Mark]) -> str:

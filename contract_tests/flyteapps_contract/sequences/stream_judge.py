@@ -48,12 +48,14 @@ class StreamJudge:
         events = [event for event in stream.watcher.seen if self.key_of(event.app)]
         for event in stream.watcher.seen:
             self._judge_filter(stream, event)
-        self._judge_snapshot(stream, events)
         for guarantee, rule, name in watching.RULES:
+            if guarantee != "WA-4":  # what comes twice is no other snapshot
+                self._judge_snapshot(stream, events)
             if stream.cluster and guarantee != "WA-6":
                 continue  # an app may leave that target and come back
             if violation := rule(events):
-                raise Violation((guarantee,), f"{stream.target}: {violation}", f"{name}(events({stream.number}))")
+                says = (guarantee, "WA-3") if guarantee == "WA-5" else (guarantee,)
+                raise Violation(says, f"{stream.target}: {violation}", f"{name}(events({stream.number}))")
         if not stream.cluster:
             self._judge_writes(stream, events)
             self._judge_paths(stream, events)

@@ -229,6 +229,19 @@ def unique(seen):
         before is None or before.WhichOneof("event") == "delete_event" or app_of(before) != app_of(after)
         for before, after in pairs(seen))
 ''',
+    "gapless": '''
+def gapless(seen):
+    """An update follows on what was shown before, and a deletion, too: no state between is left out."""
+    def age(app):
+        return app.metadata.revision, app.status.conditions[-1].revision if app.status.conditions else 0
+
+    return not any(
+        age(app_of(before)) < age(after.update_event.old_app) < age(app_of(after))
+        if after.WhichOneof("event") == "update_event" else age(app_of(before)) < age(app_of(after))
+        for before, after in pairs(seen)
+        if before is not None and before.WhichOneof("event") != "delete_event"
+        and after.WhichOneof("event") != "create_event")
+''',
     "first_sight": '''
 def first_sight(seen):
     """A create event exactly where an app shows for the first time, or again after its deletion."""
