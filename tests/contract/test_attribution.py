@@ -44,7 +44,6 @@ FOURTH = WatchEvent("update", FOUR, THREE)
         ([CREATED, WatchEvent("update", TWO, TWO)], ["WA-6"]),
         ([CREATED, SECOND, WatchEvent("update", THREE, ONE)], ["WA-6"]),
         ([CREATED, SECOND, WatchEvent("delete", ONE, None)], ["WA-7"]),
-        ([CREATED, WatchEvent("delete", ONE, None), CREATED], []),
     ],
 )
 def test_the_first_rule_that_breaks(events: list[WatchEvent], named: list[str]) -> None:
@@ -59,12 +58,12 @@ def test_what_two_writes_became() -> None:
     assert not watching.merged_rule([CREATED, SECOND, SECOND, THIRD])
 
 
-def test_repeats_are_left_out() -> None:
+def test_duplicates_are_left_out() -> None:
     """The events less what came before, the deletions of two incarnations kept."""
     deleted, again = WatchEvent("delete", TWO, None), WatchEvent("create", app(1, x="again"), None)
     again.app.status.created_at.FromSeconds(2)
     events = [CREATED, SECOND, CREATED, deleted, deleted, again, deleted]
-    assert watching.without_repeats(events) == [CREATED, SECOND, deleted, again, deleted]
+    assert watching.without_duplicates(events) == [CREATED, SECOND, deleted, again, deleted]
 
 
 def test_a_lost_call_is_not_named_first() -> None:

@@ -176,7 +176,7 @@ def gap_rule(events: Sequence[WatchEvent]) -> str:
     return ""
 
 
-def without_repeats(events: Iterable[WatchEvent]) -> list[WatchEvent]:
+def without_duplicates(events: Iterable[WatchEvent]) -> list[WatchEvent]:
     """Return the events less those that came before; a deletion comes again if nothing of its app came between."""
     kept: list[WatchEvent] = []
     seen: set[Mark] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from flyteapps_contract.outcomes import Outcome, Verdict
@@ -44,22 +44,22 @@ def _explained(outcome: Outcome, roots: Sequence[str]) -> Outcome:
     return replace(outcome, verdict=verdict, follows_from=causes[0])
 
 
-def findings(outcomes: Sequence[Outcome]) -> list[Finding]:
-    """Return the broken guarantees, each with those that follow: the most elementary first, then in their own order."""
-    broken = dict.fromkeys(id_ for each in outcomes if each.verdict is Verdict.BROKEN for id_ in each.guarantees)
+def findings(outcomes: Sequence[Outcome], judged: Collection[str] = ()) -> list[Finding]:
+    """Return the broken guarantees, each with those that follow: the most elementary first, then in their own order.
+
+    Only the `judged` ones count, all where it is empty.
+    """
+    said = [(each, [id_ for id_ in each.guarantees if not judged or id_ in judged]) for each in outcomes]
+    broken = dict.fromkeys(id_ for each, ids in said if each.verdict is Verdict.BROKEN for id_ in ids)
     order = [*(root for root in ROOTS if root in broken), *(each for each in broken if each not in ROOTS)]
     return [
         Finding(
-            each,
+            root,
             tuple(
                 dict.fromkeys(
-                    id_
-                    for outcome in outcomes
-                    if outcome.follows_from == each
-                    for id_ in outcome.guarantees
-                    if id_ not in broken
+                    id_ for each, ids in said if each.follows_from == root for id_ in ids if id_ not in broken
                 )
             ),
         )
-        for each in order
+        for root in order
     ]

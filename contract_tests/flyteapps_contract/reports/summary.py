@@ -76,7 +76,8 @@ class Summary:
 
     def findings(self) -> list[Finding]:
         """Return the broken guarantees with what follows from each, the likeliest cause first."""
-        return findings(list(dict.fromkeys(outcome for line in self.lines for outcome in line.outcomes)))
+        judged = frozenset(line.guarantee.id for line in self.lines)
+        return findings(list(dict.fromkeys(outcome for line in self.lines for outcome in line.outcomes)), judged)
 
     @property
     def exit_code(self) -> int:

@@ -198,7 +198,9 @@ def a_cluster_watch_shows_what_is_assigned_to_it(s: Session) -> None:
 def every_write_is_one_event_in_order(s: Session) -> None:
     """A watch shows each creation, update and deletion as one event, in the order in which they were written."""
     history = writing.History(s)
-    seen = watching.marks(watching.without_repeats(history.seen))  # repeats are WA-4's, and what is missing is WA-5's
+    seen = watching.marks(
+        watching.without_duplicates(history.seen)
+    )  # duplicates are WA-4's, and what is missing is WA-5's
     _holds(watching.order_rule(seen, [mark for mark in watching.marks(history.written) if mark in seen]))
     _holds(watching.merged_rule(history.seen))
 
@@ -218,7 +220,7 @@ def all_streams_show_one_order(s: Session) -> None:
     for watcher in watchers:
         writer.read(watcher, last)
     shown = [[seen for seen in watcher.seen if seen.name in names] for watcher in watchers]
-    first, *others = [watching.marks(watching.without_repeats(stream)) for stream in shown]
+    first, *others = [watching.marks(watching.without_duplicates(stream)) for stream in shown]
     for stream in others:
         common = [mark for mark in first if mark in stream]
         _holds(watching.order_rule([mark for mark in stream if mark in first], common))
