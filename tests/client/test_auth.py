@@ -128,7 +128,7 @@ def test_a_refused_stream_is_opened_again(authority: Authority, rpc: str) -> Non
     if rpc == "logs":
         assert list(app.logs(follow=False)) == []
     else:
-        events = app.events(timeout=0.2)
+        events = app.events(timeout=1)
         assert list(events) == []
     assert len(authority.requests) == 2
 

@@ -51,7 +51,7 @@ def test_a_client_certificate_is_presented(wire: str, tmp_path: Path) -> None:
     with listening(behave, context) as port:
         for given in ((own / "cert.pem", own / "key.pem"), own / "both.pem"):
             client = Client(
-                f"https://127.0.0.1:{port}", ca_cert=pem, client_cert=given, timeout=3, retries=1,
+                f"https://127.0.0.1:{port}", ca_cert=pem, client_cert=given, timeout=60, retries=1,
                 **WIRE_OPTIONS[wire], **SCOPE,
             )  # fmt: skip
             with pytest.raises(Error):
@@ -80,7 +80,7 @@ def test_a_client_certificate_for_the_token_endpoint(tmp_path: Path) -> None:
         pair = (tmp_path / "cert.pem", tmp_path / "key.pem")
         for awaiting in (False, True):
             client = Client(
-                f"https://127.0.0.1:{port}", ca_cert=pem, client_cert=pair, auth=auth, timeout=5, retries=1, **SCOPE
+                f"https://127.0.0.1:{port}", ca_cert=pem, client_cert=pair, auth=auth, timeout=60, retries=1, **SCOPE
             )
             with pytest.raises(Error, match="invalid_client"):
                 asyncio.run(client.apps.get.aio("hello")) if awaiting else client.apps.get("hello")
@@ -123,7 +123,7 @@ def test_a_token_endpoint_behind_a_proxy(
         )
         if by != "http_proxy":
             monkeypatch.setenv("https_proxy", own)
-        client = Client("https://127.0.0.1:9", ca_cert=pem, auth=auth, timeout=5, retries=1, **SCOPE)
+        client = Client("https://127.0.0.1:9", ca_cert=pem, auth=auth, timeout=60, retries=1, **SCOPE)
         with pytest.raises(Error, match=r"ClientSecret: .*auth\.example\.org/token answered 401 invalid_client"):
             asyncio.run(client.apps.get.aio("hello")) if awaiting else client.apps.get("hello")
     assert asked and asked[0].startswith(b"CONNECT auth.example.org:443 ")

@@ -97,7 +97,7 @@ class TestReads:
 
     def test_a_wait_does_not_settle_on_a_read(self, slow: FakeControlPlane, run: Run) -> None:
         """At the end of the while another stream is asked, not Get: that the app has failed isn't missed."""
-        client = losing(slow, settle=0.2, poll=60)
+        client = losing(slow, settle=3, poll=60)  # until then the clock must have been moved
         client.apps.create(app())
         slow.advance(60)
         updated = client.apps.replace("hello", app(scenario="crash-loop").spec, "test")
@@ -109,7 +109,7 @@ class TestReads:
 
     def test_an_app_that_was_deleted_by_another_name_of_it(self, slow: FakeControlPlane, run: Run) -> None:
         """It can be read for a while; a wait for it ends once it can't."""
-        client = client_of(slow, "direct", waits=Waits(timeout=5, poll=0.02))
+        client = client_of(slow, "direct", waits=Waits(timeout=60, poll=0.02))
         client.apps.create(app())
         handle = client.apps.get("hello")
         other = definition.Identifier(project="demo", domain="development", name="HELLO")
@@ -136,7 +136,7 @@ class TestWaits:
     def test_more_events_than_a_stream_holds(self, dialect: str, run: Run) -> None:
         """Events that don't fit are dropped; the wait ends nevertheless."""
         with FakeControlPlane(dialect=dialect, clock="manual", watch_buffer=1) as plane:
-            client = client_of(plane, "direct", waits=Waits(timeout=5, settle=60, poll=0.05))
+            client = client_of(plane, "direct", waits=Waits(timeout=60, settle=60, poll=0.05))
             made = client.apps.create(app())
             acting = meanwhile(plane, lambda: plane.advance(60))
             assert run(made.watch).is_active()
@@ -144,7 +144,7 @@ class TestWaits:
 
     def test_apps_of_that_name_elsewhere(self, slow: FakeControlPlane, run: Run) -> None:
         """Their changes are not this app's."""
-        client = client_of(slow, "direct", waits=Waits(timeout=5, settle=60))
+        client = client_of(slow, "direct", waits=Waits(timeout=60, settle=60))
         ours = client.apps.create(app())
         theirs = app(scenario="crash-loop")
         theirs.metadata.id.project = "theirs"
@@ -167,7 +167,7 @@ class TestWaits:
         slow.advance(60)
         updated = client.apps.replace("hello", spec("example.org/hello:2"), "test")
         with pytest.raises(WaitTimeout, match="ACTIVE"):
-            run(updated.activate, wait=True, timeout=0.05)
+            run(updated.activate, wait=True, timeout=0.5)
 
     def test_what_had_failed_and_is_not_written_fails(self, direct: Client, run: Run) -> None:
         """Creating it again changes nothing and returns no conditions: in the end the old failure is believed."""
@@ -230,7 +230,7 @@ class TestChanges:
     def test_a_stopped_app_is_gone_once_it_is_deleted(self, direct: Client, run: Run) -> None:
         """The deletion of what shows no time of creation counts."""
         handle = direct.apps.create(app()).watch()
-        events = handle.events(timeout=5)
+        events = handle.events(timeout=60)
         other = direct.apps.get("hello")
         other.deactivate()
         assert next(events).app.is_deactivated()
@@ -252,7 +252,7 @@ class TestChanges:
         slow.stub().delete(payload.DeleteRequest(app_id={"project": "demo", "domain": "development", "name": "HELLO"}))
         assert run.items(known.events, timeout=0.2) == []
         acting = meanwhile(slow, lambda: slow.advance(31))
-        assert [change.kind for change in run.items(known.events, timeout=5, most=1)] == [ChangeKind.DELETED]
+        assert [change.kind for change in run.items(known.events, timeout=60, most=1)] == [ChangeKind.DELETED]
         acting.join()
 
     def test_the_time_of_reading_is_no_change(self, slow: FakeControlPlane, run: Run) -> None:

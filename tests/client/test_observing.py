@@ -14,8 +14,8 @@ from connectrpc.errors import ConnectError
 
 import flyteapps
 from client.authority import SCOPE, Authority, plane_of
-from client.conftest import QUICK, WIRES, client_of
-from client.scripted import END, created, scripted, state
+from client.conftest import QUICK, WIRES, Run, client_of
+from client.scripted import END, created, deleted, scripted, state
 from flyteapps import App, Attempt, Client, Code
 from flyteapps.errors import Error
 from flyteapps.testing import Call, MockServer, MockTransport
@@ -91,19 +91,12 @@ def test_hooks_see_streams(awaiting: bool) -> None:
         {"Get": lambda _: ConnectError(WireCode.NOT_FOUND, "no")},
         [created(app), END],
         [created(app), ConnectError(WireCode.UNAVAILABLE, "gone")],
-        [created(app)],
+        [created(app), deleted(app)],
     )
     seen: list[Attempt] = []
     client = Client(transport=transport, on_response=seen.append, retries=QUICK, **SCOPE)
     handle = App(app, client)
-
-    async def main() -> None:
-        assert [each async for each in handle.events.aio(timeout=0.3)] == []
-
-    if awaiting:
-        asyncio.run(main())
-    else:
-        assert list(handle.events(timeout=0.3)) == []
+    assert len(Run(awaiting).items(handle.events, most=1, timeout=60)) == 1
     assert [(each.rpc, each.streaming, each.code) for each in seen][:3] == [
         ("Watch", True, Code.OK),
         ("Watch", True, Code.UNAVAILABLE),

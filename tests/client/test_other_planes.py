@@ -154,7 +154,7 @@ class TestWithoutRevisions:
         stopped = state((STOPPED, "App scaled to zero"), desired=definition.Spec.DESIRED_STATE_STOPPED)
         stopped.status.ClearField("created_at")
         transport = scripted({}, [created(self.OLD), deleted(stopped)])
-        changes = run.items(App(self.OLD, client_of(transport, poll=60)).events, timeout=0.2)
+        changes = run.items(App(self.OLD, client_of(transport, poll=60)).events, most=1, timeout=60)
         assert [change.kind for change in changes] == [ChangeKind.DELETED]
 
     def test_a_failure_counts_wherever_it_stands(self, run: Run) -> None:
