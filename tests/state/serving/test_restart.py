@@ -34,8 +34,8 @@ def client_of(server: ServerProcess) -> Client:
 
 
 def deploy(client: Client, name: str, image: str = "i:1") -> App:
-    """Return an app that has become active."""
-    return client.apps.create(new_app(name, image=image)).watch()
+    """Return an app that has become active, and doesn't scale to zero when it has been idle for a while."""
+    return client.apps.create(new_app(name, image=image, replicas=1)).watch()
 
 
 def encoded(client: Client) -> dict[str, bytes]:
