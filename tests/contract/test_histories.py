@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flyteapps_contract.explorations.histories import drawn, search
+from flyteapps_contract.explorations.histories import Plan, drawn
+from flyteapps_contract.explorations.history_search import plan_of, search
+from flyteapps_contract.explorations.running_histories import RunningPlan, drawn_running
 from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.verification import fresh_run
-from mutants import detection, races
+from mutants import detection, races, running_races
 from mutants.planting import Mutant
 
 from . import standins
@@ -19,6 +21,23 @@ def test_the_same_seed_draws_the_same() -> None:
     assert drawn(1, 5) != drawn(2, 5)
     assert len(drawn(1, 0).clients) <= 3
     assert len(drawn(1, 40).clients) == 8
+
+
+def test_the_same_seed_draws_the_same_races_of_running_apps() -> None:
+    """So do plans of apps that run; where time runs by itself, no lease is left unacknowledged."""
+    assert drawn_running(1, 5, clock=True) == drawn_running(1, 5, clock=True)
+    assert drawn_running(1, 5, clock=True) != drawn_running(2, 5, clock=True)
+    assert max(len(drawn_running(1, number, clock=True).clients) for number in range(100)) == 4
+    served = [drawn_running(1, number, clock=False) for number in range(100)]
+    assert not any(plan.at_hand or "leased" in plan.beginnings for plan in served)
+
+
+def test_every_other_history_is_of_running_apps() -> None:
+    """Both kinds take turns, where a cluster of the session's own can run apps."""
+    capabilities = standins.CAPABILITIES
+    assert [type(plan_of(1, number, capabilities)) for number in range(4)] == [Plan, RunningPlan] * 2
+    assert {type(plan_of(1, number, capabilities, running=False)) for number in range(4)} == {Plan}
+    assert {type(plan_of(1, number, standins.OSS_CAPABILITIES)) for number in range(4)} == {Plan}
 
 
 def test_the_stand_in_is_clean() -> None:
@@ -35,6 +54,8 @@ def test_the_stand_in_is_clean() -> None:
     [
         ("HI-1", races.racing_updates_overwrite_each_other),
         ("WA-5", races.what_happens_after_the_snapshot_is_missed),
+        ("UP-2", running_races.an_update_undoes_a_report_that_races_it),
+        ("HI-1", running_races.a_report_undoes_an_update_that_races_it),
     ],
 )
 def test_a_race_is_found_and_made_small(guarantee: str, mutant: Mutant) -> None:

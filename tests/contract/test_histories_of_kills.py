@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flyteapps_contract.explorations.histories import drawn, search
+from flyteapps_contract.explorations.histories import drawn
+from flyteapps_contract.explorations.history_search import search
 from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.model.linearizability import Call, contradiction
 from flyteapps_contract.model.racing import OK, Said, step

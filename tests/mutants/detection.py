@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from contract import standins
@@ -15,11 +15,14 @@ from flyteapps_contract.explorations.search import SearchOptions, explore
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.outcomes import Outcome, Verdict
 from flyteapps_contract.profiles import Budget
+from flyteapps_contract.runner import judge
 from flyteapps_contract.targets.planes import PlanesTarget
 from flyteapps_contract.verification import checks_of, fresh_run, outcomes_of
 
 from .planting import Mutant
 
+RACES = "HI-1"
+"""The guarantee of the checks whose calls race."""
 SWITCH_SECONDS = 1e-5
 """Seconds after which another thread gets its turn."""
 
@@ -27,7 +30,16 @@ SWITCH_SECONDS = 1e-5
 def directed(guarantee: str, mutant: Mutant) -> Outcome | None:
     """Return the first violation that the directed checks of the guarantee find."""
     with mutant():
-        return _caught(outcomes_of(planes_of(guarantee), guarantee))
+        return _caught(outcomes_of(planes_of(guarantee), guarantee)) or _caught(_raced(guarantee))
+
+
+def _raced(guarantee: str) -> Iterator[Outcome]:
+    """Return the outcomes of its checks whose calls race, on planes that are called from several threads at once."""
+    target = standins.direct()
+    with eager_threads():
+        for check in checks_of(guarantee):
+            if RACES in check.guarantees:
+                yield judge(target, check, fresh_run(target))
 
 
 def planes_of(guarantee: str) -> PlanesTarget:

@@ -43,8 +43,10 @@ REFUSALS: dict[tuple[str, str], tuple[str, ...]] = {
 WATCHED = ("WA-1", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9")
 OF_HISTORIES: dict[str, frozenset[str]] = {
     "CR-2": frozenset({"create: ALREADY_EXISTS"}),
+    "UP-2": frozenset({"update: OK", "start: OK", "stop: OK"}),
     "UP-3": frozenset({"update: ABORTED"}),
     "DE-1": frozenset({"delete: NOT_FOUND"}),
+    "DE-2": frozenset({"delete: FAILED_PRECONDITION"}),
     "GE-3": frozenset({"get: OK", "get: NOT_FOUND", "list: OK"}),
     "LI-4": frozenset({"pages"}),
     **dict.fromkeys(WATCHED, frozenset({"watch"})),

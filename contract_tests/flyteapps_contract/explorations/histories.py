@@ -1,12 +1,11 @@
 """Concurrent histories: several clients race for a few apps, list and watch; then all that was seen is judged.
 
-The calls of the clients are drawn from the seed; their overlap is not. The first histories are small, so that
-what breaks at once is found in a few calls; of what broke, smaller ones are tried.
+The calls of the clients are drawn from the seed; their overlap is not. Apps are stopped: those that run are in
+running_histories.py.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import random
 import threading
@@ -17,18 +16,15 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.exercised import exercised_at_once
-from flyteapps_contract.explorations.search import Exploration, Finding, Patience, SearchOptions
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
 from flyteapps_contract.model.racing import OK, Said, State, step
 from flyteapps_contract.model.violations import Violation
-from flyteapps_contract.outcomes import WITHOUT_VERDICT, Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
-from flyteapps_contract.run import Run, RunEnded
+from flyteapps_contract.outcomes import Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
 from flyteapps_contract.session import NO_ANSWER, STOP, Session
 from flyteapps_contract.streams import PATIENCE, Watcher
-from flyteapps_contract.targets.target import CALL_SECONDS, Target
+from flyteapps_contract.targets.target import CALL_SECONDS
 
 MARK = "mark"
 """The label that tells the writes apart."""
@@ -38,8 +34,6 @@ SPEAKING = {"create": "CR-2", "delete": "DE-1", "update": "UP-3", "get": "GE-3",
 """The guarantee of one client's own calls, by what can't be explained."""
 LOST = 0.02
 """The share of answers that are lost."""
-ATTEMPTS = 24
-"""Smaller histories that are tried of one that broke."""
 CUT_OFF = (*NO_ANSWER, "UNKNOWN", "INTERNAL")
 """Codes of calls whose plane was killed."""
 MAX_KILLS, KILL_SECONDS = 3, 0.05
@@ -414,79 +408,3 @@ def _say(said: Said) -> str:
 
 def _say_state(state: State) -> str:
     return f"revision {state[0]} by {state[1] or 'nobody'}" if state is not None else "no app"
-
-
-def _smaller(plan: Plan, draw: random.Random) -> Plan:
-    """Return a plan with a client, or some of the operations, left out."""
-    clients = list(plan.clients)
-    at = draw.randrange(len(clients))
-    if len(clients) > 2 and draw.random() < 0.5:
-        del clients[at]
-    elif len(clients[at]) > 1:
-        cut = draw.randrange(len(clients[at]))
-        span = max(1, len(clients[at]) // 2) if draw.random() < 0.5 else 1
-        clients[at] = clients[at][:cut] + clients[at][cut + span :]
-    return replace(plan, clients=tuple(each for each in clients if each))
-
-
-def search(target: Target, run: Run, options: SearchOptions) -> Finding:
-    """Run histories; of the first that shows a violation, smaller ones."""
-    found, patience = Finding(), Patience()
-
-    def attempt(plan: Plan, wanted: str) -> str:
-        """Return the guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
-        with Session(target.plane(), run) as session:
-            race = Race(session, plan)
-            violations = race.run()
-            options.ending.require_time()
-            for violation in violations:
-                violation.symptoms = tuple(session.symptoms.found)
-                guarantee = options.speaking(violation)
-                if not guarantee or (wanted and wanted not in violation.guarantees):
-                    continue
-                found.violation = violation
-                found.calls = sum(event.client >= 0 for event in race.history.events)
-                found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
-                found.timeline = race.timeline()
-                return guarantee
-            if found.violation is None and not race.undecided:
-                found.tried += 1
-                found.evidence.update(exercised_at_once(race.history.seen(), HISTORIES.guarantees))
-        return ""
-
-    for number in range(options.count):
-        if time.monotonic() > options.until:
-            break
-        plan = drawn(options.seed, number, kills=target.capabilities.restarts)
-        try:
-            guarantee = attempt(plan, "")
-        except WITHOUT_VERDICT as trouble:
-            if patience.is_over(trouble):
-                raise
-            continue
-        except RunEnded:
-            if options.ending.interrupted:
-                raise
-            break
-        patience.worked()
-        if guarantee:
-            draw = random.Random(options.seed)
-            until = options.shrink_until()
-            for _ in range(ATTEMPTS):
-                less = _smaller(plan, draw)
-                if time.monotonic() > until:
-                    break
-                with contextlib.suppress(RunEnded, *WITHOUT_VERDICT):
-                    if less.clients and attempt(less, guarantee):
-                        plan = less
-            break
-    if not found.tried and found.violation is None:
-        patience.give_up()
-    return found
-
-
-HISTORIES = Exploration(
-    "histories",
-    ("HI-1", "CR-2", "UP-3", "GE-3", "DE-1", "LI-4", "WA-1", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9"),
-    search,
-)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyteapps_contract.explorations.histories import HISTORIES
+from flyteapps_contract.explorations.history_search import HISTORIES
 from flyteapps_contract.explorations.messages import MESSAGES
 from flyteapps_contract.explorations.sequences import SEQUENCES
 

@@ -16,12 +16,23 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
+from flyteapps_contract.checks.support.clusters import Cluster
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.model import lifecycle
 from flyteapps_contract.model.updates import OPENING
 from flyteapps_contract.outcomes import Refused, Unjudged
-from flyteapps_contract.session import NO_ANSWER, SERVICE, STOP, Session, copy, preparing
+from flyteapps_contract.session import (
+    ACTIVE,
+    NO_ANSWER,
+    PENDING,
+    RUN,
+    SERVICE,
+    STOP,
+    Session,
+    copy,
+    preparing,
+)
 from flyteapps_contract.streams import PATIENCE
 from flyteapps_contract.targets.target import CALL_SECONDS
 
@@ -161,6 +172,49 @@ def a_delete_and_an_update_follow_each_other(s: Session) -> None:
         expect(not _exists(s, app.metadata.id), "an app that was updated and deleted in a race is still there")
 
 
+@check("HI-1", "DE-2")
+def a_delete_and_a_start_follow_each_other(s: Session) -> None:
+    """If a Delete races the Update that starts an app which was to stop: it is gone, or it runs and is not deleted."""
+    cluster = Cluster(s)
+    for round_ in range(ROUNDS):
+        app = cluster.given(ACTIVE)
+        stopping = copy(app)
+        stopping.spec.desired_state = STOP
+        start = _marked(s.given_update(stopping), str(round_), revision=0)
+        start.spec.desired_state = RUN
+        started, deleted = _together([_calling(s.update, start), _calling(s.delete, app.metadata.id)])
+        _expect_codes([started], "NOT_FOUND")
+        _expect_codes([deleted], "FAILED_PRECONDITION")
+        ran, went = not isinstance(started, Refused), not isinstance(deleted, Refused)
+        expect(ran or went, "of a Delete and an Update of one app each says that the other came first")
+        expect(not (ran and went), "an app was deleted that an Update had started, or started although it was gone")
+        expect_equal(_exists(s, app.metadata.id), ran, "whether the app is there after a Delete and a start")
+        if ran:
+            expect_equal(s.get(app.metadata.id), started, "the app that was started")
+
+
+@check("HI-1", "UP-2")
+def a_report_and_an_update_follow_each_other(s: Session) -> None:
+    """If a report races an Update and Lists, the app has the new spec in the end, and a condition of each."""
+    cluster = Cluster(s)
+    app = cluster.given(ACTIVE)
+    for round_ in range(2 * ROUNDS):
+        update = _marked(app, str(round_), revision=0)
+        report = cluster.message(app, ACTIVE, message=f"report {round_}")
+        calls = [_calling(s.update, update), _calling(s.update_status, report), *[_calling(_listed, s)] * RACERS]
+        updated, reported, *_ = _together(calls)
+        for answer, what in ((updated, "an Update"), (reported, "a report")):
+            expect(not isinstance(answer, Refused), f"{what} that raced was refused with {answer}")
+        found = s.get(app.metadata.id)
+        expect_equal(found.metadata.revision, app.metadata.revision + 1, "the revision after an Update and a report")
+        _expect_one_of(found, [update])
+        before, after = len(app.status.conditions), [each.deployment_status for each in found.status.conditions]
+        expect_equal(sorted(after[before:]), sorted([PENDING, ACTIVE]), "the conditions of an Update and a report")
+        if s.capabilities.projects:
+            expect_equal(_listed(s), [found], "a List after an Update, a report and a List that raced")
+        app = found
+
+
 @check("HI-1")
 def creates_and_deletes_alternate(s: Session) -> None:
     """Creates and Deletes of one id that race succeed in turn: as many of each, one Create more if the app exists."""
@@ -204,6 +258,22 @@ def a_call_without_an_answer_happened_wholly_or_not_at_all(s: Session) -> None:
             _expect_one_of(app, [sent])
         else:
             expect(not applied, "an Update that was seen has been undone: one with the old revision succeeded after it")
+
+
+@check("HI-1", "CR-6")
+def one_of_racing_apps_gets_the_host(s: Session) -> None:
+    """Of several apps that want one host at once one gets it, the others are FAILED_PRECONDITION."""
+    for round_ in range(ROUNDS):
+        cname = f"{s.name()}.example.com"
+        apps = [s.app(state=STOP) if racer % 2 else s.given_stopped() for racer in range(RACERS)]
+        calls = [s.create if racer % 2 else s.update for racer in range(RACERS)]
+        sent = [_marked(app, str(round_)) for app in apps]
+        for each in sent:
+            each.spec.ingress.cname = cname
+        won = _winner(
+            _together([_calling(call, each) for call, each in zip(calls, sent, strict=True)]), "FAILED_PRECONDITION"
+        )
+        expect_equal(s.get_by_ingress(cname_url=f"https://{cname}"), won, "the app by the host that several wanted")
 
 
 # ---- HI-2
@@ -266,6 +336,11 @@ def _calling(call: Callable[[A], T], argument: A) -> Callable[[], T | Refused]:
 def _each(call: Callable[[A], T], arguments: Sequence[A]) -> Callable[[], list[T]]:
     """Return the call with each argument, one after the other."""
     return lambda: [call(argument) for argument in arguments]
+
+
+def _listed(s: Session) -> list[model.App]:
+    """Return the first page of this session's project."""
+    return list(s.list().apps)
 
 
 def _winner(answers: Sequence[T | Refused], code: str, opening: str = "") -> T:

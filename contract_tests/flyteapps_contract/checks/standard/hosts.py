@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from flyteidl2.app import app_definition_pb2 as model
@@ -13,6 +15,8 @@ from flyteapps_contract.outcomes import NotOffered
 from flyteapps_contract.session import RUN, STOP, Run, Session, copy
 
 LABEL_LENGTH = 63
+STEPS = 80
+"""Steps of a history of hosts."""
 NOT_SUBDOMAINS = ("a b", "-a", "a.b", "a-", "a..b", ".", "a/b", "a:1", "http://a", "a" * (LABEL_LENGTH + 1))
 NOT_CNAMES = (
     "a b.example.com",
@@ -237,6 +241,88 @@ def a_host_is_free_once_its_app_lets_go(s: Session) -> None:
     s.given_update(with_ingress(s, second.metadata.id.name, subdomain=subdomain))
     third = s.create(with_ingress(s, cname=cname))
     expect_equal(third.status.ingress.cname_url, f"https://{cname}", "cname_url of the app that took the cname")
+
+
+@check("CR-6")
+def a_host_that_passed_on_is_the_other_apps(s: Session) -> None:
+    """A cname that A let go and B took stays B's, whatever becomes of A: updated, deleted, created again."""
+    cname = f"{s.name()}.example.com"
+    first = s.given(with_ingress(s, cname=cname))
+    name = first.metadata.id.name
+    s.given_update(with_ingress(s, name, private=True))
+    second = s.given(with_ingress(s, cname=cname))
+    third = with_ingress(s, cname=cname)
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("was taken", lambda: None),
+        ("was taken, and its first app updated", lambda: s.given_update(s.app(name, image="img:2", state=STOP))),
+        ("was taken, and its first app deleted", lambda: s.given_deleted(first)),
+        ("was taken, and its first app created again", lambda: s.given(s.app(name, state=STOP))),
+    ]
+    for what, step in steps:
+        step()
+        with expect_refusal("FAILED_PRECONDITION", f"Create with a cname that {what}"):
+            s.create(third)
+        expect_equal(s.get_by_ingress(cname_url=f"https://{cname}"), second, f"Get by a cname that {what}")
+
+
+@check("CR-6")
+def hosts_pass_from_app_to_app(s: Session) -> None:
+    """Of three apps that want the same hosts, each host is that of one or free, after each of their writes."""
+    history, draw = _Hosts(s), random.Random(0)
+    for _ in range(STEPS):
+        history.go_on(draw)
+
+
+class _Hosts:
+    """A history of three ids that want two cnames and a subdomain: created, updated, deleted, created again."""
+
+    def __init__(self, s: Session) -> None:
+        self._s = s
+        self._names = [s.name() for _ in range(3)]
+        self._cnames = [f"{s.name()}.example.com" for _ in range(2)]
+        self._subdomain = s.name("-sub")
+        self._apps: dict[str, model.App] = {}
+        self._urls: dict[str, dict[str, str]] = {cname: {"cname_url": f"https://{cname}"} for cname in self._cnames}
+        """By host, how it is asked for; that of the subdomain once an app has shown it."""
+
+    def go_on(self, draw: random.Random) -> None:
+        """Take a step, and look who has each host."""
+        s, name = self._s, draw.choice(self._names)
+        app = self._apps.get(name)
+        if app is not None and draw.random() < 1 / 3:
+            what = f"Delete of {name}"
+            s.given_deleted(app)
+            del self._apps[name]
+        else:
+            what = self._write(name, app, draw)
+        for host, urls in self._urls.items():
+            owner = next((each for each in self._apps.values() if host in _hosts_of(each)), None)
+            if owner is not None:
+                expect_equal(s.get_by_ingress(**urls), owner, f"Get by {urls} after {what}")
+            else:
+                with expect_refusal("NOT_FOUND", f"Get by {urls}, a host that is free, after {what}"):
+                    s.get_by_ingress(**urls)
+
+    def _write(self, name: str, app: model.App | None, draw: random.Random) -> str:
+        """Create or update the app; refused it is where another one has a host of its."""
+        subdomain = draw.choice(("", self._subdomain)) if app is None else app.spec.ingress.subdomain
+        cname = draw.choice(("", *self._cnames))
+        sent = with_ingress(self._s, name, subdomain=subdomain, cname=cname, private=True)
+        sent.spec.container.image = f"img:{draw.random()}"
+        what = f"{'Create' if app is None else 'Update'} of {name} with {_shown(sent)}"
+        write = self._s.create if app is None else self._s.update
+        if any(_hosts_of(sent) & _hosts_of(each) for each in self._apps.values() if each.metadata.id.name != name):
+            with expect_refusal("FAILED_PRECONDITION", f"{what}, where a host is taken"):
+                write(sent)
+            return f"{what} was refused"
+        written = self._apps[name] = write(sent)
+        if subdomain and not _has_port(written):
+            self._urls[subdomain] = {"public_url": written.status.ingress.public_url}
+        return what
+
+
+def _hosts_of(app: model.App) -> set[str]:
+    return {app.spec.ingress.subdomain, app.spec.ingress.cname} - {""}
 
 
 # ---- not a DNS name
