@@ -21,7 +21,7 @@ from serving.server_process import ServerProcess, eventually
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 RUN_PROGRAM = ROOT / "tests" / "sdk" / "run_program.py"
-SECONDS = 90
+SECONDS = 200
 PYTEST_OPTIONS = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider")
 
 

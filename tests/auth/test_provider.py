@@ -38,7 +38,7 @@ class FakeProvider:
 
     def fetch(self, url: str) -> bytes:
         """Return a document."""
-        self.release.wait(10)
+        self.release.wait(60)
         if self.down:
             raise OSError("connection refused")
         if url in self.documents:
@@ -197,5 +197,5 @@ def test_calls_wait_for_the_keys_without_holding_up_others(idp: FakeProvider) ->
         assert user_info(http, None).status_code == 401
         assert found == []
         idp.release.set()
-        waiting.join(10)
+        waiting.join(60)
         assert found == [200]

@@ -23,7 +23,7 @@ from typing import Any
 from flyteapps import Client, Error, Retries
 
 NAMES = [f"app-{number}" for number in range(6)]
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 60.0
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "connect": {},

@@ -165,6 +165,6 @@ def test_a_forked_process_renews_by_itself() -> None:
     """It goes on with the parent's token, whatever the parent's threads were about, and then gets its own."""
     program = FORKING.replace("TESTS", json.dumps(str(Path(__file__).parents[1])))
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=200, check=False
     )
     assert done.stdout.split() == ["ok", "2"], done.stdout + done.stderr

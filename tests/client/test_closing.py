@@ -19,7 +19,7 @@ from .messages import app
 
 WATCH = rpcs()["flyteidl2.app.AppService/Watch"].method
 ORG = WatchRequest(org="flyte")
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 async def never(_: object) -> AsyncIterator[object]:

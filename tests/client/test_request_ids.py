@@ -50,6 +50,6 @@ def test_a_program_that_seeds_random_gets_other_ids() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doesn't fork")
 def test_forked_children_have_other_ids() -> None:
     """A child doesn't go on with the parent's."""
-    ended = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60, check=True)
+    ended = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=200, check=True)
     ids = [each for line in ended.stdout.splitlines() for each in json.loads(line)]
     assert len(ids) == 40 and len(set(ids)) == 40

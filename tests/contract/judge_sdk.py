@@ -47,7 +47,7 @@ def sdk_outcomes() -> list[Outcome]:
     with tempfile.TemporaryDirectory() as home:
         env = {"PATH": os.environ["PATH"], "HOME": home, "DO_NOT_TRACK": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, str(Path(__file__)), str(SECONDS)]
-        done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=90, check=False)
+        done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=200, check=False)
     if done.returncode:
         raise RuntimeError(f"judging the SDK failed:\n{done.stdout}{done.stderr}")
     found = json.loads(done.stdout.splitlines()[-1])

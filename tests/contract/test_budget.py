@@ -195,7 +195,7 @@ def test_a_second_signal_ends_the_command(plane: FakeControlPlane) -> None:
         proxy.freeze()
         running.send_signal(signal.SIGINT)
         running.send_signal(signal.SIGINT)
-        said, _ = running.communicate(timeout=60)
+        said, _ = running.communicate(timeout=200)
     assert running.returncode == 2
     assert "interrupted" in said
     assert "--clean fc" in said

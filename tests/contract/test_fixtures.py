@@ -36,7 +36,7 @@ def test_the_fixtures_are_there(tmp_path: Path) -> None:
     watch = "from flyteidl2.app.app_payload_pb2 import WatchRequest\nWATCH = WatchRequest(org='flyte')\n"
     (tmp_path / "test_theirs.py").write_text(watch + EXAMPLE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert "3 passed, 1 error" in done.stdout, done.stdout
     assert "LeakedStreams: 1 stream(s)" in done.stdout
     assert "Watch of the org" in done.stdout
@@ -47,7 +47,7 @@ def test_a_missing_extra_is_one_line_in_a_test(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['sortedcontainers'] = None\n")
     (tmp_path / "test_theirs.py").write_text("def test_in_process(flyte_plane):\n    pass\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert "\nFakeControlPlane needs sortedcontainers: pip install 'flyteapps[serve]'\n" in done.stdout
     assert "Traceback" not in done.stdout and "store.py" not in done.stdout
 
@@ -67,7 +67,7 @@ def test_a_missing_extra_says_what_to_install(module: str, use: str, message: st
     """The error names what was called, the missing module and the extra; nothing of ours is its cause."""
     package = use.partition(".")[0]
     script = f"import sys; sys.modules[{module!r}] = None; import {package}; {use}"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=False)
     extra = "serve" if package == "flyteapps_fake" else "contract"
     assert done.stderr.splitlines()[-1] == f"ModuleNotFoundError: {message}: pip install 'flyteapps[{extra}]'"
     assert done.stderr.count("Traceback") == 1
@@ -109,5 +109,5 @@ def test_an_unused_plugin_imports_nothing() -> None:
         "import pytest, sys; before = set(sys.modules); import flyteapps_fake.pytest_plugin; "
         "print(sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=True)
     assert done.stdout.strip() == "['flyteapps_fake', 'flyteapps_fake.pytest_plugin']"

@@ -164,7 +164,7 @@ def run(folder: Path, *options: str) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "--strict-markers", "-p", "no:cacheprovider"]
     command += ["-o", "asyncio_default_fixture_loop_scope=function"]
     done = subprocess.run(
-        [*command, *options, "."], cwd=folder, capture_output=True, text=True, timeout=90, check=False
+        [*command, *options, "."], cwd=folder, capture_output=True, text=True, timeout=200, check=False
     )
     return done.stdout + done.stderr
 

@@ -25,7 +25,7 @@ from typing import IO, cast
 FLOWS = Path(__file__).parent / "flows"
 RUN = [sys.executable, str(Path(__file__).with_name("run_program.py"))]
 """The command that runs a program of the SDK: the same as Python, but for the interpreter's end."""
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 FLOW_SECONDS = 200.0
 CLI = "from flyte.cli.main import main; main()"
 
@@ -121,7 +121,7 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
-            return self._process.wait(10)
+            return self._process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

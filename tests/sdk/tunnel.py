@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 CHUNK_BYTES = 64 * 1024
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class Tunnel:

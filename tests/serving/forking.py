@@ -27,7 +27,7 @@ from flyteapps_fake.core.time import forks
 
 CHILDREN = 25
 WATCH = rpcs()["flyteidl2.app.AppService/Watch"].method
-CHILD_SECONDS = 30
+CHILD_SECONDS = 120
 
 
 def app(name: str) -> CreateRequest:

@@ -116,6 +116,6 @@ def test_the_control_api_can_be_off_and_a_full_disk_is_one_warning() -> None:
 def test_a_file_that_can_not_be_is_named(tmp_path: Path, arguments: list[str], message: str) -> None:
     """The server doesn't start, and one line says why."""
     command = [sys.executable, "-m", "flyteapps_fake.cli.serve", "--port", "0", "--console-port", "0", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, cwd=tmp_path)
     assert ended.returncode == 1 and ended.stderr.count("\n") == 1
     assert message in ended.stderr

@@ -86,7 +86,7 @@ def test_a_certificate_beneath_a_directory_that_is_gone(tmp_path: Path) -> None:
     gone.mkdir()
     script = 'rmdir "$PWD"; exec "$@"'
     command = ["sh", "-c", script, "sh", *SERVE, "--tls-cert", "cert.pem", "--tls-key", "key.pem"]
-    ended = subprocess.run(command, cwd=gone, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=gone, capture_output=True, text=True, timeout=200, check=False)
     assert ended.returncode == 1 and ended.stderr.startswith("flyteapps: --tls-cert cert.pem: No such file")
     assert ended.stderr.count("\n") == 1
 
@@ -125,7 +125,7 @@ def test_the_end_of_the_terminal_during_the_start(tmp_path: Path) -> None:
     pytest.importorskip("pyvoy")
     command = [sys.executable, "-P", "-c", SIGNALLED, "--port", "0", "--console-port", "0", "--server", "pyvoy"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert (ended.returncode, list(tmp_path.iterdir())) == (0, []), ended.stderr
 
 
@@ -165,7 +165,7 @@ def test_a_reader_that_leaves(kind: str, reader: str, tmp_path: Path) -> None:
         assert all(calls(port) for _ in range(20))
     finally:
         os.killpg(shell.pid, signal.SIGTERM)
-        shell.wait(30)
+        shell.wait(150)
     eventually(lambda: not calls(port), "it does not end")
     assert "Traceback" not in errors.read_text() and "Exception" not in errors.read_text()
 
@@ -180,7 +180,7 @@ def test_closed_standard_files(kind: str) -> None:
         assert all(calls(port) for _ in range(20))
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(150) == 0
 
 
 def test_a_request_id_is_in_the_line(kind: str) -> None:

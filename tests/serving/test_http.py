@@ -16,7 +16,7 @@ from .raw_http2 import RawHttp2
 from .server_process import HTTP, ServerProcess
 from .test_edges import GET, GRPC, PROTO, WATCH, frame
 
-SECONDS = 10.0
+SECONDS = 30.0
 """In which what is answered at once is answered, on any machine; what waits for a limit takes a minute."""
 UPGRADE = "connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
 

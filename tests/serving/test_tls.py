@@ -102,7 +102,7 @@ def test_an_sdk_that_skips_the_check(kind: str, state: Path, tmp_path: Path) -> 
         admin = f"  endpoint: dns:///localhost:{server.port}\n  insecureSkipVerify: true"
         config.write_text(f"admin:\n{admin}\ntask:\n  project: demo\n  domain: development\n")
         command = [*RUN, "-c", CLI, "-c", str(config), "get", "app"]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert ended.returncode == 0, ended.stderr
         eventually(lambda: "AppService/List - OK" in server.output, server.output)
 

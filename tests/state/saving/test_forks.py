@@ -16,7 +16,7 @@ from .test_failures import create, disk_is_full, names, saved
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 
-SECONDS = 30
+SECONDS = 120
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_state_that_no_plane_takes(tmp_path: Path, kind: str) -> None:
         directory.write([(TIME, b"", PlaneTime(wall=1).SerializeToString()), ("rockets", b"", b"")], 1)
     command = [sys.executable, "-m", "flyteapps_fake.cli.serve", "--port", "0", "--console-port", "0"]
     command += ["--server", kind, "--state", str(tmp_path / "state")]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
     assert "state: the state is damaged: " in ended.stderr and "rockets" in ended.stderr
 
