@@ -26,6 +26,9 @@ def test_the_clock_is_moved_by_the_page(start: Callable[..., Server], open_tab: 
     apps, tab = open_tab(f"{origin}/"), open_tab(f"{origin}/simulation")
     page = tab.page
     expect(apps.row("waiting").locator(".badge")).to_have_text("Assigned")
+    for part in ("Waits", "Timers"):
+        page.goto(f"{origin}/simulation#{part.lower()}")
+        expect(page.get_by_role("tab", name=part, selected=True)).to_be_visible()
     expect(page.get_by_role("region", name="Pending timers").get_by_text("waiting").first).to_be_visible()
     page.get_by_role("button", name="To the next event").click()
     expect(page.get_by_text("1 timer(s) fired.")).to_be_visible()

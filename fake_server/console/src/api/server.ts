@@ -1,4 +1,5 @@
 // The server's description of itself.
+import { network } from "./pace";
 
 export interface Server {
   org: string;
@@ -19,6 +20,8 @@ export interface Server {
 
 /** Return the description of the server, which may be another one after a restart. */
 export async function server(signal?: AbortSignal): Promise<Server> {
+  const begun = performance.now();
   const answer = await fetch("/healthz", { signal: signal ?? null });
+  network.answered(performance.now() - begun);
   return (await answer.json()) as Server;
 }

@@ -1,5 +1,5 @@
 // The page of the simulation: the clock above, and a tab for each lever and what it shows.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { clockStore } from "../api/clock_source";
 import { session } from "../api/session";
 import { useStore } from "../components/use_store";
@@ -76,6 +76,11 @@ function tabOf(hash: string): Tab {
 
 function Simulation() {
   const [tab, setTab] = useState<Tab>(() => tabOf(location.hash));
+  useEffect(() => {
+    const follow = (): void => setTab(tabOf(location.hash)); // the address was edited
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
   useStore(clockStore);
   const { connection } = clockStore;
   const clock = { value: clockStore.clock, again: () => clockStore.again() };
