@@ -59,10 +59,11 @@ class Tab:
         """Wait until the page follows the plane."""
         wait_until_live(self.page)
 
-    def axe_violations(self) -> list[str]:
-        """Return the violations that axe finds in the page as it is now, with the elements."""
+    def axe_violations(self, only: str = "") -> list[str]:
+        """Return the violations that axe finds in the page as it is now, with the elements; `only` of one rule."""
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"], "preload": False}
+        rules = {"type": "rule", "values": [only]} if only else {"type": "tag", "values": RULES}
+        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
         found: dict[str, Any] = self.page.evaluate("(options) => axe.run(document, options)", options)
         return [
             f"{each['id']}: {each['help']}: {node['html'][:200]} {node['failureSummary']}"
