@@ -14,7 +14,7 @@ from pathlib import Path
 
 from flyteapps_contract.outcomes import Outcome, Verdict
 
-SECONDS = 15.0
+SECONDS = 30.0
 """For each check, all at once. The SDK sleeps a second for each snapshot, and half a second and more before it tries
 again; on a busy machine all of it takes longer."""
 
