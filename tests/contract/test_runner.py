@@ -27,7 +27,7 @@ def _complains() -> Generator[InProcess]:
 
 @pytest.mark.parametrize(("breaks", "verdict"), [(True, Verdict.BROKEN), (False, Verdict.UNJUDGED)])
 def test_a_plane_that_complains_when_it_is_closed(breaks: bool, verdict: Verdict) -> None:
-    """What a check found counts more than an error of closing its plane; where it found nothing, it isn't judged."""
+    """An error of closing a plane counts less than what its check found; where it found nothing, it isn't judged."""
 
     def body(session: Session) -> None:
         if breaks:

@@ -27,7 +27,7 @@ LONG = 10
 
 
 class Calls(threading.local):
-    """What the thread is doing: `within` names it, "" for what a plane does by itself."""
+    """The call that the thread is in: `within` names it, "" for what a plane does by itself."""
 
     within = ""
 
