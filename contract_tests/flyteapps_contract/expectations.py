@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from google.protobuf.message import Message
-from google.protobuf.text_format import MessageToString
 
 from flyteapps_contract.outcomes import Broken, Refused
-
-MAX_DIFF_LINES = 40
+from flyteapps_contract.wording import differing
 
 
 def expect(holds: object, text: str) -> None:
@@ -25,17 +22,8 @@ def expect_equal(actual: object, expected: object, what: str) -> None:
     if actual == expected:
         return
     if isinstance(actual, Message) and isinstance(expected, Message):
-        raise Broken(f"{what}: not as expected (-), but (+)\n{diff(expected, actual)}")
+        raise Broken(f"{what}: not as expected:\n{differing(expected, actual)}")
     raise Broken(f"{what}: expected {expected!r}, got {actual!r}")
-
-
-def diff(expected: Message, actual: Message) -> str:
-    """Return the lines of both messages that differ."""
-    lines = difflib.unified_diff(_lines(expected), _lines(actual), lineterm="", n=1)
-    shown = [line for line in lines if not line.startswith(("---", "+++"))]
-    return "\n".join(
-        shown[:MAX_DIFF_LINES] + ([f"... {len(shown) - MAX_DIFF_LINES} more"] if shown[MAX_DIFF_LINES:] else [])
-    )
 
 
 class Refusal:
@@ -81,7 +69,3 @@ def expect_answer(call: Callable[[], Message], what: str) -> Message:
         return call()
     except Refused as error:
         raise Broken(f"{what}: refused with {error}") from error
-
-
-def _lines(message: Message) -> list[str]:
-    return MessageToString(message).splitlines()

@@ -17,7 +17,8 @@ from flyteapps_contract.model.violations import Violation, code_proof, field_pro
 from flyteapps_contract.session import STOP, Run, Session, copy
 from flyteapps_contract.targets.target import Target
 from flyteapps_contract.traces.script import render
-from flyteapps_contract.traces.trace import OK, Step, Trace, app_of, timeline
+from flyteapps_contract.traces.trace import OK, Step, Trace, app_of, calls_of, timeline
+from flyteapps_contract.wording import differing
 
 LEFT_OUT = frozenset(
     {
@@ -161,7 +162,7 @@ class Conversation:
         if wanted == now:
             return
         proofs = field_proofs(f"answers[{self.trace.number}].app", wanted, now)
-        raise Violation(says, f"an app came back otherwise: {'; '.join(proofs)}", *proofs)
+        raise Violation(says, f"{now.metadata.id.name} is not as it was sent:\n{differing(wanted, now)}", *proofs)
 
     def _expect_refused(self, broken: Break, step: Step, before: model.App | None, app: model.App) -> None:
         if step.code == "UNIMPLEMENTED":
@@ -202,7 +203,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
                     raise
                 steps = conversation.trace.steps
                 found.calls, found.script, found.timeline = len(steps), render(steps, violation), timeline(steps)
-                found.story = ", ".join(step.method for step in steps)
+                found.story = calls_of(steps)
                 raise
             if found.violation is None:
                 found.evidence.update(exercised(conversation.trace.steps))

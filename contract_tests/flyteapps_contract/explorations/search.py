@@ -245,7 +245,7 @@ def explore(
             exploration.name,
             (guarantee,),
             Verdict.BROKEN,
-            f"{found.violation}\nby {found.calls} calls: {found.story}",
+            f"{found.violation}\nby {found.calls} calls:\n{found.story}",
             time.monotonic() - begun,
             f"{tried} {exploration.name}",
             found.script,

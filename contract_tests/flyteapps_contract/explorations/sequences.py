@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -24,7 +23,7 @@ from flyteapps_contract.sequences.saved import SavedSequence, to_json
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Capabilities, Target
 from flyteapps_contract.traces.script import render
-from flyteapps_contract.traces.trace import Step, timeline
+from flyteapps_contract.traces.trace import Step, calls_of, timeline
 
 MAX_COMMANDS = 50
 """Commands in a sequence."""
@@ -83,7 +82,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Found:
 
     draw(options, found, draws_for(target.capabilities), attempt)
     if found.violation is not None:
-        found.story = _story(found.sequence)
+        found.story = calls_of(found.steps)
         found.script = render(found.steps, found.violation)
         found.saved = to_json(SavedSequence(found.sequence, found.violation.guarantees, str(found.violation)))
         found.timeline = timeline(found.steps)
@@ -100,17 +99,13 @@ def replay(target: Target, run: Run, saved: SavedSequence) -> Outcome:
             interpreter.run(saved.commands)
         except Violation as violation:
             guarantees, verdict = violation.guarantees, Verdict.BROKEN
-            reason = f"{violation}\nby {interpreter.trace.calls()} calls: {_story(saved.commands)}"
+            reason = f"{violation}\nby {interpreter.trace.calls()} calls:\n{calls_of(interpreter.trace.steps)}"
             script = render(interpreter.trace.steps, violation)
         except WITHOUT_VERDICT as failure:
             verdict, reason = Verdict.UNJUDGED, str(failure)
         steps = tuple(interpreter.trace.steps)
     seconds = time.monotonic() - started
     return Outcome(NAME, guarantees, verdict, reason, seconds, "1 sequence", script, timeline(steps))
-
-
-def _story(sequence: Sequence[Command]) -> str:
-    return ", ".join(map(str, sequence))
 
 
 SEQUENCES = Exploration(

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common.identity_pb2 import EnrichedIdentity
 
-from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import apps, transitions, updates
 from flyteapps_contract.model.transitions import Observation
-from flyteapps_contract.model.violations import Violation, code_proof, differences, field_proofs
+from flyteapps_contract.model.violations import Violation, about, code_proof, differences, field_proofs
+from flyteapps_contract.wording import differing
 
 OK = "OK"
 STOP = model.Spec.DESIRED_STATE_STOPPED
@@ -168,7 +168,7 @@ class PossibleStates:
         touched = bool(branch.updates or entry.passed or moving or len(entry.branches) > 1)
         blame = (*(blame or says), *entry.lost)
         for violation in self._violations(branch, then, now, blame, touched=touched, at_hand=at_hand):
-            raise violation
+            raise about(violation, now.app.metadata.id.name)
         self.accept(entry, now)
 
     def accept(self, entry: Entry, now: Observation) -> None:
@@ -230,7 +230,7 @@ class PossibleStates:
             says = ("ID-1", *says)
         elif "CR-1" in says and all(path.startswith("spec") for path in paths):
             says = ("ID-4", "CR-3") if paths == ["spec.creator"] else ("CR-3", "SP-3")
-        text = f"not as it was written (-)\n{diff(expected, actual)}"
+        text = f"{now.app.metadata.id.name} is not as it was written:\n{differing(expected, actual)}"
         return Violation((*says, *entry.lost, *self._mixed_up(entry)), text, *field_proofs(now.word, expected, actual))
 
     def _mixed_up(self, entry: Entry) -> tuple[str, ...]:

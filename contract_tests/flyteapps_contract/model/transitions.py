@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flyteidl2.app import app_definition_pb2 as model
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import lifecycle, updates
 from flyteapps_contract.model.reports import KEPT, deployment_id, time_of
 from flyteapps_contract.model.violations import Violation
+from flyteapps_contract.wording import differing, shown
 
 STOP = model.Spec.DESIRED_STATE_STOPPED
 EARLY = (lifecycle.UNASSIGNED, lifecycle.ASSIGNED)
@@ -81,14 +82,23 @@ def next_observation(then: Observation, now: Observation, *, updated: int) -> It
     before, after = then.app.status, now.app.status
     if after.created_at != before.created_at:
         line = f"{now.word}.status.created_at == {then.word}.status.created_at"
-        yield Violation(("UP-2",), "created_at should stay", line)
+        yield Violation(("UP-2",), f"created_at should stay: {_moved(before.created_at, after.created_at)}", line)
+    stamps = _moved(before.last_updated_at, after.last_updated_at)
     moved = time_of(after.last_updated_at) > time_of(before.last_updated_at)
     if after.last_updated_at != before.last_updated_at and not updated:
         line = f"{now.word}.status.last_updated_at == {then.word}.status.last_updated_at"
-        yield Violation(("US-6",), "last_updated_at should move on Create and Update only", line)
+        yield Violation(
+            ("US-6",),
+            f"last_updated_at should move on Create and Update only: {stamps}",
+            line,
+        )
     if updated and not moved:
         line = f"{now.word}.status.last_updated_at.ToNanoseconds() > {then.word}.status.last_updated_at.ToNanoseconds()"
-        yield Violation(("UP-2", "US-6"), "last_updated_at should move with an update", line)
+        yield Violation(
+            ("UP-2", "US-6"),
+            f"last_updated_at should move with an update: {stamps}",
+            line,
+        )
     yield from _conditions(then, now, updated=updated)
 
 
@@ -105,7 +115,12 @@ def _conditions(then: Observation, now: Observation, *, updated: int) -> Iterato
             count = len(before) - 1
             line = f"list({now.word}.status.conditions)[:{count}] == list({then.word}.status.conditions)[:{count}]"
             more = f"len({now.word}.status.conditions) >= {len(before)}"
-            yield Violation(("US-1", "US-5", "CR-4"), "conditions should only be appended", more, line)
+            yield Violation(
+                ("US-1", "US-5", "CR-4"),
+                f"conditions should only be appended:\n{differing(then.app, now.app)}",
+                more,
+                line,
+            )
             return
         new = after[len(before) - 1 :]
         if updated <= 1 and (found := _path_violation(new, then.app, now.app, updated=updated)):
@@ -154,7 +169,7 @@ def after_update(then: Observation, now: Observation, reason: str) -> Iterator[V
 def unmoved(then: Observation, now: Observation, blame: tuple[str, ...]) -> Iterator[Violation]:
     """Yield the violations of an app that was not changed."""
     if now.app != then.app:
-        text = f"nothing changed it, but it is not as it was (-)\n{diff(then.app, now.app)}"
+        text = f"nothing changed {now.app.metadata.id.name}, but it is not as it was:\n{differing(then.app, now.app)}"
         yield Violation(blame, text, f"{now.word} == {then.word}")
 
 
@@ -162,6 +177,10 @@ def _counter(now: Observation, then: Observation, when: str) -> Violation:
     line = f"{now.word}.status.conditions[-1].revision >= {then.word}.status.conditions[-1].revision"
     strictly = line.replace(">=", ">") if when != "or stay" else line
     return Violation(("US-1",), f"the counter should grow {when}", strictly)
+
+
+def _moved(before: Timestamp, after: Timestamp) -> str:
+    return f"it was {shown(before)}, and is {shown(after)}"
 
 
 def _unstamped(condition: model.Condition) -> bytes:

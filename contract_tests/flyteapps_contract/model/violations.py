@@ -26,6 +26,14 @@ class Violation(Broken):
         """The guarantees that were seen broken on the way."""
 
 
+def about(violation: Violation, subject: str) -> Violation:
+    """Return the violation with a text that begins with its subject: the name of an app, or a call."""
+    text = str(violation)
+    if subject in text:
+        return violation
+    return Violation(violation.guarantees, f"{subject}: {text}", *violation.proof)
+
+
 def code_proof(number: int, codes: tuple[str, ...]) -> str:
     """Return the call of that step ends with one of the codes."""
     return f"codes[{number}] == {codes[0]!r}" if len(codes) == 1 else f"codes[{number}] in {codes!r}"

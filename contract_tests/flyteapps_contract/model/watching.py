@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from flyteidl2.app import app_definition_pb2 as model
 
-from flyteapps_contract.expectations import diff
 from flyteapps_contract.streams import WatchEvent
+from flyteapps_contract.wording import differing
 
 Key = tuple[str, str, str, str]
 Mark = tuple[str, str, int, int]
@@ -97,8 +97,8 @@ def previous_rule(events: Sequence[WatchEvent]) -> str:
         last = before.get(key_of(event.app))
         judged = event.kind == "update" and last is not None and last.kind != "delete" and last.app != event.app
         if judged and last is not None and event.old != last.app and not _is_missed(last.app, event):
-            shown = "there is none" if event.old is None else diff(last.app, event.old)
-            return f"event {at}: old_app of {event.name} is not the app of the event before (-):\n{shown}"
+            shown = "  there is none" if event.old is None else differing(last.app, event.old)
+            return f"event {at}: old_app of {event.name} is not the app of the event before:\n{shown}"
         before[key_of(event.app)] = event
     return ""
 
@@ -109,7 +109,7 @@ def last_state_rule(events: Sequence[WatchEvent]) -> str:
     for at, event in enumerate(events):
         known = before.get(key_of(event.app))
         if event.kind == "delete" and known is not None and event.app != known and not _is_later(event.app, known):
-            return f"event {at}: the delete event of {event.name} is not its last state (-):\n{diff(known, event.app)}"
+            return f"event {at}: the delete event of {event.name} lacks its last state:\n{differing(known, event.app)}"
         before[key_of(event.app)] = event.app
     return ""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
-from flyteapps_contract.expectations import diff
 from flyteapps_contract.model import lifecycle, reports
 from flyteapps_contract.model.transitions import Observation
 from flyteapps_contract.model.violations import Violation, code_proof, differences, field_proofs
@@ -18,6 +17,7 @@ from flyteapps_contract.sequences.reads import Reads
 from flyteapps_contract.sequences.slots import Slot
 from flyteapps_contract.session import ACTIVE, PENDING, STOP, STOPPED, last_status
 from flyteapps_contract.traces.trace import OK, app_of
+from flyteapps_contract.wording import call, differing
 
 GUARANTEES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("metadata", ("US-0",)),
@@ -117,7 +117,8 @@ class StatusReports:
         wanted = tuple(codes) or (OK,)
         if step.code not in wanted:
             guarantees = tuple(each for code in codes.values() for each in code) or ("US-2", "LE-3", "US-1")
-            text = f"expected {' or '.join(wanted)}, got {step.code} {step.message}"
+            said = call("UpdateStatus", rpc.UpdateStatusRequest(app=sent))
+            text = f"{said}: expected {' or '.join(wanted)}, got {step.code} {step.message}"
             raise Violation(guarantees, text, code_proof(trace.number, wanted))
         if codes:
             self._context.possible.blame(entry, codes[step.code])
@@ -140,7 +141,7 @@ class StatusReports:
                 fields = list(differences(wanted, got))
                 if fields in (["deployment_id"], ["revision"]):
                     guarantees = ("US-4",) if fields == ["deployment_id"] else ("US-1",)
-            text = f"not what the report leads to (-)\n{diff(expected, now.app)}"
+            text = f"{now.app.metadata.id.name} is not as its report leaves it:\n{differing(expected, now.app)}"
             raise Violation(guarantees, text, *field_proofs(now.word, expected, now.app))
 
 

@@ -23,6 +23,7 @@ from flyteapps_contract.sequences.stream_judge import Stream, StreamJudge
 from flyteapps_contract.sequences.write_log import Mark, WriteLog
 from flyteapps_contract.sequences.writes import Writes
 from flyteapps_contract.streams import WatchEvent
+from flyteapps_contract.wording import differing
 
 APPS = {
     WatchTarget.APP_B: SlotName.B,
@@ -166,7 +167,8 @@ class Watches:
                 break
         name = slot.app_id.name
         guarantees = ("LE-4", "WA-2") if stream.cluster else ("WA-5", "WA-8", "WA-3")
-        text = f"{stream.target}: what it showed of {name} in the end is not what is read"
+        last = _left_of(slot, watching.fold(stream.watcher.seen))
+        text = f"{stream.target}: {name} as it was shown last is not as it is read{_unlike(wanted, last)}"
         seen = self._context.entry(slot).seen
         word = seen.word if seen is not None else f"answers[{self._context.trace.number}].app"
         line = f"last_of({stream.number}, {name!r}) == {word if wanted is not None else None}"
@@ -193,6 +195,13 @@ class Watches:
         cluster = slots.clusters[0]
         request = rpc.WatchRequest(cluster_id=self._context.session.cluster(cluster))
         return f"the watch of cluster {cluster}", request, frozenset[str](), cluster
+
+
+def _unlike(read: model.App | None, last: model.App | None) -> str:
+    """Return how an app that is read differs from the one that a stream showed last."""
+    if read is not None and last is not None:
+        return f":\n{differing(read, last)}"
+    return ": it is read, but not shown" if read is not None else ": it is shown, but not there"
 
 
 def _left_of(slot: Slot, left: dict[watching.Key, model.App]) -> model.App | None:

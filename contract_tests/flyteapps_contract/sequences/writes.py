@@ -8,7 +8,7 @@ from google.protobuf import text_format
 
 from flyteapps_contract.model import transitions
 from flyteapps_contract.model.plane import Codes, Entry, Expect
-from flyteapps_contract.model.violations import Violation, code_proof
+from flyteapps_contract.model.violations import Violation, about, code_proof
 from flyteapps_contract.sequences import commands
 from flyteapps_contract.sequences.choices import DesiredState, Extra, Image, Reason, SentRevision
 from flyteapps_contract.sequences.clusters import Clusters
@@ -17,6 +17,7 @@ from flyteapps_contract.sequences.reads import Reads
 from flyteapps_contract.sequences.slots import Slot
 from flyteapps_contract.session import STOP, copy
 from flyteapps_contract.traces.trace import OK, Step
+from flyteapps_contract.wording import call
 
 
 class Writes:
@@ -149,7 +150,7 @@ class Writes:
             now = self._reads.found(slot, step, ("UP-2",))
             if then is not None and not self._reads.moving(slot, then.app):
                 for violation in transitions.after_update(then, now, reason):
-                    raise violation
+                    raise about(violation, call(step.method, request))
         self._clusters.settle()
 
     def _resend(self, slot: Slot, desired: DesiredState | None) -> None:
@@ -189,7 +190,11 @@ class Writes:
         if not step.received:
             self._context.possible.lose(entry, expect)
             return False
-        self._context.possible.judge(entry, self._context.trace.number, step.code, expect, step.message)
+        try:
+            self._context.possible.judge(entry, self._context.trace.number, step.code, expect, step.message)
+        except Violation as violation:
+            assert step.request is not None
+            raise about(violation, call(step.method, step.request)) from None
         return True
 
     # ---- refusals

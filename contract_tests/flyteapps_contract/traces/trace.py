@@ -10,6 +10,7 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.message import Message
 
+from flyteapps_contract import wording
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import Refused, Span, Unjudged
 from flyteapps_contract.session import GONE, Session
@@ -104,6 +105,24 @@ def app_of(step: Step) -> model.App:
     """Return the app in a unary call's answer."""
     assert isinstance(step.answer, rpc.CreateResponse | rpc.GetResponse | rpc.UpdateResponse | rpc.UpdateStatusResponse)
     return step.answer.app
+
+
+def calls_of(steps: Sequence[Step]) -> str:
+    """Return the steps in words, a numbered line each: the calls with what they said and how they ended."""
+    lines: list[str] = []
+    for step in steps:
+        match step.kind:
+            case "call" if step.request is not None:
+                token = f", with the token of call {step.token_of + 1}" if step.token_of >= 0 else ""
+                ended = step.code if step.received else "answer lost"
+                lines.append(f"{wording.call(step.method, step.request)}{token} -> {ended}")
+            case "open" if step.request is not None:
+                lines.append(f"open {wording.call(step.method, step.request)} as stream {step.stream}")
+            case "close":
+                lines.append(f"close stream {step.stream}")
+            case _:
+                lines.append(f"{step.seconds:g} s pass")
+    return "\n".join(f"  {number}. {line}" for number, line in enumerate(lines, 1))
 
 
 def timeline(steps: Sequence[Step]) -> tuple[Span, ...]:
