@@ -1,8 +1,8 @@
 // How often something is read that can't be followed: what takes the server long is read less often.
 
 /** The pause after a read, in times that it took: an open page costs the server at most so small a part of a core. */
-const PAUSE = 200;
-const MAX_PAUSE_MS = 60_000;
+const PAUSE = 100;
+const MAX_PAUSE_MS = 20_000;
 
 /** The shortest time that an answer took: that of the network, and of a call that costs the server nothing. */
 export class Network {
