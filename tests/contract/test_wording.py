@@ -91,7 +91,7 @@ def test_calls(method: str, request_: Message, text: str) -> None:
     ],
 )
 def test_a_violation_in_words(guarantee: str, mutant: Mutant, said: tuple[str, ...]) -> None:
-    """What broke is said of a named call or app, with both values, and each call that led there is listed."""
+    """A violation names the call or the app, and both values, and lists each call that led there."""
     target = standins.direct()
     with mutant():
         found = explore(EXPLORATIONS["sequences"], target, fresh_run(target), Budget(1_500, 600.0), 1, only=[guarantee])

@@ -36,7 +36,7 @@ def opened(plane: FakeControlPlane, request: Any = None) -> OpenStream:
     return stream
 
 
-def texts(plane: FakeControlPlane, **selection: str) -> list[str]:
+def texts(plane: FakeControlPlane, **selection: Any) -> list[str]:
     """Return the texts of the waits."""
     return [each.text for each in plane.clock.why(**selection)]
 
