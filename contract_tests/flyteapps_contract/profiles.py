@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 MIN_SECONDS = 3.0
 """Seconds for each exploration, however long the directed checks took."""
+MIN_SHARE = 0.33
+"""The share of its own time that each exploration has likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Profile:
         names = list(self.budgets)
         after = sum(self.budgets[each].seconds for each in names[names.index(name) :])
         budget = self.budgets[name]
-        share = max(seconds * budget.seconds / after, MIN_SECONDS)
+        share = max(seconds * budget.seconds / after, MIN_SECONDS, budget.seconds * MIN_SHARE)
         return Budget(budget.count, min(budget.seconds, share))
 
 

@@ -6,6 +6,7 @@ import time
 
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.checks.support.registry import Check, ability_checks
+from flyteapps_contract.model import watching
 from flyteapps_contract.outcomes import (
     Broken,
     NotOffered,
@@ -60,11 +61,24 @@ def _attempt(target: Target, check: Check, run: Run) -> tuple[Verdict, str, tupl
                 check.body(session)
             except Exception as failure:
                 found = _verdict(failure)
-            symptoms = session.symptoms.found
+            symptoms = session.symptoms.found if found[0] is Verdict.HOLDS else _symptoms(session)
     except Exception as failure:  # of a plane that can't be had, or closed: what the check found counts more
         if found[0] is Verdict.HOLDS:
             found = _verdict(failure)
     return (*found, tuple(symptoms))
+
+
+def _symptoms(session: Session) -> dict[str, str]:
+    """Return what was seen in calls, and in each stream of apps the first rule that its events break."""
+    found = dict(session.symptoms.found)
+    for watcher in session.watchers:
+        events = [event for event in watcher.seen if session.is_own(event.name)]
+        for guarantee, rule, _ in watching.RULES:
+            # an app may leave a cluster and come back
+            if not (watcher.of_cluster and guarantee == "WA-7") and (text := rule(events)):
+                found.setdefault(guarantee, text)
+                break
+    return found
 
 
 def _verdict(failure: Exception) -> tuple[Verdict, str]:

@@ -219,8 +219,14 @@ class Session:
         self._throttle.wait()
         self.run.ending.require_time()
         watcher = Watcher(self.plane.link.stream(SERVICE, "Watch", request, rpc.WatchResponse))
+        watcher.of_cluster = request.HasField("cluster_id")
         watcher.doubtful = bool({Ability.SNAPSHOT, Ability.EVENTS} & self.faults.keys())
         return self._opened(watcher)
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """The watches that were opened."""
+        return [each for each in self._streams if isinstance(each, Watcher)]
 
     def lease(self, cluster: str) -> Leases:
         """Return an open Lease stream of that cluster, closed at the end of the check."""

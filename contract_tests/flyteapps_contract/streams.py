@@ -121,7 +121,9 @@ class _Reading(OpenStream, Generic[T]):
 
 
 class Watcher(_Reading[WatchEvent]):
-    """An open Watch."""
+    """An open Watch; `of_cluster`: an app may leave its target and come back."""
+
+    of_cluster = False
 
     def _read(self, message: Message) -> WatchEvent:
         assert isinstance(message, rpc.WatchResponse)

@@ -42,7 +42,9 @@ GUARANTEE = {
     Ability.EVENTS: "WA-5",
 }
 """The guarantee that a fault of the ability breaks."""
-ROOTS = tuple(dict.fromkeys(["CR-1", "GE-1", "GE-3", *GUARANTEE.values()]))
+OF_STREAMS = ("WA-4", "WA-3", "WA-7", "WA-6")
+"""The guarantees whose violations a stream shows, beside those of the abilities."""
+ROOTS = tuple(dict.fromkeys(["CR-1", "GE-1", "GE-3", *GUARANTEE.values(), *OF_STREAMS]))
 """The guarantees whose violation may explain others', the most elementary first."""
 OF_METHOD = {"Create": "CR-1", "Get": "GE-1", "Update": "UP-2", "Delete": "DE-2", "List": "LI-1", "Watch": "WA-1"}
 """The guarantee that a call breaks which fails altogether."""

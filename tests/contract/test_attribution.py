@@ -40,6 +40,8 @@ FOURTH = WatchEvent("update", FOUR, THREE)
         ([CREATED, SECOND, WatchEvent("delete", TWO, None), SECOND], ["WA-4"]),
         ([CREATED, WatchEvent("delete", ONE, None), WatchEvent("delete", ONE, None)], ["WA-4"]),
         ([CREATED, THIRD, FOURTH], ["WA-5"]),
+        ([CREATED, THIRD, SECOND, FOURTH], ["WA-3"]),
+        ([CREATED, WatchEvent("update", THREE, ONE), FOURTH], ["WA-3"]),
         ([CREATED, WatchEvent("delete", TWO, None)], ["WA-5"]),
         ([CREATED, WatchEvent("update", TWO, TWO)], ["WA-6"]),
         ([CREATED, SECOND, WatchEvent("update", THREE, ONE)], ["WA-6"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flyteapps_contract.explorations.registry import EXPLORATIONS
-from flyteapps_contract.profiles import MIN_SECONDS, PROFILES, Budget
+from flyteapps_contract.profiles import MIN_SHARE, PROFILES, Budget
 
 
 @pytest.mark.parametrize("name", ["quick", "standard", "thorough"])
@@ -22,4 +22,4 @@ def test_what_is_left_is_shared() -> None:
     assert standard.within("sequences", 1_000.0) == standard.budgets["sequences"]
     assert standard.within("sequences", 20.0) == Budget(3_000, 20.0)
     assert standard.within("messages", 45.0) == Budget(1_000, 7.5)
-    assert standard.within("histories", -10.0) == Budget(300, MIN_SECONDS)
+    assert standard.within("histories", -10.0) == Budget(300, 15.0 * MIN_SHARE)

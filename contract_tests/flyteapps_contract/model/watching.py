@@ -166,12 +166,24 @@ def merged_rule(events: Sequence[WatchEvent]) -> str:
 
 
 def gap_rule(events: Sequence[WatchEvent]) -> str:
-    """No event of an app is missing: each follows on what was shown before, or on what is older."""
+    """No event of an app is missing: each follows on what was shown before, on what is older, or on what comes late."""
     before: dict[Key, WatchEvent] = {}
     for at, event in enumerate(events):
         last = before.get(key_of(event.app))
-        if last is not None and last.kind != "delete" and _is_missed(last.app, event):
+        missed = last is not None and last.kind != "delete" and _is_missed(last.app, event)
+        if missed and not any(each.app == event.old for each in events[at + 1 :]):
             return f"event {at}: before the {event.kind} event of {event.name} one is missing"
+        before[key_of(event.app)] = event
+    return ""
+
+
+def late_rule(events: Sequence[WatchEvent]) -> str:
+    """No event of an app comes after one that shows what became of it later."""
+    before: dict[Key, WatchEvent] = {}
+    for at, event in enumerate(events):
+        last = before.get(key_of(event.app))
+        if event.kind == "update" and last is not None and _is_later(last.app, event.app):
+            return f"event {at}: the update event of {event.name} comes after that of a later state"
         before[key_of(event.app)] = event
     return ""
 
@@ -193,6 +205,8 @@ def without_duplicates(events: Iterable[WatchEvent]) -> list[WatchEvent]:
 
 RULES: tuple[tuple[str, Callable[[Sequence[WatchEvent]], str], str], ...] = (
     ("WA-4", unique_rule, "unique"),
+    ("WA-3", late_rule, "in_order"),
+    ("WA-3", merged_rule, "one_by_one"),
     ("WA-5", gap_rule, "gapless"),
     ("WA-7", first_event_rule, "first_sight"),
     ("WA-6", previous_rule, "previous"),

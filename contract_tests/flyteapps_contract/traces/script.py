@@ -229,6 +229,22 @@ def unique(seen):
         before is None or before.WhichOneof("event") == "delete_event" or app_of(before) != app_of(after)
         for before, after in pairs(seen))
 ''',
+    "in_order": '''
+def in_order(seen):
+    """No update comes after an event of its app that shows what became of it later."""
+    def age(app):
+        return app.metadata.revision, app.status.conditions[-1].revision if app.status.conditions else 0
+
+    return all(age(app_of(before)) <= age(app_of(after)) for before, after in pairs(seen)
+               if before is not None and after.WhichOneof("event") == "update_event")
+''',
+    "one_by_one": '''
+def one_by_one(seen):
+    """An update that follows on what was shown before is the next revision."""
+    return all(app_of(after).metadata.revision <= app_of(before).metadata.revision + 1 for before, after in pairs(seen)
+               if before is not None and after.WhichOneof("event") == "update_event"
+               and after.update_event.old_app == app_of(before))
+''',
     "gapless": '''
 def gapless(seen):
     """An update follows on what was shown before, and a deletion, too: no state between is left out."""
