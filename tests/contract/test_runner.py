@@ -27,11 +27,7 @@ def _complains() -> Generator[InProcess]:
 
 @pytest.mark.parametrize(("breaks", "verdict"), [(True, Verdict.BROKEN), (False, Verdict.UNJUDGED)])
 def test_a_plane_that_complains_when_it_is_closed(breaks: bool, verdict: Verdict) -> None:
-<<<<<<< HEAD
     """An error of closing a plane counts less than what its check found; where it found nothing, it isn't judged."""
-=======
-    """A check's own verdict counts more than an error of closing its plane; without one it isn't judged."""
->>>>>>> f128cfd (Docs: the modules of the contract suite drawn anew; a docstring in words of the field)
 
     def body(session: Session) -> None:
         if breaks:
