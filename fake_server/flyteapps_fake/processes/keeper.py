@@ -29,7 +29,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 MARK = "FLYTEAPPS_REPLICA"
@@ -44,7 +44,7 @@ MORE_PROCESSES = 4_096
 GONE_SECONDS = 2.0
 """Time that a killed server may take from closing its files to its end."""
 ROUNDS = 100
-"""The times that it looks for processes which start others while they are ended."""
+"""The times that it looks at most for processes which start others while they are ended."""
 
 
 def prctl() -> Callable[[int, int], object]:
@@ -166,7 +166,7 @@ class Keeper:
     def _signal(self, name: str, number: int) -> None:
         group = self._groups.get(name)
         if group is not None:
-            self._families.setdefault(name, set()).update(_descendants(group))  # after its end they are orphans
+            self._families.setdefault(name, set()).update(_descendants(group)[0])  # after its end they are orphans
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
@@ -179,31 +179,15 @@ class Keeper:
             return  # it has ended, and all was ended then
         self._signal(name, signal.SIGKILL)
         family = self._families.pop(name)
-        for _ in range(ROUNDS):
-            left = [
-                pid
-                for pid in _descendants(os.getpid())
-                if (mark := _mark_of(pid)) == name or (not mark and pid in family)
-            ]
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                break
+        _kill(lambda pid, mark: mark == name or (not mark and pid in family))
 
     def _end_all(self) -> None:
         for name in list(self._groups):
             self._signal(name, signal.SIGKILL)
-        for _ in range(ROUNDS):
-            left = list(_descendants(os.getpid()))
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            if not left:
-                return
+        _kill(lambda pid, mark: True)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
     def _reap(self) -> None:
         """Report the replicas that have exited, and end what they have left behind."""
@@ -267,23 +251,47 @@ def _threads_of_user() -> int:
         return int(file.read().split()[3].partition("/")[2])
 
 
-def _descendants(root: int) -> Iterator[int]:
-    """Yield the processes that descend from that one, on Linux; the dead ones not."""
+def _kill(chosen: Callable[[int, str], bool]) -> None:
+    """Kill those descendants of this process that are `chosen`, by their id and mark, until none is left.
+
+    A process that starts another and exits while they are looked for may hide the other: it isn't in the list, which
+    is older. So the end is a look which finds none, and the same dead ones and ones without a mark as the one before.
+    """
+    before: object = None
+    for _ in range(ROUNDS):
+        living, dead = _descendants(os.getpid())
+        marks = {pid: _mark_of(pid) for pid in living}
+        left = [pid for pid in living if chosen(pid, marks[pid])]
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        found = (dead, {pid for pid in living if not marks[pid]})  # a process has no mark while it executes a program
+        if not left and found == before:
+            return
+        before = found
+
+
+def _descendants(root: int) -> tuple[list[int], set[int]]:
+    """Return the processes that descend from that one, on Linux: those that live, and the dead that aren't reaped."""
     if not sys.platform.startswith("linux"):
-        return
+        return [], set()
     children: dict[int, list[int]] = {}
+    dead: set[int] = set()
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 with open(f"/proc/{entry}/stat", "rb") as file:
                     state, parent = file.read().rpartition(b")")[2].split()[:2]
-                if state not in (b"Z", b"X"):
-                    children.setdefault(int(parent), []).append(int(entry))
+                children.setdefault(int(parent), []).append(int(entry))
+                if state in (b"Z", b"X"):
+                    dead.add(int(entry))
+    found: list[int] = []
     waiting = [root]
     while waiting:
-        for pid in children.get(waiting.pop(), ()):
-            yield pid
-            waiting.append(pid)
+        below = children.get(waiting.pop(), ())
+        found += below
+        waiting += below
+    return [pid for pid in found if pid not in dead], dead.intersection(found)
 
 
 def _mark_of(pid: int) -> str:
