@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from pathlib import Path
 
@@ -22,7 +23,10 @@ def write_or_check(name: str, text: str) -> int:
     if "--check" not in sys.argv:
         target.write_text(text)
         return 0
-    if target.exists() and target.read_text() == text:
+    there = target.read_text() if target.exists() else ""
+    if there == text:
         return 0
+    lines = difflib.unified_diff(there.splitlines(), text.splitlines(), target.name, "as it is made now", "", "", 0, "")
+    print(*lines, sep="\n", file=sys.stderr)
     print(f"{target.name} is not current: run `make docs`, and read the difference", file=sys.stderr)
     return 1
