@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
+from flyteapps_contract.explorations.clients_at_once import run_clients, span_of
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
@@ -24,7 +26,6 @@ from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import Broken, NotOffered, Refused, Span, StreamEnded, Unjudged
 from flyteapps_contract.session import NO_ANSWER, STOP, Session
 from flyteapps_contract.streams import PATIENCE, Watcher
-from flyteapps_contract.targets.target import CALL_SECONDS
 
 MARK = "mark"
 """The label that tells the writes apart."""
@@ -140,21 +141,10 @@ class Race:
         for number in range(self.plan.standing):
             if self._call(-1, number, Said("create", f"a{number}")) is None:
                 raise Unjudged("the apps of a history could not be created: an answer was lost")
-        threads = [
-            threading.Thread(target=self._client, args=(number, ops), daemon=True)
-            for number, ops in enumerate(self.plan.clients)
-        ]
+        clients = [partial(self._client, number, ops) for number, ops in enumerate(self.plan.clients)]
         try:
-            for thread in threads:
-                thread.start()
-            self._kill_now_and_then(threads)
-            for thread in threads:
-                thread.join()
-        finally:  # Ctrl-C, too: no client creates anything once the session cleans up
-            self._over.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join(CALL_SECONDS + 1.0)
+            run_clients(clients, self._over, self._kill_now_and_then)
+        finally:
             for app_id in self._ids:
                 self.session.may_have(app_id)
         violations = [trouble for trouble in self._trouble if isinstance(trouble, Violation)]
@@ -387,12 +377,12 @@ class Race:
     def timeline(self) -> tuple[Span, ...]:
         """Return the calls, by client."""
         return tuple(
-            Span(
-                "before and after" if event.client < 0 else f"client {event.client}",
+            span_of(
+                event.client,
                 f"{_say(event.said)} of app {self._ids[event.app].name}",
                 event.called,
                 event.returned,
-                event.said is self._wrong,
+                wrong=event.said is self._wrong,
             )
             for event in sorted(self.history.events, key=lambda each: each.called)
         )

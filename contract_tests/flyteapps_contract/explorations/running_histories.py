@@ -11,10 +11,12 @@ import random
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
+from flyteapps_contract.explorations.clients_at_once import run_clients, span_of
 from flyteapps_contract.model import lifecycle
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.running import OK, READS, Asked, Running, State, state_of
@@ -22,7 +24,6 @@ from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import Broken, Refused, Span, StreamEnded, Unjudged
 from flyteapps_contract.session import NO_ANSWER, RUN, STOP, Session, copy, preparing
 from flyteapps_contract.streams import Leases
-from flyteapps_contract.targets.target import CALL_SECONDS
 
 BEGINNINGS = ("absent", "stopped", "waiting", "leased", "running", "stopping")
 """States of an app before the race."""
@@ -138,20 +139,10 @@ class RunningRace:
         """Run the clients, read what is left, and judge."""
         leases = self._prepare()
         initial = [state_of(self._read(number)) for number in range(self.plan.apps)]
-        threads = [
-            threading.Thread(target=self._client, args=(number, ops), daemon=True)
-            for number, ops in enumerate(self.plan.clients)
-        ]
+        clients = [partial(self._client, number, ops) for number, ops in enumerate(self.plan.clients)]
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        finally:  # Ctrl-C, too: no client creates anything once the session cleans up
-            self._over.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join(CALL_SECONDS + 1.0)
+            run_clients(clients, self._over)
+        finally:
             for app_id in self._ids:
                 self.session.may_have(app_id)
         for number in range(self.plan.apps):
@@ -332,12 +323,12 @@ class RunningRace:
     def timeline(self) -> tuple[Span, ...]:
         """Return the calls, by client."""
         return tuple(
-            Span(
-                "before and after" if event.client < 0 else f"client {event.client}",
+            span_of(
+                event.client,
                 f"{_say(event.asked)} of app {self._ids[event.app].name}",
                 event.called,
                 event.returned,
-                event.asked is self._wrong,
+                wrong=event.asked is self._wrong,
             )
             for event in sorted(self.history.events, key=lambda each: each.called)
         )
