@@ -13,7 +13,8 @@ Maker = Callable[[Any, Any], Any]
 class Row(NamedTuple):
     """A dialect: its module, whether its planes can do without a domain for public URLs, whether clusters lease apps.
 
-    `write_conflicts`: whether writes may collide with those of its cluster.
+    `write_conflicts`: whether writes may collide with those of its cluster. `kubernetes`: whether a cluster of
+    Kubernetes checks them.
     """
 
     module: str
@@ -21,6 +22,7 @@ class Row(NamedTuple):
     base_domain_optional: bool = False
     leases: bool = True
     write_conflicts: bool = False
+    kubernetes: bool = False
 
 
 DIALECTS: Mapping[str, Row] = {
@@ -31,6 +33,7 @@ DIALECTS: Mapping[str, Row] = {
         base_domain_optional=True,
         leases=False,
         write_conflicts=True,
+        kubernetes=True,
     ),
 }
 

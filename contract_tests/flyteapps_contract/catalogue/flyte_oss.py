@@ -1,7 +1,8 @@
 """The guarantees of the dialect `flyte-oss`: what the open-source Flyte 2 backend, version 2.0.43, does otherwise.
 
 RESOURCE is an app's resource name: lower-case NAME-PROJECT-DOMAIN. Each row says by which steps of the recording it is
-shown, or what of it was only read in the source. An id is never used for another guarantee, also after it is gone.
+shown, what of it was seen in other runs (docs/recordings.md, "Runs without a recording", names their environments), and
+what was only read in the source. An id is never used for another guarantee, also after it is gone.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, Guarantee
 
 
-def _row(id_: str, area: str, text: str, *steps: str, read: str = "") -> Guarantee:
-    return Guarantee(id_, text, ("oss",), FLYTE_OSS, area, steps, read)
+def _row(id_: str, area: str, text: str, *steps: str, read: str = "", seen: str = "") -> Guarantee:
+    return Guarantee(id_, text, ("oss",), FLYTE_OSS, area, steps, read, seen)
 
 
 GUARANTEES: tuple[Guarantee, ...] = (

@@ -13,7 +13,8 @@ class Guarantee:
     """A promise of a plane, with its dialect and the evidence.
 
     Of a dialect that was recorded: the steps "GROUP / STEP" of the recording that show it, where `*` stands for
-    anything, and, as `read`, what of it was only read in the source.
+    anything; as `seen`, what was seen of it in runs that no recording holds, and where; and, as `read`, what of it was
+    only read in the source.
     """
 
     id: str
@@ -23,3 +24,4 @@ class Guarantee:
     area: str = ""
     steps: tuple[str, ...] = ()
     read: str = ""
+    seen: str = ""

@@ -41,7 +41,8 @@ class Capabilities:
     plane's org where it is known beforehand, else "". `dialect`: the one that it is
     judged by, a key of DIALECTS. `authenticated`: callers need credentials. `issues_tokens`:
     tokens can be had at will, with any claims, and revoked. `restarts`: the plane keeps its state,
-    can be killed, and is started again then.
+    can be killed, and is started again then. `lenient`: no cluster behind the plane refuses names, sizes
+    and specs that its own code takes.
     """
 
     clock: bool = False
@@ -60,6 +61,7 @@ class Capabilities:
     authenticated: bool = False
     issues_tokens: bool = False
     restarts: bool = False
+    lenient: bool = False
 
     REASONS: ClassVar[dict[str, str]] = {
         "clock": "the target's clock can't be moved",
@@ -75,6 +77,7 @@ class Capabilities:
         "conflicting": "no way is known to have a write meet one of the cluster's",
         "authenticated": "callers need no credentials here",
         "issues_tokens": "no tokens can be had at will here",
+        "lenient": "the cluster behind the plane refuses what its own code takes",
         "restarts": "the plane can't be killed and started again here",
         "open_streams": "the target can't count the plane's open streams",
         "measured": "timed; run by the benchmarks alone",

@@ -15,10 +15,12 @@ from flyteapps_fake.core.settings import (
     CALLS,
     DATA_PLANES,
     INGRESS_FORMS,
+    KUBERNETES,
     STATE_SYNCS,
     TIMES_BETWEEN,
     DataPlane,
     IngressForm,
+    Kubernetes,
     StateSync,
     TimeBetween,
 )
@@ -55,6 +57,7 @@ class ServeOptions:
     show_logs: bool
     lease_seconds: float
     report_seconds: float | None
+    kubernetes: Kubernetes | None
     missing_secret: Sequence[str]
     artifact: Sequence[tuple[str, str]]
     run_output: Sequence[tuple[str, str]]
@@ -217,6 +220,13 @@ GROUPS: tuple[Group, ...] = (
                 type=float,
                 show_default="as the app's scenario says",
                 help="Seconds of the plane's time between a change of an app and the first report of it, such as 5.",
+            ),
+            option(
+                ["--kubernetes"],
+                type=click.Choice(KUBERNETES),
+                show_default="knative, with the dialect flyte-oss",
+                help="What checks names, sizes and specs, as the cluster behind the dialect flyte-oss does: nothing "
+                "(none), the API server of Kubernetes (api), or Knative, too.",
             ),
             option(
                 ["--missing-secret"],

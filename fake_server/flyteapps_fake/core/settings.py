@@ -24,12 +24,14 @@ TimeBetween = Literal["passes", "stands"]
 ClockMode = Literal["realtime", "auto", "manual"]
 DataPlane = Literal["simulated", "processes", "none"]
 IngressForm = Literal["path", "host", "port"]
+Kubernetes = Literal["none", "api", "knative"]
 
 STATE_SYNCS: tuple[StateSync, ...] = ("always", "group", "never")
 TIMES_BETWEEN: tuple[TimeBetween, ...] = ("passes", "stands")
 CLOCK_MODES: tuple[ClockMode, ...] = ("realtime", "auto", "manual")
 DATA_PLANES: tuple[DataPlane, ...] = ("simulated", "processes", "none")
 INGRESS_FORMS: tuple[IngressForm, ...] = ("path", "host", "port")
+KUBERNETES: tuple[Kubernetes, ...] = ("none", "api", "knative")
 
 MAX_NAME = 255
 """Characters of the name of a task or an artifact: the protos' rule."""
@@ -75,7 +77,9 @@ class Settings:
     unless a cluster of that name has come. `lease_seconds`: of the plane's
     clock, in which a lease has to be acknowledged. `report_seconds`: of the plane's
     clock, between a change of an app and the simulated cluster's first word about
-    it, None for the time in its scenario. `app_scenarios`: the scenario of apps
+    it, None for the time in its scenario. `kubernetes`: what checks the services of the
+    dialect flyte-oss, as the cluster behind it: "none", "api", the API server of
+    Kubernetes, or "knative", Knative's own validation, too; None for "knative". `app_scenarios`: the scenario of apps
     that name none themselves, by a pattern of their names such as "worker-*"; the
     first that fits. `scenarios`: further ones, as the path of a YAML or JSON file, as a
     mapping as in such a file, or as a list of these. `missing_secrets`: names of secrets that apps can't mount until
@@ -109,6 +113,7 @@ class Settings:
     pools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     lease_seconds: float = 60.0
     report_seconds: float | None = None
+    kubernetes: Kubernetes | None = None
     missing_secrets: Sequence[str] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -169,6 +174,7 @@ class Settings:
             raise ValueError(f"lease_seconds must be over 0 and at most 1e9 seconds, not {self.lease_seconds!r}")
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
+        self._check_kubernetes()
         whole("call_log", self.call_log, most=1_000_000)
         if self.auth is not None:
             object.__setattr__(self, "auth", Auth.of(self.auth))
@@ -185,6 +191,19 @@ class Settings:
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
             if not pool or not clusters or not all(clusters):
                 raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
+
+    def _check_kubernetes(self) -> None:
+        """Check what stands for the cluster, which only some dialects have; it is Knative where none is named."""
+        if not DIALECTS[self.dialect].kubernetes:
+            if self.kubernetes is not None:
+                raise ValueError(
+                    f"kubernetes (--kubernetes {self.kubernetes}) is for the dialect flyte-oss, whose apps are services "
+                    f"of Kubernetes; the dialect is {self.dialect}: leave it out"
+                )
+        elif self.kubernetes is None:
+            object.__setattr__(self, "kubernetes", "knative")
+        elif self.kubernetes not in KUBERNETES:
+            raise ValueError(f"kubernetes must be one of {', '.join(KUBERNETES)}, not {self.kubernetes!r}")
 
     def _check_processes(self) -> None:
         """Check what apps that really run need: real time, which the default clock gives way to."""
