@@ -197,8 +197,8 @@ class Settings:
         if not DIALECTS[self.dialect].kubernetes:
             if self.kubernetes is not None:
                 raise ValueError(
-                    f"kubernetes (--kubernetes {self.kubernetes}) is for the dialect flyte-oss, whose apps are services of "
-                    f"Kubernetes; the dialect is {self.dialect}: leave it out"
+                    f"kubernetes (--kubernetes {self.kubernetes}) is for the dialect flyte-oss, whose apps are "
+                    f"services of Kubernetes; the dialect is {self.dialect}: leave it out"
                 )
         elif self.kubernetes is None:
             object.__setattr__(self, "kubernetes", "knative")
