@@ -11,6 +11,7 @@ from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.history import Change, History
 from flyteapps_fake.core.time.timeline import Timeline
+from flyteapps_fake.flyte_oss.kubernetes.admission import Admission
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS, WatchHub, event_of
 
@@ -23,6 +24,7 @@ class Cluster:
 
     def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self.settings = settings
+        self.admission = Admission(settings.kubernetes)
         self.timeline = timeline
         self.clock = timeline.clock
         self.timers = timeline.timers

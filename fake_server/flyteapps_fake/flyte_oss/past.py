@@ -18,7 +18,7 @@ from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.reads import list_services, matching, watched_id
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import Subscription, event_of
-from flyteapps_fake.flyte_oss.writes import found
+from flyteapps_fake.flyte_oss.writes import check_name, found
 
 
 class Past:
@@ -36,6 +36,7 @@ class Past:
         if not request.HasField("app_id"):
             raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
         resource = resource_name(request.app_id)
+        check_name(self._cluster, f"failed to get KService {resource}", resource)
         self._read(resource)
         change = self._undone.get(resource)
         service = change.old if change is not None else self._cluster.services.get(resource)

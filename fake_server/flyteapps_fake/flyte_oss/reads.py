@@ -22,7 +22,7 @@ from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import EVENT_DELAY_NS, Subscription, event_of
-from flyteapps_fake.flyte_oss.writes import require
+from flyteapps_fake.flyte_oss.writes import check_name, require
 
 
 class Reads:
@@ -44,6 +44,7 @@ class Reads:
             timeline.read_late(resource)
             timeline.read_late(key)
             return cached
+        check_name(self._cluster, f"failed to get KService {resource}", resource)
         timeline.read(resource)  # before the app is read: this may let it take a step
         app = self._cluster.app(require(self._cluster, resource))
         encoded = encode(app)

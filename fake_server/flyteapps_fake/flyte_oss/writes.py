@@ -10,6 +10,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRe
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.kubernetes.written import Written
 from flyteapps_fake.flyte_oss.names import ingress_of, resource_name
 from flyteapps_fake.flyte_oss.payloads import check_payload
 from flyteapps_fake.flyte_oss.services import Service
@@ -58,7 +59,9 @@ class Writes:
         """Remove the app in any state and return its id; an absent app is no error. Raises RpcError."""
         if not request.HasField("app_id"):
             raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
-        service = self._cluster.services.get(resource_name(request.app_id))
+        resource = resource_name(request.app_id)
+        check_name(self._cluster, f"failed to delete KService {resource}", resource)
+        service = self._cluster.services.get(resource)
         if service is not None:
             self._cluster.clock.tick()
             self._operator.drop(service.resource)
@@ -70,12 +73,17 @@ class Writes:
         app_id = app.metadata.id
         resource = resource_name(app_id)
         check_payload(resource, app.spec)
+        check_name(self._cluster, f"failed to get KService {resource}", resource)
         old = self._cluster.services.get(resource)
         spec = encode(app.spec)
         if old is not None and old.runs(spec):
             return resource
+        failed = f"failed to {'create' if old is None else 'update'} KService {resource}"
+        written, admission = Written(resource, app, spec, old is None), self._cluster.admission
+        _refuse(failed, admission.refusal_of_request(written))
         if old is not None and self._operator.collides(resource):
-            raise RpcError(Code.INTERNAL, f"failed to update KService {resource}: {_conflict(resource)}")
+            _refuse(failed, _conflict(resource))
+        _refuse(failed, admission.refusal_of_object(written))
         now = self._cluster.clock.tick()
         service = Service(
             resource=resource,
@@ -104,7 +112,8 @@ class Writes:
         return resource
 
     def _stop(self, resource: str) -> None:
-        """Stop the service; a stopped or absent one stays as it is."""
+        """Stop the service; a stopped or absent one stays as it is. It is a patch of a service that was taken."""
+        check_name(self._cluster, f"failed to patch KService {resource} to stop", resource)
         old = self._cluster.services.get(resource)
         if old is None or old.stopped:
             return
@@ -130,6 +139,17 @@ def missing(resource: str) -> RpcError:
     """Return the backend's refusal of a request for a service that isn't there."""
     kind = "services.serving.knative.dev"
     return RpcError(Code.NOT_FOUND, f'KService {resource} not found: {kind} "{resource}" not found')
+
+
+def check_name(cluster: Cluster, failed: str, resource: str) -> None:
+    """Reject a resource name that no request to the cluster can have in its URL. Raises INTERNAL."""
+    _refuse(failed, cluster.admission.refusal_of_name(resource))
+
+
+def _refuse(failed: str, refusal: str | None) -> None:
+    """Raise INTERNAL with the cluster's refusal, unless there is none."""
+    if refusal is not None:
+        raise RpcError(Code.INTERNAL, f"{failed}: {refusal}")
 
 
 def _require_id(app: App) -> None:
