@@ -31,23 +31,24 @@ def contract_tests(
     "messages"), all by default. A case fails where the guarantee is broken or could not be judged, and is skipped with
     the reason where the target doesn't offer what its checks need, or so few of them that it was hardly tried.
     `profile` (quick, standard, thorough) says how much the explorations try; of one `seed` they draw the same.
-    `dialect` is the one of the targets' offers: it says which guarantees there are, and whether anything is drawn.
+    `dialect` is the one of the targets' offers: it says which guarantees there are, and what is drawn.
     """
     from flyteapps_contract.catalogue.dialects import dialect_of
-    from flyteapps_contract.profiles import DIRECTED, PROFILES
+    from flyteapps_contract.explorations.registry import OF_DIALECT
+    from flyteapps_contract.profiles import PROFILES
     from flyteapps_contract.verification import asked_of
 
-    budgets = (PROFILES[profile] if dialect_of(dialect).explored else DIRECTED).budgets
+    explorations = OF_DIALECT[dialect_of(dialect).name]
+    budgets = {name: budget for name, budget in PROFILES[profile].budgets.items() if name in explorations}
 
     @pytest.mark.parametrize("guarantee", _chosen([*asked_of(dialect), *budgets], only))
     def test_contract(guarantee: str) -> None:
-        from flyteapps_contract.explorations.registry import EXPLORATIONS
         from flyteapps_contract.explorations.search import explore
         from flyteapps_contract.verification import fresh_run, outcomes_of
 
         judged = target()
         if guarantee in budgets:
-            explored = explore(EXPLORATIONS[guarantee], judged, fresh_run(judged), budgets[guarantee], seed)
+            explored = explore(explorations[guarantee], judged, fresh_run(judged), budgets[guarantee], seed)
             _require_held(guarantee, list(explored), PROFILES[profile].floor)
         else:
             _require_held(guarantee, outcomes_of(judged, guarantee))

@@ -23,8 +23,8 @@ from flyteapps_contract.explorations.search import Finding, SearchOptions, draw
 from flyteapps_contract.explorations.sequences import draws_for
 from flyteapps_contract.model.linearizability import Call, contradiction
 from flyteapps_contract.model.racing import OK, Said, State, step
-from flyteapps_contract.sequences.commands import Command, decode
 from flyteapps_contract.sequences.interpreter import Interpreter
+from flyteapps_contract.sequences.table import Command, decode
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Link, Plane, QueueStream
 

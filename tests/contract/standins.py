@@ -187,6 +187,18 @@ def oss_in_process() -> PlanesTarget:
     return PlanesTarget(fresh_oss, name="flyte-oss in process", capabilities=OSS_CAPABILITIES, move=_move)
 
 
+def oss_direct() -> PlanesTarget:
+    """Return the same without a reader that runs ahead."""
+    return PlanesTarget(
+        fresh_oss, name="flyte-oss in process", capabilities=OSS_CAPABILITIES, connect=_direct, move=_move
+    )
+
+
+def drawn_on(dialect: str) -> PlanesTarget:
+    """Return the planes on which much is drawn of a dialect."""
+    return oss_direct() if dialect == OSS_CAPABILITIES.dialect else direct()
+
+
 def oss_over_connect() -> PlanesTarget:
     """Return the same behind the front, on real ports."""
     capabilities = replace(OSS_CAPABILITIES, http=True)

@@ -8,6 +8,8 @@ import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
 
 from flyteapps_contract.cli import verify
+from flyteapps_contract.explorations.registry import OF_DIALECT
+from flyteapps_contract.profiles import PROFILES
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.detecting import Sign, describe_signs
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
@@ -68,7 +70,6 @@ def test_a_run_on_the_dialect(planes: dict[str, FakeControlPlane], capsys: pytes
     assert verify.main(arguments) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "1 holds, 1 known deviation" in said and "instead OSS-7" in said
-    assert "drawn of the dialect standard alone" in said
     assert planes["flyte-oss"].count() == 0
 
 
@@ -108,8 +109,10 @@ def test_what_a_run_left_is_removed(planes: dict[str, FakeControlPlane], capsys:
     assert [app.metadata.id.name.partition("-")[0] for app in left] == ["fcother"]
 
 
-def test_a_dry_run_says_what_is_not_drawn(capsys: pytest.CaptureFixture[str]) -> None:
-    """--dry-run of the dialect lists its checks, and nothing that is drawn."""
-    assert verify.main(["localhost:1", "--dialect", "flyte-oss", "--dry-run"]) == 0
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_dry_run_says_what_is_drawn(dialect: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--dry-run lists the checks of the dialect, and what is drawn of it."""
+    assert verify.main(["localhost:1", "--dialect", dialect, "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "OSS-38" in said and "sequences: up to" not in said and "standard alone" in said
+    assert ("OSS-38" in said) == (dialect == "flyte-oss")
+    assert [name for name in PROFILES["quick"].budgets if f"{name}: up to" in said] == list(OF_DIALECT[dialect])

@@ -15,10 +15,11 @@ from flyteapps_contract.explorations.sequences import Found, replay, search
 from flyteapps_contract.outcomes import CannotJudge, Verdict
 from flyteapps_contract.sequences import commands
 from flyteapps_contract.sequences.choices import SlotName
-from flyteapps_contract.sequences.commands import COMMANDS, choices_of, decode
-from flyteapps_contract.sequences.saved import SavedSequence, from_json, to_json
+from flyteapps_contract.sequences.saved import TABLES, SavedSequence, from_json, to_json
+from flyteapps_contract.sequences.table import CommandTable, choices_of, decode
 from flyteapps_contract.session import Run
 from flyteapps_contract.verification import fresh_prefix
+from flyteapps_fake import FakeControlPlane
 from mutants import apps, watches
 from mutants.catalogue import Mutant
 
@@ -70,14 +71,16 @@ def test_a_planted_bug_is_found_and_shrunk(guarantee: str, mutant: Mutant) -> No
     assert replay(standins.direct(), Run(prefix=fresh_prefix()), saved).verdict is Verdict.HOLDS
 
 
-def test_every_command_is_saved_and_read() -> None:
-    """Each value of each field of each command is the same after a round through JSON."""
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_every_command_is_saved_and_read(table: CommandTable) -> None:
+    """Each value of each field of each command is the same after a round through JSON, and so is the dialect."""
     all_ = [
         decode((row.command, tuple(number % len(values) for _, values in choices_of(row.command))))
-        for row in COMMANDS
+        for row in table.rows
         for number in range(max((len(values) for _, values in choices_of(row.command)), default=1))
     ]
-    assert from_json(to_json(SavedSequence(tuple(all_))), "all.json").commands == tuple(all_)
+    saved = SavedSequence(tuple(all_), dialect=table.dialect)
+    assert from_json(to_json(saved), "all.json") == saved
 
 
 def test_a_saved_sequence_is_verified_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,6 +118,15 @@ def test_a_clock_that_is_needed_is_missed(tmp_path: Path, capsys: pytest.Capture
     assert "the target's clock can't be moved" in capsys.readouterr().err
 
 
+def test_a_sequence_of_another_dialect_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`verify --replay` names the dialect of the sequence: status 2."""
+    path = tmp_path / "sequence.json"
+    path.write_text(to_json(CREATE_TWICE), encoding="utf-8")
+    with FakeControlPlane(dialect="flyte-oss") as plane:
+        assert verify.main([plane.serve().url, "--dialect", "flyte-oss", "--replay", str(path)]) == 2
+    assert "give --dialect standard" in capsys.readouterr().err
+
+
 def saved_with(change: dict[str, Any]) -> str:
     """Return a saved sequence of one command with some fields of the command changed."""
     document = json.loads(to_json(replace(CREATE_TWICE, commands=CREATE_TWICE.commands[:1])))
@@ -132,6 +144,7 @@ def saved_with(change: dict[str, Any]) -> str:
         (saved_with({"command": "creat"}), 'command 1: unknown command "creat"; use one of create, get'),
         (saved_with({"slot": "Z"}), 'command 1: create: slot: "Z" is not one of "A"'),
         (saved_with({"slot": ["A"]}), 'create: slot: ["A"] is not one of'),
+        (to_json(replace(CREATE_TWICE, dialect="other")), 'unknown dialect "other"; use one of standard'),
         (saved_with({"more": 1}), "create has no field 'more'"),
         (
             '{"format": "flyteapps-sequence", "version": 1, "commands": [{"command": "get"}]}',

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contract import standins
 from flyteapps_contract.catalogue.dialects import BY_ID
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
-from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.explorations.search import SearchOptions, explore
 from flyteapps_contract.explorations.sequences import search
 from flyteapps_contract.outcomes import Outcome, Verdict
@@ -54,10 +54,11 @@ def planes_of(guarantee: str) -> PlanesTarget:
 
 def drawn(guarantee: str, mutant: Mutant, budgets: Mapping[str, Budget], seed: int) -> Outcome | None:
     """Return the first violation of the guarantee in what the seed draws."""
-    target = standins.direct()
+    dialect = BY_ID[guarantee].dialect
+    target = standins.drawn_on(dialect)
     with mutant(), eager_threads():
-        for name, budget in budgets.items():
-            exploration = EXPLORATIONS[name]
+        for name, exploration in OF_DIALECT[dialect].items():
+            budget = budgets[name]
             if guarantee in exploration.guarantees:
                 outcomes = explore(exploration, target, fresh_run(target), budget, seed, only=[guarantee])
                 if found := _caught(outcomes):
@@ -78,12 +79,18 @@ def eager_threads() -> Generator[None]:
 
 def shortest(guarantee: str, mutant: Mutant, sequences: int, seed: int, seconds: float = 60.0) -> int | None:
     """Return the number of calls in the shortest sequence that shows the bug, None if none of so many does."""
-    target = standins.direct()
+    target = standins.drawn_on(BY_ID[guarantee].dialect)
     until = time.monotonic() + seconds
     with mutant():
         options = SearchOptions(count=sequences, seed=seed, judged=frozenset({guarantee}), until=until)
         found = search(target, fresh_run(target), options)
     return found.calls if found.violation is not None else None
+
+
+def in_sequences(guarantee: str) -> bool:
+    """Return whether sequences of its dialect speak of the guarantee."""
+    sequences = OF_DIALECT[BY_ID[guarantee].dialect].get("sequences")
+    return sequences is not None and guarantee in sequences.guarantees
 
 
 def _caught(outcomes: Iterable[Outcome]) -> Outcome | None:

@@ -75,7 +75,7 @@ def _planted(name: str, seed: int, *, shortest: bool) -> dict[str, Any]:
     standard = PROFILES["standard"].budgets
     found = detection.directed(guarantee, mutant) or detection.drawn(guarantee, mutant, standard, seed)
     calls = None
-    if shortest and guarantee in EXPLORATIONS["sequences"].guarantees:
+    if shortest and detection.in_sequences(guarantee):
         calls = detection.shortest(guarantee, mutant, SEQUENCES, seed)
     return {"by": found.check if found else None, "calls": calls}
 

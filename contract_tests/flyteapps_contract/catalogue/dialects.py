@@ -13,17 +13,16 @@ from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, STANDARD, Guarante
 class Dialect:
     """One dialect.
 
-    `own`: the guarantees that are its own; it gives those of the standard, too, save known deviations. `explored`:
-    whether what is drawn (messages, histories, sequences) is of it. `cached_reads`: whether a plane may answer a Get
-    from a cache, so that waiting has to watch. `conflict`: words of the INTERNAL of a write that met one of the
-    cluster's, "" where there is no such thing; it changed nothing, and is made again. `org_lists`: whether List
-    takes an org; a plane that doesn't gives all its apps where nothing is asked for.
+    `own`: the guarantees that are its own; it gives those of the standard, too, save known deviations.
+    `cached_reads`: whether a plane may answer a Get from a cache, so that waiting has to watch. `conflict`: words of
+    the INTERNAL of a write that met one of the cluster's, "" where there is no such thing; it changed nothing, and is
+    made again. `org_lists`: whether List takes an org; a plane that doesn't gives all its apps where nothing is asked
+    for.
     """
 
     name: str
     title: str
     own: tuple[Guarantee, ...]
-    explored: bool = False
     cached_reads: bool = False
     conflict: str = ""
     org_lists: bool = True
@@ -41,7 +40,6 @@ DIALECTS: dict[str, Dialect] = {
             name=STANDARD,
             title="what docs/contract.md describes",
             own=catalogue.GUARANTEES,
-            explored=True,
         ),
         Dialect(
             name=FLYTE_OSS,

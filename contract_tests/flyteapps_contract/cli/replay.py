@@ -7,13 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.explorations.sequences import replay
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 from flyteapps_contract.reports.summary import Summary
 from flyteapps_contract.reports.terminal import STYLES
-from flyteapps_contract.sequences.commands import needs_of
-from flyteapps_contract.sequences.saved import SavedSequence, from_json
+from flyteapps_contract.sequences.saved import TABLES, SavedSequence, from_json
 from flyteapps_contract.session import Run
 from flyteapps_contract.targets.target import Target
 
@@ -31,9 +29,10 @@ def load(path: Path) -> SavedSequence:
 
 def run_again(target: Target, run: Run, saved: SavedSequence, console: Console) -> int:
     """Run the sequence on a plane of the target, print its outcome, and return the exit status: 0, 1 or 2."""
-    if not DIALECTS[target.dialect].explored:
-        raise CannotJudge(f"--replay: sequences are of the standard dialect, not of {target.dialect}")
-    for need in needs_of(saved.commands):
+    if saved.dialect != target.dialect:
+        text = f"the sequence is of the dialect {saved.dialect}, and the target is judged by {target.dialect}"
+        raise CannotJudge(f"--replay: {text}: give --dialect {saved.dialect}")
+    for need in TABLES[saved.dialect].needs_of(saved.commands):
         if reason := target.capabilities.missing(need):
             raise CannotJudge(f"--replay: the sequence can't run on {target.name}: {reason}")
     outcome = replay(target, run, saved)

@@ -26,10 +26,10 @@ from flyteapps_contract.cli import replay
 from flyteapps_contract.cli.credentials import token_for
 from flyteapps_contract.cli.work import Work, clean_up
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
-from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.explorations.search import Exploration, explore
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
-from flyteapps_contract.profiles import DIRECTED, PROFILES, Profile
+from flyteapps_contract.profiles import PROFILES, Profile
 from flyteapps_contract.reports import machine, page, terminal
 from flyteapps_contract.reports.findings import grouped
 from flyteapps_contract.reports.summary import Summary, summarize
@@ -183,7 +183,7 @@ def verify(
     wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
     deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
     guarantees = select(only, dialect, deviations)
-    tried = PROFILES[profile] if DIALECTS[dialect].explored else DIRECTED
+    tried = PROFILES[profile]
     address = Address.parse(endpoint, insecure)
     headers = _headers(header)
     if api_key and (token or "authorization" in headers):
@@ -212,8 +212,6 @@ def verify(
         raise click.exceptions.Exit(CANNOT_JUDGE if clean(target, run, click.echo) else 0)
     if detect:
         raise click.exceptions.Exit(_detect(target, run))
-    if tried.name != profile:
-        click.echo(f"messages, histories and sequences are drawn of the dialect {STANDARD} alone: the checks run")
     if dry_run:
         _say_plan(target, guarantees, tried, deviations)
         return
@@ -284,7 +282,7 @@ def run_checks(
         run.faults = {}
         first = [each for each in ability_checks() if known.asks(each)]
         checks = [*first, *(each for each in checks if each not in first)]
-    explorations = _explorations(guarantees, profile)
+    explorations = _explorations(target.dialect, guarantees, profile)
     trouble, missing = "", Verdict.UNJUDGED
 
     def carry_out(step: Check | Exploration) -> Iterator[Outcome]:
@@ -345,9 +343,9 @@ def run_checks(
     )
 
 
-def _explorations(guarantees: Sequence[Guarantee], profile: Profile) -> list[Exploration]:
-    wanted = {each.id for each in guarantees}
-    return [each for name, each in EXPLORATIONS.items() if name in profile.budgets and wanted & set(each.guarantees)]
+def _explorations(dialect: str, guarantees: Sequence[Guarantee], profile: Profile) -> list[Exploration]:
+    wanted, there = {each.id for each in guarantees}, OF_DIALECT[dialect]
+    return [each for name, each in there.items() if name in profile.budgets and wanted & set(each.guarantees)]
 
 
 def select(only: Sequence[str], dialect: str, deviations: Deviations) -> list[Guarantee]:
@@ -408,7 +406,7 @@ def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: Profile,
             f"{'not run' if missing else 'run':8} {','.join(check.guarantees):12} {check.sentence}"
             f"{missing and f' [{missing}]'}"
         )
-    for exploration in _explorations(guarantees, profile):
+    for exploration in _explorations(target.dialect, guarantees, profile):
         budget = profile.budgets[exploration.name]
         said = f"up to {budget.count}, or {budget.seconds:g} s, by profile {profile.name}"
         click.echo(f"{'run':8} {exploration.name}: {said}")

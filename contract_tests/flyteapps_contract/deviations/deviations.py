@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from flyteapps_contract.catalogue.dialects import BY_ID
 from flyteapps_contract.checks.support.registry import Check, all_checks
-from flyteapps_contract.explorations.registry import EXPLORATIONS
+from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
 
 HERE = Path(__file__).parent
@@ -119,7 +119,7 @@ def load(path: Path, dialect: str = "") -> Deviations:
     listed = whole.get("deviation", [])
     if not isinstance(listed, list) or not all(isinstance(row, dict) for row in cast("list[object]", listed)):
         raise CannotJudge(f"{path}: deviation has to be a list of tables: [[deviation]]")
-    known = {each.name for each in all_checks()} | EXPLORATIONS.keys()
+    known = {each.name for each in all_checks()} | {name for each in OF_DIALECT.values() for name in each}
     rows = [
         _row(f"{path}, deviation {number}", row, known)
         for number, row in enumerate(cast("list[dict[str, Any]]", listed), 1)

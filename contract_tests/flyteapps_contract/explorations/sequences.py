@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from flyteapps_contract.explorations.exercised import exercised
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, PassedOver, SearchOptions, draw
+from flyteapps_contract.explorations.sequence_kinds import KINDS
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, Outcome, Verdict
-from flyteapps_contract.sequences.commands import COMMANDS, Command, Draw, choices_of, decode, name_of
-from flyteapps_contract.sequences.interpreter import Interpreter
 from flyteapps_contract.sequences.saved import SavedSequence, to_json
+from flyteapps_contract.sequences.table import Command, Draw, choices_of, decode, name_of
 from flyteapps_contract.session import Run, Session
 from flyteapps_contract.targets.target import Capabilities, Target
 from flyteapps_contract.traces.script import render
@@ -45,7 +44,7 @@ class Found(Finding):
 def draws_for(capabilities: Capabilities) -> st.SearchStrategy[list[Draw]]:
     """Return a strategy for sequences of the commands that such a target can run, not decoded: so they shrink best."""
     rows: list[st.SearchStrategy[Draw]] = []
-    for row in COMMANDS:
+    for row in KINDS[capabilities.dialect].commands.rows:
         if row.needs and not getattr(capabilities, row.needs):
             continue
         places = st.tuples(*(st.integers(0, len(values) - 1) for _, values in choices_of(row.command)))
@@ -57,14 +56,14 @@ def draws_for(capabilities: Capabilities) -> st.SearchStrategy[list[Draw]]:
 
 def search(target: Target, run: Run, options: SearchOptions) -> Found:
     """Run sequences up to the first violation, and shrink that one."""
-    found = Found()
+    found, kind = Found(), KINDS[target.dialect]
 
     def attempt(drawn: list[Draw], keep: Kept) -> None:
         sequence = tuple(map(decode, drawn))
         if found.violation is None:
             found.commands.update(name_of(type(each)) for each in sequence)
         with Session(target.plane(), run) as session:
-            interpreter = Interpreter(session)
+            interpreter = kind.interpreter(session)
             try:
                 interpreter.run(sequence)
             except Violation as violation:
@@ -72,19 +71,20 @@ def search(target: Target, run: Run, options: SearchOptions) -> Found:
                 try:
                     keep(violation)
                 except PassedOver:
-                    found.evidence.update(exercised(interpreter.trace.steps[:-1]))
+                    found.evidence.update(kind.exercised(interpreter.trace.steps[:-1]))
                     raise
                 found.sequence, found.steps = sequence, tuple(interpreter.trace.steps)
                 found.calls = interpreter.trace.calls()
                 raise
             if found.violation is None:
-                found.evidence.update(exercised(interpreter.trace.steps))
+                found.evidence.update(kind.exercised(interpreter.trace.steps))
 
     draw(options, found, draws_for(target.capabilities), attempt)
     if found.violation is not None:
         found.story = calls_of(found.steps)
         found.script = render(found.steps, found.violation)
-        found.saved = to_json(SavedSequence(found.sequence, found.violation.guarantees, str(found.violation)))
+        saved = SavedSequence(found.sequence, found.violation.guarantees, str(found.violation), target.dialect)
+        found.saved = to_json(saved)
         found.timeline = timeline(found.steps)
     return found
 
@@ -94,7 +94,7 @@ def replay(target: Target, run: Run, saved: SavedSequence) -> Outcome:
     started = time.monotonic()
     guarantees, verdict, reason, script = saved.guarantees, Verdict.HOLDS, "", ""
     with Session(target.plane(), run) as session:
-        interpreter = Interpreter(session)
+        interpreter = KINDS[saved.dialect].interpreter(session)
         try:
             interpreter.run(saved.commands)
         except Violation as violation:
@@ -108,14 +108,5 @@ def replay(target: Target, run: Run, saved: SavedSequence) -> Outcome:
     return Outcome(NAME, guarantees, verdict, reason, seconds, "1 sequence", script, timeline(steps))
 
 
-SEQUENCES = Exploration(
-    NAME,
-    (
-        *("ID-1", "ID-2", "ID-4", "CR-1", "CR-2", "CR-3", "CR-4", "CR-5", "CR-6", "GE-1", "GE-2", "GE-3"),
-        *("UP-1", "UP-2", "UP-3", "UP-4", "UP-5", "UP-6", "UP-7", "LE-1", "LE-2", "LE-3", "LE-4", "LE-5", "LE-6"),
-        *("US-0", "US-1", "US-2", "US-3", "US-4", "US-5", "US-6", "DE-1", "DE-2", "DE-3"),
-        *("LI-1", "LI-2", "LI-3", "LI-4", "LI-5", "LI-7", "SP-3", "SP-4"),
-        *("WA-1", "WA-2", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9"),
-    ),
-    search,
-)
+SEQUENCES = {dialect: Exploration(NAME, kind.guarantees, search) for dialect, kind in KINDS.items()}
+"""The exploration of each dialect."""

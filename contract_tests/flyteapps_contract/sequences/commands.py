@@ -1,17 +1,13 @@
 """The commands of a sequence: one dataclass a command, whose fields are enums of choices.py, or flags.
 
-Hypothesis draws small numbers; `decode` turns those of one command into it, once. A command that makes no sense where
-it stands, such as closing a stream that isn't open, does nothing.
+A command that makes no sense where it stands, such as closing a stream that isn't open, does nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from enum import Enum
-from functools import cache
-from typing import Any, get_type_hints
+from dataclasses import dataclass
 
+from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.sequences.choices import (
     BrokenRule,
     ClusterName,
@@ -34,15 +30,7 @@ from flyteapps_contract.sequences.choices import (
     UrlForm,
     WatchTarget,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """The base of all commands."""
-
-    def __str__(self) -> str:
-        """Return the command as a report shows it, such as `stop(A)`."""
-        return f"{name_of(type(self))}({', '.join(_shown(getattr(self, each.name)) for each in fields(self))})"
+from flyteapps_contract.sequences.table import Command, CommandTable, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,80 +210,30 @@ class LoseDelete(Command):
     slot: SlotName
 
 
-Draw = tuple[type[Command], tuple[int, ...]]
-"""A command as it is drawn: its class, and for each field the place of its value among the choices."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the table: `weight` is how often the command is drawn beside the others.
-
-    `needs` is the name of a field of Capabilities.
-    """
-
-    command: type[Command]
-    weight: int = 1
-    needs: str = ""
-
-
-COMMANDS: tuple[Row, ...] = (
-    Row(Create, 8),
-    Row(Get, 3),
-    Row(Update, 8),
-    Row(Delete, 3),
-    Row(Start, 2),
-    Row(Stop, 3),
-    Row(List, 4),
-    Row(NextPage, 2),
-    Row(Watch, 3),
-    Row(CloseWatch),
-    Row(PauseWatch),
-    Row(Advance, 3, "clock"),
-    Row(Lease, 3),
-    Row(Leave),
-    Row(ReportStatus, 5),
-    Row(Progress, 4),
-    Row(GetByUrl),
-    Row(Resend),
-    Row(BreakRule),
-    Row(LoseCreate),
-    Row(LoseUpdate),
-    Row(LoseDelete),
+COMMANDS = CommandTable(
+    STANDARD,
+    (
+        Row(Create, 8),
+        Row(Get, 3),
+        Row(Update, 8),
+        Row(Delete, 3),
+        Row(Start, 2),
+        Row(Stop, 3),
+        Row(List, 4),
+        Row(NextPage, 2),
+        Row(Watch, 3),
+        Row(CloseWatch),
+        Row(PauseWatch),
+        Row(Advance, 3, "clock"),
+        Row(Lease, 3),
+        Row(Leave),
+        Row(ReportStatus, 5),
+        Row(Progress, 4),
+        Row(GetByUrl),
+        Row(Resend),
+        Row(BreakRule),
+        Row(LoseCreate),
+        Row(LoseUpdate),
+        Row(LoseDelete),
+    ),
 )
-BY_NAME: dict[str, type[Command]] = {}
-"""The commands by the names that reports and saved sequences show, such as "close_watch"."""
-
-
-def name_of(command: type[Command]) -> str:
-    """Return the name of a command, such as "close_watch"."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in command.__name__).lstrip("_")
-
-
-BY_NAME.update({name_of(row.command): row.command for row in COMMANDS})
-
-
-@cache
-def choices_of(command: type[Command]) -> tuple[tuple[str, Sequence[Any]], ...]:
-    """Return each field of a command with the values that it may have."""
-    hints = get_type_hints(command)
-    return tuple((each.name, _values(hints[each.name])) for each in fields(command))
-
-
-def needs_of(sequence: Iterable[Command]) -> list[str]:
-    """Return the names of the capabilities that a sequence needs of its target."""
-    kinds = {type(each) for each in sequence}
-    return [row.needs for row in COMMANDS if row.needs and row.command in kinds]
-
-
-def decode(drawn: Draw) -> Command:
-    """Return the command for the places of its fields' values."""
-    command, places = drawn
-    return command(*(values[place] for (_, values), place in zip(choices_of(command), places, strict=True)))
-
-
-def _values(kind: type[Any]) -> Sequence[Any]:
-    return list(kind) if issubclass(kind, Enum) else (False, True)
-
-
-def _shown(value: Enum | bool) -> str:
-    return value.name if isinstance(value, Enum) else str(value).lower()

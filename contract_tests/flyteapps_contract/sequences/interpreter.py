@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flyteapps_contract.sequences import commands
-from flyteapps_contract.sequences.clusters import Clusters
 from flyteapps_contract.sequences.commands import Command
 from flyteapps_contract.sequences.context import Context
-from flyteapps_contract.sequences.lease_streams import LeaseStreams
 from flyteapps_contract.sequences.lists import Lists
+from flyteapps_contract.sequences.operators.clusters import Clusters
+from flyteapps_contract.sequences.operators.lease_streams import LeaseStreams
+from flyteapps_contract.sequences.operators.reports import StatusReports
 from flyteapps_contract.sequences.reads import Reads
-from flyteapps_contract.sequences.reports import StatusReports
 from flyteapps_contract.sequences.watches import Watches
 from flyteapps_contract.sequences.write_log import WriteLog
 from flyteapps_contract.sequences.writes import Writes

@@ -13,7 +13,7 @@ from flyteapps_contract.model.violations import Violation, code_proof
 from flyteapps_contract.sequences import commands
 from flyteapps_contract.sequences.choices import Extra, UrlForm
 from flyteapps_contract.sequences.context import Context, at_rest
-from flyteapps_contract.sequences.lease_streams import LeaseStreams
+from flyteapps_contract.sequences.operators.lease_streams import LeaseStreams
 from flyteapps_contract.sequences.slots import Slot
 from flyteapps_contract.sequences.write_log import WriteLog
 from flyteapps_contract.traces.trace import OK, Step, app_of

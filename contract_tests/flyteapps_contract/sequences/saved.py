@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, cast
 
+from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
-from flyteapps_contract.sequences.commands import BY_NAME, Command, choices_of, name_of
+from flyteapps_contract.sequences.commands import COMMANDS
+from flyteapps_contract.sequences.table import Command, CommandTable, choices_of, name_of
 
+TABLES: dict[str, CommandTable] = {each.dialect: each for each in (COMMANDS,)}
+"""The commands of the dialects of which sequences are drawn."""
 FORMAT = "flyteapps-sequence"
 VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SavedSequence:
-    """A sequence, with the guarantees that it showed broken and in which words."""
+    """A sequence, with the guarantees that it showed broken and in which words; `dialect`: the one of its commands."""
 
     commands: tuple[Command, ...]
     guarantees: tuple[str, ...] = ()
     violation: str = ""
+    dialect: str = STANDARD
 
 
 def to_json(saved: SavedSequence) -> str:
@@ -29,6 +34,7 @@ def to_json(saved: SavedSequence) -> str:
     document = {
         "format": FORMAT,
         "version": VERSION,
+        "dialect": saved.dialect,
         "guarantees": list(saved.guarantees),
         "violation": saved.violation,
     }
@@ -50,14 +56,20 @@ def from_json(text: str, where: str) -> SavedSequence:
             f"{where}: not a saved sequence: expected format {FORMAT!r} and version {VERSION}, "
             f"got {found.get('format')!r} and {found.get('version')!r}"
         )
+    dialect = found.get("dialect", STANDARD)
+    if not isinstance(dialect, str) or dialect not in TABLES:
+        raise CannotJudge(f"{where}: unknown dialect {json.dumps(dialect)}; use one of {', '.join(TABLES)}")
     rows = found.get("commands")
     if not isinstance(rows, list) or not rows:
         raise CannotJudge(f"{where}: `commands` must be a list of one command or more")
     guarantees = found.get("guarantees", [])
     if not isinstance(guarantees, list) or not all(isinstance(each, str) for each in cast("list[object]", guarantees)):
         raise CannotJudge(f"{where}: `guarantees` must be a list of ids")
-    commands = [_command(row, f"{where}: command {number}") for number, row in enumerate(cast("list[object]", rows), 1)]
-    return SavedSequence(tuple(commands), tuple(cast("list[str]", guarantees)), str(found.get("violation", "")))
+    kinds = TABLES[dialect].by_name
+    commands = tuple(
+        _command(row, kinds, f"{where}: command {number}") for number, row in enumerate(cast("list[object]", rows), 1)
+    )
+    return SavedSequence(commands, tuple(cast("list[str]", guarantees)), str(found.get("violation", "")), dialect)
 
 
 def _lines(commands: Sequence[Command]) -> str:
@@ -72,14 +84,14 @@ def _row(command: Command) -> dict[str, str | bool]:
     return row
 
 
-def _command(row: object, where: str) -> Command:
+def _command(row: object, kinds: Mapping[str, type[Command]], where: str) -> Command:
     if not isinstance(row, dict):
         raise CannotJudge(f"{where}: expected an object, got {json.dumps(row)}")
     given = dict(cast("dict[str, object]", row))
     name = given.pop("command", None)
-    kind = BY_NAME.get(name) if isinstance(name, str) else None
+    kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise CannotJudge(f"{where}: unknown command {json.dumps(name)}; use one of {', '.join(BY_NAME)}")
+        raise CannotJudge(f"{where}: unknown command {json.dumps(name)}; use one of {', '.join(kinds)}")
     values: list[Any] = []
     for field, choices in choices_of(kind):
         if field not in given:

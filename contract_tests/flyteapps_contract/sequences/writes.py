@@ -11,8 +11,8 @@ from flyteapps_contract.model.plane import Codes, Entry, Expect
 from flyteapps_contract.model.violations import Violation, about, code_proof
 from flyteapps_contract.sequences import commands
 from flyteapps_contract.sequences.choices import DesiredState, Extra, Image, Reason, SentRevision
-from flyteapps_contract.sequences.clusters import Clusters
 from flyteapps_contract.sequences.context import Context
+from flyteapps_contract.sequences.operators.clusters import Clusters
 from flyteapps_contract.sequences.reads import Reads
 from flyteapps_contract.sequences.slots import Slot
 from flyteapps_contract.session import STOP, copy

@@ -7,7 +7,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteapps_contract.outcomes import NotOffered
 from flyteapps_contract.sequences import commands
 from flyteapps_contract.sequences.context import Context, at_rest
-from flyteapps_contract.sequences.lease_streams import LeaseStream, LeaseStreams
+from flyteapps_contract.sequences.operators.lease_streams import LeaseStream, LeaseStreams
 from flyteapps_contract.sequences.reads import Reads
 from flyteapps_contract.session import preparing
 from flyteapps_contract.traces.trace import app_of

@@ -10,9 +10,9 @@ from flyteapps_contract.model.transitions import Observation
 from flyteapps_contract.model.violations import Violation, code_proof, differences, field_proofs
 from flyteapps_contract.sequences import commands
 from flyteapps_contract.sequences.choices import ReportedRevision, Reporter, SlotName
-from flyteapps_contract.sequences.clusters import Clusters
 from flyteapps_contract.sequences.context import Context
-from flyteapps_contract.sequences.lease_streams import LeaseStreams
+from flyteapps_contract.sequences.operators.clusters import Clusters
+from flyteapps_contract.sequences.operators.lease_streams import LeaseStreams
 from flyteapps_contract.sequences.reads import Reads
 from flyteapps_contract.sequences.slots import Slot
 from flyteapps_contract.session import ACTIVE, PENDING, STOP, STOPPED, last_status

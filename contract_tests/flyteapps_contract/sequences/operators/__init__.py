@@ -1,0 +1,1 @@
+"""The part of operators in sequences: clusters, their leases and reports."""
