@@ -7,6 +7,7 @@ from . import (
     callers,
     data_plane,
     flyte_oss,
+    flyte_oss_specs,
     grants,
     histories,
     hosts,
@@ -37,6 +38,7 @@ MODULES = (
     recreations,
     indexes,
     flyte_oss,
+    flyte_oss_specs,
 )
 
 __all__ = ["MODULES", "MUTANTS", "Mutant"]

@@ -77,6 +77,7 @@ MAX_MOVES = 30
 ANSWERS_BYTES = 500
 """A bound of the cached answers that a few of them reach."""
 
+POD = "pod"
 Operation = tuple[Any, ...]
 Answer = object
 
@@ -118,8 +119,10 @@ def drained(stream: OpenStream) -> list[object]:
 
 
 def sent(name: str, where: str, label: str, image: str, bounds: tuple[int, int], stopped: bool) -> App:
-    """Return an app as a client sends it."""
+    """Return an app as a client sends it: with the image POD as a pod, whose maps have random orders."""
     app = new_app(name, project=where, image=image)
+    if image == POD:
+        app.spec.pod.pod_spec.update({"containers": [{"name": "app", "image": "img:1"}]})
     if label:
         app.metadata.labels["flyteapps.dev/scenario"] = label
     app.spec.autoscaling.replicas.min, app.spec.autoscaling.replicas.max = bounds
@@ -206,7 +209,7 @@ ids = st.one_of(
 apps = st.tuples(
     ids,
     st.sampled_from(LABELS),
-    st.sampled_from(("img:1", "img:2")),
+    st.sampled_from(("img:1", "img:2", POD)),
     st.sampled_from(((0, 0), (0, 3), (2, 4), (3, 1))),
     st.booleans(),
 ).map(lambda app: (*app[0], *app[1:]))

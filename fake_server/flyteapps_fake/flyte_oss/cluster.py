@@ -51,6 +51,11 @@ class Cluster:
         """Store a service without an event, as for a change of a revision, which is no change of its service."""
         self._store(service, silent=True)
 
+    def put_unseen(self, service: Service) -> None:
+        """Store a service in which nothing has changed that a client or the operator could see."""
+        self.touch(service.resource)
+        self.services.put(service)
+
     def touch(self, resource: str) -> None:
         """Record that a service, or what belongs to it, is about to change."""
         if self.changes.on:

@@ -29,7 +29,9 @@ class Service:
 
     `generation` counts the changes of the spec or the desired state; `ready` is the generation that serves (0: none),
     with `replicas` replicas. `created` is 0 in a cluster that sets no creation time. `written` is the time of a
-    client's last write, and `new` says whether that write created the service.
+    client's last write, and `new` says whether that write created the service. `map_order` is the order in which the
+    maps of `spec` were written, b"" where there is but one, and `specs_hashed` the number of times that the order of a
+    spec was drawn for this service.
     """
 
     resource: str
@@ -46,6 +48,8 @@ class Service:
     created: int = 0
     written: int = 0
     new: bool = True
+    map_order: bytes = b""
+    specs_hashed: int = 0
 
     @property
     def shown_replicas(self) -> int:
@@ -56,9 +60,9 @@ class Service:
         """Return the name without the org, as selectors have it."""
         return AppName(self.project, self.domain, self.name)
 
-    def runs(self, spec: bytes) -> bool:
-        """Return whether the service should run exactly that spec."""
-        return not self.stopped and self.spec == spec
+    def runs(self, spec: bytes, map_order: bytes = b"") -> bool:
+        """Return whether the service should run exactly that spec, with its maps in exactly that order."""
+        return not self.stopped and self.spec == spec and self.map_order == map_order
 
     def is_in(self, project: str, domain: str) -> bool:
         """Return whether the app is in that project and domain; "" matches any."""

@@ -9,6 +9,7 @@ from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRe
 
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.protobuf import encode
+from flyteapps_fake.flyte_oss.building.map_order import drawn_order
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.kubernetes.written import Written
 from flyteapps_fake.flyte_oss.names import ingress_of, resource_name
@@ -76,7 +77,12 @@ class Writes:
         check_name(self._cluster, f"failed to get KService {resource}", resource)
         old = self._cluster.services.get(resource)
         spec = encode(app.spec)
-        if old is not None and old.runs(spec):
+        hashed = old.specs_hashed + 1 if old is not None else 1
+        order = drawn_order(app.spec, self._cluster.timeline.seed, resource, hashed)
+        if old is not None and order:
+            old = replace(old, specs_hashed=hashed)
+            self._cluster.put_unseen(old)
+        if old is not None and old.runs(spec, order):
             return resource
         failed = f"failed to {'create' if old is None else 'update'} KService {resource}"
         written, admission = Written(resource, app, spec, old is None), self._cluster.admission
@@ -85,6 +91,10 @@ class Writes:
             _refuse(failed, _conflict(resource))
         _refuse(failed, admission.refusal_of_object(written))
         now = self._cluster.clock.tick()
+        if old is not None and _same_template(old, app_id, spec):
+            changed = replace(old, org=app_id.org, name=app_id.name, map_order=order, written=now, new=False)
+            self._cluster.put(changed)
+            return resource
         service = Service(
             resource=resource,
             org=app_id.org,
@@ -96,6 +106,8 @@ class Writes:
             generation=1,
             created=self._environment.created(now),
             written=now,
+            map_order=order,
+            specs_hashed=hashed if order else 0,
         )
         if old is not None:
             service = replace(
@@ -106,6 +118,7 @@ class Writes:
                 replicas=old.replicas,
                 created=old.created,
                 new=False,
+                specs_hashed=old.specs_hashed,
             )
         self._cluster.put(service)
         self._operator.start(service, app)
@@ -150,6 +163,15 @@ def _refuse(failed: str, refusal: str | None) -> None:
     """Raise INTERNAL with the cluster's refusal, unless there is none."""
     if refusal is not None:
         raise RpcError(Code.INTERNAL, f"{failed}: {refusal}")
+
+
+def _same_template(old: Service, app_id: Identifier, spec: bytes) -> bool:
+    """Return whether a write changes annotations only: then there is no new revision, and the operator does nothing.
+
+    The containers of a service know the project and the domain that it was written with.
+    """
+    place = (app_id.project, app_id.domain)
+    return not old.stopped and old.spec == spec and (old.project, old.domain) == place
 
 
 def _require_id(app: App) -> None:

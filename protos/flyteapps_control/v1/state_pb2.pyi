@@ -567,7 +567,7 @@ class StepLogState(_message.Message):
     def __init__(self, at: _Optional[int] = ..., replicas: _Optional[_Iterable[str]] = ..., lines: _Optional[_Iterable[str]] = ..., condition: _Optional[int] = ...) -> None: ...
 
 class OssService(_message.Message):
-    __slots__ = ("org", "project", "domain", "name", "spec", "stopped", "generation", "conditions", "ready", "replicas", "created_at", "written_at", "new", "timer", "rollout", "pods", "start", "step_logs")
+    __slots__ = ("org", "project", "domain", "name", "spec", "stopped", "generation", "conditions", "ready", "replicas", "created_at", "written_at", "new", "timer", "rollout", "pods", "start", "step_logs", "map_order", "specs_hashed")
     ORG_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
@@ -586,6 +586,8 @@ class OssService(_message.Message):
     PODS_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     STEP_LOGS_FIELD_NUMBER: _ClassVar[int]
+    MAP_ORDER_FIELD_NUMBER: _ClassVar[int]
+    SPECS_HASHED_FIELD_NUMBER: _ClassVar[int]
     org: str
     project: str
     domain: str
@@ -604,7 +606,9 @@ class OssService(_message.Message):
     pods: _containers.RepeatedCompositeFieldContainer[Pod]
     start: ScenarioStart
     step_logs: _containers.RepeatedCompositeFieldContainer[StepLogState]
-    def __init__(self, org: _Optional[str] = ..., project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[bytes] = ..., stopped: bool = ..., generation: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[OssCondition, _Mapping]]] = ..., ready: _Optional[int] = ..., replicas: _Optional[int] = ..., created_at: _Optional[int] = ..., written_at: _Optional[int] = ..., new: bool = ..., timer: _Optional[_Union[TimerState, _Mapping]] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., pods: _Optional[_Iterable[_Union[Pod, _Mapping]]] = ..., start: _Optional[_Union[ScenarioStart, _Mapping]] = ..., step_logs: _Optional[_Iterable[_Union[StepLogState, _Mapping]]] = ...) -> None: ...
+    map_order: bytes
+    specs_hashed: int
+    def __init__(self, org: _Optional[str] = ..., project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[bytes] = ..., stopped: bool = ..., generation: _Optional[int] = ..., conditions: _Optional[_Iterable[_Union[OssCondition, _Mapping]]] = ..., ready: _Optional[int] = ..., replicas: _Optional[int] = ..., created_at: _Optional[int] = ..., written_at: _Optional[int] = ..., new: bool = ..., timer: _Optional[_Union[TimerState, _Mapping]] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., pods: _Optional[_Iterable[_Union[Pod, _Mapping]]] = ..., start: _Optional[_Union[ScenarioStart, _Mapping]] = ..., step_logs: _Optional[_Iterable[_Union[StepLogState, _Mapping]]] = ..., map_order: _Optional[bytes] = ..., specs_hashed: _Optional[int] = ...) -> None: ...
 
 class OssCondition(_message.Message):
     __slots__ = ("type", "holds", "reason", "message", "since")

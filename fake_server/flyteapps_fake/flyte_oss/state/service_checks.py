@@ -11,6 +11,7 @@ from flyteapps_fake.core.state.numbers import check_counts, check_replicas, chec
 from flyteapps_fake.core.state.stored_timers import check_timer
 from flyteapps_fake.core.time.clock import END
 from flyteapps_fake.flyte_oss.answers import CachedAnswer, CacheKey
+from flyteapps_fake.flyte_oss.building.map_order import ORDER_BYTES
 from flyteapps_fake.flyte_oss.conditions import KINDS
 from flyteapps_fake.flyte_oss.state.service_messages import ServiceImage
 from flyteapps_fake.simulation.stored_apps import check_simulated
@@ -40,7 +41,9 @@ def _check_service(image: ServiceImage) -> None:
     Spec.FromString(service.spec)
     if unknown := [each.kind for each in service.conditions if each.kind not in KINDS]:
         raise ValueError(f"conditions: the type {unknown[0]!r} is none of {', '.join(KINDS)}")
-    check_counts(generation=service.generation, ready=service.ready)
+    check_counts(generation=service.generation, ready=service.ready, specs_hashed=service.specs_hashed)
+    if len(service.map_order) not in (0, ORDER_BYTES):
+        raise ValueError(f"map_order: {ORDER_BYTES} bytes or none, not {len(service.map_order)}")
     check_replicas(replicas=service.replicas)
     check_times(created_at=service.created, written_at=service.written)
     if image.timer is not None:

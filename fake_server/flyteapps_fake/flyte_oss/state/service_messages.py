@@ -61,6 +61,8 @@ def service_message(image: ServiceImage) -> pb.OssService:
         created_at=service.created,
         written_at=service.written,
         new=service.new,
+        map_order=service.map_order,
+        specs_hashed=service.specs_hashed,
         pods=[pb.Pod(**pod._asdict()) for pod in operated.pods],
         step_logs=map(step_log_message, operated.step_logs),
     )
@@ -93,6 +95,8 @@ def service_image(message: pb.OssService) -> tuple[str, ServiceImage]:
         created=message.created_at,
         written=message.written_at,
         new=message.new,
+        map_order=message.map_order,
+        specs_hashed=message.specs_hashed,
     )
     operated = OperatedService(
         _rollout(resource, message.rollout) if message.HasField("rollout") else None,
