@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from generated import write_or_check
 
 from flyteapps_contract.catalogue.flyte_oss import GUARANTEES as OWN
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, Guarantee
 from flyteapps_contract.catalogue.standard import GUARANTEES
+from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.deviations.deviations import of_dialect
+from flyteapps_contract.targets.target import Capabilities
 from flyteapps_contract.verification import checks_of
 
 KNOWN = of_dialect(FLYTE_OSS)
@@ -38,10 +41,14 @@ SAME = """
 ## Guarantees that hold on both
 
 These guarantees of the standard dialect also hold on `flyte-oss`, as a whole or in part. The checks listed here run
-against planes of both dialects:
+against planes of both dialects. They held on the genuine backend, on F and on K+W, save those that such an endpoint
+can't be asked, as the last column says: these were seen on the stand-in alone.
 
-| id | standard | checks for both dialects |
-| --- | --- | --- |"""
+| id | standard | checks for both dialects | not asked of the genuine backend |
+| --- | --- | --- | --- |"""
+
+NOT_OFFERED = ("clock", "fresh", "authenticated", "issues_tokens")
+"""Capabilities that the genuine backend did not have where it was judged."""
 
 
 def page() -> str:
@@ -51,10 +58,8 @@ def page() -> str:
         checks = checks_of(each.id)
         asked = [check for check in checks if KNOWN.asks(check)]
         if asked:
-            said = (
-                "all" if len(asked) == len(checks) else "; ".join(check.sentence.removesuffix(".") for check in asked)
-            )
-            lines.append(f"| {each.id} | {_cell(each.text)} | {_cell(said)} |")
+            said = "all" if len(asked) == len(checks) else _sentences(asked)
+            lines.append(f"| {each.id} | {_cell(each.text)} | {_cell(said)} | {_cell(_unjudged(asked))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -66,6 +71,20 @@ def _row(own: Guarantee) -> str:
     read = own.read and f"*read*: {own.read}"
     evidence = "; ".join(part for part in (shown, seen, read) if part)
     return f"| {own.area} | {_cell(theirs) or '-'} | {own.id}: {_cell(own.text)} | {_cell(evidence)} |"
+
+
+def _sentences(checks: Sequence[Check]) -> str:
+    return "; ".join(check.sentence.removesuffix(".") for check in checks)
+
+
+def _unjudged(checks: Sequence[Check]) -> str:
+    """Return which of the checks the genuine backend could not be asked, and why."""
+    there = [check for check in checks if set(check.needs) & set(NOT_OFFERED)]
+    if not there:
+        return "-"
+    needs = dict.fromkeys(need for check in there for need in check.needs if need in NOT_OFFERED)
+    reasons = "; ".join(Capabilities.REASONS[need] for need in needs)
+    return f"{'all' if len(there) == len(checks) else _sentences(there)}: {reasons}"
 
 
 def _cell(text: str) -> str:

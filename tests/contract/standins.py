@@ -52,8 +52,16 @@ OSS_CAPABILITIES = Capabilities(
 
 
 def fresh_oss() -> FakeControlPlane:
-    """Return a plane of the open-source backend's dialect, on the manual clock."""
+    """Return a plane of the open-source backend's dialect, on a cluster with Knative, on the manual clock."""
     return FakeControlPlane(dialect="flyte-oss", clock="manual", ingress_port=PUBLIC_PORT)
+
+
+LENIENT_OSS_CAPABILITIES = replace(OSS_CAPABILITIES, lenient=True)
+
+
+def fresh_lenient_oss() -> FakeControlPlane:
+    """Return the same without a cluster that checks what is written."""
+    return FakeControlPlane(dialect="flyte-oss", clock="manual", ingress_port=PUBLIC_PORT, kubernetes="none")
 
 
 USERS = [User(ADMIN, "admin"), User(VIEWER), User(BLIND, visible=["none-*"])]
@@ -199,16 +207,35 @@ def drawn_on(dialect: str) -> PlanesTarget:
     return oss_direct() if dialect == OSS_CAPABILITIES.dialect else direct()
 
 
+def lenient_oss_in_process() -> PlanesTarget:
+    """Return planes of that dialect without a cluster that checks what is written."""
+    return PlanesTarget(
+        fresh_lenient_oss, name="flyte-oss, lenient, in process", capabilities=LENIENT_OSS_CAPABILITIES, move=_move
+    )
+
+
 def oss_over_connect() -> PlanesTarget:
-    """Return the same behind the front, on real ports."""
+    """Return planes of that dialect behind the front, on real ports."""
     capabilities = replace(OSS_CAPABILITIES, http=True)
     return PlanesTarget(
         fresh_oss, name="flyte-oss over Connect", capabilities=capabilities, connect=_over_connect, move=_move
     )
 
 
+def lenient_oss_over_connect() -> PlanesTarget:
+    """Return the same without a cluster that checks what is written."""
+    capabilities = replace(LENIENT_OSS_CAPABILITIES, http=True)
+    return PlanesTarget(
+        fresh_lenient_oss,
+        name="flyte-oss, lenient, over Connect",
+        capabilities=capabilities,
+        connect=_over_connect,
+        move=_move,
+    )
+
+
 def oss_over_grpc() -> PlanesTarget:
-    """Return the same behind grpcio's servicer, on real ports."""
+    """Return planes of that dialect behind grpcio's servicer, on real ports."""
     return PlanesTarget(
         fresh_oss, name="flyte-oss over gRPC", capabilities=OSS_CAPABILITIES, connect=_over_grpc, move=_move
     )

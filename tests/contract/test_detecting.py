@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
@@ -11,7 +12,7 @@ from flyteapps_contract.cli import verify
 from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.profiles import PROFILES
 from flyteapps_contract.session import Run, Session
-from flyteapps_contract.targets.detecting import Sign, describe_signs
+from flyteapps_contract.targets.detecting import Sign, describe_signs, find_leniency
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_fake import FakeControlPlane
 
@@ -40,6 +41,38 @@ def test_a_dialect_is_detected(
     said = capsys.readouterr().out
     assert f"it speaks {dialect}" in said and said.count(f"[{dialect}]") == 4
     assert planes[dialect].count() == 0
+
+
+@pytest.mark.parametrize("kubernetes", ["none", "knative"])
+def test_leniency_is_found_out(kubernetes: Literal["none", "knative"]) -> None:
+    """A plane that takes a name which no cluster takes is lenient, and one whose cluster refuses it isn't."""
+    with FakeControlPlane(clock="realtime", dialect="flyte-oss", kubernetes=kubernetes) as plane:
+        if kubernetes == "knative":
+            plane.faults.fail("Create", code="INTERNAL", message="failed to create KService a_b: it is invalid")
+        target = EndpointTarget(Address.parse(plane.serve().url), dialect="flyte-oss")
+        run = Run(prefix="fclen")
+        found = find_leniency(target, run)
+        assert (found.lenient, plane.count(), run.left) == (kubernetes == "none", 0, {})
+        assert ("no cluster checks" if found.lenient else "a cluster checks") in str(found)
+
+
+@pytest.mark.parametrize("code", ["PERMISSION_DENIED", "INTERNAL", "RESOURCE_EXHAUSTED"])
+def test_leniency_may_stay_unknown(code: str) -> None:
+    """Without the right to write, or with another refusal, it is unknown, and said so; lenient checks are not run."""
+    with FakeControlPlane(clock="realtime", dialect="flyte-oss") as plane:
+        plane.faults.fail("Create", code=code, message="not by you")
+        url = plane.serve().url
+        found = find_leniency(EndpointTarget(Address.parse(url), dialect="flyte-oss"), Run(prefix="fclen"))
+        assert found.lenient is None and "can't be found out" in str(found)
+
+
+def test_a_run_says_what_it_found_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run on a plane without a cluster asks what needs leniency, and says why it can."""
+    with FakeControlPlane(clock="realtime", dialect="flyte-oss", kubernetes="none") as plane:
+        arguments = [plane.serve().url, "--dialect", "flyte-oss", "--only", "OSS-1", "--only", "OSS-38", "-v"]
+        assert verify.main(arguments) == 0
+        said = capsys.readouterr().out
+        assert "[no cluster checks names, sizes and specs]" in said and "what its own code takes" not in said
 
 
 def test_signs_that_disagree_tell_nothing() -> None:

@@ -19,7 +19,11 @@ from .test_flyte_oss_recordings import STEPS
 NAMES = [f"{step.group} / {step.name}" for step in STEPS]
 
 test_in_process = contract_tests(standins.oss_in_process, dialect="flyte-oss")
+test_without_a_cluster = contract_tests(standins.lenient_oss_in_process, dialect="flyte-oss")
 test_over_connect = pytest.mark.matrix(contract_tests(standins.oss_over_connect, dialect="flyte-oss"))
+test_without_a_cluster_over_connect = pytest.mark.matrix(
+    contract_tests(standins.lenient_oss_over_connect, dialect="flyte-oss")
+)
 test_over_grpc = pytest.mark.matrix(contract_tests(standins.oss_over_grpc, dialect="flyte-oss"))
 
 

@@ -17,7 +17,7 @@ class Dialect:
     `cached_reads`: whether a plane may answer a Get from a cache, so that waiting has to watch. `conflict`: words of
     the INTERNAL of a write that met one of the cluster's, "" where there is no such thing; it changed nothing, and is
     made again. `org_lists`: whether List takes an org; a plane that doesn't gives all its apps where nothing is asked
-    for.
+    for. `cluster_checks`: whether the cluster behind a plane may refuse what the plane's own code takes.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Dialect:
     cached_reads: bool = False
     conflict: str = ""
     org_lists: bool = True
+    cluster_checks: bool = False
 
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
@@ -47,6 +48,7 @@ DIALECTS: dict[str, Dialect] = {
             own=catalogue_flyte_oss.GUARANTEES,
             cached_reads=True,
             org_lists=False,
+            cluster_checks=True,
             conflict="Operation cannot be fulfilled",
         ),
     )

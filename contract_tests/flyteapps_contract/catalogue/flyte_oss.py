@@ -19,7 +19,8 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "OSS-1",
         "validation",
         "Create wants an identifier, a spec and a payload, Update, Get and Delete an identifier: INVALID_ARGUMENT "
-        "without. No other rule of a message is checked.",
+        "without. No other rule of a message is checked; a cluster takes names whose parts (name, project, domain) "
+        "have at most 63 bytes each.",
         "validation / create empty",
         "validation / create no *",
         "validation / create upper name",
@@ -27,6 +28,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "validation / update empty",
         "validation / update reason too long",
         "validation / delete empty",
+        seen="F takes names of any length; K and K+W refuse a name or project over 63 bytes",
     ),
     _row(
         "OSS-2",
@@ -302,6 +304,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "create / new",
         "create / with ingress",
         "ids / *",
+        seen="the same on K+W, for names whose parts have at most 63 bytes each",
         read="that there is none without a base domain",
     ),
     _row(
@@ -330,9 +333,10 @@ GUARANTEES: tuple[Guarantee, ...] = (
     _row(
         "OSS-38",
         "wire",
-        "An unknown method is HTTP 404, unknown JSON fields are ignored, a request of 6 MB is taken; Connect GET is "
-        "answered on Get, and is 405 on Create.",
+        "An unknown method is HTTP 404, unknown JSON fields are ignored, a request has no limit of the backend's own, "
+        "only the cluster's; Connect GET is answered on Get, and is 405 on Create.",
         "http / *",
+        seen="F takes 6 MB; K refuses a spec from between 196,000 and 200,000 bytes on",
     ),
     _row(
         "OSS-45",

@@ -24,6 +24,7 @@ from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
 from flyteapps_contract.checks.support.registry import Check, ability_checks
 from flyteapps_contract.cli import replay
 from flyteapps_contract.cli.credentials import token_for
+from flyteapps_contract.cli.option_values import headers_of, label_of, prefix_of
 from flyteapps_contract.cli.work import Work, clean_up
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
 from flyteapps_contract.explorations.registry import OF_DIALECT
@@ -35,7 +36,7 @@ from flyteapps_contract.reports.findings import grouped
 from flyteapps_contract.reports.summary import Summary, summarize
 from flyteapps_contract.run import INTERRUPTED, Ending, Limits, Run, RunEnded
 from flyteapps_contract.runner import judge, missing_capabilities
-from flyteapps_contract.targets.detecting import describe_signs, signs
+from flyteapps_contract.targets.detecting import describe_signs, find_leniency, signs
 from flyteapps_contract.targets.endpoint import Access, Address, EndpointTarget
 from flyteapps_contract.targets.probing import CONTROL_SECONDS, clean, probe, require_no_faults, require_unused
 from flyteapps_contract.targets.target import CALL_SECONDS, Target
@@ -43,7 +44,6 @@ from flyteapps_contract.targets.wire import NAMES, Protocol
 from flyteapps_contract.verification import checks_of, fresh_prefix
 
 CANNOT_JUDGE = 2
-SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
 SEEDS = 1_000_000
 """Seeds that are drawn are below it, so that they can be typed."""
 EXAMPLES = """\b
@@ -185,7 +185,7 @@ def verify(
     guarantees = select(only, dialect, deviations)
     tried = PROFILES[profile]
     address = Address.parse(endpoint, insecure)
-    headers = _headers(header)
+    headers = headers_of(header)
     if api_key and (token or "authorization" in headers):
         raise CannotJudge("--api-key, --token and the header authorization are three of one kind: give one of them")
     if api_key:
@@ -198,11 +198,11 @@ def verify(
         Access(headers=headers, ca_cert=ca_cert),
         org=org,
         projects=not project,
-        failing=_label(failing_label),
+        failing=label_of(failing_label),
         dialect=dialect,
     )
     run = Run(
-        prefix=_prefix(clean_prefix or prefix or fresh_prefix()),
+        prefix=prefix_of(clean_prefix or prefix or fresh_prefix()),
         org=org,
         project=project,
         domain=domain,
@@ -227,6 +227,9 @@ def verify(
     require_no_faults(target, ending.at_most(CONTROL_SECONDS))
     if prefix:
         require_unused(target, run)
+    if DIALECTS[dialect].cluster_checks:
+        click.echo(found := find_leniency(target, run))
+        target.be_lenient(bool(found.lenient))
     console = Console()
     if saved is not None:
         raise click.exceptions.Exit(replay.run_again(target, run, saved, console))
@@ -374,6 +377,8 @@ def _detect(target: Target, run: Run) -> int:
     for sign in found:
         click.echo(f"{sign.asked}: {sign.answered} [{sign.dialect or 'of no dialect that is known'}]")
     dialect, text = describe_signs(found)
+    if dialect and DIALECTS[dialect].cluster_checks:
+        click.echo(find_leniency(target, run))
     click.echo(f"{target.name}: {text}")
     if run.left:
         click.echo(f"left behind: {', '.join(sorted(run.left))}; remove it by --clean {run.prefix}", err=True)
@@ -412,34 +417,6 @@ def _say_plan(target: Target, guarantees: Sequence[Guarantee], profile: Profile,
         click.echo(f"{'run':8} {exploration.name}: {said}")
     runnable = sum(not missing_capabilities(target.capabilities, each) for each in checks)
     click.echo(f"nothing was called; {runnable} checks would run")
-
-
-def _headers(pairs: Sequence[str]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for pair in pairs:
-        name, colon, value = pair.partition(":")
-        if not colon or not name.strip():
-            raise CannotJudge(f"--header {pair!r}: give it as 'name: value'")
-        headers[name.strip().lower()] = value.strip()
-    return headers
-
-
-def _label(text: str | None) -> dict[str, str]:
-    if text is None:
-        return {}
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise CannotJudge(f"--failing-label {text!r}: give it as key=value")
-    return {key: value}
-
-
-def _prefix(text: str) -> str:
-    if not (SHORTEST_PREFIX <= len(text) <= LONGEST_PREFIX and text.isascii() and text.isalnum() and text.islower()):
-        raise CannotJudge(
-            f"prefix {text!r}: give {SHORTEST_PREFIX} to {LONGEST_PREFIX} lower-case letters and digits, "
-            "with at least one letter: names are at most 30 characters long"
-        )
-    return text
 
 
 def main(argv: Sequence[str] | None = None, *, begun: float | None = None) -> int:

@@ -1,4 +1,7 @@
-"""Detection of the dialect of a plane, by a few harmless calls and the response of each dialect."""
+"""Detection of the dialect of a plane, by a few harmless calls and the response of each dialect; and of leniency.
+
+A plane is lenient where no cluster behind it refuses names, sizes and specs that its own code takes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from dataclasses import dataclass
 
 from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, STANDARD
-from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.outcomes import CannotJudge, Refused
+from flyteapps_contract.run import RunEnded
 from flyteapps_contract.session import STOP, Run, Session
 from flyteapps_contract.targets.probing import require_plane
 from flyteapps_contract.targets.target import Target
@@ -92,3 +96,39 @@ def describe_signs(found: list[Sign]) -> tuple[str, str]:
     if len(set(named)) == 1 and 2 * len(named) > len(found):
         return named[0], f"it speaks {named[0]}: {DIALECTS[named[0]].title}; judge it by --dialect {named[0]}"
     return "", f"which dialect it speaks can't be told; known are {', '.join(DIALECTS)}"
+
+
+REFUSED_NAME = "_"
+"""A character of names that no cluster takes, and the backend's own code does."""
+CLUSTER_REFUSES = "failed to create KService "
+"""The beginning of an INTERNAL by which a cluster refuses a Create."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leniency:
+    """Whether a plane is lenient, None where that can't be found out, and the answer that shows it."""
+
+    lenient: bool | None
+    answered: str
+
+    def __str__(self) -> str:
+        said = {
+            True: "no cluster checks names, sizes and specs",
+            False: "a cluster checks names, sizes and specs: the checks of what it refuses are not run",
+            None: "whether a cluster checks names, sizes and specs can't be found out: the checks of what it would "
+            "refuse are not run",
+        }
+        return f"Create of a name with {REFUSED_NAME}: {self.answered} [{said[self.lenient]}]"
+
+
+def find_leniency(target: Target, run: Run) -> Leniency:
+    """Find out whether the plane is lenient, by a Create in the run's project; what was created is gone again."""
+    try:
+        with Session(target.plane(), run) as session:
+            session.create(session.app(session.name(f"-a{REFUSED_NAME}b"), state=STOP))
+    except Refused as error:
+        refused = error.code == "INTERNAL" and error.message.startswith(CLUSTER_REFUSES)
+        return Leniency(False if refused else None, str(error))
+    except (CannotJudge, RunEnded) as error:
+        return Leniency(None, str(error))
+    return Leniency(True, "OK")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -117,6 +117,10 @@ class EndpointTarget(Target):
             dialect=dialect,
             authenticated="authorization" in self.access.headers,
         )
+
+    def be_lenient(self, lenient: bool) -> None:
+        """Set whether no cluster checks what is written: it is found out by a call."""
+        self.capabilities = replace(self.capabilities, lenient=lenient)
 
     def plane(self) -> Plane:
         """Return the plane, through a link of its own."""

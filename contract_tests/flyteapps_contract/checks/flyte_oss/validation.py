@@ -12,7 +12,9 @@ from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
 from flyteapps_contract.outcomes import Broken, Refused
 from flyteapps_contract.session import Session, copy
 
-LONG_NAME, LONG_REASON = 80, 200
+LONG_PART, LONG_NAME, LONG_REASON = 63, 80, 200
+"""Characters of a name that is the longest that a cluster takes, of one that only the backend's own code takes, and of
+a reason; the rules of messages allow less of each."""
 
 
 @check("OSS-1")
@@ -46,11 +48,20 @@ def a_call_without_an_identifier(s: Session) -> None:
 
 @check("OSS-1")
 def no_other_rule_is_checked(s: Session) -> None:
-    """A long name, a name with an underscore, no project, and a long reason are taken."""
-    long_name = s.name("-").ljust(LONG_NAME, "x")
-    for app in (s.app(long_name), s.app(s.name().upper()), s.app(project="")):
+    """A name of up to 63 characters, one in upper case, and a long reason are taken."""
+    long_name = s.name("-").ljust(LONG_PART, "x")
+    for app in (s.app(long_name), s.app(s.name().upper())):
         expect_equal(s.create(app).metadata.id, app.metadata.id, "the id of an app that breaks a rule")
     s.update(s.app(long_name, image="img:2"), "r" * LONG_REASON)
+
+
+@check("OSS-1", needs=("lenient",))
+def names_that_no_cluster_takes_are_taken(s: Session) -> None:
+    """Where no cluster checks it, a name of any length, one with an underscore, and an empty project are taken."""
+    long_name = s.name("-").ljust(LONG_NAME, "x")
+    for app in (s.app(long_name), s.app(s.name("-a_b")), s.app(project="")):
+        expect_equal(s.create(app).metadata.id, app.metadata.id, "the id of an app that breaks a rule")
+    s.update(s.app(long_name, image="img:2"))
 
 
 @check("OSS-2")

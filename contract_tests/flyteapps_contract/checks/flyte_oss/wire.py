@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 
+from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from google.protobuf.json_format import MessageToDict
 
@@ -14,8 +15,8 @@ from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect_equal
 from flyteapps_contract.session import Session
 
-BIG = 6_000_000
-"""Bytes of a request that is taken."""
+FITTING, BIG = 100_000, 6_000_000
+"""Bytes of a request that a cluster takes, too, and of one that the backend's own code takes."""
 
 
 @check("OSS-38", needs=("http",))
@@ -42,13 +43,26 @@ def unknown_json_fields_are_ignored(s: Session) -> None:
 
 
 @check("OSS-38", needs=("http",))
+def a_request_of_100_kilobytes_is_taken(s: Session) -> None:
+    """A Create of 100 kB is taken, and the app comes back whole."""
+    app = _created_with(s, FITTING)
+    expect_equal(s.get(app.metadata.id).spec, app.spec, "the spec of an app of 100 kB")
+
+
+@check("OSS-38", needs=("http", "lenient"))
 def a_request_has_no_size_limit(s: Session) -> None:
-    """A Create of 6 MB is taken."""
+    """Where no cluster checks it, a Create of 6 MB is taken."""
+    _created_with(s, BIG)
+
+
+def _created_with(s: Session, size: int) -> model.App:
+    """Return an app that was created with an argument of so many bytes."""
     app = s.app()
-    app.spec.container.args.append("x" * BIG)
+    app.spec.container.args.append("x" * size)
     s.may_have(app.metadata.id)
     body = rpc.CreateRequest(app=app).SerializeToString()
-    expect_equal(post(s, "Create", body, PROTO).status, 200, "the status of a Create of 6 MB")
+    expect_equal(post(s, "Create", body, PROTO).status, 200, f"the status of a Create of {size:,} bytes")
+    return app
 
 
 @check("OSS-38", needs=("http",))
