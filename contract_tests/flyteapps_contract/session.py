@@ -81,6 +81,8 @@ class Session:
         run.unfinished[id(self)] = (plane.link, self._created)
         self.faults = run.faults or {}
         self.symptoms = Symptoms(self.faults)
+        self.attempts = ATTEMPTS
+        """The attempts of a write that meets one of the cluster's each time; 1 where a refusal is an answer."""
 
     # ---- requests
 
@@ -141,7 +143,7 @@ class Session:
     def _answer(self, method: str, request: Message, response: type[Message], seconds: float) -> Message:
         """Return the answer; a write that met one of the cluster's is made again."""
         words = DIALECTS[self.capabilities.dialect].conflict
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.attempts):
             self._throttle.wait()
             self.run.ending.require_time()
             try:
@@ -150,7 +152,7 @@ class Session:
                 )
             except Refused as error:
                 self.run.ending.require_time()  # a call that was ended has no answer
-                if not words or words not in error.message or attempt == ATTEMPTS - 1:
+                if not words or words not in error.message or attempt == self.attempts - 1:
                     raise
             if self.capabilities.clock:
                 self.advance(MOMENT)

@@ -37,7 +37,6 @@ def test_every_other_history_is_of_running_apps() -> None:
     capabilities = standins.CAPABILITIES
     assert [type(plan_of(1, number, capabilities)) for number in range(4)] == [Plan, RunningPlan] * 2
     assert {type(plan_of(1, number, capabilities, running=False)) for number in range(4)} == {Plan}
-    assert {type(plan_of(1, number, standins.OSS_CAPABILITIES)) for number in range(4)} == {Plan}
 
 
 def test_the_stand_in_is_clean() -> None:

@@ -8,6 +8,7 @@ from . import (
     data_plane,
     flyte_oss,
     flyte_oss_specs,
+    flyte_oss_races,
     grants,
     histories,
     hosts,
@@ -39,6 +40,7 @@ MODULES = (
     indexes,
     flyte_oss,
     flyte_oss_specs,
+    flyte_oss_races,
 )
 
 __all__ = ["MODULES", "MUTANTS", "Mutant"]

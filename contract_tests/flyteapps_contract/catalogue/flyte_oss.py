@@ -348,4 +348,17 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "of 6",
         read="that it is the maps alone; that an unchanged template is no new revision",
     ),
+    _row(
+        "OSS-80",
+        "histories",
+        "Of clients that write at once, an acknowledged write took effect once, at one point between its call and its "
+        "answer, and a refused one never, save an Update that found its app gone after it had written (NOT_FOUND). "
+        "List and the snapshot of a Watch show the app as it was at one point of their call; Get as it was then, or at "
+        "one of the Gets whose answer may still be cached.",
+        "update / get *",
+        "ids / get * two",
+        "watch / close w1",
+        read="that it holds for clients at once: Kubernetes stores each write of a service at one point, and List and "
+        "the snapshot read what is stored",
+    ),
 )

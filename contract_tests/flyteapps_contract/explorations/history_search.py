@@ -1,4 +1,4 @@
-"""The search for histories that break a guarantee: of stopped apps, and in their turn of apps that run.
+"""The search for histories that break a guarantee. A dialect has its own plans of them, and its own races.
 
 The first histories are small, so that what breaks at once is found in a few calls; of what broke, smaller ones are
 tried.
@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
 
-from flyteapps_contract.catalogue.guarantee import STANDARD
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, STANDARD
 from flyteapps_contract.explorations.exercised import exercised_at_once
+from flyteapps_contract.explorations.flyte_oss import histories as flyte_oss
 from flyteapps_contract.explorations.histories import Plan, Race, drawn
 from flyteapps_contract.explorations.running_histories import RunningPlan, RunningRace, drawn_running
 from flyteapps_contract.explorations.search import Exploration, Finding, Patience, SearchOptions
-from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered
+from flyteapps_contract.model.violations import Violation
+from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Span
 from flyteapps_contract.run import Run, RunEnded
 from flyteapps_contract.session import Session
 from flyteapps_contract.targets.target import Capabilities, Target
@@ -27,28 +31,98 @@ ATTEMPTS = 24
 RUNNING_EVERY = 2
 """One history of so many is of apps that run."""
 
-P = TypeVar("P", Plan, RunningPlan)
+
+class AnyPlan(Protocol):
+    """A plan of the clients' operations; a dataclass, so that others can be made of it."""
+
+    @property
+    def clients(self) -> tuple[Sequence[Any], ...]:
+        """The operations of each client."""
+        ...
+
+    @property
+    def apps(self) -> int:
+        """The number of apps."""
+        ...
 
 
-def plan_of(seed: int, number: int, capabilities: Capabilities, *, running: bool = True) -> Plan | RunningPlan:
+class AnyEvent(Protocol):
+    """A call of a race."""
+
+    @property
+    def client(self) -> int:
+        """The client, negative for the calls before and after the race."""
+        ...
+
+
+class AnyHistory(Protocol):
+    """All that one plan came to."""
+
+    @property
+    def events(self) -> Sequence[AnyEvent]:
+        """The calls."""
+        ...
+
+    def seen(self) -> set[str]:
+        """Return the calls with their codes, and what else there was, as the evidence counts them."""
+        ...
+
+
+class AnyRace(Protocol):
+    """One plan on one session; `undecided`: whether some of it allows for too many orders to look at each."""
+
+    undecided: bool
+
+    @property
+    def history(self) -> AnyHistory:
+        """All that the plan came to."""
+        ...
+
+    def run(self) -> list[Violation]:
+        """Carry the plan out, and judge: the first violation of each part."""
+        ...
+
+    def timeline(self) -> tuple[Span, ...]:
+        """Return the calls, by client."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryKind:
+    """The histories of one dialect.
+
+    `plan`: the plan of a number, of a seed; its last argument says whether apps that run are drawn, too, if the dialect
+    has such plans. `evidence`: the guarantees that such calls and streams put to the test.
+    """
+
+    plan: Callable[[int, int, Capabilities, bool], AnyPlan]
+    race: Callable[[Session, Any], AnyRace]
+    evidence: Callable[[Collection[str]], Collection[str]]
+
+
+def plan_of(seed: int, number: int, capabilities: Capabilities, running: bool = True) -> Plan | RunningPlan:
     """Return the plan of that number. `running`: whether apps can be run here, by a cluster of the session's own."""
     turn, is_of_running = divmod(number, RUNNING_EVERY)
-    if not running or capabilities.dialect != STANDARD:
+    if not running:
         return drawn(seed, number, kills=capabilities.restarts)
     if is_of_running:
         return drawn_running(seed, turn, clock=capabilities.clock)
     return drawn(seed, turn, kills=capabilities.restarts)
 
 
-def search(target: Target, run: Run, options: SearchOptions) -> Finding:
+def _race_of(session: Session, plan: Plan | RunningPlan) -> Race | RunningRace:
+    return Race(session, plan) if isinstance(plan, Plan) else RunningRace(session, plan)
+
+
+def search_histories(kind: HistoryKind, target: Target, run: Run, options: SearchOptions) -> Finding:
     """Run histories; of the first that shows a violation, smaller ones."""
     found, patience, running = Finding(), Patience(), not target.capabilities.restarts
     for number in range(options.count):
         if time.monotonic() > options.until:
             break
-        plan = plan_of(options.seed, number, target.capabilities, running=running)
+        plan = kind.plan(options.seed, number, target.capabilities, running)
         try:
-            guarantee = _attempt(target, run, options, found, plan)
+            guarantee = _attempt(kind, target, run, options, found, plan)
         except WITHOUT_VERDICT as trouble:
             if patience.is_over(trouble):
                 raise
@@ -60,10 +134,7 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
             break
         patience.worked()
         if guarantee:
-            if isinstance(plan, Plan):
-                _shrink(target, run, options, found, plan, guarantee)
-            else:
-                _shrink(target, run, options, found, plan, guarantee)
+            _shrink(kind, target, run, options, found, plan, guarantee)
             break
     if not found.tried and found.violation is None:
         patience.give_up()
@@ -71,15 +142,22 @@ def search(target: Target, run: Run, options: SearchOptions) -> Finding:
 
 
 def _attempt(
-    target: Target, run: Run, options: SearchOptions, found: Finding, plan: Plan | RunningPlan, wanted: str = ""
+    kind: HistoryKind,
+    target: Target,
+    run: Run,
+    options: SearchOptions,
+    found: Finding,
+    plan: AnyPlan,
+    wanted: str = "",
 ) -> str:
     """Return the guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
     with Session(target.plane(), run) as session:
-        race = Race(session, plan) if isinstance(plan, Plan) else RunningRace(session, plan)
+        race = kind.race(session, plan)
         violations = race.run()
         options.ending.require_time()
         for violation in violations:
-            violation.symptoms = tuple(session.symptoms.found)
+            if target.dialect == STANDARD:  # symptoms are of its guarantees
+                violation.symptoms = tuple(session.symptoms.found)
             guarantee = options.speaking(violation)
             if not guarantee or (wanted and wanted not in violation.guarantees):
                 continue
@@ -90,11 +168,19 @@ def _attempt(
             return guarantee
         if found.violation is None and not race.undecided:
             found.tried += 1
-            found.evidence.update(exercised_at_once(race.history.seen(), HISTORIES.guarantees))
+            found.evidence.update(kind.evidence(race.history.seen()))
     return ""
 
 
-def _shrink(target: Target, run: Run, options: SearchOptions, found: Finding, plan: P, guarantee: str) -> None:
+def _shrink(
+    kind: HistoryKind,
+    target: Target,
+    run: Run,
+    options: SearchOptions,
+    found: Finding,
+    plan: AnyPlan,
+    guarantee: str,
+) -> None:
     """Try smaller plans than the one that broke the guarantee."""
     draw = random.Random(options.seed)
     until = options.shrink_until()
@@ -103,11 +189,11 @@ def _shrink(target: Target, run: Run, options: SearchOptions, found: Finding, pl
         if time.monotonic() > until:
             break
         with contextlib.suppress(RunEnded, *WITHOUT_VERDICT):
-            if less.clients and _attempt(target, run, options, found, less, guarantee):
+            if less.clients and _attempt(kind, target, run, options, found, less, guarantee):
                 plan = less
 
 
-def _smaller(plan: P, draw: random.Random) -> P:
+def _smaller(plan: Any, draw: random.Random) -> AnyPlan:
     """Return a plan with a client, or some of the operations, left out."""
     clients: list[Any] = list(plan.clients)
     at = draw.randrange(len(clients))
@@ -120,11 +206,22 @@ def _smaller(plan: P, draw: random.Random) -> P:
     return replace(plan, clients=tuple(each for each in clients if each))
 
 
-HISTORIES = Exploration(
-    "histories",
-    (
-        *("HI-1", "CR-2", "UP-2", "UP-3", "GE-3", "DE-1", "DE-2", "LI-4"),
-        *("WA-1", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9"),
-    ),
-    search,
+GUARANTEES = (
+    *("HI-1", "CR-2", "UP-2", "UP-3", "GE-3", "DE-1", "DE-2", "LI-4"),
+    *("WA-1", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9"),
 )
+KINDS = {
+    STANDARD: HistoryKind(plan_of, _race_of, partial(exercised_at_once, guarantees=GUARANTEES)),
+    FLYTE_OSS: HistoryKind(
+        lambda seed, number, capabilities, running: flyte_oss.drawn(seed, number, clock=capabilities.clock),
+        flyte_oss.Race,
+        flyte_oss.exercised,
+    ),
+}
+search = partial(search_histories, KINDS[STANDARD])
+"""The search for histories of the standard dialect."""
+HISTORIES = {
+    STANDARD: Exploration("histories", GUARANTEES, search),
+    FLYTE_OSS: Exploration("histories", flyte_oss.GUARANTEES, partial(search_histories, KINDS[FLYTE_OSS])),
+}
+"""By dialect."""

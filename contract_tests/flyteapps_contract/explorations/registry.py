@@ -11,8 +11,8 @@ from flyteapps_contract.explorations.sequences import SEQUENCES
 OF_DIALECT: dict[str, dict[str, Exploration]] = {
     dialect: {each.name: each for each in explorations}
     for dialect, explorations in {
-        STANDARD: (MESSAGES, HISTORIES, SEQUENCES[STANDARD]),
-        FLYTE_OSS: (),
+        STANDARD: (MESSAGES, HISTORIES[STANDARD], SEQUENCES[STANDARD]),
+        FLYTE_OSS: (HISTORIES[FLYTE_OSS],),
     }.items()
 }
 """By dialect and name; what is quick comes first."""

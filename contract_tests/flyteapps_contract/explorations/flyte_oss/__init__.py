@@ -1,0 +1,1 @@
+"""Histories and messages that are drawn of the dialect flyte-oss."""

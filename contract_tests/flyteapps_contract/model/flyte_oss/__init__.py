@@ -1,0 +1,1 @@
+"""The models of the dialect flyte-oss. Nothing here calls a plane."""
