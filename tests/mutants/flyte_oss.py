@@ -120,7 +120,7 @@ def an_app_without_an_org_has_none() -> Planted:
 
 @mutant("OSS-7")
 def a_second_create_is_refused() -> Planted:
-    def create(real: Any, self: Writes, request: Any) -> App:
+    def create(real: Any, self: Writes, request: Any) -> Any:
         if self._cluster.services.get(names.resource_name(request.app.metadata.id)) is not None:
             raise RpcError(Code.ALREADY_EXISTS, "it is there already")
         return real(self, request)
@@ -135,23 +135,23 @@ def an_unchanged_spec_is_written() -> Planted:
 
 @mutant("OSS-9")
 def a_stopped_app_with_the_same_spec_stays_stopped() -> Planted:
-    def deploy(real: Any, self: Writes, app: App) -> str:
+    def deploy(real: Any, self: Writes, app: App) -> Any:
         resource = names.resource_name(app.metadata.id)
         old = self._cluster.services.get(resource)
         if old is not None and old.stopped and old.spec == encode(app.spec):
             return resource
-        return real(self, app)
+        return (yield from real(self, app))
 
     return around(Writes, "_deploy", deploy)
 
 
 @mutant("OSS-10")
 def created_as_stopped_it_does_not_run() -> Planted:
-    def create(real: Any, self: Writes, request: Any) -> App:
+    def create(real: Any, self: Writes, request: Any) -> Any:
         stopping = request.app.spec.desired_state == Spec.DESIRED_STATE_STOPPED
-        app = real(self, request)
+        app = yield from real(self, request)
         if stopping:
-            self._stop(names.resource_name(app.metadata.id))
+            yield from self._stop(names.resource_name(app.metadata.id))
         return app
 
     return around(Writes, "create", create)
@@ -159,8 +159,8 @@ def created_as_stopped_it_does_not_run() -> Planted:
 
 @mutant("OSS-11")
 def create_shows_the_whole_status() -> Planted:
-    def create(real: Any, self: Writes, request: Any) -> App:
-        app = real(self, request)
+    def create(real: Any, self: Writes, request: Any) -> Any:
+        app = yield from real(self, request)
         app.status.k8s_metadata.namespace = services.NAMESPACE
         return app
 
@@ -208,7 +208,7 @@ def a_write_drops_what_is_kept_in_any_case() -> Planted:
 
 @mutant("OSS-16")
 def updating_an_absent_app_is_not_found() -> Planted:
-    def update(real: Any, self: Writes, request: Any) -> App:
+    def update(real: Any, self: Writes, request: Any) -> Any:
         if request.app.metadata.HasField("id"):
             writes.require(self._cluster, names.resource_name(request.app.metadata.id))
         return real(self, request)
@@ -218,7 +218,7 @@ def updating_an_absent_app_is_not_found() -> Planted:
 
 @mutant("OSS-17")
 def a_revision_is_checked() -> Planted:
-    def update(real: Any, self: Writes, request: Any) -> App:
+    def update(real: Any, self: Writes, request: Any) -> Any:
         if request.app.metadata.revision:
             raise RpcError(Code.ABORTED, "Either the change has already been applied, or it is for another revision")
         return real(self, request)
@@ -228,14 +228,14 @@ def a_revision_is_checked() -> Planted:
 
 @mutant("OSS-18")
 def a_conflicting_write_is_taken() -> Planted:
-    return patch.object(Operator, "collides", lambda self, resource: False)
+    return patch.object(Operator, "collides", lambda self, resource, since: False)
 
 
 @mutant("OSS-18")
 def a_conflicting_write_is_refused_and_taken() -> Planted:
-    def deploy(real: Any, self: Writes, app: App) -> str:
+    def deploy(real: Any, self: Writes, app: App) -> Any:
         try:
-            return real(self, app)
+            return (yield from real(self, app))
         except RpcError as error:
             service = self._cluster.services.get(names.resource_name(app.metadata.id))
             if service is not None and "cannot be fulfilled" in error.message:
@@ -255,7 +255,7 @@ def update_status_is_taken() -> Planted:
 
 @mutant("OSS-20")
 def deleting_an_absent_app_is_not_found() -> Planted:
-    def delete(real: Any, self: Writes, request: Any) -> Identifier:
+    def delete(real: Any, self: Writes, request: Any) -> Any:
         if request.HasField("app_id"):
             writes.require(self._cluster, names.resource_name(request.app_id))
         return real(self, request)

@@ -58,6 +58,7 @@ class ServeOptions:
     lease_seconds: float
     report_seconds: float | None
     kubernetes: Kubernetes | None
+    write_seconds: float | None
     missing_secret: Sequence[str]
     artifact: Sequence[tuple[str, str]]
     run_output: Sequence[tuple[str, str]]
@@ -227,6 +228,13 @@ GROUPS: tuple[Group, ...] = (
                 show_default="knative, with the dialect flyte-oss",
                 help="What checks names, sizes and specs, as the cluster behind the dialect flyte-oss does: nothing "
                 "(none), the API server of Kubernetes (api), or Knative, too.",
+            ),
+            option(
+                ["--write-seconds"],
+                type=click.FloatRange(0, 60),
+                show_default="0.005 on the clock realtime, else 0, with the dialect flyte-oss",
+                help="Seconds of the plane's time that a write takes with the dialect flyte-oss; of two that meet, one "
+                "is refused, as on a cluster.",
             ),
             option(
                 ["--missing-secret"],

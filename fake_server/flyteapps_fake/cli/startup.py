@@ -117,6 +117,7 @@ def settings_of(options: ServeOptions, addresses: Sequence[str], state: Path | N
         "lease_seconds": options.lease_seconds,
         "report_seconds": options.report_seconds,
         "kubernetes": options.kubernetes,
+        "write_seconds": options.write_seconds,
         "missing_secrets": options.missing_secret,
         "artifacts": dict(options.artifact),
         "run_outputs": {run: [value for other, value in outputs if other == run] for run, _ in outputs},

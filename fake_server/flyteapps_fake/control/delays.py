@@ -1,8 +1,8 @@
-"""The calls of a plane that faults delay: each goes on later, and is listed until then."""
+"""The calls of a plane that go on later, and are listed until then: faults delay them, or their writes take time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet
@@ -10,7 +10,7 @@ from weakref import WeakSet
 from flyteapps_control.durations import MAX_SECONDS, SECOND
 from flyteapps_control.fault_table import Rule
 from flyteapps_control.selection import NO_APP, AppName
-from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.control.effects import Postponed, raising
 from flyteapps_fake.control.subject import app_named_by
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
@@ -21,6 +21,8 @@ MAX_NS = MAX_SECONDS * SECOND
 """Nanoseconds that a call is delayed by at most, by all rules."""
 MAX_HELD_BYTES = 64 * 1024 * 1024
 """Bytes of the requests of all delayed calls together."""
+AUTO_NS = 2_000_000
+"""Nanoseconds of real time for which a write waits on an `auto` clock, so that one that comes meanwhile meets it."""
 DELAY_END = "delay-end"
 """The kind of the timers of delayed calls."""
 
@@ -38,7 +40,9 @@ class Held:
 class Delayed:
     """A call that is delayed: by `real` nanoseconds of real time, and until `due` of the plane's time, from `since`.
 
-    `gone`: the error that it ends with, where there is nothing to wait for any more.
+    `gone`: the error that it ends with, where there is nothing to wait for any more. `timer`: the owner of the timer at
+    its end, itself for None. `outcome`: returns the answer of a write that has ended, or raises it; `drop` gives up one
+    that hasn't.
     """
 
     call: Call[Any]
@@ -49,6 +53,28 @@ class Delayed:
     due: int
     held: Held
     gone: RpcError | None = None
+    timer: Hashable = None
+    outcome: Callable[[], Any] | None = None
+    drop: Callable[[], None] | None = None
+    wake: Callable[[], None] | None = None
+
+    def ended(self, outcome: Callable[[], Any]) -> None:
+        """Record the end of its write."""
+        self.outcome = outcome
+        self._woken()
+
+    def cancel(self, error: RpcError) -> None:
+        """Let the call end with an error, unless its write has ended."""
+        if self.outcome is not None:
+            return
+        self.gone = error
+        if self.drop is not None:
+            self.drop()
+        self._woken()
+
+    def _woken(self) -> None:
+        if self.wake is not None:
+            self.wake()
 
 
 class Delays:
@@ -71,12 +97,20 @@ class Delays:
     def end(self, error: RpcError) -> None:
         """Let all delayed calls end with an error, as the plane goes away."""
         self._gone = error
+        for each in list(self._delayed):
+            each.cancel(error)
 
     def cancel(self, error: RpcError, project: str | None = None) -> None:
         """Let the calls that are delayed now end with an error, or those about a project."""
-        for each in self._delayed:
+        for each in list(self._delayed):
             if project is None or each.app.project in ("", project):
-                each.gone = error
+                each.cancel(error)
+
+    def undone(self, error: RpcError) -> None:
+        """Let the writes that have ended, and aren't answered yet, end with an error: their changes were undone."""
+        for each in self._delayed:
+            if each.outcome is not None:
+                each.outcome = raising(error)
 
     def hold(self, call: Call[Any]) -> Held:
         """Hold the request of a call. Raises RESOURCE_EXHAUSTED where too many bytes of requests are held."""
@@ -157,6 +191,57 @@ class Delays:
                 return timeline.real_seconds_until(delayed.due) if delayed.due else 0.0
 
         return Postponed(real / 1e9, left, resume, give_up, is_void=lambda: (self._gone or delayed.gone) is not None)
+
+    def write(
+        self, call: Call[Any], due: int, timer: Hashable, end: Callable[[], None], drop: Callable[[], None]
+    ) -> tuple[Delayed, Postponed]:
+        """Return the entry and the wait of a write that ends at `due`, by that timer, also if its client leaves.
+
+        `end` ends it at once, where nothing fires; `drop` gives it up. Raises RESOURCE_EXHAUSTED, as `hold`, and
+        UNAVAILABLE once the plane goes away.
+        """
+        if self._gone is not None:
+            raise self._gone
+        timeline = self._timeline
+        real = AUTO_NS if timeline.mode == "auto" else 0
+        held = self.hold(call)
+        delayed = Delayed(call, app_named_by(call), (), timeline.clock.now(), real, due, held, timer=timer, drop=drop)
+        self._delayed.add(delayed)
+
+        def left() -> float | None:
+            with timeline.lock:
+                timeline.run_due()
+                return 0.0 if delayed.outcome is not None else timeline.real_seconds_until(due)
+
+        def resume() -> Any:
+            with timeline.lock:
+                if delayed.gone is None and delayed.outcome is None:
+                    timeline.run_due()
+                    if delayed.outcome is None:
+                        end()
+                self._delayed.discard(delayed)
+                self.release(held)
+            if delayed.outcome is not None:
+                return delayed.outcome()
+            assert delayed.gone is not None
+            raise delayed.gone
+
+        def wake_by(wake: Callable[[], None]) -> None:
+            delayed.wake = wake
+            if delayed.outcome is not None or delayed.gone is not None:
+                wake()
+
+        timeline.waits()
+        return delayed, Postponed(
+            real / 1e9,
+            left,
+            resume,
+            lambda: None,
+            purpose="the write was under way",
+            is_void=lambda: delayed.gone is not None,
+            wake_by=wake_by,
+            is_woken=timeline.mode == "manual",
+        )
 
 
 def _look_again(timer: Timer) -> None:

@@ -51,17 +51,77 @@ class Postponed(Exception):  # noqa: N818  # no error of the server's
     def then(self, following: Callable[[Any], Any]) -> Postponed:
         """Return the same wait, after which `following` gets what the call returns."""
         resume = self.resume
+        return self.changed(resume=lambda: following(resume()))
+
+    def changed(self, resume: Callable[[], Any], abandon: Callable[[], None] | None = None) -> Postponed:
+        """Return the same wait with another end."""
         return Postponed(
             self.real_seconds,
             self.left,
-            lambda: following(resume()),
-            self.abandon,
+            resume,
+            abandon or self.abandon,
             self.purpose,
             self.ends_with_client,
             self.is_void,
             self.wake_by,
             self.is_woken,
         )
+
+    def in_turn(self, resume: Callable[[], Any] | None = None) -> Postponed:
+        """Return this wait and those that follow it: `resume`, by default its own, may raise the next one.
+
+        The next one has no wait in real time.
+        """
+        resumed = resume or self.resume
+        following: list[Postponed | Callable[[], Any]] = []
+
+        def left() -> float | None:
+            if not following:
+                first = self.left()
+                if first != 0 and not self.is_void():
+                    return first
+                try:
+                    result = resumed()
+                    following.append(lambda: result)
+                except Postponed as then:
+                    following.append(then.in_turn())
+                except RpcError as error:
+                    following.append(raising(error))
+            then = following[0]
+            return then.left() if isinstance(then, Postponed) else 0.0
+
+        def end() -> Any:
+            if not following:
+                return self.resume()  # which raises why it is void
+            then = following[0]
+            return then.resume() if isinstance(then, Postponed) else then()
+
+        def present() -> Postponed | None:
+            """Return the wait that goes on now."""
+            then = following[0] if following else self
+            return then if isinstance(then, Postponed) else None
+
+        def abandon() -> None:
+            if (now := present()) is not None:
+                now.abandon()
+
+        def is_void() -> bool:
+            return (now := present()) is not None and now.is_void()
+
+        def wake_by(wake: Callable[[], None]) -> None:
+            if (now := present()) is not None and now.wake_by is not None:
+                now.wake_by(wake)
+
+        return Postponed(self.real_seconds, left, end, abandon, self.purpose, self.ends_with_client, is_void, wake_by)
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    """Return a function that raises an error."""
+
+    def raise_it() -> Any:
+        raise error
+
+    return raise_it
 
 
 class HttpAnswer(RpcError):  # noqa: N818  # as above

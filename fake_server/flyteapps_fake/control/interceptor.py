@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -115,7 +115,7 @@ class Interceptor:
         """
         self.is_known_reader = None if admission is None else admission.is_known_reader
         """The check of a Get's caller that takes no time; None where callers are not authenticated."""
-        self.delays = Delays(timeline)
+        self.delays = dialect.delays = Delays(timeline)
         """The calls that are delayed."""
         timeline.handle(STALL_END, _end_stall, "a stalled stream goes on", lambda owner: owner[1].app, changes=False)
         if timeline.standstill is not None:
@@ -191,12 +191,39 @@ class Interceptor:
                 if rule.effect == "steal_lease":
                     with self._causes.during(Cause(record.number if record is not None else 0, fault=rule.fault.id)):
                         self._dialect.steal_lease(call, rule.fault.steal_lease.cluster)
-            result = self._run(call, run, record)
+            try:
+                result = self._run(call, run, record)
+            except Postponed as postponed:
+                raise self._recorded(postponed, record, encoded) from None
             if record is not None:
                 record.answer(encoded(result))
             return result
 
         return self._with_faults(call, rules, record, carry_out) if rules else carry_out()
+
+    def _recorded(self, postponed: Postponed, record: Record | None, encoded: Callable[[Any], bytes]) -> Postponed:
+        """Return the wait of a write that takes time, whose end is recorded."""
+        if record is None:
+            return postponed
+
+        def resume() -> Any:
+            try:
+                result = postponed.resume()
+            except RpcError as error:
+                with self._lock:
+                    record.end(error.code.name, error.message)
+                raise
+            with self._lock:
+                record.answer(encoded(result))
+            return result
+
+        def abandon() -> None:
+            postponed.abandon()
+            with self._lock:
+                if not record.code:
+                    record.lose_answer("CANCELED", "its client left while its write was under way, which goes on")
+
+        return postponed.changed(resume, abandon)
 
     def open(
         self,
@@ -252,7 +279,7 @@ class Interceptor:
                 self.delays.release(held)
                 return self._locked(again)
 
-            raise postponed.then(go_on) from None
+            raise postponed.then(go_on).in_turn() from None
 
     def _locked(self, function: Callable[[], T]) -> T:
         with self._lock:
@@ -300,10 +327,20 @@ class Interceptor:
             if applied:
                 if record is not None:
                     record.expect_loss()
-                with contextlib.suppress(RpcError):  # an answer is lost, whatever it was
-                    result = carry_out()
-                    if isinstance(result, OpenStream):  # which has no reader
-                        result.close()
+                try:
+                    lose(carry_out)
+                except Postponed as postponed:
+                    resume = postponed.resume
+                    raise postponed.changed(lambda: end(lose(resume), error)) from None
+            return end(None, error)
+
+        def lose(run: Callable[[], Any]) -> None:
+            with contextlib.suppress(RpcError):  # an answer is lost, whatever it was
+                result = run()
+                if isinstance(result, OpenStream):  # which has no reader
+                    result.close()
+
+        def end(_: None, error: RpcError) -> NoReturn:
             if record is not None:
                 record.lose_answer(error.code.name, error.message)
             raise error
@@ -322,7 +359,7 @@ class Interceptor:
             refuse(error)
             raise
         if postponed is not None:
-            raise postponed
+            raise postponed.in_turn()
         return go_on()
 
     def _pause(self, found: StreamFilter, stream: OpenStream, nanos: int) -> None:

@@ -180,7 +180,12 @@ class _Explanation:
         return self._wait(stream.call, _subject(stream), stream.since, timer, nothing, awaited)
 
     def of_delayed(self, delayed: Delayed) -> Wait:
-        """Return the wait of a delayed call."""
+        """Return the wait of a delayed call, or of a write."""
+        if delayed.timer is not None:
+            timer = self._by_owner.get(delayed.timer)
+            return self._wait(
+                delayed.call, str(delayed.app), delayed.since, timer, "it has ended", "the end of its write"
+            )
         faults = ", ".join(delayed.faults)
         reason = f"fault {faults} delays it by {text_of(delayed.real)} of real time"
         timer = self._by_owner.get(delayed)

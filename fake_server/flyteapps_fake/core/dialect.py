@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyteapps_control.loads import LoadTable
 from flyteapps_control.selection import AppName
+from flyteapps_fake.control.delays import Delays
 from flyteapps_fake.core.call import Call, Identity, Sees
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.lifecycle import FAILED, short_name, substate_name
@@ -90,6 +91,8 @@ class Dialect(Planner):
     """The declared loads of apps."""
     local_cluster: Any = None
     """The cluster whose apps are processes of this machine, where there is one; it is called under the plane's lock."""
+    delays: Delays
+    """The plane's calls that go on later, which the interceptor has."""
     on_notice: Callable[[Notice], None] | None = None
     request_limits: ClassVar[RequestLimits] = RequestLimits()
     """The request limits of its servers."""
@@ -129,11 +132,15 @@ class Dialect(Planner):
 
     @abstractmethod
     def call(self, call: Call[Any]) -> bytes:
-        """Return the encoded response of a unary RPC. Raises RpcError."""
+        """Return the encoded response of a unary RPC. Raises RpcError, and Postponed for a write that takes time."""
 
     @abstractmethod
     def open(self, call: Call[Any]) -> OpenStream:
         """Open the stream of a server-streaming RPC. Raises RpcError."""
+
+    def call_at_once(self, call: Call[Any]) -> bytes:
+        """Return the encoded response of a unary RPC, without the time that a write may take. Raises RpcError."""
+        return self.call(call)
 
     def read(self, call: Call[Any]) -> StoredApp:
         """Return the app that a Get asks for. Raises RpcError."""

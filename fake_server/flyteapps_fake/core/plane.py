@@ -19,7 +19,7 @@ from flyteapps_control.selection import AppGlobs
 from flyteapps_control.v1.control_pb2 import AppSelector
 from flyteapps_fake.auth.section_names import KEY_FIELDS
 from flyteapps_fake.control.call_log import Record
-from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.control.effects import Postponed, raising
 from flyteapps_fake.control.interceptor import Interceptor
 from flyteapps_fake.control.state.sections import add_sections
 from flyteapps_fake.control.subject import app_named_by
@@ -35,7 +35,7 @@ from flyteapps_fake.core.secrets import Secrets
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.state.changes import Changes
 from flyteapps_fake.core.state.keeping import Keeping
-from flyteapps_fake.core.state.saving import Saving, raising
+from flyteapps_fake.core.state.saving import Saving
 from flyteapps_fake.core.state.sections import Unread
 from flyteapps_fake.core.state.stored import Stored, add_stored
 from flyteapps_fake.core.streams import OpenStream

@@ -37,6 +37,8 @@ MAX_NAME = 255
 """Characters of the name of a task or an artifact: the protos' rule."""
 _ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
 
+WRITE_SECONDS = 0.005
+"""Seconds that a write takes on the clock realtime, where no number is given."""
 CALLS = 1_000
 """Recorded calls that are kept where the log of calls is on, and no number is given."""
 APPS = "apps"
@@ -79,8 +81,10 @@ class Settings:
     clock, between a change of an app and the simulated cluster's first word about
     it, None for the time in its scenario. `kubernetes`: what checks the services of the
     dialect flyte-oss, as the cluster behind it: "none", "api", the API server of
-    Kubernetes, or "knative", Knative's own validation, too; None for "knative". `app_scenarios`: the scenario of apps
-    that name none themselves, by a pattern of their names such as "worker-*"; the
+    Kubernetes, or "knative", Knative's own validation, too; None for "knative". `write_seconds`: of the plane's
+    clock, between a write's read of its service and its end in the dialect flyte-oss, in
+    which it can meet other writes; None for 0.005 on the clock realtime, 0 on the others.
+    `app_scenarios`: the scenario of apps that name none themselves, by a pattern of their names such as "worker-*"; the
     first that fits. `scenarios`: further ones, as the path of a YAML or JSON file, as a
     mapping as in such a file, or as a list of these. `missing_secrets`: names of secrets that apps can't mount until
     they are created. `artifacts`: URIs of files, or of directories where they end in a
@@ -114,6 +118,7 @@ class Settings:
     lease_seconds: float = 60.0
     report_seconds: float | None = None
     kubernetes: Kubernetes | None = None
+    write_seconds: float | None = None
     missing_secrets: Sequence[str] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
     run_outputs: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -175,6 +180,7 @@ class Settings:
         if self.report_seconds is not None and not 0 <= self.report_seconds <= 1e9:
             raise ValueError(f"report_seconds must be from 0 to 1e9 seconds, not {self.report_seconds!r}")
         self._check_kubernetes()
+        self._check_write_seconds()
         whole("call_log", self.call_log, most=1_000_000)
         if self.auth is not None:
             object.__setattr__(self, "auth", Auth.of(self.auth))
@@ -204,6 +210,18 @@ class Settings:
             object.__setattr__(self, "kubernetes", "knative")
         elif self.kubernetes not in KUBERNETES:
             raise ValueError(f"kubernetes must be one of {', '.join(KUBERNETES)}, not {self.kubernetes!r}")
+
+    def _check_write_seconds(self) -> None:
+        """Check the time of a write, which only dialects have whose writes meet each other."""
+        if self.write_seconds is None:
+            return
+        if not DIALECTS[self.dialect].write_conflicts:
+            raise ValueError(
+                f"write_seconds (--write-seconds {self.write_seconds}) is for the dialect flyte-oss, whose writes are "
+                f"refused where they meet; the dialect is {self.dialect}: leave it out"
+            )
+        if not 0 <= number("write_seconds", self.write_seconds) <= 60:
+            raise ValueError(f"write_seconds must be from 0 to 60 seconds, not {self.write_seconds!r}")
 
     def _check_processes(self) -> None:
         """Check what apps that really run need: real time, which the default clock gives way to."""
@@ -265,6 +283,14 @@ class Settings:
     def authentication(self) -> Auth | None:
         """The settings of authentication, None without it."""
         return self.auth if isinstance(self.auth, Auth) else None
+
+    @property
+    def write_nanoseconds(self) -> int:
+        """Return `write_seconds` in nanoseconds."""
+        seconds = self.write_seconds
+        if seconds is None:
+            seconds = WRITE_SECONDS if self.clock == "realtime" else 0.0
+        return round(seconds * 1e9)
 
     @property
     def report_delay(self) -> int | None:

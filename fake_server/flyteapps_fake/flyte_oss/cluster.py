@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, Status
 
@@ -19,6 +20,19 @@ FLYTE_OSS_SERVICES = "flyte_oss_services"
 """The section of the state that holds the services."""
 
 
+@dataclass(eq=False, slots=True)
+class Since:
+    """The time since a writer has read a service, at `at`, and what has happened to the service.
+
+    `at_once`: it writes in the same moment. `moved`: the service has been written, `deleted`: it has been removed.
+    """
+
+    at: int
+    at_once: bool = False
+    moved: bool = False
+    deleted: bool = False
+
+
 class Cluster:
     """The services of one plane; every change of one goes through `put` or `remove`."""
 
@@ -33,8 +47,27 @@ class Cluster:
         self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock, timeline.changes)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
         """Receives each change of a service: what it was and what it became (None: absent)."""
+        self._since: dict[str, dict[Since, None]] = {}
+        """The writers that have read a service and haven't written it yet, by resource name."""
         self.history: History[str, Service] | None = None
         """The changes of the last while; None as long as no read needs them."""
+
+    def begin(self, resource: str, since: Since) -> None:
+        """Record what happens to a service, there or not, from now on."""
+        self._since.setdefault(resource, {})[since] = None
+
+    def end(self, resource: str, since: Since) -> None:
+        """Record no longer what happens to a service."""
+        writers = self._since.get(resource, {})
+        writers.pop(since, None)
+        if not writers:
+            self._since.pop(resource, None)
+
+    def moved(self, resource: str, *, deleted: bool = False) -> None:
+        """Record that a service is written or removed, for the writers that have read it."""
+        for since in self._since.get(resource, ()):
+            since.moved = True
+            since.deleted = since.deleted or deleted
 
     def shows(self, service: Service) -> bool:
         """Return whether the caller of the RPC that is being answered may see the service."""
@@ -43,6 +76,7 @@ class Cluster:
 
     def put(self, service: Service) -> None:
         """Store a service and notify its watchers; the caller has ticked the clock."""
+        self.moved(service.resource)
         kind = UPDATE_EVENT if self.services.get(service.resource) is not None else CREATE_EVENT
         self._store(service, silent=False)
         self._notify(kind, service)
@@ -82,6 +116,7 @@ class Cluster:
     def remove(self, service: Service) -> None:
         """Remove a service and notify its watchers."""
         self.touch(service.resource)
+        self.moved(service.resource, deleted=True)
         self._keep(service.resource, service, None)
         self.services.remove(service)
         self.timeline.usage.forget(service.named())

@@ -32,6 +32,7 @@ from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_SERVICES, Cluster
 from flyteapps_fake.flyte_oss.logs import Logs
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.past import Past
+from flyteapps_fake.flyte_oss.pending_writes import PendingWrites, Steps
 from flyteapps_fake.flyte_oss.reads import Reads
 from flyteapps_fake.flyte_oss.request_limits import LIMITS
 from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
@@ -65,7 +66,8 @@ class FlyteOss(Dialect):
         self._operator = Operator(self._cluster, environment, self.scenarios, self.loads, timeline.floor)
         self._writes = Writes(self._cluster, self._operator, environment)
         self._answers = Answers(timeline)
-        self._reads = Reads(self._cluster, self._answers)
+        self._pending = PendingWrites(self._cluster, self._answers, settings.write_nanoseconds)
+        self._reads = Reads(self._cluster, self._answers, self._pending)
         self._logs = Logs(self._cluster, self._operator, environment)
         timeline.changes.sections.add(
             OssServices(self._cluster, self._operator), CachedAnswers(self._cluster, self._answers)
@@ -73,6 +75,8 @@ class FlyteOss(Dialect):
         self._unary: Mapping[Operation, Callable[[Any], bytes]] = {
             GET: self._get,
             LIST: self._reads.list_,
+        }
+        self._writing: Mapping[Operation, Callable[[Any], Steps[bytes]]] = {
             CREATE: self._create,
             UPDATE: self._update,
             DELETE: self._delete,
@@ -102,7 +106,14 @@ class FlyteOss(Dialect):
 
     def call(self, call: Call[Any]) -> bytes:
         check_bytes(call.request, LIMITS.request_bytes)
+        write = self._writing.get(call.operation)
+        if write is not None:
+            return self._pending.run(call, write(call.request), self.delays)
         return self.handler_of(self._unary, call.operation)(call.request)
+
+    def call_at_once(self, call: Call[Any]) -> bytes:
+        write = self._writing.get(call.operation)
+        return self._pending.at_once(write(call.request)) if write is not None else self.call(call)
 
     def open(self, call: Call[Any]) -> OpenStream:
         check_bytes(call.request, LIMITS.request_bytes)
@@ -145,7 +156,7 @@ class FlyteOss(Dialect):
 
     def remove_app(self, app: AppName) -> None:
         app_id = Identifier(org=self.org, project=app.project, domain=app.domain, name=app.name)
-        self._acknowledged(self._writes.delete(DeleteRequest(app_id=app_id)))
+        self._pending.at_once(self._delete(DeleteRequest(app_id=app_id)))
 
     def find_by_host(self, host: str) -> bytes | None:
         service = self._at(host)
@@ -191,6 +202,7 @@ class FlyteOss(Dialect):
             self._cluster.history = kept(None, self._cluster.history.age)
         for section, key in entries:
             if section == FLYTE_OSS_SERVICES:
+                self._cluster.moved(str(key))
                 self._timeline.restored(key)
             elif section == FLYTE_OSS_ANSWERS:
                 self._timeline.woken(key)
@@ -206,14 +218,14 @@ class FlyteOss(Dialect):
     def _get(self, request: GetRequest) -> bytes:
         return field(1, self._reads.get(request))
 
-    def _create(self, request: CreateRequest) -> bytes:
-        return self._written(self._writes.create(request))
+    def _create(self, request: CreateRequest) -> Steps[bytes]:
+        return self._written((yield from self._writes.create(request)))
 
-    def _update(self, request: UpdateRequest) -> bytes:
-        return self._written(self._writes.update(request))
+    def _update(self, request: UpdateRequest) -> Steps[bytes]:
+        return self._written((yield from self._writes.update(request)))
 
-    def _delete(self, request: DeleteRequest) -> bytes:
-        self._acknowledged(self._writes.delete(request))
+    def _delete(self, request: DeleteRequest) -> Steps[bytes]:
+        self._acknowledged((yield from self._writes.delete(request)))
         return b""
 
     def _written(self, app: App) -> bytes:

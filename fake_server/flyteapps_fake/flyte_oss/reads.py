@@ -20,6 +20,7 @@ from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.flyte_oss.answers import Answers, cache_key
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
+from flyteapps_fake.flyte_oss.pending_writes import PendingWrites
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import EVENT_DELAY_NS, Subscription, event_of
 from flyteapps_fake.flyte_oss.writes import check_name, require
@@ -28,9 +29,10 @@ from flyteapps_fake.flyte_oss.writes import check_name, require
 class Reads:
     """The reads of one plane."""
 
-    def __init__(self, cluster: Cluster, answers: Answers) -> None:
+    def __init__(self, cluster: Cluster, answers: Answers, pending: PendingWrites) -> None:
         self._cluster = cluster
         self._answers = answers
+        self._pending = pending
         self._cached = answers.encoded
 
     def get(self, request: GetRequest) -> bytes:
@@ -50,6 +52,7 @@ class Reads:
         encoded = encode(app)
         if not _shows_stale_stop(app):
             self._answers.store(key, encoded)
+            self._pending.read(key, encoded)
             timeline.woken(key)
             timeline.read(key)
         return encoded

@@ -1,20 +1,27 @@
-"""Create, Update and Delete: each deploys, stops or removes a service. They check only what the backend checks."""
+"""Create, Update and Delete: each deploys, stops or removes a service. They check only what the backend checks.
+
+Each is a generator of steps (see pending_writes.py): a service is read, then the time of a write passes, then it is
+written, with the version that was read as a condition. The refusals of a write that meets another are the cluster's.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from flyteidl2.app.app_payload_pb2 import CreateRequest, DeleteRequest, UpdateRequest
 
+from flyteapps_fake.core.draws import drawn
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.flyte_oss.building.map_order import drawn_order
-from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.cluster import Cluster, Since
 from flyteapps_fake.flyte_oss.kubernetes.written import Written
 from flyteapps_fake.flyte_oss.names import ingress_of, resource_name
 from flyteapps_fake.flyte_oss.payloads import check_payload
-from flyteapps_fake.flyte_oss.services import Service
+from flyteapps_fake.flyte_oss.pending_writes import Steps
+from flyteapps_fake.flyte_oss.services import NAMESPACE, Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
 
@@ -27,7 +34,7 @@ class Writes:
         self._operator = operator
         self._environment = environment
 
-    def create(self, request: CreateRequest) -> App:
+    def create(self, request: CreateRequest) -> Steps[App]:
         """Deploy the app, new or not; return it as sent, with only the ingress as its status. Raises RpcError."""
         app = request.app
         _require_id(app)
@@ -35,7 +42,7 @@ class Writes:
             raise RpcError(Code.INVALID_ARGUMENT, "app spec is required")
         if app.spec.WhichOneof("app_payload") is None:
             raise RpcError(Code.INVALID_ARGUMENT, "app spec must include a container or pod payload")
-        resource = self._deploy(app)
+        resource = yield from self._deploy(app)
         app.ClearField("status")
         app.status.SetInParent()
         ingress = ingress_of(self._cluster.settings, resource)
@@ -43,25 +50,27 @@ class Writes:
             app.status.ingress.CopyFrom(ingress)
         return app
 
-    def update(self, request: UpdateRequest) -> App:
+    def update(self, request: UpdateRequest) -> Steps[App]:
         """Stop or deploy the app by its desired state; return it as sent, with its present status. Raises RpcError."""
         app = request.app
         _require_id(app)
         resource = resource_name(app.metadata.id)
         if app.spec.desired_state == Spec.DESIRED_STATE_STOPPED:
-            self._stop(resource)
+            yield from self._stop(resource)
         else:
-            self._deploy(app)
+            yield from self._deploy(app)
+        yield None
         service = require(self._cluster, resource)
         app.status.CopyFrom(self._cluster.status(service))
         return app
 
-    def delete(self, request: DeleteRequest) -> Identifier:
+    def delete(self, request: DeleteRequest) -> Steps[Identifier]:
         """Remove the app in any state and return its id; an absent app is no error. Raises RpcError."""
         if not request.HasField("app_id"):
             raise RpcError(Code.INVALID_ARGUMENT, "app_id is required")
         resource = resource_name(request.app_id)
         check_name(self._cluster, f"failed to delete KService {resource}", resource)
+        yield resource
         service = self._cluster.services.get(resource)
         if service is not None:
             self._cluster.clock.tick()
@@ -69,7 +78,7 @@ class Writes:
             self._cluster.remove(service)
         return request.app_id
 
-    def _deploy(self, app: App) -> str:
+    def _deploy(self, app: App) -> Steps[str]:
         """Create the service or replace its spec; a service that runs with the same spec stays as it is."""
         app_id = app.metadata.id
         resource = resource_name(app_id)
@@ -87,9 +96,10 @@ class Writes:
         failed = f"failed to {'create' if old is None else 'update'} KService {resource}"
         written, admission = Written(resource, app, spec, old is None), self._cluster.admission
         _refuse(failed, admission.refusal_of_request(written))
-        if old is not None and self._operator.collides(resource):
-            _refuse(failed, _conflict(resource))
+        since = yield resource
+        _refuse(failed, self._changed(resource, old, since))
         _refuse(failed, admission.refusal_of_object(written))
+        old = self._cluster.services.get(resource)
         now = self._cluster.clock.tick()
         if old is not None and _same_template(old, app_id, spec):
             changed = replace(old, org=app_id.org, name=app_id.name, map_order=order, written=now, new=False)
@@ -124,9 +134,31 @@ class Writes:
         self._operator.start(service, app)
         return resource
 
-    def _stop(self, resource: str) -> None:
-        """Stop the service; a stopped or absent one stays as it is. It is a patch of a service that was taken."""
+    def _changed(self, resource: str, read: Service | None, since: Since) -> str | None:
+        """Return the refusal to write a service that isn't at the version that was read, None where it is."""
+        found = self._cluster.services.get(resource)
+        if read is None:
+            return f"{_quoted(resource)} already exists" if found is not None else None
+        if found is None:
+            return f"{_quoted(resource)} not found"
+        if since.deleted:
+            return self._another(resource, since.at)
+        return _conflict(resource) if self._operator.collides(resource, since) else None
+
+    def _another(self, resource: str, read_at: int) -> str:
+        """Return Kubernetes' refusal to update a service that isn't the one that was read."""
+        seed = self._cluster.timeline.seed
+        read, found = (UUID(bytes=drawn(seed, "uid", resource, at)[:16], version=4) for at in (read_at, "anew"))
+        return (
+            f"Operation cannot be fulfilled on {_quoted(resource)}: StorageError: invalid object, Code: 4, Key: "
+            f"/registry/serving.knative.dev/services/{NAMESPACE}/{resource}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {read}, UID in object meta: {found}"
+        )
+
+    def _stop(self, resource: str) -> Steps[None]:
+        """Stop the service; a stopped or absent one stays as it is. It is a patch, without a condition."""
         check_name(self._cluster, f"failed to patch KService {resource} to stop", resource)
+        yield resource
         old = self._cluster.services.get(resource)
         if old is None or old.stopped:
             return
@@ -150,8 +182,12 @@ def found(resource: str, service: Service | None) -> Service:
 
 def missing(resource: str) -> RpcError:
     """Return the backend's refusal of a request for a service that isn't there."""
-    kind = "services.serving.knative.dev"
-    return RpcError(Code.NOT_FOUND, f'KService {resource} not found: {kind} "{resource}" not found')
+    return RpcError(Code.NOT_FOUND, f"KService {resource} not found: {_quoted(resource)} not found")
+
+
+def _quoted(resource: str) -> str:
+    """Return a service as Kubernetes names it."""
+    return f'services.serving.knative.dev "{resource}"'
 
 
 def check_name(cluster: Cluster, failed: str, resource: str) -> None:
@@ -181,6 +217,6 @@ def _require_id(app: App) -> None:
 
 def _conflict(resource: str) -> str:
     return (
-        f'Operation cannot be fulfilled on services.serving.knative.dev "{resource}": the object has been modified; '
+        f"Operation cannot be fulfilled on {_quoted(resource)}: the object has been modified; "
         "please apply your changes to the latest version and try again"
     )

@@ -75,7 +75,7 @@ class _Creation:
 
     def _call(self, operation: Any, request: Any, app: SeedApp) -> None:
         try:
-            self._dialect.call(Call(operation, request))
+            self._dialect.call_at_once(Call(operation, request))
         except RpcError as error:
             raise ScenarioError(app.place, f"the app {app.name} is refused: {error.message}") from None
 

@@ -26,7 +26,7 @@ STUBS = {APP_SERVICE: "stub", APP_LOGS_SERVICE: "logs_stub"}
 """The methods of a plane that return a stub, by service."""
 SETTINGS = (
     "dialect", "org", "seed", "start_time", "subject", "watch_buffer", "data_plane", "pools", "lease_seconds",
-    "report_seconds", "kubernetes", "missing_secrets", "artifacts", "run_outputs",
+    "report_seconds", "kubernetes", "write_seconds", "missing_secrets", "artifacts", "run_outputs",
 )  # fmt: skip
 """The settings that a test gets where they aren't the default: those that decide how a call ends."""
 NOT_REPEATED = ("delay", "stale")

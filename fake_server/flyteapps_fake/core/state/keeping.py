@@ -240,6 +240,10 @@ class Keeping:
         for stream in self._dialect.streams.all():
             stream.cut(error)
 
+    def lose_writes(self, error: RpcError) -> None:
+        """Let the writes that have ended, and aren't answered yet, end with an error: what they changed is undone."""
+        self._interceptor.delays.undone(error)
+
     def settled(self, changed: Iterable[Entry]) -> None:
         """Let the plane go on from another state."""
         entries = list(changed)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from flyteapps_control.v1.state_pb2 import PlaneTime
-from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.control.effects import Postponed, raising
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.state.changes import TIME
 from flyteapps_fake.core.state.keeping import Keeping
@@ -210,44 +210,7 @@ class Saving:
 
     def later(self, postponed: Postponed) -> Postponed:
         """Return the wait of a call that goes on later, and then until what it has changed is safe."""
-        following: list[Postponed | Callable[[], Any]] = []
-
-        def left() -> float | None:
-            if not following:
-                first = postponed.left()
-                if first != 0 and not postponed.is_void():
-                    return first
-                try:
-                    result = self.answer(postponed.resume)
-                    following.append(lambda: result)
-                except Postponed as then:
-                    following.append(then)
-                except RpcError as error:
-                    following.append(raising(error))
-            then = following[0]
-            return then.left() if isinstance(then, Postponed) else 0.0
-
-        def resume() -> Any:
-            if not following:
-                return postponed.resume()  # which raises why it is void
-            then = following[0]
-            return then.resume() if isinstance(then, Postponed) else then()
-
-        def wake_by(wake: Callable[[], None]) -> None:
-            then = following[0] if following else postponed
-            if isinstance(then, Postponed) and then.wake_by is not None:
-                then.wake_by(wake)
-
-        return Postponed(
-            postponed.real_seconds,
-            left,
-            resume,
-            lambda: None if following else postponed.abandon(),
-            postponed.purpose,
-            postponed.ends_with_client,
-            lambda: not following and postponed.is_void(),
-            wake_by,
-        )
+        return postponed.in_turn(lambda: self.answer(postponed.resume))
 
     # ---- batches
 
@@ -286,6 +249,7 @@ class Saving:
         self._timeline.frozen = True
         self._keeping.cut_streams("the state can't be saved, and goes back to what is")
         self._keeping.drop_unsaved()
+        self._keeping.lose_writes(error)
         changed = changes.undo(self._safe_mark) if self._safe_mark is not None else []
         if self._cut_mark is not None:
             changes.drop(self._cut_mark)
@@ -309,12 +273,3 @@ class Saving:
         self._answers = [each for each in self._answers if id(each) not in ended]
         for each in answers:
             each.end(error)
-
-
-def raising(error: RpcError) -> Callable[[], Any]:
-    """Return a function that raises an error."""
-
-    def raise_it() -> Any:
-        raise error
-
-    return raise_it

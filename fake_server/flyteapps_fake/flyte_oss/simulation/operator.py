@@ -17,7 +17,7 @@ from flyteapps_fake.core import draws
 from flyteapps_fake.core.streams import StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND, SECOND
 from flyteapps_fake.core.time.timers import Timer
-from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.cluster import Cluster, Since
 from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, ConditionState, ReportedStatus, updated
 from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
 from flyteapps_fake.flyte_oss.services import Service
@@ -33,7 +33,7 @@ from flyteapps_fake.simulation.progress import Progress
 from flyteapps_fake.simulation.step_logs import StepLog, StepLogs
 
 WRITE_NS = 2 * MILLISECOND
-"""The time between a client's read of a service and its write; a report in between makes the write fail."""
+"""The time before a report in which a write collides with it that is over at once."""
 _STOP_REPORT_NS = 50 * MILLISECOND
 """The time from the request to stop an app to the operator's first write of its status."""
 _OUTCOMES = (Phase.SERVING, Phase.FAILED)
@@ -185,17 +185,27 @@ class Operator:
 
     # ---- queries
 
-    def collides(self, resource: str) -> bool:
-        """Return whether a write made now collides with one of the operator's, which then wins."""
+    def collides(self, resource: str, since: Since) -> bool:
+        """Return whether a write made now collides with another one since it has read the service, which then wins.
+
+        A write that is over at once meets the report that is due within WRITE_NS. On an `auto` clock the reports that
+        are due by now wait for a client: the write is one.
+        """
         rollout = self._rollouts.get(resource)
         if rollout is not None and rollout.conflicts:
             self._cluster.touch(resource)
             rollout.conflicts -= 1
             return True
-        timer = self._cluster.timers.progress.get(resource)
-        if timer is None or not 0 <= timer.due - self._cluster.clock.now() <= WRITE_NS:
+        if since.moved:
+            return True
+        timeline = self._cluster.timeline
+        if not since.at_once and timeline.mode != "auto":
             return False
-        self._cluster.timeline.fire(timer)
+        timer = self._cluster.timers.progress.get(resource)
+        until = self._cluster.clock.now() + (WRITE_NS if since.at_once else 0)
+        if timer is None or not since.at <= timer.due <= until:
+            return False
+        timeline.fire(timer)
         return True
 
     def pods(self, resource: str) -> tuple[Pod, ...]:
