@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
 from flyteapps_fake.core import draws
-from flyteapps_fake.flyte_oss import writes
+from flyteapps_fake.flyte_oss import payloads, writes
+from flyteapps_fake.flyte_oss.building import pod_spec, quantities, secrets
 
-from .planting import mutant, same
+from .planting import all_of, around, mutant, same
 
 Planted = AbstractContextManager[Any]
 
@@ -32,3 +34,63 @@ def any_unchanged_pod_is_written() -> Planted:
 @mutant("OSS-45")
 def an_unchanged_pod_restarts() -> Planted:
     return patch.object(writes, "_same_template", same(False))
+
+
+@mutant("OSS-46")
+def a_pod_spec_may_hold_anything() -> Planted:
+    return patch.object(payloads, "check_pod_spec", same(None))
+
+
+@mutant("OSS-46")
+def names_in_another_case_are_unknown() -> Planted:
+    def field_of(struct: str, key: str) -> Any:
+        return pod_spec._fields_of(struct)[0].get(key)
+
+    return patch.object(pod_spec, "_field_of", field_of)
+
+
+@mutant("OSS-46")
+def unknown_fields_of_a_pod_are_refused() -> Planted:
+    def field_of(real: Any, struct: str, key: str) -> Any:
+        found = real(struct, key)
+        if found is None:
+            raise pod_spec.PodSpecError(f'json: unknown field "{key}"')
+        return found
+
+    return around(pod_spec, "_field_of", field_of)
+
+
+@mutant("OSS-46")
+def embedded_structs_are_left_out_of_paths() -> Planted:
+    def field_of(real: Any, struct: str, key: str) -> Any:
+        found = real(struct, key)
+        return found and found._replace(path=found.path[-1:])
+
+    return around(pod_spec, "_field_of", field_of)
+
+
+@mutant("OSS-46")
+def nan_is_a_number_of_a_pod() -> Planted:
+    return patch.object(pod_spec, "_check_values", same(None))
+
+
+@mutant("OSS-47")
+def any_mount_is_taken() -> Planted:
+    def error(real: Any, secrets: Any) -> str:
+        found = real(secrets)
+        return "" if found.startswith("invalid mount") else found
+
+    return around(payloads, "secrets_error", error)
+
+
+@mutant("OSS-47")
+def a_secret_is_measured_in_characters() -> Planted:
+    return patch.object(secrets, "_OTHER", re.compile(rb"(?!)"))
+
+
+@mutant("OSS-48")
+def a_quantity_needs_digits() -> Planted:
+    def error(real: Any, text: str) -> str:
+        return real(text) if re.search("[0-9]", text) and text != "e3" else quantities.FORMAT
+
+    return all_of(around(payloads, "quantity_error", error), around(pod_spec, "quantity_error", error))

@@ -349,6 +349,32 @@ GUARANTEES: tuple[Guarantee, ...] = (
         read="that it is the maps alone; that an unchanged template is no new revision",
     ),
     _row(
+        "OSS-46",
+        "pods",
+        "A pod_spec is decoded into Kubernetes' PodSpec: what has another type, a bad quantity, and a value without a "
+        "form in JSON are INTERNAL, `failed to build KService for app RESOURCE: failed to unmarshal K8sPod spec: ...`, "
+        "in the words of Go, and change nothing. Unknown fields are ignored; names match in any case.",
+        seen="35 such specs on F, among them numbers as image, name, args and env value, ports as text and 80.5, "
+        'hostNetwork "true", tolerations {}, bad quantities of init containers, volumes and overhead, NaN, a value '
+        "without a kind",
+        read="that names match in any case",
+    ),
+    _row(
+        "OSS-47",
+        "secrets",
+        "A secret with an unknown mount_requirement, or one over 256 KiB as text in base32, is INTERNAL, `failed to "
+        "build KService for app RESOURCE: failed to marshal secrets: ...`, and nothing is stored.",
+        seen="mount_requirement 3, 7 and -1, and a secret over that size, on F",
+        read="that it is the size as text in base32",
+    ),
+    _row(
+        "OSS-48",
+        "quantities",
+        "Quantities are those of Kubernetes' parser, which takes a sign, a point, an exponent or a suffix without "
+        "digits: `.`, `+`, `-`, `e3`, `Ki`.",
+        seen="these five on F; 71 more texts were taken or refused as here",
+    ),
+    _row(
         "OSS-80",
         "histories",
         "Of clients that write at once, an acknowledged write took effect once, at one point between its call and its "

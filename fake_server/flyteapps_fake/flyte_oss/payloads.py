@@ -6,36 +6,35 @@ connection between them; the outer one then returns the error of that connection
 
 from __future__ import annotations
 
-import re
-
 from flyteidl2.app.app_definition_pb2 import Spec
 
 from flyteapps_fake.core.errors import Code, RpcError
-from flyteapps_fake.simulation.admission import UNSIGNED, quantities
+from flyteapps_fake.flyte_oss.building.pod_spec import PodSpecError, check_pod_spec
+from flyteapps_fake.flyte_oss.building.quantities import quantity_error
+from flyteapps_fake.flyte_oss.building.secrets import secrets_error
+from flyteapps_fake.simulation.admission import quantities
 
 _NAMED = ("CPU", "MEMORY", "STORAGE", "EPHEMERAL_STORAGE")
 """Resources of a container that the backend passes on to the cluster; it leaves out others."""
-_QUANTITY = re.compile(f"[+-]?{UNSIGNED}")
 
 
 def check_payload(resource: str, spec: Spec) -> None:
     """Reject a spec that the backend can't build a service from. Raises RpcError."""
     match spec.WhichOneof("app_payload"):
         case "container":
-            if any(name in _NAMED and not _QUANTITY.fullmatch(value) for _, name, value in quantities(spec)):
+            if any(name in _NAMED and quantity_error(value) for _, name, value in quantities(spec)):
                 raise RpcError(Code.UNAVAILABLE, "unexpected EOF")
         case "pod":
             if not spec.pod.HasField("pod_spec"):
                 raise _unbuildable(resource, "K8sPod app payload has no pod spec")
-            containers = spec.pod.pod_spec.fields.get("containers")
-            if containers is not None and containers.WhichOneof("kind") not in ("list_value", "null_value"):
-                raise _unbuildable(resource, "failed to unmarshal K8sPod spec: containers is no list")
-            for where, name, value in quantities(spec):
-                if not _QUANTITY.fullmatch(value):
-                    text = f"failed to unmarshal K8sPod spec: {where}: {name}: {value[:80]!r} is no quantity"
-                    raise _unbuildable(resource, text)
+            try:
+                check_pod_spec(spec.pod.pod_spec)
+            except PodSpecError as error:
+                raise _unbuildable(resource, f"failed to unmarshal K8sPod spec: {error}") from None
         case _:
             raise _unbuildable(resource, "app spec has no payload (container or pod required)")
+    if wrong := secrets_error(spec.security_context.secrets):
+        raise _unbuildable(resource, f"failed to marshal secrets: {wrong}")
 
 
 def _unbuildable(resource: str, why: str) -> RpcError:

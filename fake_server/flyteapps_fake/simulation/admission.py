@@ -6,7 +6,7 @@ Only the simulated cluster depends on it: the plane stores any spec as sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -82,13 +82,13 @@ def _bounds(minimum: int, maximum: int, scaledown: int, target: int) -> Bounds:
     return Bounds(minimum, maximum, scaledown, target)
 
 
-def violation_of(spec: Spec) -> str:
-    """Return the reason why no cluster could run the spec, or ""."""
+def violation_of(spec: Spec, is_quantity: Callable[[str], object] = _QUANTITY.fullmatch) -> str:
+    """Return the reason why no cluster could run the spec, or "". `is_quantity`: whether a text is a valid one."""
     bounds = bounds_of(spec)
     if bounds.minimum > bounds.maximum:
         return f"spec.autoscaling.replicas: min is {bounds.minimum}, more than max, which is {bounds.maximum}"
     for where, name, value in quantities(spec):
-        if not _QUANTITY.fullmatch(value):
+        if not is_quantity(value):
             return f"{where}: {name} is {quoted(value)}, not a quantity; use one such as 500m or 2Gi"
     return ""
 

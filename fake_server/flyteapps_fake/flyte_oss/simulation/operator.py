@@ -17,6 +17,7 @@ from flyteapps_fake.core import draws
 from flyteapps_fake.core.streams import StreamScope
 from flyteapps_fake.core.time.clock import MILLISECOND, SECOND
 from flyteapps_fake.core.time.timers import Timer
+from flyteapps_fake.flyte_oss.building.quantities import is_runnable
 from flyteapps_fake.flyte_oss.cluster import Cluster, Since
 from flyteapps_fake.flyte_oss.conditions import CONFIGURED, SERVING, ConditionState, ReportedStatus, updated
 from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
@@ -225,7 +226,7 @@ class Operator:
     # ---- rollouts
 
     def _rollout(self, service: Service, app: App) -> Rollout:
-        conflicts, reason = 0, violation_of(app.spec)
+        conflicts, reason = 0, violation_of(app.spec, is_runnable)
         if reason:
             steps = situation(REJECTED)
         elif (fixed := self._environment.steps(app)) is not None:
