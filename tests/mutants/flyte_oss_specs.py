@@ -1,4 +1,4 @@
-"""Wrong planes of the dialect `flyte-oss`, in what they make of a spec: its hash, its pod, its secrets."""
+"""Wrong planes of the dialect `flyte-oss`, in what they make of a spec (its hash, pod, secrets) and of odd ids."""
 # pyright: basic, reportPrivateUsage=false
 # The overrides take and give what the dialect's own functions do, whose types stand there.
 
@@ -9,10 +9,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
-from flyteapps_fake.core import draws
-from flyteapps_fake.flyte_oss import payloads, writes
-from flyteapps_fake.flyte_oss.building import pod_spec, quantities, secrets
+from flyteidl2.app.app_definition_pb2 import Identifier
 
+from flyteapps_fake.core import draws
+from flyteapps_fake.flyte_oss import answers, names, payloads, services, writes
+from flyteapps_fake.flyte_oss.building import pod_spec, quantities, secrets
+from flyteapps_fake.flyte_oss.services import Service
+
+from .flyte_oss import in_place_of_resource_name
 from .planting import all_of, around, mutant, same
 
 Planted = AbstractContextManager[Any]
@@ -94,3 +98,35 @@ def a_quantity_needs_digits() -> Planted:
         return real(text) if re.search("[0-9]", text) and text != "e3" else quantities.FORMAT
 
     return all_of(around(payloads, "quantity_error", error), around(pod_spec, "quantity_error", error))
+
+
+@mutant("OSS-49")
+def an_id_is_shown_as_it_was_sent() -> Planted:
+    return patch.object(services, "shown_id", lambda *words: words)
+
+
+@mutant("OSS-49")
+def answers_are_cached_by_the_parts_of_an_id() -> Planted:
+    return patch.object(answers, "shown_id", lambda *words: words)
+
+
+@mutant("OSS-49")
+def an_id_with_slashes_is_watched_by_the_name_that_was_sent() -> Planted:
+    return patch.object(Service, "shown_name", property(lambda self: self.name))
+
+
+@mutant("OSS-50")
+def letters_are_lowered_as_words() -> Planted:
+    return patch.object(names, "lowered", str.lower)
+
+
+@mutant("OSS-50")
+def a_resource_name_is_cut_by_characters() -> Planted:
+    def name(app_id: Identifier) -> str:
+        whole = names.lowered(f"{app_id.name}-{app_id.project}-{app_id.domain}")
+        plain = names.resource_name(app_id)
+        if len(whole) <= names.MAX_LABEL_LENGTH:
+            return whole
+        return f"{whole[:54]}-{plain[-8:]}"
+
+    return in_place_of_resource_name(name)

@@ -375,6 +375,22 @@ GUARANTEES: tuple[Guarantee, ...] = (
         seen="these five on F; 71 more texts were taken or refused as here",
     ),
     _row(
+        "OSS-49",
+        "ids",
+        "Where no cluster refuses slashes, an id with some in its project or domain is shown as PROJECT/DOMAIN/NAME "
+        "split at its first two: in Get, List, events and the URL; it is watched by the name that is shown. Ids of one "
+        "such text share the cached answer of Get.",
+        seen="on F: (a/b, c, n) is shown as (a, b, c/n), with a URL of c/n-a-b; (a/b, c) and (a, b/c) share an answer",
+        read="that it is watched by the name that is shown",
+    ),
+    _row(
+        "OSS-50",
+        "ids",
+        "Where no cluster refuses letters beyond ASCII, a resource name is put in lower case character by character, "
+        "counted in bytes of UTF-8, and cut after 54 of them.",
+        seen="on F",
+    ),
+    _row(
         "OSS-80",
         "histories",
         "Of clients that write at once, an acknowledged write took effect once, at one point between its call and its "

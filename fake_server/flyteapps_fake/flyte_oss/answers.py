@@ -11,6 +11,7 @@ from flyteapps_control.selection import AppName
 from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.core.time.timers import Timer
+from flyteapps_fake.flyte_oss.names import shown_id
 
 CACHE_LIFETIME_NS = 30 * SECOND
 """The time for which an answer to Get is returned again."""
@@ -35,8 +36,8 @@ class CachedAnswer(NamedTuple):
 
 
 def cache_key(app_id: Identifier) -> CacheKey:
-    """Return the key of a cached answer: without the org, and case-sensitive."""
-    return ("get", app_id.project, app_id.domain, app_id.name)
+    """Return the key of a cached answer: without the org, and case-sensitive; ids that are shown alike share one."""
+    return ("get", *shown_id(app_id.project, app_id.domain, app_id.name))
 
 
 def key_of_timer(owner: Hashable) -> CacheKey | None:

@@ -147,7 +147,7 @@ class Cluster:
 
     def _notify(self, kind: int, service: Service) -> None:
         self.timeline.changed(service.resource)
-        watching = self.streams.watching(service.name)
+        watching = self.streams.watching(service.shown_name)
         if watching:
             event = event_of(kind, self.encoded(service))
             for stream in watching:

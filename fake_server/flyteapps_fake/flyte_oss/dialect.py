@@ -95,7 +95,7 @@ class FlyteOss(Dialect):
 
     def scope(self, key: Hashable) -> StreamScope:
         service = self._service(key)
-        return watch_scope(service.name) if service is not None else ("", str(key))
+        return watch_scope(service.shown_name) if service is not None else ("", str(key))
 
     def scopes(self, key: Hashable) -> tuple[StreamScope, ...]:
         return (self.scope(key),)

@@ -103,4 +103,4 @@ def _service_of(change: Change[str, Service]) -> Service:
 
 def _name(change: Change[str, Service]) -> str:
     """Return the bare name of the app that changed."""
-    return _service_of(change).name
+    return _service_of(change).shown_name

@@ -16,7 +16,7 @@ from flyteapps_fake.core.lifecycle import PENDING, STOPPED
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import set_timestamp, timestamp
 from flyteapps_fake.flyte_oss.conditions import Conditions, to_messages
-from flyteapps_fake.flyte_oss.names import ingress_of
+from flyteapps_fake.flyte_oss.names import ingress_of, resource_name, shown_id
 
 NAMESPACE = "flyte"
 DEFAULT_ORG = "flyte"
@@ -56,6 +56,11 @@ class Service:
         """The replicas in the app's status."""
         return self.replicas if self.ready and not self.stopped else 0
 
+    @property
+    def shown_name(self) -> str:
+        """The name in the id that is shown, by which it is watched."""
+        return shown_id(self.project, self.domain, self.name)[2]
+
     def named(self) -> AppName:
         """Return the name without the org, as selectors have it."""
         return AppName(self.project, self.domain, self.name)
@@ -70,7 +75,8 @@ class Service:
 
     def app(self, settings: Settings, now: int) -> App:
         """Return the app as it is shown at `now`."""
-        app_id = Identifier(org=self.org or DEFAULT_ORG, project=self.project, domain=self.domain, name=self.name)
+        project, domain, name = shown_id(self.project, self.domain, self.name)
+        app_id = Identifier(org=self.org or DEFAULT_ORG, project=project, domain=domain, name=name)
         app = App(metadata=Meta(id=app_id), spec=Spec.FromString(self.spec), status=self.status(settings, now))
         if self.stopped:
             app.spec.desired_state = Spec.DESIRED_STATE_STOPPED
@@ -93,13 +99,20 @@ class Service:
             return Status(conditions=[stopped])
         status = Status(
             conditions=to_messages(self.conditions),
-            ingress=ingress_of(settings, self.resource),
+            ingress=ingress_of(settings, self._host()),
             k8s_metadata=K8sMetadata(namespace=NAMESPACE),
             current_replicas=self.shown_replicas,
         )
         if self.created:
             set_timestamp(status.created_at, self.created)
         return status
+
+    def _host(self) -> str:
+        """Return the first label of the app's public URL, which is of the id that is shown."""
+        project, domain, name = shown_id(self.project, self.domain, self.name)
+        if project == self.project and domain == self.domain:
+            return self.resource
+        return resource_name(Identifier(project=project, domain=domain, name=name))
 
 
 class Services:
@@ -124,7 +137,7 @@ class Services:
             if old is not None:
                 self._leave(old)
             self._scopes.setdefault((service.project, service.domain), SortedSet()).add(service.resource)
-            self._names.setdefault(service.name, set()).add(service.resource)
+            self._names.setdefault(service.shown_name, set()).add(service.resource)
         self._all[service.resource] = service
 
     def remove(self, service: Service) -> None:
@@ -137,9 +150,10 @@ class Services:
         self._scopes[scope].discard(old.resource)
         if not self._scopes[scope]:
             del self._scopes[scope]
-        self._names[old.name].discard(old.resource)
-        if not self._names[old.name]:
-            del self._names[old.name]
+        name = old.shown_name
+        self._names[name].discard(old.resource)
+        if not self._names[name]:
+            del self._names[name]
 
     def listed(self, project: str, domain: str, start: str = "") -> Iterator[Service]:
         """Yield the services of a project and domain ("" matches any) by resource name, from `start` on."""

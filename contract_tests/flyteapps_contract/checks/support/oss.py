@@ -14,7 +14,9 @@ from flyteapps_contract.streams import Watcher, WatchEvent
 from flyteapps_contract.waiting import Waiting
 
 LONGEST = 63
-"""Characters of a resource name."""
+"""Bytes of a resource name."""
+OWN_LOWER_CASES = {"\u0130": "i"}
+"""Characters whose lower case is one of its own here: a capital I with a dot."""
 QUIET = 0.3
 """Seconds in which nothing comes, where nothing should."""
 ARRIVES = 0.1
@@ -23,11 +25,12 @@ ARRIVES = 0.1
 
 def resource(app_id: model.Identifier) -> str:
     """Return the resource name of an id."""
-    whole = f"{app_id.name}-{app_id.project}-{app_id.domain}".lower()
-    if len(whole) <= LONGEST:
+    letters = f"{app_id.name}-{app_id.project}-{app_id.domain}"
+    whole = "".join(OWN_LOWER_CASES.get(each) or each.lower() for each in letters)
+    if len(whole.encode()) <= LONGEST:
         return whole
     digest = hashlib.sha256(f"{app_id.project}/{app_id.domain}/{app_id.name}".encode()).hexdigest()
-    return f"{whole[:54]}-{digest[:8]}"
+    return f"{whole.encode()[:54].decode()}-{digest[:8]}"
 
 
 def listed(s: Session, app_id: model.Identifier) -> model.App | None:
