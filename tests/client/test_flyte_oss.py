@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from connectrpc.code import Code as ConnectCode
+from connectrpc.errors import ConnectError
 from flyteidl2.app import app_definition_pb2 as definition
 from flyteidl2.app import app_payload_pb2 as payload
 
@@ -17,6 +19,8 @@ from flyteapps import (
     AppNotFound,
     ChangeKind,
     Client,
+    Code,
+    DeadlineExceeded,
     DeploymentFailed,
     DeploymentStatus,
     DesiredState,
@@ -27,11 +31,17 @@ from flyteapps import (
     Waits,
     WaitTimeout,
 )
+from flyteapps.flows.methods import CREATE, WATCH
+from flyteapps.flows.operations import Open, Unary
 from flyteapps.testing import FaultyTransport, faults
+from flyteapps.transports.errors import error_of
 from flyteapps_fake.control_plane import FakeControlPlane
 
 from .conftest import QUICK, SCOPE, Run, client_of
 from .messages import app, spec
+
+PASSED = "deadline_exceeded: context deadline exceeded"
+"""The message of a Watch whose deadline passed within the backend."""
 
 
 @pytest.fixture
@@ -132,6 +142,40 @@ class TestWaits:
         acting = meanwhile(slow, lambda: slow.advance(60))
         assert run(handle.watch).is_active()
         acting.join()
+
+    @pytest.mark.parametrize(
+        "ending",
+        [
+            faults.cut("Watch", after=0, code="", times=2),
+            faults.cut("Watch", after=1, code="", times=2),
+            faults.cut("Watch", after=1, code="DEADLINE_EXCEEDED", times=2),
+            faults.fail("Watch", code="INTERNAL", message=PASSED, times=2),
+        ],
+        ids=["nothing shown", "no error", "DEADLINE_EXCEEDED", "INTERNAL"],
+    )
+    def test_streams_that_a_deadline_ends(self, plane: FakeControlPlane, ending: faults.Fault, run: Run) -> None:
+        """However a deadline on the network ends a stream, the wait goes on with another."""
+        client = Client(transport=FaultyTransport(plane.transport(), [ending]), retries=QUICK, **SCOPE)
+        assert run(client.apps.create(app()).watch).is_active()
+
+    def test_a_wait_whose_streams_deadlines_end(self, slow: FakeControlPlane, run: Run) -> None:
+        """It ends with its own deadline, as a wait does whose stream stays open."""
+        always = faults.cut("Watch", after=0, code="")
+        client = Client(
+            transport=FaultyTransport(slow.transport(), [always]), retries=QUICK, waits=Waits(timeout=0.3), **SCOPE
+        )
+        made = client.apps.create(app())
+        with pytest.raises(WaitTimeout):
+            run(made.watch)
+
+    def test_a_deadline_within_the_plane(self) -> None:
+        """The INTERNAL that wraps a passed deadline is DeadlineExceeded for a stream, and PlaneError for a write."""
+        error = ConnectError(ConnectCode.INTERNAL, PASSED)
+        opened = error_of(error, Open(WATCH, payload.WatchRequest(), {}), "http://plane")
+        assert isinstance(opened, DeadlineExceeded)
+        assert opened.code is Code.INTERNAL
+        written = error_of(error, Unary(CREATE, payload.CreateRequest(), 1.0, {}), "http://plane")
+        assert type(written) is PlaneError
 
     def test_more_events_than_a_stream_holds(self, dialect: str, run: Run) -> None:
         """Events that don't fit are dropped; the wait ends nevertheless."""

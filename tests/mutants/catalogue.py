@@ -9,6 +9,7 @@ from . import (
     flyte_oss,
     flyte_oss_races,
     flyte_oss_specs,
+    flyte_oss_wire,
     grants,
     histories,
     hosts,
@@ -41,6 +42,7 @@ MODULES = (
     flyte_oss,
     flyte_oss_specs,
     flyte_oss_races,
+    flyte_oss_wire,
 )
 
 __all__ = ["MODULES", "MUTANTS", "Mutant"]

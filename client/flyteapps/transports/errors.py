@@ -41,6 +41,9 @@ UNCERTAIN = frozenset(
 )  # fmt: skip
 """Codes after which the plane may have carried out the call."""
 
+WRAPPED_DEADLINE = "deadline_exceeded: "
+"""The opening of the INTERNAL with which a plane ends a stream whose deadline has passed within it."""
+
 _MODULES = {
     "buf.validate.Violations": "buf.validate.validate_pb2",
     "google.rpc.BadRequest": "google.rpc.error_details_pb2",
@@ -62,6 +65,8 @@ def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Err
     code = code_of(error)
     trouble = explain(error, code, endpoint)
     kind = trouble.kind if trouble and trouble.kind else CLASSES[code]
+    if code is Code.INTERNAL and isinstance(operation, Open) and error.message.startswith(WRAPPED_DEADLINE):
+        kind = errors.DeadlineExceeded
     reached = trouble is None or trouble.reached
     details = [_unpacked(detail) for detail in error.details]
     made = kind(

@@ -403,4 +403,62 @@ GUARANTEES: tuple[Guarantee, ...] = (
         read="that it holds for clients at once: Kubernetes stores each write of a service at one point, and List and "
         "the snapshot read what is stored",
     ),
+    _row(
+        "OSS-65",
+        "Watch",
+        "A Watch whose own deadline passes ends OK or with DEADLINE_EXCEEDED, at random; one that has shown no event "
+        "ends OK or with INTERNAL, `deadline_exceeded: context deadline exceeded`.",
+        seen="F: of 60 Watches each over gRPC 20 ended OK where the app was there, and 6 of 18 where it was absent; "
+        "INTERNAL over Connect, too",
+    ),
+    _row(
+        "OSS-66",
+        "wire",
+        "A message of Connect GET that is said to be base64 and isn't, and a unary body whose gzip data is cut, has a "
+        "wrong checksum or a tail, are UNKNOWN, HTTP 500, `read message: ...`. A body that is said to be gzip and "
+        "isn't is read as empty.",
+        seen="F: all of it",
+    ),
+    _row(
+        "OSS-67",
+        "wire",
+        "Where one message in a frame is expected, none or two are UNIMPLEMENTED; over Connect the flags 4 and 128 are "
+        "INTERNAL, and the end of a stream alone is no message. An empty frame is an empty message in JSON, too.",
+        seen="F: all of it",
+        read="that a message may be followed by the end of its stream; the words about bodies that are cut",
+    ),
+    _row(
+        "OSS-68",
+        "wire",
+        "A content type with a parameter is 415, save UTF-8 as the charset of JSON. Accept-Post of a 415 names the "
+        "method's content types of all protocols.",
+        seen="F: all of it",
+    ),
+    _row(
+        "OSS-69",
+        "wire",
+        "Another version of Connect is INVALID_ARGUMENT; an empty compression or version counts as none; a negative "
+        "Connect-Timeout-Ms is DEADLINE_EXCEEDED.",
+        seen="F: connect=v2 of a GET, the empty ones, the timeout",
+        read="Connect-Protocol-Version of a POST; an empty timeout",
+    ),
+    _row(
+        "OSS-70",
+        "wire",
+        "Answers of any size are compressed by gzip for clients that accept it.",
+        seen="F: that they are",
+        read="that ends of streams are compressed, too",
+    ),
+    _row(
+        "OSS-71",
+        "wire",
+        "OPTIONS on a method is 204.",
+        seen="F: on every path, with headers that let pages of any origin call it",
+    ),
+    _row(
+        "OSS-72",
+        "wire",
+        "GET /readyz is 200 with the text OK, and /healthz is 200.",
+        seen="F: both have the text OK",
+    ),
 )

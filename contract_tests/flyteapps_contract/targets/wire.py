@@ -39,9 +39,9 @@ class Wire:
         """Return an async HTTP client of this version of HTTP and no other."""
         return Client(HTTPTransport(**self._options))
 
-    def sync_client(self) -> SyncClient:
-        """Return the same, blocking."""
-        return SyncClient(SyncHTTPTransport(**self._options))
+    def sync_client(self, *, decodes: bool = True) -> SyncClient:
+        """Return the same, blocking; unless it `decodes`, a gzip answer comes as it was sent, with its header."""
+        return SyncClient(SyncHTTPTransport(**self._options, enable_gzip=decodes))
 
     @property
     def _options(self) -> dict[str, Any]:

@@ -96,6 +96,8 @@ class Pages:
                 return PageAnswer(200, *self._front.metrics.exposition(request.accept))
             case ["healthz"]:
                 return PageAnswer(200, JSON, _health(self._front))
+            case ["readyz"] if self._front.request_limits.wire.ready_page:
+                return PageAnswer(200, TEXT, b"OK")
             case [""] | ["v2"] | ["simulation"] | ["login"] if wanted:
                 return browser_page()
             case [""] | ["v2"]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
+from flyteapps_fake.core.rules.wire import WireRules
 from flyteapps_fake.core.validation import MAX_REQUEST, MAX_VALUES
 
 
@@ -24,6 +25,9 @@ def _undecodable(message: type[Message], data: bytes, error: Exception | None) -
     return f"the request can't be decoded as {message.DESCRIPTOR.full_name}{why}"
 
 
+_STANDARD = WireRules()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
     """The request limits and the decoding errors of one plane's servers.
@@ -32,9 +36,11 @@ class RequestLimits:
     `undecodable`: what is said of bytes that are no such message, given them, the message's type and, of JSON, what is
     wrong with them.
     `no_method`: the response to an unknown method, None for UNIMPLEMENTED in the caller's protocol.
+    `wire`: the rules of the protocols themselves.
     """
 
     request_bytes: int = MAX_REQUEST
     values: int = MAX_VALUES
     undecodable: Callable[[type[Message], bytes, Exception | None], str] = _undecodable
     no_method: Answer | None = None
+    wire: WireRules = _STANDARD

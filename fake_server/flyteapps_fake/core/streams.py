@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from flyteapps_control.selection import NO_APP
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.errors import RpcError
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.time.causes import Cause
 
 StreamScope = tuple[str, ...]
@@ -20,6 +20,11 @@ StreamScope = tuple[str, ...]
 
 _KINDS = {"lease": "cluster", "org": "the org"}
 """The subject of a stream by the kind of its scope, if it isn't that kind's name."""
+
+
+def deadline_passed() -> RpcError:
+    """Return the error of a stream whose deadline passes."""
+    return RpcError(Code.DEADLINE_EXCEEDED, "the stream's deadline has passed")
 
 
 class Filter(Protocol):
@@ -117,6 +122,10 @@ class OpenStream(ABC):
         """Record that all messages taken reached the network, and that the client is there."""
         if self.on_sent is not None and not self.closed:
             self.on_sent(self)
+
+    def late(self) -> RpcError | None:
+        """Return the error with which its deadline ends the stream, None where it ends without one."""
+        return deadline_passed()
 
     def idle(self) -> bool:
         """Return whether no message is ready, nor will be before the next change."""

@@ -44,7 +44,8 @@ class Cluster:
         self.timers = timeline.timers
         self.changes = timeline.changes
         self.services = Services()
-        self.streams = WatchHub(settings.watch_buffer or MAX_BUFFERED_EVENTS, timeline.lock, timeline.changes)
+        buffer = settings.watch_buffer or MAX_BUFFERED_EVENTS
+        self.streams = WatchHub(buffer, timeline.lock, timeline.changes, timeline.seed)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
         """Receives each change of a service: what it was and what it became (None: absent)."""
         self._since: dict[str, dict[Since, None]] = {}

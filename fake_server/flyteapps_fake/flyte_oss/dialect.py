@@ -198,6 +198,7 @@ class FlyteOss(Dialect):
 
     def restored(self, entries: Sequence[Entry]) -> None:
         """Go on from another state, in which these pieces differ."""
+        self._cluster.streams.draw_anew()
         if self._cluster.history is not None:
             self._cluster.history = kept(None, self._cluster.history.age)
         for section, key in entries:

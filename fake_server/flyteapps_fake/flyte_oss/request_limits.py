@@ -7,6 +7,7 @@ import json
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.request_limits import Answer, RequestLimits
+from flyteapps_fake.flyte_oss.wire.rules import WIRE
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """The backend has no limit. This one, and that of the values of a request, are the stand-in's own: without them one
@@ -28,4 +29,5 @@ LIMITS = RequestLimits(
     request_bytes=MAX_REQUEST_BYTES,
     undecodable=_undecodable,
     no_method=Answer(404, b"text/plain; charset=utf-8", b"404 page not found\n"),
+    wire=WIRE,
 )

@@ -2,6 +2,9 @@
 
 The backend subscribes before it lists, and receives a write's event a moment after it acknowledged the write: a write
 just before a Watch is in the snapshot, and its event follows once more.
+
+When the deadline of a Watch passes, two of the backend's services end the stream at once: the inner one without an
+error, the outer one as its own call of the inner one failed. Which is first is drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
+from flyteapps_fake.core.draws import Seed, fraction
+from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import CREATE_EVENT
 from flyteapps_fake.core.protobuf import field
 from flyteapps_fake.core.state.changes import Changes
@@ -23,7 +28,10 @@ MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Bytes of the unread events of one stream, the stand-in's own bound; one event always fits."""
 EVENT_DELAY_NS = 5 * MILLISECOND
 """The time after an acknowledged write within which its event may still follow."""
-
+ENDS_WELL = 1 / 3
+"""The odds that the deadline of a Watch ends it without an error."""
+CONTEXT_DEADLINE = "context deadline exceeded"
+"""Go's words for a deadline that has passed."""
 
 Encoder = Callable[[], bytes]
 """Returns an encoded App, as it was shown when its Watch was opened."""
@@ -55,6 +63,9 @@ class Subscription(OpenStream):
         self._queue: deque[tuple[bytes, Cause | None, int]] = deque()
         """The events, each with its cause and the batch of its change."""
         self._changes = streams.changes
+        self._hub = streams
+        self._begun = False
+        """Whether it has shown anything."""
         self._opened_in = streams.changes.shown_batch
         """The batch of the last change that the snapshot may show."""
         self._buffer = buffer
@@ -64,6 +75,7 @@ class Subscription(OpenStream):
         if self._snapshot or self._since:
             if self._opened_in and not self._changes.is_safe(self._opened_in, self):
                 return None
+            self._begun = True
             return event_of(CREATE_EVENT, self._snapshot.popleft()()) if self._snapshot else self._since.popleft()
         if not self._queue:
             return None
@@ -71,6 +83,7 @@ class Subscription(OpenStream):
         if batch and not self._changes.is_safe(batch, self):
             return None
         self._queue.popleft()
+        self._begun = True
         self.cause = cause
         self._waiting_bytes -= len(event)
         return event
@@ -82,6 +95,14 @@ class Subscription(OpenStream):
 
     def _holds_back(self) -> bool:
         return bool(self._snapshot or self._since or self._queue)
+
+    def late(self) -> RpcError | None:
+        """Return DEADLINE_EXCEEDED, INTERNAL for a stream that has shown nothing, or None: the end is drawn."""
+        if self._hub.deadline_ends_well():
+            return None
+        if self._begun:
+            return RpcError(Code.DEADLINE_EXCEEDED, CONTEXT_DEADLINE)
+        return RpcError(Code.INTERNAL, f"deadline_exceeded: {CONTEXT_DEADLINE}")
 
     def feed(self, event: bytes, cause: Cause | None = None) -> None:
         """Queue an event with its cause, or drop it if the stream's buffer is full."""
@@ -98,10 +119,14 @@ class Subscription(OpenStream):
 class WatchHub(Streams):
     """All open streams of one plane."""
 
-    def __init__(self, buffer: int, lock: AbstractContextManager[object], changes: Changes) -> None:
+    def __init__(self, buffer: int, lock: AbstractContextManager[object], changes: Changes, seed: Seed) -> None:
         super().__init__(lock)
         self._buffer = buffer
         self.changes = changes
+        self._seed = seed
+        self._lock = lock
+        self._deadlines = 0
+        """The Watches so far that their deadlines ended."""
 
     def subscribe(
         self, name: str, snapshot: Iterable[Encoder], recent: Iterable[bytes], since: Iterable[bytes] = ()
@@ -115,6 +140,16 @@ class WatchHub(Streams):
         for event in recent:
             subscription.feed(event)
         return subscription
+
+    def deadline_ends_well(self) -> bool:
+        """Return whether the next Watch that its deadline ends, ends without an error, as drawn."""
+        with self._lock:
+            self._deadlines += 1
+            return fraction(self._seed, "watch deadline", self._deadlines) < ENDS_WELL
+
+    def draw_anew(self) -> None:
+        """Begin with the first draw again, since the plane goes on from another state."""
+        self._deadlines = 0
 
     def watching(self, name: str) -> list[Subscription]:
         """Return the open Watches of that name."""

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from flyteapps_fake.control.served import control_operations
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import GET, OPERATIONS, Operation
 from flyteapps_fake.core.plane import Plane
 from flyteapps_fake.http.metadata import HttpMetadata
@@ -34,6 +35,10 @@ class Source(Protocol):
 
     def sent(self) -> None:
         """Report that all taken messages have been sent."""
+        ...
+
+    def late(self) -> RpcError | None:
+        """Return the error with which its deadline ends the stream, None where it ends without one."""
         ...
 
     def close(self) -> None:

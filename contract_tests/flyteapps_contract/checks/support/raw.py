@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
+from urllib.parse import unquote
 
 from pyqwest import FullResponse, ReadError, RemoteProtocolError, WriteError
 
@@ -20,22 +21,37 @@ from flyteapps_contract.targets.target import CALL_SECONDS
 PROTO = "application/proto"
 JSON = "application/json"
 CONNECT_STREAM = "application/connect+proto"
+CONNECT_JSON_STREAM = "application/connect+json"
 GRPC_WEB = "application/grpc-web+proto"
+GRPC = "application/grpc"
 
 COMPRESSED, END_OF_CONNECT, TRAILERS = 0x01, 0x02, 0x80
 """Flags of a frame."""
 
-GRPC_CODES = {"0": "OK", "2": "UNKNOWN", "3": "INVALID_ARGUMENT", "8": "RESOURCE_EXHAUSTED", "12": "UNIMPLEMENTED"}
+GRPC_CODES = {
+    "0": "OK",
+    "2": "UNKNOWN",
+    "3": "INVALID_ARGUMENT",
+    "4": "DEADLINE_EXCEEDED",
+    "5": "NOT_FOUND",
+    "8": "RESOURCE_EXHAUSTED",
+    "12": "UNIMPLEMENTED",
+    "13": "INTERNAL",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer; `code` is the RPC's, "" where the body tells none, "OK" where it went well."""
+    """An HTTP answer; `code` is the RPC's, "" where the body tells none, "OK" where it went well.
+
+    `message`: of an RPC's error, "" where none can be read.
+    """
 
     status: int
     code: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    message: str = ""
 
 
 def post(
@@ -56,6 +72,24 @@ def get(s: Session, method: str, params: Mapping[str, str]) -> Answer:
         wire = s.plane.link.wire
         url = f"{wire.url}/{SERVICE}/{method}"
         response = wire.sync_client().get(url, timeout=CALL_SECONDS, params=dict(params))
+    return _read(response)
+
+
+def undecoded(s: Session, method: str, content: bytes, content_type: str, headers: Mapping[str, str]) -> Answer:
+    """Return what a POST over HTTP/2 is answered, gRPC's trailers included; a compressed body as it was sent."""
+    sent = {"content-type": content_type, "te": "trailers", **headers}
+    with _answered(f"POST {method} as {content_type} over HTTP/2"):
+        wire = replace(s.plane.link.wire, http2=True)
+        client = wire.sync_client(decodes=False)
+        response = client.post(f"{wire.url}/{SERVICE}/{method}", sent, content, timeout=CALL_SECONDS)
+    return _read(response)
+
+
+def request(s: Session, verb: str, path: str) -> Answer:
+    """Return what a request of that HTTP method without a body is answered."""
+    with _answered(f"{verb} {path}"):
+        wire = s.plane.link.wire
+        response = wire.sync_client().execute(verb, f"{wire.url}/{path}", timeout=CALL_SECONDS)
     return _read(response)
 
 
@@ -109,21 +143,23 @@ def _answered(what: str) -> Generator[None]:
 
 def _read(response: FullResponse) -> Answer:
     kind = response.headers.get("content-type", "")
-    body, code = response.content, "OK" if response.status == 200 else ""
-    if kind.startswith("application/grpc-web"):
-        status = response.headers.get("grpc-status", "")
-        for flags, content in frames(body):
+    body, code, message = response.content, "OK" if response.status == 200 else "", ""
+    if kind.startswith("application/grpc"):
+        ends: Mapping[str, str] = {**response.headers, **(response.trailers or {})}
+        status, message = ends.get("grpc-status", ""), ends.get("grpc-message", "")
+        for flags, content in frames(body) if kind.startswith(f"{GRPC}-web") else ():
             if flags & TRAILERS:
                 status = _trailer(content, "grpc-status") or status
-        code = GRPC_CODES.get(status, f"grpc-status {status}")
+                message = _trailer(content, "grpc-message") or message
+        code, message = GRPC_CODES.get(status, f"grpc-status {status}"), unquote(message)
     elif kind.startswith("application/connect+"):
         for flags, content in frames(body):
             if flags & END_OF_CONNECT:
-                code = _code(content, "error")
+                code, message = _error(content, "error")
     elif response.status != 200:
-        code = _code(body)
+        code, message = _error(body)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, code, body, headers)
+    return Answer(response.status, code, body, headers, message)
 
 
 def _trailer(content: bytes, name: str) -> str:
@@ -134,14 +170,14 @@ def _trailer(content: bytes, name: str) -> str:
     return ""
 
 
-def _code(body: bytes, *inside: str) -> str:
-    """Return the code of Connect's error in the JSON, "OK" where there is none `inside`; "" where it can't be read."""
+def _error(body: bytes, *inside: str) -> tuple[str, str]:
+    """Return code and message of the error in Connect's JSON: "OK" where none is `inside`, "" without JSON."""
     try:
         error: Any = json.loads(body)
         for name in inside:
             if name not in error:
-                return "OK"
+                return "OK", ""
             error = error[name]
-        return str(error["code"]).upper()
-    except (ValueError, TypeError, KeyError):
-        return ""
+        return str(error["code"]).upper(), str(error.get("message", ""))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "", ""

@@ -9,6 +9,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import Operation
+from flyteapps_fake.core.streams import deadline_passed
 from flyteapps_fake.http.endpoints import Stream, Unary
 
 SERVICE = "grpc.health.v1.Health"
@@ -30,6 +31,10 @@ class _Status:
 
     def sent(self) -> None:
         """Do nothing."""
+
+    def late(self) -> RpcError:
+        """Return the error of a stream whose deadline passes."""
+        return deadline_passed()
 
     def close(self) -> None:
         """Do nothing."""

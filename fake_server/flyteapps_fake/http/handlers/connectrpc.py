@@ -26,8 +26,8 @@ from flyteapps_fake.http.delays import outcome
 from flyteapps_fake.http.endpoints import Duplex, Endpoint, Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.large_requests import LARGE_BYTES, LargeRequests
-from flyteapps_fake.http.protocol.compression import gunzip
-from flyteapps_fake.http.protocol.deadlines import check_deadline
+from flyteapps_fake.http.protocol.compression import gunzip, gunzip_body
+from flyteapps_fake.http.protocol.deadlines import check_deadline, check_opening
 from flyteapps_fake.http.protocol.json_form import from_json, to_json
 from flyteapps_fake.http.protocol.wire import Encoded, encoded, fill
 from flyteapps_fake.http.streaming.live_streams import LiveStream, message_batches
@@ -46,6 +46,12 @@ def to_connect(error: RpcError) -> ConnectError:
 def _refused(error: RpcError) -> ConnectError:
     EXCHANGE.get().refusal = error
     return to_connect(error)
+
+
+def is_framed(exchange: Exchange) -> bool:
+    """Return whether the message of the request is in a frame."""
+    kind = exchange.headers.get(b"content-type", b"").strip().lower()
+    return exchange.scope["method"] == "POST" and kind.startswith((b"application/grpc", b"application/connect+"))
 
 
 class Raw:
@@ -156,7 +162,7 @@ class _Calls:
             live = LIVE.get()
             try:
                 exchange.request = request = await self._request(endpoint, raw)
-                check_deadline(exchange.until)
+                check_opening(exchange.until, self._request_limits.wire)
                 messages = message_batches(endpoint, exchange.call(endpoint.operation, request), live)
                 try:
                     async for batch in messages:
@@ -181,11 +187,16 @@ class _Calls:
 
     def _decode(self, endpoint: Endpoint, raw: Raw) -> Message:
         data, raw.data = raw.data, b""  # connectrpc keeps `raw` until its answer has been read
+        cap, rules = self._request_limits.request_bytes, self._request_limits.wire
+        framed = is_framed(EXCHANGE.get())
         if data and isinstance(data, Zipped):
-            data = gunzip(data, self._request_limits.request_bytes)
+            is_body = not framed and EXCHANGE.get().scope["method"] == "POST"
+            data = gunzip_body(data, cap, rules) if is_body else gunzip(data, cap)
         if len(data) > self._request_limits.request_bytes:
             raise too_large(self._request_limits.request_bytes)
         message = endpoint.operation.request()
+        if raw.json and not data and framed and rules.empty_frames:
+            return message
         if raw.json:
             from_json(message, bytes(data), self._request_limits, strict=endpoint.operation.strict)
         else:

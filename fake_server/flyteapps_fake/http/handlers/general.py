@@ -18,10 +18,14 @@ from flyteapps_fake.http.protocol.answer import ObservedAnswer
 from flyteapps_fake.http.protocol.compression import Compressing, without_own
 from flyteapps_fake.http.protocol.deadlines import deadline_of
 from flyteapps_fake.http.protocol.requests import (
-    check_flags,
+    VERSION_HEADER,
+    accept_post,
     check_headers,
     check_query,
     encoding_header,
+    encoding_of_query,
+    is_acceptable,
+    one_frame,
     refusal_of,
     unreadable,
 )
@@ -31,6 +35,8 @@ from flyteapps_fake.http.streaming.live_streams import LiveStream
 
 FRAMED = ("application/grpc", ("application/grpc", "application/connect+"))
 """The beginnings of content types whose bodies are frames: of a unary method, of a stream."""
+CODECS = ("proto", "json")
+"""The codecs that a GET may name."""
 
 
 class GeneralHandler:
@@ -38,6 +44,7 @@ class GeneralHandler:
 
     def __init__(self, services: Services) -> None:
         self._application = Application(services.endpoints, services.request_limits, services.large_requests)
+        self._rules = services.request_limits.wire
         self._timeouts = services.timeouts
         self._sweeper = services.sweeper
         self._unread = services.unread_answers
@@ -50,20 +57,18 @@ class GeneralHandler:
         assert isinstance(endpoint, Unary | Stream)
         live = None
         try:
-            exchange.until = deadline_of(headers)
-            body = await self._timeouts.body(exchange)
+            exchange.until = deadline_of(headers, self._rules)
+            body: bytes | None = await self._timeouts.body(exchange)
             pairs = without_own(headers.items())  # of a repeated header, all of this code reads the last value
             check_headers(pairs)
-            if scope["method"] == "GET":
-                check_query(scope.get("query_string", b""))
-            else:
-                kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-                if not kind.startswith("application/"):
-                    exchange.code = "HTTP_415"
-                    await respond(exchange.send, 415, b"", b"")
-                    return
-                if kind.startswith(FRAMED[isinstance(endpoint, Stream)]):
-                    check_flags(body, headers.get(encoding_header(kind), b""))
+            body = self._prepared(exchange, body)
+            if body is None:
+                exchange.code = "HTTP_415"
+                further = accept_post(self._rules, streaming=isinstance(endpoint, Stream))
+                await respond(exchange.send, 415, b"", b"", further)
+                return
+            if self._rules.empty_is_absent:
+                pairs = [pair for pair in pairs if pair != (VERSION_HEADER, b"")]
             live = LiveStream(exchange.receive, body, exchange.polled, scope.get("client"))
             LIVE.set(live)
             size, body = len(body), b""  # `live` has it until it is decoded
@@ -84,6 +89,28 @@ class GeneralHandler:
             if live is not None:
                 self._sweeper.discard(live)
 
+    def _prepared(self, exchange: Exchange, body: bytes) -> bytes | None:
+        """Return the body for connectrpc, None for a content type that the method doesn't have. Raises RpcError."""
+        endpoint, headers, scope, rules = exchange.endpoint, exchange.headers, exchange.scope, self._rules
+        assert isinstance(endpoint, Unary | Stream)
+        streaming = isinstance(endpoint, Stream)
+        if scope["method"] == "GET":
+            query: bytes = scope.get("query_string", b"")
+            strict = bool(rules.unary_types) and endpoint.operation.no_side_effects
+            if strict and (body or encoding_of_query(query) not in CODECS):
+                return None
+            scope["query_string"] = check_query(query, rules)
+            return body
+        if rules.unary_types and scope["method"] != "POST":
+            return body
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        if not is_acceptable(content_type, rules, streaming=streaming):
+            return None
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind.startswith(FRAMED[streaming]):
+            return one_frame(body, headers.get(encoding_header(kind), b""), rules, kind)
+        return body
+
     async def _by_connectrpc(
         self, endpoint: Unary | Stream, exchange: Exchange, live: LiveStream, pairs: HeaderList
     ) -> str:
@@ -91,7 +118,7 @@ class GeneralHandler:
         headers = exchange.headers
         client = exchange.scope.get("client")
         sliced = self._unread.sliced(with_headers(exchange.send, [NO_SNIFF]), client)
-        answer = ObservedAnswer(Compressing(sliced, headers), live.deliver)
+        answer = ObservedAnswer(Compressing(sliced, headers, self._rules.compress_from_bytes), live.deliver)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         inner = {**exchange.scope, "headers": pairs}
         refused = False

@@ -12,8 +12,8 @@ from flyteapps_fake.http.endpoints import Stream
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.services import Services
 from flyteapps_fake.http.large_requests import LARGE_BYTES
-from flyteapps_fake.http.protocol.deadlines import check_deadline, deadline_of
-from flyteapps_fake.http.protocol.requests import refusal_of, unframe
+from flyteapps_fake.http.protocol.deadlines import check_opening, deadline_of
+from flyteapps_fake.http.protocol.requests import check_version, refusal_of, unframe
 from flyteapps_fake.http.protocol.wire import decode
 from flyteapps_fake.http.streaming.live_streams import LiveStream
 from flyteapps_fake.http.streaming.stream_writer import StreamWriter
@@ -24,6 +24,7 @@ class StreamHandler:
 
     def __init__(self, services: Services) -> None:
         self._request_limits = services.request_limits
+        self._rules = services.request_limits.wire
         self._timeouts = services.timeouts
         self._large = services.large_requests
         self._sweeper = services.sweeper
@@ -32,22 +33,26 @@ class StreamHandler:
     async def __call__(self, exchange: Exchange, endpoint: Stream, encoding: bytes) -> None:
         """Answer the call until its stream is over. Raises RpcError before it begins, CallAbandoned."""
         exchange.code = "CANCELED"  # also where the server cancels the handler of a client that left
-        exchange.until = deadline_of(exchange.headers)
+        exchange.until = deadline_of(exchange.headers, self._rules)
         body = await self._timeouts.body(exchange)
         large = len(body) > LARGE_BYTES or encoding == b"gzip"
         if large:
             await self._large.acquire(len(body))
         try:
-            message = unframe(body, encoding, self._request_limits.request_bytes)
+            kind = exchange.headers[b"content-type"]
+            if kind.startswith(b"application/connect+"):
+                check_version(exchange.headers, self._rules)
+            message = unframe(body, encoding, self._request_limits.request_bytes, self._rules, kind)
             exchange.request = request = decode(endpoint.operation.request, message, self._request_limits)
         finally:
             if large:
                 self._large.release()
         del body
-        check_deadline(exchange.until)
+        check_opening(exchange.until, self._rules)
         client = exchange.scope.get("client")
         live = LiveStream(exchange.receive, b"", exchange.polled, client)
-        writer = StreamWriter(exchange.send, self._unread.sliced(exchange.send, client), live, exchange.headers)
+        large_send = self._unread.sliced(exchange.send, client)
+        writer = StreamWriter(exchange.send, large_send, live, exchange.headers, self._rules.compress_from_bytes)
         try:
             live.listen()
             self._sweeper.add(live)

@@ -11,15 +11,16 @@ import asyncio
 from collections.abc import Mapping
 
 from flyteapps_fake.control.effects import Postponed
+from flyteapps_fake.core.rules.wire import COMPRESS_FROM_BYTES
 from flyteapps_fake.core.validation import too_large
 from flyteapps_fake.http.delays import outcome
 from flyteapps_fake.http.endpoints import Unary
 from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.services import Services
 from flyteapps_fake.http.large_requests import LARGE_BYTES
-from flyteapps_fake.http.protocol.compression import COMPRESS_FROM_BYTES, accepts_gzip, gunzip, gzip
+from flyteapps_fake.http.protocol.compression import accepts_gzip, gunzip_body, gzip
 from flyteapps_fake.http.protocol.deadlines import check_deadline, deadline_of
-from flyteapps_fake.http.protocol.requests import PLAIN, unframe
+from flyteapps_fake.http.protocol.requests import PLAIN, check_version, unframe
 from flyteapps_fake.http.protocol.wire import NO_SNIFF, OK_TRAILERS, Scope, decode, frame
 from flyteapps_fake.http.streaming.live_streams import LiveStream
 
@@ -46,6 +47,7 @@ class UnaryHandler:
     def __init__(self, services: Services) -> None:
         self._request_limits = services.request_limits
         self._max_bytes = services.request_limits.request_bytes
+        self._rules = services.request_limits.wire
         self._timeouts = services.timeouts
         self._large = services.large_requests
         self._unread = services.unread_answers
@@ -56,16 +58,18 @@ class UnaryHandler:
         headers = exchange.headers
         content_type = headers[b"content-type"]
         grpc = BINARY[content_type] == GRPC
-        exchange.until = until = deadline_of(headers)
+        exchange.until = until = deadline_of(headers, self._rules)
         body = await self._timeouts.body(exchange)
         large = len(body) > LARGE_BYTES or encoding == b"gzip"
         if large:
             await self._large.acquire(len(body))
         try:
             if grpc:
-                body = unframe(body, encoding, self._max_bytes)
-            elif encoding == b"gzip" and body:
-                body = gunzip(body, self._max_bytes)
+                body = unframe(body, encoding, self._max_bytes, self._rules, content_type)
+            else:
+                check_version(headers, self._rules)
+                if encoding == b"gzip" and body:
+                    body = gunzip_body(body, self._max_bytes, self._rules)
             if len(body) > self._max_bytes:
                 raise too_large(self._max_bytes)
             check_deadline(until)
@@ -96,8 +100,8 @@ class UnaryHandler:
         exchange.answering = True
         send = exchange.send
         start = [(b"content-type", content_type), NO_SNIFF]
-        compressible = len(answer) >= COMPRESS_FROM_BYTES
-        if compressible:
+        compressible = len(answer) >= self._rules.compress_from_bytes
+        if len(answer) >= COMPRESS_FROM_BYTES:
             send = self._unread.sliced(send, exchange.scope.get("client"))
         if grpc:
             flags = 0

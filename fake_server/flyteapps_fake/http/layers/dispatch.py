@@ -58,6 +58,8 @@ class Dispatch:
                 encoding = stream_encoding(headers, scope)
                 if encoding is not None:
                     return self._stream(exchange, endpoint, encoding)
+        if scope["method"] == "OPTIONS" and self._services.request_limits.wire.answers_options:
+            return self._status(exchange, 204)
         if has_trailers(headers.get(b"content-type", b"").decode("latin-1")) and scope["http_version"] != "2":
             return self._status(exchange, 505, b"gRPC needs HTTP/2\n")
         if scope["method"] == "HEAD":

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.rules.wire import GzipFault, WireRules
 from flyteapps_fake.core.validation import too_large
 from flyteapps_fake.http.protocol.deadlines import CONNECT, GRPC
 from flyteapps_fake.http.protocol.wire import Event, Send, frame
 
-COMPRESS_FROM_BYTES = 16 * 1024
-"""Bytes of an answer, or of a message of a stream, from which it is compressed."""
 LEVEL = 1
 """zlib's compression level, the fastest."""
 ACCEPTED_BY = {
@@ -30,8 +29,33 @@ MAX_MEMBERS = 16
 """Members of a request's gzip data, one after the other; each costs a copy of the data after it."""
 
 
+HEADER_BYTES = 10
+"""Bytes of the smallest header of gzip data."""
+
+
+class GzipError(RpcError):
+    """INVALID_ARGUMENT for gzip data with that fault."""
+
+    def __init__(self, fault: GzipFault, message: str) -> None:
+        super().__init__(Code.INVALID_ARGUMENT, message)
+        self.fault: GzipFault = fault
+
+
+def gunzip_body(data: bytes, cap: int, rules: WireRules) -> bytes:
+    """Return the decompressed body of a unary Connect request. Raises RESOURCE_EXHAUSTED, and as the rules say."""
+    try:
+        return gunzip(data, cap)
+    except GzipError as error:
+        if rules.gzip is None:
+            raise
+        other = rules.gzip(error.fault, len(data))
+    if other is not None:
+        raise other
+    return b""
+
+
 def gunzip(data: bytes, cap: int) -> bytes:
-    """Return `data` decompressed. Raises RESOURCE_EXHAUSTED past `cap` bytes, INVALID_ARGUMENT for invalid data."""
+    """Return `data` decompressed. Raises RESOURCE_EXHAUSTED past `cap` bytes, GzipError for invalid data."""
     parts: list[bytes] = []
     left = cap + 1
     try:
@@ -47,11 +71,21 @@ def gunzip(data: bytes, cap: int) -> bytes:
             if left <= 0:
                 raise too_large(cap)
             if not member.eof:
-                raise RpcError(Code.INVALID_ARGUMENT, "the request's gzip data ends early")
+                headless = len(parts) == 1 and len(data) < HEADER_BYTES
+                raise GzipError("header" if headless else "end", "the request's gzip data ends early")
             data = member.unused_data
     except zlib.error as error:
-        raise RpcError(Code.INVALID_ARGUMENT, f"the request is not valid gzip: {error}") from None
+        short = bool(parts) and len(data) < HEADER_BYTES
+        fault = "end" if short else _fault(str(error), first=not parts)
+        raise GzipError(fault, f"the request is not valid gzip: {error}") from None
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _fault(message: str, *, first: bool) -> GzipFault:
+    """Return the fault that zlib's message is about; `first`: whether the data begins with it."""
+    if "header" in message or "unknown compression method" in message:
+        return "header" if first else "tail"
+    return "checksum" if "incorrect data check" in message or "incorrect length check" in message else "data"
 
 
 def gzip(data: bytes) -> bytes:
@@ -75,9 +109,11 @@ class Compressing:
     connectrpc sends a unary Connect answer as one body, and everything else as one frame an event.
     """
 
-    def __init__(self, send: Send, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, send: Send, headers: Mapping[bytes, bytes], from_bytes: int) -> None:
+        """Compress what has at least that many bytes; with 0 everything, also the ends of streams."""
         self._send = send
         self._headers = headers
+        self._from_bytes = from_bytes
         self._start: Event | None = None
         self._frames = False
 
@@ -109,7 +145,7 @@ class Compressing:
 
     async def _body(self, event: Event) -> None:
         body: bytes = event.get("body", b"")
-        large = len(body) >= COMPRESS_FROM_BYTES
+        large = len(body) >= self._from_bytes
         if self._start is not None:
             start, self._start = self._start, None
             if large:
@@ -118,8 +154,8 @@ class Compressing:
                     (name, b"gzip" if name == b"content-encoding" else value) for name, value in start["headers"]
                 ]
             await self._send(start)
-        elif self._frames and large and body[0] == 0:
-            body = frame(gzip(body[5:]), _COMPRESSED)
+        elif self._frames and large and body and (body[0] == 0 or not self._from_bytes):
+            body = frame(gzip(body[5:]), body[0] | _COMPRESSED)
         await self._send({**event, "body": body})
 
 

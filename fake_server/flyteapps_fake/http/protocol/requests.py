@@ -6,11 +6,12 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.rules.wire import Framing, WireRules
 from flyteapps_fake.http.protocol.compression import gunzip
-from flyteapps_fake.http.protocol.wire import FRAME_HEAD, HeaderList, Scope, check_frame, has_trailers
+from flyteapps_fake.http.protocol.wire import FRAME_HEAD, HeaderList, Scope, check_frame, frame, has_trailers
 
 PLAIN = (b"", b"identity")
 """The encodings without compression."""
@@ -27,12 +28,68 @@ COMPRESSED = 0x01
 BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 
-def unframe(body: bytes, encoding: bytes, cap: int) -> bytes:
-    """Return the one message of a framed request body."""
+VERSION, VERSION_HEADER = b"1", b"connect-protocol-version"
+JSON_CHARSET = re.compile(r"\s*charset\s*=\s*(\"?)utf-8\1\s*;?\s*\Z", re.IGNORECASE)
+"""The one parameter of a content type that means what the type alone means."""
+
+
+def unframe(body: bytes, encoding: bytes, cap: int, rules: WireRules | None = None, content_type: bytes = b"") -> bytes:
+    """Return the one message of a framed request body, by the standard rules if there are no `rules`."""
     if body[:1] == b"\0" and len(body) == FRAME_HEAD + int.from_bytes(body[1:FRAME_HEAD], "big"):
         return body[FRAME_HEAD:]
+    if rules is not None and rules.one_message is not None:
+        data, compressed = rules.one_message(body, framing_of(content_type.decode("latin-1")), encoding == b"gzip")
+        return gunzip(data, cap) if compressed else data
     check_flags(body, encoding)
     return gunzip(body[FRAME_HEAD:], cap)
+
+
+def one_frame(body: bytes, encoding: bytes, rules: WireRules, content_type: str) -> bytes:
+    """Return a framed request body that has one message, in a frame of its own. Raises RpcError for any other."""
+    if rules.versions and encoding not in PLAIN and encoding != b"gzip":
+        shown = encoding[:40].decode("latin-1")
+        raise RpcError(Code.UNIMPLEMENTED, f'unknown compression "{shown}": supported encodings are gzip')
+    if rules.one_message is None:
+        check_flags(body, encoding)
+        return body
+    data, compressed = rules.one_message(body, framing_of(content_type), encoding == b"gzip")
+    return frame(data, COMPRESSED if compressed and data else 0)
+
+
+def framing_of(content_type: str) -> Framing:
+    """Return the protocol of the frames in a body of that content type."""
+    if content_type.startswith("application/connect+"):
+        return "connect"
+    return "grpc-web" if content_type.startswith("application/grpc-web") else "grpc"
+
+
+def is_acceptable(content_type: str, rules: WireRules, *, streaming: bool) -> bool:
+    """Return whether the rules have that content type, which may name UTF-8 as the charset of JSON."""
+    types = rules.types(streaming=streaming)
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    if not types:
+        return kind.startswith("application/")
+    return kind in types and (
+        not parameters.strip() or (kind.endswith("json") and JSON_CHARSET.match(parameters) is not None)
+    )
+
+
+def accept_post(rules: WireRules, *, streaming: bool) -> HeaderList:
+    """Return the header of a 415 that names the content types of a method, none where connectrpc names them."""
+    types = rules.types(streaming=streaming)
+    if not types:
+        return []
+    utf8 = [f"{kind}; charset=utf-8" for kind in types if kind.endswith("json")]
+    return [(b"accept-post", ", ".join(sorted([*types, *utf8])).encode())]
+
+
+def check_version(headers: Mapping[bytes, bytes], rules: WireRules) -> None:
+    """Refuse a call of another version of Connect than 1, where the rules have it."""
+    version = headers.get(VERSION_HEADER, VERSION)
+    if rules.versions and version not in (b"", VERSION):
+        shown = version[:40].decode("latin-1")
+        raise RpcError(Code.INVALID_ARGUMENT, f'Connect-Protocol-Version must be "1": got "{shown}"')
 
 
 def check_flags(body: bytes, encoding: bytes) -> None:
@@ -68,11 +125,31 @@ def stream_encoding(headers: Mapping[bytes, bytes], scope: Scope) -> bytes | Non
     return encoding if encoding in PLAIN or encoding == b"gzip" else None
 
 
-def check_query(query: bytes) -> None:
-    """Refuse the message of a Connect GET that is declared as base64 and isn't."""
+def check_query(query: bytes, rules: WireRules) -> bytes:
+    """Return the query of a Connect GET for connectrpc. Raises RpcError where its message is no base64 as declared.
+
+    By some rules also for another version, and an empty compression is none.
+    """
     given = parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    if given.get("base64") == ["1"] and not all(BASE64.match(each.rstrip("=")) for each in given.get("message", ())):
-        raise RpcError(Code.INVALID_ARGUMENT, "the query's message is not base64")
+    if rules.base64 is None:
+        messages = given.get("message", ())
+        if given.get("base64") == ["1"] and not all(BASE64.match(each.rstrip("=")) for each in messages):
+            raise RpcError(Code.INVALID_ARGUMENT, "the query's message is not base64")
+        return query
+    first = {name: values[0] for name, values in given.items()}
+    if rules.empty_is_absent and not first.get("compression", "x"):
+        del first["compression"]
+    version = first.get("connect", "")
+    if rules.versions and version not in ("", "v1") and first.get("compression") in (None, "identity", "gzip"):
+        raise RpcError(Code.INVALID_ARGUMENT, f'connect must be "v1": got "{version[:40]}"')
+    if first.get("base64") == "1" and (error := rules.base64(first.get("message", ""))) is not None:
+        raise error
+    return urlencode(first).encode()
+
+
+def encoding_of_query(query: bytes) -> str:
+    """Return the codec that a Connect GET names, "" for none."""
+    return parse_qs(query.decode("latin-1")).get("encoding", [""])[0]
 
 
 def check_headers(headers: HeaderList) -> None:

@@ -203,17 +203,19 @@ def opening(content_type: str) -> Event:
     return {"type": "http.response.start", "status": 200, "headers": headers, "trailers": has_trailers(content_type)}
 
 
-async def finish(send: Send, content_type: str, error: RpcError | None) -> None:
-    """End a stream that has begun, with `error` if there is one."""
+async def finish(
+    send: Send, content_type: str, error: RpcError | None, framed: Callable[[bytes, int], bytes] = frame
+) -> None:
+    """End a stream that has begun, with `error` if there is one; `framed` returns a frame of the end with its flags."""
     trailers = grpc_trailers(error) if error is not None else OK_TRAILERS
     if has_trailers(content_type):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         await send({"type": "http.response.trailers", "headers": trailers, "more_trailers": False})
         return
     if content_type.startswith("application/grpc-web"):
-        end = frame(b"".join(k + b": " + v + b"\r\n" for k, v in trailers), 0x80)
+        end = framed(b"".join(k + b": " + v + b"\r\n" for k, v in trailers), 0x80)
     else:
-        end = frame(b'{"error":' + connect_error(error) + b"}" if error is not None else b"{}", 0x02)
+        end = framed(b'{"error":' + connect_error(error) + b"}" if error is not None else b"{}", 0x02)
     await send({"type": "http.response.body", "body": end, "more_body": False})
 
 

@@ -144,19 +144,20 @@ class LiveStream:
         if polling.cancelled() or polling.exception() is not None or polling.result()["type"] == "http.disconnect":
             self.mark_gone()
 
-    async def wait(self, until: float | None) -> None:
-        """Wait until woken since `clear`. Raises DEADLINE_EXCEEDED where the loop's time reaches `until` before."""
+    async def wait(self, until: float | None) -> bool:
+        """Wait until woken since `clear`, and return True; False where the loop's time reaches `until` before."""
         if self._woken:
-            return
+            return True
         self._waiter = self._loop.create_future()
         if until is None:
             await self._waiter
-            return
+            return True
         try:
             async with asyncio.timeout_at(until):
                 await self._waiter
         except TimeoutError:
-            raise RpcError(Code.DEADLINE_EXCEEDED, "the stream's deadline has passed") from None
+            return False
+        return True
 
 
 class Sweeper:
@@ -287,6 +288,10 @@ async def message_batches(endpoint: Stream, call: Call[Any], live: LiveStream) -
                 if not await live.is_connected():
                     return
                 source.sent()
-            await live.wait(call.deadline)
+            if not await live.wait(call.deadline):
+                late = source.late()
+                if late is not None:
+                    raise late
+                return
     finally:
         source.close()

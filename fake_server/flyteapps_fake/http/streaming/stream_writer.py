@@ -8,8 +8,8 @@ from typing import Any
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.http.endpoints import Stream
-from flyteapps_fake.http.protocol.compression import COMPRESS_FROM_BYTES, accepts_gzip, gzip
-from flyteapps_fake.http.protocol.requests import ENCODING_HEADERS
+from flyteapps_fake.http.protocol.compression import accepts_gzip, gzip
+from flyteapps_fake.http.protocol.requests import COMPRESSED, ENCODING_HEADERS
 from flyteapps_fake.http.protocol.wire import Event, Send, finish, frame, opening
 from flyteapps_fake.http.streaming.live_streams import LiveStream, message_batches
 from flyteapps_fake.http.streaming.unread_answers import LARGE_BYTES
@@ -21,12 +21,15 @@ _LAST: dict[bool, tuple[bytes, bytes]] = {}
 class StreamWriter:
     """The answer of one stream. `begun`: whether it has begun, so that an error belongs at its end."""
 
-    def __init__(self, send: Send, large_send: Send, live: LiveStream, headers: Mapping[bytes, bytes]) -> None:
-        """Take the send of what has LARGE_BYTES as `large_send`."""
+    def __init__(
+        self, send: Send, large_send: Send, live: LiveStream, headers: Mapping[bytes, bytes], from_bytes: int
+    ) -> None:
+        """Take the send of what has LARGE_BYTES as `large_send`, and the size from which messages are compressed."""
         kind = headers[b"content-type"]
         self._content_type = kind.decode()
         self._encoding = ENCODING_HEADERS[kind]
         self._gzip = accepts_gzip(headers, self._encoding)
+        self._from_bytes = from_bytes
         self._plain_send = send
         self._large_send = large_send
         self._live = live
@@ -47,7 +50,7 @@ class StreamWriter:
             await batches.aclose()
         if self._live.gone:
             return Code.CANCELED.name
-        await finish(self._send, self._content_type, error)
+        await finish(self._send, self._content_type, error, self._framed)
         return error.code.name if error is not None else "OK"
 
     async def _batch(self, items: list[bytes]) -> None:
@@ -71,9 +74,15 @@ class StreamWriter:
         last = _LAST.get(self._gzip)
         if last is not None and last[0] is item:
             return last[1]
-        framed = frame(gzip(item), 1) if self._gzip and len(item) >= COMPRESS_FROM_BYTES else frame(item)
+        framed = self._framed(item, 0) if len(item) >= self._from_bytes else frame(item)
         _LAST[self._gzip] = (item, framed)
         return framed
+
+    def _framed(self, data: bytes, flags: int) -> bytes:
+        """Return what is large in its frame, compressed if the client accepts it; an end of a stream never is large."""
+        if not self._gzip or (flags and self._from_bytes):
+            return frame(data, flags)
+        return frame(gzip(data), flags | COMPRESSED)
 
     async def _send(self, event: Event) -> None:
         await self._live.deliver(self._plain_send, event)
