@@ -56,6 +56,11 @@ def fresh_oss() -> FakeControlPlane:
     return FakeControlPlane(dialect="flyte-oss", clock="manual", ingress_port=PUBLIC_PORT)
 
 
+def fresh_racing_oss() -> FakeControlPlane:
+    """Return the same with writes that take 5 ms, on the auto clock, which goes there while clients wait."""
+    return FakeControlPlane(dialect="flyte-oss", clock="auto", ingress_port=PUBLIC_PORT, write_seconds=0.005)
+
+
 LENIENT_OSS_CAPABILITIES = replace(OSS_CAPABILITIES, lenient=True)
 
 
@@ -200,6 +205,12 @@ def oss_direct() -> PlanesTarget:
     return PlanesTarget(
         fresh_oss, name="flyte-oss in process", capabilities=OSS_CAPABILITIES, connect=_direct, move=_move
     )
+
+
+def oss_racing() -> PlanesTarget:
+    """Return planes of that dialect whose writes take time, in which writers at once meet."""
+    capabilities = replace(OSS_CAPABILITIES, clock=False)
+    return PlanesTarget(fresh_racing_oss, name="flyte-oss, racing", capabilities=capabilities, connect=_direct)
 
 
 def drawn_on(dialect: str) -> PlanesTarget:

@@ -10,6 +10,7 @@ from . import (
     flyte_oss_races,
     flyte_oss_specs,
     flyte_oss_wire,
+    flyte_oss_writers,
     grants,
     histories,
     hosts,
@@ -43,6 +44,7 @@ MODULES = (
     flyte_oss_specs,
     flyte_oss_races,
     flyte_oss_wire,
+    flyte_oss_writers,
 )
 
 __all__ = ["MODULES", "MUTANTS", "Mutant"]

@@ -500,6 +500,20 @@ class TestClocks:
             assert sorted((writing.outcome, other.outcome)) == [PRESENT, "OK"]
             assert plane.now_ns() - before == pytest.approx(10e9, abs=1e6)
 
+    def test_a_write_that_ends_before_the_expiry_of_an_answer(self) -> None:
+        """On the auto clock time goes to the expiry of a cached answer, past the end of a write that drops it."""
+        now = 0.0
+        settings = Settings(dialect="flyte-oss", clock="auto", write_seconds=1, report_seconds=1e6)
+        with FakeControlPlane.of(settings, real=lambda: now) as plane:
+            assert create(plane).outcome == "OK"
+            got(plane)
+            writing = update(plane, "img:2")
+            for _ in range(10):
+                now += 0.1  # the client that polls lets the answer expire
+                got(plane)
+            assert writing.outcome == "OK"
+            assert got(plane).spec.container.image == "img:2"
+
     def test_an_operators_report_on_the_auto_clock(self) -> None:
         """A report that is due during the write is made, and met."""
         settings = Settings(dialect="flyte-oss", clock="auto", write_seconds=0.1, report_seconds=0.05)

@@ -64,6 +64,7 @@ class Answers:
         """Cache an answer from now on, unless nothing can be changed."""
         if self._changes.refusal is not None:
             return
+        self._bytes -= len(self.encoded.get(key, b""))
         self._timers.schedule(self._timeline.clock.now() + CACHE_LIFETIME_NS, key, CACHE_EXPIRY)
         self.encoded[key] = encoded
         self._bytes += len(encoded)
@@ -114,4 +115,7 @@ class Answers:
         self._bytes -= len(self.encoded.pop(key))
 
     def _expire(self, timer: Timer) -> None:
-        self._drop(cast("CacheKey", timer.owner))
+        """Drop the answer, unless a write that ended on the way to the timer has dropped or replaced it."""
+        key = cast("CacheKey", timer.owner)
+        if key in self.encoded and key not in self._timers:
+            self._drop(key)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from flyteidl2.app import app_definition_pb2 as model
@@ -17,6 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from flyteapps_contract.checks.support.clusters import Cluster
+from flyteapps_contract.checks.support.racing import calling, together
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal
 from flyteapps_contract.model import lifecycle
@@ -55,7 +55,7 @@ def one_of_racing_creates_wins(s: Session) -> None:
     for _ in range(ROUNDS):
         name = s.name()
         apps = [s.app(name, image=f"img:{racer}", state=STOP, labels={"racer": str(racer)}) for racer in range(RACERS)]
-        won = _winner(_together([_calling(s.create, app) for app in apps]), "ALREADY_EXISTS")
+        won = _winner(together([calling(s.create, app) for app in apps]), "ALREADY_EXISTS")
         _expect_one_of(won, apps)
         expect_equal(s.get(won.metadata.id), won, "the app that is stored after the race")
 
@@ -66,7 +66,7 @@ def one_of_racing_updates_with_a_revision_wins(s: Session) -> None:
     app = s.given_stopped()
     for round_ in range(ROUNDS):
         sent = [_marked(app, f"{round_}.{racer}") for racer in range(RACERS)]
-        won = _winner(_together([_calling(s.update, each) for each in sent]), "ABORTED", OPENING)
+        won = _winner(together([calling(s.update, each) for each in sent]), "ABORTED", OPENING)
         expect_equal(won.metadata.revision, app.metadata.revision + 1, "the revision after the race")
         _expect_one_of(won, sent)
         app = s.get(app.metadata.id)
@@ -79,7 +79,7 @@ def racing_updates_without_a_revision_follow_each_other(s: Session) -> None:
     app = s.given_stopped()
     sent = [_marked(app, f"{number}", revision=0) for number in range(RACERS * ROUNDS)]
     parts = [sent[racer::RACERS] for racer in range(RACERS)]
-    answers = [each for part in _together([_each(s.update, part) for part in parts]) for each in part]
+    answers = [each for part in together([_each(s.update, part) for part in parts]) for each in part]
     revisions = sorted(each.metadata.revision for each in answers)
     first = app.metadata.revision + 1
     expect_equal(revisions, list(range(first, first + len(sent))), "the revisions of updates that raced")
@@ -113,7 +113,7 @@ def no_update_is_lost(s: Session) -> None:
                 added += 1
         return added
 
-    added = sum(_together([add] * RACERS))
+    added = sum(together([add] * RACERS))
     after = s.get(app_id)
     expect_equal(after.metadata.labels["count"], str(added), f"a counter after {added} acknowledged additions")
     expect_equal(after.metadata.revision, before.revision + added, "the revision after them")
@@ -137,7 +137,7 @@ def readers_never_go_back(s: Session) -> None:
             seen.append(s.get(app.metadata.id))
         return [*seen, s.get(app.metadata.id)]
 
-    first, second, *reads = _together([lambda: write("a"), lambda: write("b"), read, read])
+    first, second, *reads = together([lambda: write("a"), lambda: write("b"), read, read])
     written_apps = {each.metadata.revision: each for each in (app, *first, *second)}
     for seen in reads:
         revisions = [each.metadata.revision for each in seen]
@@ -152,7 +152,7 @@ def one_of_racing_deletes_wins(s: Session) -> None:
     """Of several Deletes of one app one succeeds, the others are NOT_FOUND."""
     for _ in range(ROUNDS):
         app = s.given_stopped()
-        _winner(_together([_calling(s.delete, app.metadata.id)] * RACERS), "NOT_FOUND")
+        _winner(together([calling(s.delete, app.metadata.id)] * RACERS), "NOT_FOUND")
         expect(not _exists(s, app.metadata.id), "an app that was deleted in a race is still there")
 
 
@@ -162,8 +162,8 @@ def a_delete_and_an_update_follow_each_other(s: Session) -> None:
     for round_ in range(ROUNDS):
         app = s.given_stopped()
         sent = [_marked(app, f"{round_}.{racer}", revision=0) for racer in range(RACERS - 1)]
-        calls = [*(_calling(s.update, each) for each in sent), _calling(s.delete, app.metadata.id)]
-        *updates, deleted = _together(calls)
+        calls = [*(calling(s.update, each) for each in sent), calling(s.delete, app.metadata.id)]
+        *updates, deleted = together(calls)
         expect(not isinstance(deleted, Refused), f"a Delete that raced with Updates was refused with {deleted}")
         _expect_codes(updates, "NOT_FOUND")
         revisions = sorted(each.metadata.revision for each in updates if isinstance(each, model.App))
@@ -182,7 +182,7 @@ def a_delete_and_a_start_follow_each_other(s: Session) -> None:
         stopping.spec.desired_state = STOP
         start = _marked(s.given_update(stopping), str(round_), revision=0)
         start.spec.desired_state = RUN
-        started, deleted = _together([_calling(s.update, start), _calling(s.delete, app.metadata.id)])
+        started, deleted = together([calling(s.update, start), calling(s.delete, app.metadata.id)])
         _expect_codes([started], "NOT_FOUND")
         _expect_codes([deleted], "FAILED_PRECONDITION")
         ran, went = not isinstance(started, Refused), not isinstance(deleted, Refused)
@@ -201,8 +201,8 @@ def a_report_and_an_update_follow_each_other(s: Session) -> None:
     for round_ in range(2 * ROUNDS):
         update = _marked(app, str(round_), revision=0)
         report = cluster.message(app, ACTIVE, message=f"report {round_}")
-        calls = [_calling(s.update, update), _calling(s.update_status, report), *[_calling(_listed, s)] * RACERS]
-        updated, reported, *_ = _together(calls)
+        calls = [calling(s.update, update), calling(s.update_status, report), *[calling(_listed, s)] * RACERS]
+        updated, reported, *_ = together(calls)
         for answer, what in ((updated, "an Update"), (reported, "a report")):
             expect(not isinstance(answer, Refused), f"{what} that raced was refused with {answer}")
         found = s.get(app.metadata.id)
@@ -220,11 +220,11 @@ def creates_and_deletes_alternate(s: Session) -> None:
     """Creates and Deletes of one id that race succeed in turn: as many of each, one Create more if the app exists."""
     sent = s.app(state=STOP)
     app_id = sent.metadata.id
-    creates = [_calling(s.create, sent)] * RACERS
-    deletes = [_calling(s.delete, app_id)] * RACERS
+    creates = [calling(s.create, sent)] * RACERS
+    deletes = [calling(s.delete, app_id)] * RACERS
     balance = 0
     for _ in range(ROUNDS):
-        answers = _together([call for pair in zip(creates, deletes, strict=True) for call in pair])
+        answers = together([call for pair in zip(creates, deletes, strict=True) for call in pair])
         created, deleted = answers[::2], answers[1::2]
         _expect_codes(created, "ALREADY_EXISTS")
         _expect_codes(deleted, "NOT_FOUND")
@@ -271,7 +271,7 @@ def one_of_racing_apps_gets_the_host(s: Session) -> None:
         for each in sent:
             each.spec.ingress.cname = cname
         won = _winner(
-            _together([_calling(call, each) for call, each in zip(calls, sent, strict=True)]), "FAILED_PRECONDITION"
+            together([calling(call, each) for call, each in zip(calls, sent, strict=True)]), "FAILED_PRECONDITION"
         )
         expect_equal(s.get_by_ingress(cname_url=f"https://{cname}"), won, "the app by the host that several wanted")
 
@@ -307,30 +307,6 @@ def the_calls_of_one_app_change_no_others_fate(s: Session) -> None:
 
 
 # ---- races
-
-
-def _together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Return what the calls return, made at once from a thread each."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], T]) -> T:
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(run, calls))
-
-
-def _calling(call: Callable[[A], T], argument: A) -> Callable[[], T | Refused]:
-    """Return the call with its argument, a refusal being an answer."""
-
-    def run() -> T | Refused:
-        try:
-            return call(argument)
-        except Refused as error:
-            return error
-
-    return run
 
 
 def _each(call: Callable[[A], T], arguments: Sequence[A]) -> Callable[[], list[T]]:
