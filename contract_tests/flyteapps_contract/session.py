@@ -38,6 +38,8 @@ GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 """The codes of a plane that died."""
 NO_ANSWER = (*GONE, "CANCELED", "CANCELLED")
 """Codes of calls with an unknown outcome; the last one as Connect and as gRPC spell it."""
+NO_NAME = "invalid resource name"
+"""Words of a cluster about the id of an app that it can't have."""
 ATTEMPTS = 5
 """The number of attempts of a write that meets one of the cluster's each time."""
 MOMENT = 0.01
@@ -447,7 +449,7 @@ def remove(session: Session, app_id: model.Identifier) -> None:
             session.update(app, "cleaned up")
             delete_surely(session, app_id)
     except Refused as error:
-        if error.code not in ("NOT_FOUND", "INVALID_ARGUMENT"):
+        if error.code not in ("NOT_FOUND", "INVALID_ARGUMENT") and NO_NAME not in error.message:
             raise
 
 

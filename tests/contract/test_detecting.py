@@ -47,8 +47,6 @@ def test_a_dialect_is_detected(
 def test_leniency_is_found_out(kubernetes: Literal["none", "knative"]) -> None:
     """A plane that takes a name which no cluster takes is lenient, and one whose cluster refuses it isn't."""
     with FakeControlPlane(clock="realtime", dialect="flyte-oss", kubernetes=kubernetes) as plane:
-        if kubernetes == "knative":
-            plane.faults.fail("Create", code="INTERNAL", message="failed to create KService a_b: it is invalid")
         target = EndpointTarget(Address.parse(plane.serve().url), dialect="flyte-oss")
         run = Run(prefix="fclen")
         found = find_leniency(target, run)

@@ -330,7 +330,7 @@ def only_the_very_app_is_heard() -> Planted:
 
 @mutant("OSS-26")
 def there_is_no_snapshot() -> Planted:
-    return patch.object(reads, "matching", lambda services, app_id: [])
+    return patch.object(reads, "matching", lambda *found: [])
 
 
 @mutant("OSS-27")

@@ -248,13 +248,14 @@ def test_a_pod_spec_that_is_none_is_internal(api: Api, plane: FakeControlPlane) 
     assert plane.count() == 0
 
 
-def test_any_host_can_be_asked_for(api: Api, plane: FakeControlPlane) -> None:
+def test_any_host_can_be_asked_for() -> None:
     """A host is that of an app or it isn't, whatever characters a name and a host have."""
-    api.create(name="a[b")
-    assert plane.find_by_host("a[b-proj-dev.apps.localhost") is not None
-    assert plane.find_by_host("A[B-PROJ-DEV.apps.localhost") is not None
-    for host in ("a[b-proj-dev", "a[b-proj-dev.apps.example", "[", "", ".apps.localhost"):
-        assert plane.find_by_host(host) is None
+    with FakeControlPlane(dialect="flyte-oss", clock="manual", kubernetes="none") as plane:
+        Api(plane).create(name="a[b")
+        assert plane.find_by_host("a[b-proj-dev.apps.localhost") is not None
+        assert plane.find_by_host("A[B-PROJ-DEV.apps.localhost") is not None
+        for host in ("a[b-proj-dev", "a[b-proj-dev.apps.example", "[", "", ".apps.localhost"):
+            assert plane.find_by_host(host) is None
 
 
 def test_pages_begin_where_the_last_one_ended(api: Api, plane: FakeControlPlane) -> None:

@@ -9,12 +9,12 @@ import flyteapps_fake
 
 ROOT = Path(flyteapps_fake.__file__).parent
 OTHER = re.compile(r"flyte.?oss|open.source|knative|\bkservice", re.IGNORECASE)
-KNOWS = {"dialects.py"}
-"""The file where all dialects are named; the help texts of the command do it, too."""
+KNOWS = {"dialects.py", "settings.py"}
+"""The files where all dialects are named: their table, and the settings; the help texts of the command do it, too."""
 
 
 def test_the_standard_dialect_knows_no_other() -> None:
-    """Outside of its own folder, the table of dialects and the command, no file names the other dialect.
+    """Outside of its own folder, the table of dialects, the settings and the command, no file names the other dialect.
 
     Processes do as Knative does, which they name.
     """

@@ -7,6 +7,7 @@ what was only read in the source. An id is never used for another guarantee, als
 
 from __future__ import annotations
 
+from flyteapps_contract.catalogue.flyte_oss_cluster import GUARANTEES as CLUSTER
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, Guarantee
 
 
@@ -489,4 +490,5 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "GET /readyz is 200 with the text OK, and /healthz is 200.",
         seen="F: both have the text OK",
     ),
+    *CLUSTER,
 )

@@ -38,7 +38,7 @@ class Cluster:
 
     def __init__(self, settings: Settings, timeline: Timeline) -> None:
         self.settings = settings
-        self.admission = Admission(settings.kubernetes)
+        self.admission = Admission(settings.kubernetes, timeline.seed)
         self.timeline = timeline
         self.clock = timeline.clock
         self.timers = timeline.timers

@@ -17,11 +17,13 @@ from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.streams import OpenStream
 from flyteapps_fake.core.time.clock import timestamp
 from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_SERVICES, Cluster
+from flyteapps_fake.flyte_oss.kubernetes.selector import SelectorError
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.services import NAMESPACE
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator, log_scope
 from flyteapps_fake.flyte_oss.simulation.pods import Pod
+from flyteapps_fake.flyte_oss.writes import check_name
 from flyteapps_fake.simulation.log_lines import Line
 from flyteapps_fake.simulation.step_logs import StepLog
 
@@ -53,10 +55,20 @@ class Logs:
 
     def _of_app(self, app_id: Identifier) -> LogStream:
         resource = resource_name(app_id)
+        self._check(app_id, resource)
         pods = self.operator.pods(resource)
         if not pods:
             raise RpcError(Code.NOT_FOUND, "no replicas found")
         return LogStream(self, resource, {pod: ReplicaIdentifier(app_id=app_id, name=pod.name) for pod in pods})
+
+    def _check(self, app_id: Identifier, resource: str) -> None:
+        """Reject an app whose service, or whose pods, the cluster can't be asked for. Raises INTERNAL."""
+        path = f"{app_id.project}/{app_id.domain}/{app_id.name}"
+        check_name(self.cluster, f"failed to get KService for app {path}", resource)
+        try:
+            self.cluster.admission.check_pods_of(resource)
+        except SelectorError as error:
+            raise RpcError(Code.INTERNAL, f"failed to list pods for app {path}: {error}") from None
 
     def _of_replica(self, replica: ReplicaIdentifier) -> LogStream:
         if not replica.HasField("app_id") or not replica.name:

@@ -52,13 +52,13 @@ class Past:
                 self._read(service.resource)
             return self._shown(service, self._then)
 
-        return list_services(self._services(), self._cluster.shows, request, shown)
+        return list_services(self._cluster, self._services(), request, shown)
 
     def watch(self, request: WatchRequest) -> Subscription:
         """Return a subscription that begins with the apps of then, and the events since."""
         app_id = watched_id(request)
         shows = self._cluster.shows
-        present = [each for each in matching(self._services(), app_id) if shows(each)]
+        present = [each for each in matching(self._cluster, self._services(), app_id) if shows(each)]
         snapshot = [partial(self._shown, each, self._then) for each in present]
         changes = [each for each in self._changes if not each.silent and _name(each) == app_id.name]
         since = [self._event(each) for each in changes if shows(_service_of(each))]

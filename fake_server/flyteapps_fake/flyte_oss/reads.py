@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
 from flyteidl2.app.app_payload_pb2 import GetRequest, ListRequest, WatchRequest
@@ -19,6 +19,7 @@ from flyteapps_fake.core.operations import CREATE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode, field
 from flyteapps_fake.flyte_oss.answers import Answers, cache_key
 from flyteapps_fake.flyte_oss.cluster import Cluster
+from flyteapps_fake.flyte_oss.kubernetes.selector import Selector, SelectorError
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.pending_writes import PendingWrites
 from flyteapps_fake.flyte_oss.services import Service, Services
@@ -64,7 +65,7 @@ class Reads:
             self._cluster.timeline.read(service.resource)
             return self._cluster.encoded(service)
 
-        return list_services(self._cluster.services, self._cluster.shows, request, shown)
+        return list_services(self._cluster, self._cluster.services, request, shown)
 
     def watch(self, request: WatchRequest) -> Subscription:
         """Return a subscription by bare name that begins with the apps of that id's project and domain."""
@@ -72,7 +73,7 @@ class Reads:
         name = app_id.name
         snapshot = [
             self._cluster.encoder(each)
-            for each in matching(self._cluster.services, app_id)
+            for each in matching(self._cluster, self._cluster.services, app_id)
             if self._cluster.shows(each)
         ]
         return self._cluster.streams.subscribe(name, snapshot, self._recent_events(name) if name else ())
@@ -87,9 +88,9 @@ class Reads:
 
 
 def list_services(
-    services: Services, shows: Callable[[Service], bool], request: ListRequest, shown: Callable[[Service], bytes]
+    cluster: Cluster, services: Services, request: ListRequest, shown: Callable[[Service], bytes]
 ) -> bytes:
-    """Return the encoded ListResponse about those of the services that `shows`; `shown` returns an encoded App."""
+    """Return the encoded ListResponse about those of the services that are shown; `shown` returns an encoded App."""
     match request.WhichOneof("filter_by"):
         case "org" | "cluster_id":
             message = "org and cluster_id filters are not supported by the data plane"
@@ -98,11 +99,12 @@ def list_services(
             project, domain = request.project.name, request.project.domain
         case _:
             project, domain = "", ""
+    selector = _selector(cluster, project, domain)
     limit, token = request.request.limit, request.request.token
     start = _start_of(token, project, domain) if token else ""
     encoded: list[bytes] = []
-    for service in services.listed(project, domain, start):
-        if not shows(service):
+    for service in _selected(services, selector, project, domain, start):
+        if not cluster.shows(service):
             continue
         if limit and len(encoded) == limit:
             encoded.append(field(2, _token(service.resource)))
@@ -122,10 +124,31 @@ def watched_id(request: WatchRequest) -> Identifier:
             raise RpcError(Code.UNIMPLEMENTED, "only app_id watch target is supported")
 
 
-def matching(services: Services, app_id: Identifier) -> list[Service]:
-    """Return the services of a bare name, or of all names, in the project and domain of an id."""
+def matching(cluster: Cluster, services: Services, app_id: Identifier) -> list[Service]:
+    """Return the services of a bare name, or of all names, in the project and domain of an id. Raises INTERNAL."""
+    selector = _selector(cluster, app_id.project, app_id.domain)
+    if selector is not None:
+        found = _selected(services, selector, app_id.project, app_id.domain)
+        return [each for each in found if app_id.name in ("", each.name)]
     found = services.named(app_id.name) if app_id.name else services.listed(app_id.project, app_id.domain)
     return [each for each in found if each.is_in(app_id.project, app_id.domain)]
+
+
+def _selector(cluster: Cluster, project: str, domain: str) -> Selector | None:
+    """Return what the cluster selects services by, if it isn't just their project and domain. Raises INTERNAL."""
+    try:
+        return cluster.admission.selector_of(project, domain)
+    except SelectorError as error:
+        raise RpcError(Code.INTERNAL, f"failed to list KServices for {project}/{domain}: {error}") from None
+
+
+def _selected(
+    services: Services, selector: Selector | None, project: str, domain: str, start: str = ""
+) -> Iterable[Service]:
+    """Return the services that are selected, by resource name from `start` on."""
+    if selector is None:
+        return services.listed(project, domain, start)
+    return (each for each in services.listed("", "", start) if selector.matches(each.labels()))
 
 
 def _shows_stale_stop(app: App) -> bool:

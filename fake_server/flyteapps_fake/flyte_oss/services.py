@@ -16,6 +16,8 @@ from flyteapps_fake.core.lifecycle import PENDING, STOPPED
 from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import set_timestamp, timestamp
 from flyteapps_fake.flyte_oss.conditions import Conditions, to_messages
+from flyteapps_fake.flyte_oss.kubernetes.labels import STOPPED as STOPPED_LABELS
+from flyteapps_fake.flyte_oss.kubernetes.labels import labels_of
 from flyteapps_fake.flyte_oss.names import ingress_of, resource_name, shown_id
 
 NAMESPACE = "flyte"
@@ -68,6 +70,11 @@ class Service:
     def runs(self, spec: bytes, map_order: bytes = b"") -> bool:
         """Return whether the service should run exactly that spec, with its maps in exactly that order."""
         return not self.stopped and self.spec == spec and self.map_order == map_order
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels that the backend writes, by which a List selects."""
+        app_id = Identifier(project=self.project, domain=self.domain, name=self.name)
+        return labels_of(app_id) | (STOPPED_LABELS if self.stopped else {})
 
     def is_in(self, project: str, domain: str) -> bool:
         """Return whether the app is in that project and domain; "" matches any."""

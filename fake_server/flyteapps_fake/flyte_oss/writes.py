@@ -94,7 +94,8 @@ class Writes:
         if old is not None and old.runs(spec, order):
             return resource
         failed = f"failed to {'create' if old is None else 'update'} KService {resource}"
-        written, admission = Written(resource, app, spec, old is None), self._cluster.admission
+        written = Written(resource, app, spec, self._cluster.clock.now(), new=old is None)
+        admission = self._cluster.admission
         _refuse(failed, admission.refusal_of_request(written))
         since = yield resource
         _refuse(failed, self._changed(resource, old, since))

@@ -8,11 +8,27 @@ schema of the object, and it reports all of that at once; Knative's webhook is t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
+from flyteapps_fake.core.draws import Seed, drawn
 from flyteapps_fake.core.settings import Kubernetes
+from flyteapps_fake.flyte_oss.building.map_order import SLOTS
 from flyteapps_fake.flyte_oss.kubernetes.field_errors import FieldError, joined
 from flyteapps_fake.flyte_oss.kubernetes.go_text import quoted
-from flyteapps_fake.flyte_oss.kubernetes.rules import API, KNATIVE, NAMES, OBJECTS, REQUESTS, WEBHOOK, Rule
+from flyteapps_fake.flyte_oss.kubernetes.label_rules import is_plain
+from flyteapps_fake.flyte_oss.kubernetes.labels import DOMAIN, MANAGED, PROJECT, SERVICE, labels_of
+from flyteapps_fake.flyte_oss.kubernetes.rules import (
+    ANNOTATIONS,
+    API,
+    KNATIVE,
+    LABELS,
+    NAMES,
+    OBJECTS,
+    REQUESTS,
+    WEBHOOK,
+    Rule,
+)
+from flyteapps_fake.flyte_oss.kubernetes.selector import Selector
 from flyteapps_fake.flyte_oss.kubernetes.spec_rules import violations
 from flyteapps_fake.flyte_oss.kubernetes.written import Written
 
@@ -29,7 +45,8 @@ _LEVELS: dict[Kubernetes, frozenset[str]] = {
 class Admission:
     """The admission of one plane's cluster, which is as strict as the setting `kubernetes` says."""
 
-    def __init__(self, kubernetes: Kubernetes | None) -> None:
+    def __init__(self, kubernetes: Kubernetes | None, seed: Seed) -> None:
+        self._seed = seed
         self._levels = _LEVELS[kubernetes or "none"]
 
     def refusal_of_name(self, resource: str) -> str | None:
@@ -43,17 +60,44 @@ class Admission:
 
     def refusal_of_object(self, written: Written) -> str | None:
         """Return why a service that was decoded is refused, None where it is stored."""
-        found = list(dict.fromkeys(text for rule in self._of(OBJECTS) for text in rule.texts(written)))
+        found = list(dict.fromkeys(self._invalid(written)))
         if found:
             texts = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
             return f"{KIND} {quoted(written.resource)} is invalid: {texts}"
-        errors = [FieldError(text, rule.paths) for rule in self._of(WEBHOOK) for text in rule.texts(written)]
+        webhook = self._of(WEBHOOK)
+        errors = [FieldError(text, rule.paths) for rule in webhook for text in rule.texts(written.resource)]
         if KNATIVE in self._levels:
             errors += violations(written.app)
         if errors:
             return f'admission webhook "{VALIDATION}" denied the request: validation failed: {joined(errors)}'
         return None
 
-    def _of(self, rules: Iterable[Rule]) -> Iterable[Rule]:
+    def selector_of(self, project: str, domain: str) -> Selector | None:
+        """Return what selects the services of a List, None where each is a label's value, and so just selected by.
+
+        Raises SelectorError.
+        """
+        if not self._levels or (is_plain(project) and is_plain(domain)):
+            return None
+        labels = {MANAGED: "true", DOMAIN: domain, PROJECT: project}
+        return Selector(",".join(f"{key}={value}" for key, value in labels.items() if value))
+
+    def check_pods_of(self, resource: str) -> None:
+        """Check the selector of the pods of a service. Raises SelectorError."""
+        if self._levels:
+            Selector(f"{SERVICE}={resource}")
+
+    def _invalid(self, written: Written) -> Iterable[str]:
+        """Yield what is wrong with the metadata of a service; its labels begin anywhere, as Go's maps do."""
+        yield from (text for rule in self._of(OBJECTS) for text in rule.texts(written))
+        rules = self._of(LABELS)
+        labels = [[text for rule in rules for text in rule.texts(value)] for value in labels_of(written.id).values()]
+        if any(labels):
+            slot = drawn(self._seed, "labels", written.resource, written.now)[0] % SLOTS
+            first = slot if slot < len(labels) else 0
+            yield from chain.from_iterable(labels[first:] + labels[:first])
+        yield from (text for rule in self._of(ANNOTATIONS) for text in rule.texts(written))
+
+    def _of(self, rules: Iterable[Rule]) -> list[Rule]:
         """Return those of some rules that this cluster has."""
-        return (rule for rule in rules if rule.level in self._levels)
+        return [rule for rule in rules if rule.level in self._levels]

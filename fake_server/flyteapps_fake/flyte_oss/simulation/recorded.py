@@ -5,12 +5,14 @@ docs/recordings.md says which of its effects are no evidence for the backend.
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 
 from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.core.lifecycle import ACTIVE, FAILED, PENDING
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.core.time.clock import MILLISECOND
+from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.flyte_oss.conditions import ConditionState, ReportedStatus
 from flyteapps_fake.flyte_oss.dialect import FlyteOss
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
@@ -56,5 +58,9 @@ class Recorded(ClusterEnvironment):
         return True
 
 
-recorded = partial(FlyteOss, environment=Recorded())
-"""The dialect in this environment, for `FakeControlPlane.of(settings, recorded)`; it was recorded at port 30081."""
+def recorded(settings: Settings, timeline: Timeline) -> FlyteOss:
+    """Return the dialect in this environment, whose Kubernetes refuses nothing; it was recorded at port 30081.
+
+    It is for `FakeControlPlane.of(settings, recorded)`.
+    """
+    return FlyteOss(replace(settings, kubernetes="none"), timeline, Recorded())
