@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -36,12 +37,22 @@ from flyteapps.flows.operations import Open, Unary
 from flyteapps.testing import FaultyTransport, faults
 from flyteapps.transports.errors import error_of
 from flyteapps_fake.control_plane import FakeControlPlane
+from flyteapps_fake.core.settings import Settings
 
 from .conftest import QUICK, SCOPE, Run, client_of
 from .messages import app, spec
 
 PASSED = "deadline_exceeded: context deadline exceeded"
 """The message of a Watch whose deadline passed within the backend."""
+
+
+KNATIVE = 'services.serving.knative.dev "hello-demo-development"'
+EXISTS = f"failed to create KService hello-demo-development: {KNATIVE} already exists"
+GONE = f"failed to update KService hello-demo-development: {KNATIVE} not found"
+REPLACED = (
+    f"failed to update KService hello-demo-development: Operation cannot be fulfilled on {KNATIVE}: StorageError: "
+    "invalid object, Code: 4, Key: /registry/serving.knative.dev/services/flyte/hello-demo-development"
+)
 
 
 @pytest.fixture
@@ -359,6 +370,51 @@ class TestWrites:
             run(client.apps.replace, "hello", spec("new"), "test")
         assert not caught.value.maybe_applied
         assert there(plane).spec.container.image == "example.org/hello:1"
+
+    @pytest.mark.parametrize("words", [EXISTS, REPLACED, GONE])
+    def test_a_create_that_meets_another_write(self, plane: FakeControlPlane, run: Run, words: str) -> None:
+        """It is tried again; without retries the error says that nothing was written."""
+        plane.faults.fail("Create", code="INTERNAL", message=words, times=2)
+        with pytest.raises(PlaneError, match="nothing was written") as caught:
+            run(client_of(plane, "direct", retries=1).apps.create, app())
+        assert not caught.value.maybe_applied
+        assert run(client_of(plane, "direct").apps.create, app(image="new")).pb2.spec.container.image == "new"
+
+    def test_an_update_whose_app_is_deleted_meanwhile(self, plane: FakeControlPlane, direct: Client, run: Run) -> None:
+        """It is not found, and no retry brings the app back."""
+        run(direct.apps.create, app())
+        plane.faults.fail("Update", code="INTERNAL", message=GONE, times=1)
+        with pytest.raises(AppNotFound, match="nothing was written") as caught:
+            run(direct.apps.replace, "hello", spec("new"), "test")
+        assert not caught.value.maybe_applied
+        assert there(plane).spec.container.image == "example.org/hello:1"
+
+    @pytest.mark.parametrize("writers", [2, 4])
+    def test_writers_that_race(self, writers: int) -> None:
+        """Of clients that write at once all but one are refused at first, and all their writes are made by retries."""
+        settings = Settings(dialect="flyte-oss", clock="manual", write_seconds=1, call_log=1_000)
+        with FakeControlPlane.of(settings) as plane, ThreadPoolExecutor(writers) as threads:
+            made = threads.submit(client_of(plane, "direct").apps.create, app())
+            while not made.done():
+                plane.advance(1)
+                time.sleep(0.001)
+            plane.advance(60)
+
+            def write(image: str) -> None:
+                client = client_of(plane, "direct", retries=Retries(attempts=20, initial=0.01))
+                client.apps.replace("hello", spec(image), "test")
+
+            for number in range(2):
+                writes = [threads.submit(write, f"img:{number}.{writer}") for writer in range(writers)]
+                while sum("the end of its write" in each.awaited for each in plane.clock.why()) < writers:
+                    assert not any(each.done() for each in writes)
+                    time.sleep(0.001)
+                while not all(each.done() for each in writes):
+                    plane.advance(1)
+                    time.sleep(0.001)
+                assert [each.result() for each in writes] == [None] * writers
+            assert len(plane.calls.list("Update", code="OK")) == 2 * writers
+            assert len(plane.calls.list("Update", code="INTERNAL")) >= 2 * (writers - 1)
 
     def test_labels_are_not_wanted_for_ever(self, plane: FakeControlPlane, run: Run) -> None:
         """They never come back: an equal spec is not written because of them."""
