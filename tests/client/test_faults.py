@@ -18,7 +18,7 @@ from .conftest import SCOPE, Run
 from .faults import CALL_FAULTS, OK, RESPONSE_LOST, Cut, Plan, faulty
 from .messages import app, spec
 
-IMAGES = ("example.org/a:1", "example.org/b:1", "example.org/c:1")
+IMAGES = ("example.org/app:1", "example.org/app:2", "example.org/app:3")
 
 faults = st.lists(st.sampled_from((OK, *CALL_FAULTS, RESPONSE_LOST)), max_size=7)
 cuts = st.lists(

@@ -53,10 +53,10 @@ class Bench:
 
     def create(self, scenario: str = "healthy") -> None:
         env = [KeyValuePair(key="FLYTEAPPS_SCENARIO", value=scenario)]
-        self._app.spec.CopyFrom(Spec(container=Container(image="x", env=env)))
+        self._app.spec.CopyFrom(Spec(container=Container(image="img", env=env)))
         self.plane.call(Call(CREATE, CreateRequest(app=self._app)))
 
-    def update(self, state: Spec.DesiredState = Spec.DESIRED_STATE_ACTIVE, image: str = "x") -> None:
+    def update(self, state: Spec.DesiredState = Spec.DESIRED_STATE_ACTIVE, image: str = "img") -> None:
         self._app.spec.desired_state = state
         self._app.spec.container.image = image
         self.plane.call(Call(UPDATE, UpdateRequest(app=self._app)))
@@ -111,7 +111,7 @@ def test_a_watch_that_opens_seconds_after_a_stop_or_an_update_sees_the_end(diale
     older = bench.watch()
     bench.later(5)
     assert older.updates()[-1] == ACTIVE
-    bench.update(image="y")
+    bench.update(image="img:2")
     bench.later(5)
     watch = bench.watch()
     bench.later(0.2)
@@ -227,7 +227,7 @@ def test_a_write_to_an_app_that_waits_begins_anew() -> None:
     bench = Bench("standard")
     bench.create()
     bench.later(5)
-    bench.update(image="y")
+    bench.update(image="img:2")
     bench.later(5)
     first = bench.watch()
     bench.later(0.1)

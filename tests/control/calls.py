@@ -15,7 +15,7 @@ def create(name: str = "demo", project: str = "proj") -> CreateRequest:
     """Return a Create of a small app."""
     request = CreateRequest()
     request.app.metadata.id.CopyFrom(app_id(name, project))
-    request.app.spec.container.image = "x"
+    request.app.spec.container.image = "img"
     return request
 
 
@@ -23,7 +23,7 @@ def update(name: str = "demo", *, desired_state: int = 0) -> UpdateRequest:
     """Return an Update of an app to another image, or to a desired state."""
     request = UpdateRequest()
     request.app.CopyFrom(create(name).app)
-    request.app.spec.container.image = "y"
+    request.app.spec.container.image = "img:2"
     request.app.spec.desired_state = desired_state  # type: ignore[assignment]  # an enum value of protobuf is a plain int
     return request
 

@@ -86,8 +86,8 @@ def test_a_stream_is_recorded_with_its_messages(plane: FakeControlPlane) -> None
         ({"app": "a*"}, [3]),
         ({"code": "NOT_FOUND"}, [3]),
         ({"code": "OK", "limit": 1}, [2]),
-        ({"where": {"spec.container.image": "x"}}, [1]),
-        ({"where": {"app.spec.container.image": "x"}}, [1]),
+        ({"where": {"spec.container.image": "img"}}, [1]),
+        ({"where": {"app.spec.container.image": "img"}}, [1]),
         ({"where": {"spec.container.image": "other"}}, []),
         ({"where": {"app_id.name": "absent"}}, [3]),
         ({"project": "other"}, []),
@@ -136,10 +136,10 @@ def test_verify_explains_what_differs(plane: FakeControlPlane) -> None:
     plane.calls.verify("Get", times=2)
     plane.calls.verify("Delete", times=0)
     with pytest.raises(CallsDiffer) as none:
-        plane.calls.verify("Create", app="demo", where={"spec.container.image": "y"})
+        plane.calls.verify("Create", app="demo", where={"spec.container.image": "img:2"})
     assert str(none.value).splitlines()[:2] == [
-        "expected at least one call of Create name=demo spec.container.image='y', found 0 of 3 recorded:",
-        "  #1 Create proj/dev/demo OK: spec.container.image is 'x'",
+        "expected at least one call of Create name=demo spec.container.image='img:2', found 0 of 3 recorded:",
+        "  #1 Create proj/dev/demo OK: spec.container.image is 'img'",
     ]
     with pytest.raises(CallsDiffer, match="expected 1 call") as many:
         plane.calls.verify("Get", times=1)

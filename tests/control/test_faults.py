@@ -322,7 +322,7 @@ def test_a_stream_is_cut_before_its_first_message(plane: FakeControlPlane) -> No
 def test_a_stream_stalls_for_good(plane: FakeControlPlane) -> None:
     """A stalled stream stays open, and sends nothing."""
     plane.faults.stall("Watch", after=1)
-    assert kinds(plane) == ["x", "silence"]
+    assert kinds(plane) == ["img", "silence"]
 
 
 def test_a_stall_ends_with_the_planes_time() -> None:
@@ -340,7 +340,7 @@ def test_a_stall_ends_with_the_planes_time() -> None:
             stream.receive(0)
         assert [each.reason for each in plane.clock.pending()] == ["a stalled stream goes on"]
         plane.clock.advance("1s")
-        assert stream.receive(1).update_event.updated_app.spec.container.image == "y"
+        assert stream.receive(1).update_event.updated_app.spec.container.image == "img:2"
         stream.close()
 
 
@@ -377,12 +377,12 @@ def test_a_delayed_call_sees_what_became_due_meanwhile() -> None:
 
 def test_messages_are_repeated_withheld_and_reordered() -> None:
     """One message is sent twice, not at all, or after the next one; the others are as they were."""
-    whole = ["x", "image-0", "image-1", "image-2", "silence"]
+    whole = ["img", "image-0", "image-1", "image-2", "silence"]
     for effect, number, expected in (
-        ("repeat", 2, ["x", "image-0", "image-0", "image-1", "image-2", "silence"]),
-        ("withhold", 3, ["x", "image-0", "image-2", "silence"]),
-        ("reorder", 2, ["x", "image-1", "image-0", "image-2", "silence"]),
-        ("reorder", 4, ["x", "image-0", "image-1", "silence"]),
+        ("repeat", 2, ["img", "image-0", "image-0", "image-1", "image-2", "silence"]),
+        ("withhold", 3, ["img", "image-0", "image-2", "silence"]),
+        ("reorder", 2, ["img", "image-1", "image-0", "image-2", "silence"]),
+        ("reorder", 4, ["img", "image-0", "image-1", "silence"]),
     ):
         with FakeControlPlane(call_log=1_000, clock="manual", data_plane="none") as plane:
             assert kinds(plane) == whole

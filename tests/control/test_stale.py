@@ -46,12 +46,12 @@ def test_a_get_shows_the_app_of_some_time_ago(plane: FakeControlPlane) -> None:
     plane.stub().create(create())
     assert image(plane) == "NOT_FOUND"
     plane.clock.advance("5s")
-    assert image(plane) == "x"
+    assert image(plane) == "img"
     plane.stub().update(update())
     plane.clock.advance("4s")
-    assert image(plane) == "x"
+    assert image(plane) == "img"
     plane.clock.advance("1s")
-    assert image(plane) == "y"
+    assert image(plane) == "img:2"
 
 
 def test_a_deleted_app_is_still_there(plane: FakeControlPlane) -> None:
@@ -60,16 +60,16 @@ def test_a_deleted_app_is_still_there(plane: FakeControlPlane) -> None:
     plane.clock.advance("1m")
     plane.faults.stale("Get", age="10s", app="demo")
     plane.stub().delete(delete())
-    assert image(plane) == "x"
+    assert image(plane) == "img"
     plane.clock.advance("5s")
     again = create()
-    again.app.spec.container.image = "z"
+    again.app.spec.container.image = "img:3"
     plane.stub().create(again)
-    assert image(plane) == "x"
+    assert image(plane) == "img"
     plane.clock.advance("5s")
     assert image(plane) == "NOT_FOUND"
     plane.clock.advance("5s")
-    assert image(plane) == "z"
+    assert image(plane) == "img:3"
 
 
 def test_a_list_shows_the_apps_of_some_time_ago(plane: FakeControlPlane) -> None:
@@ -81,9 +81,9 @@ def test_a_list_shows_the_apps_of_some_time_ago(plane: FakeControlPlane) -> None
     plane.stub().delete(delete("a"))
     plane.stub().update(update("b"))
     plane.stub().create(create("d"))
-    assert listed(plane) == [("a", "x"), ("b", "x"), ("c", "x")]
+    assert listed(plane) == [("a", "img"), ("b", "img"), ("c", "img")]
     plane.clock.advance("5s")
-    assert listed(plane) == [("b", "y"), ("c", "x"), ("d", "x")]
+    assert listed(plane) == [("b", "img:2"), ("c", "img"), ("d", "img")]
 
 
 def test_the_total_of_a_stale_list_is_that_of_its_apps() -> None:
@@ -137,9 +137,9 @@ def test_a_watch_begins_with_the_snapshot_of_then(plane: FakeControlPlane) -> No
     plane.stub().delete(delete())
     plane.stub().create(create())
     with open_watch(plane) as stream:
-        assert seen(stream, 4) == [("create", "x"), ("update", "y"), ("delete", "y"), ("create", "x")]
+        assert seen(stream, 4) == [("create", "img"), ("update", "img:2"), ("delete", "img:2"), ("create", "img")]
         plane.stub().update(update())
-        assert seen(stream, 1) == [("update", "y")]
+        assert seen(stream, 1) == [("update", "img:2")]
 
 
 def test_a_watch_of_a_project_has_the_events_of_its_apps_alone() -> None:
@@ -159,9 +159,9 @@ def test_no_history_is_kept_without_a_rule(plane: FakeControlPlane) -> None:
     plane.stub().create(create())
     plane.stub().update(update())
     rule = plane.faults.stale("Get", age="1h")
-    assert image(plane) == "y"
+    assert image(plane) == "img:2"
     plane.stub().delete(delete())
-    assert image(plane) == "y"
+    assert image(plane) == "img:2"
     plane.faults.remove(rule)
     assert image(plane) == "NOT_FOUND"
     plane.faults.stale("Get", age="1h")
@@ -174,7 +174,7 @@ def test_the_oldest_of_several_ages_is_shown(plane: FakeControlPlane) -> None:
     plane.faults.stale("Get", age="20s", app="demo", times=1)
     plane.stub().create(create())
     plane.clock.advance("10s")
-    assert [image(plane), image(plane)] == ["NOT_FOUND", "x"]
+    assert [image(plane), image(plane)] == ["NOT_FOUND", "img"]
 
 
 @pytest.mark.parametrize("dialect", ["standard", "flyte-oss"])
@@ -187,8 +187,8 @@ def test_an_auto_clock_catches_up_with_a_client_that_polls(dialect: str) -> None
         plane.stub().create(create())
         while not (apps := plane.stub().list(ListRequest(project=ProjectIdentifier(name="proj", domain="dev"))).apps):
             plane.run_due()
-        assert apps[0].spec.container.image == "x"
-        while image(plane) != "x":
+        assert apps[0].spec.container.image == "img"
+        while image(plane) != "img":
             plane.run_due()
         assert plane.now_ns() - before >= 3_600 * 10**9
         plane.faults.clear()

@@ -129,7 +129,7 @@ class Driven:
 
     def create(self, project: str, name: str, kind: str = "", host: str = "") -> bytes:
         """Create an app."""
-        return self.plane.call(Call(CREATE, rpc.CreateRequest(app=app_of(project, name, kind, host, "x:1"))))
+        return self.plane.call(Call(CREATE, rpc.CreateRequest(app=app_of(project, name, kind, host, "img:1"))))
 
     def update(self, project: str, name: str, kind: str, host: str, image: str) -> bytes:
         """Update an app."""

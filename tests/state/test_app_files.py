@@ -27,10 +27,10 @@ apps:
   replicas: {min: 1, max: 4}
   labels: {team: search}
   description: Says hello.
-- {name: worker, project: jobs, domain: production, image: "i:1", replicas: 2}
-- {name: asleep, image: "i:1", desired_state: stopped}
-- {name: broken, image: "i:1", scenario: crash-loop}
-- {name: starting, image: "i:1", status: PENDING}
+- {name: worker, project: jobs, domain: production, image: "img:1", replicas: 2}
+- {name: asleep, image: "img:1", desired_state: stopped}
+- {name: broken, image: "img:1", scenario: crash-loop}
+- {name: starting, image: "img:1", status: PENDING}
 """
 STATUSES = {
     "demo/development/asleep": "STOPPED",
@@ -104,7 +104,7 @@ def test_a_client_finds_them(tmp_path: Path) -> None:
         assert client.apps.get("hello").watch(timeout=10).is_active()
 
 
-FIRST = "apps:\n- name: hello\n  image: i\n"
+FIRST = "apps:\n- name: hello\n  image: img\n"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ FIRST = "apps:\n- name: hello\n  image: i\n"
         ("app: []", "f.yaml:1:1: unknown field 'app' of a file of apps: put the apps below `apps`"),
         ("apps: []", "f.yaml:1:7: apps must be a list of apps, with one at least"),
         ("apps: [1]", "f.yaml:1:8: an app must be a mapping with name, project"),
-        ("apps:\n- image: i", "f.yaml:2:3: an app needs `name`"),
+        ("apps:\n- image: img", "f.yaml:2:3: an app needs `name`"),
         ("apps:\n- name: hello", "f.yaml:2:3: an app needs `image`"),
         (FIRST + "  imgae: j", "f.yaml:4:3: unknown field 'imgae' of an app: did you mean image?"),
         (FIRST + "  port: http", "f.yaml:4:9: port must be a whole number, not 'http'"),
@@ -167,7 +167,7 @@ def test_an_app_that_is_there_stays() -> None:
         load_file(plane, FIRST.encode(), "f.yaml")
         before = get(plane, "hello")
         with pytest.raises(ValueError, match=r"f\.yaml:3:3: the app demo/development/hello is there already"):
-            load_file(plane, b"apps:\n- {name: other, image: i}\n- {name: hello, image: i}", "f.yaml")
+            load_file(plane, b"apps:\n- {name: other, image: img}\n- {name: hello, image: img}", "f.yaml")
         assert plane.count() == 1 and get(plane, "hello") == before
 
 
@@ -177,7 +177,7 @@ def test_a_plane_without_a_cluster_has_no_status() -> None:
         load_file(plane, FIRST.encode(), "f.yaml")
         assert statuses(plane) == {"demo/development/hello": "UNASSIGNED"}
         with pytest.raises(ValueError, match="never becomes ACTIVE: its start ends as UNASSIGNED"):
-            load_file(plane, b"apps: [{name: other, image: i, status: ACTIVE}]", "f.yaml")
+            load_file(plane, b"apps: [{name: other, image: img, status: ACTIVE}]", "f.yaml")
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "."])

@@ -322,7 +322,7 @@ def test_apps_in_yaml_are_loaded_too(control: Control, plane: FakeControlPlane, 
     """They are created beside those that are there; a mistake has its place."""
     create(plane, "hello")
     file = tmp_path / "apps.yaml"
-    file.write_text("apps:\n- {name: more, project: demo, image: i}\n")
+    file.write_text("apps:\n- {name: more, project: demo, image: img}\n")
     assert control.load(file) == 1
     assert plane.count() == 2
     with pytest.raises(
@@ -336,7 +336,9 @@ def test_apps_in_yaml_are_loaded_too(control: Control, plane: FakeControlPlane, 
 def test_all_of_it_is_saved_in_a_directory(dialect: Any, tmp_path: Path) -> None:
     """A plane that keeps its state in a directory has there what was loaded, and no more what was reset."""
     directory, apps, state = tmp_path / "state", tmp_path / "apps.yaml", tmp_path / "state.json"
-    apps.write_text("apps:\n- {name: hello, project: demo, image: i}\n- {name: other, project: elsewhere, image: i}\n")
+    apps.write_text(
+        "apps:\n- {name: hello, project: demo, image: img}\n- {name: other, project: elsewhere, image: img}\n"
+    )
 
     def again() -> FakeControlPlane:
         return FakeControlPlane(state=directory, dialect=dialect, clock="manual")

@@ -34,7 +34,7 @@ STEPS: tuple[Step, ...] = (
     ("create", "p", "b", "pool", ""),
 )
 AFTER: tuple[Step, ...] = (
-    ("update", "p", "a", "", "x", "x:3"),
+    ("update", "p", "a", "", "x", "img:3"),
     ("delete", "q", "a"),
     ("create", "q", "a", "", "two"),
     ("lease", "east"),
@@ -42,9 +42,9 @@ AFTER: tuple[Step, ...] = (
     ("advance", 500.0),
 )
 OSS: tuple[oss.Operation, ...] = (
-    ("create", "demo", "proj", "rounds", "x:1", (1, 2), False),
-    ("create", "other", "proj", "drawn", "x:1", (0, 3), False),
-    ("create", "Demo", "second", "crash-loop", "x:1", (1, 1), False),
+    ("create", "demo", "proj", "rounds", "img:1", (1, 2), False),
+    ("create", "other", "proj", "drawn", "img:1", (0, 3), False),
+    ("create", "Demo", "second", "crash-loop", "img:1", (1, 1), False),
 )
 VALUES: dict[int, tuple[Any, ...]] = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), -1, 0, 1, 2**31 - 1),

@@ -21,7 +21,7 @@ EACH_SERVER = [
 APPS = """\
 apps:
 - {name: hello, image: "ghcr.io/x/hello:1"}
-- {name: broken, image: "i:1", scenario: crash-loop}
+- {name: broken, image: "img:1", scenario: crash-loop}
 """
 
 
@@ -48,8 +48,8 @@ def test_the_apps_are_there_at_the_first_request(server: str, tmp_path: Path) ->
         ("apps:\n- name: hello\n  imgae: i\n", "{file}:3:3: unknown field 'imgae' of an app: did you mean image?"),
         (APPS + "  status: ACTIVE", "neither YAML nor JSON"),
         (
-            "apps: [{name: a, image: i, scenario: crash-loop, status: ACTIVE}]",
-            "{file}:1:58: the app demo/development/a never becomes ACTIVE: its start ends as FAILED",
+            "apps: [{name: a, image: img, scenario: crash-loop, status: ACTIVE}]",
+            "{file}:1:60: the app demo/development/a never becomes ACTIVE: its start ends as FAILED",
         ),
         (None, "{file}: can't be read: No such file or directory"),
     ],

@@ -24,7 +24,7 @@ def _step(name: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[St
 writes = st.one_of(
     _step("create", *_apps, kinds, hosts),
     _step("create", *_apps, kinds, hosts),
-    _step("update", *_apps, kinds, hosts, st.sampled_from(("x:1", "x:2"))),
+    _step("update", *_apps, kinds, hosts, st.sampled_from(("img:1", "img:2"))),
     _step("switch", *_apps),
     _step("delete", *_apps),
     _step("remove", *_apps),
@@ -117,7 +117,7 @@ AFTER: tuple[Step, ...] = (
     ("report", "q", "c", "east", "PENDING"),
     ("advance", 20.0),
     ("remove", "p", "b"),
-    ("update", "p", "a", "choosing", "two", "x:2"),
+    ("update", "p", "a", "choosing", "two", "img:2"),
     ("create", "p", "b", "first", "one"),
     ("remove", "p", "c"),
     ("create", "p", "c", "pool", ""),

@@ -33,7 +33,7 @@ def test_a_plane_at_the_end_of_its_clock(tmp_path: Path, dialect: str) -> None:
     """Its state is saved, taken, restored, written and loaded, with what is due a hundred years later, or more."""
     options: dict[str, Any] = {"dialect": dialect, "clock": "manual", "state": tmp_path, "scenarios": SLOW}
     with FakeControlPlane(start_time="2099-12-31T00:00:00Z", app_scenarios={"*": "slow"}, **options) as plane:
-        plane.stub().create(CreateRequest(app=app_of("p", "a", "", "", "x:1")))
+        plane.stub().create(CreateRequest(app=app_of("p", "a", "", "", "img:1")))
         plane.advance((END - plane.now_ns()) // SECOND - 3)
         plane.advance(2)
         plane.faults.delay("List", seconds=1, lifetime=MAX_SECONDS)

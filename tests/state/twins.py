@@ -15,7 +15,7 @@ from .driving import SETTLED, Driven, Step, new_plane
 TAIL: tuple[Step, ...] = (
     ("lease", "east"),
     ("create", "p", "a", "first", "one"),
-    ("update", "p", "b", "", "three", "x:9"),
+    ("update", "p", "b", "", "three", "img:9"),
     ("create", "q", "a", "choosing", ""),
     ("ask", "q", "b"),
     ("advance", 2.5),

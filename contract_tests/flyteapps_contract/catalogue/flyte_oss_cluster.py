@@ -50,4 +50,46 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "next write is taken.",
         read="all of it: the backend returns the error before it writes anything, and forgets no answer of Get",
     ),
+    _row(
+        "OSS-60",
+        "Knative refuses an app without an image, with one that is no reference, with two ports, a port over 65535 "
+        "or one of its own, or with a port name other than http1 and h2c: INTERNAL, `failed to create KService "
+        'RESOURCE: admission webhook "validation.webhook.serving.knative.dev" denied the request: validation failed: '
+        "...`, a line for each error, in order of the words. Without Knative these are taken.",
+        seen="K+W refuses all of these, ports 8012, 8022 and 9090 among them; F takes them",
+        read="the words after `validation failed: `; that ports 8008, 8013 and 9091 are refused, too",
+    ),
+    _row(
+        "OSS-61",
+        "Knative refuses variables that it sets, such as PORT; the API server a variable that comes twice, also one of "
+        "those that the backend adds: `... is invalid: spec.template.spec.containers[0].env[1]: Duplicate value: ...`.",
+        seen="K+W refuses PORT, K_SERVICE and K_REVISION; K and K+W a variable that comes twice, and "
+        "FLYTE_INTERNAL_EXECUTION_PROJECT",
+        read="the words; that K_CONFIGURATION is refused, too",
+    ),
+    _row(
+        "OSS-62",
+        "Knative refuses a max under the min unless it is 0, a scaling target of 0, a scaledown_period under 6 s, over "
+        "1 h or with parts of a second, and a request_timeout of -1 s and less or, unless a cluster says otherwise, "
+        "over 600 s.",
+        seen="K+W: all of these, with the words `max-scale=1 is less than min-scale=5`",
+        read="the other words; that a timeout's parts of a second are cut off before, and that it is 3,600 s at most; "
+        "that a cluster can set another greatest timeout",
+    ),
+    _row(
+        "OSS-63",
+        "Knative refuses pods with an empty list of containers, or with several and no port, and a service account "
+        "that is no RFC 1123 subdomain; and pods with an affinity, hostNetwork, hostPath, initContainers, a "
+        "nodeSelector, a securityContext or tolerations, features that are off unless a cluster has them on.",
+        seen="K+W, whose features are as by default: all of these",
+        read="the words; that fields which Knative's resource definition doesn't have are dropped without an error; "
+        "that the development cluster of 2.0.43 has affinity, nodeSelector, tolerations and persistentVolumeClaim on",
+    ),
+    _row(
+        "OSS-64",
+        "An update that Knative refuses changes nothing, `failed to update KService RESOURCE: ...`; one that stops is "
+        "taken whatever its spec: it is a patch of the service as it is.",
+        read="all of it; that a cluster with Flyte has `allow-zero-initial-scale: true`, without which Knative refuses "
+        "each stop",
+    ),
 )

@@ -49,7 +49,7 @@ def saved(path: Path, **options: Any) -> FakeControlPlane:
 
 def create(plane: FakeControlPlane, name: str, kind: str = "stopped") -> model.App:
     """Create an app."""
-    return plane.stub().create(rpc.CreateRequest(app=app_of("p", name, kind, "", "x:1"))).app
+    return plane.stub().create(rpc.CreateRequest(app=app_of("p", name, kind, "", "img:1"))).app
 
 
 def get(plane: FakeControlPlane, name: str) -> model.App:
@@ -107,7 +107,7 @@ def test_every_kind_of_change_is_refused(disk: Disk, tmp_path: Path, sync: str) 
         create(plane, "before")
         plane.take_snapshot("s")
         app = create(plane, "after")
-        app.spec.container.image = "x:2"
+        app.spec.container.image = "img:2"
         document = plane.document()
         disk.fail(FULL)
         calls: list[Callable[[], object]] = [
@@ -168,7 +168,7 @@ def test_a_change_outside_of_the_lock_is_refused_as_well(disk: Disk, tmp_path: P
         def change() -> str:
             disk.hold()
             with plane.shared().locked():
-                plane._dialect.call(Call(CREATE, rpc.CreateRequest(app=app_of("p", "a", "stopped", "", "x:1"))))  # pyright: ignore[reportPrivateUsage]
+                plane._dialect.call(Call(CREATE, rpc.CreateRequest(app=app_of("p", "a", "stopped", "", "img:1"))))  # pyright: ignore[reportPrivateUsage]
             disk.fail(FULL)
             eventually(lambda: saver_of(plane).trouble, "the failure isn't noticed")
             mended(disk, plane)
@@ -324,7 +324,7 @@ async def test_tasks_get_the_truth(disk: Disk, tmp_path: Path) -> None:
 
         async def tried(name: str) -> str:
             try:
-                await stub.create(rpc.CreateRequest(app=app_of("p", name, "stopped", "", "x:1")))
+                await stub.create(rpc.CreateRequest(app=app_of("p", name, "stopped", "", "img:1")))
             except ConnectError as error:
                 assert error.code.name == "RESOURCE_EXHAUSTED"
                 return ""
@@ -355,7 +355,7 @@ def test_a_delayed_call_is_saved_before_it_is_answered(disk: Disk, tmp_path: Pat
 def write_of(plane: FakeControlPlane, name: str) -> Postponed:
     """Begin to create an app of the dialect whose writes take time."""
     with pytest.raises(Postponed) as begun:
-        plane.call(Call(CREATE, rpc.CreateRequest(app=app_of("p", name, "", "", "x:1"))))
+        plane.call(Call(CREATE, rpc.CreateRequest(app=app_of("p", name, "", "", "img:1"))))
     return begun.value
 
 

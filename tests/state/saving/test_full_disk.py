@@ -32,7 +32,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         refusals = 0
         while refusals < 3:
             name = f"a{len(acknowledged) + refusals}"
-            app = app_of("p", name, "stopped", "", "x:1")
+            app = app_of("p", name, "stopped", "", "img:1")
             app.spec.container.args.extend(["x" * 1_000] * 20)
             try:
                 client.create(rpc.CreateRequest(app=app))

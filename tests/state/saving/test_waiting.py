@@ -50,7 +50,7 @@ def saved(path: Path, dialect: str = "standard", **options: Any) -> FakeControlP
 
 def create(plane: FakeControlPlane, name: str, kind: str = "", project: str = "p") -> object:
     """Create an app."""
-    return plane.stub().create(rpc.CreateRequest(app=app_of(project, name, kind, "", "x:1")))
+    return plane.stub().create(rpc.CreateRequest(app=app_of(project, name, kind, "", "img:1")))
 
 
 def get(plane: FakeControlPlane, name: str, project: str = "p") -> str:
@@ -183,7 +183,7 @@ def test_a_clock_that_was_moved_stays_there(tmp_path: Path) -> None:
 def test_an_org_that_was_adopted_is_the_one_of_the_next_run(tmp_path: Path) -> None:
     """A plane keeps what it has learnt besides its apps."""
     with saved(tmp_path) as plane:
-        app = app_of("p", "a", "stopped", "", "x:1")
+        app = app_of("p", "a", "stopped", "", "img:1")
         app.metadata.id.org = "acme"
         plane.stub().create(rpc.CreateRequest(app=app))
     with saved(tmp_path) as again:
@@ -258,7 +258,7 @@ def test_log_lines_wait_until_their_state_is_safe(disk: Disk, tmp_path: Path, th
         disk.hold()
         call = threads.submit(plane.clock.advance, "30s")
         waiting(plane, 1)
-        update = app_of("p", "a", "logging", "", "x:2")
+        update = app_of("p", "a", "logging", "", "img:2")
         further = threads.submit(plane.stub().update, rpc.UpdateRequest(app=update))
         waiting(plane, 2)
         assert not took(stream)
@@ -388,7 +388,7 @@ def test_a_race_of_readers_and_the_disk_loses_no_wake(tmp_path: Path) -> None:
 
         readers = [threads.submit(read) for _ in range(3)]
         for turn in range(1, turns + 1):
-            plane.stub().update(rpc.UpdateRequest(app=app_of("p", "a", "stopped", "", f"x:{turn + 1}")))
+            plane.stub().update(rpc.UpdateRequest(app=app_of("p", "a", "stopped", "", f"img:{turn + 1}")))
         assert all(reader.result() >= turns for reader in readers)
 
 

@@ -1,16 +1,18 @@
-"""The cluster behind flyte-oss, which refuses what the backend takes: rows OSS-55 to OSS-59.
-
-What one cluster refuses another takes: Kubernetes in memory refuses nothing, the API server of a real one some
-services, Knative's validation some more. A check accepts either: a cluster has all rules of a level, or none.
-"""
+"""The cluster behind flyte-oss, which refuses what the backend takes: rows OSS-55 to OSS-59."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from flyteidl2.app import app_definition_pb2 as model
-
 from flyteapps_contract.checks.support.oss import given_watched, resource, shown, silent
+from flyteapps_contract.checks.support.oss_clusters import (
+    API,
+    DNS_1035,
+    KNATIVE,
+    SUBDOMAIN,
+    Case,
+    expect_alike,
+    is_refused,
+    judge,
+)
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
 from flyteapps_contract.outcomes import NotOffered, Refused
@@ -22,26 +24,15 @@ CUT = 54
 FITS_BYTES, TOO_LONG_BYTES, TOO_LARGE_BYTES = 190_000, 200_000, 2_000_000
 """Bytes of an argument: of a spec that fits in an annotation, of one that doesn't, of one that no request may have."""
 
-API, KNATIVE = "the API server", "Knative"
-SUBDOMAIN = "a lowercase RFC 1123 subdomain must consist of"
 LABEL = "a valid label must be an empty string or consist of"
 TOO_LONG = "must be no more than 63 bytes"
-DNS_1035 = "not a DNS 1035 label"
-
-
-class Case(NamedTuple):
-    """An app whose service is refused by clusters of a level and of those above, in words that hold `says`."""
-
-    level: str
-    app: model.App
-    says: str
 
 
 @check("OSS-55")
 def names_are_labels_of_a_cluster(s: Session) -> None:
     """A name that a cluster can't have is INTERNAL in the words of the cluster, and nothing is created; or all are."""
     long_name = s.name("-").ljust(CUT - 1, "d") + ".d"
-    _judge(
+    judge(
         s,
         [
             Case(API, s.app(s.name("_a")), SUBDOMAIN),
@@ -60,7 +51,7 @@ def names_are_labels_of_a_cluster(s: Session) -> None:
 @check("OSS-55", needs=("projects",))
 def projects_and_domains_are_labels_of_a_cluster(s: Session) -> None:
     """A project or a domain that a cluster can't have is refused in the same words; or all are taken."""
-    _judge(
+    judge(
         s,
         [
             Case(API, s.app(project=f"{s.project}_a"), SUBDOMAIN),
@@ -77,7 +68,7 @@ def a_slash_is_no_part_of_a_name(s: Session) -> None:
     app = s.app(s.name("/b"))
     name = resource(app.metadata.id)
     reason = f"KService {name}: invalid resource name \"{name}\": [may not contain '/']"
-    if not _refused(s, app, f"failed to get {reason}"):
+    if not is_refused(s, app, f"failed to get {reason}"):
         s.delete(app.metadata.id)
         return
     with expect_refusal("INTERNAL", "Get of an id with a slash", opening=f"failed to get {reason}"):
@@ -94,7 +85,7 @@ def a_slash_is_no_part_of_a_name(s: Session) -> None:
 @check("OSS-57", needs=("projects",))
 def list_selects_by_a_text(s: Session) -> None:
     """List of a project that is no label is INTERNAL: the cluster selects by a text, in which it isn't escaped."""
-    refusals = [_refused(s, s.app(s.name("_a")), "failed to create KService ", SUBDOMAIN)]
+    refusals = [is_refused(s, s.app(s.name("_a")), "failed to create KService ", SUBDOMAIN)]
     for project, says in (
         ("-p", "unable to parse requirement: "),
         (f"{s.project}/b", "unable to parse requirement: "),
@@ -111,7 +102,7 @@ def list_selects_by_a_text(s: Session) -> None:
         else:
             expect_equal(found, [], f"the apps of project {project!r}")
             refusals.append(False)
-    _expect_alike(s, refusals, API)
+    expect_alike(s, refusals, API)
 
 
 @check("OSS-58")
@@ -127,7 +118,7 @@ def a_cluster_bounds_the_size_of_a_spec(s: Session) -> None:
     ):
         cases.append(Case(API, s.app(), says))
         cases[-1].app.spec.container.args[:] = ["x" * size]
-    _judge(s, cases)
+    judge(s, cases)
 
 
 @check("OSS-59", needs=("cluster",))
@@ -151,41 +142,3 @@ def what_a_cluster_refuses_changes_nothing(s: Session) -> None:
     refused.spec.container.args[:] = ["serve", "again"]
     s.update(refused)
     expect_equal(shown(s, app.metadata.id).spec, refused.spec, "the spec after the next update")
-
-
-def _judge(s: Session, cases: list[Case]) -> None:
-    """Broken unless each service is taken, or refused as it should be, and alike within a level."""
-    refused: dict[str, list[bool]] = {}
-    for level, app, says in cases:
-        opening = f"failed to create KService {resource(app.metadata.id)}: "
-        refused.setdefault(level, []).append(_refused(s, app, opening, says))
-    for level, answers in refused.items():
-        _expect_alike(s, answers, level)
-    strict = [level for level, answers in refused.items() if all(answers)]
-    expect(API in strict or not strict, f"{', '.join(strict)} refuses services here, and the API server does not")
-
-
-def _refused(s: Session, app: model.App, opening: str, says: str = "") -> bool:
-    """Return whether Create of that app is refused; Broken where it is otherwise than in those words."""
-    app_id = app.metadata.id
-    what = f"Create of ({app_id.project}, {app_id.domain}, {app_id.name})"
-    try:
-        s.create(app)
-    except Refused as error:
-        expect_equal(error.code, "INTERNAL", f"the code of {what}")
-        expect(error.message.startswith(opening), f"{what} should be refused with {opening!r}: {error}")
-        expect(says in error.message, f"{what} should be refused with {says!r}: {error}")
-        if "/" not in app_id.name:
-            with expect_refusal("NOT_FOUND", f"Get after the refused {what}"):
-                s.get(app_id)
-        return True
-    expect_equal(s.get(app_id).spec, app.spec, f"the spec after {what}")
-    return False
-
-
-def _expect_alike(s: Session, refused: list[bool], level: str) -> None:
-    expect(len(set(refused)) == 1, f"{level} should refuse all or none of these services: refused are {refused}")
-    expect(
-        not (refused[0] and s.capabilities.lenient),
-        f"{level} refuses services, where nothing behind the plane should",
-    )

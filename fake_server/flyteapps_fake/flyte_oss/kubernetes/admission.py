@@ -29,7 +29,7 @@ from flyteapps_fake.flyte_oss.kubernetes.rules import (
     Rule,
 )
 from flyteapps_fake.flyte_oss.kubernetes.selector import Selector
-from flyteapps_fake.flyte_oss.kubernetes.spec_rules import violations
+from flyteapps_fake.flyte_oss.kubernetes.spec_rules import schema_errors, violations
 from flyteapps_fake.flyte_oss.kubernetes.written import Written
 
 KIND = "Service.serving.knative.dev"
@@ -88,7 +88,7 @@ class Admission:
             Selector(f"{SERVICE}={resource}")
 
     def _invalid(self, written: Written) -> Iterable[str]:
-        """Yield what is wrong with the metadata of a service; its labels begin anywhere, as Go's maps do."""
+        """Yield what is wrong with a service: its metadata, whose labels begin anywhere, as Go's maps do; its spec."""
         yield from (text for rule in self._of(OBJECTS) for text in rule.texts(written))
         rules = self._of(LABELS)
         labels = [[text for rule in rules for text in rule.texts(value)] for value in labels_of(written.id).values()]
@@ -97,6 +97,8 @@ class Admission:
             first = slot if slot < len(labels) else 0
             yield from chain.from_iterable(labels[first:] + labels[:first])
         yield from (text for rule in self._of(ANNOTATIONS) for text in rule.texts(written))
+        if API in self._levels:
+            yield from schema_errors(written.app)
 
     def _of(self, rules: Iterable[Rule]) -> list[Rule]:
         """Return those of some rules that this cluster has."""
