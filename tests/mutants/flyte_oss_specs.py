@@ -1,4 +1,4 @@
-"""Wrong planes of the dialect `flyte-oss`, in what they make of a spec (its hash, pod, secrets) and of odd ids."""
+"""Wrong planes of the dialect `flyte-oss`, in what they make of a spec (its hash, pod, secrets), odd ids and JSON."""
 # pyright: basic, reportPrivateUsage=false
 # The overrides take and give what the dialect's own functions do, whose types stand there.
 
@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import PropertyMock, patch
 
 from flyteidl2.app.app_definition_pb2 import Identifier
 
 from flyteapps_fake.core import draws
-from flyteapps_fake.flyte_oss import answers, names, payloads, services, writes
+from flyteapps_fake.flyte_oss import answers, names, payloads, request_limits, services, writes
 from flyteapps_fake.flyte_oss.building import pod_spec, quantities, secrets
+from flyteapps_fake.flyte_oss.dialect import FlyteOss
+from flyteapps_fake.flyte_oss.go_json import decoder
 from flyteapps_fake.flyte_oss.services import Service
 
 from .flyte_oss import in_place_of_resource_name
@@ -130,3 +133,28 @@ def a_resource_name_is_cut_by_characters() -> Planted:
         return f"{whole[:54]}-{plain[-8:]}"
 
     return in_place_of_resource_name(name)
+
+
+def _decoding(decode: Any) -> Planted:
+    """Decode JSON otherwise."""
+    limits = replace(request_limits.LIMITS, decode_json=decode)
+    return patch.object(FlyteOss, "request_limits", PropertyMock(return_value=limits))
+
+
+@mutant("OSS-51")
+def json_is_decoded_as_by_python() -> Planted:
+    return _decoding(None)
+
+
+@mutant("OSS-51")
+def a_bom_is_skipped() -> Planted:
+    return _decoding(lambda text, message: decoder.decode_json(text.removeprefix("\ufeff"), message))
+
+
+@mutant("OSS-51")
+def an_unknown_name_of_a_state_is_refused() -> Planted:
+    def enum(real: Any, token: Any, field: Any) -> Any:
+        found = real(token, field)
+        return found if found is not decoder._DROPPED else None
+
+    return around(decoder, "_enum", enum)

@@ -35,6 +35,8 @@ class RequestLimits:
     `request_bytes`: that a request may have, decompressed; `values`: fields, list elements and map entries of one.
     `undecodable`: what is said of bytes that are no such message, given them, the message's type and, of JSON, what is
     wrong with them.
+    `decode_json`: fills a message from JSON, in which bytes that are no UTF-8 are surrogates, or raises ValueError;
+    None for Python's own decoder.
     `no_method`: the response to an unknown method, None for UNIMPLEMENTED in the caller's protocol.
     `wire`: the rules of the protocols themselves.
     """
@@ -42,5 +44,6 @@ class RequestLimits:
     request_bytes: int = MAX_REQUEST
     values: int = MAX_VALUES
     undecodable: Callable[[type[Message], bytes, Exception | None], str] = _undecodable
+    decode_json: Callable[[str, Message], None] | None = None
     no_method: Answer | None = None
     wire: WireRules = _STANDARD

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from google.protobuf.message import Message
 
 from flyteapps_fake.core.request_limits import Answer, RequestLimits
+from flyteapps_fake.flyte_oss.go_json.decoder import decode_json
 from flyteapps_fake.flyte_oss.wire.rules import WIRE
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
@@ -16,18 +15,16 @@ client could fill the memory of its machine."""
 
 def _undecodable(message: type[Message], data: bytes, error: Exception | None) -> str:
     name = ".".join(message.DESCRIPTOR.full_name.split(".")[-2:])
-    if error is None:
-        why = "cannot parse invalid wire-format data"
-    elif isinstance(error, json.JSONDecodeError) and error.pos >= len(data.decode(errors="replace").rstrip()):
-        why = "unexpected EOF"
-    else:
-        why = str(error)
+    if error is not None and not data:
+        return "unmarshal message: zero-length payload is not a valid JSON object"
+    why = error if error is not None else "cannot parse invalid wire-format data"
     return f"unmarshal message: unmarshal into *{name}: proto: {why}"
 
 
 LIMITS = RequestLimits(
     request_bytes=MAX_REQUEST_BYTES,
     undecodable=_undecodable,
+    decode_json=decode_json,
     no_method=Answer(404, b"text/plain; charset=utf-8", b"404 page not found\n"),
     wire=WIRE,
 )

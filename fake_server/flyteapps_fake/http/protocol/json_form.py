@@ -27,10 +27,14 @@ def from_json(message: Message, data: bytes, request_limits: RequestLimits, *, s
 
     `strict`: and for unknown fields.
     """
+    own = request_limits.decode_json if not strict else None
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig") if own is None else data.decode(errors="surrogateescape")
         if count_json(text, request_limits.values) > request_limits.values:
             raise too_many(request_limits.values)
+        if own is not None:
+            own(text, message)
+            return
         parsed = json.loads(text)
         if wrong := misfit(parsed, cast("Any", message).DESCRIPTOR):
             raise ParseError(wrong)

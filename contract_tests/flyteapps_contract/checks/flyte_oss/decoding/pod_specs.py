@@ -7,7 +7,7 @@ from typing import Any
 from flyteidl2.app import app_definition_pb2 as model
 from google.protobuf.struct_pb2 import Value
 
-from flyteapps_contract.checks.flyte_oss.pods import pod_app
+from flyteapps_contract.checks.flyte_oss.decoding.pods import pod_app
 from flyteapps_contract.checks.support.oss import listed, resource, shown
 from flyteapps_contract.checks.support.registry import check
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal

@@ -1,0 +1,1 @@
+"""The checks of flyte-oss about what the backend decodes: JSON requests, pods, secrets, quantities."""

@@ -1,0 +1,1 @@
+"""JSON requests as Go's protojson decodes them, with its errors."""
