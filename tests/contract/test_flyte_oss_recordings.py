@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 import pytest
 
-from flyteapps_contract import recordings
+from flyteapps_contract import recordings, waiting
 from flyteapps_contract.recordings.replayer import Rules, replay
 from flyteapps_contract.recordings.steps import groups, header_of, load
 from flyteapps_contract.targets.planes import InProcess, PlanesTarget
@@ -24,6 +24,12 @@ STEPS = load(FILE)
 GROUPS = dict(groups(STEPS))
 RULES = Rules.of(header_of(FILE))
 CAPABILITIES = Capabilities(fresh=True, clock=True, http=True, dialect="flyte-oss")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a message that the plane has sent arrive before more of its time passes, on a busy machine, too."""
+    monkeypatch.setattr(waiting, "ARRIVAL", 0.06)
 
 
 def recorded_plane() -> FakeControlPlane:
