@@ -1,13 +1,12 @@
 """Writers at once of flyte-oss on the clock realtime: how often they meet, beside a real cluster; and the client's.
 
-Run with `make bench`; `--smoke` for a short form. Four threads send raw calls that begin together, and the figures are
-the refusals by kind. They depend on the machine: the limits are wide, and only a race that never happens, an unknown
-refusal or a failed write of the client exits 1.
+Run with `make bench`; `--smoke` for a short form, which judges nothing. Four threads send raw calls that begin at once,
+and the figures are the refusals by kind. They depend on the machine: the limits are wide, and only writers that never
+meet, an unknown refusal or a failed write of the client exits 1.
 """
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
 from collections import Counter
@@ -153,7 +152,7 @@ def together(calls: Sequence[Callable[[], Any]]) -> None:
 def main() -> int:
     """Print the table."""
     smoke = "--smoke" in sys.argv
-    rounds, missed = (10, 5) if smoke else (40, 25)
+    rounds, client_rounds = (2, 2) if smoke else (40, 25)
     wrong = 0
     with ServerProcess("--dialect", "flyte-oss", "--clock", "realtime") as server:
         print(f"{WRITERS} threads, {rounds} rounds; beside them a cluster's, of 40 rounds")
@@ -164,11 +163,12 @@ def main() -> int:
             wrong += bool(unknown) or not found["OK"] or not refused
             text = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
             print(f"{name:32} {text:60} cluster: {cluster}")
-        for writers, pause in itertools.product((2, 4), (missed,)):
-            errors = client_writes(server.port, writers, pause)
+        for writers in (2, 4):
+            errors = client_writes(server.port, writers, client_rounds)
             wrong += bool(errors)
-            print(f"the client, {writers} writers x {pause} rounds: {writers * pause - len(errors)} OK, {errors[:2]}")
-    return 1 if wrong else 0
+            taken = writers * client_rounds - len(errors)
+            print(f"the client, {writers} writers x {client_rounds} rounds: {taken} OK", *errors[:2])
+    return 1 if wrong and not smoke else 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from flyteidl2.app.app_service_connect import AppServiceClientSync
 from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
 from import_graph import ROOT
 
+from flyteapps_fake.auth import Auth, User
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
@@ -457,6 +458,24 @@ class TestEndings:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         plane.advance(10)
         assert writing.outcome == "OK" and listed(plane) == ["img:1"]
+
+    def test_a_caller_with_credentials(self) -> None:
+        """Rights are checked as the write begins; it ends as that caller's, whoever calls meanwhile."""
+        auth = Auth(users=[User("ann", "contributor", ["proj"]), User("vera")])
+        with plane_of(auth=auth, call_log=100) as plane:
+            ann, vera = ({"authorization": f"Bearer {plane.token(each)}"} for each in ("ann", "vera"))
+            request = rpc.CreateRequest(app=new_app())
+            with pytest.raises(RpcError, match="PERMISSION_DENIED"):
+                plane.call(Call(CREATE, request, vera))
+            with pytest.raises(Postponed) as begun:
+                plane.call(Call(CREATE, request, ann))
+            plane.call(Call(LIST, rpc.ListRequest(), vera))
+            plane.advance(10)
+            assert begun.value.left() == 0 and begun.value.resume()
+            assert [(each.caller, each.code) for each in plane.calls.list("Create")] == [
+                ("vera", "PERMISSION_DENIED"),
+                ("ann", "OK"),
+            ]
 
     def test_it_is_among_the_waits(self, plane: FakeControlPlane) -> None:
         """Its wait is explained, with the time at which it ends, as that of any call that is answered later."""
