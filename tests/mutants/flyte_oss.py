@@ -290,17 +290,6 @@ def a_filter_by_name_is_heeded() -> Planted:
     return stack
 
 
-@mutant("OSS-23")
-def a_token_is_that_of_the_page_before() -> Planted:
-    real, last = reads._token, [""]
-
-    def token(start: str) -> bytes:
-        before, last[0] = last[0], start
-        return real(before or start)
-
-    return patch.object(reads, "_token", token)
-
-
 @mutant("OSS-24")
 def without_a_target_everything_is_heard() -> Planted:
     def watching(real: Any, self: watch_hub.WatchHub, name: str) -> Any:

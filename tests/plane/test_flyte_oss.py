@@ -258,25 +258,6 @@ def test_any_host_can_be_asked_for() -> None:
             assert plane.find_by_host(host) is None
 
 
-def test_pages_begin_where_the_last_one_ended(api: Api, plane: FakeControlPlane) -> None:
-    """Pages go by resource name, whatever is deleted in between; 0 is no limit; an unknown token is INTERNAL."""
-    for name in ("c", "a", "b", "d"):
-        api.stub.create(rpc.CreateRequest(app=new_app(name)))
-    request = rpc.ListRequest()
-    request.project.name, request.project.domain, request.project.organization = "proj", "dev", "whose"
-    assert [each.metadata.id.name for each in api.stub.list(request).apps] == ["a", "b", "c", "d"]
-    request.request.limit = 2
-    first = api.stub.list(request)
-    api.stub.delete(rpc.DeleteRequest(app_id=app_id("c")))
-    request.request.token = first.token
-    second = api.stub.list(request)
-    assert ([each.metadata.id.name for each in second.apps], second.token) == (["d"], "")
-    request.request.token = "nonsense"
-    with Refusal(Code.INTERNAL) as refused:
-        api.stub.list(request)
-    assert refused.message.startswith("failed to list KServices for proj/dev: continue key is not valid")
-
-
 def test_without_a_base_domain_there_is_no_url() -> None:
     """An empty base_domain, which the standard dialect refuses, means no public URL at all."""
     with FakeControlPlane(dialect="flyte-oss", clock="manual", base_domain="") as plane:

@@ -8,6 +8,7 @@ what was only read in the source. An id is never used for another guarantee, als
 from __future__ import annotations
 
 from flyteapps_contract.catalogue.flyte_oss_cluster import GUARANTEES as CLUSTER
+from flyteapps_contract.catalogue.flyte_oss_paging import GUARANTEES as PAGING
 from flyteapps_contract.catalogue.flyte_oss_specs import GUARANTEES as SPECS
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, Guarantee
 
@@ -213,12 +214,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "list / * ignored",
         "list / total is not counted",
     ),
-    _row(
-        "OSS-23",
-        "List",
-        "`limit` and `token` page by resource name; a limit of 0 is none, and a token that is none is an error.",
-        read="all of it: the pages are Kubernetes' own",
-    ),
+    *PAGING,
     _row(
         "OSS-24",
         "Watch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flyteidl2.app.app_definition_pb2 import App, Status
@@ -10,14 +10,18 @@ from flyteidl2.app.app_definition_pb2 import App, Status
 from flyteapps_fake.core.operations import CREATE_EVENT, DELETE_EVENT, UPDATE_EVENT
 from flyteapps_fake.core.protobuf import encode
 from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.state.sections import Entry
 from flyteapps_fake.core.time.history import Change, History
 from flyteapps_fake.core.time.timeline import Timeline
 from flyteapps_fake.flyte_oss.kubernetes.admission import Admission
+from flyteapps_fake.flyte_oss.paging.pages import Pages
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS, WatchHub, event_of
 
 FLYTE_OSS_SERVICES = "flyte_oss_services"
 """The section of the state that holds the services."""
+FLYTE_OSS_CLUSTER = "flyte_oss_cluster"
+"""The section of the state that holds the cluster's version, in its only piece, of the key ""."""
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +50,7 @@ class Cluster:
         self.services = Services()
         buffer = settings.watch_buffer or MAX_BUFFERED_EVENTS
         self.streams = WatchHub(buffer, timeline.lock, timeline.changes, timeline.seed)
+        self.pages = Pages(settings.kubernetes, self.services)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
         """Receives each change of a service: what it was and what it became (None: absent)."""
         self._since: dict[str, dict[Since, None]] = {}
@@ -96,9 +101,15 @@ class Cluster:
         if self.changes.on:
             self.changes.touch(FLYTE_OSS_SERVICES, resource)
 
-    def _store(self, service: Service, *, silent: bool) -> None:
+    def count(self, resource: str) -> None:
+        """Count a change of a service, which is about to be made."""
         if self.changes.on:
-            self.changes.touch(FLYTE_OSS_SERVICES, service.resource)
+            self.changes.touch(FLYTE_OSS_CLUSTER, "")
+        self.pages.changed(resource, self.services.get(resource))
+
+    def _store(self, service: Service, *, silent: bool) -> None:
+        self.touch(service.resource)
+        self.count(service.resource)
         self._keep(service.resource, self.services.get(service.resource), service, silent=silent)
         old = self.services.get(service.resource)
         if self.on_change is not None:
@@ -118,12 +129,25 @@ class Cluster:
         """Remove a service and notify its watchers."""
         self.touch(service.resource)
         self.moved(service.resource, deleted=True)
+        self.count(service.resource)
         self._keep(service.resource, service, None)
         self.services.remove(service)
         self.timeline.usage.forget(service.named())
         if self.on_change is not None:
             self.on_change(service, None)
         self._notify(DELETE_EVENT, service)
+
+    def restored(self, entries: Sequence[Entry]) -> None:
+        """Go on from another state, in which these pieces differ.
+
+        One in which services are gone at the same version, as after a reset of a project, is another version.
+        """
+        self.pages.restored()
+        services = [str(entry.key) for entry in entries if entry.section == FLYTE_OSS_SERVICES]
+        same_version = all(entry.section != FLYTE_OSS_CLUSTER for entry in entries)
+        gone = any(self.services.get(resource) is None for resource in services)
+        if same_version and (gone or (len(self.services) and not self.pages.version)):
+            self.count("")
 
     def app(self, service: Service) -> App:
         """Return the app as it is shown now."""

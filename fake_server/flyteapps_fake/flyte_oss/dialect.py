@@ -38,7 +38,7 @@ from flyteapps_fake.flyte_oss.request_limits import LIMITS
 from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.operator import Operator
-from flyteapps_fake.flyte_oss.state.sections import CachedAnswers, OssServices
+from flyteapps_fake.flyte_oss.state.sections import CachedAnswers, OssCluster, OssServices
 from flyteapps_fake.flyte_oss.watch_hub import watch_scope
 from flyteapps_fake.flyte_oss.writes import Writes, missing
 from flyteapps_fake.simulation.book import ScenarioBook
@@ -70,7 +70,9 @@ class FlyteOss(Dialect):
         self._reads = Reads(self._cluster, self._answers, self._pending)
         self._logs = Logs(self._cluster, self._operator, environment)
         timeline.changes.sections.add(
-            OssServices(self._cluster, self._operator), CachedAnswers(self._cluster, self._answers)
+            OssServices(self._cluster, self._operator),
+            OssCluster(self._cluster),
+            CachedAnswers(self._cluster, self._answers),
         )
         self._unary: Mapping[Operation, Callable[[Any], bytes]] = {
             GET: self._get,
@@ -201,6 +203,7 @@ class FlyteOss(Dialect):
         self._cluster.streams.draw_anew()
         if self._cluster.history is not None:
             self._cluster.history = kept(None, self._cluster.history.age)
+        self._cluster.restored(entries)
         for section, key in entries:
             if section == FLYTE_OSS_SERVICES:
                 self._cluster.moved(str(key))

@@ -5,9 +5,6 @@ An answer to Get is cached for 30 seconds, by project, domain and name as they w
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Iterable
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
@@ -21,6 +18,7 @@ from flyteapps_fake.flyte_oss.answers import Answers, cache_key
 from flyteapps_fake.flyte_oss.cluster import Cluster
 from flyteapps_fake.flyte_oss.kubernetes.selector import Selector, SelectorError
 from flyteapps_fake.flyte_oss.names import resource_name
+from flyteapps_fake.flyte_oss.paging.versions import ServicesThen
 from flyteapps_fake.flyte_oss.pending_writes import PendingWrites
 from flyteapps_fake.flyte_oss.services import Service, Services
 from flyteapps_fake.flyte_oss.watch_hub import EVENT_DELAY_NS, Subscription, event_of
@@ -100,17 +98,14 @@ def list_services(
         case _:
             project, domain = "", ""
     selector = _selector(cluster, project, domain)
-    limit, token = request.request.limit, request.request.token
-    start = _start_of(token, project, domain) if token else ""
-    encoded: list[bytes] = []
-    for service in _selected(services, selector, project, domain, start):
-        if not cluster.shows(service):
-            continue
-        if limit and len(encoded) == limit:
-            encoded.append(field(2, _token(service.resource)))
-            break
-        encoded.append(field(1, shown(service)))
-    return b"".join(encoded)
+
+    def selected(there: Services | ServicesThen, start: str) -> Iterable[Service]:
+        return _selected(there, selector, project, domain, start)
+
+    query = request.request
+    page = cluster.pages.page(services, query.limit, query.token, f"{project}/{domain}", selected, cluster.shows)
+    encoded = [field(1, shown(service)) for service in page.services]
+    return b"".join([*encoded, field(2, page.token)] if page.token else encoded)
 
 
 def watched_id(request: WatchRequest) -> Identifier:
@@ -143,7 +138,7 @@ def _selector(cluster: Cluster, project: str, domain: str) -> Selector | None:
 
 
 def _selected(
-    services: Services, selector: Selector | None, project: str, domain: str, start: str = ""
+    services: Services | ServicesThen, selector: Selector | None, project: str, domain: str, start: str = ""
 ) -> Iterable[Service]:
     """Return the services that are selected, by resource name from `start` on."""
     if selector is None:
@@ -155,21 +150,3 @@ def _shows_stale_stop(app: App) -> bool:
     """Return whether an app that should run still shows STOPPED: such an answer is not cached."""
     stopping = app.spec.desired_state == Spec.DESIRED_STATE_STOPPED
     return not stopping and any(each.deployment_status == STOPPED for each in app.status.conditions)
-
-
-def _token(start: str) -> bytes:
-    """Return the token of the page that begins at that resource."""
-    text = json.dumps({"v": "meta.k8s.io/v1", "rv": -1, "start": start}, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=")
-
-
-def _start_of(token: str, project: str, domain: str) -> str:
-    try:
-        start = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))["start"]
-        if isinstance(start, str) and start:
-            return start
-    except (binascii.Error, ValueError, KeyError, TypeError):
-        pass
-    raise RpcError(
-        Code.INTERNAL, f"failed to list KServices for {project}/{domain}: continue key is not valid: {token[:100]!r}"
-    )

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlaneState(_message.Message):
-    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers", "secrets", "tasks", "projects", "credentials", "revocations", "refresh_tokens", "authorization_codes", "device_codes")
+    __slots__ = ("format", "dialect", "written_by", "time", "scenarios", "scenario_uses", "fault_rules", "loads", "last_ids", "standard_plane", "standard_apps", "deleted_ids", "flyte_oss_services", "flyte_oss_answers", "flyte_oss_cluster", "secrets", "tasks", "projects", "credentials", "revocations", "refresh_tokens", "authorization_codes", "device_codes")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     DIALECT_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_BY_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class PlaneState(_message.Message):
     DELETED_IDS_FIELD_NUMBER: _ClassVar[int]
     FLYTE_OSS_SERVICES_FIELD_NUMBER: _ClassVar[int]
     FLYTE_OSS_ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    FLYTE_OSS_CLUSTER_FIELD_NUMBER: _ClassVar[int]
     SECRETS_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +46,7 @@ class PlaneState(_message.Message):
     deleted_ids: _containers.RepeatedCompositeFieldContainer[DeletedIds]
     flyte_oss_services: _containers.RepeatedCompositeFieldContainer[OssService]
     flyte_oss_answers: _containers.RepeatedCompositeFieldContainer[CachedAnswer]
+    flyte_oss_cluster: OssCluster
     secrets: _containers.RepeatedCompositeFieldContainer[StoredMessage]
     tasks: _containers.RepeatedCompositeFieldContainer[StoredMessage]
     projects: _containers.RepeatedCompositeFieldContainer[StoredMessage]
@@ -53,7 +55,7 @@ class PlaneState(_message.Message):
     refresh_tokens: _containers.RepeatedCompositeFieldContainer[RefreshToken]
     authorization_codes: _containers.RepeatedCompositeFieldContainer[AuthorizationCode]
     device_codes: _containers.RepeatedCompositeFieldContainer[DeviceCode]
-    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ..., secrets: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., projects: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., credentials: _Optional[_Union[Credentials, _Mapping]] = ..., revocations: _Optional[_Iterable[_Union[Revocation, _Mapping]]] = ..., refresh_tokens: _Optional[_Iterable[_Union[RefreshToken, _Mapping]]] = ..., authorization_codes: _Optional[_Iterable[_Union[AuthorizationCode, _Mapping]]] = ..., device_codes: _Optional[_Iterable[_Union[DeviceCode, _Mapping]]] = ...) -> None: ...
+    def __init__(self, format: _Optional[int] = ..., dialect: _Optional[str] = ..., written_by: _Optional[str] = ..., time: _Optional[_Union[PlaneTime, _Mapping]] = ..., scenarios: _Optional[_Iterable[_Union[AddedScenario, _Mapping]]] = ..., scenario_uses: _Optional[_Iterable[_Union[ScenarioUseState, _Mapping]]] = ..., fault_rules: _Optional[_Iterable[_Union[FaultRule, _Mapping]]] = ..., loads: _Optional[_Iterable[_Union[DeclaredLoad, _Mapping]]] = ..., last_ids: _Optional[_Union[LastIds, _Mapping]] = ..., standard_plane: _Optional[_Union[StandardPlane, _Mapping]] = ..., standard_apps: _Optional[_Iterable[_Union[StandardApp, _Mapping]]] = ..., deleted_ids: _Optional[_Iterable[_Union[DeletedIds, _Mapping]]] = ..., flyte_oss_services: _Optional[_Iterable[_Union[OssService, _Mapping]]] = ..., flyte_oss_answers: _Optional[_Iterable[_Union[CachedAnswer, _Mapping]]] = ..., flyte_oss_cluster: _Optional[_Union[OssCluster, _Mapping]] = ..., secrets: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., tasks: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., projects: _Optional[_Iterable[_Union[StoredMessage, _Mapping]]] = ..., credentials: _Optional[_Union[Credentials, _Mapping]] = ..., revocations: _Optional[_Iterable[_Union[Revocation, _Mapping]]] = ..., refresh_tokens: _Optional[_Iterable[_Union[RefreshToken, _Mapping]]] = ..., authorization_codes: _Optional[_Iterable[_Union[AuthorizationCode, _Mapping]]] = ..., device_codes: _Optional[_Iterable[_Union[DeviceCode, _Mapping]]] = ...) -> None: ...
 
 class PlaneTime(_message.Message):
     __slots__ = ("now", "wall", "scheduled", "seed", "calls")
@@ -707,3 +709,9 @@ class CachedAnswer(_message.Message):
     app: bytes
     timer: TimerState
     def __init__(self, project: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ..., app: _Optional[bytes] = ..., timer: _Optional[_Union[TimerState, _Mapping]] = ...) -> None: ...
+
+class OssCluster(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...

@@ -1,4 +1,4 @@
-"""Get and its cache, and List, in flyte-oss: rows OSS-12 to OSS-15, OSS-21 to OSS-23."""
+"""Get and its cache, and List, in flyte-oss: rows OSS-12 to OSS-15, OSS-21 and OSS-22."""
 
 from __future__ import annotations
 
@@ -184,24 +184,3 @@ def filters_and_sorting_are_ignored(s: Session) -> None:
         expect_equal(s.names(query), names, f"the apps that List with {what} gives")
     page = s.list(include_total_count=True)
     expect_equal(page.total_count, 0, "the total, asked for")
-
-
-@check("OSS-23", needs=("projects",))
-def pages_are_by_resource_name(s: Session) -> None:
-    """`limit` apps a page, by resource name, each app once; a limit of 0 gives them all."""
-    names = sorted(_given(s, "c", "a", "d", "b", "e"), key=lambda name: resource(s.id(name)))
-    expect_equal(s.names(list_pb2.ListRequest(limit=0)), names, "the apps with a limit of 0")
-    query = list_pb2.ListRequest(limit=2)
-    for start in range(0, len(names), 2):
-        page = s.list(query)
-        expect_equal([app.metadata.id.name for app in page.apps], names[start : start + 2], "the apps of a page")
-        expect_equal(bool(page.token), start + 2 < len(names), "whether there is a next page")
-        query.token = page.token
-
-
-@check("OSS-23")
-def a_token_that_is_none_is_an_error(s: Session) -> None:
-    """A token that no page gave is INTERNAL."""
-    _given(s, "a")
-    with expect_refusal("INTERNAL", "List with a token that is none", opening="failed to list KServices for "):
-        s.list(list_pb2.ListRequest(limit=1, token="nobody gave this"))

@@ -1,4 +1,4 @@
-"""The sections of the state of a plane of the dialect flyte-oss: its services, and the cached answers to Get."""
+"""The sections of the state of a plane of the dialect flyte-oss: its services, their version, and answers to Get."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import ClassVar
 from flyteidl2.app.app_definition_pb2 import Identifier
 
 from flyteapps_control.v1 import state_pb2 as pb
+from flyteapps_fake.core.state.numbers import check_counts
 from flyteapps_fake.core.state.sections import Section
 from flyteapps_fake.flyte_oss.answers import FLYTE_OSS_ANSWERS, Answers, CachedAnswer, CacheKey
-from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_SERVICES, Cluster
+from flyteapps_fake.flyte_oss.cluster import FLYTE_OSS_CLUSTER, FLYTE_OSS_SERVICES, Cluster
 from flyteapps_fake.flyte_oss.names import resource_name
 from flyteapps_fake.flyte_oss.simulation.operator import OperatedService, Operator
 from flyteapps_fake.flyte_oss.state.service_checks import check_answers, check_services
@@ -66,6 +67,34 @@ class OssServices(Section):
     def project_of(self, key: str) -> str | None:
         service = self._cluster.services.get(key)
         return service.project if service is not None else None
+
+
+class OssCluster(Section):
+    """The version of the cluster; there is none before the first change."""
+
+    name: ClassVar[str] = FLYTE_OSS_CLUSTER
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def keys(self) -> Iterable[str]:
+        return [""] if self._cluster.pages.version else []
+
+    def image(self, key: str) -> int | None:
+        return self._cluster.pages.version or None
+
+    def put(self, key: str, image: int | None) -> None:
+        self._cluster.pages.version = image or 0
+
+    def encode(self, key: str, image: int) -> pb.OssCluster:
+        return pb.OssCluster(version=image)
+
+    def decode(self, message: pb.OssCluster) -> tuple[str, int]:
+        check_counts(version=message.version)
+        return "", message.version
+
+    def stored_key(self, key: str) -> bytes:
+        return key.encode()
 
 
 class CachedAnswers(Section):

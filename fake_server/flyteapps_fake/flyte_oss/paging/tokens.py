@@ -1,0 +1,113 @@
+"""The tokens of pages, as Kubernetes makes and reads them: the version that all pages show, and the place of the next.
+
+Nothing here knows a service. A token is not secret: a client may make one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any, NamedTuple, cast
+
+from flyteapps_fake.flyte_oss.kubernetes.go_text import quoted
+
+API_VERSION = "meta.k8s.io/v1"
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]")
+_INT64 = 1 << 63
+_KINDS: dict[type, str] = {str: "string", bool: "bool", list: "array", dict: "object"}
+"""Kinds of JSON values, as Go calls them."""
+
+
+class Token(NamedTuple):
+    """A token. `version`: the one that the pages show, below 0 for the present; `start`: where the page begins."""
+
+    version: int
+    start: str
+
+
+def encode_token(version: int, last: str) -> bytes:
+    """Return the token of the page after the service of that name."""
+    text = json.dumps({"v": API_VERSION, "rv": version, "start": f"/{last}\0"}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=")
+
+
+def decode_token(text: str) -> Token:
+    """Return a token from its text. Raises ValueError, in the words of Kubernetes."""
+    try:
+        return _checked(_fields(_decoded(text)))
+    except ValueError as error:
+        raise ValueError(f"invalid continue token: continue key is not valid: {error}") from None
+
+
+def _checked(found: dict[str, Any]) -> Token:
+    version, start = found["rv"], found["start"]
+    if found["v"] != API_VERSION:
+        raise ValueError(f"server does not recognize this encoded version {found['v']}")
+    if version == 0:
+        raise ValueError(f"incorrect encoded start resourceVersion (version {API_VERSION})")
+    if not start:
+        raise ValueError(f"encoded start key empty (version {API_VERSION})")
+    key = start if start.startswith("/") else f"/{start}"
+    if key != "/" and any(part in ("", ".", "..") for part in key.split("/")[1:]):
+        raise ValueError(start)
+    return Token(version, key[1:])
+
+
+def _decoded(text: str) -> bytes:
+    """Return what is in base64 for URLs, without padding, as Go reads it: bits at the end don't count."""
+    for at, character in enumerate(text):
+        if not _ALPHABET.fullmatch(character) and character not in "\r\n":
+            raise ValueError(f"illegal base64 data at input byte {len(text[:at].encode())}")
+    whole = re.sub(r"[\r\n]", "", text)
+    if len(whole) % 4 == 1:
+        raise ValueError(f"illegal base64 data at input byte {len(text) - 1}")
+    return base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
+
+
+def _invalid(text: str, error: json.JSONDecodeError) -> str:
+    """Return what Go says of a text that isn't JSON."""
+    at, where = error.pos, "looking for beginning of value"
+    literal = next((each for each in ("true", "false", "null") if text[at : at + 1] == each[0]), "")
+    if error.msg == "Extra data":
+        where = "after top-level value"
+    elif literal:
+        wrong = next(number for number in range(len(literal)) if text[at + number : at + number + 1] != literal[number])
+        at, where = at + wrong, f"in literal {literal} (expecting '{literal[wrong]}')"
+    if at >= len(text):
+        return "unexpected end of JSON input"
+    return f"invalid character '{quoted(text[at])[1:-1]}' {where}"
+
+
+def _fields(data: bytes) -> dict[str, Any]:
+    """Return the fields of a token, those that are missing empty; unknown ones are ignored."""
+    text = data.decode(errors="replace")
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(_invalid(text, error)) from None
+    except RecursionError:
+        raise ValueError("exceeded max depth") from None
+    found: dict[str, Any] = {"v": "", "rv": 0, "start": ""}
+    if whole is None:
+        return found
+    if not isinstance(whole, dict):
+        raise ValueError(f"json: cannot unmarshal {_kind(whole)} into Go value of type storage.continueToken")
+    for name, value in cast("dict[str, Any]", whole).items():
+        field = name.lower()
+        if field not in found or value is None:
+            continue
+        is_version = field == "rv"
+        if not (type(value) is int and -_INT64 <= value < _INT64 if is_version else isinstance(value, str)):
+            number = f" {json.dumps(value)}" if is_version and _kind(value) == "number" else ""
+            raise ValueError(
+                f"json: cannot unmarshal {_kind(value)}{number} into Go struct field continueToken.{field} of type "
+                f"{'int64' if is_version else 'string'}"
+            )
+        found[field] = value
+    return found
+
+
+def _kind(value: object) -> str:
+    """Return the kind of a JSON value, as Go calls it."""
+    return next((name for kind, name in _KINDS.items() if isinstance(value, kind)), "number")
