@@ -80,6 +80,7 @@ class Session:
         self._created: dict[str, model.Identifier] = {}
         self._streams: list[OpenStream] = []
         self._marker: model.App | None = None
+        self.advanced = 0.0  # seconds by which the plane's clock was moved
         run.unfinished[id(self)] = (plane.link, self._created)
         self.faults = run.faults or {}
         self.symptoms = Symptoms(self.faults)
@@ -252,9 +253,8 @@ class Session:
         """Return an open TailLogs stream, closed at the end of the check."""
         self._throttle.wait()
         self.run.ending.require_time()
-        return self._opened(
-            LogTail(self.plane.link.stream(LOGS_SERVICE, "TailLogs", request, logs_rpc.TailLogsResponse))
-        )
+        stream = self.plane.link.stream(LOGS_SERVICE, "TailLogs", request, logs_rpc.TailLogsResponse)
+        return self._opened(LogTail(stream))
 
     def _opened(self, stream: O) -> O:
         self._streams.append(stream)
@@ -263,6 +263,7 @@ class Session:
 
     def advance(self, seconds: float) -> None:
         """Move the plane's clock."""
+        self.advanced += seconds
         self.plane.advance(seconds)
 
     # ---- preparation; what fails here leaves the check unjudged

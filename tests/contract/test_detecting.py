@@ -67,7 +67,18 @@ def test_leniency_may_stay_unknown(code: str) -> None:
 def test_a_run_says_what_it_found_out(capsys: pytest.CaptureFixture[str]) -> None:
     """A run on a plane without a cluster asks what needs leniency, and says why it can."""
     with FakeControlPlane(clock="realtime", dialect="flyte-oss", kubernetes="none") as plane:
-        arguments = [plane.serve().url, "--dialect", "flyte-oss", "--only", "OSS-1", "--only", "OSS-38", "-v"]
+        arguments = [
+            plane.serve().url,
+            "--dialect",
+            "flyte-oss",
+            "--profile",
+            "directed",
+            "--only",
+            "OSS-1",
+            "--only",
+            "OSS-38",
+            "-v",
+        ]
         assert verify.main(arguments) == 0
         said = capsys.readouterr().out
         assert "[no cluster checks names, sizes and specs]" in said and "what its own code takes" not in said
@@ -97,7 +108,17 @@ def test_what_is_no_plane_has_no_dialect(
 
 def test_a_run_on_the_dialect(planes: dict[str, FakeControlPlane], capsys: pytest.CaptureFixture[str]) -> None:
     """A known deviation is shown with what holds instead, which is judged, too; nothing is left; status 0."""
-    arguments = [planes["flyte-oss"].serve().url, "--dialect", "flyte-oss", "--only", "CR-2", "--prefix", "fcoss"]
+    arguments = [
+        planes["flyte-oss"].serve().url,
+        "--dialect",
+        "flyte-oss",
+        "--only",
+        "CR-2",
+        "--prefix",
+        "fcoss",
+        "--profile",
+        "directed",
+    ]
     assert verify.main(arguments) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "1 holds, 1 known deviation" in said and "instead OSS-7" in said
@@ -109,7 +130,7 @@ def test_a_deviation_that_is_gone_fails(
 ) -> None:
     """A plane that does not upsert breaks what is guaranteed instead of ALREADY_EXISTS."""
     url = planes["standard"].serve().url
-    assert verify.main([url, "--dialect", "flyte-oss", "--only", "CR-2"]) == 1
+    assert verify.main([url, "--dialect", "flyte-oss", "--only", "CR-2", "--profile", "directed"]) == 1
     assert "ALREADY_EXISTS" in capsys.readouterr().out
 
 

@@ -10,6 +10,7 @@ import pytest
 from flyteapps_contract.catalogue import flyte_oss as catalogue_flyte_oss
 from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.deviations.deviations import of_dialect
+from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.plugin import contract_tests
 from flyteapps_contract.verification import asked_of, checks_of
 
@@ -18,8 +19,14 @@ from .test_flyte_oss_recordings import STEPS
 
 NAMES = [f"{step.group} / {step.name}" for step in STEPS]
 
-test_in_process = contract_tests(standins.oss_in_process, dialect="flyte-oss")
-test_without_a_cluster = contract_tests(standins.lenient_oss_in_process, dialect="flyte-oss")
+CHECKED = tuple(asked_of("flyte-oss"))
+"""The guarantees that have checks; what is drawn has tests of its own, in short, and is in the matrix."""
+
+test_in_process = contract_tests(standins.oss_in_process, dialect="flyte-oss", only=CHECKED)
+test_without_a_cluster = contract_tests(standins.lenient_oss_in_process, dialect="flyte-oss", only=CHECKED)
+test_what_is_drawn = pytest.mark.matrix(
+    contract_tests(standins.oss_direct, dialect="flyte-oss", only=tuple(OF_DIALECT["flyte-oss"]))
+)
 test_over_connect = pytest.mark.matrix(contract_tests(standins.oss_over_connect, dialect="flyte-oss"))
 test_without_a_cluster_over_connect = pytest.mark.matrix(
     contract_tests(standins.lenient_oss_over_connect, dialect="flyte-oss")

@@ -12,7 +12,7 @@ OF_DIALECT: dict[str, dict[str, Exploration]] = {
     dialect: {each.name: each for each in explorations}
     for dialect, explorations in {
         STANDARD: (MESSAGES, HISTORIES[STANDARD], SEQUENCES[STANDARD]),
-        FLYTE_OSS: (HISTORIES[FLYTE_OSS],),
+        FLYTE_OSS: (HISTORIES[FLYTE_OSS], SEQUENCES[FLYTE_OSS]),
     }.items()
 }
 """By dialect and name; what is quick comes first."""

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from flyteapps_contract.catalogue.dialects import DIALECTS
 from flyteapps_contract.model.violations import Violation
 from flyteapps_contract.outcomes import WITHOUT_VERDICT, NotOffered, Outcome, Span, Verdict, describe_failure
 from flyteapps_contract.profiles import Budget
@@ -204,12 +205,14 @@ def explore(
     """Return the outcomes: one for each guarantee that breaks, and one for all others.
 
     `only`: the guarantees that are judged, all by default. What `broken` ones, of which other checks have said so,
-    explain is passed over; so is what those explain that were found on the way.
+    explain is passed over; so is what those explain that were found on the way. Guarantees of another dialect explain
+    nothing.
     """
+    own = frozenset(each.id for each in DIALECTS[target.dialect].own)
     started = time.monotonic()
     until = min(started + budget.seconds, run.ending.until)
     judged = frozenset(exploration.guarantees) & frozenset(only or exploration.guarantees)
-    explained, tried, evidence = frozenset(broken), 0, Counter[str]()
+    explained, tried, evidence = frozenset(broken) & own, 0, Counter[str]()
     trouble, verdict = "", Verdict.UNJUDGED
     while judged - explained and tried < budget.count and time.monotonic() < until and not run.ending.reason:
         begun = time.monotonic()
@@ -252,7 +255,7 @@ def explore(
             found.timeline,
             found.saved,
             tried,
-            symptoms=found.violation.symptoms,
+            symptoms=tuple(each for each in found.violation.symptoms if each in own),
         )
     rest = tuple(each for each in exploration.guarantees if each in judged - explained)
     seconds = time.monotonic() - started

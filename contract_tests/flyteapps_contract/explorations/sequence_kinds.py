@@ -8,6 +8,8 @@ from typing import Protocol
 
 from flyteapps_contract.explorations.exercised import exercised
 from flyteapps_contract.sequences.commands import COMMANDS
+from flyteapps_contract.sequences.flyte_oss import interpreter as flyte_oss
+from flyteapps_contract.sequences.flyte_oss.commands import COMMANDS as OSS_COMMANDS
 from flyteapps_contract.sequences.interpreter import Interpreter
 from flyteapps_contract.sequences.table import Command, CommandTable
 from flyteapps_contract.session import Session
@@ -49,5 +51,15 @@ STANDARD_SEQUENCES = SequenceKind(
         *("WA-1", "WA-2", "WA-3", "WA-4", "WA-5", "WA-6", "WA-7", "WA-8", "WA-9"),
     ),
 )
-KINDS: dict[str, SequenceKind] = {each.commands.dialect: each for each in (STANDARD_SEQUENCES,)}
+OSS_SEQUENCES = SequenceKind(
+    OSS_COMMANDS,
+    flyte_oss.Interpreter,
+    flyte_oss.exercised,
+    (
+        *("OSS-1", "OSS-2", "OSS-4", "OSS-5", "OSS-6", "OSS-7", "OSS-8", "OSS-9", "OSS-10", "OSS-11", "OSS-12"),
+        *("OSS-13", "OSS-14", "OSS-15", "OSS-16", "OSS-17", "OSS-19", "OSS-20", "OSS-21", "OSS-22", "OSS-23"),
+        *("OSS-24", "OSS-25", "OSS-26", "OSS-27", "OSS-28", "OSS-30", "OSS-31", "OSS-32", "OSS-33", "OSS-34"),
+    ),
+)
+KINDS: dict[str, SequenceKind] = {each.commands.dialect: each for each in (STANDARD_SEQUENCES, OSS_SEQUENCES)}
 """By dialect."""

@@ -11,9 +11,10 @@ from typing import Any, cast
 from flyteapps_contract.catalogue.guarantee import STANDARD
 from flyteapps_contract.outcomes import CannotJudge
 from flyteapps_contract.sequences.commands import COMMANDS
+from flyteapps_contract.sequences.flyte_oss.commands import COMMANDS as OSS_COMMANDS
 from flyteapps_contract.sequences.table import Command, CommandTable, choices_of, name_of
 
-TABLES: dict[str, CommandTable] = {each.dialect: each for each in (COMMANDS,)}
+TABLES: dict[str, CommandTable] = {each.dialect: each for each in (COMMANDS, OSS_COMMANDS)}
 """The commands of the dialects of which sequences are drawn."""
 FORMAT = "flyteapps-sequence"
 VERSION = 1

@@ -184,6 +184,46 @@ def names_in(stream):
     """The names of the apps that a Watch showed."""
     return {name for _, name in kinds(stream)}
 ''',
+    "resource": '''
+def resource(app):
+    """The resource name of an app in the dialect flyte-oss."""
+    import hashlib
+
+    app_id = app.metadata.id
+    whole = f"{app_id.name}-{app_id.project}-{app_id.domain}".lower()
+    digest = hashlib.sha256(f"{app_id.project}/{app_id.domain}/{app_id.name}".encode()).hexdigest()
+    return whole if len(whole) <= 63 else f"{whole[:54]}-{digest[:8]}"
+''',
+    "resources": '''
+def resources(number):
+    """The resource names of the apps on a page."""
+    return [resource(app) for app in answers[number].apps]
+''',
+    "statuses": '''
+def statuses(status):
+    """The short names of the conditions of a status."""
+    names = app_definition_pb2.Status.DeploymentStatus
+    return [names.Name(each.deployment_status).removeprefix("DEPLOYMENT_STATUS_") for each in status.conditions]
+''',
+    "row": '''
+def row(event):
+    """What an event shows: its kind, the id, the spec, whether the app is stopped."""
+    app = app_of(event)
+    where = "/".join((app.metadata.id.project, app.metadata.id.domain, app.metadata.id.name))
+    spec = text_format.MessageToString(app.spec, as_one_line=True)
+    return event.WhichOneof("event").removesuffix("_event"), where, spec, statuses(app.status) == ["STOPPED"]
+''',
+    "shows": '''
+def shows(stream, due):
+    """A Watch showed all that was due, in this order; other events may come between."""
+    seen = iter([row(event) for event in events(stream)])
+    return all(each in seen for each in due)
+''',
+    "only": '''
+def only(stream, name, allowed):
+    """Of the app of that resource name a Watch showed nothing else."""
+    return all(row(event) in allowed for event in events(stream) if resource(app_of(event)) == name)
+''',
     "writes": '''
 def writes(stream):
     """Name and revision of each write that a Watch showed, from the one that the first line is about on."""

@@ -26,7 +26,8 @@ class Step:
     """One step: a unary call with its answer, a stream that was opened or closed, or time that passed.
 
     `code` is how a call ended, OK included; `stream` the number of the stream that the step opened or closed.
-    `token_of`: the step whose answer the token of this request is from.
+    `token_of`: the step whose answer the token of this request is from. `exercised`: the guarantees that it put to the
+    test, where they were recorded.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Step:
     seconds: float = 0.0
     token_of: int = -1
     received: bool = True
+    exercised: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

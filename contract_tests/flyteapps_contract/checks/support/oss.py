@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.expectations import expect
+from flyteapps_contract.model.flyte_oss.names import resource as resource
 from flyteapps_contract.outcomes import Broken, Unjudged
 from flyteapps_contract.session import STOP, Session, copy, preparing, statuses
 from flyteapps_contract.streams import Watcher, WatchEvent
 from flyteapps_contract.waiting import Waiting
 
-LONGEST = 63
-"""Bytes of a resource name."""
-OWN_LOWER_CASES = {"\u0130": "i"}
-"""Characters whose lower case is one of its own here: a capital I with a dot."""
 QUIET = 0.3
 """Seconds in which nothing comes, where nothing should."""
 ARRIVES = 0.1
 """Real seconds that a message may take that the plane has sent."""
-
-
-def resource(app_id: model.Identifier) -> str:
-    """Return the resource name of an id."""
-    letters = f"{app_id.name}-{app_id.project}-{app_id.domain}"
-    whole = "".join(OWN_LOWER_CASES.get(each) or each.lower() for each in letters)
-    if len(whole.encode()) <= LONGEST:
-        return whole
-    digest = hashlib.sha256(f"{app_id.project}/{app_id.domain}/{app_id.name}".encode()).hexdigest()
-    return f"{whole.encode()[:54].decode()}-{digest[:8]}"
 
 
 def listed(s: Session, app_id: model.Identifier) -> model.App | None:

@@ -1,1 +1,1 @@
-"""The models of the dialect flyte-oss. Nothing here calls a plane."""
+"""The oracle of the dialect `flyte-oss`: what is promised there is little, and what is promised is held."""

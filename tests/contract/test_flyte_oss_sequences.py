@@ -1,0 +1,91 @@
+"""Sequences of flyte-oss: the stand-in is clean, in process and served; planted bugs are found, shrunk and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
+from flyteapps_contract.explorations.search import SearchOptions
+from flyteapps_contract.explorations.sequences import Found, search
+from flyteapps_contract.model.flyte_oss.shown import is_stopped
+from flyteapps_contract.sequences.flyte_oss import commands
+from flyteapps_contract.sequences.flyte_oss.choices import DesiredState, Extra, Payload, SlotName
+from flyteapps_contract.sequences.flyte_oss.interpreter import Interpreter
+from flyteapps_contract.session import Session
+from flyteapps_contract.targets.endpoint import Address, EndpointTarget
+from flyteapps_contract.targets.planes import PlanesTarget
+from flyteapps_contract.traces.trace import app_of
+from flyteapps_contract.verification import fresh_run
+from flyteapps_fake import FakeControlPlane
+
+from . import standins
+
+FEW, MANY = 25, 400
+
+
+def test_the_stand_in_is_clean() -> None:
+    """No sequence breaks a guarantee, and the same seed gives the same run."""
+    first, again = (_searched(standins.oss_direct(), FEW, 1) for _ in range(2))
+    assert first.violation is None, (first.violation, first.sequence)
+    assert first.tried == FEW
+    assert first.commands == again.commands
+    assert first.commands["create"] > FEW
+
+
+@pytest.mark.slow
+def test_many_sequences_are_clean() -> None:
+    """So it is through many."""
+    found = _searched(standins.oss_direct(), MANY, 2)
+    assert found.violation is None, (found.violation, found.sequence)
+    assert found.tried == MANY
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("target", [standins.lenient_oss_in_process, standins.oss_over_connect, standins.oss_over_grpc])
+def test_every_stand_in_is_clean(target: Callable[[], PlanesTarget]) -> None:
+    """So it is without a cluster behind it, and over a wire."""
+    found = _searched(target(), 10, 1)
+    assert found.violation is None, (found.violation, found.sequence)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("protocol", ["connect", "grpc"])
+@pytest.mark.parametrize("clock", ["realtime", "auto"])
+@pytest.mark.parametrize("kubernetes", ["none", "knative"])
+def test_an_endpoint_is_clean(clock: str, protocol: str, kubernetes: str) -> None:
+    """So is a plane that runs by itself, whatever checks what is written; what the sequences create is removed."""
+    with FakeControlPlane(dialect=FLYTE_OSS, clock=clock, kubernetes=kubernetes) as plane:  # type: ignore[arg-type]  # one of its names
+        server = plane.serve()
+        endpoint = server.grpc_target if protocol == "grpc" else server.url
+        target = EndpointTarget(Address.parse(endpoint), protocol, dialect=FLYTE_OSS)  # type: ignore[arg-type]  # likewise
+        run = fresh_run(target)
+        found = search(target, run, SearchOptions(count=4, seed=1))
+        assert found.violation is None, (found.violation, found.sequence)
+        assert plane.count() == 0 and not run.left
+
+
+def test_what_is_known_decides() -> None:
+    """Commands are judged by what they meet: an id in another case, a stop, an unchanged spec, a missing payload."""
+    target = standins.oss_direct()
+    with Session(target.plane(), fresh_run(target)) as session:
+        run = Interpreter(session)
+        run.run(
+            [
+                commands.Create(SlotName.A),
+                commands.CreateAgain(SlotName.A_OTHER_CASE),
+                commands.Update(SlotName.A_OTHER_ORG, Payload.NONE, DesiredState.ACTIVE, Extra.NONE),
+                commands.Stop(SlotName.A_OTHER_HYPHEN, bare=True),
+                commands.Get(SlotName.A),
+            ]
+        )
+        create, again, refused, stop, get = run.trace.steps[:5]
+    assert [each.code for each in (create, again, refused, stop, get)] == ["OK", "OK", "INTERNAL", "OK", "OK"]
+    assert app_of(get).metadata.id.name == app_of(create).metadata.id.name != app_of(again).metadata.id.name
+    assert is_stopped(app_of(get).status)
+    assert {"OSS-8", "OSS-4"} <= set(again.exercised) and "OSS-2" in refused.exercised
+
+
+def _searched(target: PlanesTarget, count: int, seed: int) -> Found:
+    return search(target, fresh_run(target), SearchOptions(count=count, seed=seed))
