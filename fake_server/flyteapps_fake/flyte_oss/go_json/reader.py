@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 UNEXPECTED_END = "unexpected EOF"
@@ -21,7 +21,7 @@ class GoJsonError(ValueError):
         super().__init__(_INVALID.sub("\ufffd", message))
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """The kinds of tokens. NAME is the name of a member of an object, with its colon."""
 
     END = "end"
@@ -191,12 +191,8 @@ class Reader:
         """Return the content of the string that begins here."""
         whole = _STRING.match(self._text, self._at)
         if whole is not None:
-            try:
-                content: str = json.loads(whole.group())
-                valid = _SURROGATE.search(content) is None
-            except ValueError:
-                content, valid = "", False
-            if valid:
+            content = _content_of(whole.group())
+            if content is not None:
                 self._at = whole.end()
                 return content
             if whole.end() - self._at > _EXPLAINED_CHARACTERS:
@@ -261,6 +257,17 @@ class Reader:
     def _bad_code(self, start: int, at: int) -> GoJsonError:
         code = self._text[at : at + 6].replace("\\", "\\\\").replace('"', '\\"')
         return self.syntax_error(start, f'invalid escape code "{code}" in string')
+
+
+def _content_of(quoted: str) -> str | None:
+    """Return the content of a string in quotes, None where an escape in it is invalid."""
+    if "\\" not in quoted:
+        return quoted[1:-1]
+    try:
+        content: str = json.loads(quoted)
+    except ValueError:
+        return None
+    return content if _SURROGATE.search(content) is None else None
 
 
 def _quoted(character: str) -> str:
