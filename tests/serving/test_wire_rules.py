@@ -46,7 +46,7 @@ def test_base64_with_padding_or_without(text: str) -> None:
         ("AA+A", 2),  # of the other alphabet
         ("=AAA", 0),
         ("A=AA", 1),
-        ("AA=A", 3),  # the second character of the padding
+        ("AA=A", 2),  # half of the padding
         ("AAA=AAAA", 4),  # something after the padding
         ("AAAAA", 0),  # one character is left
         ("AAAAA=", 1),  # padding where none is expected, counted from the last whole group
@@ -206,6 +206,15 @@ async def test_pages_of_other_origins_stay_out(path: str, method: str) -> None:
     async with calling("flyte-oss") as caller:
         headers = [("origin", "https://elsewhere.example")]
         assert await status_of(caller, path, b"{}", "application/json", method=method, headers=headers) == 403
+
+
+@pytest.mark.parametrize("header", ["connect-timeout-ms", "grpc-timeout"])
+async def test_each_protocol_has_its_own_deadline(header: str) -> None:
+    """The header of the other protocol doesn't count, whatever it says, in flyte-oss alone."""
+    for dialect, code in (("standard", "INVALID_ARGUMENT"), ("flyte-oss", "OK")):
+        async with calling(dialect) as caller:
+            kind, body = ("application/grpc", frame(b"")) if header.startswith("c") else ("application/proto", b"")
+            assert await caller.code(f"{APPS}/List", body, [("content-type", kind), (header, "soon")]) == code
 
 
 async def test_ends_of_streams_are_compressed_too() -> None:

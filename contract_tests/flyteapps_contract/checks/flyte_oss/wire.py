@@ -34,7 +34,7 @@ from flyteapps_contract.session import SERVICE, Session
 
 FITTING, BIG = 100_000, 6_000_000
 """Bytes of a request that a cluster takes, too, and of one that the backend's own code takes."""
-DEADLINE_MS = 100
+DEADLINE_MS = 250
 """Real milliseconds after which a Watch is to end."""
 DEADLINES = 2
 """So many Watches of each kind: how each ends is a race."""

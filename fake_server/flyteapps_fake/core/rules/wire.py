@@ -36,8 +36,8 @@ class WireRules:
     `empty_frames`: whether an empty message in a frame is an empty one in JSON, too.
     `versions`: whether each version of Connect but 1 is refused, and every encoding of frames that is unknown.
     `empty_is_absent`: whether an empty header or parameter counts as none.
-    `past_deadlines`: whether a negative timeout is a deadline that has passed, instead of malformed; and whether a
-    stream whose deadline has passed before it is opened ends as others do.
+    `past_deadlines`: whether a negative timeout is a deadline that has passed, instead of malformed; whether a stream
+    whose deadline has passed before it is opened ends as others do; and whether each protocol has its own header alone.
     `compress_from_bytes`: the size of an answer from which it is compressed for clients that accept that; 0 for all
     messages, and the ends of streams.
     `answers_options`: whether OPTIONS on each method is 204. `ready_page`: whether /readyz is there.

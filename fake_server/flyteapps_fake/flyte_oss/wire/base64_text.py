@@ -35,11 +35,10 @@ def _first_illegal(data: bytes, *, padded: bool) -> int | None:
         if byte in _DIGITS:
             continue
         place = index % _QUANTUM
-        if byte != _PADDING or not padded or place < 2:
+        begun = place == 2 and data[index : index + 2] != b"=="
+        if byte != _PADDING or not padded or place < 2 or begun:
             return index
         end = index + _QUANTUM - place
-        if place == 2 and data[index + 1] != _PADDING:
-            return index + 1
         return end if end < len(data) else None
     return None
 

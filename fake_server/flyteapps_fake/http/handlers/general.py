@@ -18,7 +18,7 @@ from flyteapps_fake.http.protocol.answer import ObservedAnswer
 from flyteapps_fake.http.protocol.compression import Compressing, without_own
 from flyteapps_fake.http.protocol.deadlines import deadline_of
 from flyteapps_fake.http.protocol.requests import (
-    VERSION_HEADER,
+    OPTIONAL_HEADERS,
     accept_post,
     check_headers,
     check_query,
@@ -68,7 +68,7 @@ class GeneralHandler:
                 await respond(exchange.send, 415, b"", b"", further)
                 return
             if self._rules.empty_is_absent:
-                pairs = [pair for pair in pairs if pair != (VERSION_HEADER, b"")]
+                pairs = [(name, value) for name, value in pairs if value or name not in OPTIONAL_HEADERS]
             live = LiveStream(exchange.receive, body, exchange.polled, scope.get("client"))
             LIVE.set(live)
             size, body = len(body), b""  # `live` has it until it is decoded
@@ -96,9 +96,11 @@ class GeneralHandler:
         streaming = isinstance(endpoint, Stream)
         if scope["method"] == "GET":
             query: bytes = scope.get("query_string", b"")
-            strict = bool(rules.unary_types) and endpoint.operation.no_side_effects
-            if strict and (body or encoding_of_query(query) not in CODECS):
-                return None
+            if rules.unary_types:
+                if streaming or not endpoint.operation.no_side_effects:
+                    return body  # connectrpc refuses the method
+                if body or encoding_of_query(query) not in CODECS:
+                    return None
             scope["query_string"] = check_query(query, rules)
             return body
         if rules.unary_types and scope["method"] != "POST":

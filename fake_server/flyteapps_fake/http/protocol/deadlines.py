@@ -39,15 +39,17 @@ def check_opening(until: float | None, rules: WireRules) -> None:
 
 
 def _timeout_of(headers: Mapping[bytes, bytes], rules: WireRules) -> float | None:
-    value = headers.get(GRPC)
+    strict = rules.past_deadlines
+    grpc = headers.get(b"content-type", b"").startswith(b"application/grpc")
+    value = headers.get(GRPC) if grpc or not strict else None
     if value is not None and (value or not rules.empty_is_absent):
         found = _GRPC_FORM.match(value)
         if found is None:
             raise _malformed(GRPC, value, "up to 8 digits and one of H M S m u n")
         return int(found[1]) * _SECONDS[found[2]]
-    value = headers.get(CONNECT)
+    value = headers.get(CONNECT) if not (grpc and strict) else None
     if value is not None and (value or not rules.empty_is_absent):
-        if (_SIGNED_FORM if rules.past_deadlines else _CONNECT_FORM).match(value) is None:
+        if (_SIGNED_FORM if strict else _CONNECT_FORM).match(value) is None:
             raise _malformed(CONNECT, value, "up to 10 digits, milliseconds")
         return int(value) / 1000
     return None

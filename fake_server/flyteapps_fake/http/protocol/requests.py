@@ -29,6 +29,8 @@ BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 
 VERSION, VERSION_HEADER = b"1", b"connect-protocol-version"
+OPTIONAL_HEADERS = frozenset((VERSION_HEADER, b"content-encoding", *ENCODING_HEADERS.values()))
+"""The headers that connectrpc reads and that some rules take for absent where they are empty."""
 JSON_CHARSET = re.compile(r"\s*charset\s*=\s*(\"?)utf-8\1\s*;?\s*\Z", re.IGNORECASE)
 """The one parameter of a content type that means what the type alone means."""
 
