@@ -35,7 +35,7 @@ from flyteapps_fake.grpc.server import GrpcServer
 
 from .api import STOP, app_id, app_of, kind, new_app, statuses
 
-MANY = 500
+MANY = 200
 """Writes that are under way at once."""
 KNATIVE = 'services.serving.knative.dev "demo-proj-dev"'
 CONFLICT = (
@@ -279,14 +279,14 @@ class TestSameInstant:
 
     def test_it_is_drawn_from_the_seed(self) -> None:
         """The order in which the calls came doesn't count, and each of them wins with some seeds."""
-        winners = [self.winner(seed) for seed in range(20)]
-        assert winners == [self.winner(seed, backwards=True) for seed in range(20)]
+        winners = [self.winner(seed) for seed in range(8)]
+        assert winners == [self.winner(seed, backwards=True) for seed in range(8)]
         assert set(winners) == {"img:2", "img:3"}
 
     def test_an_update_finds_its_app_gone(self) -> None:
         """It reads the status after the other writes of the instant: a deletion after it leaves nothing to return."""
         outcomes: set[tuple[str, str]] = set()
-        for seed in range(20):
+        for seed in range(8):
             with plane_of(seed=seed) as plane:
                 made(plane)
                 writing, deletion = update(plane, "img:2"), delete(plane)
@@ -460,7 +460,7 @@ class TestEndings:
         assert writing.outcome == "OK" and listed(plane) == ["img:1"]
 
     def test_a_caller_with_credentials(self) -> None:
-        """Rights are checked as the write begins; it ends as that caller's, whoever calls meanwhile."""
+        """Rights are checked as the write begins; it ends as that caller's, also if others call meanwhile."""
         auth = Auth(users=[User("ann", "contributor", ["proj"]), User("vera")])
         with plane_of(auth=auth, call_log=100) as plane:
             ann, vera = ({"authorization": f"Bearer {plane.token(each)}"} for each in ("ann", "vera"))
