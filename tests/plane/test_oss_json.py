@@ -138,7 +138,7 @@ def nested(levels: int) -> str:
 
 
 def test_a_struct_is_as_deep_as_can_be_decoded_again() -> None:
-    """What is taken has bytes that this process can read; what is deeper is refused."""
+    """A message that is taken has bytes that this process can read; a deeper one is refused."""
     deepest = 0
     for levels in range(25, 40):
         spec = Spec()
