@@ -135,10 +135,13 @@ def test_a_message_and_the_end_of_its_stream(framing: Framing, end: bytes) -> No
 )
 def test_bodies_of_other_frames(body: bytes, framing: Framing, code: Code, message: str) -> None:
     """Each is refused with the code and the words of connect-go."""
-    with pytest.raises(RpcError) as caught:
-        one_message(body, framing, False)
-    assert caught.value.code is code
-    assert caught.value.message.startswith(message)
+    try:
+        error = one_message(body, framing, False).following
+    except RpcError as refusal:
+        error = refusal
+    assert error is not None
+    assert error.code is code
+    assert error.message.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +209,15 @@ async def test_pages_of_other_origins_stay_out(path: str, method: str) -> None:
     async with calling("flyte-oss") as caller:
         headers = [("origin", "https://elsewhere.example")]
         assert await status_of(caller, path, b"{}", "application/json", method=method, headers=headers) == 403
+
+
+@pytest.mark.parametrize("codec", ["grpc", "grpc-web+proto", "connect+proto", "connect+json"])
+async def test_a_message_is_judged_before_what_follows_it(codec: str) -> None:
+    """The first of two messages is INVALID_ARGUMENT where it can't be decoded, else the second is UNIMPLEMENTED."""
+    async with calling("flyte-oss") as caller:
+        headers = [("content-type", f"application/{codec}")]
+        for first, code in ((b"\xff", "INVALID_ARGUMENT"), (b"{}" if "json" in codec else b"", "UNIMPLEMENTED")):
+            assert await caller.code(f"{APPS}/Watch", frame(first) + frame(b"x"), headers) == code
 
 
 @pytest.mark.parametrize("header", ["connect-timeout-ms", "grpc-timeout"])

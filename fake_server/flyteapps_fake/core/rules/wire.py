@@ -18,10 +18,11 @@ COMPRESS_FROM_BYTES = 16 * 1024
 
 
 class OneMessage(NamedTuple):
-    """The message of a framed body."""
+    """The first message of a framed body. `following`: the error of what follows it, if the message can be decoded."""
 
     data: bytes
     compressed: bool
+    following: RpcError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class WireRules:
     empty for those of connectrpc, with any parameters.
     `base64`: returns the error of a Connect GET's message that is said to be base64, None for a valid one.
     `gzip`: returns the error of a unary Connect body, by its fault and its size; None to read it as empty.
-    `one_message`: returns the message of a framed body, given whether its headers name gzip. Raises RpcError.
+    `one_message`: returns the first message of a framed body, given whether its headers name gzip. Raises RpcError.
     `empty_frames`: whether an empty message in a frame is an empty one in JSON, too.
     `versions`: whether each version of Connect but 1 is refused, and every encoding of frames that is unknown.
     `empty_is_absent`: whether an empty header or parameter counts as none.

@@ -22,13 +22,17 @@ class _Received(NamedTuple):
 
 
 def one_message(body: bytes, framing: Framing, gzip: bool) -> OneMessage:
-    """Return the one message of a body. Raises RpcError. `gzip`: whether its headers name that compression."""
+    """Return the first message of a body. Raises RpcError. `gzip`: whether its headers name that compression."""
     first = _receive(body, 0, framing, gzip)
     if first is None:
         raise RpcError(Code.UNIMPLEMENTED, "unary request has zero messages")
-    if _receive(body, first.next_at, framing, gzip) is not None:
-        raise RpcError(Code.UNIMPLEMENTED, "unary request has multiple messages")
-    return first.message
+    try:
+        second = _receive(body, first.next_at, framing, gzip)
+    except RpcError as error:
+        return first.message._replace(following=error)
+    if second is None:
+        return first.message
+    return first.message._replace(following=RpcError(Code.UNIMPLEMENTED, "unary request has multiple messages"))
 
 
 def _receive(body: bytes, at: int, framing: Framing, gzip: bool) -> _Received | None:

@@ -54,6 +54,16 @@ def is_framed(exchange: Exchange) -> bool:
     return exchange.scope["method"] == "POST" and kind.startswith((b"application/grpc", b"application/connect+"))
 
 
+def decoded(endpoint: Endpoint, limits: RequestLimits, data: bytes, *, json: bool) -> Message:
+    """Return the decoded request. Raises INVALID_ARGUMENT, RESOURCE_EXHAUSTED."""
+    message = endpoint.operation.request()
+    if json:
+        from_json(message, bytes(data), limits, strict=endpoint.operation.strict)
+    else:
+        fill(message, bytes(data), limits)
+    return message
+
+
 class Raw:
     """A request as connectrpc passes it on: undecoded bytes."""
 
@@ -194,14 +204,9 @@ class _Calls:
             data = gunzip_body(data, cap, rules) if is_body else gunzip(data, cap)
         if len(data) > self._request_limits.request_bytes:
             raise too_large(self._request_limits.request_bytes)
-        message = endpoint.operation.request()
         if raw.json and not data and framed and rules.empty_frames:
-            return message
-        if raw.json:
-            from_json(message, bytes(data), self._request_limits, strict=endpoint.operation.strict)
-        else:
-            fill(message, bytes(data), self._request_limits)
-        return message
+            return endpoint.operation.request()
+        return decoded(endpoint, self._request_limits, data, json=raw.json)
 
     async def _shown(self, endpoint: Endpoint, answer: bytes, json: bool) -> Encoded | JsonText:
         """Return the encoded answer in the form of the request; a large one becomes JSON in a worker thread."""

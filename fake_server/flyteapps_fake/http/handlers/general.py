@@ -5,6 +5,7 @@ What connectrpc would report as its own failure, or count wrongly, is handled be
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 from flyteapps_fake.control.effects import OF_HTTP
@@ -12,7 +13,7 @@ from flyteapps_fake.core.errors import Code
 from flyteapps_fake.core.validation import check_stream_request
 from flyteapps_fake.http.endpoints import Stream, Unary
 from flyteapps_fake.http.exchange import Exchange
-from flyteapps_fake.http.handlers.connectrpc import EXCHANGE, LIVE, Application
+from flyteapps_fake.http.handlers.connectrpc import EXCHANGE, LIVE, Application, decoded
 from flyteapps_fake.http.handlers.services import Services
 from flyteapps_fake.http.protocol.answer import ObservedAnswer
 from flyteapps_fake.http.protocol.compression import Compressing, without_own
@@ -44,6 +45,7 @@ class GeneralHandler:
 
     def __init__(self, services: Services) -> None:
         self._application = Application(services.endpoints, services.request_limits, services.large_requests)
+        self._limits = services.request_limits
         self._rules = services.request_limits.wire
         self._timeouts = services.timeouts
         self._sweeper = services.sweeper
@@ -110,7 +112,10 @@ class GeneralHandler:
             return None
         kind = content_type.partition(";")[0].strip().lower()
         if kind.startswith(FRAMED[streaming]):
-            return one_frame(body, headers.get(encoding_header(kind), b""), rules, kind)
+            encoding = headers.get(encoding_header(kind), b"")
+            return one_frame(
+                body, encoding, self._limits, kind, partial(decoded, endpoint, self._limits, json=kind.endswith("json"))
+            )
         return body
 
     async def _by_connectrpc(

@@ -13,7 +13,7 @@ from flyteapps_fake.http.exchange import Exchange
 from flyteapps_fake.http.handlers.services import Services
 from flyteapps_fake.http.large_requests import LARGE_BYTES
 from flyteapps_fake.http.protocol.deadlines import check_opening, deadline_of
-from flyteapps_fake.http.protocol.requests import check_version, refusal_of, unframe
+from flyteapps_fake.http.protocol.requests import check_version, message_of, refusal_of
 from flyteapps_fake.http.protocol.wire import decode
 from flyteapps_fake.http.streaming.live_streams import LiveStream
 from flyteapps_fake.http.streaming.stream_writer import StreamWriter
@@ -42,7 +42,7 @@ class StreamHandler:
             kind = exchange.headers[b"content-type"]
             if kind.startswith(b"application/connect+"):
                 check_version(exchange.headers, self._rules)
-            message = unframe(body, encoding, self._request_limits.request_bytes, self._rules, kind)
+            message = message_of(body, encoding, self._request_limits, kind, endpoint.operation.request)
             exchange.request = request = decode(endpoint.operation.request, message, self._request_limits)
         finally:
             if large:

@@ -20,7 +20,7 @@ from flyteapps_fake.http.handlers.services import Services
 from flyteapps_fake.http.large_requests import LARGE_BYTES
 from flyteapps_fake.http.protocol.compression import accepts_gzip, gunzip_body, gzip
 from flyteapps_fake.http.protocol.deadlines import check_deadline, deadline_of
-from flyteapps_fake.http.protocol.requests import PLAIN, check_version, unframe
+from flyteapps_fake.http.protocol.requests import PLAIN, check_version, message_of
 from flyteapps_fake.http.protocol.wire import NO_SNIFF, OK_TRAILERS, Scope, decode, frame
 from flyteapps_fake.http.streaming.live_streams import LiveStream
 
@@ -65,7 +65,7 @@ class UnaryHandler:
             await self._large.acquire(len(body))
         try:
             if grpc:
-                body = unframe(body, encoding, self._max_bytes, self._rules, content_type)
+                body = message_of(body, encoding, self._request_limits, content_type, endpoint.operation.request)
             else:
                 check_version(headers, self._rules)
                 if encoding == b"gzip" and body:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlencode
 
+from google.protobuf.message import Message
+
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.request_limits import RequestLimits
 from flyteapps_fake.core.rules.wire import Framing, WireRules
 from flyteapps_fake.http.protocol.compression import gunzip
-from flyteapps_fake.http.protocol.wire import FRAME_HEAD, HeaderList, Scope, check_frame, frame, has_trailers
+from flyteapps_fake.http.protocol.wire import FRAME_HEAD, HeaderList, Scope, check_frame, decode, frame, has_trailers
 
 PLAIN = (b"", b"identity")
 """The encodings without compression."""
@@ -29,32 +32,55 @@ BASE64 = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?\Z")
 
 
 VERSION, VERSION_HEADER = b"1", b"connect-protocol-version"
+MAX_CHECKED_BYTES = 64 * 1024
+"""Bytes of a message that is decoded for its own error before the error of what follows it is raised."""
 OPTIONAL_HEADERS = frozenset((VERSION_HEADER, b"content-encoding", *ENCODING_HEADERS.values()))
 """The headers that connectrpc reads and that some rules take for absent where they are empty."""
 JSON_CHARSET = re.compile(r"\s*charset\s*=\s*(\"?)utf-8\1\s*;?\s*\Z", re.IGNORECASE)
 """The one parameter of a content type that means what the type alone means."""
 
 
-def unframe(body: bytes, encoding: bytes, cap: int, rules: WireRules | None = None, content_type: bytes = b"") -> bytes:
-    """Return the one message of a framed request body, by the standard rules if there are no `rules`."""
+def unframe(body: bytes, encoding: bytes, cap: int) -> bytes:
+    """Return the one message of a framed request body."""
     if body[:1] == b"\0" and len(body) == FRAME_HEAD + int.from_bytes(body[1:FRAME_HEAD], "big"):
         return body[FRAME_HEAD:]
-    if rules is not None and rules.one_message is not None:
-        data, compressed = rules.one_message(body, framing_of(content_type.decode("latin-1")), encoding == b"gzip")
-        return gunzip(data, cap) if compressed else data
     check_flags(body, encoding)
     return gunzip(body[FRAME_HEAD:], cap)
 
 
-def one_frame(body: bytes, encoding: bytes, rules: WireRules, content_type: str) -> bytes:
+def message_of(
+    body: bytes, encoding: bytes, limits: RequestLimits, content_type: bytes, message_type: type[Message]
+) -> bytes:
+    """Return the one message of a framed request body in binary, by the rules of a plane's servers."""
+    if limits.wire.one_message is None:
+        return unframe(body, encoding, limits.request_bytes)
+    if body[:1] == b"\0" and len(body) == FRAME_HEAD + int.from_bytes(body[1:FRAME_HEAD], "big"):
+        return body[FRAME_HEAD:]
+    data, compressed, following = limits.wire.one_message(
+        body, framing_of(content_type.decode("latin-1")), encoding == b"gzip"
+    )
+    message = gunzip(data, limits.request_bytes) if compressed else data
+    if following is not None:
+        decode(message_type, message, limits)
+        raise following
+    return message
+
+
+def one_frame(
+    body: bytes, encoding: bytes, limits: RequestLimits, content_type: str, decoded: Callable[[bytes], object]
+) -> bytes:
     """Return a framed request body that has one message, in a frame of its own. Raises RpcError for any other."""
-    if rules.versions and encoding not in PLAIN and encoding != b"gzip":
+    if limits.wire.versions and encoding not in PLAIN and encoding != b"gzip":
         shown = encoding[:40].decode("latin-1")
         raise RpcError(Code.UNIMPLEMENTED, f'unknown compression "{shown}": supported encodings are gzip')
-    if rules.one_message is None:
+    if limits.wire.one_message is None:
         check_flags(body, encoding)
         return body
-    data, compressed = rules.one_message(body, framing_of(content_type), encoding == b"gzip")
+    data, compressed, following = limits.wire.one_message(body, framing_of(content_type), encoding == b"gzip")
+    if following is not None:
+        if data and not compressed and len(data) <= MAX_CHECKED_BYTES:  # others would need the turn of large requests
+            decoded(data)
+        raise following
     return frame(data, COMPRESSED if compressed and data else 0)
 
 
