@@ -14,7 +14,7 @@ class Row(NamedTuple):
     """A dialect: its module, whether its planes can do without a domain for public URLs, whether clusters lease apps.
 
     `write_conflicts`: whether writes may collide with those of its cluster. `kubernetes`: whether a cluster of
-    Kubernetes checks them.
+    Kubernetes checks them. `versions`: those of what it behaves as, the newest last, none where it has none.
     """
 
     module: str
@@ -23,6 +23,7 @@ class Row(NamedTuple):
     leases: bool = True
     write_conflicts: bool = False
     kubernetes: bool = False
+    versions: tuple[str, ...] = ()
 
 
 DIALECTS: Mapping[str, Row] = {
@@ -34,8 +35,13 @@ DIALECTS: Mapping[str, Row] = {
         leases=False,
         write_conflicts=True,
         kubernetes=True,
+        versions=("2.0.43",),
     ),
 }
+
+
+VERSIONS: Mapping[str, tuple[str, ...]] = {name: row.versions for name, row in DIALECTS.items()}
+"""The versions of each dialect."""
 
 
 def maker_of(name: str) -> Maker:

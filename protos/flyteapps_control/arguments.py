@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from flyteapps_control.v1.control_pb2 import AppSelector
 
@@ -55,3 +55,29 @@ def selected(app: Any = "", project: Any = "", domain: Any = "") -> AppSelector:
     return AppSelector(
         project=text("project", project or ""), domain=text("domain", domain or ""), name=text("app", app or "")
     )
+
+
+class DialectName(NamedTuple):
+    """The name of a dialect, and its version, "" for one that has none; one of no version is the newest known."""
+
+    name: str
+    version: str
+
+
+def parse_dialect(text: object, known: Mapping[str, Sequence[str]]) -> DialectName:
+    """Return the dialect that a text names, of those that are known with their versions, the newest last.
+
+    Raises ValueError, which says what there is.
+    """
+    name, at, version = text.partition("@") if isinstance(text, str) else ("", "", "")
+    if name not in known:
+        raise ValueError(f"dialect must be one of {', '.join(known)}, not {text!r}")
+    versions = known[name]
+    if not at:
+        return DialectName(name, versions[-1] if versions else "")
+    if not versions:
+        raise ValueError(f"dialect {text!r}: {name} has no versions; give {name}")
+    if version not in versions:
+        there = f"the version {versions[0]} is known" if len(versions) == 1 else f"known are {', '.join(versions)}"
+        raise ValueError(f"dialect {text!r}: {there}, such as {name}@{versions[-1]}; {name} alone is the newest")
+    return DialectName(name, version)

@@ -8,7 +8,9 @@ from typing import Literal
 import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
 
+from flyteapps_contract.catalogue.dialects import DIALECTS as DIALECT_TABLE
 from flyteapps_contract.cli import verify
+from flyteapps_contract.deviations.deviations import of_dialect
 from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.profiles import PROFILES
 from flyteapps_contract.session import Run, Session
@@ -140,7 +142,17 @@ def test_the_wrong_dialect(planes: dict[str, FakeControlPlane], capsys: pytest.C
     assert verify.main([url, "--only", "CR-2"]) == 2
     assert "--detect" in capsys.readouterr().err
     assert verify.main([url, "--dialect", "nope"]) == 2
-    assert "'standard', 'flyte-oss'" in capsys.readouterr().err
+    assert "dialect must be one of standard, flyte-oss, not 'nope'" in capsys.readouterr().err
+    assert verify.main([url, "--dialect", "flyte-oss@1.0"]) == 2
+    assert "the version 2.0.43 is known, such as flyte-oss@2.0.43" in capsys.readouterr().err
+
+
+def test_a_run_on_a_version(planes: dict[str, FakeControlPlane], capsys: pytest.CaptureFixture[str]) -> None:
+    """--dialect with a version judges by that one, of which there is a file of deviations."""
+    url = planes["flyte-oss"].serve().url
+    assert verify.main([url, "--dialect", "flyte-oss@2.0.43", "--only", "CR-2"]) == 0
+    assert "instead OSS-7" in " ".join(capsys.readouterr().out.split())
+    assert all(of_dialect("flyte-oss", version).deviations for version in DIALECT_TABLE["flyte-oss"].versions)
 
 
 def test_what_a_run_left_is_removed(planes: dict[str, FakeControlPlane], capsys: pytest.CaptureFixture[str]) -> None:

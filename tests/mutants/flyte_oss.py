@@ -430,3 +430,12 @@ def log_streams_have_no_limit() -> Planted:
 def requests_have_a_limit() -> Planted:
     limited = replace(request_limits.LIMITS, request_bytes=RequestLimits().request_bytes)
     return patch.object(FlyteOss, "request_limits", PropertyMock(return_value=limited))
+
+
+@mutant("OSS-76")
+def the_cluster_of_a_spec_is_dropped() -> Planted:
+    def deploy(real: Any, self: Writes, app: App, *more: Any) -> Any:
+        app.spec.ClearField("cluster")
+        return real(self, app, *more)
+
+    return around(Writes, "_deploy", deploy)

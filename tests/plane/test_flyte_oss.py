@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from connectrpc.code import Code
@@ -265,6 +266,37 @@ def test_without_a_base_domain_there_is_no_url() -> None:
         assert app.HasField("status") and not app.status.HasField("ingress")
     with pytest.raises(ValueError, match="base_domain must be a DNS name"):
         FakeControlPlane(base_domain="")
+
+
+def test_a_dialect_of_a_version() -> None:
+    """A name without a version is the newest; one with it, or beside it, is that; settings and states have the name."""
+    for settings in (
+        Settings(dialect="flyte-oss"),
+        Settings(dialect="flyte-oss@2.0.43"),
+        Settings(dialect="flyte-oss", dialect_version="2.0.43"),
+    ):
+        assert (settings.dialect, settings.dialect_version) == ("flyte-oss", "2.0.43")
+        assert replace(settings, ingress_port=8080).dialect_version == "2.0.43"
+    with FakeControlPlane(dialect="flyte-oss@2.0.43") as plane:
+        assert plane.settings.dialect == "flyte-oss"
+    assert Settings().dialect_version == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dialect": "flyte-oss@2.0.44"}, "the version 2.0.43 is known, such as flyte-oss@2.0.43"),
+        ({"dialect": "flyte-oss@"}, "the version 2.0.43 is known"),
+        ({"dialect": "standard@1"}, "standard has no versions; give standard"),
+        ({"dialect": "flyte-oss", "dialect_version": "2"}, "the version 2.0.43 is known"),
+        ({"dialect": "flyte-oss@2.0.43", "dialect_version": "2"}, "dialect_version '2' isn't that of dialect"),
+        ({"dialect": "flyte-2@1"}, "dialect must be one of standard, flyte-oss, not 'flyte-2@1'"),
+    ],
+)
+def test_a_version_that_is_not_there(options: dict[str, str], message: str) -> None:
+    """The error names the versions that are known."""
+    with pytest.raises(ValueError, match=message):
+        FakeControlPlane(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # texts
 
 
 def test_a_dialect_that_is_not_there() -> None:

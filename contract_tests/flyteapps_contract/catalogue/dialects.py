@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flyteapps_contract.catalogue import flyte_oss as catalogue_flyte_oss
 from flyteapps_contract.catalogue import standard as catalogue
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, STANDARD, Guarantee
+from flyteapps_control.arguments import parse_dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Dialect:
     the INTERNAL of a write that met one of the cluster's, "" where there is no such thing; it changed nothing, and is
     made again. `org_lists`: whether List takes an org; a plane that doesn't gives all its apps where nothing is asked
     for. `cluster_checks`: whether the cluster behind a plane may refuse what the plane's own code takes.
+    `versions`: the versions that are known, the newest last.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Dialect:
     conflict: str = ""
     org_lists: bool = True
     cluster_checks: bool = False
+    versions: tuple[str, ...] = ()
 
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
@@ -49,17 +52,20 @@ DIALECTS: dict[str, Dialect] = {
             cached_reads=True,
             org_lists=False,
             cluster_checks=True,
+            versions=("2.0.43",),
             conflict="Operation cannot be fulfilled",
         ),
     )
 }
 
 
+VERSIONS: dict[str, tuple[str, ...]] = {each.name: each.versions for each in DIALECTS.values()}
+"""The versions of each dialect."""
+
+
 def dialect_of(name: str) -> Dialect:
-    """Return the dialect of that name. Raises ValueError, which names those that there are."""
-    if name not in DIALECTS:
-        raise ValueError(f"no dialect is called {name!r}; there are {', '.join(DIALECTS)}")
-    return DIALECTS[name]
+    """Return the dialect of that name, with a version or without. Raises ValueError, which names those there are."""
+    return DIALECTS[parse_dialect(name, VERSIONS).name]
 
 
 BY_ID: dict[str, Guarantee] = {guarantee.id: guarantee for each in DIALECTS.values() for guarantee in each.own}

@@ -436,5 +436,12 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "GET /readyz is 200 with the text OK, and /healthz is 200.",
         seen="F: both have the text OK",
     ),
+    _row(
+        "OSS-76",
+        "Create",
+        "`spec.cluster`, which flyteidl2 has since 2.0.49, is stored with the spec and comes back; another one is "
+        "another spec, and nothing else depends on it.",
+        read="all of it: the field is unknown to the backend, which keeps the unknown fields of a binary spec",
+    ),
     *CLUSTER,
 )

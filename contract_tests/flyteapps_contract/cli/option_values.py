@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import click
+
+from flyteapps_contract.catalogue.dialects import VERSIONS
 from flyteapps_contract.outcomes import CannotJudge
+from flyteapps_control.arguments import DialectName, parse_dialect
 
 SHORTEST_PREFIX, LONGEST_PREFIX = 4, 12
+
+
+class DialectChoice(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  # click 8.1 has none
+    """A choice of the known dialects, each also with one of its versions, such as `flyte-oss@2.0.43`."""
+
+    name = "dialect"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(VERSIONS)}]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> DialectName:
+        if isinstance(value, DialectName):
+            return value
+        try:
+            return parse_dialect(value, VERSIONS)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def headers_of(pairs: Sequence[str]) -> dict[str, str]:

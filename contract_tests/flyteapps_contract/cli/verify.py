@@ -24,7 +24,7 @@ from flyteapps_contract.catalogue.guarantee import STANDARD, Guarantee
 from flyteapps_contract.checks.support.registry import Check, ability_checks
 from flyteapps_contract.cli import replay
 from flyteapps_contract.cli.credentials import token_for
-from flyteapps_contract.cli.option_values import headers_of, label_of, prefix_of
+from flyteapps_contract.cli.option_values import DialectChoice, headers_of, label_of, prefix_of
 from flyteapps_contract.cli.work import Work, clean_up
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
 from flyteapps_contract.explorations.registry import OF_DIALECT
@@ -42,6 +42,7 @@ from flyteapps_contract.targets.probing import CONTROL_SECONDS, clean, probe, re
 from flyteapps_contract.targets.target import CALL_SECONDS, Target
 from flyteapps_contract.targets.wire import NAMES, Protocol
 from flyteapps_contract.verification import checks_of, fresh_prefix
+from flyteapps_control.arguments import DialectName
 
 CANNOT_JUDGE = 2
 SEEDS = 1_000_000
@@ -77,10 +78,11 @@ Examples:
 @click.option("--api-key", default="", metavar="KEY", help="API key by which a token is got, as in FLYTE_API_KEY.")
 @click.option(
     "--dialect",
-    type=click.Choice(list(DIALECTS)),
+    "named",
+    type=DialectChoice(),
     default=STANDARD,
     show_default=True,
-    help="Dialect whose guarantees are checked.",
+    help="Dialect whose guarantees are checked, of its newest known version; flyte-oss@2.0.43 names one.",
 )
 @click.option("--detect", is_flag=True, help="Only print the plane's dialect, found by a few harmless calls.")
 @click.option("--org", default="", help="Org of the apps, such as acme.  [default: the plane's own]")
@@ -150,7 +152,7 @@ def verify(
     header: tuple[str, ...],
     token: str,
     api_key: str,
-    dialect: str,
+    named: DialectName,
     detect: bool,
     org: str,
     project: str,
@@ -177,11 +179,12 @@ def verify(
     The plane may be in use: the run touches its own apps alone, whose names begin with its prefix, and removes them at
     the end. Exit status: 0 if all that was judged holds, 1 if something is broken, 2 if the plane can't be judged.
     """
+    dialect = named.name
     begun: float = click.get_current_context().obj or time.monotonic()
     ending = Ending(begun + max_seconds) if max_seconds else Ending()
     saved = replay.load(replay_path) if replay_path is not None else None
     wanted = ((junit, machine.as_junit), (json_path, machine.as_json), (html, page.as_html))
-    deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(dialect)
+    deviations = load(deviations_path, dialect) if deviations_path is not None else of_dialect(*named)
     guarantees = select(only, dialect, deviations)
     tried = PROFILES[profile]
     address = Address.parse(endpoint, insecure)

@@ -98,9 +98,18 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(HERE.glob("*.toml"))}
 
 
-def of_dialect(dialect: str) -> Deviations:
-    """Return the newest file of a dialect that comes with the suite; an empty one where there is none."""
-    paths = [path for name, path in shipped().items() if name.rpartition("-")[0] == dialect]
+def of_dialect(dialect: str, version: str = "") -> Deviations:
+    """Return the file of a dialect's version that comes with the suite, by default the newest; empty if there is none.
+
+    `dialect` may name the version, as in `flyte-oss@2.0.43`.
+    """
+    dialect, _, named = dialect.partition("@")
+    version = version or named
+    paths = [
+        path
+        for name, path in shipped().items()
+        if name.rpartition("-")[0] == dialect and version in ("", name.rpartition("-")[2])
+    ]
     return load(max(paths, key=_version)) if paths else Deviations("", dialect, "")
 
 

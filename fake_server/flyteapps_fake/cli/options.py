@@ -9,6 +9,7 @@ from typing import Literal
 
 import click
 
+from flyteapps_fake.cli.dialect_choice import DialectChoice
 from flyteapps_fake.cli.option_groups import Group
 from flyteapps_fake.cli.option_types import PATH, Pair, Pool, option, port
 from flyteapps_fake.core.settings import (
@@ -24,7 +25,6 @@ from flyteapps_fake.core.settings import (
     StateSync,
     TimeBetween,
 )
-from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import LOCALHOST
 from flyteapps_fake.servers.config import DEFAULT_CONSOLE_PORT, DEFAULT_PORT
@@ -129,9 +129,10 @@ GROUPS: tuple[Group, ...] = (
         (
             option(
                 ["--dialect"],
-                type=click.Choice(tuple(DIALECTS)),
+                type=DialectChoice(),
                 default="standard",
-                help="Behaviour to show: that of the documented API (standard), or of the open-source Flyte 2 backend.",
+                help="Behaviour to show: that of the documented API (standard), or of the open-source Flyte 2 backend; "
+                "flyte-oss is the newest known version, and flyte-oss@2.0.43 names one.",
             ),
             option(
                 ["--org"],

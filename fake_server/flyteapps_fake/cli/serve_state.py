@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from flyteapps_fake.cli.dialect_choice import name_of
 from flyteapps_fake.cli.options import ServeOptions
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.cli.startup import InvalidFile
@@ -82,7 +83,8 @@ def _of_user(options: ServeOptions) -> ServeState:
     """Return the state in the user's own directory; in memory, with a warning, where that can't be made."""
     if not options.port:
         return ServeState(text="in memory, as --port 0 is another port each time: --state DIR keeps it")
-    dialect = "" if options.dialect == "standard" else f"-{options.dialect}"
+    name = name_of(options.dialect)
+    dialect = "" if name == "standard" else f"-{name}"
     try:
         path = state_folder().absolute() / f"serve-{options.port}{dialect}"
         from flyteapps_fake.directory.files import make_directory
@@ -123,7 +125,9 @@ def _found(path: Path, options: ServeOptions) -> ServeState:
     from flyteapps_fake.saving.saver import TIME
 
     apps, then = 0, PlaneTime()
-    directory = _once_unused(lambda: StateDirectory.open(path, dialect=options.dialect, sync=options.state_sync))
+    directory = _once_unused(
+        lambda: StateDirectory.open(path, dialect=name_of(options.dialect), sync=options.state_sync)
+    )
     with directory:
         for section, _, value in directory.entries():
             apps += section in APP_SECTIONS

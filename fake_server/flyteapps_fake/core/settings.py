@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from flyteapps_control.arguments import number, texts, whole
+from flyteapps_control.arguments import number, parse_dialect, texts, whole
 from flyteapps_fake.auth.settings import Auth
 from flyteapps_fake.core.hostnames import is_hostname
 from flyteapps_fake.core.time.start import start_nanoseconds
-from flyteapps_fake.dialects import DIALECTS
+from flyteapps_fake.dialects import DIALECTS, VERSIONS
 from flyteapps_fake.processes.settings import Processes
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.files.sources import Sources
@@ -56,7 +56,8 @@ OWN_CLUSTERS: Mapping[DataPlane, str] = {"simulated": SIMULATED, "processes": LO
 class Settings:
     """Settings of one stand-in control plane.
 
-    `dialect`: whose behaviour it shows, a name in DIALECTS. `org`: the plane's own
+    `dialect`: whose behaviour it shows, a name in DIALECTS, or with one of its versions, as in "flyte-oss@2.0.43".
+    `dialect_version`: that version by itself; None for the newest, "" for a dialect without any. `org`: the plane's own
     org, None to take it from the first request. `seed`: of every random draw.
     `speed`: virtual seconds a real second, in `realtime`. `start_time`: the time at
     which the clock begins, a datetime or a text such as "2026-12-24T09:00:00Z"; None
@@ -99,6 +100,7 @@ class Settings:
     """
 
     dialect: str = "standard"
+    dialect_version: str | None = None
     org: str | None = None
     seed: int = 0
     clock: ClockMode = "auto"
@@ -131,8 +133,7 @@ class Settings:
     time_between: TimeBetween = "passes"
 
     def __post_init__(self) -> None:
-        if self.dialect not in DIALECTS:
-            raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, not {self.dialect!r}")
+        self._name_dialect()
         if self.clock not in CLOCK_MODES:
             raise ValueError(f"clock must be one of {', '.join(CLOCK_MODES)}, not {self.clock!r}")
         if not 0 < number("speed", self.speed) <= 1e6:
@@ -197,6 +198,16 @@ class Settings:
                 raise ValueError(f"pools[{pool!r}] must be a list of cluster names, not the text {clusters!r}")
             if not pool or not clusters or not all(clusters):
                 raise ValueError(f"pools: a pool has a name and at least one cluster, each with a name: {pool!r}")
+
+    def _name_dialect(self) -> None:
+        """Take the version off the name of the dialect, so that all that names dialects has the name alone."""
+        name, version = parse_dialect(self.dialect, VERSIONS)
+        if self.dialect_version is not None and self.dialect_version != version:
+            if "@" in self.dialect:
+                raise ValueError(f"dialect_version {self.dialect_version!r} isn't that of dialect {self.dialect!r}")
+            name, version = parse_dialect(f"{self.dialect}@{self.dialect_version}", VERSIONS)
+        object.__setattr__(self, "dialect", name)
+        object.__setattr__(self, "dialect_version", version)
 
     def _check_kubernetes(self) -> None:
         """Check what stands for the cluster, which only some dialects have; it is Knative where none is named."""

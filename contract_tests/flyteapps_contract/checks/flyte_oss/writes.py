@@ -1,4 +1,4 @@
-"""Create, Update and Delete in flyte-oss: rows OSS-7 to OSS-11, OSS-16 to OSS-20."""
+"""Create, Update and Delete in flyte-oss: rows OSS-7 to OSS-11, OSS-16 to OSS-20, OSS-76."""
 
 from __future__ import annotations
 
@@ -45,6 +45,20 @@ def a_create_that_changes_no_spec_writes_nothing(s: Session) -> None:
 def an_update_that_changes_no_spec_writes_nothing(s: Session) -> None:
     """Update with the stored spec is OK, gives back what was sent, and changes neither the org nor anything else."""
     _writes_nothing(s, s.update)
+
+
+@check("OSS-76")
+def the_cluster_of_a_spec_is_stored(s: Session) -> None:
+    """spec.cluster comes back from Create, Get, List and Update as it was sent; another one is another spec."""
+    app = s.app()
+    app.spec.cluster = "east"
+    made = s.create(app)
+    expect_equal(made.spec.cluster, "east", "spec.cluster in the response of Create")
+    expect_equal(s.get(app.metadata.id).spec.cluster, "east", "spec.cluster that Get gives")
+    expect_equal(shown(s, app.metadata.id).spec.cluster, "east", "spec.cluster that List gives")
+    app.spec.cluster = "west"
+    expect_equal(s.update(app).spec.cluster, "west", "spec.cluster in the response of Update")
+    expect_equal(shown(s, app.metadata.id).spec, app.spec, "the spec after an update of its cluster alone")
 
 
 def _writes_nothing(s: Session, write: Callable[[model.App], model.App]) -> None:
