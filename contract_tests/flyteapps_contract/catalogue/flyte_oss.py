@@ -8,6 +8,7 @@ what was only read in the source. An id is never used for another guarantee, als
 from __future__ import annotations
 
 from flyteapps_contract.catalogue.flyte_oss_cluster import GUARANTEES as CLUSTER
+from flyteapps_contract.catalogue.flyte_oss_histories import GUARANTEES as HISTORIES
 from flyteapps_contract.catalogue.flyte_oss_paging import GUARANTEES as PAGING
 from flyteapps_contract.catalogue.flyte_oss_specs import GUARANTEES as SPECS
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, Guarantee
@@ -366,19 +367,6 @@ GUARANTEES: tuple[Guarantee, ...] = (
         seen="K: all of those beside updates, and beside Creates and Updates",
     ),
     _row(
-        "OSS-80",
-        "histories",
-        "Of clients that write at once, an acknowledged write took effect once, at one point between its call and its "
-        "answer, and a refused one never, save an Update that found its app gone after it had written (NOT_FOUND). "
-        "List and the snapshot of a Watch show the app as it was at one point of their call; Get as it was then, or at "
-        "one of the Gets whose answer may still be cached.",
-        "update / get *",
-        "ids / get * two",
-        "watch / close w1",
-        read="that it holds for clients at once: Kubernetes stores each write of a service at one point, and List and "
-        "the snapshot read what is stored",
-    ),
-    _row(
         "OSS-65",
         "Watch",
         "A Watch whose own deadline passes ends OK or with DEADLINE_EXCEEDED, at random; one that has shown no event "
@@ -444,4 +432,5 @@ GUARANTEES: tuple[Guarantee, ...] = (
         read="all of it: the field is unknown to the backend, which keeps the unknown fields of a binary spec",
     ),
     *CLUSTER,
+    *HISTORIES,
 )
