@@ -20,7 +20,7 @@ from flyteapps_fake.flyte_oss.pending_writes import Steps
 from flyteapps_fake.flyte_oss.services import DEFAULT_ORG, Service
 from flyteapps_fake.flyte_oss.writes import Writes
 
-from .planting import around, mutant
+from .planting import all_of, around, mutant
 
 Planted = AbstractContextManager[Any]
 
@@ -59,7 +59,7 @@ def an_empty_part_of_a_spec_is_left_out() -> Planted:
 def long_arguments_are_cut() -> Planted:
     def change(spec: Spec) -> None:
         for texts in (spec.container.args, spec.container.command) if spec.HasField("container") else ():
-            texts[:] = [each[:1_000] for each in texts]
+            texts[:] = [each[:30] for each in texts]
 
     return as_shown(change)
 
@@ -74,8 +74,8 @@ def an_unknown_desired_state_is_none() -> Planted:
 
 
 @mutant("OSS-81")
-def an_update_that_panics_has_removed_the_app() -> Planted:
-    def update(real: Any, self: Writes, request: Any) -> Steps[App]:
+def a_write_that_panics_has_removed_the_app() -> Planted:
+    def write(real: Any, self: Writes, request: Any) -> Steps[App]:
         try:
             return (yield from real(self, request))
         except RpcError as error:
@@ -85,13 +85,13 @@ def an_update_that_panics_has_removed_the_app() -> Planted:
                 self._cluster.remove(service)
             raise
 
-    return around(Writes, "update", update)
+    return all_of(around(Writes, "create", write), around(Writes, "update", write))
 
 
 @mutant("OSS-1")
 def the_path_of_a_link_is_checked() -> Planted:
     def checked(resource: str, spec: Spec) -> None:
-        if any(" " in each.path for each in spec.links):
+        if any("://" not in each.path for each in spec.links):
             raise RpcError(Code.INVALID_ARGUMENT, "links: path is no URI")
         check_payload(resource, spec)
 

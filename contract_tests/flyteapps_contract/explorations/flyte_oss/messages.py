@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, PassedOver, SearchOptions, draw
 from flyteapps_contract.model.constraints import Grammar
 from flyteapps_contract.model.flyte_oss.names import resource
-from flyteapps_contract.model.flyte_oss.requests import IMAGE, INTERNAL, NAMED, OK, UNAVAILABLE, due
+from flyteapps_contract.model.flyte_oss.requests import IMAGE, INTERNAL, NAMED, OK, PAINLESS, UNAVAILABLE, due
 from flyteapps_contract.model.violations import Violation, code_proof, field_proofs
 from flyteapps_contract.outcomes import Refused, Unjudged
 from flyteapps_contract.session import RUN, STARTED, STOP, UNSPECIFIED, Run, Session, copy
@@ -47,7 +47,7 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "List": (rpc.ListRequest, rpc.ListResponse),
     "UpdateStatus": (rpc.UpdateStatusRequest, rpc.UpdateStatusResponse),
 }
-DRAWN = (*["Create"] * 4, *["Update"] * 4, *["Get"] * 2, *["List"] * 2, *["Delete"] * 2, "UpdateStatus")
+DRAWN = (*["Create"] * 6, *["Update"] * 6, *["Get"] * 2, *["List"] * 2, *["Delete"] * 2, "UpdateStatus")
 """The methods, each as often as it is drawn beside the others."""
 GRAMMAR = Grammar(LEFT_OUT)
 ORGS = ("", "flyte", "other", "é")
@@ -69,6 +69,20 @@ PODS: tuple[dict[str, Any], ...] = (
     {},
 )
 """Specs of pods, some of which are none."""
+
+
+def _tame(spec: model.Spec) -> None:
+    """Leave out of a spec what a cluster may refuse."""
+    for field, _ in spec.ListFields():
+        if field.name not in PAINLESS:
+            spec.ClearField(field.name)  # type: ignore[arg-type]  # the name of one of its fields
+    container = model.Spec().container
+    container.image, container.command[:], container.args[:] = IMAGE, spec.container.command, spec.container.args
+    spec.container.CopyFrom(container)
+
+
+def _empty_part(spec: model.Spec, number: int) -> None:
+    (spec.autoscaling, spec.timeouts, spec.ingress, spec.profile)[number % 4].SetInParent()
 
 
 def _pod(spec: model.Spec, number: int) -> None:
@@ -105,6 +119,7 @@ ODDITIES: tuple[Callable[[model.Spec, int], object], ...] = (
     lambda spec, number: None,
     lambda spec, number: spec.MergeFromString(UNKNOWN),
     _unknown_inside,
+    _empty_part,
     _quantity("lots"),
     _quantity("500m"),
     _secret,
@@ -155,13 +170,15 @@ def requests(draw_: st.DrawFn) -> Drawn:
         request.project.SetInParent()
     GRAMMAR.fill(request, below)
     if writes:
+        if below(3) < 2:
+            _tame(request.app.spec)
         for _ in range(2):
             ODDITIES[below(len(ODDITIES))](request.app.spec, below(12))
     steps = sorted(GRAMMAR.breaks(request), key=lambda each: -each.path.count("."))
-    step = below(len(steps)) if steps and below(3) == 2 else -1
-    odd = below(4) == 3
+    step = below(len(steps)) if steps and below(5) == 4 else -1
+    odd = below(6) == 5
     tails = (TAILS[below(len(TAILS))], TAILS[below(4)]) if odd else ("", "")
-    return Drawn(method, request, step, tails, ORGS[below(len(ORGS))], bool(below(2)), READS[below(3)])
+    return Drawn(method, request, step, tails, ORGS[below(len(ORGS))], below(3) > 0, READS[below(3)])
 
 
 class Conversation:
