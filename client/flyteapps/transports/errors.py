@@ -60,15 +60,15 @@ def code_of(error: ConnectError) -> Code:
 
 def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Error:
     """Return the client's error for a transport's error in an operation."""
-    from flyteapps.transports.trouble import GONE, NOT_FOUND, explain
+    from flyteapps.transports.explanations.cluster_refusals import refused
+    from flyteapps.transports.explanations.trouble import explain
 
     code = code_of(error)
-    trouble = explain(error, code, endpoint)
+    refusal = refused(error.message, operation.method.name) if code is Code.INTERNAL else None
+    trouble = refusal or explain(error, code, endpoint)
     kind = trouble.kind if trouble and trouble.kind else CLASSES[code]
     if code is Code.INTERNAL and isinstance(operation, Open) and error.message.startswith(WRAPPED_DEADLINE):
         kind = errors.DeadlineExceeded
-    if code is Code.INTERNAL and operation.method.name == "Update" and GONE in error.message:
-        kind = errors.AppNotFound if NOT_FOUND in error.message else kind  # another attempt would create it anew
     reached = trouble is None or trouble.reached
     details = [_unpacked(detail) for detail in error.details]
     made = kind(

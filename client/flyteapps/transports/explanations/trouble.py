@@ -56,9 +56,6 @@ _CONNECTION = "ConnectError: Request failed: error sending request for url (http
 _REQUEST = "ConnectError: Request failed: error sending request for url (http://h/x): client error (SendRequest): "
 _ADDRESSES = "ConnectError: failed to connect to all addresses; last error: "
 
-GONE, NOT_FOUND = "failed to update KService", '" not found'
-"""The words of the open-source plane for an app that was deleted while it was written."""
-
 TABLE = (
     Row(
         "ConnectError: [Errno -2] Name or service not known | gaierror: [Errno -2] Name or service not known",
@@ -199,28 +196,6 @@ TABLE = (
         "ConnectError: Service Unavailable | <status 503 UNAVAILABLE>",
         ("<status ",),
         "{endpoint} answered {status} {detail}",
-    ),
-    Row(
-        "ConnectError: Operation cannot be fulfilled on services.serving.knative.dev: the object has been modified",
-        ("Operation cannot be fulfilled on",),  # Kubernetes, behind the open-source plane
-        "{detail} (another write came between; nothing was written)",
-        reached=False,
-    ),
-    Row(
-        "ConnectError: failed to create KService hello-demo-development: services.serving.knative.dev "
-        '"hello-demo-development" already exists',
-        ("failed to create KService",),
-        "{detail} (another client created it meanwhile; nothing was written)",
-        reached=False,
-        also=('" already exists',),
-    ),
-    Row(
-        "ConnectError: failed to update KService hello-demo-development: services.serving.knative.dev "
-        '"hello-demo-development" not found',
-        (GONE,),
-        "{detail} (it was deleted meanwhile; nothing was written)",
-        reached=False,
-        also=(NOT_FOUND,),
     ),
     Row(
         "ConnectError: Request failed: stream error received: unexpected internal error encountered",

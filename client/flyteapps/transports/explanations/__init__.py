@@ -1,0 +1,1 @@
+"""The explanations of errors, by the words that libraries, planes and clusters put into them."""
