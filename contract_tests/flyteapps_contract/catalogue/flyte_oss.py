@@ -428,7 +428,7 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "OSS-76",
         "Create",
         "`spec.cluster`, which flyteidl2 has since 2.0.49, is stored with the spec and comes back; another one is "
-        "another spec, and nothing else depends on it.",
+        "another spec, and nothing else depends on it. In a JSON request it is an unknown field, which is dropped.",
         read="all of it: the field is unknown to the backend, which keeps the unknown fields of a binary spec",
     ),
     *CLUSTER,

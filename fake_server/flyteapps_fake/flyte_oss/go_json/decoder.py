@@ -47,6 +47,10 @@ _DROPPED = object()
 """In place of a value that is dropped."""
 
 
+NEWER_FIELDS = frozenset({"flyteidl2.app.Spec.cluster"})
+"""Fields of flyteidl2 that the backend's version doesn't know, so that in JSON they are unknown ones: 2.0.49 has it."""
+
+
 def decode_json(text: str, message: Message) -> None:
     """Fill an empty message. Raises GoJsonError. Invalid bytes in the text are surrogates."""
     decoder = _Decoder(text)
@@ -264,4 +268,5 @@ def _takes_null(field: FieldDescriptor) -> bool:
 @cache
 def _fields(shape: Descriptor) -> Mapping[str, FieldDescriptor]:
     """Return the fields of a message by both of their names in JSON."""
-    return {field.name: field for field in shape.fields} | {field.json_name: field for field in shape.fields}
+    known = [field for field in shape.fields if field.full_name not in NEWER_FIELDS]
+    return {field.name: field for field in known} | {field.json_name: field for field in known}

@@ -1,9 +1,11 @@
-"""JSON in flyte-oss, row OSS-51: documents that Go's protojson refuses, and fields that it drops."""
+"""JSON in flyte-oss, rows OSS-51, OSS-76: documents that Go's protojson refuses, and fields that it drops."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+from google.protobuf.json_format import MessageToDict
 
 from flyteapps_contract.checks.support.oss import shown
 from flyteapps_contract.checks.support.raw import JSON, post
@@ -67,3 +69,14 @@ def what_json_names_in_vain_is_dropped(s: Session) -> None:
         answer = post(s, "Create", json.dumps({"app": sent}).encode(), JSON)
         expect_equal(answer.status, 200, f"the status of Create with {dropped}")
         expect_equal(shown(s, place).spec, app.spec, f"the spec after Create with {dropped}")
+
+
+@check("OSS-76", needs=("http",))
+def the_cluster_of_a_spec_is_unknown_in_json(s: Session) -> None:
+    """Create as JSON with spec.cluster is taken, and the spec has none."""
+    app = s.app()
+    app.spec.cluster = "east"
+    s.may_have(app.metadata.id)
+    body = json.dumps({"app": MessageToDict(app)}).encode()
+    expect_equal(post(s, "Create", body, JSON).status, 200, "the status of Create as JSON with spec.cluster")
+    expect_equal(s.get(app.metadata.id).spec.cluster, "", "spec.cluster after a Create as JSON")
