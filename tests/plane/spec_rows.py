@@ -3,68 +3,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .spec_building import (
+    BOTH,
+    FIRST,
+    NEITHER,
+    POD,
+    SCALING,
+    SETS,
+    Spec,
+    container,
+    first,
+    mounting,
+    pod,
+    refused,
+    scaled,
+    with_account,
+    with_port,
+    with_timeout,
+)
+from .volume_rows import OF_MOUNTS, OF_VOLUMES
 
-from flyteidl2.app.app_definition_pb2 import App
-from google.protobuf.json_format import ParseDict
-
-from flyteapps_fake.flyte_oss.kubernetes.field_errors import FieldError
-
-Spec = dict[str, Any]
-POD = "spec.template.spec"
-FIRST = f"{POD}.containers[0]"
-SCALING = "spec.template.metadata.annotations.autoscaling.knative.dev"
+READINESS = f"{FIRST}.readinessProbe"
 NAME_RULES = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
     "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
-
-
-def container(**fields: Any) -> Spec:
-    """Return the spec of an app of one container."""
-    return {"container": {"image": "img:1", **fields}}
-
-
-def scaled(**scaling: Any) -> Spec:
-    """Return the spec of an app with that autoscaling."""
-    return {**container(), "autoscaling": scaling}
-
-
-def with_port(number: int, name: str = "") -> Spec:
-    """Return the spec of an app with that port."""
-    return container(ports=[{"containerPort": number, "name": name}])
-
-
-def with_timeout(seconds: str) -> Spec:
-    """Return the spec of an app with that timeout of requests."""
-    return {**container(), "timeouts": {"requestTimeout": seconds}}
-
-
-def with_account(name: str) -> Spec:
-    """Return the spec of an app that runs as that service account."""
-    return {**container(), "securityContext": {"runAs": {"k8sServiceAccount": name}}}
-
-
-def pod(*others: Any, **fields: Any) -> Spec:
-    """Return the spec of a pod app: its first container is valid, and has those of `others` behind it."""
-    return {"pod": {"podSpec": {"containers": [{"image": "img:1"}, *others], **fields}}}
-
-
-def first(**fields: Any) -> Spec:
-    """Return the spec of a pod app of one container with those fields."""
-    return {"pod": {"podSpec": {"containers": [{"image": "img:1", **fields}]}}}
-
-
-def mounting(*volumes: Any, **mount: Any) -> Spec:
-    """Return the spec of a pod app that mounts the volume v as said."""
-    mounts = [{"name": "v", "mountPath": "/data", **mount}]
-    return {"pod": {"podSpec": {"containers": [{"image": "img:1", "volumeMounts": mounts}], "volumes": [*volumes]}}}
-
-
-def refused(message: str, *paths: str, details: str = "") -> str:
-    """Return the text of one error."""
-    return str(FieldError(message, paths, details))
 
 
 def no_reference(image: str, quoted: str) -> str:
@@ -80,18 +44,6 @@ def port_is_reserved(port: int) -> str:
         f"invalid value: {text}", f"{FIRST}.ports.containerPort", details=f"{text}, please use a different value"
     )
 
-
-def is_off(word: str) -> str:
-    """Return the refusal of the volume v for a feature that is off: it has no path."""
-    return f"{word} volume support is disabled, but found {word} volume v: "
-
-
-SETS = "must not set the field(s)"
-NEITHER, BOTH = "expected exactly one, got neither", "expected exactly one, got both"
-READINESS = f"{FIRST}.readinessProbe"
-MOUNT = f"{FIRST}.volumeMounts[0]"
-VOLUME = f"{POD}.volumes[0]"
-EMPTY = {"name": "v", "emptyDir": {}}
 
 OF_CONTAINERS: tuple[tuple[Spec, str], ...] = (
     (container(image=""), refused("missing field(s)", f"{FIRST}.image")),
@@ -323,129 +275,6 @@ OF_PROBES: tuple[tuple[Spec, str], ...] = (
         refused(SETS, f"{POD}.containers[2].readinessProbe.successThreshold"),
     ),
 )
-OF_MOUNTS: tuple[tuple[Spec, str], ...] = (
-    (mounting(), refused("volumeMount has no matching volume", f"{MOUNT}.name")),
-    (mounting(EMPTY, mountPath=""), refused("missing field(s)", f"{MOUNT}.mountPath")),
-    (mounting(EMPTY, mountPath="//dev/"), refused('mountPath "/dev" is a reserved path', f"{MOUNT}.mountPath")),
-    (mounting(EMPTY, mountPath="data"), refused("invalid value: data", f"{MOUNT}.mountPath")),
-    (
-        {
-            "pod": {
-                "podSpec": {
-                    "containers": [
-                        {
-                            "image": "img:1",
-                            "volumeMounts": [{"name": "v", "mountPath": path} for path in ("/a", "/b", "/a/")],
-                        }
-                    ],
-                    "volumes": [EMPTY],
-                }
-            }
-        },
-        refused('invalid value: "/a/" must be unique', f"{FIRST}.volumeMounts[2].mountPath"),
-    ),
-    (
-        mounting(EMPTY, mountPropagation="Both"),
-        "Volume Mount Propagation support is disabled, but found volume mount v with mount propagation: \n"
-        + refused("mount propagation should be set to None or HostToContainer", f"{MOUNT}.mountPropagation")
-        + "\n"
-        + refused(SETS, f"{MOUNT}.mountPropagation"),
-    ),
-    (
-        mounting({"name": "v", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}),
-        "Persistent volume claim support is disabled, but found persistent volume claim c: \n"
-        + refused(SETS, f"{VOLUME}.persistentVolumeClaim")
-        + "\n"
-        + refused("volume is readOnly but volume mount is not", f"{MOUNT}.readOnly"),
-    ),
-)
-OF_VOLUMES: tuple[tuple[Spec, str], ...] = (
-    *(
-        (mounting({"name": "v", kind: {"path": "/x"}}), f"{is_off(word)}\n{refused(SETS, f'{VOLUME}.{kind}')}")
-        for kind, word in (("hostPath", "HostPath"), ("csi", "CSI"), ("ephemeral", "Ephemeral"))
-    ),
-    (
-        mounting({"name": "v", "image": {"pullPolicy": "Now"}}),
-        "\n".join(
-            (
-                is_off("Image"),
-                refused("invalid value: Now", f"{VOLUME}.image.pullPolicy"),
-                refused("missing field(s)", f"{VOLUME}.image.reference"),
-                refused(SETS, f"{VOLUME}.image"),
-            )
-        ),
-    ),
-    (
-        mounting({"name": "v", "persistentVolumeClaim": {"claimName": "c"}}),
-        "Persistent volume claim support is disabled, but found persistent volume claim c: \n"
-        "Persistent volume write support is disabled, but found persistent volume claim c that is not read-only: \n"
-        + refused(SETS, f"{VOLUME}.persistentVolumeClaim"),
-    ),
-    (
-        mounting(EMPTY, {"name": "w", "emptyDir": {}}),
-        refused('volume with name "w" not mounted', f"{POD}.volumes[1].name"),
-    ),
-    (mounting(EMPTY, EMPTY), refused('duplicate volume name "v"', f"{POD}.volumes[1].name")),
-    (mounting({"emptyDir": {}}, name=""), refused("missing field(s)", f"{VOLUME}.name")),
-    (
-        mounting({"name": "a.b", "hostPath": {}}, name="a.b"),
-        refused("invalid value: a.b", f"{VOLUME}.name") + "\n" + refused(SETS, f"{VOLUME}.hostPath"),
-    ),
-    (
-        mounting({"name": "v", "nfs": {"server": "a"}}),
-        refused(NEITHER, *(f"{VOLUME}.{each}" for each in ("configMap", "emptyDir", "projected", "secret"))),
-    ),
-    (
-        mounting({"name": "v", "emptyDir": {}, "secret": {"secretName": "s"}}),
-        refused(BOTH, f"{VOLUME}.emptyDir", f"{VOLUME}.secret"),
-    ),
-    (
-        mounting({"name": "v", "emptyDir": {"medium": "Disk"}}),
-        refused("invalid value: Disk", f"{VOLUME}.emptyDir.medium"),
-    ),
-    (
-        mounting({"name": "v", "secret": {"items": [{}]}}),
-        refused("missing field(s)", f"{VOLUME}.items[0].key", f"{VOLUME}.items[0].path"),
-    ),
-    (
-        mounting({"name": "v", "projected": {"sources": [{}]}}),
-        refused(
-            NEITHER,
-            *(
-                f"{VOLUME}.projected[0].{each}"
-                for each in ("configMap", "downwardAPI", "secret", "serviceAccountToken")
-            ),
-        ),
-    ),
-    *(
-        (
-            mounting({"name": "v", "projected": {"sources": [{kind: {}}]}}),
-            refused("missing field(s)", f"{VOLUME}.projected[0].{kind}.{field}"),
-        )
-        for kind, field in (("secret", "name"), ("configMap", "name"), ("serviceAccountToken", "path"))
-    ),
-    (
-        mounting({"name": "v", "projected": {"sources": [{"downwardAPI": {"items": [{"path": "p"}]}}]}}),
-        refused(
-            NEITHER,
-            *(f"{VOLUME}.projected[0].downwardAPI.items[0].{each}" for each in ("fieldRef", "resourceFieldRef")),
-        ),
-    ),
-    (
-        mounting(
-            {
-                "name": "v",
-                "projected": {
-                    "sources": [{"downwardAPI": {"items": [{"path": "p", "fieldRef": {}, "resourceFieldRef": {}}]}}]
-                },
-            }
-        ),
-        refused(
-            "Within a single item, cannot set both",
-            *(f"{VOLUME}.projected[0].downwardAPI.items[0].{each}" for each in ("fieldRef", "resourceFieldRef")),
-        ),
-    ),
-)
 REFUSED = (*OF_CONTAINERS, *OF_SCALING, *OF_PODS, *OF_PROBES, *OF_MOUNTS, *OF_VOLUMES)
 
 TAKEN: tuple[Spec, ...] = (
@@ -496,8 +325,3 @@ TAKEN: tuple[Spec, ...] = (
     mounting({"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}),
     mounting({"name": "v", "configMap": {"name": "c", "items": [{"key": "k", "path": "p"}]}}),
 )
-
-
-def app_of(spec: Spec) -> App:
-    """Return an app of that spec."""
-    return ParseDict({"spec": spec}, App())

@@ -15,7 +15,8 @@ from flyteapps_fake.flyte_oss.kubernetes.spec_rules import schema_errors, violat
 from flyteapps_fake.flyte_oss.kubernetes.specs import containers, mounts, pods, probes, scaling, volumes
 from flyteapps_fake.flyte_oss.kubernetes.specs.rule import Rule, errors_of
 
-from .spec_rows import EMPTY, POD, REFUSED, SCALING, TAKEN, Spec, app_of, container, first, mounting, pod
+from .spec_building import EMPTY, POD, SCALING, Spec, app_of, container, first, mounting, pod
+from .spec_rows import REFUSED, TAKEN
 
 
 @pytest.mark.parametrize(("spec", "text"), REFUSED)
