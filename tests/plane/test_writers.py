@@ -179,6 +179,21 @@ class TestOutcomes:
         assert (first.outcome, other.outcome) == ("OK", PRESENT)
         assert listed(plane) == ["img:1"]
 
+    def test_an_invalid_write_that_meets_another(self, plane: FakeControlPlane) -> None:
+        """A new app is validated before its name is found taken, a changed one after its version was compared."""
+        first = create(plane, "img:1")
+        plane.advance(1)
+        invalid = create(plane, "Img")
+        plane.advance(10)
+        assert first.outcome == "OK"
+        assert "failed to create KService demo-proj-dev: admission webhook " in invalid.outcome
+        second = update(plane, "img:2")
+        plane.advance(1)
+        invalid = update(plane, "Img")
+        plane.advance(10)
+        assert second.outcome == "OK" and invalid.outcome == CONFLICT
+        assert listed(plane) == ["img:2"]
+
     @pytest.mark.parametrize("write", [create, update])
     def test_a_deletion_meanwhile(self, plane: FakeControlPlane, write: Callable[..., Writing]) -> None:
         """A write of an app that was read, and is gone at its end, isn't made; the deletion is OK."""

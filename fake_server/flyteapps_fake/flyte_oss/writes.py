@@ -7,6 +7,7 @@ written, with the version that was read as a condition. The refusals of a write 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from flyteidl2.app.app_definition_pb2 import App, Identifier, Spec
@@ -98,8 +99,9 @@ class Writes:
         admission = self._cluster.admission
         _refuse(failed, admission.refusal_of_request(written))
         since = yield resource
-        _refuse(failed, self._changed(resource, old, since))
-        _refuse(failed, admission.refusal_of_object(written))
+        changed, invalid = partial(self._changed, resource, old, since), partial(admission.refusal_of_object, written)
+        for refusal in (invalid, changed) if old is None else (changed, invalid):
+            _refuse(failed, refusal())
         old = self._cluster.services.get(resource)
         now = self._cluster.clock.tick()
         if old is not None and _same_template(old, app_id, spec):

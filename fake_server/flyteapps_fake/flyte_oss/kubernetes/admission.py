@@ -1,8 +1,8 @@
 """Admission: whether the cluster takes a request of the backend, or in which words it refuses it.
 
 A request meets what may refuse it in the order of Kubernetes: the backend's own client checks the name in the URL; the
-API server the size of the request; then, where the service exists, the version that was read; then the metadata and the
-schema of the object, and it reports all of that at once; Knative's webhook is the last.
+API server the size of the request; then, of an update, the version that was read; then the metadata and the schema of
+the object, and it reports all of that at once; then Knative's webhook; last, whether the name of a new one is taken.
 """
 
 from __future__ import annotations
