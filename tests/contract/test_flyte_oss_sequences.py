@@ -7,18 +7,23 @@ from collections.abc import Callable
 import pytest
 
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
+from flyteapps_contract.explorations import search as search_module
 from flyteapps_contract.explorations.search import SearchOptions
-from flyteapps_contract.explorations.sequences import Found, search
+from flyteapps_contract.explorations.sequences import Found, replay, search
 from flyteapps_contract.model.flyte_oss.shown import is_stopped
+from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.sequences.flyte_oss import commands
 from flyteapps_contract.sequences.flyte_oss.choices import DesiredState, Extra, Payload, SlotName
 from flyteapps_contract.sequences.flyte_oss.interpreter import Interpreter
+from flyteapps_contract.sequences.saved import from_json
 from flyteapps_contract.session import Session
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_contract.targets.planes import PlanesTarget
 from flyteapps_contract.traces.trace import app_of
 from flyteapps_contract.verification import fresh_run
 from flyteapps_fake import FakeControlPlane
+from mutants import flyte_oss_drawn
+from mutants.planting import Mutant
 
 from . import standins
 
@@ -64,6 +69,31 @@ def test_an_endpoint_is_clean(clock: str, protocol: str, kubernetes: str) -> Non
         found = search(target, run, SearchOptions(count=4, seed=1))
         assert found.violation is None, (found.violation, found.sequence)
         assert plane.count() == 0 and not run.left
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    ("guarantee", "mutant"),
+    [
+        ("OSS-21", flyte_oss_drawn.a_project_is_listed_with_all_its_domains),
+        ("OSS-17", flyte_oss_drawn.a_stop_takes_the_payload_that_it_is_sent),
+        ("OSS-28", flyte_oss_drawn.a_deletion_shows_a_stopped_app_as_running),
+    ],
+)
+def test_a_planted_bug_is_found_and_shrunk(guarantee: str, mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sequence breaks the guarantee that the bug breaks; saved and read, it does so again."""
+    monkeypatch.setattr(search_module, "SHRINK_SECONDS", 3.0)
+    target = standins.oss_direct()
+    with mutant():
+        found = search(target, fresh_run(target), SearchOptions(count=1_500, seed=1, judged=frozenset({guarantee})))
+    assert found.violation is not None and guarantee in found.violation.guarantees
+    assert found.violation.proof and found.script
+    saved = from_json(found.saved, "found.json")
+    assert (saved.commands, saved.dialect) == (found.sequence, FLYTE_OSS)
+    with mutant():
+        outcome = replay(target, fresh_run(target), saved)
+    assert outcome.verdict is Verdict.BROKEN and guarantee in outcome.guarantees
+    assert replay(target, fresh_run(target), saved).verdict is Verdict.HOLDS
 
 
 def test_what_is_known_decides() -> None:

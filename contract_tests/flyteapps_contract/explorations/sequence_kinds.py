@@ -59,6 +59,7 @@ OSS_SEQUENCES = SequenceKind(
         *("OSS-1", "OSS-2", "OSS-4", "OSS-5", "OSS-6", "OSS-7", "OSS-8", "OSS-9", "OSS-10", "OSS-11", "OSS-12"),
         *("OSS-13", "OSS-14", "OSS-15", "OSS-16", "OSS-17", "OSS-19", "OSS-20", "OSS-21", "OSS-22", "OSS-23"),
         *("OSS-24", "OSS-25", "OSS-26", "OSS-27", "OSS-28", "OSS-30", "OSS-31", "OSS-32", "OSS-33", "OSS-34"),
+        "OSS-73",
     ),
 )
 KINDS: dict[str, SequenceKind] = {each.commands.dialect: each for each in (STANDARD_SEQUENCES, OSS_SEQUENCES)}

@@ -1,9 +1,9 @@
-"""The pages of a List: exactly the present apps of its scope, by resource name."""
+"""The pages of a List: exactly the apps of its scope, by resource name, as they were at the first page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flyteapps_contract.model.flyte_oss.services import Service
 
@@ -11,45 +11,31 @@ Scope = tuple[str, str] | None
 """A project and a domain, None for all of them."""
 
 
-def in_scope(services: Mapping[str, Service | None], scope: Scope) -> dict[str, Service]:
-    """Return the services of the scope by resource name, in that order."""
-    return {
-        name: each
-        for name, each in sorted(services.items())
-        if each is not None and (scope is None or each.place == scope)
-    }
-
-
 @dataclass(slots=True)
 class Chain:
-    """The pages of one token chain: `left` is what the snapshot of its first page has yet, `last` the last name shown.
+    """The pages of one token chain.
 
-    A plane may show the snapshot, or what is there now beyond that name.
+    `there`: all services at the first page, those of other scopes, too; `last`: the resource name of the last app that
+    was shown. A `limit` of 0 is none.
     """
 
+    there: Mapping[str, Service]
     scope: Scope
     limit: int
-    left: dict[str, Service] = field(default_factory=dict[str, Service])
     last: str = ""
 
-    def candidates(self, services: Mapping[str, Service | None]) -> list[dict[str, Service]]:
-        """Return what the next pages may show."""
-        now = {name: each for name, each in in_scope(services, self.scope).items() if name > self.last}
-        return [self.left, now]
+    def left(self) -> dict[str, Service]:
+        """Return the services of the scope that were not shown yet, by resource name."""
+        return {
+            name: each
+            for name, each in sorted(self.there.items())
+            if name > self.last and (self.scope is None or each.place == self.scope)
+        }
 
-    def shown(self, names: Sequence[str]) -> None:
-        """Record a page."""
-        self.left = {name: each for name, each in self.left.items() if name not in names}
-        self.last = max([self.last, *names])
+    def page(self) -> dict[str, Service]:
+        """Return the services of the next page."""
+        return dict(list(self.left().items())[: self.limit or None])
 
-
-def page_of(apps: Mapping[str, Service], limit: int) -> dict[str, Service]:
-    """Return the first page of them; 0 is no limit."""
-    return dict(list(apps.items())[: limit or None])
-
-
-def may_have_token(apps: Mapping[str, Service], limit: int, others: int) -> set[bool]:
-    """Return whether that page has a token; `others`: the services outside the scope, which may follow on it."""
-    if not limit or len(apps) < limit:
-        return {False}
-    return {True} if len(apps) > limit else ({False, True} if others else {False})
+    def has_next(self, page: Mapping[str, Service]) -> bool:
+        """Return whether a token follows that page: it is full, and any service comes after it, of the scope or not."""
+        return bool(self.limit) and len(page) == self.limit and any(name > max(page) for name in self.there)

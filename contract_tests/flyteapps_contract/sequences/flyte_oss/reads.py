@@ -9,7 +9,7 @@ from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import list_pb2
 
 from flyteapps_contract.model.flyte_oss.answers import LIFETIME_SECONDS
-from flyteapps_contract.model.flyte_oss.listing import Chain, Scope, in_scope, may_have_token, page_of
+from flyteapps_contract.model.flyte_oss.listing import Chain, Scope
 from flyteapps_contract.model.flyte_oss.names import resource
 from flyteapps_contract.model.flyte_oss.services import Service
 from flyteapps_contract.model.flyte_oss.shown import is_stopped, judge_app
@@ -62,7 +62,7 @@ class Reads:
         assert isinstance(answer, rpc.ListResponse)
         request.request.token = answer.token
         step = self._context.trace.call("List", request, rpc.ListResponse, token_of=self._token_of)
-        self._context.exercise("OSS-23")
+        self._context.exercise("OSS-23", "OSS-73")
         self._judge_next(step, self._chain)
 
     # ---- what other commands need
@@ -145,18 +145,11 @@ class Reads:
         step = context.trace.call("List", request, rpc.ListResponse)
         context.exercise("OSS-21", *(("OSS-22",) if odd else ()), *(("OSS-23",) if query.limit else ()))
         self._require_ok(step)
-        there = in_scope(context.services, scope)
-        others = sum(each is not None for each in context.services.values()) - len(there)
-        page = page_of(there, query.limit)
-        answer, own = self._answer(step), self._own(step)
-        lenient = context.capabilities.lenient and len(there) > len(page) and len(own) == len(there)
-        if lenient:
-            page = there
-        self._judge_names(own, list(page), scope, ("OSS-23",) if query.limit else self._listed(own, scope))
-        if not lenient and bool(answer.token) not in may_have_token(there, query.limit, others):
-            line = f"bool(answers[{context.trace.number}].token) is {not answer.token}"
-            text = f"a page of {len(page)} of {len(there)} apps has a token: {bool(answer.token)}"
-            raise Violation(("OSS-23",), text, line)
+        there = {name: each for name, each in context.services.items() if each is not None}
+        chain = Chain(there, scope, 0 if context.capabilities.lenient else query.limit)
+        answer, own, page = self._answer(step), self._own(step), chain.page()
+        self._judge_names(own, list(page), scope, ("OSS-23",) if query.limit else self._listed(own))
+        self._judge_token(answer, chain, page)
         if answer.total_count:
             line = f"answers[{context.trace.number}].total_count == 0"
             raise Violation(("OSS-22",), f"the total should not be counted, but is {answer.total_count}", line)
@@ -164,42 +157,35 @@ class Reads:
             name = resource(app.metadata.id)
             if name in page:
                 context.judge(app, name, ("OSS-21", "OSS-15"), f"answers[{context.trace.number}].apps[{place}]")
-        self._chain = None
-        if answer.token:
-            self._chain = Chain(scope, query.limit, {**there})
-            self._chain.shown(list(page))
-            self._request, self._token_of = request, context.trace.number
+        self._go_on(answer, request, chain, page)
 
     def _judge_next(self, step: Step, chain: Chain) -> None:
-        """Judge a page after the first: of what was there at the first one, or of what is there now."""
+        """Judge a page after the first: of what was there at the first one."""
         self._require_ok(step)
-        context, answer, own = self._context, self._answer(step), self._own(step)
-        candidates = chain.candidates(context.services)
-        pages = [page_of(each, chain.limit) for each in candidates]
-        if own not in [list(each) for each in pages]:
-            self._judge_names(own, list(pages[0]), chain.scope, ("OSS-23",))
-        page: dict[str, Service] = next(each for each in pages if list(each) == own)
-        for place, app in enumerate(answer.apps):
-            self._judge_paged(app, [each[own[place]] for each in candidates if own[place] in each], place, page)
+        context, answer, page = self._context, self._answer(step), chain.page()
+        self._judge_names(self._own(step), list(page), chain.scope, ("OSS-73", "OSS-23"))
+        self._judge_token(answer, chain, page)
+        for place, (app, service) in enumerate(zip(answer.apps, page.values(), strict=True)):
+            where = f"answers[{context.trace.number}].apps[{place}]"
+            judge_app(app, service, ("OSS-73", "OSS-21"), context.urls, where)
+        self._go_on(answer, self._request, chain, page)
+
+    def _go_on(
+        self, answer: rpc.ListResponse, request: rpc.ListRequest, chain: Chain, page: dict[str, Service]
+    ) -> None:
+        """Keep the chain where a page follows."""
         self._chain = None
         if answer.token:
-            chain.shown(own)
-            self._chain, self._token_of = chain, context.trace.number
-        elif all(len(each) > chain.limit for each in candidates):
-            line = f"answers[{context.trace.number}].token != ''"
-            raise Violation(("OSS-23",), "apps are left, but the page has no token", line)
+            chain.last = max(page)
+            self._chain, self._request, self._token_of = chain, request, self._context.trace.number
 
-    def _judge_paged(self, app: model.App, versions: Sequence[Service], place: int, page: dict[str, Service]) -> None:
-        where, trouble = f"answers[{self._context.trace.number}].apps[{place}]", None
-        for service in versions or list(page.values())[place : place + 1]:
-            try:
-                judge_app(app, service, ("OSS-23", "OSS-21"), self._context.urls, where)
-            except Violation as violation:
-                trouble = trouble or violation
-            else:
-                return
-        if trouble is not None:
-            raise trouble
+    def _judge_token(self, answer: rpc.ListResponse, chain: Chain, page: dict[str, Service]) -> None:
+        if bool(answer.token) != chain.has_next(page):
+            line = f"bool(answers[{self._context.trace.number}].token) is {not answer.token}"
+            text = (
+                f"a page of {len(page)} apps, of {len(chain.left())} that are left, has a token: {bool(answer.token)}"
+            )
+            raise Violation(("OSS-23",), text, line)
 
     def _judge_names(self, own: list[str], wanted: list[str], scope: Scope, guarantees: tuple[str, ...]) -> None:
         if own == wanted:
@@ -213,7 +199,7 @@ class Reads:
         blame = [id_ for name in differing for id_ in self._context.known(name).blame]
         raise Violation((*guarantees, *blame), text, line)
 
-    def _listed(self, own: list[str], scope: Scope) -> tuple[str, ...]:
+    def _listed(self, own: list[str]) -> tuple[str, ...]:
         """Return the guarantees that a list breaks which isn't the one that was due."""
         gone = [name for name in own if self._context.known(name).service is None]
         return ("OSS-20", "OSS-21") if gone else ("OSS-21", "OSS-22", "OSS-4")
