@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from flyteidl2.app.app_definition_pb2 import Identifier, Spec
 
 from flyteapps_contract.catalogue.guarantee import FLYTE_OSS
 from flyteapps_contract.explorations import search as search_module
 from flyteapps_contract.explorations.search import SearchOptions
 from flyteapps_contract.explorations.sequences import Found, replay, search
-from flyteapps_contract.model.flyte_oss.shown import is_stopped
+from flyteapps_contract.model.flyte_oss.services import CREATED, UPDATED, Service
+from flyteapps_contract.model.flyte_oss.shown import SCALED_TO_ZERO, STOPPED, Urls, is_stopped
+from flyteapps_contract.model.flyte_oss.watching import Change, Track
 from flyteapps_contract.outcomes import Verdict
 from flyteapps_contract.sequences.flyte_oss import commands
 from flyteapps_contract.sequences.flyte_oss.choices import DesiredState, Extra, Payload, SlotName
 from flyteapps_contract.sequences.flyte_oss.interpreter import Interpreter
 from flyteapps_contract.sequences.saved import from_json
 from flyteapps_contract.session import Session
+from flyteapps_contract.streams import WatchEvent
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_contract.targets.planes import PlanesTarget
 from flyteapps_contract.traces.trace import app_of
@@ -115,6 +120,27 @@ def test_what_is_known_decides() -> None:
     assert app_of(get).metadata.id.name == app_of(create).metadata.id.name != app_of(again).metadata.id.name
     assert is_stopped(app_of(get).status)
     assert {"OSS-8", "OSS-4"} <= set(again.exercised) and "OSS-2" in refused.exercised
+
+
+def test_an_event_may_come_after_a_snapshot_that_shows_later_changes() -> None:
+    """A stream that began late may show a write of before its snapshot once more: as that write left the app."""
+    first = Service(Identifier(project="p", domain="d", name="a"), Spec(container={"image": "example.org/app:1"}))
+    stopped, again = replace(first, stopped=True), replace(first, spec=Spec(container={"image": "example.org/app:2"}))
+    kinds = (CREATED, first), (UPDATED, stopped), (UPDATED, again)
+    changes = [Change("a-p-d", kind, service, 0.0) for kind, service in kinds]
+    events = [_event(CREATED, again), _event(UPDATED, stopped), _event(UPDATED, again)]
+    track = Track(0, None, [], changes, ("p", "d"), present=None, late=True)
+    assert track.judge(events, range(3), Urls()) == []
+
+
+def _event(kind: str, service: Service) -> WatchEvent:
+    """Return an event that shows a service, which is pending where it isn't stopped."""
+    app = service.shown()
+    if service.stopped:
+        app.status.conditions.add(deployment_status=STOPPED, message=SCALED_TO_ZERO)
+    else:
+        app.status.k8s_metadata.namespace = "flyte"
+    return WatchEvent(kind, app, None)
 
 
 def _searched(target: PlanesTarget, count: int, seed: int) -> Found:

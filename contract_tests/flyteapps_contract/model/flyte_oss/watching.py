@@ -99,9 +99,14 @@ class Track:
             reached = found
             if event.kind == DELETED and last is not None and last.kind != DELETED:
                 self._judge_deleted(event, last, place)
-            judge_app(event.app, self._steps[max(found)].change.service, ("OSS-26",), urls, word)
+            judge_app(event.app, self._shown_by(event, max(found)), ("OSS-26",), urls, word)
             last = event
         return min((self._left(at) for at in reached), key=len)
+
+    def _shown_by(self, event: WatchEvent, at: int) -> Service:
+        """Return the service that an allowed event shows: of the step of number `at`, or of an earlier one."""
+        services = (each.change.service for each in reversed(self._steps[: at + 1]))
+        return next(each for each in services if is_version(event.app, each))
 
     def _left(self, at: int) -> list[Change]:
         """Return the changes that have to be shown after the step of that number."""
