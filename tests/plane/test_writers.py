@@ -5,52 +5,40 @@ No thread runs here: a write that is under way is a call that the plane has post
 
 from __future__ import annotations
 
-import asyncio
 import os
-import re
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
-from typing import Any
 
-import grpc
 import pytest
-from connectrpc.errors import ConnectError
 from flyteidl2.app import app_payload_pb2 as rpc
-from flyteidl2.app.app_definition_pb2 import App
-from flyteidl2.app.app_service_connect import AppServiceClientSync
-from flyteidl2.app.app_service_pb2_grpc import AppServiceStub
-from import_graph import ROOT
 
 from flyteapps_fake.auth import Auth, User
 from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
-from flyteapps_fake.core.operations import CREATE, DELETE, GET, LIST, UPDATE, WATCH, Operation
-from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.core.operations import CREATE, LIST, WATCH
 from flyteapps_fake.flyte_oss import pending_writes
-from flyteapps_fake.grpc.server import GrpcServer
 
-from .api import STOP, app_id, app_of, kind, new_app, statuses
+from .api import app_id, app_of, kind, new_app, statuses
+from .writing import (
+    ABSENT,
+    CONFLICT,
+    GONE,
+    KNATIVE,
+    PRESENT,
+    Writing,
+    create,
+    delete,
+    got,
+    listed,
+    made,
+    plane_of,
+    stop,
+    update,
+)
 
 MANY = 200
 """Writes that are under way at once."""
-KNATIVE = 'services.serving.knative.dev "demo-proj-dev"'
-CONFLICT = (
-    f"INTERNAL: failed to update KService demo-proj-dev: Operation cannot be fulfilled on {KNATIVE}: "
-    "the object has been modified; please apply your changes to the latest version and try again"
-)
-ABSENT = f"INTERNAL: failed to update KService demo-proj-dev: {KNATIVE} not found"
-PRESENT = f"INTERNAL: failed to create KService demo-proj-dev: {KNATIVE} already exists"
-GONE = f"NOT_FOUND: KService demo-proj-dev not found: {KNATIVE} not found"
-
-
-def plane_of(**settings: Any) -> FakeControlPlane:
-    """Return a plane on the manual clock, whose writes take 10 s, and whose operator is slow."""
-    made: dict[str, Any] = {"dialect": "flyte-oss", "clock": "manual", "write_seconds": 10, "report_seconds": 1e6}
-    return FakeControlPlane(**{**made, **settings})
 
 
 @pytest.fixture
@@ -58,75 +46,6 @@ def plane() -> Iterator[FakeControlPlane]:
     """A plane whose writes take 10 s."""
     with plane_of(call_log=1_000) as fresh:
         yield fresh
-
-
-class Writing:
-    """A write that has begun."""
-
-    def __init__(self, plane: FakeControlPlane, operation: Operation, request: Any) -> None:
-        self.postponed: Postponed | None = None
-        self._answer = b""
-        self._operation = operation
-        try:
-            self._answer = plane.call(Call(operation, request))
-        except Postponed as postponed:
-            self.postponed = postponed
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the call may be answered."""
-        return self.postponed is None or self.postponed.is_void() or self.postponed.left() == 0
-
-    @property
-    def answer(self) -> Any:
-        """The answer. Raises RpcError."""
-        if self.postponed is not None:
-            assert self.is_over, "the write is under way"
-            self._answer, self.postponed = self.postponed.resume(), None
-        return self._operation.response.FromString(self._answer)
-
-    @property
-    def outcome(self) -> str:
-        """OK, or the refusal."""
-        try:
-            assert self.answer is not None
-        except RpcError as error:
-            return str(error)
-        return "OK"
-
-
-def create(plane: FakeControlPlane, image: str = "img:1", name: str = "demo") -> Writing:
-    return Writing(plane, CREATE, rpc.CreateRequest(app=new_app(name, image=image)))
-
-
-def update(plane: FakeControlPlane, image: str) -> Writing:
-    return Writing(plane, UPDATE, rpc.UpdateRequest(app=new_app(image=image)))
-
-
-def stop(plane: FakeControlPlane) -> Writing:
-    return Writing(plane, UPDATE, rpc.UpdateRequest(app=new_app(state=STOP)))
-
-
-def delete(plane: FakeControlPlane) -> Writing:
-    return Writing(plane, DELETE, rpc.DeleteRequest(app_id=app_id()))
-
-
-def listed(plane: FakeControlPlane) -> list[str]:
-    """Return the images of all apps."""
-    answer = rpc.ListResponse.FromString(plane.call(Call(LIST, rpc.ListRequest())))
-    return [each.spec.container.image for each in answer.apps]
-
-
-def got(plane: FakeControlPlane) -> App:
-    """Return the app as Get has it."""
-    return rpc.GetResponse.FromString(plane.call(Call(GET, rpc.GetRequest(app_id=app_id())))).app
-
-
-def made(plane: FakeControlPlane, image: str = "img:1") -> None:
-    """Create the app, which takes 10 s."""
-    writing = create(plane, image)
-    plane.advance(10)
-    assert writing.outcome == "OK"
 
 
 class TestOutcomes:
@@ -503,175 +422,3 @@ class TestEndings:
         plane.advance(10)
         assert writing.outcome == "OK"
         assert all("Create" not in each.text for each in plane.clock.why())
-
-
-class TestClocks:
-    """The time of a write is the plane's."""
-
-    def test_realtime(self) -> None:
-        """It takes 5 ms there, unless a number is given; a plane that nothing drives is moved by its callers."""
-        now = 0.0
-        with FakeControlPlane.of(Settings(dialect="flyte-oss", clock="realtime"), real=lambda: now) as plane:
-            writing = create(plane)
-            assert writing.postponed is not None
-            assert writing.postponed.left() == pytest.approx(0.005, abs=1e-6)
-            now = 0.0051
-            assert writing.is_over and writing.outcome == "OK"
-
-    @pytest.mark.parametrize("clock", ["auto", "manual"])
-    def test_none_by_default(self, clock: Any) -> None:
-        """Elsewhere a write is over at once."""
-        with FakeControlPlane(dialect="flyte-oss", clock=clock) as plane:
-            assert create(plane).postponed is None
-
-    def test_auto(self) -> None:
-        """A waiting call moves the time, once others have had a moment to come; they meet then."""
-        with FakeControlPlane(dialect="flyte-oss", clock="auto", write_seconds=10, seed=3) as plane:
-            before = plane.now_ns()
-            writing = create(plane)
-            assert writing.postponed is not None and writing.postponed.real_seconds > 0
-            other = create(plane, "img:2")
-            assert sorted((writing.outcome, other.outcome)) == [PRESENT, "OK"]
-            assert plane.now_ns() - before == pytest.approx(10e9, abs=1e6)
-
-    def test_a_write_that_ends_before_the_expiry_of_an_answer(self) -> None:
-        """On the auto clock time goes to the expiry of a cached answer, past the end of a write that drops it."""
-        now = 0.0
-        settings = Settings(dialect="flyte-oss", clock="auto", write_seconds=1, report_seconds=1e6)
-        with FakeControlPlane.of(settings, real=lambda: now) as plane:
-            assert create(plane).outcome == "OK"
-            got(plane)
-            writing = update(plane, "img:2")
-            for _ in range(10):
-                now += 0.1  # the client that polls lets the answer expire
-                got(plane)
-            assert writing.outcome == "OK"
-            assert got(plane).spec.container.image == "img:2"
-
-    def test_an_operators_report_on_the_auto_clock(self) -> None:
-        """A report that is due during the write is made, and met."""
-        settings = Settings(dialect="flyte-oss", clock="auto", write_seconds=0.1, report_seconds=0.05)
-        with FakeControlPlane.of(settings, real=lambda: 0.0) as plane:
-            assert create(plane).outcome == "OK"
-            assert update(plane, "img:2").outcome == CONFLICT
-
-    @pytest.mark.parametrize(
-        ("dialect", "seconds", "message"),
-        [
-            ("flyte-oss", -1, "from 0 to 60 seconds, not -1"),
-            ("flyte-oss", 61, "from 0 to 60 seconds, not 61"),
-            ("flyte-oss", float("nan"), "write_seconds"),
-            ("standard", 0.1, "is for the dialect flyte-oss"),
-        ],
-    )
-    def test_other_times(self, dialect: str, seconds: float, message: str) -> None:
-        """A number that is no time of a write is refused, and so is one for a dialect whose writes never meet."""
-        with pytest.raises(ValueError, match=message):
-            Settings(dialect=dialect, write_seconds=seconds)
-
-
-class TestCallers:
-    """Callers wait for the end of their writes, however they call."""
-
-    def test_threads(self, plane: FakeControlPlane) -> None:
-        """Each thread is answered once the clock is there."""
-        with ThreadPoolExecutor(4) as threads:
-            calls = [threads.submit(code_of, plane.stub(), f"img:{number}") for number in range(4)]
-            begun(plane, 4)
-            plane.advance(10)
-            assert sorted(each.result(60) for each in calls) == ["INTERNAL"] * 3 + ["OK"]
-
-    async def test_tasks_of_one_loop(self, plane: FakeControlPlane) -> None:
-        """Tasks wait without holding up their loop."""
-        stub = plane.async_stub()
-
-        async def tried(number: int) -> str:
-            try:
-                await stub.create(rpc.CreateRequest(app=new_app(image=f"img:{number}")))
-            except ConnectError as error:
-                return error.code.name
-            return "OK"
-
-        tasks = [asyncio.ensure_future(tried(number)) for number in range(4)]
-        while len(plane.clock.why()) < 4:
-            await asyncio.sleep(0)
-        plane.advance(10)
-        assert sorted(await asyncio.gather(*tasks)) == ["INTERNAL"] * 3 + ["OK"]
-
-    def test_over_a_wire(self, plane: FakeControlPlane) -> None:
-        """Over HTTP, too; a reset ends the waits with a refusal."""
-        host = plane.serve().url.removeprefix("http://")
-        with ThreadPoolExecutor(4) as threads:
-            calls = [threads.submit(status_of, host, f"img:{number}") for number in range(4)]
-            begun(plane, 4)
-            plane.advance(10)
-            assert sorted(each.result(60) for each in calls) == [200, 500, 500, 500]
-            calls = [threads.submit(status_of, host, f"img:1{number}") for number in range(4)]
-            begun(plane, 4)
-            plane.reset()
-            assert [each.result(60) for each in calls] == [503] * 4
-
-    def test_over_grpc(self, plane: FakeControlPlane) -> None:
-        """In grpcio's server each write holds a thread of its pool."""
-        server = GrpcServer(plane.shared(), ["127.0.0.1"])
-        try:
-            with ThreadPoolExecutor(2) as threads, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-                make = AppServiceStub(channel).Create
-
-                def tried(image: str) -> str:
-                    try:
-                        make(rpc.CreateRequest(app=new_app(image=image)), timeout=60)
-                    except grpc.RpcError as error:
-                        return error.code().name
-                    return "OK"
-
-                calls = [threads.submit(tried, image) for image in ("img:1", "img:2")]
-                begun(plane, 2)
-                plane.advance(10)
-                assert sorted(each.result(60) for each in calls) == ["INTERNAL", "OK"]
-        finally:
-            server.close(60)
-
-    def test_a_deadline_shorter_than_the_write(self, plane: FakeControlPlane) -> None:
-        """The caller doesn't learn how the write ended; it was under way, and is made."""
-        with pytest.raises(ConnectError) as refused:
-            plane.stub().create(rpc.CreateRequest(app=new_app()), timeout_ms=20)
-        assert refused.value.code.name == "DEADLINE_EXCEEDED"
-        assert listed(plane) == []
-        plane.advance(10)
-        assert listed(plane) == ["img:1"]
-
-
-def test_the_page_of_the_dialect() -> None:
-    """The examples of docs/flyte-oss.md run as they stand."""
-    page = (ROOT / "docs" / "flyte-oss.md").read_text("utf-8")
-    for block in re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
-        exec(compile(block, "docs/flyte-oss.md", "exec"), {})
-
-
-def code_of(stub: AppServiceClientSync, image: str) -> str:
-    """Create the app, and return the code of the answer."""
-    try:
-        stub.create(rpc.CreateRequest(app=new_app(image=image)), timeout_ms=60_000)
-    except ConnectError as error:
-        return error.code.name
-    return "OK"
-
-
-def status_of(host: str, image: str) -> int:
-    """Create the app by a request over HTTP, and return the status of the response."""
-    connection = HTTPConnection(host, timeout=60)
-    try:
-        body = rpc.CreateRequest(app=new_app(image=image)).SerializeToString()
-        connection.request("POST", CREATE.path, body, {"content-type": "application/proto"})
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def begun(plane: FakeControlPlane, number: int) -> None:
-    """Wait until so many writes are under way."""
-    until = time.monotonic() + 60
-    while sum("the end of its write" in each.awaited for each in plane.clock.why()) < number:
-        assert time.monotonic() < until, "the writes have not begun"
-        time.sleep(0.002)

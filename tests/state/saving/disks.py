@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from connectrpc.errors import ConnectError
+
+from flyteapps_control.api import ControlError
 from flyteapps_fake import FakeControlPlane
+from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.directory.errors import DirectoryLost, DiskFull, ReadOnly, StateError
 from flyteapps_fake.directory.state_directory import Change, StateDirectory
 from flyteapps_fake.saving import saver as saver_module
@@ -110,3 +114,14 @@ def mended(disk: Disk, plane: FakeControlPlane) -> None:
     eventually(lambda: not saver.trouble, "the plane never recovered")
     with plane.shared().locked():  # which the recovery ends under
         pass
+
+
+def refused(call: Callable[[], object]) -> str:
+    """Return the code that a call is refused with, "" where it isn't."""
+    try:
+        call()
+    except (ConnectError, RpcError) as error:
+        return error.code.name
+    except ControlError as error:
+        return error.code
+    return ""

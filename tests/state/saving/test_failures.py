@@ -15,18 +15,15 @@ from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.common import identifier_pb2
 
-from flyteapps_control.api import ControlError
 from flyteapps_control.v1.state_pb2 import PlaneState
 from flyteapps_fake import FakeControlPlane
-from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
-from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import CREATE, LEASE, WATCH
 from flyteapps_fake.directory.errors import StateError
 
 from ..driving import STOP, app_id, app_of, new_plane
 from . import disks
-from .disks import CODES, FULL, Disk, eventually, mended, saver_of
+from .disks import CODES, FULL, Disk, eventually, mended, refused, saver_of
 
 SYNCS = ("group", "always")
 errors = pytest.mark.parametrize("error", [pytest.param(each, id=type(each).__name__) for each in CODES])
@@ -60,17 +57,6 @@ def get(plane: FakeControlPlane, name: str) -> model.App:
 def names(plane: FakeControlPlane) -> list[str]:
     """Return the names of all apps, as a List shows them."""
     return sorted(app.metadata.id.name for app in plane.stub().list(rpc.ListRequest(org=plane.org)).apps)
-
-
-def refused(call: Callable[[], object]) -> str:
-    """Return the code that a call is refused with, "" where it isn't."""
-    try:
-        call()
-    except (ConnectError, RpcError) as error:
-        return error.code.name
-    except ControlError as error:
-        return error.code
-    return ""
 
 
 def pieces(plane: FakeControlPlane) -> PlaneState:
@@ -350,43 +336,6 @@ def test_a_delayed_call_is_saved_before_it_is_answered(disk: Disk, tmp_path: Pat
         assert refused(lambda: create(plane, "b")) == "RESOURCE_EXHAUSTED"
         assert names(plane) == ["a"]
         mended(disk, plane)
-
-
-def write_of(plane: FakeControlPlane, name: str) -> Postponed:
-    """Begin to create an app of the dialect whose writes take time."""
-    with pytest.raises(Postponed) as begun:
-        plane.call(Call(CREATE, rpc.CreateRequest(app=app_of("p", name, "", "", "img:1"))))
-    return begun.value
-
-
-def all_names(plane: FakeControlPlane) -> list[str]:
-    """Return the names of all apps, where a List can't be of an org."""
-    return [app.metadata.id.name for app in plane.stub().list(rpc.ListRequest()).apps]
-
-
-def test_a_write_pending_is_saved_before_it_is_answered(disk: Disk, tmp_path: Path) -> None:
-    """A write that takes time is answered once its change is safe; one whose change was undone is refused."""
-    options: dict[str, Any] = {"dialect": "flyte-oss", "clock": "manual", "write_seconds": 1, "scenarios": ()}
-    with saved(tmp_path, **options) as plane:
-        disk.hold()
-        first = write_of(plane, "a")
-        plane.advance(1)
-        assert first.left() != 0  # it waits for the disk
-        disk.release()
-        eventually(lambda: first.left() == 0, "the write was never saved")
-        assert first.resume()
-        second, third = write_of(plane, "b"), write_of(plane, "c")
-        disk.hold()
-        plane.advance(1)  # both have ended, and nobody has asked
-        disk.fail(FULL)
-        eventually(lambda: saver_of(plane).trouble, "the disk never failed")
-        for each in (second, third):
-            eventually(lambda each=each: each.left() == 0, "the write never ended")
-            assert refused(each.resume) == "RESOURCE_EXHAUSTED"
-        assert all_names(plane) == ["a"]
-        mended(disk, plane)
-    with saved(tmp_path, **options) as again:
-        assert all_names(again) == ["a"]
 
 
 def test_a_plane_that_closes_with_a_full_disk_acknowledges_nothing(disk: Disk, tmp_path: Path) -> None:
