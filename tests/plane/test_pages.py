@@ -93,6 +93,13 @@ BAD = {
     of(
         rv=1 << 63
     ): "json: cannot unmarshal number 9223372036854775808 into Go struct field continueToken.rv of type int64",
+    plain('{"rv":1e0}'): "json: cannot unmarshal number 1e0 into Go struct field continueToken.rv of type int64",
+    plain('{"rv":' + "1" * 5_000 + "}"): (
+        f"json: cannot unmarshal number {'1' * 5_000} into Go struct field continueToken.rv of type int64"
+    ),
+    plain('{"v":1}'): "json: cannot unmarshal number into Go struct field continueToken.v of type string",
+    plain('{"rv":NaN}'): "invalid character 'N' looking for beginning of value",
+    plain("-Infinity"): "invalid character 'I' in numeric literal",
     of(rv=0): "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
     of(rv="absent"): "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
     of(start=""): "encoded start key empty (version meta.k8s.io/v1)",
@@ -103,7 +110,7 @@ BAD = {
 """Tokens that are none, by what is wrong with each, in the words of Kubernetes and Go."""
 
 
-@pytest.mark.parametrize(("token", "words"), BAD.items(), ids=list(BAD.values()))
+@pytest.mark.parametrize(("token", "words"), BAD.items(), ids=[words[:80] for words in BAD.values()])
 def test_a_bad_token_is_refused_in_the_words_of_kubernetes(token: str, words: str) -> None:
     """The words say what is wrong with it, in base64, in JSON or in its fields."""
     with pytest.raises(ValueError, match="continue key is not valid") as raised:

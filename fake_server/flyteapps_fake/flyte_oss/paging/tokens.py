@@ -15,8 +15,21 @@ from flyteapps_fake.flyte_oss.kubernetes.go_text import quoted
 API_VERSION = "meta.k8s.io/v1"
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]")
 _INT64 = 1 << 63
+_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+"""Texts of numbers that may be an int64."""
 _KINDS: dict[type, str] = {str: "string", bool: "bool", list: "array", dict: "object"}
 """Kinds of JSON values, as Go calls them."""
+
+
+class _Number(NamedTuple):
+    """A number as it is written, of any length."""
+
+    text: str
+
+    def as_int64(self) -> int | None:
+        """Return it as Go reads an int64, None where it isn't one."""
+        value = int(self.text) if _INTEGER.fullmatch(self.text) else _INT64
+        return value if -_INT64 <= value < _INT64 else None
 
 
 class Token(NamedTuple):
@@ -83,7 +96,7 @@ def _fields(data: bytes) -> dict[str, Any]:
     """Return the fields of a token, those that are missing empty; unknown ones are ignored."""
     text = data.decode(errors="replace")
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise ValueError(_invalid(text, error)) from None
     except RecursionError:
@@ -98,14 +111,22 @@ def _fields(data: bytes) -> dict[str, Any]:
         if field not in found or value is None:
             continue
         is_version = field == "rv"
-        if not (type(value) is int and -_INT64 <= value < _INT64 if is_version else isinstance(value, str)):
-            number = f" {json.dumps(value)}" if is_version and _kind(value) == "number" else ""
+        read = value.as_int64() if isinstance(value, _Number) and is_version else value
+        if not isinstance(read, int if is_version else str) or isinstance(read, bool):
+            number = f" {value.text}" if is_version and isinstance(value, _Number) else ""
             raise ValueError(
                 f"json: cannot unmarshal {_kind(value)}{number} into Go struct field continueToken.{field} of type "
                 f"{'int64' if is_version else 'string'}"
             )
-        found[field] = value
+        found[field] = read
     return found
+
+
+def _no_number(name: str) -> object:
+    """Reject what Python reads as a number, and JSON doesn't have."""
+    if name.startswith("-"):
+        raise ValueError(f"invalid character '{name[1]}' in numeric literal")
+    raise ValueError(f"invalid character '{name[0]}' looking for beginning of value")
 
 
 def _kind(value: object) -> str:
