@@ -19,6 +19,7 @@ from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import RpcError
 from flyteapps_fake.core.operations import TAIL_LOGS, WATCH
 from flyteapps_fake.core.protobuf import encode
+from flyteapps_fake.flyte_oss.kubernetes.selector import Selector
 from flyteapps_fake.flyte_oss.names import resource_name
 
 from .api import STOP, Api, new_app
@@ -207,6 +208,22 @@ def test_what_cannot_be_built_is_refused_before_its_name() -> None:
         assert refusal(api, app).startswith("failed to build KService for app a/b-proj-dev: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "matches"),
+    [
+        ("a>10", "1000", True),
+        ("a<1000", "10", True),
+        ("a>5", "007", True),
+        ("a<0", "-1", True),
+        ("a>0", "9223372036854775808", False),
+        ("a>0", "x", False),
+    ],
+)
+def test_numbers_are_compared_as_int64(text: str, value: str, matches: bool) -> None:  # a row
+    """A label is compared with a number where it is one itself."""
+    assert Selector(text).matches({"a": value}) is matches
+
+
 KEY = "values[0][flyte.org/project]: Invalid value: "
 PARSE = "unable to parse requirement: "
 
@@ -224,6 +241,11 @@ PARSE = "unable to parse requirement: "
         ("a,=", "found '=', expected: identifier after ','"),
         ("==", f"{PARSE}found '=', expected: identifier"),
         ("a,b>x", f"{PARSE}values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"),
+        (
+            "a,b<9223372036854775808",
+            f"{PARSE}values[0]: Invalid value: \"9223372036854775808\": for 'Gt', 'Lt' operators, the value must be an "
+            "integer",
+        ),
         ("a,!", f"{PARSE}found '', expected: identifier"),
         ("a,-b", f"{PARSE}<nil>: Invalid value: \"-b\": name part must consist of alphanumeric characters, '-', '_' or "
                  "'.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "

@@ -17,7 +17,8 @@ _WORD, _END = "word", "end"
 _SINGLE = {"=": "=", "==": "==", "!=": "!=", ">": "gt", "<": "lt"}
 """The operators with one value, by their symbol."""
 _OPERATORS = ("in", "notin", *_SINGLE.values())
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
+_INT64 = 1 << 63
 
 
 class SelectorError(Exception):
@@ -42,10 +43,10 @@ class Requirement(NamedTuple):
             case "notin" | "!=":
                 return value not in self.values
             case "gt" | "lt":
-                if value is None or not _INTEGER.fullmatch(value):
+                found, bound = _int64(value or ""), _int64(next(iter(self.values)))
+                if found is None or bound is None:
                     return False
-                (bound,) = self.values
-                return int(value) > int(bound) if self.operator == "gt" else int(value) < int(bound)
+                return found > bound if self.operator == "gt" else found < bound
             case _:
                 return value in self.values
 
@@ -146,7 +147,7 @@ def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
     errors = [
         f"values[{index}]: Invalid value: {quoted(value)}: for 'Gt', 'Lt' operators, the value must be an integer"
         for index, value in enumerate(values)
-        if operator in ("gt", "lt") and not _INTEGER.fullmatch(value)
+        if operator in ("gt", "lt") and _int64(value) is None
     ]
     for index, value in enumerate(values):
         found = value_errors(value)
@@ -155,6 +156,14 @@ def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
     if errors:
         raise SelectorError(errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]")
     return Requirement(key, operator, frozenset(values))
+
+
+def _int64(text: str) -> int | None:
+    """Return the number that a text is, as Go reads an int64, None where it isn't one."""
+    if not _INTEGER.fullmatch(text):
+        return None
+    value = int(text.lstrip("+-0") or "0") * (-1 if text.startswith("-") else 1)
+    return value if -_INT64 <= value < _INT64 else None
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
