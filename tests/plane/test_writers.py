@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flyteidl2.app import app_payload_pb2 as rpc
+from flyteidl2.app.app_definition_pb2 import Spec
 
 from flyteapps_fake.auth import Auth, User
 from flyteapps_fake.control.effects import Postponed
@@ -283,6 +284,34 @@ class TestStaleAnswers:
             got(plane)
             plane.advance(10)
             assert writing.outcome == "OK" and got(plane).spec.container.image == "img:2"
+
+    def test_a_later_write_drops_it_for_good(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Get that was answered before another write began is in flight no more, whatever ends later."""
+        monkeypatch.setattr(pending_writes, "STALE_ANSWER_ODDS", 1)
+        written = 0
+        for seed in range(8):
+            with plane_of(seed=seed) as plane:
+                made(plane)
+                stopping = stop(plane)
+                got(plane)
+                writing = update(plane, "img:2")  # they end at the same instant, in an order drawn from the seed
+                plane.advance(10)
+                assert stopping.outcome == "OK"
+                if writing.outcome == "OK":  # it was the first
+                    assert got(plane).spec.desired_state == Spec.DESIRED_STATE_STOPPED
+                    written += 1
+        assert written
+
+    def test_a_write_of_nothing_drops_it_for_good(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So does an Update that changes nothing, and is over at once."""
+        monkeypatch.setattr(pending_writes, "STALE_ANSWER_ODDS", 1)
+        with plane_of() as plane:
+            made(plane)
+            stopping = stop(plane)
+            got(plane)
+            assert update(plane, "img:1").outcome == "OK"
+            plane.advance(10)
+            assert stopping.outcome == "OK" and got(plane).spec.desired_state == Spec.DESIRED_STATE_STOPPED
 
     def test_a_refused_write_drops_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The answer that Get cached during a write that was refused stays, and another isn't stored."""

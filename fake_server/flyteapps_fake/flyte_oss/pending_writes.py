@@ -44,16 +44,24 @@ class Instant(NamedTuple):
     app: AppName
 
 
+class Late(NamedTuple):
+    """An answer of Get that may be cached late, and the number of the last write that had begun as it was given."""
+
+    answer: bytes
+    begun: int
+
+
 @dataclass(eq=False, slots=True)
 class Write:
-    """A write under way. `late`: the answer of the last Get that has read the app since it began."""
+    """A write under way, the one of that number. `late`: of the last Get that has read the app since it began."""
 
     call: Call[Any]
     steps: Steps[bytes]
     key: CacheKey
     since: Since
     cause: Cause
-    late: bytes | None = None
+    number: int
+    late: Late | None = None
     delayed: Delayed | None = None
 
     def end(self, outcome: Callable[[], bytes]) -> None:
@@ -72,6 +80,8 @@ class PendingWrites:
         self._timeline = cluster.timeline
         self._ends: dict[Instant, dict[Write, None]] = {}
         self._by_key: dict[CacheKey, dict[Write, None]] = {}
+        self._begun = 0
+        """The number of writes that have begun."""
         reason = "a client's write ends"
         self._timeline.handle(WRITE_END, self._fire, reason, lambda instant: instant.app, changes=False)
         forks.register_inherited(self)
@@ -87,16 +97,20 @@ class PendingWrites:
             return self.at_once(steps)
         now = self._cluster.clock.now()
         since = Since(now)
+        self._begun += 1
+        answer = b""
         try:
             resource = next(steps)
             if resource is None:
-                return _finished(steps, since)
+                answer = _finished(steps, since)
         except StopIteration as done:  # it writes nothing
-            answer: bytes = done.value
+            resource, answer = None, done.value
+        key = cache_key(call.operation.app_id(call.request))
+        if resource is None:
+            self._forget_late(key, self._begun)
             return answer
         instant = Instant(now + self._nanoseconds, resource, app_named_by(call))
-        key = cache_key(call.operation.app_id(call.request))
-        write = Write(call, steps, key, since, self._timeline.causes.current)
+        write = Write(call, steps, key, since, self._timeline.causes.current, self._begun)
         write.delayed, postponed = delays.write(
             call, instant.due, instant, lambda: self._end_all(instant), lambda: self._drop(instant, write)
         )
@@ -121,7 +135,7 @@ class PendingWrites:
     def read(self, key: CacheKey, encoded: bytes) -> None:
         """Record the answer of a Get that has read the app, for the writes that are under way."""
         for write in self._by_key.get(key, ()):
-            write.late = encoded
+            write.late = Late(encoded, self._begun)
 
     # ---- the end
 
@@ -156,12 +170,22 @@ class PendingWrites:
 
     def _cache_late(self, instant: Instant, write: Write) -> None:
         """Cache the answer of a Get that was in flight as the write dropped its key, as it is drawn."""
+        self._forget_late(write.key, write.number)
         if write.late is None:
             return
         drawn = draws.fraction(self._timeline.seed, "stale-answer", instant.due, *write.key)
         if drawn < STALE_ANSWER_ODDS:
-            self._answers.store(write.key, write.late)
+            self._answers.store(write.key, write.late.answer)
             self._timeline.woken(write.key)
+
+    def _forget_late(self, key: CacheKey, number: int) -> None:
+        """Drop the answers that were given before the write of that number began: it is acknowledged.
+
+        The Gets that were answered so were in flight no more, also not beside other writes that are under way.
+        """
+        for write in self._by_key.get(key, ()):
+            if write.late is not None and write.late.begun < number:
+                write.late = None
 
     def _drawn(self, instant: Instant, write: Write) -> bytes:
         """Return the place of a write among those of its instant."""
