@@ -129,6 +129,18 @@ def test_a_list_shows_the_last_acknowledged_write() -> None:
     assert calls.verdict() == ""
 
 
+def test_a_lost_get_may_have_cached_its_answer() -> None:
+    """A Get shows what one whose answer was lost may have read before; nothing older without such a one."""
+    for lost, broken in ((True, ""), (False, "OSS-15")):
+        calls = Calls()
+        calls.call("create", "a")
+        if lost:
+            calls.events.append(Event(1, (0, 0), Said("get"), 1, None))
+        calls.call("update", "b", alias=1)
+        calls.call("get", seen=A)
+        assert calls.verdict() == broken, lost
+
+
 def test_a_refused_write_changes_nothing_and_has_a_reason() -> None:
     """Its spec is never seen; that an app exists already is said only where another created it."""
     for words, reads, broken in (

@@ -238,8 +238,7 @@ class Race:
         code, words, seen = self._ask(key, said)
         returned = self._tick()
         if code in NO_ANSWER or (lost and said.verb != "get"):
-            if said.verb != "get":
-                self._record(Event(client, key, said, called, None))
+            self._record(Event(client, key, said, called, None))
             return said
         answered = replace(said, code=code, words=words, seen=seen)
         self._record(Event(client, key, answered, called, returned))

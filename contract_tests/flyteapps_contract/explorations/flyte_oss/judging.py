@@ -110,7 +110,7 @@ class Judge:
     def _calls(self, event: Event) -> Iterator[Call[Said]]:
         """Yield what a call did, as calls of the judge; a Get counts as called when its answer may have been read."""
         said = event.said
-        if said.verb == "wait":
+        if said.verb == "wait" or (said.verb == "get" and not said.code):
             return
         called = self._read_from(event) if said.verb == "get" and said.code == OK else event.called
         yield from parts_of(Call(called, event.returned, said, reads=said.verb in READS))
@@ -118,8 +118,8 @@ class Judge:
     def _read_from(self, get: Event) -> int:
         """Return the earliest time at which the answer of a Get may have been read.
 
-        It is that of a Get of the same id, of this one or of another whose answer was cached after the last write by
-        that id, or the last 30 s of the plane's time, had begun.
+        It is that of a Get of the same id, of this one or of another, also of a lost one, whose answer was cached after
+        the last write by that id, or the last 30 s of the plane's time, had begun.
         """
         since = max(
             (each.called for each in self._events if each.returned is not None and _forgets(each, get)),
@@ -128,7 +128,7 @@ class Judge:
         reads = [
             each.called
             for each in self._events
-            if each.said.verb == "get" and each.said.code == OK and each.key == get.key
+            if each.said.verb == "get" and each.said.code in (OK, "") and each.key == get.key
             if each.returned is None or each.returned > since
         ]
         return min([get.called, *(called for called in reads if called < get.called)])
