@@ -56,6 +56,7 @@ class Error(Exception):
     `request_id`: the `x-request-id` of the call. `endpoint`: the plane's. `app`: the app of the call,
     "PROJECT/DOMAIN/NAME". `maybe_applied`: whether a failed write may have been applied nevertheless. `seconds`: the
     duration of the last attempt. `retry_after`: the seconds after which the plane asked for a retry, None for none.
+    `collided`: whether the last attempt at a write was refused as it met another write, and wrote nothing.
     """
 
     default_code: ClassVar[Code | None] = None
@@ -83,6 +84,7 @@ class Error(Exception):
         self.maybe_applied = maybe_applied
         self.seconds = 0.0
         self.retry_after: float | None = None
+        self.collided = False
 
     def __str__(self) -> str:
         about = [("app", self.app), ("endpoint", self.endpoint), ("request", self.request_id)]

@@ -9,6 +9,12 @@ from typing import Any
 from flyteapps.errors import ConfigError
 from flyteapps.support.durations import positive
 
+COLLISION_INITIAL_SECONDS = 0.01
+"""`initial` of a write that met another one: it can be made as soon as that one is, in a few milliseconds."""
+
+COLLISION_MAXIMUM_SECONDS = 0.5
+"""`maximum` of a write that met another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retries:
@@ -16,7 +22,7 @@ class Retries:
 
     `attempts`: the maximum number, the first included; 1 never retries. `initial`, `maximum`: seconds; before the n-th
     retry the client waits a random time between 0 and `min(maximum, initial * 2 ** (n - 1))`. `seed`: makes these
-    times repeatable.
+    times repeatable. A write that met another one, and was not made, is retried apart from `attempts` unless that is 1.
     """
 
     attempts: int = 4
@@ -51,7 +57,14 @@ class Retries:
 
     def pause(self, retry: int) -> float:
         """Return the seconds to wait before the given retry (1 is the first)."""
-        return self._random.uniform(0, min(self.maximum, self.initial * 2.0 ** min(retry - 1, 60)))
+        return self._drawn(self.initial, self.maximum, retry)
+
+    def pause_of_collision(self, retry: int) -> float:
+        """Return the seconds to wait before the given retry of a write that met another one."""
+        return self._drawn(COLLISION_INITIAL_SECONDS, min(self.maximum, COLLISION_MAXIMUM_SECONDS), retry)
+
+    def _drawn(self, initial: float, maximum: float, retry: int) -> float:
+        return self._random.uniform(0, min(maximum, initial * 2.0 ** min(retry - 1, 60)))
 
 
 @dataclass(frozen=True, slots=True)

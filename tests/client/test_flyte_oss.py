@@ -370,8 +370,8 @@ class TestWrites:
 
     @pytest.mark.parametrize("words", [EXISTS, REPLACED, GONE])
     def test_a_create_that_meets_another_write(self, plane: FakeControlPlane, run: Run, words: str) -> None:
-        """It is tried again; without retries the error says that nothing was written."""
-        plane.faults.fail("Create", code="INTERNAL", message=words, times=2)
+        """It is tried again, more often than failures; without retries the error says that nothing was written."""
+        plane.faults.fail("Create", code="INTERNAL", message=words, times=2 * QUICK.attempts)
         with pytest.raises(PlaneError, match="nothing was written") as caught:
             run(client_of(plane, "direct", retries=1).apps.create, app())
         assert not caught.value.maybe_applied
@@ -398,7 +398,7 @@ class TestWrites:
             plane.advance(60)
 
             def write(image: str) -> None:
-                client = client_of(plane, "direct", retries=Retries(attempts=20, initial=0.01))
+                client = client_of(plane, "direct", retries=Retries(attempts=2))
                 client.apps.replace("hello", spec(image), "test")
 
             for number in range(2):

@@ -6,15 +6,14 @@ import logging
 from typing import Any
 
 import pytest
+from flyteidl2.app import app_definition_pb2 as definition
+from flyteidl2.app import app_payload_pb2 as payload
 
-from flyteapps import (
-    Client,
-    InvalidArgument,
-)
+from flyteapps import Client, InvalidArgument
 from flyteapps.testing import FaultyTransport
 from flyteapps_fake.control_plane import FakeControlPlane
 
-from .conftest import SCOPE, Run, client_of
+from .conftest import SCOPE, SETTLES, Run, client_of
 from .messages import app
 
 
@@ -109,3 +108,20 @@ class TestLists:
             assert self.names(run, Client(transport=client.transport, org="acme")) == ["b", "a"]
             assert [call.rpc for call in transport.calls] == ["List", "List"]
         assert not caplog.records
+
+
+@pytest.mark.parametrize("name", ["a" * 31, "a.b", "a_b"])
+def test_an_app_whose_name_the_client_refuses(name: str, run: Run) -> None:
+    """It is listed, and its handle works; only what takes a name refuses it, before any call."""
+    with FakeControlPlane(dialect="flyte-oss", kubernetes="none") as plane:
+        message = app(name)
+        message.metadata.id.MergeFrom(definition.Identifier(**SCOPE))
+        plane.stub().create(payload.CreateRequest(app=message))
+        transport = FaultyTransport(plane.transport())
+        client = Client(transport=transport, waits=SETTLES, **SCOPE)
+        for refuse in (client.apps.get, client.apps.delete):
+            with pytest.raises(InvalidArgument, match="app name"):
+                run(refuse, name)
+        assert not transport.calls
+        [handle] = run.items(client.apps.listall)
+        assert run(run(handle.watch).deactivate, wait=True).name == name

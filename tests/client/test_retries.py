@@ -7,8 +7,8 @@ from typing import NoReturn
 import pytest
 from flyteidl2.app import app_payload_pb2 as payload
 
-from flyteapps import ConfigError, Error, InvalidArgument, Overloaded, Retries, Unavailable, Waits
-from flyteapps.flows.calls import call
+from flyteapps import Code, ConfigError, Error, InvalidArgument, Overloaded, PlaneError, Retries, Unavailable, Waits
+from flyteapps.flows.calls import MAX_COLLISIONS, call
 from flyteapps.flows.methods import GET
 from flyteapps.flows.operations import Sleep, Unary
 from flyteapps.settings import Settings
@@ -69,6 +69,51 @@ def test_all_attempts_share_one_timeout() -> None:
     retries = Retries(attempts=10, initial=0, maximum=0)
     timeouts, _ = failing(Settings(retries=retries, timeout=1.0), Unavailable("down"), seconds=0.3)
     assert timeouts == pytest.approx([1.0, 0.7, 0.4, 0.1])
+
+
+def collision() -> PlaneError:
+    """Return the error of a write that met another one."""
+    error = PlaneError("another write came between", code=Code.INTERNAL)
+    error.collided = True
+    return error
+
+
+def test_a_write_that_meets_others_is_tried_again_apart_from_failures() -> None:
+    """Its attempts have a bound of their own, and so have its pauses, which grow from 10 ms to half a second."""
+    retries = Retries(attempts=2, initial=5, seed=7)
+    timeouts, pauses = failing(Settings(retries=retries, timeout=None), collision())
+    assert len(timeouts) == MAX_COLLISIONS
+    assert 0 < pauses[0] <= 0.01 and pauses[1] <= 0.02
+    assert 0.1 < max(pauses) <= 0.5
+
+
+def test_pauses_of_writes_that_meet_are_no_longer_than_said() -> None:
+    """`maximum` holds for them, too."""
+    _, pauses = failing(Settings(retries=Retries(attempts=2, initial=0, maximum=0.005), timeout=None), collision())
+    assert max(pauses) <= 0.005
+
+
+def test_without_retries_a_write_that_meets_another_one_fails() -> None:
+    """One attempt is one attempt."""
+    assert failing(Settings(retries=Retries(attempts=1)), collision()) == ([30.0], [])
+
+
+def test_writes_that_meet_end_with_their_timeout() -> None:
+    """All attempts share it."""
+    retries = Retries(attempts=2, initial=0, maximum=0)
+    timeouts, _ = failing(Settings(retries=retries, timeout=1.0), collision(), seconds=0.3)
+    assert timeouts == pytest.approx([1.0, 0.7, 0.4, 0.1])
+
+
+def test_a_write_that_met_another_one_fails_as_often_as_said() -> None:
+    """Failures of the plane are counted by themselves, before and after it met another write."""
+    flow = call(Settings(retries=Retries(attempts=2), timeout=None), GET, payload.GetRequest())
+    next(flow)
+    for error in (collision(), Unavailable("down"), collision()):
+        assert isinstance(flow.throw(error), Sleep)
+        assert isinstance(flow.send(None), Unary)
+    with pytest.raises(Unavailable):
+        flow.throw(Unavailable("down"))
 
 
 def test_what_the_caller_has_to_mend_is_not_tried_again() -> None:

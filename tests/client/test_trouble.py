@@ -16,6 +16,9 @@ DELETED = 'failed to update KService a-demo-dev: services.serving.knative.dev "a
 INVALID = 'failed to update KService a-demo-dev: Service.serving.knative.dev "a-demo-dev" is invalid: '
 DENIED = 'failed to create KService a-demo-dev: admission webhook "any.example" denied the request: '
 
+MEETINGS = ("another write came between", "another client created it meanwhile", "it was deleted meanwhile")
+"""Notes of the refusals of a write that met another one; an Update of a deleted app isn't tried again."""
+
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.sample[14:60])
 def test_a_row_explains_its_sample(row: Row) -> None:
@@ -51,6 +54,7 @@ def test_a_row_explains_its_refusal(row: Refusal) -> None:
         assert next(each for each in cluster_refusals.TABLE if each.matches(message, rpc)) is row
         explanation = refused(message, rpc)
         assert explanation is not None and not explanation.reached and explanation.kind is row.kind
+        assert explanation.collided is (row.note in MEETINGS and row.kind is None)
         assert explanation.message == f"{message} ({row.note}; nothing was written)"
 
 

@@ -21,6 +21,9 @@ __tracebackhide__ = hidden_in_tests
 RETRIED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.INTERNAL})
 """Codes after which a call is retried."""
 
+MAX_COLLISIONS = 30
+"""Maximum number of attempts at a write that each meet another write."""
+
 MAX_PAUSE_SECONDS = 300.0
 """Maximum delay that a plane can ask for before the retry of a call without a timeout."""
 
@@ -33,10 +36,12 @@ def call(settings: Settings, method: Method, request: Message, about: definition
     """
     timeout = settings.timeout
     headers, session = settings.call_headers(), settings.auth
-    left, attempt, uncertain = timeout, 1, False
+    retries, left, uncertain = settings.retries, timeout, False
+    failures = collisions = 0
     while True:
         try:
             if is_enabled():
+                attempt = failures + collisions + 1
                 debug("%s: %s, attempt %d, request %s", settings.endpoint, method.name, attempt, headers[REQUEST_ID])
             operation = Unary(method, request, left, headers)
             response = (yield operation) if session is None else (yield from session.unary(operation))
@@ -45,9 +50,16 @@ def call(settings: Settings, method: Method, request: Message, about: definition
             return response
         except Error as error:
             uncertain = error.maybe_applied = error.maybe_applied or uncertain
-            if error.code not in RETRIED or attempt == settings.retries.attempts or not _may_pass(error):
+            if error.code not in RETRIED or not _may_pass(error) or retries.attempts == 1:
                 raise
-            pause = settings.retries.pause(attempt)
+            if error.collided:
+                collisions += 1
+                pause = retries.pause_of_collision(collisions)
+            else:
+                failures += 1
+                pause = retries.pause(failures)
+            if failures == retries.attempts or collisions == MAX_COLLISIONS:
+                raise
             if error.retry_after is not None:  # by the plane or a proxy in front of it
                 delay = error.retry_after
                 pause = max(pause, delay if left is not None else min(delay, MAX_PAUSE_SECONDS))
@@ -57,7 +69,6 @@ def call(settings: Settings, method: Method, request: Message, about: definition
                     raise  # more informative than the end of the time
         debug("%s: %s again in %.2f s", settings.endpoint, method.name, pause)
         yield Sleep(pause)
-        attempt += 1
 
 
 def _may_pass(error: Error) -> bool:

@@ -82,6 +82,7 @@ def error_of(error: ConnectError, operation: Unary | Open, endpoint: str) -> Err
         maybe_applied=reached and operation.method.name in WRITES and code in UNCERTAIN,
     )
     made.retry_after = _retry_after(error, details)
+    made.collided = refusal is not None and refusal.collided
     return made
 
 

@@ -21,8 +21,8 @@ class Refusal(NamedTuple):
     """One kind of refusal.
 
     `sample`: a whole message. `doing`: the beginnings of a message. `why`: a pattern for the beginning of its reason.
-    `note`: what happened, and what to do. `kind`: the error's class, None for its code's own. `rpcs`: the row is for
-    these alone, if there are any.
+    `note`: what happened, and what to do. `kind`: the error's class, None for a request that met another write, which
+    has its code's own. `rpcs`: the row is for these alone, if there are any.
     """
 
     sample: str
@@ -136,6 +136,8 @@ def refused(message: str, rpc: str) -> Explanation | None:
     """Return the explanation of an INTERNAL of an RPC, None for one that is no refusal of a cluster."""
     for row in TABLE:
         if row.matches(message, rpc):
-            done = "; nothing was written" if rpc in WRITES else ""
-            return Explanation(f"{message} ({row.note}{done})", row.kind, reached=False)
+            writes = rpc in WRITES
+            note = f"{row.note}; nothing was written" if writes else row.note
+            collided = writes and row.kind is None
+            return Explanation(f"{message} ({note})", row.kind, reached=False, collided=collided)
     return None

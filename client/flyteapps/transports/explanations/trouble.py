@@ -20,11 +20,16 @@ from flyteapps.errors import Code, ConfigError, Error, ProtocolError, Unavailabl
 
 
 class Explanation(NamedTuple):
-    """An explained error. `kind`: its class, None for its code's own. `reached`: whether the call may have arrived."""
+    """An explained error.
+
+    `kind`: its class, None for its code's own. `reached`: whether the call may have been carried out. `collided`:
+    whether it is a write that met another one.
+    """
 
     message: str
     kind: type[Error] | None
     reached: bool
+    collided: bool = False
 
 
 class Row(NamedTuple):
