@@ -13,6 +13,7 @@ from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
+from flyteapps_fake.core.dialect import Notice
 from flyteapps_fake.core.draws import drawn
 from flyteapps_fake.core.operations import GET, TAIL_LOGS
 from flyteapps_fake.core.settings import Settings
@@ -247,6 +248,20 @@ def test_a_pod_spec_that_is_none_is_internal(api: Api, plane: FakeControlPlane) 
             "failed to build KService for app demo-proj-dev: failed to unmarshal K8sPod spec: "
         )
     assert plane.count() == 0
+
+
+def test_a_notice_names_the_quantity_that_panics(api: Api, plane: FakeControlPlane) -> None:
+    """The answer to an invalid quantity of a container says nothing of it; a notice, for the terminal, names it."""
+    notices: list[Notice] = []
+    plane.notify(notices.append)
+    app = new_app()
+    app.spec.container.resources.limits.add(name="MEMORY", value="1Gi")
+    app.spec.container.resources.limits.add(name="CPU", value="lots")
+    with Refusal(Code.UNAVAILABLE) as refused:
+        api.create(app)
+    [notice] = notices
+    assert (notice.app, refused.message, plane.count()) == ("demo", "unexpected EOF", 0)
+    assert notice.message.startswith("spec.container.resources.limits[1] (CPU) is 'lots', which is no quantity")
 
 
 def test_any_host_can_be_asked_for() -> None:

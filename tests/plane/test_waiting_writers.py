@@ -172,10 +172,15 @@ class TestCallers:
 
 
 def test_the_page_of_the_dialect() -> None:
-    """The examples of docs/flyte-oss.md run as they stand."""
+    """The examples of docs/flyte-oss.md run as they stand, tests on the plane that their marker asks for."""
     page = (ROOT / "docs" / "flyte-oss.md").read_text("utf-8")
     for block in re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
-        exec(compile(block, "docs/flyte-oss.md", "exec"), {})
+        names: dict[str, Any] = {}
+        exec(compile(block, "docs/flyte-oss.md", "exec"), names)
+        for test in (names[name] for name in names if name.startswith("test_")):
+            [marker] = test.pytestmark
+            with FakeControlPlane(clock="auto", **marker.kwargs) as plane:
+                test(plane)
 
 
 def code_of(stub: AppServiceClientSync, image: str) -> str:

@@ -25,7 +25,7 @@ from flyteapps_fake.core.operations import GET as GET_RPC
 from flyteapps_fake.http.options import AccessLine
 
 from .asgi_calls import calling
-from .test_edges import GET, PROTO
+from .test_edges import GET, PROTO, WATCH
 
 FORGED = "a OK 0.1ms\n12:00:00.000 Delete b\x1b[2J\u202e\u2028\u00a0"
 """A name that would end a line, begin another one, clear the terminal, and turn its text around."""
@@ -51,6 +51,37 @@ def test_a_name_forges_no_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert access.isprintable() and notice.isprintable()
     assert len(access.split()) == 5 and access.split()[3] == "OK"
     assert notice.split(": ")[0].count(" ") == 1
+
+
+def test_a_refusal_is_shown_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line of a refused call ends with the first words of the refusal, in one line, and forges no other one."""
+    line = AccessLine("Create", "hello", "INTERNAL", 6.3, message=f"failed to create: {FORGED}")
+    [text] = lines_of(capsys, lambda log: log(line))
+    assert text.isprintable() and " Create hello INTERNAL 6.3ms failed to create: a OK 0.1ms\\n12:00" in text
+    [text] = lines_of(capsys, lambda log: log(line), "json")
+    assert json.loads(text)["message"] == line.message
+    [text] = lines_of(capsys, lambda log: log(AccessLine("Create", "hello", "OK", 6.3)), "json")
+    assert "message" not in json.loads(text)
+
+
+@pytest.mark.parametrize("path", [GET, WATCH])
+@pytest.mark.parametrize("form", ["proto", "json", "grpc", "grpc-web+proto"])
+def test_access_lines_have_the_words_of_refusals(form: str, path: str) -> None:
+    """A refused call has up to 200 characters of the words in its line, over every protocol, also one of a stream."""
+    framed = path == WATCH or "grpc" in form
+    kind = f"application/connect+{form}" if framed and "grpc" not in form else f"application/{form}"
+    body = b"{}" if form == "json" else b""
+
+    async def run() -> AccessLine:
+        async with calling() as caller:
+            caller.plane.faults.fail("*", code="INTERNAL", message="not " * 100)
+            sent = b"\0" + len(body).to_bytes(4, "big") + body if framed else body
+            await caller.send(path, sent, [("content-type", kind)])
+            [line] = caller.lines
+            return line
+
+    line = asyncio.run(run())
+    assert (line.method, line.code, line.message) == (path.rpartition(".")[2], "INTERNAL", "not " * 50)
 
 
 def test_notices_are_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,10 +113,11 @@ class Leniency:
 
     def __str__(self) -> str:
         said = {
-            True: "no cluster checks names, sizes and specs",
-            False: "a cluster checks names, sizes and specs: the checks of what it refuses are not run",
-            None: "whether a cluster checks names, sizes and specs can't be found out: the checks of what it would "
-            "refuse are not run",
+            True: "no cluster behind the plane checks names, sizes and specs",
+            False: "a cluster behind the plane checks names, sizes and specs: not run are checks that need a plane "
+            "without such a cluster",
+            None: "whether a cluster behind the plane checks names, sizes and specs can't be found out: not run are "
+            "checks that need a plane without such a cluster",
         }
         return f"Create of a name with {REFUSED_NAME}: {self.answered} [{said[self.lenient]}]"
 

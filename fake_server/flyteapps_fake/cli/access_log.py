@@ -1,6 +1,6 @@
-"""The access log: one line per answered call with method, app, code and milliseconds, notices, and output of apps.
+"""The access log: one line per answered call, notices, and output of apps, as text or JSON.
 
-As text or JSON.
+The line of a call has its method, app, code and milliseconds, and behind them the message of a refusal.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def _as_text(moment: datetime, line: Entry) -> str:
     if isinstance(line, Notice):
         about = f"{plain(line.app)}: " if line.app else ""
         return f"{stamp} {about}{printable(line.message)}"
-    return f"{stamp} {plain(line.method)} {plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
+    shown = f"{stamp} {plain(line.method)} {plain(line.app + line.path) or '-'} {line.code} {line.ms:.1f}ms"
+    return f"{shown} {printable(line.message)}" if line.message else shown
 
 
 def _as_json(moment: datetime, line: Entry) -> str:
@@ -100,4 +101,6 @@ def _as_json(moment: datetime, line: Entry) -> str:
     }
     if line.path:
         row["path"] = line.path
+    if line.message:
+        row["message"] = line.message
     return json.dumps(row)

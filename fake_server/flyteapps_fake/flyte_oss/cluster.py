@@ -53,6 +53,8 @@ class Cluster:
         self.pages = Pages(settings.kubernetes, self.services)
         self.on_change: Callable[[Service | None, Service | None], None] | None = None
         """Receives each change of a service: what it was and what it became (None: absent)."""
+        self.on_notice: Callable[[str, str], None] | None = None
+        """Receives what no answer says: the name of an app and a message."""
         self._since: dict[str, dict[Since, None]] = {}
         """The writers that have read a service and haven't written it yet, by resource name."""
         self.history: History[str, Service] | None = None

@@ -59,6 +59,7 @@ class FlyteOss(Dialect):
         self._timeline = timeline
         self._cluster = Cluster(settings, timeline)
         self._cluster.on_change = self._report
+        self._cluster.on_notice = self._notice
         self.streams = self._cluster.streams
         self.secrets = Secrets(settings.missing_secrets)
         self.scenarios = ScenarioBook(settings.dialect, settings.scenarios)
@@ -258,6 +259,10 @@ class FlyteOss(Dialect):
         status, message = new.summary()
         if old is None or old.summary()[0] != status:
             self.on_notice(status_notice(new.name, status, 0, message))
+
+    def _notice(self, app: str, message: str) -> None:
+        if self.on_notice is not None:
+            self.on_notice(Notice(app, message))
 
     def _at(self, host: str) -> Service | None:
         """Return the service that answers under a host."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from flyteidl2.app.app_definition_pb2 import Spec
 
 from flyteapps_fake.core.errors import Code, RpcError
+from flyteapps_fake.core.validation import quoted
 from flyteapps_fake.flyte_oss.building.pod_spec import PodSpecError, check_pod_spec
 from flyteapps_fake.flyte_oss.building.quantities import quantity_error
 from flyteapps_fake.flyte_oss.building.secrets import secrets_error
@@ -18,12 +19,20 @@ _NAMED = ("CPU", "MEMORY", "STORAGE", "EPHEMERAL_STORAGE")
 """Resources of a container that the backend passes on to the cluster; it leaves out others."""
 
 
+class PanicError(RpcError):
+    """The answer where the inner service panics. `cause`: what made it panic, which the answer doesn't say."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(Code.UNAVAILABLE, "unexpected EOF")
+        self.cause = cause
+
+
 def check_payload(resource: str, spec: Spec) -> None:
     """Reject a spec that the backend can't build a service from. Raises RpcError."""
     match spec.WhichOneof("app_payload"):
         case "container":
-            if any(name in _NAMED and quantity_error(value) for _, name, value in quantities(spec)):
-                raise RpcError(Code.UNAVAILABLE, "unexpected EOF")
+            if invalid := _invalid_quantity(spec):
+                raise PanicError(invalid)
         case "pod":
             if not spec.pod.HasField("pod_spec"):
                 raise _unbuildable(resource, "K8sPod app payload has no pod spec")
@@ -35,6 +44,16 @@ def check_payload(resource: str, spec: Spec) -> None:
             raise _unbuildable(resource, "app spec has no payload (container or pod required)")
     if wrong := secrets_error(spec.security_context.secrets):
         raise _unbuildable(resource, f"failed to marshal secrets: {wrong}")
+
+
+def _invalid_quantity(spec: Spec) -> str:
+    """Return the first invalid quantity of a container that the backend passes on, with its error, "" for none."""
+    if not spec.HasField("container"):
+        return ""
+    for path, name, value in quantities(spec):
+        if name in _NAMED and quantity_error(value):
+            return f"{path} ({name}) is {quoted(value)}, which is no quantity"
+    return ""
 
 
 def _unbuildable(resource: str, why: str) -> RpcError:

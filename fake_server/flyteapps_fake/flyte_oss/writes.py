@@ -20,7 +20,7 @@ from flyteapps_fake.flyte_oss.building.map_order import drawn_order
 from flyteapps_fake.flyte_oss.cluster import Cluster, Since
 from flyteapps_fake.flyte_oss.kubernetes.written import Written
 from flyteapps_fake.flyte_oss.names import ingress_of, resource_name
-from flyteapps_fake.flyte_oss.payloads import check_payload
+from flyteapps_fake.flyte_oss.payloads import PanicError, check_payload
 from flyteapps_fake.flyte_oss.pending_writes import Steps
 from flyteapps_fake.flyte_oss.services import NAMESPACE, Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
@@ -83,7 +83,12 @@ class Writes:
         """Create the service or replace its spec; a service that runs with the same spec stays as it is."""
         app_id = app.metadata.id
         resource = resource_name(app_id)
-        check_payload(resource, app.spec)
+        try:
+            check_payload(resource, app.spec)
+        except PanicError as panic:
+            if self._cluster.on_notice is not None:
+                self._cluster.on_notice(app_id.name, f"{panic.cause}: it makes a service of the backend panic")
+            raise
         check_name(self._cluster, f"failed to get KService {resource}", resource)
         old = self._cluster.services.get(resource)
         spec = encode(app.spec)

@@ -15,6 +15,9 @@ from flyteapps_fake.http.endpoints import Endpoint
 from flyteapps_fake.http.metadata import HttpMetadata, protocol_of
 from flyteapps_fake.http.protocol.wire import Receive, Scope, Send
 
+MAX_MESSAGE_CHARACTERS = 200
+"""Characters of a refusal's words that are kept for the access log."""
+
 
 class Exchange:
     """A request and its outcome.
@@ -22,8 +25,8 @@ class Exchange:
     `headers`: the last value of each name. `endpoint`: the method that the path names, if any. `polled`: whether the
     server's `receive` returns at once after the body, as pyvoy's. `started`: when it arrived, by perf_counter. `until`:
     its deadline by the loop's time, None for none. `request`: the decoded message. `app`: the name of the app that a
-    forgotten request named. `code`: the outcome that telemetry records, "" for nothing. `refusal`: the error that
-    connectrpc is to answer with.
+    forgotten request named. `code`: the outcome that telemetry records, "" for nothing. `message`: the beginning of a
+    refusal's words. `refusal`: the error that connectrpc is to answer with.
     `answering`: whether an answer has begun, so that no other may be sent.
     """
 
@@ -33,6 +36,7 @@ class Exchange:
         "code",
         "endpoint",
         "headers",
+        "message",
         "polled",
         "receive",
         "refusal",
@@ -55,8 +59,18 @@ class Exchange:
         self.request: Message | None = None
         self.app = ""
         self.code = ""
+        self.message = ""
         self.refusal: RpcError | None = None
         self.answering = False
+
+    def refused(self, refusal: RpcError) -> None:
+        """Record a refusal as the outcome."""
+        self.ended(refusal.code.name, refusal.message)
+
+    def ended(self, code: str, message: str) -> None:
+        """Record the outcome, with the words of a refusal."""
+        self.code = code
+        self.message = message[:MAX_MESSAGE_CHARACTERS]
 
     def call(self, operation: Operation, request: Message) -> Call[Any]:
         """Return the call of that request."""

@@ -15,7 +15,7 @@ Server = Literal["pyvoy", "hypercorn"]
 
 
 class AccessLine(NamedTuple):
-    """One answered call, for the access log; `path`: of a request to an app."""
+    """One answered call, for the access log; `path`: of a request to an app; `message`: the words of a refusal."""
 
     method: str
     app: str
@@ -23,6 +23,7 @@ class AccessLine(NamedTuple):
     ms: float
     request_id: str = ""
     path: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ class DuplexStream:
             raise
         except Exception as error:
             refusal = refusal_of(error)
-            exchange.code = refusal.code.name
+            exchange.refused(refusal)
             await self._begin()
             await finish(self._send, self._content_type, refusal)
 

@@ -84,7 +84,7 @@ class GeneralHandler:
             if live is not None and live.gone:
                 return
             refusal = unreadable(error) if exchange.request is None else refusal_of(error)
-            exchange.code = refusal.code.name
+            exchange.refused(refusal)
             if not exchange.answering:
                 raise refusal from None
         finally:
@@ -149,7 +149,8 @@ class GeneralHandler:
         if isinstance(exchange.refusal, OF_HTTP):
             raise exchange.refusal
         if exchange.refusal is not None:
-            return exchange.refusal.code.name
+            exchange.refused(exchange.refusal)
+            return exchange.code
         if live.gone and isinstance(endpoint, Stream):
             return Code.CANCELED.name
         return answer.code()

@@ -56,7 +56,7 @@ class StreamHandler:
         try:
             live.listen()
             self._sweeper.add(live)
-            exchange.code = await writer.run(endpoint, exchange.call(endpoint.operation, request))
+            exchange.ended(*await writer.run(endpoint, exchange.call(endpoint.operation, request)))
         except asyncio.CancelledError:
             if not live.gone:
                 raise
@@ -66,6 +66,6 @@ class StreamHandler:
                 return
             if not writer.begun:
                 raise
-            exchange.code = refusal_of(error).code.name
+            exchange.refused(refusal_of(error))
         finally:
             self._sweeper.discard(live)

@@ -39,6 +39,6 @@ class Refusals:
             refusal = refusal_of(error)
             error.__traceback__ = None  # its frames hold the request, too
             exchange.forget_request()
-            exchange.code = refusal.code.name
+            exchange.refused(refusal)
             form = form_of(exchange.scope, exchange.headers)
             await refuse(exchange.send, form, refusal, head=exchange.scope["method"] == "HEAD")

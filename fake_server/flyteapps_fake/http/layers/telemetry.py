@@ -66,7 +66,8 @@ class Telemetry:
         app, path = exchange.app_name()[:MAX_NAME_CHARACTERS], path[-MAX_NAME_CHARACTERS:]
         if self._log is not None:
             shown = CLOSED if stream and code == Code.CANCELED.name else code
-            self._log(AccessLine(path.rpartition(".")[2], app, shown, seconds * 1000, _request_id(headers)))
+            method, request_id = path.rpartition(".")[2], _request_id(headers)
+            self._log(AccessLine(method, app, shown, seconds * 1000, request_id, message=exchange.message))
         if self._tracing is not None:
             protocol = "grpc" if headers.get(b"content-type", b"").startswith(b"application/grpc") else "connect_rpc"
             self._tracing.record(headers, (path, protocol, app, code, seconds))

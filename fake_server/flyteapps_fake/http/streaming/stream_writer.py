@@ -35,8 +35,11 @@ class StreamWriter:
         self._live = live
         self.begun = False
 
-    async def run(self, endpoint: Stream, call: Call[Any]) -> str:
-        """Send the stream to its end; return its code. Raises the RpcError that refuses to open it."""
+    async def run(self, endpoint: Stream, call: Call[Any]) -> tuple[str, str]:
+        """Send the stream to its end; return its code and the words of its error.
+
+        Raises the RpcError that refuses to open it.
+        """
         error = None
         batches = message_batches(endpoint, call, self._live)
         try:
@@ -49,9 +52,9 @@ class StreamWriter:
         finally:
             await batches.aclose()
         if self._live.gone:
-            return Code.CANCELED.name
+            return Code.CANCELED.name, ""
         await finish(self._send, self._content_type, error, self._framed)
-        return error.code.name if error is not None else "OK"
+        return (error.code.name, error.message) if error is not None else ("OK", "")
 
     async def _batch(self, items: list[bytes]) -> None:
         if self.begun:
