@@ -37,7 +37,7 @@ def _is_foreign(path: Path) -> bool:
 def test_a_failed_deployment_shows_the_tests_own_lines(plane: FakeControlPlane, run: Run) -> None:
     """Pytest shows no frame of the client or of the stand-in, although the app's logs couldn't be read."""
     client = Client(transport=plane.transport(), project="demo", domain="development")
-    app = client.apps.create(new_app("web", image="i:1", port=80, env={"FLYTEAPPS_SCENARIO": "image-pull-error"}))
+    app = client.apps.create(new_app("web", image="img:1", port=80, env={"FLYTEAPPS_SCENARIO": "image-pull-error"}))
     with pytest.raises(DeploymentFailed) as caught:
         run(app.watch)
     assert _foreign(caught) == set()
