@@ -73,7 +73,8 @@ GUARANTEES: tuple[Guarantee, ...] = (
         "1 h or with parts of a second, and a request_timeout of -1 s and less or, unless a cluster says otherwise, "
         "over 600 s.",
         seen="K+W: all of these, with the words `max-scale=1 is less than min-scale=5`",
-        read="the other words; that a timeout's parts of a second are cut off before, and that it is 3,600 s at most; "
+        read="the other words; that a max of 0 is no bound, so that a min alone is taken; that a timeout's parts of a "
+        "second are cut off before, and that it is 3,600 s at most; "
         "that a cluster can set another greatest timeout",
     ),
     _row(

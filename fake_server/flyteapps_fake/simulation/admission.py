@@ -82,11 +82,16 @@ def _bounds(minimum: int, maximum: int, scaledown: int, target: int) -> Bounds:
     return Bounds(minimum, maximum, scaledown, target)
 
 
-def violation_of(spec: Spec, is_quantity: Callable[[str], object] = _QUANTITY.fullmatch) -> str:
-    """Return the reason why no cluster could run the spec, or "". `is_quantity`: whether a text is a valid one."""
+def violation_of(spec: Spec) -> str:
+    """Return the reason why no cluster could run the spec, or ""."""
     bounds = bounds_of(spec)
     if bounds.minimum > bounds.maximum:
         return f"spec.autoscaling.replicas: min is {bounds.minimum}, more than max, which is {bounds.maximum}"
+    return bad_quantity_of(spec)
+
+
+def bad_quantity_of(spec: Spec, is_quantity: Callable[[str], object] = _QUANTITY.fullmatch) -> str:
+    """Return what is wrong with the first invalid quantity of a spec, or "". `is_quantity`: whether a text is one."""
     for where, name, value in quantities(spec):
         if not is_quantity(value):
             return f"{where}: {name} is {quoted(value)}, not a quantity; use one such as 500m or 2Gi"

@@ -24,8 +24,9 @@ from flyteapps_fake.flyte_oss.conditions import UNKNOWN as NOTHING_KNOWN
 from flyteapps_fake.flyte_oss.services import Service
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.simulation.pods import MAX_PODS, Pod, runs
+from flyteapps_fake.flyte_oss.simulation.scaling import replicas_of, service_bounds
 from flyteapps_fake.flyte_oss.simulation.scenarios import Phase, Report, Reporting
-from flyteapps_fake.simulation.admission import Bounds, bounds_of, violation_of
+from flyteapps_fake.simulation.admission import Bounds, bad_quantity_of
 from flyteapps_fake.simulation.book import ScenarioBook
 from flyteapps_fake.simulation.choice import ScenarioChoice, StartImage
 from flyteapps_fake.simulation.files.builtin import REJECTED, UNKNOWN, situation
@@ -226,7 +227,7 @@ class Operator:
     # ---- rollouts
 
     def _rollout(self, service: Service, app: App) -> Rollout:
-        conflicts, reason = 0, violation_of(app.spec, is_runnable)
+        conflicts, reason = 0, bad_quantity_of(app.spec, is_runnable)
         if reason:
             steps = situation(REJECTED)
         elif (fixed := self._environment.steps(app)) is not None:
@@ -241,7 +242,7 @@ class Operator:
             resource=service.resource,
             generation=service.generation,
             written=service.written,
-            bounds=bounds_of(app.spec),
+            bounds=service_bounds(app.spec),
             reporting=Reporting(Progress(steps)),
             runs=runs(app.spec),
             conflicts=conflicts,
@@ -317,7 +318,7 @@ class Operator:
             return
         rollout.reached = rollout.reached or report.phase in _OUTCOMES
         now = self._cluster.clock.tick()
-        count = rollout.bounds.replicas(report.size)
+        count = replicas_of(rollout.bounds, report.size)
         ready, replicas = service.ready, service.replicas
         if report.phase is Phase.SERVING:
             ready, replicas = rollout.generation, count
