@@ -68,9 +68,9 @@ def of(**fields: Any) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def plain(text: str) -> str:
-    """Return a text in base64."""
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def plain(text: str | bytes) -> str:
+    """Return a text or bytes in base64."""
+    return base64.urlsafe_b64encode(text.encode() if isinstance(text, str) else text).decode().rstrip("=")
 
 
 BAD = {
@@ -79,6 +79,12 @@ BAD = {
     "abcde": "illegal base64 data at input byte 4",
     plain('{"v":1}x') + "=": "illegal base64 data at input byte 11",
     plain("x"): "invalid character 'x' looking for beginning of value",
+    plain("é"): "invalid character 'Ã' looking for beginning of value",
+    plain('{"v":"é"}é'): "invalid character 'Ã' after top-level value",
+    plain(b"\x85"): r"invalid character '\u0085' looking for beginning of value",
+    plain(b"1\xff"): "invalid character 'ÿ' after top-level value",
+    plain("'"): r"invalid character '\'' looking for beginning of value",
+    plain('1"'): "invalid character '\"' after top-level value",
     plain("nope"): "invalid character 'o' in literal null (expecting 'u')",
     plain("{"): "unexpected end of JSON input",
     plain("{}{}"): "invalid character '{' after top-level value",

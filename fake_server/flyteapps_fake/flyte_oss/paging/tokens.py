@@ -78,8 +78,18 @@ def _decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
 
 
-def _invalid(text: str, error: json.JSONDecodeError) -> str:
-    """Return what Go says of a text that isn't JSON."""
+def _invalid(data: bytes) -> str:
+    """Return what Go says of bytes that aren't JSON: it reads, and names, one byte at a time."""
+    text = data.decode("latin-1")
+    try:
+        json.loads(text, parse_int=str, parse_float=str)
+        return "unexpected end of JSON input"
+    except json.JSONDecodeError as error:
+        return _wording(text, error)
+
+
+def _wording(text: str, error: json.JSONDecodeError) -> str:
+    """Return what Go says of an error in a text of one character a byte."""
     at, where = error.pos, "looking for beginning of value"
     literal = next((each for each in ("true", "false", "null") if text[at : at + 1] == each[0]), "")
     if error.msg == "Extra data":
@@ -89,7 +99,12 @@ def _invalid(text: str, error: json.JSONDecodeError) -> str:
         at, where = at + wrong, f"in literal {literal} (expecting '{literal[wrong]}')"
     if at >= len(text):
         return "unexpected end of JSON input"
-    return f"invalid character '{quoted(text[at])[1:-1]}' {where}"
+    return f"invalid character {_character(text[at])} {where}"
+
+
+def _character(character: str) -> str:
+    """Return a character between single quotes, as Go's encoding/json shows it."""
+    return {"'": r"'\''", '"': "'\"'"}.get(character) or f"'{quoted(character)[1:-1]}'"
 
 
 def _fields(data: bytes) -> dict[str, Any]:
@@ -97,8 +112,8 @@ def _fields(data: bytes) -> dict[str, Any]:
     text = data.decode(errors="replace")
     try:
         whole = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        raise ValueError(_invalid(text, error)) from None
+    except json.JSONDecodeError:
+        raise ValueError(_invalid(data)) from None
     except RecursionError:
         raise ValueError("exceeded max depth") from None
     found: dict[str, Any] = {"v": "", "rv": 0, "start": ""}
