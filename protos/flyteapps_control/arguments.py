@@ -78,6 +78,9 @@ def parse_dialect(text: object, known: Mapping[str, Sequence[str]]) -> DialectNa
     if not versions:
         raise ValueError(f"dialect {text!r}: {name} has no versions; give {name}")
     if version not in versions:
-        there = f"the version {versions[0]} is known" if len(versions) == 1 else f"known are {', '.join(versions)}"
-        raise ValueError(f"dialect {text!r}: {there}, such as {name}@{versions[-1]}; {name} alone is the newest")
+        wrong = f"{version} isn't known" if version else "the version is missing"
+        known_are = f"known {'is' if len(versions) == 1 else 'are'} {', '.join(versions)}"
+        raise ValueError(
+            f"dialect {text!r}: {wrong}; {known_are}, as in {name}@{versions[-1]}; {name} alone is the newest"
+        )
     return DialectName(name, version)

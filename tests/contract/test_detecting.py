@@ -145,7 +145,7 @@ def test_the_wrong_dialect(planes: dict[str, FakeControlPlane], capsys: pytest.C
     assert verify.main([url, "--dialect", "nope"]) == 2
     assert "dialect must be one of standard, flyte-oss, not 'nope'" in capsys.readouterr().err
     assert verify.main([url, "--dialect", "flyte-oss@1.0"]) == 2
-    assert "the version 2.0.43 is known, such as flyte-oss@2.0.43" in capsys.readouterr().err
+    assert "1.0 isn't known; known is 2.0.43, as in flyte-oss@2.0.43" in capsys.readouterr().err
 
 
 def test_a_run_on_a_version(planes: dict[str, FakeControlPlane], capsys: pytest.CaptureFixture[str]) -> None:

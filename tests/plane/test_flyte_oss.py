@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from connectrpc.code import Code
@@ -11,6 +12,7 @@ from flyteidl2.app import app_logs_payload_pb2 as logs_rpc
 from flyteidl2.app import app_payload_pb2 as rpc
 from flyteidl2.app.app_definition_pb2 import App
 
+from flyteapps_control.arguments import parse_dialect
 from flyteapps_fake.control_plane import FakeControlPlane
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.dialect import Notice
@@ -300,10 +302,10 @@ def test_a_dialect_of_a_version() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dialect": "flyte-oss@2.0.44"}, "the version 2.0.43 is known, such as flyte-oss@2.0.43"),
-        ({"dialect": "flyte-oss@"}, "the version 2.0.43 is known"),
+        ({"dialect": "flyte-oss@2.0.44"}, "2.0.44 isn't known; known is 2.0.43, as in flyte-oss@2.0.43"),
+        ({"dialect": "flyte-oss@"}, "the version is missing; known is 2.0.43"),
         ({"dialect": "standard@1"}, "standard has no versions; give standard"),
-        ({"dialect": "flyte-oss", "dialect_version": "2"}, "the version 2.0.43 is known"),
+        ({"dialect": "flyte-oss", "dialect_version": "2"}, "2 isn't known; known is 2.0.43"),
         ({"dialect": "flyte-oss@2.0.43", "dialect_version": "2"}, "dialect_version '2' isn't that of dialect"),
         ({"dialect": "flyte-2@1"}, "dialect must be one of standard, flyte-oss, not 'flyte-2@1'"),
     ],
@@ -312,6 +314,12 @@ def test_a_version_that_is_not_there(options: dict[str, str], message: str) -> N
     """The error names the versions that are known."""
     with pytest.raises(ValueError, match=message):
         FakeControlPlane(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # texts
+
+
+def test_several_versions_that_are_known() -> None:
+    """The error names them all, and the newest as an example."""
+    with pytest.raises(ValueError, match="3 isn't known; known are 1, 2, as in some@2; some alone is the newest"):
+        parse_dialect("some@3", {"some": ("1", "2")})
 
 
 def test_a_dialect_that_is_not_there() -> None:
@@ -324,9 +332,14 @@ def test_a_dialect_that_is_not_there() -> None:
 
 def test_there_are_no_leases() -> None:
     """Settings that only make sense with leases are refused, not ignored."""
-    for options in ({"data_plane": "none"}, {"pools": {"default": ["east"]}}):
-        with pytest.raises(ValueError, match="flyte-oss has no leases"):
-            FakeControlPlane(dialect="flyte-oss", **options)  # type: ignore[arg-type]  # two kinds of values
+    made: dict[str, dict[str, Any]] = {
+        "data_plane 'none'": {"data_plane": "none"},
+        "data_plane 'processes'": {"data_plane": "processes"},
+        "pools": {"pools": {"default": ["east"]}},
+    }
+    for named, options in made.items():
+        with pytest.raises(ValueError, match=f"^{named}: clusters .* flyte-oss has no leases: leave it out"):
+            FakeControlPlane(dialect="flyte-oss", **options)
 
 
 def test_the_same_seed_gives_the_same_history() -> None:

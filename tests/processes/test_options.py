@@ -34,7 +34,12 @@ def options(*arguments: str) -> ServeOptions:
         (["--run", "--clock", "manual"], ["real time", "remove --clock manual"]),
         (["--run", "--clock", "auto"], ["real time", "remove --clock auto"]),
         (["--run", "--python", f"{sys.prefix}/bin/python"], ["give the directory", sys.prefix]),
-        (["--run", "--dialect", "flyte-oss"], ["flyte-oss", "no leases"]),
+        (["--run", "--dialect", "flyte-oss"], ["--run: ", "flyte-oss has no leases", "leave it out"]),
+        (["--data-plane", "none", "--dialect", "flyte-oss"], ["--data-plane none: ", "flyte-oss has no leases"]),
+        (
+            ["--pool", "a=simulated", "--dialect", "flyte-oss@2.0.43"],
+            ["--pool a=simulated: ", "flyte-oss has no leases"],
+        ),
         (["--run", "--python", "/nowhere"], ["/nowhere", "python3 -m venv"]),
         (["--run", "--env-file", "/nowhere"], ["--env-file /nowhere", "No such file"]),
         (["--ingress", "port"], ["--run"]),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from flyteapps_fake.core.settings import Settings
 
 DEFAULT_ORG = "flyte"
 """The org of a plane as long as nothing has decided it."""
@@ -36,10 +39,23 @@ def auth_lines(auth: Mapping[str, Any], org: str | None) -> AuthLines:
     return AuthLines(f"credentials are needed; users {users}", "\n    authType: Pkce" if public else "", key)
 
 
+def dialect_text(settings: Settings) -> str:
+    """Return what tells a plane of another dialect than the standard one: its version, and what stands for its cluster.
+
+    Return "" for the standard one.
+    """
+    if settings.dialect == "standard":
+        return ""
+    version = f"@{settings.dialect_version}" if settings.dialect_version else ""
+    cluster = f", kubernetes {settings.kubernetes}" if settings.kubernetes is not None else ""
+    writes = f", a write takes {settings.write_seconds:g} s" if settings.write_seconds is not None else ""
+    return f"{settings.dialect}{version}{cluster}{writes}"
+
+
 class Banner(NamedTuple):
     """The properties of one server.
 
-    `host` is the name that clients use. `state`: where the state is kept. `dialect` is "" for the standard one. `ca` is
+    `host` is the name that clients use. `state`: where the state is kept. `dialect`: see dialect_text. `ca` is
     the file of the certificate authority that clients have to trust, or None. `directory`: where apps run, None for a
     temporary one.
     """

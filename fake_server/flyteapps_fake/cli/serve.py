@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from flyteapps_fake.cli import serve_state, startup
-from flyteapps_fake.cli.banner import Banner, auth_lines
+from flyteapps_fake.cli.banner import Banner, auth_lines, dialect_text
 from flyteapps_fake.cli.option_groups import GroupedCommand
 from flyteapps_fake.cli.options import GROUPS, ServeOptions
 from flyteapps_fake.cli.output import keep_standard_files, warn, write_line
 from flyteapps_fake.cli.startup import InvalidFile, StartupError
+from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.directory.errors import StateError
 from flyteapps_fake.servers.addresses import taken_port
 from flyteapps_fake.servers.listener import AddressTaken, raise_file_limit
@@ -66,7 +67,7 @@ def run(options: ServeOptions) -> int:
         state=state.text,
         data_plane=settings["data_plane"],
         directory=settings["processes"]["directory"] if settings["processes"] is not None else None,
-        dialect="" if options.dialect == "standard" else options.dialect,
+        dialect=dialect_text(Settings(**settings)),
         tls=certificate is not None,
         ca=certificate.ca if certificate else None,
         auth=auth_lines(config.settings["auth"], options.org) if config.settings["auth"] is not None else None,

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from flyteapps_fake.auth.settings import Auth
+from flyteapps_fake.cli.dialect_choice import name_of
 from flyteapps_fake.cli.options import ServeOptions, Server
 from flyteapps_fake.cli.output import warn
 from flyteapps_fake.core.hostnames import is_hostname, is_loopback
-from flyteapps_fake.core.settings import APPS, CALLS, DataPlane, Settings
+from flyteapps_fake.core.settings import APPS, CALLS, DataPlane, Settings, no_leases
+from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.access.host_policy import check_origin
 from flyteapps_fake.http.limits import Limits
 from flyteapps_fake.servers.addresses import bracketed, no_console, resolve, shadow, shown, taken_port
@@ -97,6 +99,7 @@ def settings_of(options: ServeOptions, addresses: Sequence[str], state: Path | N
     `state`: the directory of its state, None for memory alone.
     """
     name = _own_name(options.host, addresses[0])
+    _check_leases(options)
     auth = auth_of(options)
     pools = [pool for pool, _ in options.pool]
     if twice := next((pool for pool in pools if pools.count(pool) > 1), None):
@@ -138,6 +141,20 @@ def settings_of(options: ServeOptions, addresses: Sequence[str], state: Path | N
     except ValueError as error:
         raise StartupError(str(error)) from None
     return settings
+
+
+def _check_leases(options: ServeOptions) -> None:
+    """Check that no option needs clusters that lease apps, where the dialect has none. Raises StartupError."""
+    dialect = name_of(options.dialect)
+    if DIALECTS[dialect].leases:
+        return
+    given = {
+        "--run": options.run,
+        f"--data-plane {options.data_plane}": options.data_plane not in (None, "simulated"),
+        **{f"--pool {pool}={','.join(clusters)}": True for pool, clusters in options.pool},
+    }
+    if wrong := next((option for option, is_given in given.items() if is_given), None):
+        raise StartupError(no_leases(wrong, dialect))
 
 
 def data_plane_of(options: ServeOptions) -> DataPlane:

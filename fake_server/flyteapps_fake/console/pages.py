@@ -20,6 +20,8 @@ from flyteapps_fake.console.static_files import PREFIX, browser_page, static_fil
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.errors import Code, RpcError
 from flyteapps_fake.core.operations import GET, LIST
+from flyteapps_fake.core.settings import Settings
+from flyteapps_fake.dialects import DIALECTS
 from flyteapps_fake.http.access.host_policy import host_of
 from flyteapps_fake.http.front import Front
 from flyteapps_fake.http.page import Page, PageAnswer, PageRequest
@@ -157,6 +159,18 @@ def _authentication(front: Front) -> dict[str, str | None] | None:
     return {"header": authentication.settings.header, "provider": authentication.settings.provider}
 
 
+def _of_dialect(settings: Settings) -> dict[str, str | float]:
+    """Return the settings that only some dialects have; a standard plane has none of them."""
+    found: dict[str, str | float] = {}
+    if settings.dialect_version:
+        found["dialect_version"] = settings.dialect_version
+    if settings.kubernetes is not None:
+        found["kubernetes"] = settings.kubernetes
+    if DIALECTS[settings.dialect].write_conflicts:
+        found["write_seconds"] = settings.write_nanoseconds / 1e9
+    return found
+
+
 def _health(front: Front) -> bytes:
     from importlib.metadata import version
 
@@ -168,6 +182,7 @@ def _health(front: Front) -> bytes:
         "server": front.options.server,
         "org": front.plane.org,
         "dialect": settings.dialect,
+        **_of_dialect(settings),
         "clock": settings.clock,
         "data_plane": settings.data_plane,
         "control": front.options.control,

@@ -168,11 +168,7 @@ class Settings:
             raise ValueError(f"watch_buffer must be at least 1 event, not {self.watch_buffer}")
         if self.data_plane not in DATA_PLANES:
             raise ValueError(f"data_plane must be one of {', '.join(DATA_PLANES)}, not {self.data_plane!r}")
-        if not DIALECTS[self.dialect].leases and (self.data_plane != "simulated" or self.pools):
-            raise ValueError(
-                f"data_plane {self.data_plane!r} and pools are for clusters that lease apps: "
-                f"{self.dialect} has no leases"
-            )
+        self._check_leases()
         if self.state is not None and os.fspath(self.state).startswith("~"):
             object.__setattr__(self, "state", os.path.expanduser(self.state))
         self._check_processes()
@@ -208,6 +204,14 @@ class Settings:
             name, version = parse_dialect(f"{self.dialect}@{self.dialect_version}", VERSIONS)
         object.__setattr__(self, "dialect", name)
         object.__setattr__(self, "dialect_version", version)
+
+    def _check_leases(self) -> None:
+        """Check that nothing is given which needs clusters that lease apps, where the dialect has no leases."""
+        if not DIALECTS[self.dialect].leases:
+            if self.data_plane != "simulated":
+                raise ValueError(no_leases(f"data_plane {self.data_plane!r}", self.dialect))
+            if self.pools:
+                raise ValueError(no_leases("pools", self.dialect))
 
     def _check_kubernetes(self) -> None:
         """Check what stands for the cluster, which only some dialects have; it is Knative where none is named."""
@@ -329,6 +333,14 @@ class Settings:
     def runs_apps(self) -> Processes | None:
         """The way in which apps are run as processes, None where they aren't."""
         return self.processes if isinstance(self.processes, Processes) else None
+
+
+def no_leases(given: str, dialect: str) -> str:
+    """Return the error of an option, in the words of its user, that needs leases in a dialect without them."""
+    return (
+        f"{given}: clusters get the apps that they run by leases, and {dialect} has no leases: leave it out, and the "
+        "plane simulates its apps, or use the dialect standard"
+    )
 
 
 def _is_ip_address(text: str) -> bool:
