@@ -1,4 +1,4 @@
-"""What a server shows of its dialect: in the banner, and in /healthz."""
+"""The dialect of a server in its banner, and in /healthz."""
 
 from __future__ import annotations
 
