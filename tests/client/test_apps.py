@@ -20,7 +20,6 @@ from flyteapps import (
     DesiredState,
     FailedPrecondition,
     InvalidArgument,
-    PlaneError,
 )
 from flyteapps_fake.control_plane import FakeControlPlane
 
@@ -169,13 +168,10 @@ def test_a_listing_filters(client: Client, run: Run) -> None:
         ({"token": "forged"}, "token"),
     ],
 )
-def test_a_bad_listing_says_what_is_wrong(
-    direct: Client, run: Run, arguments: dict[str, Any], says: str, dialect: str
-) -> None:
+def test_a_bad_listing_says_what_is_wrong(direct: Client, run: Run, arguments: dict[str, Any], says: str) -> None:
     """By the client or by the plane: one clear error."""
     direct.apps.create(app())
-    by_plane = PlaneError if dialect != "standard" and says == "token" else InvalidArgument
-    with pytest.raises(by_plane, match="continue key" if by_plane is PlaneError else says):
+    with pytest.raises(InvalidArgument, match=says):
         run.items(direct.apps.listall, **arguments)
 
 
