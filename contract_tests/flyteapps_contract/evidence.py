@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flyteapps_contract.outcomes import Outcome, Verdict, verdict_of
-from flyteapps_contract.profiles import Floor
+from flyteapps_contract.profiles import Floor, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,22 @@ def evidence_of(guarantee: str, outcomes: Sequence[Outcome], floor: Floor) -> Ev
             or (each.verdict is Verdict.HOLDS and each.tried and each.attempts < floor.attempts.get(each.check, 0))
         ),
     )
+
+
+def what_was_short(outcomes: Sequence[Outcome], floor: Floor, profile: Profile, *, clock: bool) -> str:
+    """Return why explorations tried less than the floor asks for, "" where none did. `clock`: it can be moved."""
+    tried = {each.check: each.attempts for each in outcomes if each.tried and each.verdict is Verdict.HOLDS}
+    asked = {name: count for name, count in floor.attempts.items() if tried.get(name, count) < count}
+    few = [f"{tried[name]} {name} where {count} are asked for" for name, count in asked.items()]
+    if not few:
+        return ""
+    checks = sum(each.seconds for each in {each.check: each for each in outcomes if not each.tried}.values())
+    said = f"too little was tried: {', '.join(few)}; the checks took {checks:.0f} s"
+    said += f" of the {profile.seconds:g} s of profile {profile.name}" if math.isfinite(profile.seconds) else ""
+    if not clock:
+        said += ", and wait for the plane's clock, which can't be moved here: one that runs faster leaves more time "
+        said += "(the stand-in: flyteapps serve --speed 10)"
+    return said
 
 
 def weighed(guarantee: str, outcomes: Sequence[Outcome], floor: Floor) -> Verdict:

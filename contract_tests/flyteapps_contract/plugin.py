@@ -39,6 +39,7 @@ def contract_tests(
     from flyteapps_contract.verification import asked_of
 
     explorations = OF_DIALECT[dialect_of(dialect).name]
+    floor = PROFILES[profile].floor.of_dialect(dialect_of(dialect).name)
     budgets = {name: budget for name, budget in PROFILES[profile].budgets.items() if name in explorations}
 
     @pytest.mark.parametrize("guarantee", _chosen([*asked_of(dialect), *budgets], only))
@@ -49,7 +50,7 @@ def contract_tests(
         judged = target()
         if guarantee in budgets:
             explored = explore(explorations[guarantee], judged, fresh_run(judged), budgets[guarantee], seed)
-            _require_held(guarantee, list(explored), PROFILES[profile].floor)
+            _require_held(guarantee, list(explored), floor)
         else:
             _require_held(guarantee, outcomes_of(judged, guarantee))
 

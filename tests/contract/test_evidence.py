@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
 from flyteapps_contract.catalogue.dialects import BY_ID
+from flyteapps_contract.catalogue.guarantee import FLYTE_OSS, STANDARD
 from flyteapps_contract.catalogue.standard import GUARANTEES
 from flyteapps_contract.checks.support.registry import Check
 from flyteapps_contract.cli import verify
-from flyteapps_contract.evidence import evidence_of, weighed
+from flyteapps_contract.evidence import evidence_of, weighed, what_was_short
 from flyteapps_contract.explorations.exercised import exercised
 from flyteapps_contract.explorations.registry import EXPLORATIONS
 from flyteapps_contract.explorations.search import explore
@@ -98,6 +100,37 @@ def test_floors_are_within_the_budgets(name: str) -> None:
     """A profile that is carried out comes above its floor; a greater one has a higher floor."""
     profile = PROFILES[name]
     assert all(0 < profile.floor.attempts[each] <= budget.count / 8 for each, budget in profile.budgets.items())
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "thorough"])
+def test_a_dialect_has_floors_of_its_own(name: str) -> None:
+    """Of flyte-oss less is asked for, but something of each exploration: its apps take their time to start."""
+    floor, own = PROFILES[name].floor, PROFILES[name].floor.of_dialect(FLYTE_OSS)
+    assert floor.of_dialect(STANDARD) == floor
+    assert all(0 < own.attempts[each] <= count for each, count in floor.attempts.items())
+    assert own.attempts["sequences"] <= floor.attempts["sequences"] / 3
+    assert (own.share, own.drawn < floor.drawn) == (floor.share, True)
+
+
+@pytest.mark.parametrize("clock", [True, False])
+def test_what_was_short_is_said(clock: bool) -> None:
+    """The report says of what too little was tried, the seconds that the checks took, and whether they had to wait."""
+    outcomes = [Outcome("a_check", ("CR-2", "CR-1"), Verdict.HOLDS, seconds=66.4), drawn(9, 9)]
+    said = what_was_short(outcomes, FLOOR, PROFILES["standard"], clock=clock)
+    assert said.startswith(
+        "too little was tried: 9 sequences where 10 are asked for; the checks took 66 s of the 105 s"
+    )
+    assert ("clock" in said) is not clock
+    assert what_was_short([*outcomes[:1], drawn(0, 10)], FLOOR, PROFILES["standard"], clock=clock) == ""
+
+
+def test_a_run_says_what_was_short() -> None:
+    """So does a run whose explorations had no time."""
+    target = standins.direct()
+    profile = replace(PROFILES["quick"], budgets={"sequences": Budget(1, 100.0)})
+    chosen = [each for each in GUARANTEES if each.id == "CR-2"]
+    summary = verify.run_checks(target, chosen, fresh_run(target), Console(quiet=True), profile=profile)
+    assert "1 sequences where 10 are asked for" in summary.trouble and summary.exit_code == 2
 
 
 @pytest.mark.parametrize(

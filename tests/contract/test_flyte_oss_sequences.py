@@ -21,7 +21,7 @@ from flyteapps_contract.sequences.flyte_oss.choices import DesiredState, Extra, 
 from flyteapps_contract.sequences.flyte_oss.interpreter import Interpreter
 from flyteapps_contract.sequences.saved import from_json
 from flyteapps_contract.session import Session
-from flyteapps_contract.streams import WatchEvent
+from flyteapps_contract.streams import Watcher, WatchEvent
 from flyteapps_contract.targets.endpoint import Address, EndpointTarget
 from flyteapps_contract.targets.planes import PlanesTarget
 from flyteapps_contract.traces.trace import app_of
@@ -31,6 +31,7 @@ from mutants import flyte_oss_drawn
 from mutants.planting import Mutant
 
 from . import standins
+from .direct_link import DirectLink
 
 FEW, MANY = 25, 400
 
@@ -131,6 +132,21 @@ def test_an_event_may_come_after_a_snapshot_that_shows_later_changes() -> None:
     events = [_event(CREATED, again), _event(UPDATED, stopped), _event(UPDATED, again)]
     track = Track(0, None, [], changes, ("p", "d"), present=None, late=True)
     assert track.judge(events, range(3), Urls()) == []
+
+
+def test_a_watch_of_an_absent_app_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can tell that a stream has begun, a sequence gives it a moment: it has fifty commands."""
+    target, asked, poll = standins.oss_direct(), list[float](), Watcher.poll
+    monkeypatch.setattr(DirectLink, "opens_at_once", False)
+
+    def recorded(watcher: Watcher, seconds: float = 0.0) -> WatchEvent | None:
+        asked.append(seconds)
+        return poll(watcher)
+
+    monkeypatch.setattr(Watcher, "poll", recorded)
+    with Session(target.plane(), fresh_run(target)) as session:
+        Interpreter(session).run([commands.Watch(SlotName.A, nameless=False)])
+    assert 0 < sum(asked) <= 0.05
 
 
 def _event(kind: str, service: Service) -> WatchEvent:

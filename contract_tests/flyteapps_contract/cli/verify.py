@@ -27,6 +27,7 @@ from flyteapps_contract.cli.credentials import token_for
 from flyteapps_contract.cli.option_values import DialectChoice, headers_of, label_of, prefix_of
 from flyteapps_contract.cli.work import Work, clean_up
 from flyteapps_contract.deviations.deviations import Deviations, load, of_dialect
+from flyteapps_contract.evidence import what_was_short
 from flyteapps_contract.explorations.registry import OF_DIALECT
 from flyteapps_contract.explorations.search import Exploration, explore
 from flyteapps_contract.outcomes import CannotJudge, Outcome, Verdict
@@ -334,6 +335,8 @@ def run_checks(
         judged_ids = {id_ for outcome in outcomes if outcome.check == step.name for id_ in outcome.guarantees}
         if missed := tuple(id_ for id_ in step.guarantees if id_ not in judged_ids):
             outcomes.append(Outcome(step.name, missed, missing, trouble))
+    floor = profile.floor.of_dialect(target.dialect)
+    trouble = trouble or what_was_short(outcomes, floor, profile, clock=target.capabilities.clock)
     if run.left:
         left = ", ".join(sorted(run.left))
         trouble = f"{trouble}\nleft behind: {left}; remove it by: flyteapps verify ... --clean {run.prefix}".lstrip()
@@ -341,7 +344,7 @@ def run_checks(
         target=target.name,
         dialect=target.dialect,
         prefix=run.prefix,
-        lines=summarize(guarantees, grouped(known.applied(outcomes)), profile.floor),
+        lines=summarize(guarantees, grouped(known.applied(outcomes)), floor),
         seconds=time.monotonic() - started,
         trouble=trouble,
         profile=profile.name,

@@ -19,6 +19,7 @@ def conditions_are_those_of_now(s: Session) -> None:
     app = s.app()
     watcher = given_received(s, app.metadata.id)
     s.create(app)
+    s.watch(app_id=app.metadata.id)  # a plane may wait for a client that looks after its write, which takes seconds
     seen = until(s, watcher, lambda seen: is_of(seen, app) and rests(seen.app), "the app to be active")
     shapes = list(dict.fromkeys(tuple(statuses(each.app)) for each in seen if is_of(each, app)))
     expect(() in shapes[:1], f"a new app should have no conditions at first, not {shapes[0]}")

@@ -39,8 +39,10 @@ HOURS = 6 * 3600.0
 @check("SP-1", needs=("cluster",))
 def an_app_starts_with_its_least_replicas(s: Session) -> None:
     """An app starts with max(1, min) replicas; unset means from 0 to 1, and nothing is written into the spec."""
-    for bounds, expected in ((None, 1), ((0, 0), 1), ((0, 3), 1), ((1, 1), 1), ((2, 5), 2)):
-        app = s.given_rest(s.given(_scaled(s, bounds)).metadata.id, ACTIVE)
+    wanted = ((None, 1), ((0, 0), 1), ((0, 3), 1), ((1, 1), 1), ((2, 5), 2))
+    made = [s.given(_scaled(s, bounds)).metadata.id for bounds, _ in wanted]  # first, so that they start at once
+    for app_id, (bounds, expected) in zip(made, wanted, strict=True):
+        app = s.given_rest(app_id, ACTIVE)
         expect_equal(app.status.current_replicas, expected, f"the replicas of an app with bounds {bounds}")
         expect_equal(app.spec.HasField("autoscaling"), bounds is not None, "whether the spec has autoscaling")
 

@@ -18,10 +18,11 @@ from flyteapps_contract.sequences.flyte_oss import commands
 from flyteapps_contract.sequences.flyte_oss.choices import StreamNumber
 from flyteapps_contract.sequences.flyte_oss.context import Context
 from flyteapps_contract.streams import Watcher, WatchEvent
-from flyteapps_contract.waiting import OPENING
 
 MOMENT_SECONDS = 1.0
 """The plane's seconds after a write in which its event may come once more."""
+OPENING = 0.05
+"""Real seconds that a stream of what isn't there has to begin in; one that begins later is judged by less."""
 
 
 @dataclass(slots=True)
