@@ -37,10 +37,12 @@ def plane() -> Iterator[FakeControlPlane]:
 class TestClocks:
     """The time of a write is the plane's."""
 
-    def test_realtime(self) -> None:
-        """It takes 5 ms there, unless a number is given; a plane that nothing drives is moved by its callers."""
+    @pytest.mark.parametrize("speed", [1, 100])
+    def test_realtime(self, speed: float) -> None:
+        """It takes 5 ms of real time, unless a number is given; a plane that nothing drives is moved by its callers."""
         now = 0.0
-        with FakeControlPlane.of(Settings(dialect="flyte-oss", clock="realtime"), real=lambda: now) as plane:
+        settings = Settings(dialect="flyte-oss", clock="realtime", speed=speed, report_seconds=1e6)
+        with FakeControlPlane.of(settings, real=lambda: now) as plane:
             writing = create(plane)
             assert writing.postponed is not None
             assert writing.postponed.left() == pytest.approx(0.005, abs=1e-6)
@@ -139,6 +141,20 @@ class TestCallers:
             begun(plane, 4)
             plane.reset()
             assert [each.result(60) for each in calls] == [503] * 4
+
+    def test_over_a_wire_in_gzip(self, plane: FakeControlPlane) -> None:
+        """The official stub compresses each request: its writes meet all the same."""
+        url = plane.serve().url
+
+        def tried(image: str) -> str:
+            with AppServiceClientSync(url) as stub:
+                return code_of(stub, image)
+
+        with ThreadPoolExecutor(4) as threads:
+            calls = [threads.submit(tried, f"img:{number}") for number in range(4)]
+            begun(plane, 4)
+            plane.advance(10)
+            assert sorted(each.result(60) for each in calls) == ["INTERNAL"] * 3 + ["OK"]
 
     def test_over_grpc(self, plane: FakeControlPlane) -> None:
         """In grpcio's server each write holds a thread of its pool."""

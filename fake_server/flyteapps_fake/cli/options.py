@@ -233,7 +233,7 @@ GROUPS: tuple[Group, ...] = (
             option(
                 ["--write-seconds"],
                 type=click.FloatRange(0, 60),
-                show_default="0.005 on the clock realtime, else 0, with the dialect flyte-oss",
+                show_default="0.005 times --speed on the clock realtime, else 0, with the dialect flyte-oss",
                 help="Seconds of the plane's time that a write takes with the dialect flyte-oss; of two that meet, one "
                 "is refused, as on a cluster.",
             ),

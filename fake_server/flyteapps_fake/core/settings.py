@@ -38,7 +38,7 @@ MAX_NAME = 255
 _ARTIFACT = re.compile(r"[A-Za-z0-9._-]{1,255}(?:@.{1,255})?")
 
 WRITE_SECONDS = 0.005
-"""Seconds that a write takes on the clock realtime, where no number is given."""
+"""Real seconds that a write takes on the clock realtime, where no number is given."""
 CALLS = 1_000
 """Recorded calls that are kept where the log of calls is on, and no number is given."""
 APPS = "apps"
@@ -84,7 +84,7 @@ class Settings:
     dialect flyte-oss, as the cluster behind it: "none", "api", the API server of
     Kubernetes, or "knative", Knative's own validation, too; None for "knative". `write_seconds`: of the plane's
     clock, between a write's read of its service and its end in the dialect flyte-oss, in
-    which it can meet other writes; None for 0.005 on the clock realtime, 0 on the others.
+    which it can meet other writes; None for 5 ms of real time on the clock realtime, 0 on the others.
     `app_scenarios`: the scenario of apps that name none themselves, by a pattern of their names such as "worker-*"; the
     first that fits. `scenarios`: further ones, as the path of a YAML or JSON file, as a
     mapping as in such a file, or as a list of these. `missing_secrets`: names of secrets that apps can't mount until
@@ -301,10 +301,10 @@ class Settings:
 
     @property
     def write_nanoseconds(self) -> int:
-        """Return `write_seconds` in nanoseconds."""
+        """Return `write_seconds` in nanoseconds; by default so many that clients meet as often at any speed."""
         seconds = self.write_seconds
         if seconds is None:
-            seconds = WRITE_SECONDS if self.clock == "realtime" else 0.0
+            seconds = WRITE_SECONDS * self.speed if self.clock == "realtime" else 0.0
         return round(seconds * 1e9)
 
     @property

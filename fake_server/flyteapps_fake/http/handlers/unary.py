@@ -60,7 +60,7 @@ class UnaryHandler:
         grpc = BINARY[content_type] == GRPC
         exchange.until = until = deadline_of(headers, self._rules)
         body = await self._timeouts.body(exchange)
-        large = len(body) > LARGE_BYTES or encoding == b"gzip"
+        in_turn = large = len(body) > LARGE_BYTES or encoding == b"gzip"
         if large:
             await self._large.acquire(len(body))
         try:
@@ -88,10 +88,13 @@ class UnaryHandler:
                     else:
                         answer = endpoint.call(call)
                 except Postponed as postponed:
+                    if in_turn:  # a call that waits keeps no other from being decoded
+                        in_turn = False
+                        self._large.release()
                     client = LiveStream(exchange.receive, body, exchange.polled)
                     answer = await outcome(postponed, until, client)
         finally:
-            if large:
+            if in_turn:
                 self._large.release()
         if large:
             exchange.forget_request()
