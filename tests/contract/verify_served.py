@@ -27,7 +27,7 @@ SHORT = [
 """The combinations without `--all`; the tests have Connect and gRPC."""
 PACE = {
     "standard": ("--speed", "20", "--lease-seconds", "3600", "--pool", "default=simulated"),
-    "flyte-oss": ("--speed", "20"),
+    "flyte-oss": ("--speed", "20", "--write-seconds", "0.005"),  # writes meet as few reports as at speed 1
 }
 VERIFY = [sys.executable, "-P", "-m", "flyteapps.cli", "verify", "--seed", "1"]
 FAILING = ["--failing-label", "flyteapps.dev/scenario=image-pull-error"]
