@@ -249,7 +249,7 @@ def test_the_visibility_of_a_long_project_is_not_remembered() -> None:
 
 def test_unread_watches_of_all_apps_hold_no_copies() -> None:
     """300 Watches of ten apps of a megabyte, of which nothing is read, take no megabyte each in flyte-oss."""
-    with FakeControlPlane(clock="manual", org="flyte", dialect="flyte-oss") as plane:
+    with FakeControlPlane(clock="manual", org="flyte", dialect="flyte-oss", kubernetes="none") as plane:
         for number in range(10):
             request = create(f"a{number}")
             request.app.spec.container.env.add(key="X", value="x" * MIB)

@@ -149,8 +149,8 @@ PLANTED = (
     Planted(
         Saving,
         "later",
-        "result = self.answer(postponed.resume)",
-        "result = postponed.resume()",
+        "postponed.in_turn(lambda: self.answer(postponed.resume))",
+        "postponed",
         on_disk(test_failures.test_a_delayed_call_is_saved_before_it_is_answered, "100ms"),
     ),
     # ---- streams
