@@ -31,7 +31,7 @@ fi
 make=$1
 day=$(($(date +%s) / 86400))
 logs=$(mktemp -d)
-: "${FLYTEAPPS_MATRIX:=$((day % 16 + 1))/16}"
+: "${FLYTEAPPS_MATRIX:=$((day % 12 + 1))/12}"
 trap 'rm -rf "$logs"' EXIT
 
 parts() {

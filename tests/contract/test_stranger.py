@@ -23,8 +23,10 @@ BROKEN = {
     "CR-3": "no host is generated, so none shows in status.ingress",
     "CR-4": "the first condition is ACTIVE",
     "CR-6": "there are no public URLs, and a host may be had twice",
+    "CR-5": "a created app is ACTIVE since the time that its request says",
     "GE-2": "Get knows ids alone",
     "GE-3": "nor does a read by URL see what was written",
+    "UP-1": "the org is no part of an id, and an app of another org is updated",
     "UP-2": "ingress and creator are replaced, last_updated_at stays",
     "UP-3": "any revision is taken",
     "UP-4": "an update without a change is taken",
@@ -32,6 +34,7 @@ BROKEN = {
     "UP-7": "so what it shows after an update is the old ACTIVE",
     "LE-6": "no app is ever assigned to a cluster",
     "DE-2": "a running app is deleted",
+    "DE-3": "an app that is created again shows a status of before",
     "LI-1": "the org and the artifact of a scope are ignored",
     "LI-2": "filters are ignored",
     "LI-3": "sorts are ignored",
@@ -46,11 +49,13 @@ BROKEN = {
     "HI-1": "of racing updates with one revision all win",
 }
 """The guarantees that the naive plane breaks, found by reading it."""
+DRAWN = {"UP-1"}
+"""The ones among them which drawn sequences alone find."""
 
 
 @pytest.mark.matrix
 def test_a_naive_plane_breaks_guarantees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report names each guarantee that the naive plane breaks, and no other."""
+    """The report names each guarantee that the naive plane breaks, some as following from another, and no other."""
     monkeypatch.setattr(streams, "PATIENCE", 0.5)
     server = NaiveServer()
     try:
@@ -60,5 +65,8 @@ def test_a_naive_plane_breaks_guarantees(monkeypatch: pytest.MonkeyPatch) -> Non
         server.close()
     found = {line.guarantee.id: line for line in summary.lines}
     broken = {id_ for id_, line in found.items() if line.verdict is Verdict.BROKEN}
-    assert broken == set(BROKEN), {id_: found[id_].reasons() for id_ in sorted(broken ^ set(BROKEN))}
+    following = {id_ for id_, line in found.items() if line.verdict is Verdict.FOLLOWS}
+    assert broken <= set(BROKEN), {id_: found[id_].reasons() for id_ in sorted(broken - set(BROKEN))}
+    missed = set(BROKEN) - DRAWN - broken - following
+    assert not missed, {id_: found[id_].reasons() for id_ in sorted(missed)}
     assert summary.exit_code == 1
