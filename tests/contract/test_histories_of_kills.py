@@ -85,7 +85,7 @@ def test_a_served_plane_that_is_killed_is_linearizable(killed: KilledTarget) -> 
     found = search(killed, fresh_run(killed), SearchOptions(count=4, seed=1))
     assert found.violation is None, found.violation
     assert found.tried == 4
-    assert killed.kills > 1
+    assert killed.kills > 4
 
 
 def test_plans_have_kills_where_planes_can_be_started_again() -> None:

@@ -162,10 +162,13 @@ class Race:
         return violations
 
     def _kill_now_and_then(self, clients: Sequence[threading.Thread]) -> None:
-        """Kill the plane as often as the plan says, while clients make calls; they go on once it is there again."""
-        for pause in self.plan.kills:
+        """Kill the plane as often as the plan says, while clients make calls; they go on once it is there again.
+
+        The first time also where they have ended by then: what was acknowledged has to outlive it.
+        """
+        for number, pause in enumerate(self.plan.kills):
             clients[0].join(pause)
-            if not any(client.is_alive() for client in clients):
+            if number and not any(client.is_alive() for client in clients):
                 return
             self._is_up.clear()
             self._kills += 1
