@@ -6,18 +6,16 @@ running_histories.py.
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.clients_at_once import run_clients, span_of
+from flyteapps_contract.explorations.clients_at_once import ClientRace
 from flyteapps_contract.model import watching
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.listing import by
@@ -113,24 +111,23 @@ def drawn(seed: int, number: int, *, kills: bool = False) -> Plan:
     return Plan(ops, apps, standing, tuple(draw.uniform(0, KILL_SECONDS) for _ in range(times)))
 
 
-class Race:
+class Race(ClientRace[Op, Event]):
     """One plan on one session."""
 
     def __init__(self, session: Session, plan: Plan) -> None:
         self.session = session
         self.plan = plan
         self.history = History()
+        super().__init__(self.history.events)
         self._ids = [session.id() for _ in range(plan.apps)]
         self._numbers = {app_id.name: number for number, app_id in enumerate(self._ids)}
-        self._ticks = itertools.count()
-        self._lock = threading.Lock()
-        self._trouble: list[BaseException] = []
         self._wrong: Said | None = None
         self.undecided = False
         """Whether the calls of some app may have gone in too many ways to look at each."""
-        self._over = threading.Event()
         self._afloat: set[int] = set()
         """Apps with a write that may take effect at any later time: its call was given up."""
+        self._revisions: list[dict[int, int]] = [{} for _ in plan.clients]
+        """The revisions of apps that each client has read last."""
         self._kills = 0
         """Number of kills of the plane that were begun."""
         self._is_up = threading.Event()
@@ -141,14 +138,12 @@ class Race:
         for number in range(self.plan.standing):
             if self._call(-1, number, Said("create", f"a{number}")) is None:
                 raise Unjudged("the apps of a history could not be created: an answer was lost")
-        clients = [partial(self._client, number, ops) for number, ops in enumerate(self.plan.clients)]
         try:
-            run_clients(clients, self._over, self._kill_now_and_then)
+            self._race(self.plan.clients, self._kill_now_and_then)
         finally:
             for app_id in self._ids:
                 self.session.may_have(app_id)
-        violations = [trouble for trouble in self._trouble if isinstance(trouble, Violation)]
-        troubles = [trouble for trouble in self._trouble if not isinstance(trouble, Violation)]
+        violations, troubles = self._troubles()
         final = [self._call(-1, number, Said("get")) for number in range(self.plan.apps)]
         for judge in (self._judge_calls, self._judge_pages, lambda: self._judge_streams(final)):
             try:
@@ -179,19 +174,11 @@ class Race:
 
     # ---- clients
 
-    def _client(self, client: int, ops: Iterable[Op]) -> None:
-        read: dict[int, int] = {}
-        try:
-            for turn, op in enumerate(ops):
-                self._is_up.wait()
-                if self._over.is_set():
-                    return
-                self._act(client, f"c{client}.{turn}", op, read)
-        except BaseException as trouble:  # told by the thread that waits
-            self._trouble.append(trouble)
+    def _await_plane(self) -> None:
+        self._is_up.wait()
 
-    def _act(self, client: int, mark: str, op: Op, read: dict[int, int]) -> None:
-        number = op.app
+    def _act(self, client: int, mark: str, op: Op) -> None:
+        number, read = op.app, self._revisions[client]
         match op.verb:
             case "list" | "pages" if not self.session.capabilities.projects:
                 pass  # others have apps there, too
@@ -285,13 +272,6 @@ class Race:
             self.history.differing.append(f"{app.metadata.id.name} at revision {app.metadata.revision}")
         return app.metadata.revision, app.metadata.labels.get(MARK, "")
 
-    def _tick(self) -> int:
-        return next(self._ticks)  # one step of the interpreter: no two get the same
-
-    def _record(self, event: Event) -> None:
-        with self._lock:
-            self.history.events.append(event)
-
     # ---- verdicts
 
     def _judge_calls(self) -> None:
@@ -379,15 +359,9 @@ class Race:
 
     def timeline(self) -> tuple[Span, ...]:
         """Return the calls, by client."""
-        return tuple(
-            span_of(
-                event.client,
-                f"{_say(event.said)} of app {self._ids[event.app].name}",
-                event.called,
-                event.returned,
-                wrong=event.said is self._wrong,
-            )
-            for event in sorted(self.history.events, key=lambda each: each.called)
+        return self._timeline(
+            lambda event: f"{_say(event.said)} of app {self._ids[event.app].name}",
+            lambda event: event.said is self._wrong,
         )
 
 

@@ -6,17 +6,14 @@ as those of histories.py are.
 
 from __future__ import annotations
 
-import itertools
 import random
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.common import list_pb2
 
-from flyteapps_contract.explorations.clients_at_once import run_clients, span_of
+from flyteapps_contract.explorations.clients_at_once import ClientRace
 from flyteapps_contract.model import lifecycle
 from flyteapps_contract.model.linearizability import Call, Undecided, contradiction
 from flyteapps_contract.model.running import OK, READS, Asked, Running, State, state_of
@@ -115,7 +112,7 @@ def drawn_running(seed: int, number: int, *, clock: bool) -> RunningPlan:
     return RunningPlan(ops, beginnings, clock and draw.random() < 0.4)
 
 
-class RunningRace:
+class RunningRace(ClientRace[RunningOp, RunningEvent]):
     """One plan on one session."""
 
     def __init__(self, session: Session, plan: RunningPlan) -> None:
@@ -123,25 +120,23 @@ class RunningRace:
         self.session = session
         self.plan = plan
         self.history = RunningHistory()
+        super().__init__(self.history.events)
         self.undecided = False
         """Whether the calls of some app may have gone in too many ways to look at each, or one had no answer."""
         self._cluster = session.name("-cluster")
         self._ids = [session.id() for _ in range(plan.apps)]
         self._numbers = {app_id.name: number for number, app_id in enumerate(self._ids)}
-        self._ticks = itertools.count(1)
-        self._lock = threading.Lock()
-        self._trouble: list[BaseException] = []
+        self._last: list[dict[int, model.App]] = [{} for _ in plan.clients]
+        """The apps that each client has read last."""
         self._unanswered: set[int] = set()
         self._wrong: Asked | None = None
-        self._over = threading.Event()
 
     def run(self) -> list[Violation]:
         """Run the clients, read what is left, and judge."""
         leases = self._prepare()
         initial = [state_of(self._read(number)) for number in range(self.plan.apps)]
-        clients = [partial(self._client, number, ops) for number, ops in enumerate(self.plan.clients)]
         try:
-            run_clients(clients, self._over)
+            self._race(self.plan.clients)
         finally:
             for app_id in self._ids:
                 self.session.may_have(app_id)
@@ -190,28 +185,21 @@ class RunningRace:
 
     # ---- clients
 
-    def _client(self, client: int, ops: Iterable[RunningOp]) -> None:
-        read: dict[int, model.App] = {}
-        try:
-            for turn, op in enumerate(ops):
-                if self._over.is_set():
-                    return
-                if op.verb == "list":
-                    self._list(client)
-                else:
-                    self._call(client, op, f"c{client}.{turn}", read)
-        except BaseException as trouble:  # told by the thread that waits
-            self._trouble.append(trouble)
+    def _act(self, client: int, mark: str, op: RunningOp) -> None:
+        if op.verb == "list":
+            self._list(client)
+        else:
+            self._call(client, op, mark, self._last[client])
 
     def _call(self, client: int, op: RunningOp, mark: str, read: dict[int, model.App]) -> None:
         sent = self._sent(op, mark, read.get(op.app))
-        called = next(self._ticks)
+        called = self._tick()
         code, seen = OK, None
         try:
             seen = self._ask(op, sent)
         except Refused as error:
             code = error.code
-        returned = next(self._ticks)
+        returned = self._tick()
         if code in NO_ANSWER:
             if op.verb != "get":
                 self._unanswered.add(op.app)
@@ -250,14 +238,14 @@ class RunningRace:
         """Send one List, which reads every app; one without an answer shows nothing."""
         if not self.session.capabilities.projects:
             return  # others have apps there, too
-        called = next(self._ticks)
+        called = self._tick()
         try:
             page = self.session.list(list_pb2.ListRequest(limit=1000))
         except Refused as error:
             if error.code not in NO_ANSWER:
                 raise
             return
-        returned = next(self._ticks)
+        returned = self._tick()
         shown = {self._numbers.get(app.metadata.id.name, -1): app for app in page.apps}
         for number in range(self.plan.apps):
             app = shown.get(number)
@@ -271,7 +259,7 @@ class RunningRace:
                 for app in apps[:MAX_GRANTS]:
                     number = self._numbers.get(app.metadata.id.name)
                     if number is not None:
-                        self._record(RunningEvent(-1, number, Asked("lease", OK, None, app), 0, next(self._ticks)))
+                        self._record(RunningEvent(-1, number, Asked("lease", OK, None, app), 0, self._tick()))
         except (Refused, StreamEnded, Broken) as end:
             raise Violation(("LE-6", "WA-9"), f"a Lease stream beside writers ended: {end}") from None
 
@@ -287,10 +275,6 @@ class RunningRace:
         app.status.current_replicas = 1
         app.status.conditions.add(deployment_status=status, message=mark)  # type: ignore[arg-type]  # a plain int
         return app
-
-    def _record(self, event: RunningEvent) -> None:
-        with self._lock:
-            self.history.events.append(event)
 
     # ---- verdicts
 
@@ -322,15 +306,9 @@ class RunningRace:
 
     def timeline(self) -> tuple[Span, ...]:
         """Return the calls, by client."""
-        return tuple(
-            span_of(
-                event.client,
-                f"{_say(event.asked)} of app {self._ids[event.app].name}",
-                event.called,
-                event.returned,
-                wrong=event.asked is self._wrong,
-            )
-            for event in sorted(self.history.events, key=lambda each: each.called)
+        return self._timeline(
+            lambda event: f"{_say(event.asked)} of app {self._ids[event.app].name}",
+            lambda event: event.asked is self._wrong,
         )
 
 

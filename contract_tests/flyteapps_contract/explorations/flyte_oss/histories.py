@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from flyteidl2.app import app_definition_pb2 as model
 from flyteidl2.app import app_payload_pb2 as rpc
 
-from flyteapps_contract.explorations.clients_at_once import run_clients, span_of
+from flyteapps_contract.explorations.clients_at_once import ClientRace
 from flyteapps_contract.explorations.flyte_oss.judging import Event, Judge, Key, Stream, describe
 from flyteapps_contract.model.flyte_oss.racing import (
     INTERNAL,
@@ -144,19 +142,16 @@ def exercised(seen: Collection[str]) -> set[str]:
     return {each for each in GUARANTEES if each not in OF_CALLS or OF_CALLS[each] & set(seen)}
 
 
-class Race:
+class Race(ClientRace[Op, Event]):
     """One plan on one session."""
 
     def __init__(self, session: Session, plan: Plan) -> None:
         self.session = session
         self.plan = plan
         self.history = History()
+        super().__init__(self.history.events)
         self._aliases = [self._ids() for _ in range(plan.apps)]
         self._keys = {_scoped(app_id): (number, alias) for number, alias, app_id in self._each()}
-        self._ticks = itertools.count()
-        self._lock = threading.Lock()
-        self._trouble: list[BaseException] = []
-        self._over = threading.Event()
         self._wrong: Said | None = None
         self.undecided = False
         """Whether the calls of some app allow for too many orders to look at each."""
@@ -166,16 +161,14 @@ class Race:
         for number in range(self.plan.standing):
             if self._call(-1, (number, 0), Said("create", f"a{number}")).code != OK:
                 raise Unjudged("the apps of a history could not be created")
-        clients = [partial(self._client, number, ops) for number, ops in enumerate(self.plan.clients)]
         self.session.attempts = 1  # a refusal is an answer
         try:
-            run_clients(clients, self._over)
+            self._race(self.plan.clients)
         finally:
             self.session.attempts = ATTEMPTS
             for app_id in (app_id for _, alias, app_id in self._each() if not alias):
                 self.session.may_have(app_id)
-        violations = [trouble for trouble in self._trouble if isinstance(trouble, Violation)]
-        troubles = [trouble for trouble in self._trouble if not isinstance(trouble, Violation)]
+        violations, troubles = self._troubles()
         if not violations:
             try:
                 self._end()
@@ -203,15 +196,6 @@ class Race:
         return self._aliases[key[0]][key[1]]
 
     # ---- clients
-
-    def _client(self, client: int, ops: Iterable[Op]) -> None:
-        try:
-            for turn, op in enumerate(ops):
-                if self._over.is_set():
-                    return
-                self._act(client, f"c{client}.{turn}", op)
-        except BaseException as trouble:  # told by the thread that waits
-            self._trouble.append(trouble)
 
     def _act(self, client: int, mark: str, op: Op) -> None:
         key = (op.app, op.alias % len(self._aliases[op.app]))
@@ -314,13 +298,6 @@ class Race:
             raise Violation(("OSS-80",), f"an app was shown that no client wrote: {describe(app)}")
         return Version(mark, app.spec.desired_state == STOP, key[1])
 
-    def _tick(self) -> int:
-        return next(self._ticks)  # one step of the interpreter: no two get the same
-
-    def _record(self, event: Event) -> None:
-        with self._lock:
-            self.history.events.append(event)
-
     # ---- the end
 
     def _end(self) -> None:
@@ -376,15 +353,8 @@ class Race:
 
     def timeline(self) -> tuple[Span, ...]:
         """Return the calls, by client."""
-        return tuple(
-            span_of(
-                event.client,
-                f"{event} of app {self._id(event.key).name}",
-                event.called,
-                event.returned,
-                wrong=event.said is self._wrong,
-            )
-            for event in sorted(self.history.events, key=lambda each: each.called)
+        return self._timeline(
+            lambda event: f"{event} of app {self._id(event.key).name}", lambda event: event.said is self._wrong
         )
 
 
