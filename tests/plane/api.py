@@ -152,3 +152,12 @@ class Api:
 def project(name: str = "proj", domain: str = "dev", organization: str = "") -> identifier_pb2.ProjectIdentifier:
     """Return a project's id; without an org, as the SDK sends it."""
     return identifier_pb2.ProjectIdentifier(organization=organization, domain=domain, name=name)
+
+
+def shown(api: Api, app: model.App) -> model.App:
+    """Return the app as a Watch shows it now: flyte-oss may answer a Get from its cache."""
+    stream = api.watch(app_id=app.metadata.id)
+    try:
+        return app_of(stream.drain()[0])
+    finally:
+        stream.close()

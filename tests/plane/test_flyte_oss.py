@@ -22,7 +22,7 @@ from flyteapps_fake.core.settings import Settings
 from flyteapps_fake.flyte_oss.simulation.environment import ClusterEnvironment
 from flyteapps_fake.flyte_oss.watch_hub import MAX_BUFFERED_EVENTS
 
-from .api import STOP, Api, app_id, app_of, kind, new_app, statuses
+from .api import STOP, Api, app_id, app_of, kind, new_app, shown, statuses
 from .conftest import Refusal
 
 HEALTHY_SECONDS = 2.0
@@ -42,15 +42,6 @@ def served(api: Api, app: App | None = None) -> App:
     api.stub.create(rpc.CreateRequest(app=sent))
     api.plane.advance(HEALTHY_SECONDS)
     return shown(api, sent)
-
-
-def shown(api: Api, app: App) -> App:
-    """Return the app as it is now."""
-    stream = api.watch(app_id=app.metadata.id)
-    try:
-        return app_of(stream.drain()[0])
-    finally:
-        stream.close()
 
 
 def test_an_update_shows_the_old_state_until_the_operator_reports(api: Api, plane: FakeControlPlane) -> None:

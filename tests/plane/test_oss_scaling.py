@@ -10,7 +10,7 @@ from flyteidl2.app.app_definition_pb2 import App
 
 from flyteapps_fake import FakeControlPlane
 
-from .api import Api, app_of, new_app, statuses
+from .api import Api, new_app, shown, statuses
 
 SECONDS = 10.0
 """Until an app serves, and has scaled."""
@@ -25,15 +25,6 @@ def scaled(minimum: int, maximum: int = 0, scenario: str = "") -> App:
     if scenario:
         app.metadata.labels["flyteapps.dev/scenario"] = scenario
     return app
-
-
-def shown(api: Api, app: App) -> App:
-    """Return the app as it is now: a Get would be kept."""
-    stream = api.watch(app_id=app.metadata.id)
-    try:
-        return app_of(stream.drain()[0])
-    finally:
-        stream.close()
 
 
 @pytest.mark.parametrize(

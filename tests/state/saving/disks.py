@@ -20,6 +20,8 @@ from flyteapps_fake.directory.state_directory import Change, StateDirectory
 from flyteapps_fake.saving import saver as saver_module
 from flyteapps_fake.saving.saver import Saver
 
+from ..driving import new_plane
+
 PATIENCE_SECONDS = 30.0
 HELD_SECONDS = 60.0
 """Time for which a write is held back, at most."""
@@ -125,3 +127,9 @@ def refused(call: Callable[[], object]) -> str:
     except ControlError as error:
         return error.code
     return ""
+
+
+def saved(path: Path, **options: Any) -> FakeControlPlane:
+    """Return a plane that keeps its state in a directory."""
+    kept: dict[str, Any] = {"state": path / "state", "state_sync": "group", **options}
+    return new_plane(**kept)

@@ -21,9 +21,9 @@ from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE, LEASE, WATCH
 from flyteapps_fake.directory.errors import StateError
 
-from ..driving import STOP, app_id, app_of, new_plane
+from ..driving import STOP, app_id, app_of
 from . import disks
-from .disks import CODES, FULL, Disk, eventually, mended, refused, saver_of
+from .disks import CODES, FULL, Disk, eventually, mended, refused, saved, saver_of
 
 SYNCS = ("group", "always")
 errors = pytest.mark.parametrize("error", [pytest.param(each, id=type(each).__name__) for each in CODES])
@@ -36,12 +36,6 @@ def disk() -> Iterator[Disk]:
     """The disk of the test's planes."""
     with Disk().under() as made:
         yield made
-
-
-def saved(path: Path, **options: Any) -> FakeControlPlane:
-    """Return a plane that keeps its state in a directory."""
-    kept: dict[str, Any] = {"state": path / "state", "state_sync": "group", **options}
-    return new_plane(**kept)
 
 
 def create(plane: FakeControlPlane, name: str, kind: str = "stopped") -> model.App:

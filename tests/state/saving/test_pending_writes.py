@@ -14,8 +14,8 @@ from flyteapps_fake.control.effects import Postponed
 from flyteapps_fake.core.call import Call
 from flyteapps_fake.core.operations import CREATE
 
-from ..driving import app_of, new_plane
-from .disks import FULL, Disk, eventually, mended, refused, saver_of
+from ..driving import app_of
+from .disks import FULL, Disk, eventually, mended, refused, saved, saver_of
 
 
 @pytest.fixture
@@ -23,12 +23,6 @@ def disk() -> Iterator[Disk]:
     """The disk of the test's planes."""
     with Disk().under() as made:
         yield made
-
-
-def saved(path: Path, **options: Any) -> FakeControlPlane:
-    """Return a plane that keeps its state in a directory."""
-    kept: dict[str, Any] = {"state": path / "state", "state_sync": "group", **options}
-    return new_plane(**kept)
 
 
 def write_of(plane: FakeControlPlane, name: str) -> Postponed:

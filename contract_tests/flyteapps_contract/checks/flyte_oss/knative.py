@@ -12,11 +12,10 @@ from typing import Any
 from flyteidl2.app import app_definition_pb2 as model
 from google.protobuf.json_format import ParseDict
 
-from flyteapps_contract.checks.support.oss import given_watched, resource, shown, silent
-from flyteapps_contract.checks.support.oss_clusters import API, DNS_1035, KNATIVE, SUBDOMAIN, Case, judge
+from flyteapps_contract.checks.support.oss import given_watched, shown, silent
+from flyteapps_contract.checks.support.oss_clusters import API, DNS_1035, KNATIVE, SUBDOMAIN, Case, judge, refuse_update
 from flyteapps_contract.checks.support.registry import check
-from flyteapps_contract.expectations import expect, expect_equal
-from flyteapps_contract.outcomes import NotOffered, Refused
+from flyteapps_contract.expectations import expect_equal
 from flyteapps_contract.session import STOP, Session, copy
 
 Fields = dict[str, Any]
@@ -161,14 +160,8 @@ def a_refused_spec_changes_nothing(s: Session) -> None:
     refused = copy(app)
     refused.ClearField("status")
     ParseDict(_period("5s"), refused.spec)
-    opening = f"failed to update KService {resource(app.metadata.id)}: admission webhook "
-    try:
-        s.update(refused)
-    except Refused as error:
-        expect_equal(error.code, "INTERNAL", "the code of an update with a scaledown_period of 5 s")
-        expect(error.message.startswith(opening), f"the refusal should begin with {opening!r}: {error}")
-    else:
-        raise NotOffered("no Knative is there: a scaledown_period of 5 s is taken")
+    taken = "no Knative is there: a scaledown_period of 5 s is taken"
+    refuse_update(s, refused, "admission webhook ", "a scaledown_period of 5 s", taken)
     silent(s, watcher)
     expect_equal(shown(s, app.metadata.id).spec, before.spec, "the spec after an update that was refused")
     refused.spec.desired_state = STOP

@@ -13,7 +13,7 @@ from flyteidl2.app import app_definition_pb2 as model
 
 from flyteapps_contract.checks.support.oss import resource
 from flyteapps_contract.expectations import expect, expect_equal, expect_refusal
-from flyteapps_contract.outcomes import Refused
+from flyteapps_contract.outcomes import NotOffered, Refused
 from flyteapps_contract.session import Session
 
 API, KNATIVE = "the API server", "Knative"
@@ -66,6 +66,21 @@ def is_refused(s: Session, app: model.App, opening: str, says: str = "") -> bool
         return True
     expect_equal(s.get(app_id).spec, app.spec, f"the spec after {what}")
     return False
+
+
+def refuse_update(s: Session, app: model.App, opening: str, what: str, taken: str) -> None:
+    """Send an Update that a cluster refuses, in words that begin with `opening`. Raises NotOffered where it is taken.
+
+    `what`: the update in a report; `taken`: what its being taken says of the cluster.
+    """
+    opening = f"failed to update KService {resource(app.metadata.id)}: {opening}"
+    try:
+        s.update(app)
+    except Refused as error:
+        expect_equal(error.code, "INTERNAL", f"the code of an update with {what}")
+        expect(error.message.startswith(opening), f"the refusal should begin with {opening!r}: {error}")
+    else:
+        raise NotOffered(taken)
 
 
 def expect_alike(s: Session, refused: list[bool], level: str, taken: Sequence[str] = ()) -> None:

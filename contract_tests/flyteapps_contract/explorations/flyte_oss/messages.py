@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from hypothesis import strategies as st
 
+from flyteapps_contract.explorations.messages import METHODS
 from flyteapps_contract.explorations.search import Exploration, Finding, Kept, PassedOver, SearchOptions, draw
 from flyteapps_contract.model.constraints import Grammar
 from flyteapps_contract.model.flyte_oss.names import resource
@@ -39,14 +40,6 @@ LEFT_OUT = frozenset(
         "flyteidl2.app.App.status",
     }
 )
-METHODS: dict[str, tuple[type[Message], type[Message]]] = {
-    "Create": (rpc.CreateRequest, rpc.CreateResponse),
-    "Update": (rpc.UpdateRequest, rpc.UpdateResponse),
-    "Get": (rpc.GetRequest, rpc.GetResponse),
-    "Delete": (rpc.DeleteRequest, rpc.DeleteResponse),
-    "List": (rpc.ListRequest, rpc.ListResponse),
-    "UpdateStatus": (rpc.UpdateStatusRequest, rpc.UpdateStatusResponse),
-}
 DRAWN = (*["Create"] * 6, *["Update"] * 6, *["Get"] * 2, *["List"] * 2, *["Delete"] * 2, "UpdateStatus")
 """The methods, each as often as it is drawn beside the others."""
 GRAMMAR = Grammar(LEFT_OUT)

@@ -12,6 +12,7 @@ from flyteapps_fake.core.time.clock import SECOND
 from flyteapps_fake.flyte_oss.kubernetes.specs.durations import nanoseconds
 from flyteapps_fake.flyte_oss.kubernetes.specs.shapes import Json, pod_spec
 from flyteapps_fake.flyte_oss.kubernetes.specs.wordings import MAX_INT32
+from flyteapps_fake.simulation.load import target_of
 
 DEFAULT_TIMEOUT_SECONDS = 300
 MAX_TIMEOUT_SECONDS = 3600
@@ -53,14 +54,7 @@ def template_of(app: App) -> Template:
 
 
 def _target(spec: Spec) -> int | None:
-    metric = spec.autoscaling.scaling_metric
-    match metric.WhichOneof("metric"):
-        case "request_rate":
-            return metric.request_rate.target_value
-        case "concurrency":
-            return metric.concurrency.target_value
-        case _:
-            return None
+    return target_of(spec) if spec.autoscaling.scaling_metric.WhichOneof("metric") else None
 
 
 def _timeout_seconds(spec: Spec) -> int:
