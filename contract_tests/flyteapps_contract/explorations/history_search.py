@@ -116,81 +116,80 @@ def _race_of(session: Session, plan: Plan | RunningPlan) -> Race | RunningRace:
 
 def search_histories(kind: HistoryKind, target: Target, run: Run, options: SearchOptions) -> Finding:
     """Run histories; of the first that shows a violation, smaller ones."""
-    found, patience, running = Finding(), Patience(), not target.capabilities.restarts
-    for number in range(options.count):
-        if time.monotonic() > options.until:
-            break
-        plan = kind.plan(options.seed, number, target.capabilities, running)
-        try:
-            guarantee = _attempt(kind, target, run, options, found, plan)
-        except WITHOUT_VERDICT as trouble:
-            if patience.is_over(trouble):
-                raise
-            running = running and not (isinstance(plan, RunningPlan) and isinstance(trouble, NotOffered))
-            continue
-        except RunEnded:
-            if options.ending.interrupted:
-                raise
-            break
-        patience.worked()
-        if guarantee:
-            _shrink(kind, target, run, options, found, plan, guarantee)
-            break
-    if not found.tried and found.violation is None:
-        patience.give_up()
-    return found
+    return _Search(kind, target, run, options).finding()
 
 
-def _attempt(
-    kind: HistoryKind,
-    target: Target,
-    run: Run,
-    options: SearchOptions,
-    found: Finding,
-    plan: AnyPlan,
-    wanted: str = "",
-) -> str:
-    """Return the guarantee that the plan broke, "" for none; the smallest plan so far is what `found` tells of."""
-    with Session(target.plane(), run) as session:
-        race = kind.race(session, plan)
-        violations = race.run()
-        options.ending.require_time()
-        for violation in violations:
-            if target.dialect == STANDARD:  # symptoms are of its guarantees
-                violation.symptoms = tuple(session.symptoms.found)
-            guarantee = options.speaking(violation)
-            if not guarantee or (wanted and wanted not in violation.guarantees):
+class _Search:
+    """One search, of the histories of a kind on a target."""
+
+    def __init__(self, kind: HistoryKind, target: Target, run: Run, options: SearchOptions) -> None:
+        self._kind = kind
+        self._target = target
+        self._run = run
+        self._options = options
+        self._found = Finding()
+
+    def finding(self) -> Finding:
+        """Run histories up to the first that shows a violation, and smaller ones of it."""
+        options, capabilities, patience = self._options, self._target.capabilities, Patience()
+        running = not capabilities.restarts
+        for number in range(options.count):
+            if time.monotonic() > options.until:
+                break
+            plan = self._kind.plan(options.seed, number, capabilities, running)
+            try:
+                guarantee = self._attempt(plan)
+            except WITHOUT_VERDICT as trouble:
+                if patience.is_over(trouble):
+                    raise
+                running = running and not (isinstance(plan, RunningPlan) and isinstance(trouble, NotOffered))
                 continue
-            found.violation = violation
-            found.calls = sum(event.client >= 0 for event in race.history.events)
-            found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
-            found.timeline = race.timeline()
-            return guarantee
-        if found.violation is None and not race.undecided:
-            found.tried += 1
-            found.evidence.update(kind.evidence(race.history.seen()))
-    return ""
+            except RunEnded:
+                if options.ending.interrupted:
+                    raise
+                break
+            patience.worked()
+            if guarantee:
+                self._shrink(plan, guarantee)
+                break
+        if not self._found.tried and self._found.violation is None:
+            patience.give_up()
+        return self._found
 
+    def _attempt(self, plan: AnyPlan, wanted: str = "") -> str:
+        """Return the guarantee that the plan broke, "" for none; the finding tells of the smallest plan so far."""
+        found = self._found
+        with Session(self._target.plane(), self._run) as session:
+            race = self._kind.race(session, plan)
+            violations = race.run()
+            self._options.ending.require_time()
+            for violation in violations:
+                if self._target.dialect == STANDARD:  # symptoms are of its guarantees
+                    violation.symptoms = tuple(session.symptoms.found)
+                guarantee = self._options.speaking(violation)
+                if not guarantee or (wanted and wanted not in violation.guarantees):
+                    continue
+                found.violation = violation
+                found.calls = sum(event.client >= 0 for event in race.history.events)
+                found.story = f"{len(plan.clients)} clients at once on {plan.apps} apps"
+                found.timeline = race.timeline()
+                return guarantee
+            if found.violation is None and not race.undecided:
+                found.tried += 1
+                found.evidence.update(self._kind.evidence(race.history.seen()))
+        return ""
 
-def _shrink(
-    kind: HistoryKind,
-    target: Target,
-    run: Run,
-    options: SearchOptions,
-    found: Finding,
-    plan: AnyPlan,
-    guarantee: str,
-) -> None:
-    """Try smaller plans than the one that broke the guarantee."""
-    draw = random.Random(options.seed)
-    until = options.shrink_until()
-    for _ in range(ATTEMPTS):
-        less = _smaller(plan, draw)
-        if time.monotonic() > until:
-            break
-        with contextlib.suppress(RunEnded, *WITHOUT_VERDICT):
-            if less.clients and _attempt(kind, target, run, options, found, less, guarantee):
-                plan = less
+    def _shrink(self, plan: AnyPlan, guarantee: str) -> None:
+        """Try smaller plans than the one that broke the guarantee."""
+        draw = random.Random(self._options.seed)
+        until = self._options.shrink_until()
+        for _ in range(ATTEMPTS):
+            less = _smaller(plan, draw)
+            if time.monotonic() > until:
+                break
+            with contextlib.suppress(RunEnded, *WITHOUT_VERDICT):
+                if less.clients and self._attempt(less, guarantee):
+                    plan = less
 
 
 def _smaller(plan: Any, draw: random.Random) -> AnyPlan:
